@@ -1,0 +1,60 @@
+// Package ngram turns text into n-grams of normalised words.
+//
+// A [Recipe] says exactly how; it is a comparable value that rides in every file
+// swab writes, and results of unequal recipes never meet. A [Scanner] applies a
+// recipe to one text after another without allocating: it hands out the words of
+// a text in blocks, and the hash of every n-gram in them.
+//
+// # Words
+//
+// A text is read as Unicode NFKC with simple case folding. Letters, marks and
+// digits make words; everything else separates them ("I'm" is "i", "m"). Format
+// characters that do not show (soft hyphen, joiners, byte order mark) are left
+// out as if they were not there; the zero width space separates. Scripts written
+// without spaces (Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar) give one
+// word per character, with the marks that follow it.
+//
+// # Hashes
+//
+// A word hashes to 64 bits over its normalised UTF-8, eight bytes a step. An
+// n-gram hashes to the sum of its words' hashes times powers of a constant modulo
+// 2^64, so the next n-gram costs one multiply-add whatever n is. Hashes are the
+// same on every machine and in every release with the same Recipe.Hash; equal
+// hashes are a suspicion, and callers that need proof compare the words
+// ([Scanner.Is]).
+package ngram
+
+import "fmt"
+
+// MaxN is the largest n a Recipe takes.
+const MaxN = 64
+
+// A Recipe says how text becomes n-grams. Recipes are compared with ==.
+type Recipe struct {
+	Version int    `json:"version"` // of the normaliser's definition; it grows when any text could give other words
+	Norm    string `json:"norm"`    // "words"
+	Unit    string `json:"unit"`    // what n counts: "word"
+	N       int    `json:"n"`       // units in a gram, 1 to MaxN
+	Hash    string `json:"hash"`    // "poly64"
+}
+
+// Words is the recipe for n-grams of words.
+func Words(n int) Recipe {
+	return Recipe{Version: 1, Norm: "words", Unit: "word", N: n, Hash: "poly64"}
+}
+
+func (r Recipe) String() string {
+	return fmt.Sprintf("%d-grams of %ss, normaliser %s v%d, hash %s", r.N, r.Unit, r.Norm, r.Version, r.Hash)
+}
+
+// NewScanner gives a scanner for r, or an error when this program does not know r.
+// A scanner belongs to one goroutine.
+func (r Recipe) NewScanner() (*Scanner, error) {
+	if r.N < 1 || r.N > MaxN {
+		return nil, fmt.Errorf("n is %d: it must be between 1 and %d", r.N, MaxN)
+	}
+	if r != Words(r.N) {
+		return nil, fmt.Errorf("unknown recipe (%v): it was made by another version of the program", r)
+	}
+	return newScanner(r.N), nil
+}

@@ -1,0 +1,137 @@
+package ngram
+
+import (
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// kind says what a rune does to the words around it.
+type kind uint8
+
+const (
+	separator kind = iota // ends a word
+	letter                // letter or digit: begins or continues a word
+	single                // a word of its own, with the marks that follow
+	mark                  // continues a word, or begins one
+	ignored               // as if it were not there
+	compose               // must be normalised together with its neighbours
+)
+
+// classify gives a normalised rune's kind and its folded form. It is the one
+// definition of what a word is made of.
+func classify(r rune) (kind, rune) {
+	switch {
+	case r < utf8.RuneSelf:
+		if 'A' <= r && r <= 'Z' {
+			return letter, r | 0x20
+		}
+		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			return letter, r
+		}
+		return separator, 0
+	case r == 0x200B || r == utf8.RuneError: // zero width space
+		return separator, 0
+	case unicode.Is(unicode.Cf, r), r == 0x034F, // combining grapheme joiner
+		0xFE00 <= r && r <= 0xFE0F, 0xE0100 <= r && r <= 0xE01EF: // variation selectors
+		return ignored, 0
+	case unicode.In(r, unicode.Mark):
+		return mark, r
+	case unicode.In(r, unicode.Letter, unicode.Number):
+		if unspaced(r) {
+			return single, r
+		}
+		return letter, fold(r)
+	}
+	return separator, 0
+}
+
+// unspaced reports whether r is of a script that writes no spaces between words.
+func unspaced(r rune) bool {
+	switch {
+	case r == 0x3006, 0x3031 <= r && r <= 0x3035, r == 0x303C, r == 0x30FC:
+		return true // marks of Japanese that Unicode counts to no script
+	}
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana,
+		unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+}
+
+// fold is simple case folding: the lower case of the first rune of r's case orbit,
+// so that σ and ς, k and K agree.
+func fold(r rune) rune {
+	first := r
+	for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
+		first = min(first, o)
+	}
+	return unicode.ToLower(first)
+}
+
+// An entry says what to do with one rune of raw text of the basic plane: the
+// folded rune (16 bits), its kind, and its combining class from bit 24 on.
+type entry uint32
+
+func (e entry) rune() rune { return rune(e & 0xFFFF) }
+func (e entry) kind() kind { return kind(e >> 16 & 0xFF) }
+func (e entry) ccc() uint8 { return uint8(e >> 24) }
+
+// basicPlane is made at its first use: 256 KiB, about 15 ms.
+var basicPlane = sync.OnceValue(func() *[1 << 16]entry {
+	var t [1 << 16]entry
+	for r := rune(0); r < 1<<16; r++ {
+		if 0xD800 <= r && r < 0xE000 {
+			continue
+		}
+		t[r] = rawEntry(r)
+	}
+	return &t
+})
+
+// rawEntry looks at a rune before normalisation. One that normalises to a single
+// rune whatever stands to its left is settled here. The kind compose is for all
+// others: those that decompose into several runes, and those that may combine
+// with, or change places with, what stands before them.
+func rawEntry(r rune) entry {
+	var raw [utf8.UTFMax]byte
+	n := utf8.EncodeRune(raw[:], r)
+	p := norm.NFKC.Properties(raw[:])
+	if !p.BoundaryBefore() {
+		if norm.NFKC.QuickSpan(raw[:n]) < n || p.CCC() == 0 {
+			return entry(compose) << 16
+		}
+		k, f := classify(r)
+		return entry(p.CCC())<<24 | entry(k)<<16 | entry(f)
+	}
+	var buf [64]byte
+	out := norm.NFKC.Append(buf[:0], raw[:n]...)
+	first, w := utf8.DecodeRune(out)
+	k, f := classify(first)
+	for rest := out[w:]; len(rest) > 0; rest = rest[w:] {
+		first, w = utf8.DecodeRune(rest)
+		if also, _ := classify(first); k != separator || also != separator {
+			return entry(compose) << 16
+		}
+	}
+	if f >= 1<<16 {
+		return entry(compose) << 16
+	}
+	return entry(k)<<16 | entry(f)
+}
+
+// settle gives what rawEntry gives for runes of every plane, the folded rune
+// apart since it may not fit an entry.
+func settle(t *[1 << 16]entry, r rune) (kind, rune, uint8) {
+	if r < 1<<16 {
+		e := t[r]
+		return e.kind(), e.rune(), e.ccc()
+	}
+	var raw [utf8.UTFMax]byte
+	n := utf8.EncodeRune(raw[:], r)
+	p := norm.NFKC.Properties(raw[:n])
+	if !p.BoundaryBefore() || norm.NFKC.QuickSpan(raw[:n]) < n {
+		return compose, 0, 0
+	}
+	k, f := classify(r)
+	return k, f, 0
+}

@@ -1,0 +1,492 @@
+package ngram
+
+import (
+	"encoding/binary"
+	"iter"
+	"math/bits"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Constants of the hash "poly64". They are part of every stored n-gram.
+const (
+	wordSeed = 0x9e3779b97f4a7c15
+	wordMul  = 0xd6e8feb86659fd93
+	gramBase = 0xa0761d6478bd642f // odd
+)
+
+// blockWords is how many words a block holds at the least, unless the text ends.
+// At 20 bytes a word a block stays in a core's second cache.
+const blockWords = 4096
+
+// A Scanner cuts texts into words and n-grams. Use:
+//
+//	s.Reset(text)
+//	for s.Next() {
+//		for i, hash := range s.Grams() { ... } // words i to i+n-1 of the block
+//	}
+//
+// The last n-1 words of a block come again as the first of the next, so that every
+// n-gram of the text is in exactly one block. What the methods return is valid
+// until the next call of Next or Reset.
+type Scanner struct {
+	n    int
+	text []byte
+	pos  int // first byte not yet looked at
+	base int // index in the text of the block's first word
+	len  int // words in the block
+
+	hash       []uint64
+	start, end []uint32 // bytes of text
+	folded     []uint32 // where in buf a word's normal form begins, one less; 0: its text is ASCII
+	buf        []byte   // normal forms of words that are not ASCII, each ended by a 0 byte
+	grams      []uint64
+
+	plane *[1 << 16]entry
+	iter  norm.Iter
+}
+
+func newScanner(n int) *Scanner {
+	size := blockWords + 2*MaxN
+	return &Scanner{n: n,
+		hash: make([]uint64, size), start: make([]uint32, size), end: make([]uint32, size), folded: make([]uint32, size),
+		grams: make([]uint64, size)}
+}
+
+// N is the number of words in a gram.
+func (s *Scanner) N() int { return s.n }
+
+// Reset makes the scanner begin with text, at most 4 GiB, which it only reads.
+func (s *Scanner) Reset(text []byte) {
+	if uint64(len(text)) > 1<<32-1 {
+		panic("ngram: text of 4 GiB or more")
+	}
+	s.text, s.pos, s.base, s.len = text, 0, 0, 0
+	s.buf = s.buf[:0]
+}
+
+// Next moves on to the next block of words, and says whether there is one.
+func (s *Scanner) Next() bool {
+	keep := min(s.len, s.n-1)
+	from := s.len - keep
+	s.base += from
+	old := s.buf
+	s.buf = s.buf[:0]
+	for i := range keep {
+		j := from + i
+		s.hash[i], s.start[i], s.end[i] = s.hash[j], s.start[j], s.end[j]
+		s.folded[i] = 0
+		if o := s.folded[j]; o != 0 {
+			word := cString(old[o-1:])
+			s.folded[i] = uint32(len(s.buf)) + 1
+			s.buf = append(s.buf, word...) // forward within one array: never overtakes
+			s.buf = append(s.buf, 0)
+		}
+	}
+	s.len = keep
+	for s.len < blockWords && s.pos < len(s.text) {
+		s.fill()
+	}
+	return s.len > keep
+}
+
+// Len is the number of words in the block.
+func (s *Scanner) Len() int { return s.len }
+
+// Base is the index, in the whole text, of the block's first word.
+func (s *Scanner) Base() int { return s.base }
+
+// Start and End give the bytes of the text that word i of the block stands in.
+// A ligature or fraction that makes several words gives each of them the same bytes.
+func (s *Scanner) Start(i int) uint32 { return s.start[i] }
+func (s *Scanner) End(i int) uint32   { return s.end[i] }
+
+// Grams gives the hashes of the block's n-grams: number i is of words i to i+n-1.
+func (s *Scanner) Grams() []uint64 {
+	count := s.len - s.n + 1
+	if count <= 0 {
+		return nil
+	}
+	hash, out := s.hash[:s.len], s.grams[:count]
+	var g uint64
+	top := uint64(1) // gramBase to the n
+	for _, h := range hash[:s.n] {
+		g = g*gramBase + h
+		top *= gramBase
+	}
+	out[0] = g
+	last, first := hash[s.n:], hash[:count-1]
+	out = out[1:]
+	for i, h := range last {
+		g = g*gramBase + h - first[i]*top
+		out[i] = g
+	}
+	return s.grams[:count]
+}
+
+// AppendWord appends the normal form of word i of the block to dst.
+func (s *Scanner) AppendWord(dst []byte, i int) []byte {
+	if o := s.folded[i]; o != 0 {
+		return append(dst, cString(s.buf[o-1:])...)
+	}
+	for _, c := range s.text[s.start[i]:s.end[i]] {
+		dst = append(dst, c|0x20)
+	}
+	return dst
+}
+
+// Is reports whether the normal form of word i of the block is word.
+func (s *Scanner) Is(i int, word []byte) bool {
+	if o := s.folded[i]; o != 0 {
+		return string(cString(s.buf[o-1:])) == string(word)
+	}
+	text := s.text[s.start[i]:s.end[i]]
+	if len(text) != len(word) {
+		return false
+	}
+	for j, c := range text {
+		if c|0x20 != word[j] {
+			return false
+		}
+	}
+	return true
+}
+
+// A Span is a range of bytes of a text.
+type Span struct{ Start, End uint32 }
+
+// Words lists all words of text, in normal form, with where they stand. The form
+// is valid for one step. It resets the scanner.
+func (s *Scanner) Words(text []byte) iter.Seq2[[]byte, Span] {
+	return func(yield func([]byte, Span) bool) {
+		var scratch []byte
+		s.Reset(text)
+		for s.Next() {
+			skip := 0
+			if s.base > 0 {
+				skip = s.n - 1
+			}
+			for i := skip; i < s.len; i++ {
+				scratch = s.AppendWord(scratch[:0], i)
+				if !yield(scratch, Span{s.start[i], s.end[i]}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// cString is b up to its first 0 byte. Normal forms hold none.
+func cString(b []byte) []byte {
+	for i, c := range b {
+		if c == 0 {
+			return b[:i]
+		}
+	}
+	return b
+}
+
+// HashWord gives the hash of a word in normal form: eight bytes a step, the last
+// step filled up with zeros, which no word holds.
+func HashWord(word []byte) uint64 {
+	h := uint64(wordSeed)
+	for len(word) > 8 {
+		h = mix(h ^ binary.LittleEndian.Uint64(word))
+		word = word[8:]
+	}
+	var c uint64
+	for i, b := range word {
+		c |= uint64(b) << (8 * i)
+	}
+	return mix(h ^ c)
+}
+
+func mix(x uint64) uint64 {
+	hi, lo := bits.Mul64(x, wordMul)
+	return hi ^ lo
+}
+
+// HashGram gives the hash of the gram of the words with these hashes.
+func HashGram(words []uint64) uint64 {
+	var g uint64
+	for _, h := range words {
+		g = g*gramBase + h
+	}
+	return g
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// alnum gives, in the high bit of each byte, whether that byte of x is an ASCII
+// letter or digit.
+func alnum(x uint64) uint64 {
+	y := x &^ highs
+	z := y | 0x20*ones
+	isLetter := (z + (0x80-'a')*ones) &^ (z + (0x7f-'z')*ones)
+	isDigit := (y + (0x80-'0')*ones) &^ (y + (0x7f-'9')*ones)
+	return (isLetter | isDigit) &^ x & highs
+}
+
+// gather packs the high bits of x's bytes into eight bits.
+func gather(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
+
+// fill appends words to the block until it is full or the text ends. ASCII text
+// goes 64 bytes at a time: two bitmaps say which bytes are letters or digits and
+// which are not ASCII; words are the runs of the first. A word that touches a
+// byte of the second goes to runes, from its beginning.
+func (s *Scanner) fill() {
+	text := s.text
+	k := s.len
+	open := -1    // where a word began that reaches over the end of the last 64 bytes
+	var in uint64 // 1 when there is such a word
+	pos := s.pos
+	for pos+72 <= len(text) && k < blockWords {
+		chunk := text[pos : pos+64 : pos+64]
+		var a, wide uint64
+		for i := 0; i < 64; i += 8 {
+			x := binary.LittleEndian.Uint64(chunk[i:])
+			wide |= x & highs
+			a |= gather(alnum(x)) << i
+		}
+		cut := 64
+		if wide != 0 {
+			cut = 0
+			for chunk[cut] < utf8.RuneSelf {
+				cut++
+			}
+			a &= 1<<cut - 1
+		}
+		edges := a ^ (a<<1 | in)
+		if open >= 0 {
+			if edges == 0 { // all of the chunk is inside the word
+				pos += 64
+				continue
+			}
+			e := bits.TrailingZeros64(edges)
+			edges &= edges - 1
+			if e == cut {
+				s.len = k
+				s.runes(open)
+				return
+			}
+			s.ascii(k, open, pos+e)
+			k++
+			open = -1
+		}
+		next := pos + cut // where runes begin, when wide
+		for edges != 0 {
+			b := pos + bits.TrailingZeros64(edges)
+			edges &= edges - 1
+			if edges == 0 {
+				open = b
+				break
+			}
+			e := bits.TrailingZeros64(edges)
+			edges &= edges - 1
+			if e == cut {
+				next = b
+				break
+			}
+			// s.ascii, written out for words of up to 8 bytes
+			if size := pos + e - b; size <= 8 {
+				c := (binary.LittleEndian.Uint64(text[b:]) | 0x20*ones) & (^uint64(0) >> (64 - 8*uint(size)))
+				hi, lo := bits.Mul64(wordSeed^c, wordMul)
+				s.hash[k] = hi ^ lo
+				s.start[k], s.end[k], s.folded[k] = uint32(b), uint32(pos+e), 0
+			} else {
+				s.ascii(k, b, pos+e)
+			}
+			k++
+		}
+		if wide != 0 {
+			if open >= 0 { // the word ends where runes begin
+				next = open
+			}
+			s.len = k
+			s.runes(next)
+			return
+		}
+		in = a >> 63
+		pos += 64
+	}
+	tail := pos+72 > len(text)
+	if open >= 0 {
+		pos = open
+	}
+	s.len, s.pos = k, pos
+	if tail {
+		s.runes(pos)
+	}
+}
+
+// ascii sets word k to text[b:e], which is all ASCII letters and digits.
+func (s *Scanner) ascii(k, b, e int) {
+	h := uint64(wordSeed)
+	w := s.text[b:e]
+	for len(w) > 8 {
+		h = mix(h ^ (binary.LittleEndian.Uint64(w) | 0x20*ones))
+		w = w[8:]
+	}
+	var c uint64
+	for i, x := range w {
+		c |= uint64(x|0x20) << (8 * i)
+	}
+	s.hash[k] = mix(h ^ c)
+	s.start[k], s.end[k], s.folded[k] = uint32(b), uint32(e), 0
+}
+
+// A word under construction by runes.
+type pending struct {
+	start, end int // bytes of text; start < 0: there is none
+	buf        int // where its normal form begins in Scanner.buf
+	single     bool
+}
+
+// put lets a normalised and folded rune, found in text[from:to], take part in the
+// word under construction.
+func (s *Scanner) put(w *pending, k kind, r rune, from, to int) {
+	switch k {
+	case separator:
+		s.close(w)
+		return
+	case ignored:
+		return
+	case letter:
+		if w.single {
+			s.close(w)
+		}
+	case single:
+		s.close(w)
+	}
+	if w.start < 0 {
+		*w = pending{start: from, buf: len(s.buf), single: k == single}
+	}
+	w.end = to
+	if r < utf8.RuneSelf {
+		s.buf = append(s.buf, byte(r))
+	} else {
+		s.buf = utf8.AppendRune(s.buf, r)
+	}
+}
+
+// close appends the word under construction to the block, if there is one.
+func (s *Scanner) close(w *pending) {
+	if w.start < 0 {
+		return
+	}
+	k := s.len
+	if k == len(s.hash) { // only a single rune that decomposes into very many words gets here
+		s.grow()
+	}
+	s.hash[k] = HashWord(s.buf[w.buf:])
+	s.start[k], s.end[k], s.folded[k] = uint32(w.start), uint32(w.end), uint32(w.buf)+1
+	s.buf = append(s.buf, 0)
+	s.len++
+	*w = pending{start: -1}
+}
+
+func (s *Scanner) grow() {
+	s.hash = append(s.hash, make([]uint64, blockWords)...)
+	s.start = append(s.start, make([]uint32, blockWords)...)
+	s.end = append(s.end, make([]uint32, blockWords)...)
+	s.folded = append(s.folded, make([]uint32, blockWords)...)
+	s.grams = append(s.grams, make([]uint64, blockWords)...)
+}
+
+// runes goes on at byte i rune by rune. It comes back, with no word under
+// construction, where a separator was read and an ASCII byte follows, where the
+// block is full, or at the end of the text.
+func (s *Scanner) runes(i int) {
+	if s.plane == nil {
+		s.plane = basicPlane()
+	}
+	text := s.text
+	w := pending{start: -1}
+	var ccc uint8 // of the last rune
+	for i < len(text) {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			k, r := asciiKind(c)
+			s.put(&w, k, r, i, i+1)
+			i++
+			ccc = 0
+			if k == separator && (s.len >= blockWords || i+72 <= len(text) && text[i] < utf8.RuneSelf) {
+				s.pos = i
+				return
+			}
+			continue
+		}
+		r, size := utf8.DecodeRune(text[i:])
+		k, f, cc := settle(s.plane, r)
+		if k == compose || cc != 0 && cc < ccc {
+			i = s.segments(&w, i)
+			ccc = 0 // a segment begins with a boundary
+			continue
+		}
+		if s.len >= blockWords && (k == separator || k == single) {
+			break
+		}
+		s.put(&w, k, f, i, i+size)
+		ccc = cc
+		i += size
+	}
+	s.close(&w)
+	s.pos = i
+}
+
+// asciiKind is classify for one ASCII byte.
+func asciiKind(c byte) (kind, rune) {
+	if l := c | 0x20; 'a' <= l && l <= 'z' || '0' <= c && c <= '9' {
+		return letter, rune(l)
+	}
+	return separator, 0
+}
+
+// segments normalises text around byte i, whose rune could not be settled alone.
+// Where it may combine with what stands before it, the word under construction is
+// taken back and read again from its first byte, or from the last boundary before
+// it. It goes on, a segment at a time, until the word it is in has ended or can
+// only end, so no byte is read more than twice. It returns the first byte not read.
+func (s *Scanner) segments(w *pending, i int) int {
+	from := i
+	if !norm.NFKC.Properties(s.text[i:]).BoundaryBefore() {
+		if w.start >= 0 {
+			from = w.start
+			s.buf = s.buf[:w.buf]
+			*w = pending{start: -1}
+		}
+		for from > 0 && !norm.NFKC.Properties(s.text[from:]).BoundaryBefore() {
+			_, size := utf8.DecodeLastRune(s.text[:from])
+			from -= size
+		}
+	}
+	for b, e := from, from; e < len(s.text); b = e {
+		e = b + norm.NFKC.NextBoundary(s.text[b:], true)
+		s.iter.Init(norm.NFKC, s.text[b:e])
+		for !s.iter.Done() {
+			for part := s.iter.Next(); len(part) > 0; {
+				r, size := utf8.DecodeRune(part)
+				k, f := classify(r)
+				s.put(w, k, f, b, e)
+				part = part[size:]
+			}
+		}
+		if e <= i || e == len(s.text) {
+			continue
+		}
+		if w.start < 0 {
+			return e
+		}
+		if w.single {
+			next, _ := utf8.DecodeRune(s.text[e:])
+			if k, _, _ := settle(s.plane, next); k == separator || k == letter || k == single {
+				return e
+			}
+		}
+	}
+	return len(s.text)
+}
