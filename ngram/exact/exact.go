@@ -1,0 +1,230 @@
+// Package exact finds every place where a set of texts and a document share n
+// words or more in a row.
+//
+// A [Builder] takes the texts (the parts of benchmark items) and makes an [Index],
+// which is read by any number of goroutines. A [Matcher] of each goroutine holds
+// documents against it and hands out [Run]s: maximal stretches in which words
+// i, i+1, … of a text equal words j, j+1, … of the document. Hashes only propose;
+// every word of a run has been compared letter by letter in normal form.
+//
+// # Layout
+//
+// All texts are one array of word numbers, a 0 after each text. A one-bit filter
+// (two bits of one 64-bit word a gram, about 8 bits a gram in all) turns away most
+// grams of a document. Behind it stands an open-addressing table of 8-byte slots,
+// half of the gram's hash and the position where the gram stands last; a parallel
+// array links each position to the one before it with the same gram. A million
+// grams take 1 MiB of filter, 12 MiB of table and 8 MiB of positions.
+package exact
+
+import (
+	"fmt"
+	"math/bits"
+
+	"swab/ngram"
+
+	"github.com/zeebo/xxh3"
+)
+
+// MaxWords is how many words all texts of an index may have together.
+const MaxWords = 1<<32 - 2
+
+// A Builder collects texts.
+type Builder struct {
+	recipe  ngram.Recipe
+	scan    *ngram.Scanner // of single words
+	numbers map[string]uint32
+	index   *Index
+	texts   map[uint64]uint32 // hash of a text's word numbers to the text's number; the last of that hash
+	scratch []byte
+}
+
+// NewBuilder makes a builder of an index of n-grams by the recipe.
+func NewBuilder(recipe ngram.Recipe) (*Builder, error) {
+	if _, err := recipe.NewScanner(); err != nil {
+		return nil, err
+	}
+	single := recipe
+	single.N = 1
+	scan, err := single.NewScanner()
+	if err != nil {
+		return nil, err
+	}
+	x := &Index{n: recipe.N, offsets: []uint32{0, 0}, hashes: []uint64{0}, words: []uint32{0}, starts: []uint32{1}}
+	return &Builder{recipe: recipe, scan: scan, numbers: map[string]uint32{}, texts: map[uint64]uint32{}, index: x}, nil
+}
+
+// Add takes a text and gives its number. Texts with the same words have the same
+// number; numbers grow from 0.
+func (b *Builder) Add(text string) (int, error) {
+	x := b.index
+	first := len(x.words)
+	for word := range b.scan.Words([]byte(text)) {
+		number, ok := b.numbers[string(word)]
+		if !ok {
+			if len(x.letters)+len(word) > 1<<32-1 {
+				return 0, fmt.Errorf("the benchmarks' distinct words take more than 4 GiB")
+			}
+			number = uint32(len(x.hashes))
+			b.numbers[string(word)] = number
+			x.letters = append(x.letters, word...)
+			x.offsets = append(x.offsets, uint32(len(x.letters)))
+			x.hashes = append(x.hashes, ngram.HashWord(word))
+		}
+		x.words = append(x.words, number)
+	}
+	if len(x.words) > MaxWords {
+		return 0, fmt.Errorf("the benchmarks hold more than %d words", MaxWords)
+	}
+	added := x.words[first:]
+	b.scratch = b.scratch[:0]
+	for _, w := range added {
+		b.scratch = append(b.scratch, byte(w), byte(w>>8), byte(w>>16), byte(w>>24))
+	}
+	key := xxh3.Hash(b.scratch)
+	if same, ok := b.texts[key]; ok && equal(x.text(int(same)), added) {
+		x.words = x.words[:first]
+		return int(same), nil
+	}
+	number := len(x.starts) - 1
+	b.texts[key] = uint32(number)
+	x.words = append(x.words, 0)
+	x.starts = append(x.starts, uint32(len(x.words)))
+	return number, nil
+}
+
+func equal(a, b []uint32) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i, v := range a {
+		if v != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Build makes the index. The builder must not be used again.
+func (b *Builder) Build() *Index {
+	x := b.index
+	b.numbers, b.texts, b.index = nil, nil, nil
+	grams := 0
+	for t := range x.Texts() {
+		grams += max(0, x.Words(t)-x.n+1)
+	}
+	x.next = make([]uint32, len(x.words))
+	x.slots = make([]slot, grams+grams/2+1)
+	filter := max(bits.Len(uint(max(grams-1, 0)>>3)), 8) // words of 64 bits, as a power of two
+	x.filter = make([]uint64, 1<<filter)
+	x.shift = uint(64 - filter)
+	hashes := make([]uint64, 0, 256)
+	for t := range x.Texts() {
+		text := x.text(t)
+		hashes = hashes[:0]
+		for _, w := range text {
+			hashes = append(hashes, x.hashes[w])
+		}
+		for i := 0; i+x.n <= len(text); i++ {
+			x.insert(ngram.HashGram(hashes[i:i+x.n]), x.starts[t]+uint32(i))
+		}
+	}
+	return x
+}
+
+// An Index of the n-grams of texts.
+type Index struct {
+	n       int
+	letters []byte   // all distinct words in normal form
+	offsets []uint32 // word w is letters[offsets[w]:offsets[w+1]]; word 0 is none
+	hashes  []uint64 // of the words
+	words   []uint32 // the texts' words by number, 0 before, between and after texts
+	starts  []uint32 // text t is words[starts[t]:starts[t+1]-1]
+	next    []uint32 // from a gram's position to the one before it with the same gram, or 0
+	slots   []slot
+	filter  []uint64
+	shift   uint
+	grams   int // distinct
+}
+
+// A slot leads from a gram to the last position at which it stands.
+type slot struct {
+	tag  uint32 // low half of the hash
+	head uint32 // 0: the slot is empty
+}
+
+func (x *Index) text(t int) []uint32 { return x.words[x.starts[t] : x.starts[t+1]-1] }
+
+// N is the number of words in a gram.
+func (x *Index) N() int { return x.n }
+
+// Texts is how many distinct texts there are.
+func (x *Index) Texts() int { return len(x.starts) - 1 }
+
+// Words is how many words text t has.
+func (x *Index) Words(t int) int { return int(x.starts[t+1] - 1 - x.starts[t]) }
+
+// Grams is how many distinct n-grams there are.
+func (x *Index) Grams() int { return x.grams }
+
+// Bytes is about how much memory the index takes.
+func (x *Index) Bytes() int64 {
+	return int64(len(x.letters)) + 4*int64(len(x.offsets)+len(x.words)+len(x.starts)+len(x.next)) +
+		8*int64(len(x.hashes)+len(x.slots)+len(x.filter))
+}
+
+// home is the slot at which the search for a gram begins.
+func (x *Index) home(hash uint64) int {
+	hi, _ := bits.Mul64(hash, uint64(len(x.slots)))
+	return int(hi)
+}
+
+// twoBits picks the bits of a filter word that a gram sets.
+func twoBits(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) }
+
+func (x *Index) insert(hash uint64, at uint32) {
+	x.filter[hash>>x.shift] |= twoBits(hash)
+	for i := x.home(hash); ; i++ {
+		if i == len(x.slots) {
+			i = 0
+		}
+		s := &x.slots[i]
+		if s.head == 0 {
+			*s = slot{uint32(hash), at}
+			x.grams++
+			return
+		}
+		if s.tag == uint32(hash) && equal(x.words[s.head:][:x.n], x.words[at:][:x.n]) {
+			x.next[at] = s.head
+			s.head = at
+			return
+		}
+	}
+}
+
+// find gives the last position of the gram that word i of s's block begins, or 0.
+func (x *Index) find(hash uint64, s *ngram.Scanner, i int) uint32 {
+	for k := x.home(hash); ; k++ {
+		if k == len(x.slots) {
+			k = 0
+		}
+		slot := x.slots[k]
+		if slot.head == 0 {
+			return 0
+		}
+		if slot.tag == uint32(hash) && x.same(slot.head, s, i) {
+			return slot.head
+		}
+	}
+}
+
+// same compares n words letter by letter.
+func (x *Index) same(at uint32, s *ngram.Scanner, i int) bool {
+	for k := range x.n {
+		w := x.words[int(at)+k]
+		if !s.Is(i+k, x.letters[x.offsets[w]:x.offsets[w+1]]) {
+			return false
+		}
+	}
+	return true
+}
