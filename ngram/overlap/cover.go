@@ -1,0 +1,170 @@
+package overlap
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
+
+// Kept is how many documents a Cover keeps as evidence for each rule, the
+// strongest ones; and MaxQuotes how many runs it quotes of each part in each.
+const (
+	Kept      = 3
+	MaxQuotes = 8
+)
+
+// A Cover is what a set of documents shows of one item. The zero Cover is that of
+// no document; Merge is associative and commutative, so the covers of shards join
+// in any order.
+type Cover struct {
+	Tallies   []Tally    // one for each rule of the item's benchmark; none if nothing was seen
+	Sightings []Sighting // the strongest documents, in the order of their names
+}
+
+// A Tally is what a rule needs to know of the documents.
+type Tally struct {
+	Documents int64    // that hold a run of at least the rule's n words
+	Longest   int      // longest run in any document, words
+	Covered   int      // words in runs of n or more, in the document that has most
+	Seen      []uint64 // bit i: the n-gram at word i of the item stands in some document
+}
+
+// A Sighting is one document in which an item was seen.
+type Sighting struct {
+	Shard  string
+	Row    int64
+	ID     string
+	Found  []Found // one for each rule
+	Quotes []Quote
+}
+
+// Found is how much of an item one document holds, in the eyes of one rule.
+type Found struct {
+	Longest int // longest run, or 0 when it is shorter than n
+	Covered int // words in runs of n or more
+}
+
+// A Quote is a run as it stands in the document.
+type Quote struct {
+	Part      Part
+	At, Words int    // in words of the part
+	Start     int64  // bytes of the document
+	End       int64  //
+	TextStart int64  // where Text begins in the document
+	Text      string // the words with some of what stands around them
+}
+
+func (a *Sighting) compare(b *Sighting) int {
+	return cmp.Or(cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row))
+}
+
+// stronger orders the documents that rule r sees: strongest first, then by name.
+func stronger(rules []Rule, r int, a, b *Sighting) int {
+	x, y := a.Found[r], b.Found[r]
+	if rules[r].ByCovered {
+		return cmp.Or(cmp.Compare(y.Covered, x.Covered), cmp.Compare(y.Longest, x.Longest), a.compare(b))
+	}
+	return cmp.Or(cmp.Compare(y.Longest, x.Longest), cmp.Compare(y.Covered, x.Covered), a.compare(b))
+}
+
+// wanted reports whether s is among the Kept strongest for any rule.
+func (c *Cover) wanted(rules []Rule, s *Sighting) bool {
+	for r, f := range s.Found {
+		if f.Longest == 0 {
+			continue
+		}
+		before := 0
+		for i := range c.Sightings {
+			if stronger(rules, r, &c.Sightings[i], s) < 0 {
+				before++
+			}
+		}
+		if before < Kept {
+			return true
+		}
+	}
+	return false
+}
+
+// prune drops the sightings that no rule wants.
+func (c *Cover) prune(rules []Rule) {
+	if len(c.Sightings) > Kept {
+		keep := make([]bool, len(c.Sightings))
+		order := make([]int, len(c.Sightings))
+		for r := range rules {
+			for i := range order {
+				order[i] = i
+			}
+			slices.SortFunc(order, func(i, j int) int { return stronger(rules, r, &c.Sightings[i], &c.Sightings[j]) })
+			for _, i := range order[:Kept] {
+				keep[i] = keep[i] || c.Sightings[i].Found[r].Longest > 0
+			}
+		}
+		kept := c.Sightings[:0]
+		for i, s := range c.Sightings {
+			if keep[i] {
+				kept = append(kept, s)
+			}
+		}
+		clear(c.Sightings[len(kept):])
+		c.Sightings = kept
+	}
+	slices.SortFunc(c.Sightings, func(a, b Sighting) int { return a.compare(&b) })
+}
+
+// Merge adds what other documents show of the same item. The documents of c and d
+// are different ones; d is not changed, but shares memory with c afterwards.
+func (c *Cover) Merge(rules []Rule, d *Cover) {
+	if d.Tallies == nil {
+		return
+	}
+	if c.Tallies == nil {
+		c.Tallies = make([]Tally, len(rules))
+	}
+	for r := range c.Tallies {
+		c.Tallies[r].add(&d.Tallies[r])
+	}
+	c.Sightings = append(c.Sightings, d.Sightings...)
+	c.prune(rules)
+}
+
+func (t *Tally) add(u *Tally) {
+	t.Documents += u.Documents
+	t.Longest = max(t.Longest, u.Longest)
+	t.Covered = max(t.Covered, u.Covered)
+	if t.Seen == nil {
+		t.Seen = slices.Clone(u.Seen)
+		return
+	}
+	for i, w := range u.Seen {
+		t.Seen[i] |= w
+	}
+}
+
+// setRange sets bits from (included) to to (not included).
+func setRange(set []uint64, from, to int) {
+	for from < to {
+		w, b := from/64, from%64
+		n := min(64-b, to-from)
+		set[w] |= ^uint64(0) >> (64 - uint(n)) << uint(b)
+		from += n
+	}
+}
+
+// countCovered gives how many words stand in n-grams whose first words are the
+// bits of set from (included) to to (not included), and in how many grams.
+func countCovered(set []uint64, from, to, n int) (words, grams int) {
+	end := from
+	for w := from / 64; w*64 < to && w < len(set); w++ {
+		for b := set[w]; b != 0; b &= b - 1 {
+			at := w*64 + bits.TrailingZeros64(b)
+			if at < from || at >= to {
+				continue
+			}
+			grams++
+			words += at + n - max(at, end)
+			end = at + n
+		}
+	}
+	return words, grams
+}
