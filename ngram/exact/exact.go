@@ -31,7 +31,6 @@ const MaxWords = 1<<32 - 2
 
 // A Builder collects texts.
 type Builder struct {
-	recipe  ngram.Recipe
 	scan    *ngram.Scanner // of single words
 	numbers map[string]uint32
 	index   *Index
@@ -39,20 +38,20 @@ type Builder struct {
 	scratch []byte
 }
 
-// NewBuilder makes a builder of an index of n-grams by the recipe.
+// NewBuilder makes a builder of an index by the recipe, whose n does not matter
+// before Build.
 func NewBuilder(recipe ngram.Recipe) (*Builder, error) {
-	if _, err := recipe.NewScanner(); err != nil {
-		return nil, err
-	}
-	single := recipe
-	single.N = 1
-	scan, err := single.NewScanner()
+	recipe.N = 1
+	scan, err := recipe.NewScanner()
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{n: recipe.N, offsets: []uint32{0, 0}, hashes: []uint64{0}, words: []uint32{0}, starts: []uint32{1}}
-	return &Builder{recipe: recipe, scan: scan, numbers: map[string]uint32{}, texts: map[uint64]uint32{}, index: x}, nil
+	x := &Index{recipe: recipe, offsets: []uint32{0, 0}, hashes: []uint64{0}, words: []uint32{0}, starts: []uint32{1}}
+	return &Builder{scan: scan, numbers: map[string]uint32{}, texts: map[uint64]uint32{}, index: x}, nil
 }
+
+// Words is how many words the text of that number has.
+func (b *Builder) Words(text int) int { return b.index.Words(text) }
 
 // Add takes a text and gives its number. Texts with the same words have the same
 // number; numbers grow from 0.
@@ -105,9 +104,13 @@ func equal(a, b []uint32) bool {
 	return true
 }
 
-// Build makes the index. The builder must not be used again.
-func (b *Builder) Build() *Index {
+// Build makes the index of n-grams. The builder must not be used again.
+func (b *Builder) Build(n int) (*Index, error) {
 	x := b.index
+	x.recipe.N, x.n = n, n
+	if _, err := x.recipe.NewScanner(); err != nil {
+		return nil, err
+	}
 	b.numbers, b.texts, b.index = nil, nil, nil
 	grams := 0
 	for t := range x.Texts() {
@@ -129,11 +132,12 @@ func (b *Builder) Build() *Index {
 			x.insert(ngram.HashGram(hashes[i:i+x.n]), x.starts[t]+uint32(i))
 		}
 	}
-	return x
+	return x, nil
 }
 
 // An Index of the n-grams of texts.
 type Index struct {
+	recipe  ngram.Recipe
 	n       int
 	letters []byte   // all distinct words in normal form
 	offsets []uint32 // word w is letters[offsets[w]:offsets[w+1]]; word 0 is none
@@ -154,6 +158,9 @@ type slot struct {
 }
 
 func (x *Index) text(t int) []uint32 { return x.words[x.starts[t] : x.starts[t+1]-1] }
+
+// Recipe is what documents are read by.
+func (x *Index) Recipe() ngram.Recipe { return x.recipe }
 
 // N is the number of words in a gram.
 func (x *Index) N() int { return x.n }

@@ -23,7 +23,11 @@ func build(t testing.TB, n int, texts []string) (*Index, []int) {
 			t.Fatal(err)
 		}
 	}
-	return b.Build(), numbers
+	x, err := b.Build(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x, numbers
 }
 
 func words(t testing.TB, text string) (words []string, spans []ngram.Span) {
@@ -69,10 +73,7 @@ func sorted(runs []Run) []Run {
 func checkRuns(t *testing.T, n int, texts, docs []string) {
 	t.Helper()
 	x, numbers := build(t, n, texts)
-	m, err := x.NewMatcher(ngram.Words(n))
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := x.NewMatcher()
 	for _, doc := range docs {
 		var got, want []Run
 		count := m.Document([]byte(doc), func(r Run) { got = append(got, r) })
@@ -166,10 +167,7 @@ func BenchmarkMatcher(b *testing.B) {
 				texts[i] = text(100)
 			}
 			x, _ := build(b, 8, texts)
-			m, err := x.NewMatcher(ngram.Words(8))
-			if err != nil {
-				b.Fatal(err)
-			}
+			m := x.NewMatcher()
 			doc := []byte(text(1 << 20))
 			hits := 0
 			b.SetBytes(int64(len(doc)))

@@ -32,13 +32,13 @@ type openRun struct {
 	start, end uint32
 }
 
-// NewMatcher makes a matcher that reads documents by the index's recipe.
-func (b *Index) NewMatcher(recipe ngram.Recipe) (*Matcher, error) {
-	scan, err := recipe.NewScanner()
+// NewMatcher makes a matcher.
+func (x *Index) NewMatcher() *Matcher {
+	scan, err := x.recipe.NewScanner()
 	if err != nil {
-		return nil, err
+		panic(err) // Build made one
 	}
-	return &Matcher{x: b, scan: scan}, nil
+	return &Matcher{x: x, scan: scan}
 }
 
 // Document calls visit for every run of the document with a text, in the order in

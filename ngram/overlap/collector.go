@@ -137,9 +137,24 @@ type textState struct {
 	runs    []exact.Run
 }
 
-// NewCollector makes a collector for the documents of the named shard.
-func (s *Items) NewCollector(shard string) *Collector {
-	return &Collector{items: s, shard: shard, covers: map[uint32]*Cover{}, where: make([]int32, s.index.Texts())}
+// NewCollector makes a collector.
+func (s *Items) NewCollector() *Collector {
+	return &Collector{items: s, where: make([]int32, s.index.Texts())}
+}
+
+// Reset makes the collector begin with the documents of the named shard. The
+// covers of the shard before are no longer the collector's.
+func (c *Collector) Reset(shard string) {
+	c.shard, c.covers = shard, map[uint32]*Cover{}
+	c.drop()
+}
+
+// drop forgets the document at hand.
+func (c *Collector) drop() {
+	for i := range c.texts[:c.touched] {
+		c.where[c.texts[i].text] = 0
+	}
+	c.touched = 0
 }
 
 // Add takes a run of the document at hand.
@@ -209,10 +224,7 @@ func (c *Collector) End(row int64, id string, text []byte) {
 	for _, i := range c.owners {
 		c.fold(i, row, id, text)
 	}
-	for i := range c.texts[:c.touched] {
-		c.where[c.texts[i].text] = 0
-	}
-	c.touched = 0
+	c.drop()
 }
 
 // fold lets the document take part in the cover of item i.

@@ -105,32 +105,33 @@ func collect(t *testing.T, items []testItem, methods []*Method, n int, docs []te
 		}
 		list = append(list, item)
 	}
-	x := b.Build()
-	var layouts []Layout
-	plain, err := NewItems(list, [][]Rule{nil}, x)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range list {
-		layouts = append(layouts, plain.Layout(i))
+	layouts := make([]Layout, len(list))
+	for i, it := range list {
+		for p, text := range it.Texts {
+			if text != None {
+				layouts[i][p] = b.Words(int(text))
+			}
+		}
 	}
 	var rules []Rule
 	for _, m := range methods {
 		rules = append(rules, m.Fit(layouts))
 	}
+	x, err := b.Build(n)
+	if err != nil {
+		t.Fatal(err)
+	}
 	set, err := NewItems(list, [][]Rule{rules}, x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := x.NewMatcher(ngram.Words(n))
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := x.NewMatcher()
 	byShard := map[string]*Collector{}
 	for _, d := range docs {
 		c := byShard[d.shard]
 		if c == nil {
-			c = set.NewCollector(d.shard)
+			c = set.NewCollector()
+			c.Reset(d.shard)
 			byShard[d.shard] = c
 		}
 		m.Document([]byte(d.text), c.Add)
