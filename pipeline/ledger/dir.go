@@ -1,0 +1,560 @@
+// Package ledger keeps what a run leaves on disk: the audit directory, the lock
+// on it, and the results of single shards.
+//
+// An audit directory DIR appears whole or not at all. While a run works, all it
+// writes lies in a hidden directory beside DIR:
+//
+//	DIR/                what readers see; replaced in one step by Publish
+//	    audit.json ...
+//	    shards/KEY      results of the shards it was made from
+//	.DIR.swab/          there while a run works, and after a run that did not publish
+//	    lock            held by flock(2) and naming its owner; a dead process holds nothing
+//	    shards/KEY      results of shards finished since DIR was published
+//	    new/            the tree being built; after the swap, the earlier tree
+//	    old/            DIR between two renames, where directories cannot be swapped
+//
+// A result is whole once it has its name, so a killed run loses only the shards
+// that it had in hand: the next run finds the others with Get.
+//
+// Publish swaps new/ and DIR with renameat2(RENAME_EXCHANGE) on Linux. Where
+// the system or the file system has no such call, DIR is renamed to old/ and
+// then new/ to DIR. A reader who looks between the two finds no DIR; a run
+// killed there leaves none, and the next Open puts old/ back.
+package ledger
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+var (
+	// ErrLocked means that another run works on the directory; the message
+	// names it.
+	ErrLocked = errors.New("in use by another run")
+	// ErrForeign means that the output path holds something that swab did not
+	// make and so will not replace.
+	ErrForeign = errors.New("not an audit directory")
+)
+
+// names are all that an audit directory may hold. Publish replaces the whole
+// directory, so one with anything else in it is not taken over.
+var names = []string{
+	AuditFile, "verdicts.jsonl", "verdicts.parquet", "evidence.jsonl", "evidence.parquet",
+	"clean", "removed", "report.html", shardsDir,
+	".DS_Store", // left by the file manager of macOS in any directory looked at
+}
+
+const (
+	shardsDir = "shards"
+	newDir    = "new"
+	oldDir    = "old"
+	lockFile  = "lock"
+)
+
+// Dir is an output directory held by this process. Get and Put may be called by
+// many goroutines at once; Publish and Close only alone.
+type Dir struct {
+	out, work string
+	lock      *flock.Flock
+	temps     atomic.Int64
+	exchange  func(a, b string) error
+	step      func(name string) // called as each step on disk is done; tests stop there
+}
+
+// Open takes the directory out for this run. It may be absent, empty, or an
+// earlier audit; a symbolic link is followed first. Its parent must exist and be
+// writable. What a killed run left half done is put right. The error is
+// ErrLocked while another run has it, ErrForeign if Publish would destroy
+// something that swab did not make, ErrVersion if it holds an audit of another
+// version; then nothing was touched.
+func Open(out string) (*Dir, error) {
+	return open(out, exchange, func(string) {})
+}
+
+func open(out string, exchange func(a, b string) error, step func(string)) (*Dir, error) {
+	path, err := resolve(out)
+	if err == nil {
+		err = replaceable(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", out, err)
+	}
+	d := &Dir{
+		out:      path,
+		work:     filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".swab"),
+		exchange: exchange,
+		step:     step,
+	}
+	if d.lock, err = acquire(d.work); err != nil {
+		return nil, fmt.Errorf("%s: %w", out, err)
+	}
+	step("locked")
+	if err = replaceable(path); err == nil {
+		err = d.repair()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", out, err), d.Close())
+	}
+	step("opened")
+	return d, nil
+}
+
+// resolve follows out to the directory meant, which need not exist yet.
+func resolve(out string) (string, error) {
+	if out == "" {
+		return "", errors.New("the output directory has no name")
+	}
+	path, err := filepath.Abs(out)
+	if err != nil {
+		return "", err
+	}
+	for range 40 {
+		parent, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			return "", fmt.Errorf("%w; make its parent directory first", err)
+		}
+		if path == filepath.Dir(path) {
+			return "", errors.New("the root of a file system cannot be replaced; name a directory below it")
+		}
+		path = filepath.Join(parent, filepath.Base(path))
+		link, err := os.Readlink(path)
+		if err != nil {
+			return path, nil
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(parent, link)
+		}
+		path = link
+	}
+	return "", errors.New("too many symbolic links")
+}
+
+// replaceable says whether Publish may put its tree in the place of path.
+func replaceable(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%w: it is a file; choose another --out", ErrForeign)
+	}
+	if here, err := os.Stat("."); err == nil && os.SameFile(here, info) {
+		return errors.New("the current directory cannot be replaced; name a directory below it")
+	}
+	if isMount(path, filepath.Dir(path)) {
+		return errMount
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	f, err := os.Open(filepath.Join(path, AuditFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: it is not empty and has no %s; choose another --out", ErrForeign, AuditFile)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	switch _, err = ReadAudit(f); {
+	case errors.Is(err, ErrCorrupt):
+		return fmt.Errorf("%w: %s: %w", ErrForeign, AuditFile, err)
+	case err != nil:
+		return fmt.Errorf("%s: %w", AuditFile, err)
+	}
+	for _, e := range entries {
+		if !slices.Contains(names, e.Name()) {
+			return fmt.Errorf("%w: it also holds %q, which replacing it would destroy; move that away", ErrForeign, e.Name())
+		}
+	}
+	return nil
+}
+
+var errMount = errors.New("a mount point cannot be replaced; name a directory below it")
+
+// acquire takes the lock of the work directory, which it makes if need be.
+func acquire(work string) (*flock.Flock, error) {
+	path := filepath.Join(work, lockFile)
+	for range 100 {
+		if err := os.Mkdir(work, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("making the work directory beside it: %w; choose an --out whose parent directory you can write to", err)
+		}
+		if info, err := os.Lstat(work); err == nil && !info.IsDir() {
+			return nil, fmt.Errorf("%w: %s is in the way", ErrForeign, work)
+		}
+		lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o644))
+		ok, err := lock.TryLock()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // its owner has just removed the directory
+		}
+		if err != nil {
+			return nil, fmt.Errorf("locking: %w", err)
+		}
+		if !ok {
+			return nil, fmt.Errorf("%w: %s", ErrLocked, owner(path))
+		}
+		// The owner before us may have removed the file between our opening
+		// and our locking it: a lock on a file without a name excludes nobody.
+		held, err1 := lock.Stat()
+		named, err2 := os.Stat(path)
+		if err1 == nil && err2 == nil && os.SameFile(held, named) {
+			host, _ := os.Hostname()
+			note := fmt.Sprintf("pid %d on host %q since %s\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339))
+			if err := os.WriteFile(path, []byte(note), 0o644); err != nil {
+				return nil, errors.Join(fmt.Errorf("locking: %w", err), lock.Unlock())
+			}
+			return lock, nil
+		}
+		if err := lock.Unlock(); err != nil {
+			return nil, fmt.Errorf("locking: %w", err)
+		}
+	}
+	return nil, fmt.Errorf("%w: its lock changes hands all the time", ErrLocked)
+}
+
+// owner reads who holds the lock at path, as printable ASCII.
+func owner(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return "owner unknown"
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 500))
+	if err != nil || len(b) == 0 {
+		return "owner unknown"
+	}
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return ' '
+		}
+		return r
+	}, string(b)))
+}
+
+// repair brings what a killed run left to one of the states that Publish and
+// Put start from.
+func (d *Dir) repair() error {
+	if exists(d.in(oldDir)) {
+		entries, err := os.ReadDir(d.out)
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return err
+		case len(entries) > 0: // the new tree took its place
+			if err := d.retire(); err != nil {
+				return err
+			}
+		default:
+			if err == nil {
+				if err := os.Remove(d.out); err != nil {
+					return err
+				}
+			}
+			if err := os.Rename(d.in(oldDir), d.out); err != nil {
+				return err
+			}
+			if err := syncDir(filepath.Dir(d.out)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.RemoveAll(d.in(newDir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(d.in(shardsDir), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	entries, err := os.ReadDir(d.in(shardsDir))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		path := d.in(shardsDir, e.Name())
+		mine, err := os.Lstat(path)
+		if err != nil {
+			return err
+		}
+		public, err := os.Lstat(filepath.Join(d.out, shardsDir, e.Name()))
+		if !isKey(e.Name()) || err == nil && os.SameFile(mine, public) {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// in gives a path in the work directory.
+func (d *Dir) in(parts ...string) string {
+	return filepath.Join(append([]string{d.work}, parts...)...)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// isKey reports whether key may name a result: 1 to 128 lower case hex digits.
+func isKey(key string) bool {
+	return 0 < len(key) && len(key) <= 128 && strings.Trim(key, "0123456789abcdef") == ""
+}
+
+// Get finds the result stored under key, in this run, in one that was killed,
+// or in the published directory. The file may be read until Publish is called.
+func (d *Dir) Get(key string) (path string, ok bool) {
+	if !isKey(key) {
+		return "", false
+	}
+	for _, path := range []string{d.in(shardsDir, key), filepath.Join(d.out, shardsDir, key)} {
+		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+// Put stores what write writes under key, 1 to 128 lower case hex digits, in
+// the place of an earlier result of that key. When it returns nil the result is
+// on disk, and found by Get in this run and, until one publishes without it,
+// the next. After an error nothing has changed.
+func (d *Dir) Put(key string, write func(w io.Writer) error) error {
+	if !isKey(key) {
+		return fmt.Errorf("result %q: its key is not hexadecimal", key)
+	}
+	path := d.in(shardsDir, key)
+	temp := fmt.Sprintf("%s.%d", path, d.temps.Add(1))
+	err := create(temp, write)
+	if err == nil {
+		d.step("put written")
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		os.Remove(temp)
+		return fmt.Errorf("result %s: %w", key, err)
+	}
+	d.step("put named")
+	return syncDir(filepath.Dir(path))
+}
+
+// create writes a new file and syncs it.
+func create(path string, write func(w io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	b := bufio.NewWriterSize(f, 1<<16)
+	if err = write(b); err == nil {
+		err = b.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// Publish makes a new directory of what build writes below root and of the
+// stored results keys, and puts it in the place of DIR in one step. Results
+// that are not in keys are dropped. build must write audit.json and nothing
+// that is not part of an audit directory; shards/ is there already.
+//
+// After an error DIR is as it was and the stored results are kept, with one
+// exception that the message names: the new tree stands but could not be synced.
+func (d *Dir) Publish(keys []string, build func(root string) error) error {
+	root := d.in(newDir)
+	if err := d.build(root, keys, build); err != nil {
+		os.RemoveAll(root) // gives its space back; Open and Close try again
+		return fmt.Errorf("%s: %w", d.out, err)
+	}
+	if err := d.swap(); err != nil {
+		os.RemoveAll(root)
+		if errors.Is(err, syscall.EBUSY) {
+			err = fmt.Errorf("%w: %w", err, errMount)
+		}
+		return fmt.Errorf("%s: %w", d.out, err)
+	}
+	d.step("swapped")
+	if err := errors.Join(syncDir(filepath.Dir(d.out)), syncDir(d.work)); err != nil {
+		return fmt.Errorf("%s: published, but not safe from a power cut: %w", d.out, err)
+	}
+	// From here on the run has succeeded; what cannot be removed now, Close or
+	// the next Open reports.
+	os.RemoveAll(root)
+	d.step("earlier tree removed")
+	if entries, err := os.ReadDir(d.in(shardsDir)); err == nil {
+		for _, e := range entries {
+			os.Remove(d.in(shardsDir, e.Name()))
+			d.step("result removed")
+		}
+	}
+	return nil
+}
+
+// build makes the whole new tree at root and syncs it.
+func (d *Dir) build(root string, keys []string, build func(root string) error) error {
+	if err := os.RemoveAll(root); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(root, shardsDir), 0o755); err != nil {
+		return err
+	}
+	d.step("new made")
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		from, ok := d.Get(key)
+		if !ok {
+			return fmt.Errorf("result %q: %w", key, fs.ErrNotExist)
+		}
+		if err := link(from, filepath.Join(root, shardsDir, key)); err != nil {
+			return fmt.Errorf("result %s: %w", key, err)
+		}
+		d.step("result linked")
+	}
+	if err := build(root); err != nil {
+		return err
+	}
+	d.step("built")
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !slices.Contains(names, e.Name()) {
+			return fmt.Errorf("%q is not a name of an audit directory", e.Name())
+		}
+	}
+	if err := syncTree(root); err != nil {
+		return err
+	}
+	d.step("synced")
+	if err := checkAudit(root); err != nil {
+		return err
+	}
+	return replaceable(d.out)
+}
+
+// checkAudit sees to it that the next Open will know the tree as ours.
+func checkAudit(root string) error {
+	f, err := os.Open(filepath.Join(root, AuditFile))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := ReadAudit(f); err != nil {
+		return fmt.Errorf("%s: %w", AuditFile, err)
+	}
+	return nil
+}
+
+// link gives the file from a second name, or copies it where files have but one.
+func link(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return create(to, func(w io.Writer) error {
+		_, err := io.Copy(w, f)
+		return err
+	})
+}
+
+// syncTree syncs every file and directory of root. Results are on disk already.
+func syncTree(root string) error {
+	var dirs []string
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir():
+			dirs = append(dirs, path)
+			return nil
+		case !e.Type().IsRegular():
+			return fmt.Errorf("%s is not a regular file", path)
+		case filepath.Dir(path) == filepath.Join(root, shardsDir):
+			return nil
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
+	})
+	if err != nil {
+		return err
+	}
+	for _, dir := range slices.Backward(dirs) {
+		if err := syncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// swap puts new/ in the place of DIR, and DIR, if there is one, in that of new/.
+func (d *Dir) swap() error {
+	if !exists(d.out) {
+		return os.Rename(d.in(newDir), d.out)
+	}
+	err := d.exchange(d.in(newDir), d.out)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	if err := os.Rename(d.out, d.in(oldDir)); err != nil {
+		return err
+	}
+	d.step("set aside")
+	if err := os.Rename(d.in(newDir), d.out); err != nil {
+		if back := os.Rename(d.in(oldDir), d.out); back != nil {
+			return fmt.Errorf("%w; the earlier audit is in %s, and the next run puts it back: %w", err, d.in(oldDir), back)
+		}
+		return err
+	}
+	d.step("placed")
+	d.retire() // if it fails, Close or the next Open reports it
+	return nil
+}
+
+// retire takes the name old/ from a tree before it is removed, so that old/ is
+// always whole and may be put back.
+func (d *Dir) retire() error {
+	if err := os.RemoveAll(d.in(newDir)); err != nil {
+		return err
+	}
+	return os.Rename(d.in(oldDir), d.in(newDir))
+}
+
+// Close lets go of the directory. The work directory goes too, unless it holds
+// results that the next run can use. Calling it again does nothing.
+func (d *Dir) Close() error {
+	if !d.lock.Locked() {
+		return nil
+	}
+	err := os.RemoveAll(d.in(newDir))
+	os.Remove(d.in(shardsDir)) // stays if it holds anything
+	d.step("closing")
+	err = errors.Join(err, release(d.lock))
+	d.step("released")
+	os.Remove(d.work) // stays if it holds anything
+	if err != nil {
+		return fmt.Errorf("%s: %w", d.work, err)
+	}
+	return nil
+}
