@@ -1,0 +1,42 @@
+# make            lists the targets
+SHELL := /bin/bash
+FUZZTIME ?= 3s
+
+help:
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## builds bin/swab
+	go build -trimpath -o bin/swab ./cmd/swab
+
+demo: build ## scans the small corpus in testdata/ and shows what it finds
+	rm -rf demo-audit
+	bin/swab scan --corpus testdata/corpus --bench testdata/bench/riverton.jsonl --bench testdata/bench/crafts.csv --out demo-audit
+
+test: ## runs the tests
+	go test ./...
+
+check: ## what .ci/run runs: format, vet, tidy, build, tests under the race detector, short fuzzing
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'check: run gofmt -w on these'; exit 1; }
+	go vet ./...
+	GOOS=darwin go vet ./pipeline/ledger
+	go mod tidy -diff
+	go build ./...
+	go test -race -count=1 ./...
+	$(MAKE) fuzz
+
+fuzz: ## fuzzes every fuzz target for FUZZTIME each
+	@set -e; for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "fuzz $$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg >/tmp/swab-fuzz.$$$$ 2>&1 || { cat /tmp/swab-fuzz.$$$$; exit 1; }; \
+			rm -f /tmp/swab-fuzz.$$$$; \
+		done; \
+	done
+
+bench: ## measures each stage and the whole on a corpus made for it
+	go test -run '^$$' -bench . -benchtime 2s ./...
+
+golden: ## writes testdata/ and the expected outputs of tests anew
+	go run ./cmd/swabgen demo testdata
+	go test ./cmd/... ./pipeline/... -update
+
+.PHONY: help build demo test check fuzz bench golden

@@ -1,0 +1,153 @@
+// Swabgen makes the inputs of the project's own runs: the small corpus and
+// benchmark in testdata/, and corpora and benchmarks of any size for measuring.
+//
+//	swabgen demo DIR                                the files of testdata/
+//	swabgen corpus -bytes N -shards K -out DIR      shards corpus-000.jsonl.zst, … (-ext .jsonl.gz or .jsonl)
+//	swabgen bench -items N -words W -out FILE       a benchmark of N items of W words
+//
+// Equal flags give equal files. One document in two hundred of a corpus holds an
+// item of the benchmark made with -items 1000 or more and the same words.
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "swabgen:", err)
+		os.Exit(2)
+	}
+}
+
+func run(args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("usage: swabgen demo|corpus|bench (see the comment at its head)")
+	}
+	flags := flag.NewFlagSet("swabgen "+args[0], flag.ContinueOnError)
+	bytes := flags.Int64("bytes", 256<<20, "uncompressed bytes of all shards together")
+	shards := flags.Int("shards", 4, "number of shards")
+	ext := flags.String("ext", ".jsonl.zst", "ending, which says the compression")
+	items := flags.Int("items", 10800, "number of items")
+	words := flags.Int("words", 100, "words of an item")
+	seed := flags.Uint64("seed", 1, "seed")
+	out := flags.String("out", "", "directory or file to write")
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	switch args[0] {
+	case "demo":
+		return demo(flags.Arg(0))
+	case "corpus":
+		for i := range *shards {
+			path := filepath.Join(*out, fmt.Sprintf("corpus-%03d%s", i, *ext))
+			if err := create(path, func(w io.Writer) error {
+				return corpus(w, *seed*1000+uint64(i), *bytes/int64(*shards), *words)
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "bench":
+		return create(*out, func(w io.Writer) error {
+			for i := range *items {
+				if err := line(w, map[string]any{"id": fmt.Sprintf("item-%d", i), "question": item(i, *words)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return fmt.Errorf("unknown job %q", args[0])
+}
+
+var vocabulary = newWriter(0)
+
+// item is the text of item i.
+func item(i, words int) string {
+	w := newWriterLike(vocabulary, uint64(i)+1_000_000)
+	return w.text(words)
+}
+
+func corpus(out io.Writer, seed uint64, bytes int64, words int) error {
+	w := newWriterLike(vocabulary, seed)
+	count := &counter{w: out}
+	for row := 0; count.n < bytes; row++ {
+		text := w.text(50 + w.rng.IntN(900))
+		if w.rng.IntN(200) == 0 {
+			text += "\n" + item(w.rng.IntN(1000), words) + "\n" + w.text(50)
+		}
+		if err := line(count, map[string]any{
+			"id": fmt.Sprintf("%d-%d", seed, row), "url": fmt.Sprintf("https://example.org/%d/%d", seed, row),
+			"metadata": map[string]any{"score": w.rng.Float64(), "lang": "en"}, "text": text,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func line(w io.Writer, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// create writes a file, compressed as its ending says.
+func create(path string, write func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	buf := bufio.NewWriterSize(f, 1<<20)
+	var out io.WriteCloser = nopCloser{buf}
+	switch filepath.Ext(path) {
+	case ".zst":
+		if out, err = zstd.NewWriter(buf, zstd.WithEncoderConcurrency(1)); err != nil {
+			return err
+		}
+	case ".gz":
+		out = gzip.NewWriter(buf)
+	}
+	if err := write(out); err != nil {
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	if err := buf.Flush(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
