@@ -1,0 +1,204 @@
+package record
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+)
+
+// slack is what a column holds beyond its text, so that eight bytes may be
+// stored where one is meant.
+const slack = 8
+
+// pool is an allocator that keeps the buffers it gets back for the next batch:
+// those of the few sizes that every batch needs.
+type pool struct {
+	mem    memory.Allocator
+	mu     sync.Mutex
+	keep   []int // sizes worth keeping
+	free   [][]byte
+	closed bool
+}
+
+func (p *pool) Allocate(n int) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, b := range p.free {
+		if cap(b) == n {
+			p.free = slices.Delete(p.free, i, i+1)
+			return b[:n]
+		}
+	}
+	return p.mem.Allocate(n)[:n:n]
+}
+
+func (p *pool) Reallocate(n int, b []byte) []byte {
+	grown := p.Allocate(n)
+	copy(grown, b)
+	p.Free(b)
+	return grown
+}
+
+// Free takes back what Allocate gave, however it was cut since.
+func (p *pool) Free(b []byte) {
+	b = b[:cap(b)]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed && len(p.free) < 2*len(p.keep) && slices.Contains(p.keep, len(b)) {
+		p.free = append(p.free, b)
+		return
+	}
+	p.mem.Free(b)
+}
+
+// close gives the kept buffers back; those still out go back when they are freed.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, b := range p.free {
+		p.mem.Free(b)
+	}
+	p.free = nil
+}
+
+// column is an Arrow string column being filled.
+type column struct {
+	pool *pool
+	data []byte  // what rows have so far, and then the row in work
+	offs []byte  // n+1 little-endian int32
+	ends []int32 // offs as numbers
+}
+
+// reserve makes room for n more bytes and the slack.
+func (c *column) reserve(n int) {
+	if need := len(c.data) + n + slack; need > cap(c.data) {
+		c.data = c.pool.Reallocate(max(need, min(2*cap(c.data), maxRow)), c.data[:len(c.data)])[:len(c.data)]
+	}
+}
+
+// add appends a plain value, repaired where it has to be.
+func (c *column) add(v []byte, scratch *[]byte) (m marks) {
+	if bytes.IndexByte(v, 0) >= 0 {
+		m |= markNUL
+	}
+	if !utf8.Valid(v) {
+		m |= markUTF8
+		*scratch = appendValid((*scratch)[:0], v)
+		v = *scratch
+	}
+	c.reserve(len(v))
+	c.data = append(c.data, v...)
+	return m
+}
+
+func (c *column) addInt(v int64) {
+	c.reserve(20)
+	c.data = strconv.AppendInt(c.data, v, 10)
+}
+
+func (c *column) buffers(n int) []*memory.Buffer {
+	return []*memory.Buffer{
+		nil,
+		memory.NewBufferWithAllocator(c.offs[:arrow.Int32Traits.BytesRequired(n+1)], c.pool),
+		memory.NewBufferWithAllocator(c.data, c.pool),
+	}
+}
+
+// batch fills the columns of one record. Its buffers become the record's.
+type batch struct {
+	o        Options
+	pool     *pool
+	schema   *arrow.Schema
+	id, text column
+	rowBytes []byte
+	rows     []int64
+	n        int // rows committed
+	open     bool
+	sizes    [4]int // of ids, text, offsets, rows
+}
+
+func newBatch(o Options) *batch {
+	b := &batch{o: o, schema: Schema(), sizes: [4]int{
+		64*o.BatchRows + slack,
+		o.BatchBytes + slack,
+		arrow.Int32Traits.BytesRequired(o.BatchRows + 1),
+		arrow.Int64Traits.BytesRequired(o.BatchRows),
+	}}
+	b.pool = &pool{mem: o.Alloc, keep: b.sizes[:]}
+	b.id.pool, b.text.pool = b.pool, b.pool
+	return b
+}
+
+// fits tells whether a row of n bytes goes into the batch. A first row always
+// does, so one longer document is a batch of its own.
+func (b *batch) fits(n int) bool {
+	return b.n == 0 || b.n < b.o.BatchRows && len(b.id.data)+len(b.text.data)+n <= b.o.BatchBytes
+}
+
+// start takes buffers for a batch, unless one is open.
+func (b *batch) start() {
+	if b.open {
+		return
+	}
+	for i, c := range []*column{&b.id, &b.text} {
+		c.data = b.pool.Allocate(b.sizes[i])[:0]
+		c.offs = b.pool.Allocate(b.sizes[2])
+		c.ends = arrow.Int32Traits.CastFromBytes(c.offs)
+		c.ends[0] = 0
+	}
+	b.rowBytes = b.pool.Allocate(b.sizes[3])
+	b.rows = arrow.Int64Traits.CastFromBytes(b.rowBytes)
+	b.open = true
+}
+
+// commit ends the row in work and returns the length of its text.
+func (b *batch) commit(row int64) int {
+	b.rows[b.n] = row
+	n := len(b.text.data) - int(b.text.ends[b.n])
+	b.n++
+	b.id.ends[b.n] = int32(len(b.id.data))
+	b.text.ends[b.n] = int32(len(b.text.data))
+	return n
+}
+
+// record closes the batch. The caller releases the record; the next start takes
+// other buffers, which may be those of records released before.
+func (b *batch) record() arrow.Record {
+	var cols [3]arrow.Array
+	for i, c := range []*column{&b.id, &b.text} {
+		cols[i] = wrap(arrow.BinaryTypes.String, b.n, c.buffers(b.n))
+	}
+	rows := memory.NewBufferWithAllocator(b.rowBytes[:arrow.Int64Traits.BytesRequired(b.n)], b.pool)
+	cols[2] = wrap(arrow.PrimitiveTypes.Int64, b.n, []*memory.Buffer{nil, rows})
+	rec := array.NewRecord(b.schema, cols[:], int64(b.n))
+	for _, c := range cols {
+		c.Release()
+	}
+	b.n, b.open = 0, false
+	return rec
+}
+
+func wrap(t arrow.DataType, n int, bufs []*memory.Buffer) arrow.Array {
+	data := array.NewData(t, n, bufs, nil, 0, 0)
+	memory.ReleaseBuffers(bufs)
+	arr := array.MakeFromData(data)
+	data.Release()
+	return arr
+}
+
+func (b *batch) close() {
+	if b.open {
+		for _, buf := range [][]byte{b.id.data, b.id.offs, b.text.data, b.text.offs, b.rowBytes} {
+			b.pool.Free(buf)
+		}
+		b.open = false
+	}
+	b.pool.close()
+}

@@ -1,0 +1,403 @@
+// Package record reads the documents of a shard as Arrow record batches. JSON
+// lines, Parquet, Arrow IPC files and streams and plain text all come out as the
+// one Schema {id, text, row}, so whatever follows knows no format.
+//
+// A batch is lent for one step of the iteration: Retain it to keep it longer. Its
+// memory is used again only after the last Release. After an error nothing follows,
+// and rows that were read but not yet handed over are not handed over.
+//
+// Nothing is dropped silently. A row without a usable text is skipped, counted and,
+// among the first ones, named. A text with ill-formed parts is used with U+FFFD in
+// their place, exactly as encoding/json decodes it, since skipping it would hide
+// what else stands in it; it is counted and named too. Blank lines are no rows.
+// For a finished shard Rows = Documents + all Skipped.
+//
+// Field paths. "meta.text" is the member text of the object meta. In JSON a dot
+// always separates, so a key that itself holds a dot cannot be named; in Parquet and
+// Arrow a column of that very name is taken where there is no such nesting. Keys are
+// matched with case, after their escapes are decoded; of equal keys the last counts.
+//
+// Memory. Held at a time: one row of at most Options.MaxRow bytes, and one batch of
+// Options.BatchBytes, or of one longer document. Parquet adds a page or two of each
+// of the two columns, Arrow IPC one batch as it was written; both are refused where
+// one step needs more than eight times MaxRow.
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"swab/pipeline/shard"
+)
+
+var (
+	// ErrCorrupt says that a shard is not what its format promises.
+	ErrCorrupt = errors.New("corrupt")
+	// ErrTooLong says that a row, or what holds it, is longer than allowed.
+	ErrTooLong = errors.New("too long")
+	// ErrField says that a shard with columns has no such text column.
+	ErrField = errors.New("no such text column")
+	// ErrUnsupported says that a shard may be sound but uses what is not read here.
+	ErrUnsupported = errors.New("not supported")
+)
+
+// errStop travels up when the consumer has had enough.
+var errStop = errors.New("stop")
+
+// maxRow keeps a batch of one repaired document, at most three times as long as
+// its row, within the 2 GiB that Arrow's 32-bit offsets reach.
+const maxRow = 512 << 20
+
+// Source is an opened shard.
+type Source interface {
+	io.Reader                              // plain, decompressed bytes
+	ReaderAt() (io.ReaderAt, int64, error) // the whole and its size, for Parquet and Arrow files
+}
+
+// Options says which fields to read and how much to hold. The zero value of each
+// field means its default.
+type Options struct {
+	Name       string           // the shard's name, for errors
+	TextField  string           // dotted path of the text; "text"
+	IDField    string           // dotted path of the id; "id"
+	TextUnit   string           // "file" (the default) or "line": what a document of plain text is
+	MaxRow     int              // longest row in bytes; 64 MiB, at most 512 MiB
+	BatchRows  int              // most rows of a batch; 1024
+	BatchBytes int              // most bytes of a batch; 1 MiB
+	Alloc      memory.Allocator // of the batches; memory.DefaultAllocator
+}
+
+func (o Options) filled() (Options, error) {
+	o.TextField = or(o.TextField, "text")
+	o.IDField = or(o.IDField, "id")
+	o.TextUnit = or(o.TextUnit, "file")
+	o.MaxRow = or(o.MaxRow, 64<<20)
+	o.BatchRows = or(o.BatchRows, 1024)
+	o.BatchBytes = or(o.BatchBytes, 1<<20)
+	if o.Alloc == nil {
+		o.Alloc = memory.DefaultAllocator
+	}
+	switch {
+	case o.TextUnit != "file" && o.TextUnit != "line":
+		return o, fmt.Errorf("unit of plain text is %q, want file or line", o.TextUnit)
+	case o.MaxRow < 0 || o.MaxRow > maxRow:
+		return o, fmt.Errorf("longest row is %d bytes, want 1 to %d", o.MaxRow, maxRow)
+	case o.BatchRows < 0 || o.BatchRows > 1<<20 || o.BatchBytes < 0 || o.BatchBytes > maxRow:
+		return o, fmt.Errorf("batch of %d rows and %d bytes is out of range", o.BatchRows, o.BatchBytes)
+	}
+	return o, nil
+}
+
+func or[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// Kind is what was wrong with a row.
+type Kind string
+
+// Kinds of rows that are skipped.
+const (
+	NotJSON   Kind = "not JSON"
+	NotObject Kind = "not an object"
+	Missing   Kind = "field missing"
+	Null      Kind = "null"
+	NotString Kind = "not a string"
+)
+
+// Kinds of rows that are used all the same. NUL is kept as it is: it separates
+// words. The others are read as U+FFFD.
+const (
+	InvalidUTF8   Kind = "invalid UTF-8"
+	LoneSurrogate Kind = "lone surrogate"
+	NUL           Kind = "NUL"
+)
+
+// firstBad is how many bad rows Counts names.
+const firstBad = 20
+
+// Counts says what became of every row. It is complete when the iteration is.
+type Counts struct {
+	Rows, Documents int64
+	TextBytes       int64 // of the documents, as handed on
+	Blank           int64 // lines, or files of plain text, without a word; not rows
+	Skipped         map[Kind]int64
+	Repaired        map[Kind]int64
+	First           []Bad // the first twenty that were skipped or repaired
+}
+
+// Bad names a row that was skipped or repaired.
+type Bad struct {
+	Row    int64 // counted from 0
+	Byte   int64 // where the row begins in the plain stream; -1 where it has no place
+	Kind   Kind
+	Detail string
+}
+
+func (c *Counts) skip(k Kind, row, off int64, detail func() string) {
+	if c.Skipped == nil {
+		c.Skipped = map[Kind]int64{}
+	}
+	c.Skipped[k]++
+	c.name(k, row, off, detail)
+}
+
+func (c *Counts) repair(k Kind, row, off int64, detail func() string) {
+	if c.Repaired == nil {
+		c.Repaired = map[Kind]int64{}
+	}
+	c.Repaired[k]++
+	c.name(k, row, off, detail)
+}
+
+func (c *Counts) name(k Kind, row, off int64, detail func() string) {
+	if len(c.First) < firstBad {
+		c.First = append(c.First, Bad{row, off, k, detail()})
+	}
+}
+
+// marks are the repairs that one row needed.
+type marks uint8
+
+const (
+	markUTF8 marks = 1 << iota
+	markSurrogate
+	markNUL
+)
+
+// Schema is that of every batch.
+func Schema() *arrow.Schema {
+	return arrow.NewSchema([]arrow.Field{
+		{Name: "id", Type: arrow.BinaryTypes.String},
+		{Name: "text", Type: arrow.BinaryTypes.String},
+		{Name: "row", Type: arrow.PrimitiveTypes.Int64},
+	}, nil)
+}
+
+// Columns are those of a batch of Documents; lent as the batch is. An id is the
+// id field's string, or its number as written, else the row's number.
+func Columns(rec arrow.Record) (ids, texts *array.String, rows *array.Int64) {
+	return rec.Column(0).(*array.String), rec.Column(1).(*array.String), rec.Column(2).(*array.Int64)
+}
+
+// Documents reads src once, as f, in batches. It adds to c, which may be nil. Errors
+// name the shard and the row where it broke, and wrap ErrCorrupt, ErrTooLong,
+// ErrField, ErrUnsupported, the context's error or the source's.
+func Documents(ctx context.Context, src Source, f shard.Format, o Options, c *Counts) iter.Seq2[arrow.Record, error] {
+	return func(yield func(arrow.Record, error) bool) {
+		o, err := o.filled()
+		if err != nil {
+			yield(nil, fmt.Errorf("%s: %w", o.Name, err))
+			return
+		}
+		if c == nil {
+			c = new(Counts)
+		}
+		s := &sink{o: o, c: c, yield: yield, batch: newBatch(o), row: -1}
+		defer s.batch.close()
+		switch f {
+		case shard.JSONL:
+			err = readJSONL(ctx, src, s)
+		case shard.Text:
+			err = readText(ctx, src, s)
+		case shard.Parquet:
+			err = readParquet(ctx, src, s)
+		case shard.ArrowFile:
+			err = readArrowFile(ctx, src, s)
+		case shard.ArrowStream:
+			err = readArrowStream(ctx, src, s)
+		default:
+			err = fmt.Errorf("format %v: %w", f, ErrUnsupported)
+		}
+		if err == nil {
+			err = s.flush()
+		}
+		switch {
+		case err == nil || err == errStop:
+		case s.row >= 0:
+			yield(nil, fmt.Errorf("%s: row %d: %w", o.Name, s.row, err))
+		default:
+			yield(nil, fmt.Errorf("%s: %w", o.Name, err))
+		}
+	}
+}
+
+// sink is where the readers put their rows.
+type sink struct {
+	o       Options
+	c       *Counts
+	yield   func(arrow.Record, error) bool
+	batch   *batch
+	row     int64  // the row being read; -1 before there are any
+	scratch []byte // a repaired text or id
+}
+
+// flush hands the open batch over, if there is anything in it.
+func (s *sink) flush() error {
+	if s.batch.n == 0 {
+		return nil
+	}
+	rec := s.batch.record()
+	defer rec.Release()
+	if !s.yield(rec, nil) {
+		return errStop
+	}
+	return nil
+}
+
+// room sees to it that the open batch can take a row of n bytes, handing over
+// what it holds when it is full.
+func (s *sink) room(n int) error {
+	if !s.batch.fits(n) {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	s.batch.start()
+	return nil
+}
+
+// skip counts the current row as not used.
+func (s *sink) skip(k Kind, off int64, detail func() string) {
+	s.c.skip(k, s.row, off, detail)
+	s.c.Rows++
+	s.row++
+}
+
+// commit counts the current row, whose text and id are in the batch.
+func (s *sink) commit(m marks, off int64) {
+	if m != 0 {
+		s.repaired(m, off)
+	}
+	s.c.TextBytes += int64(s.batch.commit(s.row))
+	s.c.Documents++
+	s.c.Rows++
+	s.row++
+}
+
+func (s *sink) repaired(m marks, off int64) {
+	if m&markUTF8 != 0 {
+		s.c.repair(InvalidUTF8, s.row, off, func() string { return "each bad byte was read as U+FFFD" })
+	}
+	if m&markSurrogate != 0 {
+		s.c.repair(LoneSurrogate, s.row, off, func() string { return "each was read as U+FFFD" })
+	}
+	if m&markNUL != 0 {
+		s.c.repair(NUL, s.row, off, func() string { return "kept; it separates words" })
+	}
+}
+
+// put adds a row whose text is plain bytes; without an id it gets its number.
+func (s *sink) put(text, id []byte, off int64) error {
+	if long := max(len(text), len(id)); long > s.o.MaxRow {
+		return fmt.Errorf("%d bytes, more than %d: %w", long, s.o.MaxRow, ErrTooLong)
+	}
+	if err := s.room(len(text) + len(id)); err != nil {
+		return err
+	}
+	m := s.batch.text.add(text, &s.scratch)
+	if len(id) > 0 {
+		m |= s.batch.id.add(id, &s.scratch)
+	} else {
+		s.batch.id.addInt(s.row)
+	}
+	s.commit(m, off)
+	return nil
+}
+
+// appendValid appends src with U+FFFD for each byte that is not part of UTF-8.
+func appendValid(dst, src []byte) []byte {
+	for len(src) > 0 {
+		r, n := utf8.DecodeRune(src)
+		dst = utf8.AppendRune(dst, r)
+		src = src[n:]
+	}
+	return dst
+}
+
+// noColumn is the error of a text column that is not there or not text.
+func noColumn(path, why string, have []string) error {
+	const most = 40
+	list := strings.Join(have[:min(len(have), most)], ", ")
+	if len(have) > most {
+		list += fmt.Sprintf(" and %d more", len(have)-most)
+	}
+	return fmt.Errorf("%q %s; columns: %s: %w", path, why, list, ErrField)
+}
+
+// guard runs f and makes a panic of the Arrow library an error: that is how it
+// meets damaged files.
+func guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if e, ok := p.(error); ok && errors.Is(e, ErrTooLong) {
+				err = e
+				return
+			}
+			err = fmt.Errorf("%v: %w", p, ErrCorrupt)
+		}
+	}()
+	return f()
+}
+
+// checked passes reads on while the context lives, and remembers why one failed,
+// so that a broken disk is not taken for a broken file.
+type checked struct {
+	ctx  context.Context
+	r    io.Reader
+	at   io.ReaderAt
+	fail error
+}
+
+func (c *checked) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		c.fail = err
+		return 0, err
+	}
+	n, err := c.r.Read(p)
+	if err != nil && err != io.EOF {
+		c.fail = err
+	}
+	return n, err
+}
+
+func (c *checked) ReadAt(p []byte, off int64) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		c.fail = err
+		return 0, err
+	}
+	n, err := c.at.ReadAt(p, off)
+	switch {
+	case n == len(p):
+		return n, nil
+	case err == io.EOF:
+		c.fail = fmt.Errorf("names bytes after its end: %w", ErrCorrupt)
+	case err != nil:
+		c.fail = err
+	}
+	return n, err
+}
+
+// or is the cause of err: what the source said, or that the file is corrupt.
+func (c *checked) or(err error) error {
+	switch {
+	case c.fail != nil:
+		return c.fail
+	case err == nil || err == errStop, errors.Is(err, ErrCorrupt), errors.Is(err, ErrTooLong),
+		errors.Is(err, ErrField), errors.Is(err, ErrUnsupported):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
+}
