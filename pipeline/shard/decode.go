@@ -1,0 +1,106 @@
+package shard
+
+import (
+	"bufio"
+	"compress/bzip2"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+)
+
+// Decoders and buffers that are used again. Caches only: what comes out of a
+// shard does not depend on what they served before.
+var (
+	inputs = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, inputSize) }}
+	gzips  = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	zstds  sync.Pool
+)
+
+// inputSize is how much of a file is read at a time.
+const inputSize = 256 << 10
+
+// newDecoder gives the plain bytes of br. A decoder that may be used again has a
+// release; it must not be called after the decoder panicked.
+//
+// Bzip2, xz and lz4 readers are made anew: the first two cannot be reset, and an
+// lz4 reader keeps the last 64 KiB over a reset, from where a damaged block of the
+// next shard could copy.
+func newDecoder(c Compression, br *bufio.Reader, l Limits) (dec io.Reader, release func(), err error) {
+	switch c {
+	case None:
+		return br, nil, nil
+	case Gzip:
+		z := gzips.Get().(*gzip.Reader)
+		return &gzipReader{br: br, z: z}, func() { gzips.Put(z) }, nil
+	case Zstd:
+		z, _ := zstds.Get().(*zstd.Decoder)
+		if z == nil {
+			// One goroutine decodes: lanes are the parallelism. The low-memory choice
+			// sizes buffers by need and not by the worst case and cost no time that
+			// could be measured.
+			z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+			if err != nil {
+				return nil, nil, err
+			}
+		}
+		if err := z.ResetWithOptions(br, zstd.WithDecoderMaxWindow(uint64(l.Window))); err != nil {
+			return nil, nil, err
+		}
+		return z, func() {
+			if z.Reset(nil) == nil {
+				zstds.Put(z)
+			}
+		}, nil
+	case Bzip2:
+		return bzip2.NewReader(br), nil, nil
+	case Xz:
+		dec, err := newXz(br, l)
+		return dec, nil, err
+	case Lz4:
+		z := lz4.NewReader(br)
+		return z, nil, z.Apply(lz4.ConcurrencyOption(1))
+	}
+	return nil, nil, fmt.Errorf("%s (%d)", c, c)
+}
+
+// gzipReader reads member after member. The library would do so by itself, but it
+// takes a file that ends within the name in a later member's header for whole.
+type gzipReader struct {
+	br     *bufio.Reader
+	z      *gzip.Reader
+	member bool // inside one
+	later  bool // one was read to its end
+}
+
+func (g *gzipReader) Read(p []byte) (int, error) {
+	for {
+		if !g.member {
+			b, err := g.br.Peek(1)
+			if err != nil {
+				return 0, err // io.EOF here is the end
+			}
+			if err := g.z.Reset(g.br); err == gzip.ErrHeader && g.later {
+				if b[0] == 0 {
+					return 0, fmt.Errorf("zero bytes after the last member: padding, or a download that never arrived")
+				}
+				return 0, fmt.Errorf("after the last member: %w", err)
+			} else if err != nil {
+				return 0, noEOF(err)
+			}
+			g.z.Multistream(false)
+			g.member = true
+		}
+		n, err := g.z.Read(p)
+		if err == io.EOF {
+			g.member, g.later, err = false, true, nil
+			if n == 0 {
+				continue
+			}
+		}
+		return n, noEOF(err)
+	}
+}

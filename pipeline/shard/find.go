@@ -1,0 +1,317 @@
+package shard
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Find expands patterns to shards, sorted by name. A pattern is
+//
+//   - a file, of a known ending;
+//   - a directory, read with all below it;
+//   - a glob: path.Match's signs within a part of the path, and ** for any
+//     number of directories;
+//   - @list, a file of patterns, one a line, relative to the working directory;
+//     blank lines and lines that begin with # are passed over.
+//
+// What exists under the very name is taken as it is, also when the name holds
+// the signs of a glob. In a directory, hidden files and directories and files of
+// other endings are not read but named in the second result, as are files of
+// other endings that a glob matches; a glob's signs match no leading dot.
+// Symbolic links are followed, also to directories. A file reached twice (by its
+// absolute path without symbolic links) counts once, under the name that sorts
+// first, so the order of patterns changes nothing.
+//
+// Whatever is asked for and cannot be had is an error, and all such errors come
+// back as one: a pattern without a shard, a directory that cannot be read, a
+// named file of unknown ending, a file with a shard's ending that is no regular
+// file or a link to nothing.
+func Find(patterns []string) ([]Shard, []Skipped, error) {
+	f := finder{shards: map[string]Shard{}, skipped: map[string]string{}}
+	var errs []error
+	for _, p := range patterns {
+		if err := f.pattern(p, true); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, nil, err
+	}
+	shards := slices.SortedFunc(maps.Values(f.shards), func(a, b Shard) int { return cmp.Compare(a.Name, b.Name) })
+	var skipped []Skipped
+	for _, p := range slices.Sorted(maps.Keys(f.skipped)) {
+		skipped = append(skipped, Skipped{p, f.skipped[p]})
+	}
+	return shards, skipped, nil
+}
+
+type finder struct {
+	shards  map[string]Shard  // by resolved path
+	skipped map[string]string // path to reason
+	hits    int               // shards that the pattern at hand has met
+}
+
+func (f *finder) pattern(p string, lists bool) error {
+	if strings.HasPrefix(p, "@") {
+		if !lists {
+			return fmt.Errorf("%s: a list cannot name another list; a file of that name is ./%s", printable(p), printable(p))
+		}
+		return f.list(p[1:])
+	}
+	if p == "" {
+		return errors.New("empty pattern: name a file, directory or glob")
+	}
+	name := path.Clean(filepath.ToSlash(p))
+	f.hits = 0
+	before := len(f.skipped)
+	_, err := os.Stat(name)
+	switch {
+	case err == nil:
+		err = f.entry(name, true, nil)
+	case !strings.ContainsAny(name, `*?[\`):
+		return sansPath(name, err)
+	default:
+		var names []string
+		if names, err = glob(name); err != nil {
+			return err
+		}
+		for _, n := range names {
+			if err = f.entry(n, false, nil); err != nil {
+				break
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if f.hits == 0 {
+		return fmt.Errorf("%s: no shard there (%d files and directories passed over); known endings: %s, each also with %s after it",
+			printable(name), len(f.skipped)-before, formatEndings, compressionEndings)
+	}
+	return nil
+}
+
+func (f *finder) list(file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return sansPath("@"+file, err)
+	}
+	var errs []error
+	n, found := 0, false
+	for line := range bytes.Lines(data) {
+		n++
+		p := string(bytes.TrimSpace(line))
+		if p == "" || p[0] == '#' {
+			continue
+		}
+		found = true
+		if err := f.pattern(p, false); err != nil {
+			errs = append(errs, fmt.Errorf("%s: line %d: %w", printable(file), n, err))
+		}
+	}
+	if !found {
+		return fmt.Errorf("@%s: the list names nothing", printable(file))
+	}
+	return errors.Join(errs...)
+}
+
+// entry takes in a file, or a directory with all below it. above holds the
+// resolved paths of the directories it was reached through; a link back to one of
+// them is not followed, or there would be no end.
+func (f *finder) entry(name string, explicit bool, above []string) error {
+	format, compression, known := TypeOf(name)
+	fi, err := os.Stat(name)
+	if err != nil {
+		if !explicit && !known && missing(err) {
+			f.skipped[name] = "a symbolic link to nothing"
+			return nil
+		}
+		return sansPath(name, err)
+	}
+	if fi.IsDir() {
+		return f.tree(name, above)
+	}
+	switch {
+	case !known && explicit && compression != None:
+		return fmt.Errorf("%s: %s, but of what? the name should say it, as in x.jsonl%s", printable(name), compression, path.Ext(name))
+	case !known && explicit:
+		return fmt.Errorf("%s: unknown ending; known are %s, each also with %s after it", printable(name), formatEndings, compressionEndings)
+	case !known:
+		f.skipped[name] = "unknown ending"
+		return nil
+	case !fi.Mode().IsRegular():
+		return fmt.Errorf("%s: %w", printable(name), notRegular(fi))
+	}
+	resolved, err := resolve(name)
+	if err != nil {
+		return sansPath(name, err)
+	}
+	f.hits++
+	if old, ok := f.shards[resolved]; ok && old.Name <= name {
+		return nil
+	}
+	f.shards[resolved] = Shard{
+		Name: name, Path: filepath.FromSlash(name),
+		Size: fi.Size(), ModTime: fi.ModTime(),
+		Format: format, Compression: compression,
+	}
+	return nil
+}
+
+func (f *finder) tree(dir string, above []string) error {
+	resolved, err := resolve(dir)
+	if err != nil {
+		return sansPath(dir, err)
+	}
+	if slices.Contains(above, resolved) {
+		f.skipped[dir] = "a symbolic link to a directory that holds it"
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return sansPath(dir, err)
+	}
+	above = append(slices.Clip(above), resolved)
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if hidden(e.Name()) {
+			f.skipped[name] = "hidden"
+			continue
+		}
+		if err := f.entry(name, false, above); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// glob gives what a pattern matches, files and directories, in no order and
+// possibly twice. Like a shell's, its signs match no leading dot.
+func glob(pattern string) ([]string, error) {
+	parts := strings.Split(pattern, "/")
+	root := ""
+	if path.IsAbs(pattern) {
+		root, parts = "/", parts[1:]
+	}
+	for _, part := range parts {
+		if _, err := path.Match(part, ""); err != nil {
+			return nil, fmt.Errorf("%s: not a well-formed glob (a sign that stands for itself is written \\[)", printable(pattern))
+		}
+	}
+	var out []string
+	var expand func(dir string, parts, above []string) error
+	expand = func(dir string, parts, above []string) error {
+		if len(parts) == 0 || len(parts) == 1 && parts[0] == "**" {
+			out = append(out, cmp.Or(dir, "."))
+			return nil
+		}
+		part, rest := parts[0], parts[1:]
+		if part == "**" {
+			if err := expand(dir, rest, above); err != nil {
+				return err
+			}
+			resolved, err := resolve(cmp.Or(dir, "."))
+			if err != nil {
+				return sansPath(dir, err)
+			}
+			if slices.Contains(above, resolved) {
+				return nil
+			}
+			above = append(slices.Clip(above), resolved)
+		} else if !strings.ContainsAny(part, `*?[\`) {
+			// No listing: a directory may be open to pass but not to list.
+			name := path.Join(dir, part)
+			if _, err := os.Lstat(name); err != nil {
+				if missing(err) {
+					return nil
+				}
+				return sansPath(name, err)
+			}
+			return expand(name, rest, above)
+		}
+		entries, err := os.ReadDir(cmp.Or(dir, "."))
+		if err != nil {
+			if missing(err) {
+				return nil
+			}
+			return sansPath(dir, err)
+		}
+		for _, e := range entries {
+			if hidden(e.Name()) && !strings.HasPrefix(part, ".") {
+				continue
+			}
+			name := path.Join(dir, e.Name())
+			if part == "**" {
+				fi, err := os.Stat(name)
+				if err == nil && fi.IsDir() {
+					err = expand(name, parts, above)
+				} else if missing(err) {
+					err = nil
+				}
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			if ok, _ := path.Match(part, e.Name()); ok {
+				if err := expand(name, rest, above); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	err := expand(root, parts, nil)
+	return out, err
+}
+
+func hidden(base string) bool { return strings.HasPrefix(base, ".") }
+
+// resolve gives the one path under which a file counts.
+func resolve(name string) (string, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
+}
+
+// missing says that nothing is there, as against something that cannot be seen.
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
+}
+
+// notRegular says what a file is that has no bytes of its own to read twice.
+func notRegular(fi fs.FileInfo) error {
+	what := "not a regular file"
+	switch m := fi.Mode(); {
+	case m.IsDir():
+		what = "a directory"
+	case m&fs.ModeNamedPipe != 0:
+		what = "a named pipe"
+	case m&fs.ModeSocket != 0:
+		what = "a socket"
+	case m&fs.ModeDevice != 0:
+		what = "a device"
+	}
+	return errors.New(what + "; a shard has to be a regular file")
+}
+
+// sansPath takes the operation and path out of a file system's error, which
+// would name the file a second time and unquoted.
+func sansPath(name string, err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pe.Err
+	}
+	return fmt.Errorf("%s: %w", printable(name), err)
+}

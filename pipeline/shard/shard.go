@@ -1,0 +1,179 @@
+// Package shard knows a shard's identity and gives its plain bytes.
+//
+// [Find] turns what a user names (files, directories, globs, lists) into shards
+// in one fixed order. [Open] gives a shard's bytes, decompressed, and when they
+// were read to the end [Reader.Finish] gives the digest of the file as stored.
+//
+// # What is promised
+//
+// A shard either comes out whole or ends in an error that says where. Cut or
+// altered input is never a silent end: checksums that a format has are checked,
+// every library's end is taken for an end only where the format allows one, and
+// bytes after the last member, frame or stream are an error. So are zero bytes
+// after a gzip file, which gzip(1) lets pass as padding: they are also what a
+// download that reserved its space and never arrived looks like. (xz alone has
+// padding in its format, in fours, and that is accepted.)
+//
+// Three things cannot be seen here. A file of several members, frames or streams
+// that was cut exactly between two of them is a shorter, flawless file; the
+// digest and size kept from an earlier run tell. Lz4 and zstd frames may come
+// without a checksum, and then altered bytes may decode. A file written in place
+// during the read is noticed only if its size or time of change differ after.
+//
+// # Names
+//
+// The name's endings say format and compression, in any letter case:
+//
+//	JSON lines     .jsonl .ndjson .json
+//	Parquet        .parquet
+//	Arrow file     .arrow .feather .ipc
+//	Arrow stream   .arrows .arrowstream
+//	text           .txt .text .md
+//
+// and after each of them .gz .gzip .zst .zstd .bz2 .xz .lz4. The first bytes
+// have to agree with the name; where they do not the error names what the file
+// looks like ([ErrMismatch]).
+package shard
+
+import (
+	"errors"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// The classes of a shard that cannot be read. An error of this package that is
+// none of them comes from the file system.
+var (
+	ErrCorrupt  = errors.New("corrupt")                    // damaged, cut short, or changed while it was read
+	ErrMismatch = errors.New("name and content disagree")  // renaming the file would help
+	ErrBomb     = errors.New("needs more than its limits") // see [Limits]
+)
+
+// Format is how documents lie in a shard's plain bytes.
+type Format uint8
+
+// The formats. The zero Format is none of them.
+const (
+	JSONL Format = iota + 1
+	Parquet
+	ArrowFile
+	ArrowStream
+	Text
+)
+
+func (f Format) String() string {
+	switch f {
+	case JSONL:
+		return "JSON lines"
+	case Parquet:
+		return "Parquet"
+	case ArrowFile:
+		return "Arrow file"
+	case ArrowStream:
+		return "Arrow stream"
+	case Text:
+		return "text"
+	}
+	return "unknown format"
+}
+
+// Compression is what has to be undone to reach the plain bytes.
+type Compression uint8
+
+// The compressions.
+const (
+	None Compression = iota
+	Gzip
+	Zstd
+	Bzip2
+	Xz
+	Lz4
+)
+
+func (c Compression) String() string {
+	switch c {
+	case None:
+		return "none"
+	case Gzip:
+		return "gzip"
+	case Zstd:
+		return "zstd"
+	case Bzip2:
+		return "bzip2"
+	case Xz:
+		return "xz"
+	case Lz4:
+		return "lz4"
+	}
+	return "unknown compression"
+}
+
+// Shard is one file of a corpus, as [Find] saw it.
+type Shard struct {
+	Name        string // as the user gave it: cleaned, slashes; orders everything that is put out
+	Path        string // opens it
+	Size        int64  // bytes as stored
+	ModTime     time.Time
+	Format      Format
+	Compression Compression
+}
+
+// Skipped is a file or directory that a directory or glob held and that is not
+// read, so that nothing vanishes silently.
+type Skipped struct{ Path, Why string }
+
+const (
+	formatEndings      = ".jsonl .ndjson .json .parquet .arrow .feather .ipc .arrows .arrowstream .txt .text .md"
+	compressionEndings = ".gz .gzip .zst .zstd .bz2 .xz .lz4"
+)
+
+// TypeOf tells a file's format and compression from its name. ok says that the
+// format is known; the compression is right in either case, as for "x.csv.gz".
+func TypeOf(name string) (f Format, c Compression, ok bool) {
+	stem, c := splitCompression(name)
+	switch strings.ToLower(path.Ext(stem)) {
+	case ".jsonl", ".ndjson", ".json":
+		f = JSONL
+	case ".parquet":
+		f = Parquet
+	case ".arrow", ".feather", ".ipc":
+		f = ArrowFile
+	case ".arrows", ".arrowstream":
+		f = ArrowStream
+	case ".txt", ".text", ".md":
+		f = Text
+	}
+	return f, c, f != 0
+}
+
+// splitCompression takes a compression's ending off a name.
+func splitCompression(name string) (stem string, c Compression) {
+	ext := path.Ext(name)
+	switch strings.ToLower(ext) {
+	case ".gz", ".gzip":
+		c = Gzip
+	case ".zst", ".zstd":
+		c = Zstd
+	case ".bz2":
+		c = Bzip2
+	case ".xz":
+		c = Xz
+	case ".lz4":
+		c = Lz4
+	default:
+		return name, None
+	}
+	return name[:len(name)-len(ext)], c
+}
+
+// printable gives a name as it may stand in an error: quoted when it holds what
+// a terminal would act on or a line could not hold.
+func printable(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
+		return strconv.Quote(name)
+	}
+	return name
+}
