@@ -1,0 +1,163 @@
+package report
+
+import (
+	"io"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow/go/v15/parquet"
+	"github.com/apache/arrow/go/v15/parquet/compress"
+	"github.com/apache/arrow/go/v15/parquet/pqarrow"
+)
+
+// A row group is closed at either bound, so memory depends on neither the
+// number of rows nor the length of texts.
+const (
+	groupRows  = 1 << 16
+	groupBytes = 16 << 20
+)
+
+type schema func() *arrow.Schema
+
+var (
+	text   = arrow.BinaryTypes.String
+	number = arrow.PrimitiveTypes.Int64
+)
+
+func verdictSchema() *arrow.Schema {
+	return arrow.NewSchema([]arrow.Field{
+		{Name: "method", Type: text},
+		{Name: "benchmark", Type: text},
+		{Name: "split", Type: text},
+		{Name: "item", Type: text},
+		{Name: "index", Type: number},
+		{Name: "digest", Type: text},
+		{Name: "state", Type: text},
+		{Name: "score", Type: arrow.PrimitiveTypes.Float64, Nullable: true},
+		{Name: "longest", Type: number},
+		{Name: "words", Type: number},
+		{Name: "matched", Type: number},
+		{Name: "documents", Type: number},
+		{Name: "parts", Type: arrow.ListOfNonNullable(text)},
+	}, nil)
+}
+
+func evidenceSchema() *arrow.Schema {
+	return arrow.NewSchema([]arrow.Field{
+		{Name: "benchmark", Type: text},
+		{Name: "split", Type: text},
+		{Name: "item", Type: text},
+		{Name: "part", Type: text},
+		{Name: "shard", Type: text},
+		{Name: "row", Type: number},
+		{Name: "doc_id", Type: text},
+		{Name: "doc_start", Type: number},
+		{Name: "doc_end", Type: number},
+		{Name: "item_start", Type: number},
+		{Name: "item_end", Type: number},
+		{Name: "words", Type: number},
+		{Name: "doc_text", Type: text},
+		{Name: "doc_text_start", Type: number},
+	}, nil)
+}
+
+// columns gathers rows and writes them as row groups.
+type columns struct {
+	b     *array.RecordBuilder
+	w     *pqarrow.FileWriter
+	at    int // column that the next value goes to
+	rows  int
+	bytes int // of text in rows
+}
+
+// newColumns writes to w, which it does not close. The columns named repeating
+// get a dictionary.
+func newColumns(w io.Writer, s *arrow.Schema, repeating []string) (*columns, error) {
+	options := []parquet.WriterProperty{
+		parquet.WithCompression(compress.Codecs.Zstd),
+		parquet.WithCreatedBy("swab"),
+		parquet.WithDictionaryDefault(false),
+		parquet.WithMaxRowGroupLength(groupRows),
+	}
+	for _, name := range repeating {
+		options = append(options, parquet.WithDictionaryFor(name, true))
+	}
+	fw, err := pqarrow.NewFileWriter(s, struct{ io.Writer }{w}, parquet.NewWriterProperties(options...), pqarrow.DefaultWriterProps())
+	if err != nil {
+		return nil, err
+	}
+	return &columns{b: array.NewRecordBuilder(memory.DefaultAllocator, s), w: fw}, nil
+}
+
+func (c *columns) text(values ...string) {
+	for _, v := range values {
+		c.b.Field(c.at).(*array.StringBuilder).Append(v)
+		c.at++
+		c.bytes += len(v)
+	}
+}
+
+func (c *columns) number(values ...int64) {
+	for _, v := range values {
+		c.b.Field(c.at).(*array.Int64Builder).Append(v)
+		c.at++
+	}
+}
+
+func (c *columns) verdict(v *Verdict) error {
+	c.text(v.Method, v.Benchmark, v.Split, v.Item)
+	c.number(v.Index)
+	c.text(v.Digest, string(v.State))
+	score := c.b.Field(c.at).(*array.Float64Builder)
+	if v.Score == nil {
+		score.AppendNull()
+	} else {
+		score.Append(*v.Score)
+	}
+	c.at++
+	c.number(v.Longest, v.Words, v.Matched, v.Documents)
+	parts := c.b.Field(c.at).(*array.ListBuilder)
+	parts.Append(true)
+	for _, part := range v.Parts {
+		parts.ValueBuilder().(*array.StringBuilder).Append(part)
+		c.bytes += len(part)
+	}
+	return c.endRow()
+}
+
+func (c *columns) evidence(e *Evidence) error {
+	c.text(e.Benchmark, e.Split, e.Item, e.Part, e.Shard)
+	c.number(e.Row)
+	c.text(e.DocID)
+	c.number(e.DocStart, e.DocEnd, e.ItemStart, e.ItemEnd, e.Words)
+	c.text(e.DocText)
+	c.number(e.DocTextStart)
+	return c.endRow()
+}
+
+func (c *columns) endRow() error {
+	c.at = 0
+	if c.rows++; c.rows < groupRows && c.bytes < groupBytes {
+		return nil
+	}
+	return c.flush()
+}
+
+// flush writes the rows gathered as one row group.
+func (c *columns) flush() error {
+	r := c.b.NewRecord()
+	defer r.Release()
+	c.rows, c.bytes = 0, 0
+	return c.w.Write(r)
+}
+
+func (c *columns) close() error {
+	if c.rows > 0 {
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
+	c.b.Release()
+	return c.w.Close()
+}

@@ -1,0 +1,355 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+)
+
+// CleanText makes hostile text harmless on a terminal. Line breaks and tabs
+// become spaces; other control characters become the pictures Unicode has for
+// them (ESC is ␛) or, with characters that reorder or annotate text and bytes
+// that are not UTF-8, U+FFFD. All else stays as it is.
+func CleanText(s string) string {
+	if utf8.ValidString(s) && strings.IndexFunc(s, hostile) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case !hostile(r):
+			return r
+		case '\t' <= r && r <= '\r', r == '\u0085', r == '\u2028', r == '\u2029':
+			return ' '
+		case r < ' ':
+			return '\u2400' + r
+		case r == 0x7f:
+			return '\u2421'
+		}
+		return utf8.RuneError
+	}, s)
+}
+
+func hostile(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
+		r == '\u2028' || r == '\u2029' || // line and paragraph separators
+		'\u206a' <= r && r <= '\u206f' || // deprecated formatting
+		'\ufff9' <= r && r <= '\ufffb' // interlinear annotation
+}
+
+// Row counts the verdicts of a method on a benchmark.
+type Row struct {
+	Benchmark, Method                   string
+	Items, Flagged, Clean, NotCheckable int64
+}
+
+// Table writes rows as a table of width columns or fewer; 0 is any width. Names
+// that do not fit are cut with an ellipsis, down to 8 columns; numbers never
+// are. With several benchmarks a line a method adds them up.
+func Table(w io.Writer, rows []Row, width int) error {
+	cells := [][]string{{"benchmark", "method", "items", "flagged", "clean", "not checkable", "flagged/items"}}
+	add := func(r Row) {
+		cells = append(cells, []string{
+			CleanText(r.Benchmark), CleanText(r.Method), thousands(r.Items), thousands(r.Flagged),
+			thousands(r.Clean), thousands(r.NotCheckable), share(r.Flagged, r.Items),
+		})
+	}
+	var totals []Row
+	several := false
+	for _, r := range rows {
+		add(r)
+		several = several || r.Benchmark != rows[0].Benchmark
+		i := 0
+		for i < len(totals) && totals[i].Method != r.Method {
+			i++
+		}
+		if i == len(totals) {
+			totals = append(totals, Row{Benchmark: "all", Method: r.Method})
+		}
+		t := &totals[i]
+		t.Items += r.Items
+		t.Flagged += r.Flagged
+		t.Clean += r.Clean
+		t.NotCheckable += r.NotCheckable
+	}
+	if several {
+		for _, t := range totals {
+			add(t)
+		}
+	}
+	const gap = 2
+	var widths [7]int
+	total := gap * (len(widths) - 1)
+	for _, line := range cells {
+		for i, cell := range line {
+			widths[i] = max(widths[i], uniseg.StringWidth(cell))
+		}
+	}
+	for _, n := range widths {
+		total += n
+	}
+	for _, i := range []int{0, 1} { // names give way, down to 8 columns
+		if width > 0 && total > width {
+			cut := max(min(total-width, widths[i]-8), 0)
+			widths[i] -= cut
+			total -= cut
+		}
+	}
+	b := bufio.NewWriter(w)
+	for _, line := range cells {
+		for i, cell := range line {
+			if i > 0 {
+				b.WriteString(strings.Repeat(" ", gap))
+			}
+			cell = shorten(cell, widths[i])
+			pad := strings.Repeat(" ", widths[i]-uniseg.StringWidth(cell))
+			if i < 2 {
+				b.WriteString(cell + pad)
+			} else {
+				b.WriteString(pad + cell)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.Flush()
+}
+
+// thousands writes n with commas.
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// share writes n of all as a percentage with one decimal. Some is never shown
+// as none and not quite all never as all.
+func share(n, all int64) string {
+	if all == 0 {
+		return "-"
+	}
+	switch s := fmt.Sprintf("%.1f%%", 100*float64(n)/float64(all)); {
+	case s == "0.0%" && n > 0:
+		return "<0.1%"
+	case s == "100.0%" && n < all:
+		return ">99.9%"
+	default:
+		return s
+	}
+}
+
+// shorten cuts clean text to at most width columns, with an ellipsis.
+func shorten(s string, width int) string {
+	if uniseg.StringWidth(s) <= width {
+		return s
+	}
+	var kept strings.Builder
+	used := 0
+	for g := uniseg.NewGraphemes(s); g.Next(); {
+		if used += g.Width(); used > width-1 {
+			break
+		}
+		kept.WriteString(g.Str())
+	}
+	return kept.String() + "…"
+}
+
+// Hit is a piece of evidence with what a reader needs to judge it.
+type Hit struct {
+	Evidence
+	ItemText string // the words of the item that match, or more of it
+	Method   string
+	State    State
+}
+
+// docLines is how many lines of a document a hit may take.
+const docLines = 3
+
+// Hits writes hits as blocks of at most six lines: where the match stands, in
+// which document, the item's text, and the document's with the match marked.
+// With color the match is bold and inverse and what surrounds it dim; without,
+// it stands in [[ ]]. Lines have at most width columns; under 20 means 80.
+func Hits(w io.Writer, hits []Hit, color bool, width int) error {
+	if width < 20 {
+		width = 80
+	}
+	b := bufio.NewWriter(w)
+	for i := range hits {
+		h := &hits[i]
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		unit := "words"
+		if h.Words == 1 {
+			unit = "word"
+		}
+		where := h.Benchmark + "/" + h.Split + "/" + h.Item
+		what := fmt.Sprintf(" %s: %s %s, %s %s", h.Part, thousands(h.Words), unit, h.Method, h.State)
+		what = shorten(CleanText(what), width/2)
+		fmt.Fprintf(b, "%s%s\n", shorten(CleanText(where), width-uniseg.StringWidth(what)), what)
+		fmt.Fprintf(b, "%s\n", shorten(CleanText(fmt.Sprintf("  in %s:%d %s", h.Shard, h.Row, h.DocID)), width))
+		fmt.Fprintf(b, "%s\n", shorten("  item: "+squeeze(h.ItemText), width))
+		for _, line := range quote(h, color, width-2) {
+			fmt.Fprintf(b, "  %s\n", line)
+		}
+	}
+	return b.Flush()
+}
+
+// squeeze cleans s and makes runs of white space one space.
+func squeeze(s string) string { return strings.Join(strings.Fields(CleanText(s)), " ") }
+
+// cell is a character as a reader sees it: one place that no line break splits.
+type cell struct {
+	text  string
+	width int
+	style style
+}
+
+type style byte
+
+const (
+	plain  style = iota
+	around       // document text beside the match
+	match
+)
+
+var escapes = [...]string{around: "\x1b[2m", match: "\x1b[1;7m"}
+
+// quote lays out the document's text in docLines lines of width columns. The
+// match gets what room there is; what stands around it half a line each side.
+func quote(h *Hit, color bool, width int) []string {
+	n := int64(len(h.DocText))
+	from := min(max(h.DocStart-h.DocTextStart, 0), n)
+	to := min(max(h.DocEnd-h.DocTextStart, from), n)
+	before := cells(nil, h.DocText[:from], around)
+	mid := cells(nil, h.DocText[from:to], match)
+	after := cells(nil, h.DocText[to:], around)
+
+	open, shut := []cell{{"[[", 2, match}}, []cell{{"]]", 2, match}}
+	if color {
+		open, shut = nil, nil
+	}
+	before = tail(before, width/2)
+	after = head(after, width/2)
+	// A line broken at a space can lose up to half of it, hence the margin.
+	for room := docLines*width - columnsOf(before) - columnsOf(after) - 8; ; room -= width / 4 {
+		short := mid
+		if columnsOf(mid) > max(room, 8) { // so that both ends are cut
+			keep := max(room/2-2, 4)
+			short = slices.Concat(head(mid, keep), tail(mid, keep)[1:]) // one ellipsis
+		}
+		if lines := wrap(slices.Concat(before, open, short, shut, after), width); len(lines) <= docLines || room < 8 {
+			return render(lines, color)
+		}
+	}
+}
+
+// cells appends the characters of s, cleaned, with white space squeezed to one
+// space. White space at the ends stays, as one space.
+func cells(dst []cell, s string, st style) []cell {
+	space := false
+	for g := uniseg.NewGraphemes(CleanText(s)); g.Next(); {
+		str := g.Str()
+		blank := strings.TrimSpace(str) == ""
+		if blank {
+			if space {
+				continue
+			}
+			str = " "
+		}
+		space = blank
+		dst = append(dst, cell{str, uniseg.StringWidth(str), st})
+	}
+	return dst
+}
+
+func columnsOf(cs []cell) int {
+	n := 0
+	for _, c := range cs {
+		n += c.width
+	}
+	return n
+}
+
+// head cuts cs to its first columns and tail to its last, with an ellipsis.
+func head(cs []cell, columns int) []cell {
+	if columnsOf(cs) <= columns {
+		return cs
+	}
+	n, used := 0, 1
+	for n < len(cs) && used+cs[n].width <= columns {
+		used += cs[n].width
+		n++
+	}
+	return slices.Concat(cs[:n], []cell{{"…", 1, cs[0].style}})
+}
+
+func tail(cs []cell, columns int) []cell {
+	if columnsOf(cs) <= columns {
+		return cs
+	}
+	n, used := len(cs), 1
+	for n > 0 && used+cs[n-1].width <= columns {
+		n--
+		used += cs[n].width
+	}
+	return append([]cell{{"…", 1, cs[0].style}}, cs[n:]...)
+}
+
+// wrap breaks cs into lines of at most width columns, at a space where the
+// second half of the line has one, else between any two characters.
+func wrap(cs []cell, width int) [][]cell {
+	var lines [][]cell
+	for len(cs) > 0 {
+		n, used, space := 0, 0, -1
+		for n < len(cs) && used+cs[n].width <= width {
+			used += cs[n].width
+			if cs[n].text == " " && used > width/2 {
+				space = n
+			}
+			n++
+		}
+		n = max(n, 1)
+		switch {
+		case n == len(cs), cs[n].text == " ":
+		case space >= 0:
+			n = space
+		}
+		lines = append(lines, cs[:n])
+		for cs = cs[n:]; len(cs) > 0 && cs[0].text == " "; {
+			cs = cs[1:]
+		}
+	}
+	return lines
+}
+
+func render(lines [][]cell, color bool) []string {
+	var out []string
+	for _, line := range lines {
+		var b strings.Builder
+		last := plain
+		for _, c := range line {
+			if color && c.style != last {
+				if last != plain {
+					b.WriteString("\x1b[0m")
+				}
+				b.WriteString(escapes[c.style])
+				last = c.style
+			}
+			b.WriteString(c.text)
+		}
+		if last != plain {
+			b.WriteString("\x1b[0m")
+		}
+		out = append(out, b.String())
+	}
+	return out
+}
