@@ -121,8 +121,9 @@ func (r *Reader) start(ahead bool) error {
 	return nil
 }
 
-// Read gives plain bytes. At an error bytes may come along, as io.Reader allows;
-// io.EOF means that the shard was whole, and other errors match [ErrCorrupt],
+// Read gives plain bytes. At an error bytes may come along, as io.Reader allows.
+// io.EOF means that the shard was whole; until then the bytes are on trial, since
+// most formats have their checksum at the end. Other errors match [ErrCorrupt],
 // [ErrMismatch], [ErrBomb] or come from the file system.
 func (r *Reader) Read(p []byte) (n int, err error) {
 	if r.err != nil || len(p) == 0 {
@@ -159,7 +160,7 @@ func (r *Reader) decode(p []byte) (n int, err error) {
 	}
 	if err == nil || err == io.EOF {
 		if bad := r.inspect(p[:n], err == io.EOF); bad != nil {
-			err = bad
+			n, err = 0, bad
 		}
 	}
 	if err != nil && err != io.EOF {

@@ -211,7 +211,8 @@ func TestEveryFlippedBit(t *testing.T) {
 			}
 			classified(t, err, s.Name)
 			data2, _, err2 := slurp(s, Limits{}, bit%2 != 0)
-			if err2 == nil || err.Error() != err2.Error() || !bytes.Equal(data, data2) {
+			k := min(len(data), len(data2))
+			if err2 == nil || err.Error() != err2.Error() || !bytes.Equal(data[:k], data2[:k]) {
 				t.Fatalf("%v bit %d: ahead and not ahead differ: %v, %v", c, bit, err, err2)
 			}
 		}
