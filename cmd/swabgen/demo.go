@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -131,6 +132,15 @@ A small corpus and two small benchmarks, written for this project and made by
 | corpus/web-001.json.gz | 5 documents; r-03 quoted and wrapped, r-07 in Chinese, r-09 in Russian, the first of crafts with its choices |
 | corpus/books-000.parquet | 4 documents; r-11 with a word broken at a line's end, a phrase of the third of crafts |
 `
+
+func line(w io.Writer, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
 
 func writeParquet(w io.Writer, docs []document) error {
 	schema := arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.BinaryTypes.String}, {Name: "text", Type: arrow.BinaryTypes.String}}, nil)

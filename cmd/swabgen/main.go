@@ -12,12 +12,13 @@ package main
 import (
 	"bufio"
 	"compress/gzip"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+
+	"swab/pipeline/sample"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -51,69 +52,16 @@ func run(args []string) error {
 		for i := range *shards {
 			path := filepath.Join(*out, fmt.Sprintf("corpus-%03d%s", i, *ext))
 			if err := create(path, func(w io.Writer) error {
-				return corpus(w, *seed*1000+uint64(i), *bytes/int64(*shards), *words)
+				return sample.Corpus(w, *seed*1000+uint64(i), *bytes/int64(*shards), *words)
 			}); err != nil {
 				return err
 			}
 		}
 		return nil
 	case "bench":
-		return create(*out, func(w io.Writer) error {
-			for i := range *items {
-				if err := line(w, map[string]any{"id": fmt.Sprintf("item-%d", i), "question": item(i, *words)}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		return create(*out, func(w io.Writer) error { return sample.Bench(w, *items, *words) })
 	}
 	return fmt.Errorf("unknown job %q", args[0])
-}
-
-var vocabulary = newWriter(0)
-
-// item is the text of item i.
-func item(i, words int) string {
-	w := newWriterLike(vocabulary, uint64(i)+1_000_000)
-	return w.text(words)
-}
-
-func corpus(out io.Writer, seed uint64, bytes int64, words int) error {
-	w := newWriterLike(vocabulary, seed)
-	count := &counter{w: out}
-	for row := 0; count.n < bytes; row++ {
-		text := w.text(50 + w.rng.IntN(900))
-		if w.rng.IntN(200) == 0 {
-			text += "\n" + item(w.rng.IntN(1000), words) + "\n" + w.text(50)
-		}
-		if err := line(count, map[string]any{
-			"id": fmt.Sprintf("%d-%d", seed, row), "url": fmt.Sprintf("https://example.org/%d/%d", seed, row),
-			"metadata": map[string]any{"score": w.rng.Float64(), "lang": "en"}, "text": text,
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func line(w io.Writer, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
-}
-
-type counter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
 }
 
 // create writes a file, compressed as its ending says.

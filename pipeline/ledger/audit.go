@@ -55,12 +55,12 @@ type Method struct {
 
 // Benchmark is one benchmark that was looked for.
 type Benchmark struct {
-	Name     string              `json:"name"`
-	Preset   string              `json:"preset"`
-	Mapping  map[string][]string `json:"mapping"` // part or "id" to the fields it is read from
-	Files    []BenchmarkFile     `json:"files"`
-	Items    int64               `json:"items"`
-	Warnings []string            `json:"warnings,omitempty"`
+	Name     string          `json:"name"`
+	Preset   string          `json:"preset"`
+	Mapping  string          `json:"mapping"` // part or id to the fields it is read from
+	Files    []BenchmarkFile `json:"files"`
+	Items    int64           `json:"items"`
+	Warnings []string        `json:"warnings,omitempty"`
 }
 
 // BenchmarkFile is one file of a benchmark.

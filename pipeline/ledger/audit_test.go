@@ -20,7 +20,7 @@ func sample() *Audit {
 		TextField: "text", IDField: "id", TextUnit: "file",
 		Limits: map[string]int64{"line_bytes": 1 << 20},
 		Benchmarks: []Benchmark{{
-			Name: "b<&>", Preset: "p", Mapping: map[string][]string{"choices": {"A", "B"}, "id": {"id"}},
+			Name: "b<&>", Preset: "p", Mapping: "question=q,id=n",
 			Files: []BenchmarkFile{{"b/test.jsonl", "test", "00ff", 2}}, Items: 2, Warnings: []string{"id 1 twice"},
 		}},
 		Shards: []Entry{

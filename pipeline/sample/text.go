@@ -1,10 +1,16 @@
-package main
+// Package sample makes corpora and benchmarks of any size for measuring. Equal
+// arguments give equal bytes on every machine.
+package sample
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"sort"
 	"strings"
+	"sync"
 )
 
 // A writer makes text that looks like web text to a compressor, a JSON scanner and
@@ -16,19 +22,21 @@ type writer struct {
 	sum   []float64 // of the words' weights
 }
 
-// newWriterLike gives a writer with the vocabulary of w and a seed of its own.
-func newWriterLike(w *writer, seed uint64) *writer {
-	return &writer{rng: rand.New(rand.NewPCG(seed, 33)), vocab: w.vocab, sum: w.sum}
+// newWriter gives a writer with a seed of its own.
+func newWriter(seed uint64) *writer {
+	w := *vocabulary()
+	w.rng = rand.New(rand.NewPCG(seed, 33))
+	return &w
 }
 
 // The vocabulary is the same for all seeds, so that corpora and benchmarks share words
 // but, by chance, hardly ever eight in a row.
-func newWriter(seed uint64) *writer {
+var vocabulary = sync.OnceValue(func() *writer {
 	v := rand.New(rand.NewPCG(11, 22))
 	onset := strings.Fields("b br c ch cl d dr f fl g gr h j k l m n p pl pr qu r s sh sl sp st str t th tr v w wh")
 	vowel := strings.Fields("a e i o u ai ea ee ie oo ou")
 	coda := strings.Fields("b ck d f g l ll m n nd ng nt p r rd rk rn rt s ss st t th x")
-	w := &writer{rng: rand.New(rand.NewPCG(seed, 33))}
+	w := &writer{}
 	total := 0.0
 	for i := range 40000 {
 		var word strings.Builder
@@ -61,7 +69,7 @@ func newWriter(seed uint64) *writer {
 		w.sum = append(w.sum, total)
 	}
 	return w
-}
+})
 
 func (w *writer) word() string {
 	x := w.rng.Float64() * w.sum[len(w.sum)-1]
@@ -112,4 +120,58 @@ func (w *writer) text(words int) string {
 		}
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// Item is the text of item i of a made benchmark, of at least so many words.
+func Item(i, words int) string { return newWriter(uint64(i) + 1_000_000).text(words) }
+
+// Bench writes a benchmark of JSON lines {id, question}.
+func Bench(out io.Writer, items, words int) error {
+	for i := range items {
+		if err := line(out, map[string]any{"id": fmt.Sprintf("item-%d", i), "question": Item(i, words)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Corpus writes a shard of JSON lines {id, url, metadata, text} of at least so many
+// bytes. One document in two hundred holds one of the items 0 to 999 of the made
+// benchmark whose items have so many words.
+func Corpus(out io.Writer, seed uint64, bytes int64, words int) error {
+	w := newWriter(seed)
+	count := &counter{w: out}
+	for row := 0; count.n < bytes; row++ {
+		text := w.text(50 + w.rng.IntN(900))
+		if w.rng.IntN(200) == 0 {
+			text += "\n" + Item(w.rng.IntN(1000), words) + "\n" + w.text(50)
+		}
+		if err := line(count, map[string]any{
+			"id": fmt.Sprintf("%d-%d", seed, row), "url": fmt.Sprintf("https://example.org/%d/%d", seed, row),
+			"metadata": map[string]any{"score": w.rng.Float64(), "lang": "en"}, "text": text,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func line(w io.Writer, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
 }

@@ -1,0 +1,94 @@
+// Swab tells which items of a benchmark stood in a training corpus, with evidence,
+// and writes the benchmark without them. See swab --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker for releases.
+var version = ""
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitOver        = 1   // finished, and --fail-over was exceeded
+	exitTrouble     = 2   // nothing published
+	exitIncomplete  = 3   // finished, but some input could not be read
+	exitInterrupted = 130 // by a signal; what is done is kept for the next run
+)
+
+// An exit is an error that carries an exit code and may have nothing to print.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e exit) Error() string { return fmt.Sprint(e.err) }
+
+// run is the program: it reads args, writes results to stdout and words to stderr,
+// and gives the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{
+		Use:   "swab",
+		Short: "Tell which benchmark items stood in a training corpus, with evidence",
+		Long: `swab streams a training corpus past benchmarks and tells which of their items
+stand in it: the document, the words, and how many documents. It writes each
+benchmark without the items that were found, so that a model can be scored on
+what it has not seen.
+
+It compares words. It cannot see a paraphrase or a translation of an item.
+
+Exit codes: 0 finished; 1 finished and --fail-over was exceeded; 2 trouble,
+nothing published; 3 finished, but some input could not be read; 130 interrupted.`,
+		Example: `  swab scan --corpus shards/ --bench gsm8k=test.jsonl --out audit
+  swab benchmarks
+  swab methods gpt3`,
+		Version:       programVersion(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.AddCommand(scanCommand(), benchmarksCommand(), methodsCommand())
+	err := root.ExecuteContext(ctx)
+	var e exit
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &e):
+		return e.code
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "swab: interrupted; the same command goes on where it stopped")
+		return exitInterrupted
+	}
+	fmt.Fprintf(stderr, "swab: error: %v\n", err)
+	if h := hint(err); h != "" {
+		fmt.Fprintf(stderr, "swab: hint: %s\n", h)
+	}
+	return exitTrouble
+}
+
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"swab/ngram/overlap"
+	"swab/pipeline"
+	"swab/pipeline/ledger"
+	"swab/pipeline/report"
+	"swab/pipeline/shard"
+	"swab/pipeline/variant"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func scanCommand() *cobra.Command {
+	var (
+		o        pipeline.Options
+		benches  []string
+		preset   string
+		fields   string
+		header   string
+		presets  []string
+		methods  []string
+		longest  float64
+		failOver float64
+	)
+	c := &cobra.Command{
+		Use:   "scan --corpus PATH … --bench [NAME=]PATH … --out DIR",
+		Short: "Stream a corpus past benchmarks: verdicts, evidence, clean variants",
+		Long: `Stream a corpus past benchmarks and publish an audit in DIR:
+
+  audit.json                       what was read, how, and what was not
+  verdicts.jsonl, .parquet         one row a method and item
+  evidence.jsonl, .parquet         the strongest matches of each item, in the original words
+  clean/METHOD/BENCHMARK/…         each benchmark without the flagged items, bytes untouched
+  removed/METHOD/BENCHMARK/…       the flagged items; together with clean/ the whole benchmark
+  shards/                          results by shard: a rerun reads only new or changed shards
+
+A corpus is files, directories, globs and @lists of them: JSON lines (.jsonl,
+.json), Parquet, Arrow IPC (.arrow, .arrows) and text (.txt, .md), compressed
+with gzip, zstd, bzip2, xz or lz4. A benchmark is JSON lines, a JSON array, CSV,
+TSV or Parquet, or a directory of them; swab benchmarks lists the known layouts.
+
+Items that are too short for a method are not checkable. They stay in clean/, and
+the table counts them apart.`,
+		Example: `  # GSM8K and MMLU against a directory of shards
+  swab scan --corpus shards/ --bench gsm8k=test.jsonl --bench mmlu=mmlu/test --out audit
+
+  # a benchmark of your own, three methods, and exit code 1 above 2 % flagged
+  swab scan --corpus 'crawl/**/*.jsonl.zst' --bench mine=quiz.csv \
+      --fields question=q,choices=a+b+c,answer=key,id=nr \
+      --method gpt3 --method coverage8 --method longest8 --fail-over 2 --out audit
+
+  # what was found, with jq and DuckDB
+  jq 'select(.state == "flagged")' audit/verdicts.jsonl
+  duckdb -c "select item, words, doc_text from 'audit/evidence.parquet' order by words desc"`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.Methods, err = chooseMethods(methods, longest); err != nil {
+				return err
+			}
+			if o.Presets, err = loadPresets(presets); err != nil {
+				return err
+			}
+			if len(o.Corpus) == 0 || len(benches) == 0 || o.Out == "" {
+				return errors.New("scan needs --corpus, --bench and --out")
+			}
+			for _, b := range benches {
+				name, path, named := strings.Cut(b, "=")
+				if !named || strings.ContainsRune(name, os.PathSeparator) {
+					name, path = "", b
+				}
+				o.Benchmarks = append(o.Benchmarks, variant.Spec{Name: name, Path: path, Preset: preset, Fields: fields, Header: header})
+			}
+			o.Version = programVersion()
+			return scan(cmd.Context(), o, failOver, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringArrayVar(&o.Corpus, "corpus", nil, "file, directory, glob or @list of shards; repeats")
+	f.StringArrayVar(&benches, "bench", nil, "benchmark as [NAME=]PATH, a file or a directory; repeats")
+	f.StringVar(&o.Out, "out", "", "directory of the audit; an earlier audit there is brought up to date")
+	f.StringSliceVar(&methods, "method", []string{"gpt3"}, "method, or all; repeats (see swab methods)")
+	f.Float64Var(&longest, "longest-threshold", overlap.DefaultLongest, "share of an item's words at which longest8 flags")
+	f.StringVar(&preset, "preset", "", "layout of the benchmarks, by name (see swab benchmarks)")
+	f.StringVar(&fields, "fields", "", "layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")
+	f.StringVar(&header, "header", "", "whether CSV and TSV files begin with a header: yes, no, or nothing to look")
+	f.StringArrayVar(&presets, "presets", nil, "YAML file with more layouts; repeats")
+	f.StringVar(&o.TextField, "text-field", "text", "field of the text in a row, dotted path")
+	f.StringVar(&o.IDField, "id-field", "id", "field of the document's id, dotted path; rows without it are known by number")
+	f.StringVar(&o.TextUnit, "text-unit", "file", "what is a document in plain text: file or line")
+	f.IntVar(&o.Lanes, "lanes", 0, "shards read at a time (default: all cores)")
+	f.Float64Var(&failOver, "fail-over", 100, "exit with 1 when more than this percentage of a benchmark is flagged")
+	f.Int64Var(&o.MaxBadRows, "max-bad-rows", -1, "give up when more rows than this are skipped or repaired (default: never)")
+	f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "write clean variants although some input could not be read")
+	f.IntVar(&o.MaxRow, "max-row", 64<<20, "longest row or document, bytes")
+	f.Int64Var(&o.Limits.Window, "max-window", shard.DefaultWindow, "largest decompression window, bytes")
+	f.Int64Var(&o.Limits.Ratio, "max-ratio", shard.DefaultRatio, "largest ratio of decompressed to compressed bytes; 0: any")
+	return c
+}
+
+func loadPresets(files []string) (*variant.Presets, error) {
+	p, err := variant.Builtin()
+	for _, f := range files {
+		if err == nil {
+			err = p.Add(f)
+		}
+	}
+	return p, err
+}
+
+// scan runs a scan with progress on a terminal, prints what it found, and gives
+// the exit code as an error.
+func scan(ctx context.Context, o pipeline.Options, failOver float64, stdout, stderr io.Writer) error {
+	began := time.Now()
+	o.Progress = &pipeline.Progress{}
+	stop := showProgress(o.Progress, stderr)
+	sum, err := pipeline.Scan(ctx, o)
+	stop()
+	if err != nil {
+		return err
+	}
+	for _, n := range sum.Notices {
+		fmt.Fprintf(stderr, "swab: note: %s\n", report.CleanText(n))
+	}
+	for i, f := range sum.Files {
+		if i == 5 {
+			fmt.Fprintf(stderr, "swab: note: and %d more files of the corpus that are not shards\n", len(sum.Files)-i)
+			break
+		}
+		fmt.Fprintf(stderr, "swab: note: %s: not read: %s\n", report.CleanText(f.Path), f.Why)
+	}
+	_, color, width := terminal(stdout)
+	if err := report.Hits(stdout, sum.Hits, color, width); err != nil {
+		return err
+	}
+	if len(sum.Hits) > 0 {
+		fmt.Fprintln(stdout)
+	}
+	if err := report.Table(stdout, sum.Rows, width); err != nil {
+		return err
+	}
+	closing(stderr, sum, o, time.Since(began))
+	switch {
+	case !sum.Audit.Complete:
+		return exit{code: exitIncomplete}
+	case 100*sum.Share() > failOver:
+		fmt.Fprintf(stderr, "swab: %.2f %% of a benchmark is flagged, more than %g %%\n", 100*sum.Share(), failOver)
+		return exit{code: exitOver}
+	}
+	return nil
+}
+
+// closing writes what was read, what was not, and where the results are.
+func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, took time.Duration) {
+	t := s.Audit.Totals
+	text := o.Progress.Text.Load()
+	fmt.Fprintf(w, "swab: %s documents, %s of text in %s", count(t.Documents, ""), size(t.TextBytes), count(t.Shards, "shard"))
+	if s.Resumed > 0 {
+		fmt.Fprintf(w, " (%d kept from earlier)", s.Resumed)
+	}
+	fmt.Fprintf(w, ", %s in %s", size(text), took.Round(10*time.Millisecond))
+	if sec := took.Seconds(); sec > 0.5 {
+		fmt.Fprintf(w, " (%s/s)", size(int64(float64(text)/sec)))
+	}
+	fmt.Fprintln(w)
+	rows := func(what string, kinds map[string]int64, doing string) {
+		for kind, n := range kinds {
+			fmt.Fprintf(w, "swab: %s %s: %s (%s)\n", count(n, "row"), what, kind, doing)
+		}
+	}
+	rows("skipped", t.Skipped, "not checked")
+	rows("repaired", t.Repaired, "checked with U+FFFD in place of what is ill-formed")
+	named := 0
+	for _, e := range s.Audit.Shards {
+		if e.Error != "" {
+			fmt.Fprintf(w, "swab: not read to its end: %s\n", report.CleanText(e.Error))
+		}
+		for _, b := range e.FirstBad {
+			if named++; named <= 3 {
+				fmt.Fprintf(w, "swab:   %s: row %d: %s %s\n", report.CleanText(e.Name), b.Row, b.Kind, report.CleanText(b.Detail))
+			}
+		}
+	}
+	if named > 3 {
+		fmt.Fprintf(w, "swab:   and more, named in %s/%s\n", o.Out, ledger.AuditFile)
+	}
+	switch {
+	case s.Audit.Complete:
+		fmt.Fprintf(w, "swab: wrote %s\n", o.Out)
+	case s.Variants:
+		fmt.Fprintf(w, "swab: wrote %s, which is incomplete: some input could not be read\n", o.Out)
+	default:
+		fmt.Fprintf(w, "swab: wrote %s without clean variants: some input could not be read\n", o.Out)
+		fmt.Fprintln(w, "swab: hint: mend the input and run the same command, or add --allow-incomplete; shards that were read are not read again")
+	}
+}
+
+func count(n int64, unit string) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	if unit == "" {
+		return s
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return s + " " + unit
+}
+
+func size(bytes int64) string {
+	v, unit := float64(bytes), "bytes"
+	for _, u := range []string{"kB", "MB", "GB", "TB"} {
+		if v < 1000 {
+			break
+		}
+		v, unit = v/1000, u
+	}
+	if unit == "bytes" {
+		return fmt.Sprintf("%d bytes", bytes)
+	}
+	return fmt.Sprintf("%.3g %s", v, unit)
+}
+
+// hint says what to try after an error.
+func hint(err error) string {
+	switch {
+	case errors.Is(err, ledger.ErrLocked):
+		return "wait for the other run, or choose another --out"
+	case errors.Is(err, ledger.ErrForeign):
+		return "choose another --out; swab replaces only what it made"
+	case errors.Is(err, pipeline.ErrBadRows), errors.Is(err, pipeline.ErrNoDocuments):
+		return "look whether --text-field names the field of the text"
+	}
+	return ""
+}
+
+// terminal says whether w is a terminal, whether it takes colour, and its width or 0.
+func terminal(w io.Writer) (is, color bool, width int) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return false, false, 0
+	}
+	width, _, _ = term.GetSize(int(f.Fd()))
+	return true, os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", width
+}
+
+// showProgress draws a bar on w while it is a terminal, until stop is called.
+func showProgress(p *pipeline.Progress, w io.Writer) (stop func()) {
+	if is, _, _ := terminal(w); !is {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		var bar *progressbar.ProgressBar
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				if bar != nil {
+					bar.Clear()
+				}
+				return
+			case <-tick.C:
+				total := p.Bytes.Load()
+				if total == 0 {
+					continue
+				}
+				if bar == nil {
+					bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(true),
+						progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish())
+				}
+				bar.Describe(fmt.Sprintf("%d/%d shards", p.Done.Load(), p.Shards.Load()))
+				bar.Set64(min(p.Read.Load(), total))
+			}
+		}
+	})
+	return func() { close(done); wg.Wait() }
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"swab": main})
+}
+
+// TestScripts runs the scripts in testdata: one behaviour each, as a user sees it.
+// They find the project's small corpus and benchmarks in $DATA.
+func TestScripts(t *testing.T) {
+	data, err := filepath.Abs("../../testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("DATA", data)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "cut": cut, "flip": flip, "same": same, "repeat": repeatBytes, "compress": compressFile,
+		},
+	})
+}
+
+// exits CODE PROGRAM ARGS… runs a program that must exit with CODE.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// cut FILE BYTES keeps the first bytes of a file; a negative number drops the last.
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	b := []byte(ts.ReadFile(args[0]))
+	n := number(ts, args[1])
+	if n < 0 {
+		n += len(b)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b[:n], 0o644))
+}
+
+// flip FILE BYTE flips a bit of a file.
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	b := []byte(ts.ReadFile(args[0]))
+	b[number(ts, args[1])] ^= 0x10
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+// repeat FILE TIMES TEXT writes a text many times.
+func repeatBytes(ts *testscript.TestScript, neg bool, args []string) {
+	text := strings.NewReplacer(`\n`, "\n", `\x00`, "\x00", `\xff`, "\xff").Replace(args[2])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat(text, number(ts, args[1]))), 0o644))
+}
+
+// same A B compares two directories or files byte by byte.
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	a, b := tree(ts, args[0]), tree(ts, args[1])
+	equal := len(a) == len(b)
+	for name, text := range a {
+		if b[name] != text {
+			equal = false
+			if !neg {
+				ts.Logf("%s differs", name)
+			}
+		}
+	}
+	if equal == neg {
+		ts.Fatalf("same %s %s: %v", args[0], args[1], equal)
+	}
+}
+
+// tree reads all files below a directory but the stored shard results, whose names
+// depend on when shards were written.
+func tree(ts *testscript.TestScript, dir string) map[string]string {
+	files := map[string]string{}
+	root := ts.MkAbs(dir)
+	ts.Check(filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() && d.Name() == "shards" {
+			if err == nil {
+				err = filepath.SkipDir
+			}
+			return err
+		}
+		if !d.IsDir() {
+			rel, _ := filepath.Rel(root, path)
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			files[rel] = string(b)
+		}
+		return nil
+	}))
+	return files
+}
+
+func number(ts *testscript.TestScript, s string) int {
+	sign, n := 1, 0
+	if strings.HasPrefix(s, "-") {
+		sign, s = -1, s[1:]
+	}
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			ts.Fatalf("%q is no number", s)
+		}
+		n = 10*n + int(c-'0')
+	}
+	return sign * n
+}

@@ -1,0 +1,212 @@
+package pipeline
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"swab/ngram"
+	"swab/ngram/overlap"
+	"swab/pipeline/record"
+	"swab/pipeline/sample"
+	"swab/pipeline/shard"
+	"swab/pipeline/variant"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// The inputs of the measurements: a benchmark of a million 8-grams, and shards of
+// which SWAB_BENCH_BYTES (256 MB) are made in all, or those named by
+// SWAB_BENCH_CORPUS (one pattern).
+const (
+	benchItems = 10_000
+	benchWords = 100
+)
+
+func madeCorpus(b *testing.B, ext string) []string {
+	b.Helper()
+	if own := os.Getenv("SWAB_BENCH_CORPUS"); own != "" {
+		return []string{own}
+	}
+	total := int64(256e6)
+	if s := os.Getenv("SWAB_BENCH_BYTES"); s != "" {
+		fmt.Sscan(s, &total)
+	}
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("swab-bench-%d%s", total, ext))
+	if _, err := os.Stat(dir); err == nil {
+		return []string{dir}
+	}
+	temp, err := os.MkdirTemp(os.TempDir(), "swab-bench")
+	if err != nil {
+		b.Fatal(err)
+	}
+	const shards = 4
+	for i := range shards {
+		f, err := os.Create(filepath.Join(temp, fmt.Sprintf("corpus-%d%s", i, ext)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		var w io.WriteCloser = f
+		switch filepath.Ext(ext) {
+		case ".zst":
+			w, err = zstd.NewWriter(f)
+		case ".gz":
+			w = gzip.NewWriter(f)
+		}
+		if err == nil {
+			err = sample.Corpus(w, uint64(i), total/shards, benchWords)
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		f.Close()
+	}
+	if err := os.Rename(temp, dir); err != nil {
+		b.Fatal(err)
+	}
+	return []string{dir}
+}
+
+func madeBench(b *testing.B) []variant.Spec {
+	b.Helper()
+	var buf bytes.Buffer
+	if err := sample.Bench(&buf, benchItems, benchWords); err != nil {
+		b.Fatal(err)
+	}
+	path := filepath.Join(b.TempDir(), "made.jsonl")
+	if err := os.WriteFile(path, buf.Bytes(), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	return []variant.Spec{{Name: "made", Path: path, Fields: "question=question,id=id"}}
+}
+
+// BenchmarkStages runs the stages of a scan one after another over the same shards
+// on one core, each with all that come before it, in MB of uncompressed shard a
+// second: decompression, JSON to Arrow batches, words, n-grams, matching.
+func BenchmarkStages(b *testing.B) {
+	for _, ext := range []string{".jsonl.zst", ".jsonl.gz"} {
+		shards, _, err := shard.Find(madeCorpus(b, ext))
+		if err != nil {
+			b.Fatal(err)
+		}
+		p, err := variant.Builtin()
+		if err != nil {
+			b.Fatal(err)
+		}
+		set, err := load(context.Background(), Options{Benchmarks: madeBench(b), Presets: p, Methods: overlap.Methods(overlap.DefaultLongest)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		scan, err := ngram.Words(8).NewScanner()
+		if err != nil {
+			b.Fatal(err)
+		}
+		matcher := set.index.NewMatcher()
+		collector := set.items.NewCollector()
+		var plain int64
+		read := func(b *testing.B, each func(text []byte, row int64)) {
+			plain = 0
+			for _, s := range shards {
+				in, err := shard.Open(s, shard.Limits{}, false, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if each == nil {
+					n, err := io.Copy(io.Discard, struct{ io.Reader }{in})
+					if err != nil {
+						b.Fatal(err)
+					}
+					plain += n
+				} else {
+					in := &countingSource{Reader: in}
+					for rec, err := range record.Documents(context.Background(), in, s.Format, record.Options{Name: s.Name}, &record.Counts{}) {
+						if err != nil {
+							b.Fatal(err)
+						}
+						_, texts, rows := record.Columns(rec)
+						for i := range texts.Len() {
+							each([]byte(texts.Value(i)), rows.Value(i))
+						}
+					}
+					plain += in.n
+				}
+				in.Close()
+			}
+		}
+		for _, stage := range []struct {
+			name string
+			each func(text []byte, row int64)
+		}{
+			{"decompress", nil},
+			{"json", func([]byte, int64) {}},
+			{"words", func(text []byte, _ int64) {
+				scan.Reset(text)
+				for scan.Next() {
+				}
+			}},
+			{"grams", func(text []byte, _ int64) {
+				scan.Reset(text)
+				for scan.Next() {
+					scan.Grams()
+				}
+			}},
+			{"match", func(text []byte, row int64) {
+				matcher.Document(text, collector.Add)
+				collector.End(row, "", text)
+			}},
+		} {
+			b.Run(fmt.Sprintf("ext=%s/upto=%s", ext, stage.name), func(b *testing.B) {
+				collector.Reset("")
+				for b.Loop() {
+					read(b, stage.each)
+				}
+				b.SetBytes(plain)
+			})
+		}
+	}
+}
+
+type countingSource struct {
+	*shard.Reader
+	n int64
+}
+
+func (c *countingSource) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// BenchmarkScan runs whole scans: benchmarks loaded, all shards read, the audit
+// published. MB/s are of text in the documents.
+func BenchmarkScan(b *testing.B) {
+	for _, ext := range []string{".jsonl.zst", ".jsonl.gz"} {
+		for _, lanes := range []int{1, 2} {
+			b.Run(fmt.Sprintf("ext=%s/lanes=%d", ext, lanes), func(b *testing.B) {
+				o := Options{Corpus: madeCorpus(b, ext), Benchmarks: madeBench(b), Methods: overlap.Methods(overlap.DefaultLongest)[:1], Lanes: lanes, MaxBadRows: -1}
+				var err error
+				if o.Presets, err = variant.Builtin(); err != nil {
+					b.Fatal(err)
+				}
+				var text int64
+				for i := 0; b.Loop(); i++ {
+					o.Out = filepath.Join(b.TempDir(), fmt.Sprint("out", i))
+					sum, err := Scan(context.Background(), o)
+					if err != nil {
+						b.Fatal(err)
+					}
+					text = sum.Audit.Totals.TextBytes
+				}
+				b.SetBytes(text)
+			})
+		}
+	}
+}
