@@ -369,7 +369,9 @@ func (l *lane) shard(ctx context.Context, i int) error {
 	}
 	fillEntry(&d.entry, &counts)
 	if err != nil {
+		// Nothing of it counts: no verdict rests on a shard that broke.
 		d.entry.Error = err.Error()
+		d.entry.Documents, d.entry.TextBytes = 0, 0
 	}
 	if err := l.count(d.entry); err != nil {
 		return err

@@ -167,7 +167,7 @@ func scan(ctx context.Context, o pipeline.Options, failOver float64, stdout, std
 func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, took time.Duration) {
 	t := s.Audit.Totals
 	text := o.Progress.Text.Load()
-	fmt.Fprintf(w, "swab: %s documents, %s of text in %s", count(t.Documents, ""), size(t.TextBytes), count(t.Shards, "shard"))
+	fmt.Fprintf(w, "swab: %s, %s of text in %s", count(t.Documents, "document"), size(t.TextBytes), count(t.Shards-t.ShardsFailed, "shard"))
 	if s.Resumed > 0 {
 		fmt.Fprintf(w, " (%d kept from earlier)", s.Resumed)
 	}
@@ -186,7 +186,7 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, took time.Dur
 	named := 0
 	for _, e := range s.Audit.Shards {
 		if e.Error != "" {
-			fmt.Fprintf(w, "swab: not read to its end: %s\n", report.CleanText(e.Error))
+			fmt.Fprintf(w, "swab: not used: %s\n", report.CleanText(e.Error))
 		}
 		for _, b := range e.FirstBad {
 			if named++; named <= 3 {
@@ -212,9 +212,6 @@ func count(n int64, unit string) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
-	}
-	if unit == "" {
-		return s
 	}
 	if n != 1 {
 		unit += "s"

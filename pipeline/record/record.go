@@ -226,6 +226,8 @@ func Documents(ctx context.Context, src Source, f shard.Format, o Options, c *Co
 		}
 		switch {
 		case err == nil || err == errStop:
+		case strings.HasPrefix(err.Error(), o.Name+": "): // the source says where
+			yield(nil, err)
 		case s.row >= 0:
 			yield(nil, fmt.Errorf("%s: row %d: %w", o.Name, s.row, err))
 		default:
