@@ -325,6 +325,9 @@ func TestRealRowsEqualBruteForce(t *testing.T) {
 			items = append(items, plainItem{ID: fmt.Sprint(len(items)), Question: strings.Join(w[5:30], " "), Answer: strings.Join(w[:4], " ")})
 		}
 	}
+	for i := range 3000 { // enough rows for batches to be used again
+		rows = append(rows, row{fmt.Sprint("filler ", i), fmt.Sprint("filler ", i, " of no interest")})
+	}
 	docs := map[string][]row{"real.jsonl.zst": rows}
 	writeJSONL(t, filepath.Join(dir, "corpus", "real.jsonl.zst"), rows)
 	writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), items)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"swab/ngram/exact"
@@ -206,7 +207,7 @@ func (st *textState) keep(r exact.Run) {
 }
 
 // End closes the document at hand, which stands in the given row, and lets it
-// take part in the covers.
+// take part in the covers. Id and text are lent.
 func (c *Collector) End(row int64, id string, text []byte) {
 	if c.touched == 0 {
 		return
@@ -278,7 +279,7 @@ func (c *Collector) fold(i uint32, row int64, id string, text []byte) {
 	}
 	s := Sighting{Shard: c.shard, Row: row, ID: id, Found: c.found}
 	if cover.wanted(rules, &s) {
-		s.Found = slices.Clone(c.found)
+		s.ID, s.Found = strings.Clone(id), slices.Clone(c.found)
 		for p, n := range item.Texts {
 			if n != None && c.where[n] != 0 {
 				for _, r := range c.texts[c.where[n]-1].runs {
