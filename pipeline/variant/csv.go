@@ -1,0 +1,240 @@
+package variant
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+)
+
+// dialect is how a table's fields are written.
+type dialect struct {
+	comma  byte
+	quotes bool // RFC 4180: a field may stand in quotes; else they are text
+	header bool // the first row names the columns
+}
+
+// csvSplit finds the rows of a table. A line without anything is no row.
+type csvSplit struct {
+	dialect
+	begun bool
+	names []byte // the header row
+}
+
+func (c *csvSplit) bracketed() bool { return false }
+
+func (c *csvSplit) next(data []byte, end bool) (sep, body int, err error) {
+	i := 0
+	var names []byte
+	if !c.begun {
+		if i, err = skipMark(data, end); err != nil {
+			return 0, 0, err
+		}
+		if c.header {
+			if i, err = skipLines(data, i, end); err != nil {
+				return 0, 0, err
+			}
+			n, err := c.row(data[i:], end)
+			if err != nil {
+				return 0, 0, err
+			}
+			names = data[i : i+n]
+			i += n
+		}
+	}
+	if i, err = skipLines(data, i, end); err != nil {
+		return 0, 0, err
+	}
+	n, err := c.row(data[i:], end)
+	if err != nil {
+		return 0, 0, err
+	}
+	if !c.begun {
+		c.begun, c.names = true, bytes.Clone(names)
+	}
+	return i, n, nil
+}
+
+func (c *csvSplit) tail([]byte) error { return nil } // next saw nothing but line ends
+
+// skipLines skips line ends from i on, "\n" or "\r\n", and a lone "\r" where the
+// file ends.
+func skipLines(data []byte, i int, end bool) (int, error) {
+	for ; i < len(data); i++ {
+		if data[i] == '\r' {
+			if i+1 == len(data) {
+				if !end {
+					return 0, errMore
+				}
+				continue
+			}
+			if data[i+1] != '\n' {
+				break
+			}
+		} else if data[i] != '\n' {
+			break
+		}
+	}
+	if i == len(data) && !end {
+		return 0, errMore
+	}
+	return i, nil
+}
+
+var (
+	errOpenQuote = errors.New("a quoted field that does not end")
+	errBareQuote = errors.New(`a " within a field that does not start with one`)
+	errPastQuote = errors.New(`text between a field's closing " and the next separator`)
+)
+
+// row gives the length of the row that data starts with, without its line end.
+func (c *dialect) row(data []byte, end bool) (int, error) {
+	i := 0
+	for {
+		if c.quotes && i < len(data) && data[i] == '"' {
+			n, err := quoted(data[i:], end)
+			if err != nil {
+				return 0, err
+			}
+			i += n
+			switch rest := data[i:]; {
+			case len(rest) == 0, rest[0] == '\n', len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
+				return i, nil
+			case rest[0] == c.comma:
+				i++
+				continue
+			case len(rest) > 1 || rest[0] != '\r':
+				return 0, errPastQuote
+			case end:
+				return i, nil
+			}
+			return 0, errMore
+		}
+		from := i
+		for i < len(data) && data[i] != c.comma && data[i] != '\n' {
+			if c.quotes && data[i] == '"' {
+				return 0, errBareQuote
+			}
+			i++
+		}
+		if i < len(data) && data[i] == c.comma {
+			i++
+			continue
+		}
+		if i == len(data) && !end {
+			return 0, errMore
+		}
+		if i > from && data[i-1] == '\r' {
+			i--
+		}
+		return i, nil
+	}
+}
+
+// quoted gives the length of the quoted field that data starts with.
+func quoted(data []byte, end bool) (int, error) {
+	for i := 1; ; {
+		n := bytes.IndexByte(data[i:], '"')
+		if n < 0 || i+n+1 == len(data) && !end {
+			if end {
+				return 0, errOpenQuote
+			}
+			return 0, errMore
+		}
+		i += n + 1
+		if i == len(data) || data[i] != '"' {
+			return i, nil
+		}
+		i++
+	}
+}
+
+// fields appends the fields of a row that row found. Those with doubled quotes
+// are decoded onto buf; the others are slices of the row.
+func (c *dialect) fields(dst [][]byte, buf, row []byte) ([][]byte, []byte) {
+	for {
+		if c.quotes && len(row) > 0 && row[0] == '"' {
+			n, err := quoted(row, true)
+			if err != nil {
+				panic(err) // the row was checked when it was found
+			}
+			f := row[1 : n-1]
+			if bytes.IndexByte(f, '"') >= 0 {
+				start := len(buf)
+				for i := 0; i < len(f); i++ {
+					buf = append(buf, f[i])
+					if f[i] == '"' {
+						i++
+					}
+				}
+				f = buf[start:len(buf):len(buf)]
+			}
+			dst = append(dst, f)
+			if n == len(row) {
+				return dst, buf
+			}
+			row = row[n+1:]
+			continue
+		}
+		n := bytes.IndexByte(row, c.comma)
+		if n < 0 {
+			return append(dst, row), buf
+		}
+		dst, row = append(dst, row[:n]), row[n+1:]
+	}
+}
+
+// table puts rows on a tape.
+type table struct {
+	dialect
+	names  [][]byte // nil without a header
+	width  int      // columns, from the header or the first row
+	fields [][]byte
+}
+
+// parse fills t from one row: an object with a header's names, else a list.
+func (tb *table) parse(t *tape, row []byte) error {
+	t.reset()
+	if !utf8.Valid(row) {
+		return errUTF8
+	}
+	tb.fields, t.buf = tb.dialect.fields(tb.fields[:0], t.buf, row)
+	if tb.width == 0 {
+		tb.width = len(tb.fields)
+	}
+	if len(tb.fields) != tb.width {
+		return fmt.Errorf("%d columns where there were %d before", len(tb.fields), tb.width)
+	}
+	t.columns = true
+	k := array
+	if tb.names != nil {
+		k = object
+	}
+	root := t.open(k, nil)
+	for i, f := range tb.fields {
+		var name []byte
+		if tb.names != nil {
+			name = tb.names[i]
+		}
+		t.leaf(text, name, f)
+	}
+	t.shut(root)
+	return nil
+}
+
+// header takes the names of the columns from the first row.
+func (tb *table) header(row []byte) error {
+	if !utf8.Valid(row) {
+		return fmt.Errorf("header: %w", errUTF8)
+	}
+	fields, _ := tb.dialect.fields(nil, nil, row)
+	tb.width, tb.names = len(fields), make([][]byte, 0, len(fields))
+	for _, f := range fields {
+		if slices.ContainsFunc(tb.names, func(n []byte) bool { return bytes.Equal(n, f) }) {
+			return fmt.Errorf("header: two columns have the name %q", clip(f))
+		}
+		tb.names = append(tb.names, bytes.Clone(f))
+	}
+	return nil
+}

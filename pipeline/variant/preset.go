@@ -1,0 +1,288 @@
+package variant
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Preset is a benchmark whose published forms are known. The head of
+// benchmarks.yaml says what each member means.
+type Preset struct {
+	Name    string         `yaml:"name"`
+	Aliases []string       `yaml:"aliases"`
+	About   string         `yaml:"about"`
+	Source  string         `yaml:"source"`
+	Layouts []Layout       `yaml:"layouts"`
+	Ignore  []string       `yaml:"ignore"`
+	Rows    map[string]int `yaml:"rows"`
+}
+
+// Layout is one form that a benchmark is published in.
+type Layout struct {
+	When    []string          `yaml:"when"`
+	Columns int               `yaml:"columns"`
+	Match   map[string]string `yaml:"match"`
+	Fields  string            `yaml:"fields"`
+	Header  string            `yaml:"header"`
+	Quotes  string            `yaml:"quotes"`
+
+	mapping *mapping
+	when    []source
+	match   []match
+}
+
+type match struct {
+	at source
+	re *regexp.Regexp
+}
+
+// asks is how much a layout asks of a record: the more, the surer it is.
+func (l *Layout) asks() int { return len(l.When) + l.Columns + len(l.Match) }
+
+// Presets is a set of presets and of names of files that hold no items.
+type Presets struct {
+	list   []*Preset // those added later first
+	ignore []string
+}
+
+//go:embed benchmarks.yaml
+var builtin []byte
+
+// Builtin gives the presets that swab has built in, a fresh set at every call.
+func Builtin() (*Presets, error) {
+	p := new(Presets)
+	if err := p.read(bytes.NewReader(builtin)); err != nil {
+		return nil, fmt.Errorf("built-in presets: %w", err)
+	}
+	return p, nil
+}
+
+// Add reads a YAML file of presets, in the form of benchmarks.yaml. They come
+// before those that p has, and take the place of those with the same name. On an
+// error p is as before.
+func (p *Presets) Add(yamlFile string) error {
+	f, err := os.Open(yamlFile)
+	if err != nil {
+		return fmt.Errorf("presets: %w", err)
+	}
+	defer f.Close()
+	if err := p.read(f); err != nil {
+		return fmt.Errorf("presets %s: %w", yamlFile, err)
+	}
+	return nil
+}
+
+func (p *Presets) read(r io.Reader) error {
+	var doc struct {
+		Ignore  []string  `yaml:"ignore"`
+		Presets []*Preset `yaml:"presets"`
+	}
+	d := yaml.NewDecoder(r)
+	d.KnownFields(true)
+	if err := d.Decode(&doc); err != nil {
+		return err
+	}
+	if err := d.Decode(new(any)); err != io.EOF {
+		return errors.New("more than one YAML document")
+	}
+	if len(doc.Presets)+len(doc.Ignore) == 0 {
+		return errors.New("it holds no presets")
+	}
+	names := make(map[string]bool)
+	for i, q := range doc.Presets {
+		if q == nil {
+			return fmt.Errorf("preset %d is empty", i)
+		}
+		if err := q.compile(); err != nil {
+			return fmt.Errorf("preset %q: %w", clip(q.Name), err)
+		}
+		for _, n := range slices.Concat([]string{q.Name}, q.Aliases) {
+			if names[n] {
+				return fmt.Errorf("preset %q: the name %q is taken", q.Name, clip(n))
+			}
+			names[n] = true
+		}
+	}
+	if err := patterns(doc.Ignore); err != nil {
+		return err
+	}
+	old := slices.DeleteFunc(slices.Clone(p.list), func(o *Preset) bool {
+		return slices.ContainsFunc(doc.Presets, func(q *Preset) bool { return q.Name == o.Name })
+	})
+	p.list, p.ignore = append(doc.Presets, old...), append(doc.Ignore, p.ignore...)
+	return nil
+}
+
+// patterns checks names that may have * and ? in them.
+func patterns(list []string) error {
+	for _, s := range list {
+		if _, err := path.Match(s, ""); err != nil || s == "" {
+			return fmt.Errorf("%q is not a name or pattern", clip(s))
+		}
+	}
+	return nil
+}
+
+func (q *Preset) compile() error {
+	if !validName(q.Name) || q.Name != strings.ToLower(q.Name) {
+		return errors.New("its name has to be of a-z 0-9 . _ -, and to start with a letter or digit")
+	}
+	if err := patterns(slices.Concat(q.Aliases, q.Ignore)); err != nil {
+		return err
+	}
+	for split := range q.Rows {
+		if err := patterns([]string{split}); err != nil {
+			return err
+		}
+	}
+	if len(q.Layouts) == 0 {
+		return errors.New("it has no layout")
+	}
+	for i := range q.Layouts {
+		if err := q.Layouts[i].compile(); err != nil {
+			return fmt.Errorf("layout %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (l *Layout) compile() (err error) {
+	if l.mapping, err = parseMapping(l.Fields); err != nil {
+		return err
+	}
+	if l.asks() == 0 || l.Columns < 0 {
+		return errors.New("neither when nor columns nor match says what it fits")
+	}
+	if !slices.Contains([]string{"", "yes", "no"}, l.Header) {
+		return fmt.Errorf("header %q is neither yes nor no", clip(l.Header))
+	}
+	if !slices.Contains([]string{"", "rfc", "none"}, l.Quotes) {
+		return fmt.Errorf("quotes %q is neither rfc nor none", clip(l.Quotes))
+	}
+	l.when, l.match = nil, nil
+	for _, w := range l.When {
+		l.when = append(l.when, newSource(w, false))
+	}
+	for at, pattern := range l.Match {
+		re, err := regexp.Compile("^(?:" + pattern + ")$")
+		if err != nil {
+			return err
+		}
+		l.match = append(l.match, match{newSource(at, false), re})
+	}
+	return nil
+}
+
+// fits says whether a file whose first record is t may have this layout.
+func (l *Layout) fits(t *tape) bool {
+	if l.Columns > 0 {
+		n := 0
+		for c := 1; c < t.nodes[0].next; c = t.nodes[c].next {
+			n++
+		}
+		if !t.columns || n != l.Columns {
+			return false
+		}
+	}
+	for i := range l.when {
+		if _, err := t.find(&l.when[i]); err != nil {
+			return false
+		}
+	}
+	for i := range l.match {
+		n, err := t.find(&l.match[i].at)
+		if err != nil || !l.match[i].re.Match(t.nodes[n].text) {
+			return false
+		}
+	}
+	return true
+}
+
+// List gives all presets, by name.
+func (p *Presets) List() []Preset {
+	list := make([]Preset, 0, len(p.list))
+	for _, q := range p.list {
+		list = append(list, *q)
+	}
+	slices.SortFunc(list, func(a, b Preset) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// Find gives the preset with this name or alias, in any letter case.
+func (p *Presets) Find(name string) (Preset, bool) {
+	if q := p.find(name); q != nil {
+		return *q, true
+	}
+	return Preset{}, false
+}
+
+func (p *Presets) find(name string) *Preset {
+	name = strings.ToLower(name)
+	for _, q := range p.list {
+		if q.Name == name {
+			return q
+		}
+	}
+	for _, q := range p.list {
+		if anyMatch(q.Aliases, name) {
+			return q
+		}
+	}
+	return nil
+}
+
+// anyMatch says whether one of the patterns matches name, in any letter case.
+func anyMatch(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(s string) bool {
+		ok, _ := path.Match(strings.ToLower(s), strings.ToLower(name))
+		return ok
+	})
+}
+
+// Explain tells in lines of text all that a preset says.
+func (q *Preset) Explain() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n  %s\n  source: %s\n", q.Name, q.About, q.Source)
+	if len(q.Aliases) > 0 {
+		fmt.Fprintf(&b, "  also: %s\n", strings.Join(q.Aliases, ", "))
+	}
+	for _, l := range q.Layouts {
+		fmt.Fprintf(&b, "  %s\n    from records with %s\n", l.Fields, l.describe())
+	}
+	if len(q.Ignore) > 0 {
+		fmt.Fprintf(&b, "  skips: %s\n", strings.Join(q.Ignore, ", "))
+	}
+	rows := make([]string, 0, len(q.Rows))
+	for split, n := range q.Rows {
+		rows = append(rows, fmt.Sprintf("%s %d", split, n))
+	}
+	slices.Sort(rows)
+	if len(rows) > 0 {
+		fmt.Fprintf(&b, "  records: %s\n", strings.Join(rows, ", "))
+	}
+	return b.String()
+}
+
+// describe tells what a layout asks of a record.
+func (l *Layout) describe() string {
+	var s []string
+	if l.Columns > 0 {
+		s = append(s, fmt.Sprintf("%d columns", l.Columns))
+	}
+	s = append(s, l.When...)
+	for _, m := range l.match {
+		s = append(s, fmt.Sprintf("%s like %q", m.at.written, l.Match[m.at.written]))
+	}
+	slices.Sort(s[min(1, l.Columns):])
+	return strings.Join(s, ", ")
+}

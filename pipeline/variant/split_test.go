@@ -1,0 +1,367 @@
+package variant
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+)
+
+// tiles reads all spans of data, a few bytes at a time, and gives the records.
+// The spans have to tile data.
+func tiles(t *testing.T, data []byte, s splitter) ([][]byte, error) {
+	t.Helper()
+	var r io.Reader = bytes.NewReader(data)
+	if len(data) < 200 {
+		r = iotest.OneByteReader(r)
+	}
+	sp := newSpans(r, s)
+	if len(data) < 200 {
+		sp.buf = make([]byte, 4)
+	}
+	var whole []byte
+	var bodies [][]byte
+	for {
+		sep, body, err := sp.next()
+		whole = append(append(whole, sep...), body...)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		bodies = append(bodies, bytes.Clone(body))
+	}
+	if !bytes.Equal(whole, data) {
+		t.Fatalf("spans are %q of %q", whole, data)
+	}
+	return bodies, nil
+}
+
+// rows parses all records of a table.
+func rows(bodies [][]byte, d dialect) (all [][]string) {
+	for _, b := range bodies {
+		fields, _ := d.fields(nil, nil, b)
+		row := []string{}
+		for _, f := range fields {
+			row = append(row, string(f))
+		}
+		all = append(all, row)
+	}
+	return all
+}
+
+func checkCSV(t *testing.T, data []byte) {
+	t.Helper()
+	d := dialect{comma: ',', quotes: true}
+	bodies, err := tiles(t, data, &csvSplit{dialect: d})
+	plain := bytes.TrimPrefix(data, byteOrderMark)
+	r := csv.NewReader(bytes.NewReader(plain))
+	r.FieldsPerRecord = -1
+	want, wantErr := r.ReadAll()
+	if (err == nil) != (wantErr == nil) {
+		t.Fatalf("%q: error %v, encoding/csv %v", data, err, wantErr)
+	}
+	if err != nil {
+		return
+	}
+	got := rows(bodies, d)
+	// encoding/csv turns "\r\n" within quotes into "\n"; here it stays.
+	for _, row := range got {
+		for i := range row {
+			row[i] = strings.ReplaceAll(row[i], "\r\n", "\n")
+		}
+	}
+	if len(got) != len(want) || len(want) > 0 && !reflect.DeepEqual(got, want) {
+		t.Fatalf("%q:\n%q, encoding/csv\n%q", data, got, want)
+	}
+}
+
+// Every text over a small alphabet up to six signs.
+func TestCSVEqualsEncodingCSV(t *testing.T) {
+	const signs = "a,\"\n\r"
+	var try func(data []byte, left int)
+	try = func(data []byte, left int) {
+		checkCSV(t, data)
+		if left > 0 {
+			for i := range len(signs) {
+				try(append(data, signs[i]), left-1)
+			}
+		}
+	}
+	try(nil, 6)
+	checkCSV(t, []byte("\uFEFFa,\"b\"\"\n\"\r\n\r\nc,d\r"))
+}
+
+func FuzzCSV(f *testing.F) {
+	for _, s := range []string{"a,b\n\"c\nd\",\"e\"\"f\"\r\n", "\n\r\na", "\"", "a\"", "\"a\" ", ",,\r\r\n\"\"\r"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(checkCSV)
+}
+
+func TestPlainTable(t *testing.T) {
+	const data = "\"Eh\"\tsaid, \"she\t1\r\n\n2\t3"
+	d := dialect{comma: '\t'}
+	bodies, err := tiles(t, []byte(data), &csvSplit{dialect: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][]string{{`"Eh"`, `said, "she`, "1"}, {"2", "3"}}
+	if got := rows(bodies, d); !reflect.DeepEqual(got, want) {
+		t.Fatalf("%q", got)
+	}
+}
+
+// jsonRecords gives a JSON file's records, each checked.
+func jsonRecords(t *testing.T, data []byte, mode jsonMode) ([][]byte, error) {
+	t.Helper()
+	bodies, err := tiles(t, data, &jsonSplit{mode: mode})
+	if err != nil {
+		return nil, err
+	}
+	var tp tape
+	for _, b := range bodies {
+		if err := tp.parseJSON(b); err != nil {
+			return nil, err
+		}
+	}
+	return bodies, nil
+}
+
+// ours says that an error is one that encoding/json does not make.
+func ours(err error) bool {
+	return errors.Is(err, errUTF8) || errors.Is(err, errSurrogate) || errors.Is(err, errDepth) || err != nil && strings.Contains(err.Error(), "twice")
+}
+
+func checkArray(t *testing.T, data []byte) {
+	t.Helper()
+	got, err := jsonRecords(t, data, jsonArray)
+	var want []json.RawMessage
+	wantErr := json.Unmarshal(bytes.TrimPrefix(data, byteOrderMark), &want)
+	if string(bytes.TrimSpace(bytes.TrimPrefix(data, byteOrderMark))) == "null" {
+		return // no list for us
+	}
+	if err != nil && wantErr == nil && !ours(err) || err == nil && wantErr != nil {
+		t.Fatalf("%q: error %v, encoding/json %v", data, err, wantErr)
+	}
+	if err == nil && !slices.EqualFunc(got, want, func(a []byte, b json.RawMessage) bool { return bytes.Equal(a, b) }) {
+		t.Fatalf("%q: %q, encoding/json %q", data, got, want)
+	}
+}
+
+func TestArrayEqualsEncodingJSON(t *testing.T) {
+	const signs = `[]{}",:1 a\`
+	var try func(data []byte, left int)
+	try = func(data []byte, left int) {
+		checkArray(t, data)
+		if left > 0 {
+			for i := range len(signs) {
+				try(append(data, signs[i]), left-1)
+			}
+		}
+	}
+	try([]byte("["), 4)
+	try([]byte(`[{"`), 4)
+	try([]byte(`[{"a":1}`), 4)
+	for _, s := range []string{"", " ", "[]", " [ ] ", "[1] x", "[1]]", "\uFEFF[{}, null,\n \"a\\\"]\"]\n", `[-0.5e+3,true]`, "[[1],[2]]", "{}"} {
+		checkArray(t, []byte(s))
+	}
+}
+
+func FuzzArray(f *testing.F) {
+	for _, s := range []string{`[{"a":"b\"]"},[1,2], -1e5,null]`, "[ ]", "[1,]", `["\ud800\udc00"]`, "[\"\\u12\"]", `[{"a":1,"a":2}]`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(checkArray)
+}
+
+// value gives what encoding/json would make of a tape.
+func (t *tape) value2any(i int) any {
+	n := t.nodes[i]
+	switch n.kind {
+	case null:
+		return nil
+	case scalar:
+		if n.text[0] == 't' || n.text[0] == 'f' {
+			return n.text[0] == 't'
+		}
+		return json.Number(n.text)
+	case text:
+		return string(n.text)
+	case array:
+		list := []any{}
+		for c := i + 1; c < n.next; c = t.nodes[c].next {
+			list = append(list, t.value2any(c))
+		}
+		return list
+	case object:
+		m := map[string]any{}
+		for c := i + 1; c < n.next; c = t.nodes[c].next {
+			m[string(t.nodes[c].key)] = t.value2any(c)
+		}
+		return m
+	}
+	return "foreign"
+}
+
+func checkTape(t *testing.T, data []byte) {
+	t.Helper()
+	var tp tape
+	err := tp.parseJSON(data)
+	var want any
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	wantErr := d.Decode(&want)
+	if wantErr == nil && !json.Valid(data) {
+		wantErr = errors.New("more behind it")
+	}
+	if err == nil && wantErr != nil || err != nil && wantErr == nil && !ours(err) {
+		t.Fatalf("%q: error %v, encoding/json %v", data, err, wantErr)
+	}
+	if err != nil {
+		return
+	}
+	if got := tp.value2any(0); !reflect.DeepEqual(got, want) {
+		t.Fatalf("%q: %#v, encoding/json %#v", data, got, want)
+	}
+	if !utf8.Valid(data) {
+		t.Fatalf("%q is not UTF-8", data)
+	}
+}
+
+func TestTapeEqualsEncodingJSON(t *testing.T) {
+	for _, s := range []string{
+		`{"a":{"b":[1,2.5,-0,1e9,"x"],"c":null},"d":true}`, `"\u00e9\n\ud83d\ude00\/"`, `"\ud83d"`, `"\ud83dx"`, `"\ud83d\u0041"`, `"\ude00"`,
+		"\"\x01\"", "\"\xff\"", `01`, `1.`, `-`, `.5`, `1e`, `+1`, `[1 2]`, `{"a"}`, `{"a":}`, `{a:1}`, `{"a":1,}`, `nul`, `nullx`, `"\x"`, `"\u00g0"`, `"`, `"\`, ``,
+		`{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, strings.Repeat("[", 400) + strings.Repeat("]", 400), strings.Repeat("[", 600) + strings.Repeat("]", 600),
+		" \t\r\n1 ", "\v1",
+	} {
+		checkTape(t, []byte(s))
+	}
+	// The names of an object with many members.
+	var many strings.Builder
+	for i := range 100 {
+		many.WriteString(strings.Repeat("x", i+1) + `":1,"`)
+	}
+	checkTape(t, []byte(`{"`+many.String()+`z":1}`))
+	var tp tape
+	if err := tp.parseJSON([]byte(`{"` + many.String() + `xxx":1}`)); err == nil || !ours(err) {
+		t.Error(err)
+	}
+	if err := tp.parseJSON([]byte(`{"` + many.String() + `` + strings.Repeat("x", 77) + `":1}`)); err == nil || !ours(err) {
+		t.Error(err)
+	}
+}
+
+func FuzzTape(f *testing.F) {
+	for _, s := range []string{`{"a":{"b":[1,2.5,"x\u00e9\ud83d\ude00"],"c":null},"d":true}`, `"\ud83d"`, `[[[]]]`, `{"a":1,"\u0061":2}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(checkTape)
+}
+
+func TestJSONModes(t *testing.T) {
+	for _, c := range []struct {
+		ext, data string
+		mode      jsonMode
+		records   int // -1: an error
+	}{
+		{".json", `[{"a":1},{"a":2}]`, jsonArray, 2},
+		{".jsonl", "\n [\n{}]", jsonArray, 1},
+		{".json", "{\"a\":1}\n{\"a\":2}\n", jsonLines, 2},
+		{".jsonl", "\uFEFF\n{\"a\":1}\r\n\r\n{\"a\":2}", jsonLines, 2},
+		{".json", "{\n\"a\":1}\n{\"a\":\n2}\n", jsonValues, 2},
+		{".json", "{\n\"a\":1}", jsonValues, 1},
+		{".json", `{"a":1}`, jsonLines, 1},
+		{".json", `{"v":[1],"data":[{"a":1},{"a":2}],"w":{"x":[{}]}}`, jsonObject, 2},
+		{".json", "\uFEFF{\"data\":[ {\"a\":1} ] }\n", jsonObject, 1},
+		{".jsonl", `{"data":[{"a":1},{"a":2}]}`, jsonLines, 1},
+		{".json", `{"data":[{"a":1}],"more":[{"a":2}]}`, jsonObject, -1},
+		{".json", `{"data":[{"a":1}],"data":1}`, jsonObject, -1},
+		{".json", `{"data":[{"a":1}`, jsonLines, -1},
+		{".json", `[{"a":1}`, jsonArray, -1},
+		{".json", `[{"a":1}][]`, jsonArray, -1},
+		{".jsonl", "{\"a\":1} {\"a\":2}\n", jsonLines, -1},
+		{".jsonl", "{\"a\":1}\n{\"a\":2\n", jsonLines, -1},
+		{".jsonl", " \n", jsonLines, 0},
+		{".json", "", jsonLines, 0},
+		{".json", "[]", jsonArray, 0},
+	} {
+		mode := jsonModeOf(strings.NewReader(c.data), c.ext)
+		if mode != c.mode {
+			t.Errorf("%s %q: %d, want %d", c.ext, c.data, mode, c.mode)
+			continue
+		}
+		got, err := jsonRecords(t, []byte(c.data), mode)
+		if c.records < 0 != (err != nil) || err == nil && len(got) != c.records {
+			t.Errorf("%s %q: %q, %v", c.ext, c.data, got, err)
+		}
+	}
+}
+
+// Whatever pieces the data arrives in, the spans are the same.
+func TestSpansAtEveryBuffer(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		var data bytes.Buffer
+		var want []string
+		data.WriteByte('[')
+		for i := range rng.IntN(5) {
+			if i > 0 {
+				data.WriteString([]string{",", " ,\n\t"}[rng.IntN(2)])
+			}
+			rec, _ := json.Marshal(map[string]any{"a": strings.Repeat(`\"]}`, rng.IntN(300)), "b": []int{rng.IntN(9)}})
+			want = append(want, string(rec))
+			data.Write(rec)
+		}
+		data.WriteString("]\n")
+		s := newSpans(iotest.HalfReader(bytes.NewReader(data.Bytes())), &jsonSplit{mode: jsonArray})
+		s.buf = make([]byte, 1+rng.IntN(50))
+		var got []string
+		for {
+			_, body, err := s.next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, string(body))
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestLongRecord(t *testing.T) {
+	for _, s := range []splitter{&jsonSplit{}, &jsonSplit{mode: jsonArray}, &csvSplit{dialect: dialect{comma: ',', quotes: true}}} {
+		start := `"`
+		if j, ok := s.(*jsonSplit); ok && j.mode == jsonArray {
+			start = `["`
+		}
+		sp := newSpans(io.MultiReader(strings.NewReader(start), strings.NewReader(strings.Repeat("x", 1<<20))), s)
+		sp.max = 1 << 18
+		if _, _, err := sp.next(); err != errTooLong {
+			t.Errorf("%T: %v", s, err)
+		}
+		if len(sp.buf) > 1<<18 {
+			t.Errorf("%T: a buffer of %d bytes", s, len(sp.buf))
+		}
+	}
+	// An error of the file is told, not the record that it cut.
+	broken := errors.New("broken")
+	sp := newSpans(io.MultiReader(strings.NewReader("{}\n{"), iotest.ErrReader(broken)), &jsonSplit{})
+	if _, _, err := sp.next(); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+}
