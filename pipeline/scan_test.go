@@ -125,28 +125,28 @@ func plainWords(text string) []string {
 	return wordPattern.FindAllString(strings.ToLower(norm.NFKC.String(text)), -1)
 }
 
-// reference judges an item by substrings of joined words, without a hash.
-func reference(method string, n int, it plainItem, docs []row) (state string, score float64, longest, words, matched int, documents int64) {
+// reference judges an item by substrings of documents' joined words, without a hash.
+func reference(method string, n int, it plainItem, docs []string) (state string, score float64, longest, words, matched int, documents int64) {
 	parts := []string{it.Context, it.Question}
 	if method == "gpt3" {
 		parts = append(parts, it.Choices, it.Answer)
 	}
 	checkable, best := false, 0
 	union := map[string]bool{}
+	var cut [][]string
 	for _, p := range parts {
-		words += len(plainWords(p))
-		checkable = checkable || len(plainWords(p)) >= n
+		cut = append(cut, plainWords(p))
+		words += len(cut[len(cut)-1])
+		checkable = checkable || len(cut[len(cut)-1]) >= n
 	}
 	if !checkable {
 		return "not_checkable", 0, 0, words, 0, 0
 	}
 	for _, d := range docs {
-		doc := " " + strings.Join(plainWords(d.Text), " ") + " "
 		covered := map[string]bool{}
-		for pi, p := range parts {
-			w := plainWords(p)
+		for pi, w := range cut {
 			for i := 0; i+n <= len(w); i++ {
-				for l := n; i+l <= len(w) && strings.Contains(doc, " "+strings.Join(w[i:i+l], " ")+" "); l++ {
+				for l := n; i+l <= len(w) && strings.Contains(d, " "+strings.Join(w[i:i+l], " ")+" "); l++ {
 					longest = max(longest, l)
 					for k := i; k < i+l; k++ {
 						covered[fmt.Sprint(pi, k)] = true
@@ -185,9 +185,11 @@ func reference(method string, n int, it plainItem, docs []row) (state string, sc
 // original texts.
 func checkAudit(t *testing.T, dir string, items []plainItem, docs map[string][]row) (flagged int) {
 	t.Helper()
-	var all []row
+	var all []string
 	for _, rows := range docs {
-		all = append(all, rows...)
+		for _, r := range rows {
+			all = append(all, " "+strings.Join(plainWords(r.Text), " ")+" ")
+		}
 	}
 	var lengths []int
 	for _, it := range items {
@@ -243,7 +245,7 @@ func checkAudit(t *testing.T, dir string, items []plainItem, docs map[string][]r
 func TestScanEqualsBruteForce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	flagged := 0
-	for range 60 {
+	for range 40 {
 		dir := t.TempDir()
 		alphabet := strings.Fields("a B c É d' e\u0301 f-g H ﬁ j7 ½ l m n Ж")[:2+rng.IntN(13)]
 		words := func(most int) string {
@@ -469,24 +471,28 @@ func TestPlantedItemsAreFound(t *testing.T) {
 			rows = append(rows, row{lang + "/" + how, "前 Vorher до " + f(text) + " после 後 nachher"})
 		}
 	}
-	writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), items)
-	writeJSONL(t, filepath.Join(dir, "corpus", "planted.jsonl"), rows)
-	// one shard a document, so that each must be found by itself
-	for i, r := range rows {
-		dir := filepath.Join(dir, fmt.Sprint(i))
-		writeJSONL(t, filepath.Join(dir, "corpus", "one.jsonl"), []row{r})
+	// Each disturbance in a scan of its own, so that each must be found by itself.
+	slices.SortFunc(rows, func(a, b row) int {
+		return strings.Compare(a.ID[strings.Index(a.ID, "/"):], b.ID[strings.Index(b.ID, "/"):])
+	})
+	for len(rows) > 0 {
+		_, how, _ := strings.Cut(rows[0].ID, "/")
+		n := 0
+		for n < len(rows) && strings.HasSuffix(rows[n].ID, "/"+how) {
+			n++
+		}
+		dir := filepath.Join(dir, how)
+		writeJSONL(t, filepath.Join(dir, "corpus", "one.jsonl"), rows[:n])
 		writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), items)
 		o := options(t, dir)
 		mustScan(t, o)
 		for _, v := range readJSONL[report.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
-			want := report.Clean
-			if strings.HasPrefix(r.ID, v.Item+"/") {
-				want = report.Flagged
-			}
-			if v.State != want {
-				t.Errorf("%s: %s says %s of %s", r.ID, v.Method, v.State, v.Item)
+			planted := slices.ContainsFunc(rows[:n], func(r row) bool { return strings.HasPrefix(r.ID, v.Item+"/") })
+			if (v.State == report.Flagged) != planted || planted && v.Documents != 1 {
+				t.Errorf("%s: %s says %s of %s, in %d documents", how, v.Method, v.State, v.Item, v.Documents)
 			}
 		}
+		rows = rows[n:]
 	}
 }
 
