@@ -12,9 +12,9 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
-// slack is what a column holds beyond its text, so that eight bytes may be
-// stored where one is meant.
-const slack = 8
+// slack is what a column holds beyond its text, so that sixteen bytes may
+// be stored where one is meant.
+const slack = 16
 
 // pool is an allocator that keeps the buffers it gets back for the next batch:
 // those of the few sizes that every batch needs.

@@ -128,7 +128,17 @@ func benchmarkEncodingJSON(b *testing.B, data []byte) {
 	}
 }
 
-// BenchmarkJSONL reads JSON lines, ours against encoding/json in the same run.
+// BenchmarkJSONL reads JSON lines, against encoding/json in the same run. MB/s of
+// plain lines, best of three, -cpu 1, go1.26.8, AMD EPYC with two cores that other
+// work kept busy (load 5), so the ratios say more than the figures:
+//
+//	text               swab  encoding/json
+//	web                1097             90
+//	classic-books       767             77
+//	peps                758             70
+//	lm-eval-harness     591             92
+//	d2l-zh              581            145
+//	tldr                427             55
 func BenchmarkJSONL(b *testing.B) {
 	web := webText(32 << 20)
 	run := func(name string, data []byte) {
@@ -147,7 +157,8 @@ func BenchmarkJSONL(b *testing.B) {
 	}
 }
 
-// BenchmarkColumns reads the same documents from the other containers; MB/s of text.
+// BenchmarkColumns reads the same documents from the other containers. MB/s of text,
+// as above: Parquet 863 plain, 503 snappy, 464 zstd; Arrow 1013 plain, 975 lz4, 320 zstd.
 func BenchmarkColumns(b *testing.B) {
 	bld := array.NewRecordBuilder(mem, fields(field("id", str), field("text", str)))
 	size := 0

@@ -3,6 +3,8 @@ package record
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/apache/arrow/go/v15/arrow"
 )
 
 // The Arrow library allocates what the flatbuffer at the head of an IPC message says,
@@ -24,8 +26,9 @@ const (
 	slotDictionaryBatch, slotBatchBuffers, slotBatchViewBuffers = 1, 2, 4
 )
 
-// checkHead refuses the head of a message that says more than it can hold.
-func checkHead(head []byte) error {
+// checkHead refuses the head of a message that says more than it can hold. views is
+// how many columns of views a batch has, and a dictionary of the schema at most.
+func checkHead(head []byte, views, dictViews int) error {
 	h := &headCheck{buf: head}
 	msg := h.follow(0)
 	kind, header := h.field(msg, slotMessageKind), h.field(msg, slotMessageHeader)
@@ -41,10 +44,10 @@ func checkHead(head []byte) error {
 			h.column(f, 0)
 		}
 	case msgBatch:
-		h.batch(header)
+		h.batch(header, views)
 	case msgDictionary:
 		if f := h.field(header, slotDictionaryBatch); f != 0 {
-			h.batch(h.follow(f))
+			h.batch(h.follow(f), dictViews)
 		}
 	}
 	return h.err
@@ -124,13 +127,39 @@ func (h *headCheck) column(field, depth int) {
 	}
 }
 
-// batch checks that no column of views says it has more buffers than the batch.
-func (h *headCheck) batch(table int) {
+// batch checks that no column of views says it has more buffers than the batch. The
+// library does not look whether there is a number for each of them.
+func (h *headCheck) batch(table, views int) {
 	_, buffers := h.vector(table, slotBatchBuffers, 16)
 	at, n := h.vector(table, slotBatchViewBuffers, 8)
+	if at != 0 && n < views {
+		h.fail("%d numbers for %d columns of views", n, views)
+	}
 	for i := range n {
 		if c := binary.LittleEndian.Uint64(h.buf[at+8*i:]); c > uint64(buffers) {
 			h.fail("column of %d buffers in a batch of %d", c, buffers)
 		}
 	}
+}
+
+// countViews returns how many columns of views there are among types, and in the one
+// dictionary of them that has the most.
+func countViews(types []arrow.DataType) (views, inDict int) {
+	for _, t := range types {
+		var within []arrow.DataType
+		switch t := t.(type) {
+		case *arrow.StringViewType, *arrow.BinaryViewType:
+			views++
+		case *arrow.DictionaryType:
+			n, m := countViews([]arrow.DataType{t.ValueType})
+			inDict = max(inDict, n, m)
+		case arrow.NestedType:
+			for _, f := range t.Fields() {
+				within = append(within, f.Type)
+			}
+		}
+		n, m := countViews(within)
+		views, inDict = views+n, max(inDict, m)
+	}
+	return views, inDict
 }

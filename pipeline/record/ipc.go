@@ -72,6 +72,11 @@ func readMessages(in *checked, m *messages, s *sink) error {
 		if r, err = ipc.NewReaderFromMessageReader(m, ipc.WithAllocator(mem)); err != nil {
 			return err
 		}
+		var types []arrow.DataType
+		for _, f := range r.Schema().Fields() {
+			types = append(types, f.Type)
+		}
+		m.views, m.dictViews = countViews(types)
 		text, id, err = ipcColumns(r.Schema(), s.o)
 		return err
 	})
@@ -273,6 +278,8 @@ type messages struct {
 	bounded bool // the source ends where the stream does
 	ended   bool
 	fail    error
+
+	views, dictViews int // of the schema, once it is read
 }
 
 func (m *messages) Retain()  {}
@@ -326,7 +333,7 @@ func (m *messages) message() (*ipc.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkHead(head); err != nil {
+	if err := checkHead(head, m.views, m.dictViews); err != nil {
 		return nil, err
 	}
 	meta := memory.NewBufferBytes(head)

@@ -390,15 +390,21 @@ func (j *scanner) str(i int) (next int, odd bool) {
 	b := j.line
 	var high uint64
 	for {
-		for ; i+8 <= len(b); i += 8 {
-			v := binary.LittleEndian.Uint64(b[i:])
-			if m := special(v); m != 0 {
-				n := bits.TrailingZeros64(m) &^ 7
+		for ; i+16 <= len(b); i += 16 {
+			p := (*[16]byte)(b[i:])
+			v, next := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
+			s, snext := special(v), special(next)
+			if s|snext != 0 {
+				if s == 0 {
+					high |= v
+					i, v, s = i+8, next, snext
+				}
+				n := bits.TrailingZeros64(s) &^ 7
 				high |= v & (1<<n - 1)
 				i += n / 8
 				goto found
 			}
-			high |= v
+			high |= v | next
 		}
 		for ; i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' '; i++ {
 			high |= uint64(b[i])
@@ -471,16 +477,23 @@ func unquote(dst, b []byte, i int) ([]byte, int, marks) {
 	start, w := len(dst), len(dst)
 	dst = dst[:cap(dst)]
 	for {
-		for ; i+8 <= len(b) && w+8 <= len(dst); i, w = i+8, w+8 {
-			v := binary.LittleEndian.Uint64(b[i:])
-			binary.LittleEndian.PutUint64(dst[w:], v)
-			if s := special(v); s != 0 {
+		for ; i+16 <= len(b) && w+16 <= len(dst); i, w = i+16, w+16 {
+			p, q := (*[16]byte)(b[i:]), (*[16]byte)(dst[w:])
+			v, next := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
+			binary.LittleEndian.PutUint64(q[:8], v)
+			binary.LittleEndian.PutUint64(q[8:], next)
+			s, snext := special(v), special(next)
+			if s|snext != 0 {
+				if s == 0 {
+					high |= v
+					i, w, v, s = i+8, w+8, next, snext
+				}
 				n := bits.TrailingZeros64(s) &^ 7
 				high |= v & (1<<n - 1)
 				i, w = i+n/8, w+n/8
 				goto found
 			}
-			high |= v
+			high |= v | next
 		}
 		for ; i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' '; i, w = i+1, w+1 {
 			high |= uint64(b[i])

@@ -189,6 +189,9 @@ func (p *parquetReader) column(rg *file.RowGroupReader, i int) (*parquetColumn, 
 	if err != nil {
 		return nil, err
 	}
+	// A header holds the least and the greatest value. The library looks for the end
+	// of a damaged one in ever longer parts of the file, up to this.
+	pages.SetMaxPageHeaderSize(min(16<<20, 2*p.o.MaxRow+64<<10))
 	safe := &safePages{PageReader: pages, col: c, left: rg.NumRows()}
 	pool := &sync.Pool{New: func() any { return memory.NewResizableBuffer(p.mem) }}
 	return &parquetColumn{chunk: file.NewColumnReader(c, safe, p.mem, pool), max: c.MaxDefinitionLevel(), unsigned: unsigned(c)}, nil
