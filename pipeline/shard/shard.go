@@ -20,6 +20,13 @@
 // without a checksum, and then altered bytes may decode. A file written in place
 // during the read is noticed only if its size or time of change differ after.
 //
+// # Memory
+//
+// A lane holds a buffer of 256 KiB for the file, 1 MiB more when it reads ahead,
+// and the decoder's: some 40 KiB for gzip, the window and half a MiB for zstd (at
+// most [Limits].Window, 8 MiB at most from zstd's levels up to 19), 4 MiB for bzip2,
+// the dictionary for xz, up to 8 MiB for lz4.
+//
 // # Names
 //
 // The name's endings say format and compression, in any letter case:
