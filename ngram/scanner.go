@@ -102,6 +102,9 @@ func (s *Scanner) Base() int { return s.base }
 func (s *Scanner) Start(i int) uint32 { return s.start[i] }
 func (s *Scanner) End(i int) uint32   { return s.end[i] }
 
+// Hashes gives the hashes of the block's words.
+func (s *Scanner) Hashes() []uint64 { return s.hash[:s.len] }
+
 // Grams gives the hashes of the block's n-grams: number i is of words i to i+n-1.
 func (s *Scanner) Grams() []uint64 {
 	count := s.len - s.n + 1
@@ -252,13 +255,10 @@ func (s *Scanner) fill() {
 			wide |= x & highs
 			a |= gather(alnum(x)) << i
 		}
-		cut := 64
+		cut, slow := 64, false
 		if wide != 0 {
-			cut = 0
-			for chunk[cut] < utf8.RuneSelf {
-				cut++
-			}
-			a &= 1<<cut - 1
+			cut, slow = plainUntil(text[pos : pos+72])
+			a &= 1<<cut - 1 // all of a when cut is 64
 		}
 		edges := a ^ (a<<1 | in)
 		if open >= 0 {
@@ -268,7 +268,7 @@ func (s *Scanner) fill() {
 			}
 			e := bits.TrailingZeros64(edges)
 			edges &= edges - 1
-			if e == cut {
+			if slow && e == cut {
 				s.len = k
 				s.runes(open)
 				return
@@ -287,7 +287,7 @@ func (s *Scanner) fill() {
 			}
 			e := bits.TrailingZeros64(edges)
 			edges &= edges - 1
-			if e == cut {
+			if slow && e == cut {
 				next = b
 				break
 			}
@@ -302,7 +302,7 @@ func (s *Scanner) fill() {
 			}
 			k++
 		}
-		if wide != 0 {
+		if slow {
 			if open >= 0 { // the word ends where runes begin
 				next = open
 			}
@@ -311,7 +311,7 @@ func (s *Scanner) fill() {
 			return
 		}
 		in = a >> 63
-		pos += 64
+		pos += cut
 	}
 	tail := pos+72 > len(text)
 	if open >= 0 {
@@ -323,18 +323,48 @@ func (s *Scanner) fill() {
 	}
 }
 
-// ascii sets word k to text[b:e], which is all ASCII letters and digits.
+// plainUntil says how many of chunk's first 64 bytes are ASCII or one of the
+// separators of ordinary prose that are not: no-break space, dashes, quotation
+// marks, ellipsis. What follows is slow, except where one of these stands across the
+// end of the 64 bytes. A byte that is not ASCII behind one makes it slow, since it
+// might combine. Chunk has 72 bytes, of whose first 64 some are not ASCII.
+func plainUntil(chunk []byte) (cut int, slow bool) {
+	var wide uint64
+	for i := 0; i < 64; i += 8 {
+		wide |= gather(binary.LittleEndian.Uint64(chunk[i:])&highs) << i
+	}
+	for wide != 0 {
+		c := bits.TrailingZeros64(wide)
+		size := 0
+		switch {
+		case chunk[c] == 0xE2 && chunk[c+1] == 0x80:
+			switch chunk[c+2] {
+			case 0x93, 0x94, 0x98, 0x99, 0x9C, 0x9D, 0xA6: // – — ‘ ’ “ ” …
+				size = 3
+			}
+		case chunk[c] == 0xC2 && chunk[c+1] == 0xA0:
+			size = 2
+		}
+		if size == 0 || chunk[c+size] >= utf8.RuneSelf {
+			return c, true
+		}
+		if c+size > 64 {
+			return c, false
+		}
+		wide &^= (1<<size - 1) << c
+	}
+	return 64, false
+}
+
+// ascii sets word k to text[b:e], which is all ASCII letters and digits and has at
+// least 8 bytes of text behind its last.
 func (s *Scanner) ascii(k, b, e int) {
 	h := uint64(wordSeed)
-	w := s.text[b:e]
-	for len(w) > 8 {
-		h = mix(h ^ (binary.LittleEndian.Uint64(w) | 0x20*ones))
-		w = w[8:]
+	i := b
+	for ; e-i > 8; i += 8 {
+		h = mix(h ^ (binary.LittleEndian.Uint64(s.text[i:]) | 0x20*ones))
 	}
-	var c uint64
-	for i, x := range w {
-		c |= uint64(x|0x20) << (8 * i)
-	}
+	c := (binary.LittleEndian.Uint64(s.text[i:]) | 0x20*ones) & (^uint64(0) >> (64 - 8*uint(e-i)))
 	s.hash[k] = mix(h ^ c)
 	s.start[k], s.end[k], s.folded[k] = uint32(b), uint32(e), 0
 }

@@ -9,12 +9,12 @@
 //
 // # Layout
 //
-// All texts are one array of word numbers, a 0 after each text. A one-bit filter
-// (two bits of one 64-bit word a gram, about 8 bits a gram in all) turns away most
-// grams of a document. Behind it stands an open-addressing table of 8-byte slots,
-// half of the gram's hash and the position where the gram stands last; a parallel
-// array links each position to the one before it with the same gram. A million
-// grams take 1 MiB of filter, 12 MiB of table and 8 MiB of positions.
+// What is looked up are seeds, grams a little shorter than n. All texts are one
+// array of word numbers, a 0 after each text. A filter (two bits of one 64-bit word
+// a seed, 8 to 16 bits a seed in all) turns away most seeds of a document. Behind it stands an open-addressing table of 8-byte slots,
+// half of the seed's hash and the position where it stands last; a parallel array
+// links each position to the one before it with the same seed. A million seeds take
+// 1 MiB of filter, 12 MiB of table and 8 MiB of positions.
 package exact
 
 import (
@@ -108,13 +108,17 @@ func equal(a, b []uint32) bool {
 func (b *Builder) Build(n int) (*Index, error) {
 	x := b.index
 	x.recipe.N, x.n = n, n
+	x.stride = strideOf(n)
+	x.seed = n - x.stride + 1
 	if _, err := x.recipe.NewScanner(); err != nil {
 		return nil, err
 	}
 	b.numbers, b.texts, b.index = nil, nil, nil
 	grams := 0
 	for t := range x.Texts() {
-		grams += max(0, x.Words(t)-x.n+1)
+		if x.Words(t) >= n { // shorter texts have no runs
+			grams += x.Words(t) - x.seed + 1
+		}
 	}
 	x.next = make([]uint32, len(x.words))
 	x.slots = make([]slot, grams+grams/2+1)
@@ -124,12 +128,15 @@ func (b *Builder) Build(n int) (*Index, error) {
 	hashes := make([]uint64, 0, 256)
 	for t := range x.Texts() {
 		text := x.text(t)
+		if len(text) < n {
+			continue
+		}
 		hashes = hashes[:0]
 		for _, w := range text {
 			hashes = append(hashes, x.hashes[w])
 		}
-		for i := 0; i+x.n <= len(text); i++ {
-			x.insert(ngram.HashGram(hashes[i:i+x.n]), x.starts[t]+uint32(i))
+		for i := 0; i+x.seed <= len(text); i++ {
+			x.insert(ngram.HashGram(hashes[i:i+x.seed]), x.starts[t]+uint32(i))
 		}
 	}
 	return x, nil
@@ -139,19 +146,26 @@ func (b *Builder) Build(n int) (*Index, error) {
 type Index struct {
 	recipe  ngram.Recipe
 	n       int
+	seed    int      // words of what is looked up: any n words hold stride seeds
+	stride  int      // n - seed + 1
 	letters []byte   // all distinct words in normal form
 	offsets []uint32 // word w is letters[offsets[w]:offsets[w+1]]; word 0 is none
 	hashes  []uint64 // of the words
 	words   []uint32 // the texts' words by number, 0 before, between and after texts
 	starts  []uint32 // text t is words[starts[t]:starts[t+1]-1]
-	next    []uint32 // from a gram's position to the one before it with the same gram, or 0
+	next    []uint32 // from a seed's position to the one before it with the same seed, or 0
 	slots   []slot
 	filter  []uint64
 	shift   uint
-	grams   int // distinct
+	seeds   int // distinct
 }
 
-// A slot leads from a gram to the last position at which it stands.
+// strideOf chooses how many seeds are passed over. A longer stride makes fewer
+// look-ups and shorter seeds, which more documents hold by chance: of five words or
+// fewer, ordinary prose shares too many.
+func strideOf(n int) int { return max(1, n-5) }
+
+// A slot leads from a seed to the last position at which it stands.
 type slot struct {
 	tag  uint32 // low half of the hash
 	head uint32 // 0: the slot is empty
@@ -171,8 +185,12 @@ func (x *Index) Texts() int { return len(x.starts) - 1 }
 // Words is how many words text t has.
 func (x *Index) Words(t int) int { return int(x.starts[t+1] - 1 - x.starts[t]) }
 
-// Grams is how many distinct n-grams there are.
-func (x *Index) Grams() int { return x.grams }
+// Seeds is how many distinct seeds there are, of which there are about as many as
+// n-grams.
+func (x *Index) Seeds() int { return x.seeds }
+
+// word gives the normal form of the word with that number.
+func (x *Index) word(w uint32) []byte { return x.letters[x.offsets[w]:x.offsets[w+1]] }
 
 // Bytes is about how much memory the index takes.
 func (x *Index) Bytes() int64 {
@@ -180,13 +198,13 @@ func (x *Index) Bytes() int64 {
 		8*int64(len(x.hashes)+len(x.slots)+len(x.filter))
 }
 
-// home is the slot at which the search for a gram begins.
+// home is the slot at which the search for a seed begins.
 func (x *Index) home(hash uint64) int {
 	hi, _ := bits.Mul64(hash, uint64(len(x.slots)))
 	return int(hi)
 }
 
-// twoBits picks the bits of a filter word that a gram sets.
+// twoBits picks the bits of a filter word that a seed sets.
 func twoBits(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) }
 
 func (x *Index) insert(hash uint64, at uint32) {
@@ -198,10 +216,10 @@ func (x *Index) insert(hash uint64, at uint32) {
 		s := &x.slots[i]
 		if s.head == 0 {
 			*s = slot{uint32(hash), at}
-			x.grams++
+			x.seeds++
 			return
 		}
-		if s.tag == uint32(hash) && equal(x.words[s.head:][:x.n], x.words[at:][:x.n]) {
+		if s.tag == uint32(hash) && equal(x.words[s.head:][:x.seed], x.words[at:][:x.seed]) {
 			x.next[at] = s.head
 			s.head = at
 			return
@@ -209,7 +227,7 @@ func (x *Index) insert(hash uint64, at uint32) {
 	}
 }
 
-// find gives the last position of the gram that word i of s's block begins, or 0.
+// find gives the last position of the seed that word i of s's block begins, or 0.
 func (x *Index) find(hash uint64, s *ngram.Scanner, i int) uint32 {
 	for k := x.home(hash); ; k++ {
 		if k == len(x.slots) {
@@ -225,11 +243,10 @@ func (x *Index) find(hash uint64, s *ngram.Scanner, i int) uint32 {
 	}
 }
 
-// same compares n words letter by letter.
+// same compares a seed's words letter by letter.
 func (x *Index) same(at uint32, s *ngram.Scanner, i int) bool {
-	for k := range x.n {
-		w := x.words[int(at)+k]
-		if !s.Is(i+k, x.letters[x.offsets[w]:x.offsets[w+1]]) {
+	for k := range x.seed {
+		if !s.Is(i+k, x.word(x.words[int(at)+k])) {
 			return false
 		}
 	}

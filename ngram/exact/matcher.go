@@ -17,19 +17,30 @@ type Run struct {
 }
 
 // A Matcher holds documents against an Index. It belongs to one goroutine.
+//
+// It looks up only every stride-th seed of a document. A seed is shorter than n by
+// stride-1 words, so n shared words in a row hold at least one that is looked up;
+// from there the run is followed word by word to both sides, to the left for less
+// than stride words, since it would have been found before.
 type Matcher struct {
 	x          *Index
 	scan       *ngram.Scanner
-	candidates []uint32
-	open, next []openRun // by falling position
-	last       int       // document word at which the open runs' last grams begin
+	keys, bits []uint64 // of the block's seeds: hash, and the filter's word
+	found      []uint32 // those that the filter lets through
+	words      []uint32 // numbers of the block's words, as far as known: 0 is unknown
+	known      bool     // words holds any
+	open, next []openRun
 }
 
+// openRun is a run that reaches beyond the seeds looked up so far. Open runs are
+// ordered by falling diagonal.
 type openRun struct {
-	at         uint32 // position of the run's last gram
-	grams      uint32
-	doc        uint32 // first word in the document
-	start, end uint32
+	diagonal int64  // position in the texts less word of the document
+	doc      int    // first word in the document
+	end      int    // first word of the document that is not in it
+	start    uint32 // bytes
+	stop     uint32
+	more     bool // it reached the end of the block and may go on
 }
 
 // NewMatcher makes a matcher.
@@ -41,9 +52,8 @@ func (x *Index) NewMatcher() *Matcher {
 	return &Matcher{x: x, scan: scan}
 }
 
-// Document calls visit for every run of the document with a text, in the order in
-// which runs end in the document; among those that end together, in falling order
-// of position among all texts. It gives the number of words in the document.
+// Document calls visit for every run of the document with a text; the order depends
+// on the document and the index alone. It gives the number of words in the document.
 func (m *Matcher) Document(text []byte, visit func(Run)) (words int) {
 	s := m.scan
 	s.Reset(text)
@@ -52,73 +62,150 @@ func (m *Matcher) Document(text []byte, visit func(Run)) (words int) {
 		m.block(s, visit)
 		words = s.Base() + s.Len()
 	}
-	m.close(m.open, visit)
+	for _, r := range m.open {
+		if r.more {
+			m.report(r, visit)
+		}
+	}
 	m.open = m.open[:0]
 	return words
 }
 
 func (m *Matcher) block(s *ngram.Scanner, visit func(Run)) {
 	x := m.x
-	grams := s.Grams()
-	if cap(m.candidates) < len(grams) {
-		m.candidates = make([]uint32, 2*len(grams))
+	if m.known {
+		clear(m.words)
+		m.known = false
 	}
-	found := m.candidates[:len(grams)]
-	count := 0
+	if len(m.words) < s.Len() {
+		m.words = make([]uint32, s.Len()+ngram.MaxN)
+	}
+	if len(m.open) > 0 {
+		m.resume(s, visit)
+	}
+	// The seeds that end in this block and not in the one before, at words of the
+	// document that are multiples of stride.
+	hashes, base, seed, stride := s.Hashes(), s.Base(), x.seed, x.stride
+	first := 0
+	if base > 0 {
+		first = stride - 1
+	}
+	first += (stride - (base+first)%stride) % stride
+	// Three loops, so that many loads of the filter are under way at a time and no
+	// branch waits for one.
+	keys, bits := m.keys[:0], m.bits[:0]
+	for i := first; i+seed <= len(hashes); i += stride {
+		keys = append(keys, ngram.HashGram(hashes[i:i+seed]))
+	}
 	filter, shift := x.filter, x.shift
-	for i, g := range grams {
-		found[count] = uint32(i)
-		need := twoBits(g)
-		if filter[g>>(shift&63)]&need == need {
-			count++
+	for _, g := range keys {
+		bits = append(bits, filter[g>>(shift&63)])
+	}
+	if cap(m.found) <= len(keys) {
+		m.found = make([]uint32, 2*len(keys)+1)
+	}
+	found, count := m.found[:len(keys)+1], 0
+	for k, g := range keys {
+		found[count] = uint32(k)
+		lacks := twoBits(g) &^ bits[k]
+		count += int((lacks|-lacks)>>63 ^ 1)
+	}
+	for _, k := range found[:count] {
+		i := first + int(k)*stride
+		if head := x.find(keys[k], s, i); head != 0 {
+			m.hit(s, head, i, visit)
 		}
 	}
-	base := s.Base()
-	for _, i := range found[:count] {
-		head := x.find(grams[i], s, int(i))
-		if head == 0 {
+	m.keys, m.bits = keys, bits
+}
+
+// same says whether word i of the block is the word with number want.
+func (m *Matcher) same(s *ngram.Scanner, i int, want uint32) bool {
+	if k := m.words[i]; k != 0 {
+		return k == want
+	}
+	if !s.Is(i, m.x.word(want)) {
+		return false
+	}
+	m.words[i] = want
+	m.known = true
+	return true
+}
+
+// follow moves a run's end to the right as far as it goes in the block.
+func (m *Matcher) follow(s *ngram.Scanner, r *openRun) {
+	i, base := r.end-s.Base(), s.Base()
+	for _, want := range m.x.words[r.diagonal+int64(r.end):] {
+		if want == 0 || i == s.Len() || !m.same(s, i, want) {
+			break
+		}
+		r.stop = s.End(i)
+		i++
+	}
+	r.more = i == s.Len()
+	r.end = i + base
+}
+
+// resume follows the runs that reached the end of the block before.
+func (m *Matcher) resume(s *ngram.Scanner, visit func(Run)) {
+	for k := range m.open {
+		r := &m.open[k]
+		if !r.more {
 			continue
 		}
-		doc := base + int(i)
-		if doc != m.last+1 {
-			m.close(m.open, visit)
-			m.open = m.open[:0]
+		if m.follow(s, r); !r.more {
+			m.report(*r, visit)
 		}
-		m.last = doc
-		m.extend(head, uint32(doc), s.Start(int(i)), s.End(int(i)+x.n-1), visit)
 	}
 }
 
-// extend continues or begins a run at every position of the gram found at word
-// doc of the document, and ends the open runs that do not go on.
-func (m *Matcher) extend(head, doc, start, end uint32, visit func(Run)) {
+// hit opens or continues a run at every position of the seed that word i of the
+// block begins.
+func (m *Matcher) hit(s *ngram.Scanner, head uint32, i int, visit func(Run)) {
+	x, base := m.x, s.Base()
+	doc := base + i
 	open, next := m.open, m.next[:0]
-	for at := head; at != 0; at = m.x.next[at] {
-		i := 0
-		for i < len(open) && open[i].at+1 > at {
-			i++
+	for at := head; at != 0; at = x.next[at] {
+		diagonal := int64(at) - int64(doc)
+		for len(open) > 0 && open[0].diagonal > diagonal {
+			if open[0].end > doc {
+				next = append(next, open[0])
+			}
+			open = open[1:]
 		}
-		m.close(open[:i], visit)
-		open = open[i:]
-		if len(open) > 0 && open[0].at+1 == at {
+		if len(open) > 0 && open[0].diagonal == diagonal {
 			r := open[0]
 			open = open[1:]
-			r.at, r.end = at, end
-			r.grams++
+			if r.end > doc { // found before
+				next = append(next, r)
+				continue
+			}
+		}
+		left := 0
+		for left < x.stride-1 && left < i && x.words[int(at)-left-1] != 0 && m.same(s, i-left-1, x.words[int(at)-left-1]) {
+			left++
+		}
+		r := openRun{diagonal: diagonal, doc: doc - left, end: doc + x.seed, start: s.Start(i - left), stop: s.End(i + x.seed - 1)}
+		if m.follow(s, &r); !r.more {
+			m.report(r, visit)
+		}
+		next = append(next, r)
+	}
+	for _, r := range open {
+		if r.end > doc {
 			next = append(next, r)
-		} else {
-			next = append(next, openRun{at: at, grams: 1, doc: doc, start: start, end: end})
 		}
 	}
-	m.close(open, visit)
 	m.open, m.next = next, m.open
 }
 
-func (m *Matcher) close(runs []openRun, visit func(Run)) {
-	for _, r := range runs {
-		first := r.at + 1 - r.grams
-		starts := m.x.starts
-		t := sort.Search(len(starts), func(t int) bool { return starts[t] > first }) - 1
-		visit(Run{Text: t, At: int(first - starts[t]), Doc: int(r.doc), Words: int(r.grams) + m.x.n - 1, Start: r.start, End: r.end})
+// report hands out a run that is long enough.
+func (m *Matcher) report(r openRun, visit func(Run)) {
+	if r.end-r.doc < m.x.n {
+		return
 	}
+	first := uint32(r.diagonal + int64(r.doc))
+	starts := m.x.starts
+	t := sort.Search(len(starts), func(t int) bool { return starts[t] > first }) - 1
+	visit(Run{Text: t, At: int(first - starts[t]), Doc: r.doc, Words: r.end - r.doc, Start: r.start, End: r.stop})
 }
