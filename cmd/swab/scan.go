@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -177,8 +179,8 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, took time.Dur
 	}
 	fmt.Fprintln(w)
 	rows := func(what string, kinds map[string]int64, doing string) {
-		for kind, n := range kinds {
-			fmt.Fprintf(w, "swab: %s %s: %s (%s)\n", count(n, "row"), what, kind, doing)
+		for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+			fmt.Fprintf(w, "swab: %s %s: %s (%s)\n", count(kinds[kind], "row"), what, kind, doing)
 		}
 	}
 	rows("skipped", t.Skipped, "not checked")
@@ -240,6 +242,8 @@ func hint(err error) string {
 		return "wait for the other run, or choose another --out"
 	case errors.Is(err, ledger.ErrForeign):
 		return "choose another --out; swab replaces only what it made"
+	case errors.Is(err, variant.ErrNoPreset):
+		return "say where the parts are, as in --fields question=q,choices=a+b+c,answer=key,id=nr"
 	case errors.Is(err, pipeline.ErrBadRows), errors.Is(err, pipeline.ErrNoDocuments):
 		return "look whether --text-field names the field of the text"
 	}

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -29,15 +33,49 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "cut": cut, "flip": flip, "same": same, "repeat": repeatBytes, "compress": compressFile,
+			"waitfor": waitFor, "tmpfs": tmpfs,
+		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "root":
+				return os.Geteuid() == 0, nil
+			case "mount":
+				dir := t.TempDir()
+				if os.Geteuid() != 0 || exec.Command("mount", "-t", "tmpfs", "tmpfs", dir).Run() != nil {
+					return false, nil
+				}
+				return true, exec.Command("umount", dir).Run()
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 	})
 }
 
-// exits CODE PROGRAM ARGS… runs a program that must exit with CODE.
+// waitfor FILE waits until a file is there.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	for range 2000 {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not appear", args[0])
+}
+
+// tmpfs DIR SIZE mounts a small file system for the rest of the script.
+func tmpfs(ts *testscript.TestScript, neg bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(exec.Command("mount", "-t", "tmpfs", "-o", "size="+args[1], "tmpfs", dir).Run())
+	ts.Defer(func() { exec.Command("umount", "-l", dir).Run() })
+}
+
+// exits CODE PROGRAM ARGS… runs a program, whose name may be several words, that
+// must exit with CODE.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
 	}
+	args = slices.Concat(args[:1], strings.Fields(args[1]), args[2:])
 	err := ts.Exec(args[1], args[2:]...)
 	got := "0"
 	if err != nil {

@@ -85,6 +85,9 @@ func (f *File) splitter() splitter {
 // errStop ends a reading that needs no more.
 var errStop = errors.New("stop")
 
+// ErrNoPreset says that a benchmark has a form that no preset knows.
+var ErrNoPreset = errors.New("no preset fits its fields")
+
 // ErrChanged says that a file is not what it was when it was first read.
 var ErrChanged = errors.New("the file changed while it was in use")
 

@@ -286,7 +286,7 @@ func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory boo
 				return r.err
 			}
 			if !r.empty {
-				return fmt.Errorf("%s: no preset fits its fields (%s); say which are the question, the choices, the answer", show(r.file.Path), r.seen)
+				return fmt.Errorf("%s: %w (%s)", show(r.file.Path), ErrNoPreset, r.seen)
 			}
 			continue
 		}
