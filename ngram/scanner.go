@@ -107,25 +107,34 @@ func (s *Scanner) Hashes() []uint64 { return s.hash[:s.len] }
 
 // Grams gives the hashes of the block's n-grams: number i is of words i to i+n-1.
 func (s *Scanner) Grams() []uint64 {
-	count := s.len - s.n + 1
-	if count <= 0 {
-		return nil
+	s.grams = s.AppendGrams(s.grams[:0], s.n)
+	return s.grams
+}
+
+// AppendGrams appends the hashes of all n-grams, of any n up to the recipe's, that
+// end in the words which are new in this block, so that every n-gram of the text
+// comes once.
+func (s *Scanner) AppendGrams(dst []uint64, n int) []uint64 {
+	first := 0
+	if s.base > 0 {
+		first = s.n - n
 	}
-	hash, out := s.hash[:s.len], s.grams[:count]
+	hash := s.hash[first:s.len]
+	if len(hash) < n {
+		return dst
+	}
 	var g uint64
-	top := uint64(1) // gramBase to the n
-	for _, h := range hash[:s.n] {
+	top := uint64(1)
+	for _, h := range hash[:n] {
 		g = g*gramBase + h
 		top *= gramBase
 	}
-	out[0] = g
-	last, first := hash[s.n:], hash[:count-1]
-	out = out[1:]
-	for i, h := range last {
-		g = g*gramBase + h - first[i]*top
-		out[i] = g
+	dst = append(dst, g)
+	for i, h := range hash[n:] {
+		g = g*gramBase + h - hash[i]*top
+		dst = append(dst, g)
 	}
-	return s.grams[:count]
+	return dst
 }
 
 // AppendWord appends the normal form of word i of the block to dst.
@@ -424,7 +433,6 @@ func (s *Scanner) grow() {
 	s.start = append(s.start, make([]uint32, blockWords)...)
 	s.end = append(s.end, make([]uint32, blockWords)...)
 	s.folded = append(s.folded, make([]uint32, blockWords)...)
-	s.grams = append(s.grams, make([]uint64, blockWords)...)
 }
 
 // runes goes on at byte i rune by rune. It comes back, with no word under

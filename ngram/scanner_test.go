@@ -104,6 +104,19 @@ func check(t *testing.T, s *Scanner, text string) {
 			at++
 		}
 	}
+	short := 1 + s.N()/2
+	var grams []uint64
+	for s.Reset([]byte(text)); s.Next(); {
+		grams = s.AppendGrams(grams, short)
+	}
+	for i, g := range grams {
+		if g != HashGram(hashes[i:i+short]) {
+			t.Fatalf("%.300q: %d-gram %d has another hash", text, short, i)
+		}
+	}
+	if len(grams) != max(0, len(want)-short+1) {
+		t.Fatalf("%.300q: %d %d-grams of %d words", text, len(grams), short, len(want))
+	}
 	if at != max(0, len(want)-s.N()+1) {
 		t.Fatalf("%q: %d grams of %d words", text, at, len(want))
 	}

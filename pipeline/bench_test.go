@@ -102,6 +102,9 @@ func BenchmarkStages(b *testing.B) {
 			b.Fatal(err)
 		}
 		set, err := load(context.Background(), Options{Benchmarks: madeBench(b), Presets: p, Methods: overlap.Methods(overlap.DefaultLongest)})
+		if err == nil {
+			err = set.build(nil)
+		}
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -192,7 +195,7 @@ func BenchmarkScan(b *testing.B) {
 	for _, ext := range []string{".jsonl.zst", ".jsonl.gz"} {
 		for _, lanes := range []int{1, 2} {
 			b.Run(fmt.Sprintf("ext=%s/lanes=%d", ext, lanes), func(b *testing.B) {
-				o := Options{Corpus: madeCorpus(b, ext), Benchmarks: madeBench(b), Methods: overlap.Methods(overlap.DefaultLongest)[:1], Lanes: lanes, MaxBadRows: -1}
+				o := Options{Corpus: madeCorpus(b, ext), Benchmarks: madeBench(b), Methods: overlap.Methods(overlap.DefaultLongest)[:1], Reading: Reading{Lanes: lanes, MaxBadRows: -1}}
 				var err error
 				if o.Presets, err = variant.Builtin(); err != nil {
 					b.Fatal(err)

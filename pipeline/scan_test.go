@@ -105,7 +105,7 @@ func options(t testing.TB, dir string) Options {
 	return Options{
 		Corpus: []string{filepath.Join(dir, "corpus")}, Presets: p, Methods: overlap.Methods(overlap.DefaultLongest),
 		Benchmarks: []variant.Spec{{Name: "quiz", Path: filepath.Join(dir, "quiz.jsonl"), Fields: "context=context,question=question,choices=choices,answer=answer,id=id"}},
-		Out:        filepath.Join(dir, "out"), MaxBadRows: -1,
+		Out:        filepath.Join(dir, "out"), Reading: Reading{MaxBadRows: -1},
 	}
 }
 

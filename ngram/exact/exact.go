@@ -104,8 +104,18 @@ func equal(a, b []uint32) bool {
 	return true
 }
 
-// Build makes the index of n-grams. The builder must not be used again.
-func (b *Builder) Build(n int) (*Index, error) {
+// AppendHashes appends the hashes of the words of a text.
+func (b *Builder) AppendHashes(dst []uint64, text int) []uint64 {
+	return b.index.AppendHashes(dst, text)
+}
+
+// Texts is how many distinct texts were added.
+func (b *Builder) Texts() int { return b.index.Texts() }
+
+// Build makes the index of n-grams of those texts whose numbers wanted takes, all
+// of them when it is nil: no run of another text is found. The builder must not be
+// used again.
+func (b *Builder) Build(n int, wanted func(text int) bool) (*Index, error) {
 	x := b.index
 	x.recipe.N, x.n = n, n
 	x.stride = strideOf(n)
@@ -114,9 +124,10 @@ func (b *Builder) Build(n int) (*Index, error) {
 		return nil, err
 	}
 	b.numbers, b.texts, b.index = nil, nil, nil
+	use := func(t int) bool { return x.Words(t) >= n && (wanted == nil || wanted(t)) } // shorter texts have no runs
 	grams := 0
 	for t := range x.Texts() {
-		if x.Words(t) >= n { // shorter texts have no runs
+		if use(t) {
 			grams += x.Words(t) - x.seed + 1
 		}
 	}
@@ -127,15 +138,11 @@ func (b *Builder) Build(n int) (*Index, error) {
 	x.shift = uint(64 - filter)
 	hashes := make([]uint64, 0, 256)
 	for t := range x.Texts() {
-		text := x.text(t)
-		if len(text) < n {
+		if !use(t) {
 			continue
 		}
-		hashes = hashes[:0]
-		for _, w := range text {
-			hashes = append(hashes, x.hashes[w])
-		}
-		for i := 0; i+x.seed <= len(text); i++ {
+		hashes = x.AppendHashes(hashes[:0], t)
+		for i := 0; i+x.seed <= len(hashes); i++ {
 			x.insert(ngram.HashGram(hashes[i:i+x.seed]), x.starts[t]+uint32(i))
 		}
 	}
@@ -184,6 +191,14 @@ func (x *Index) Texts() int { return len(x.starts) - 1 }
 
 // Words is how many words text t has.
 func (x *Index) Words(t int) int { return int(x.starts[t+1] - 1 - x.starts[t]) }
+
+// AppendHashes appends the hashes of text t's words.
+func (x *Index) AppendHashes(dst []uint64, t int) []uint64 {
+	for _, w := range x.text(t) {
+		dst = append(dst, x.hashes[w])
+	}
+	return dst
+}
 
 // Seeds is how many distinct seeds there are, of which there are about as many as
 // n-grams.

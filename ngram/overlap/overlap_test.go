@@ -117,7 +117,7 @@ func collect(t *testing.T, items []testItem, methods []*Method, n int, docs []te
 	for _, m := range methods {
 		rules = append(rules, m.Fit(layouts))
 	}
-	x, err := b.Build(n)
+	x, err := b.Build(n, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,5 +346,54 @@ func TestBits(t *testing.T) {
 				t.Fatalf("bit %d moved by %d", i, offset)
 			}
 		}
+	}
+}
+
+// TestSuspectBoundsEveryVerdict: with the n-grams that the documents hold, and some
+// that they do not, no verdict of the documents is stronger than the suspicion.
+func TestSuspectBoundsEveryVerdict(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	flagged := 0
+	for range 600 {
+		items, docs := randomCase(rng)
+		set, covers := collect(t, items, Methods(DefaultLongest), 8, docs)
+		n := 3 + rng.IntN(6)
+		for i, it := range items {
+			var hits [NumParts][]uint64
+			for p, text := range it {
+				words := strings.Fields(text)
+				if len(words) < n {
+					continue
+				}
+				hits[p] = make([]uint64, (len(words)+63)/64)
+				for k := 0; k+n <= len(words); k++ {
+					in := rng.IntN(50) == 0
+					for _, d := range docs {
+						in = in || strings.Contains(" "+strings.Join(strings.Fields(d.text), " ")+" ", field(n, words, k))
+					}
+					if in {
+						SetGram(hits[p], k)
+					}
+				}
+			}
+			for k, r := range set.Rules(i) {
+				var tally *Tally
+				if c := covers[i]; c != nil {
+					tally = &c.Tallies[k]
+				}
+				is := r.Judge(set.Layout(i), tally)
+				may := r.Judge(set.Layout(i), r.Suspect(set.Layout(i), n, hits))
+				if is.State == Flagged && may.State != Flagged || is.Score > may.Score || is.Longest > may.Longest || is.Matched > may.Matched ||
+					(is.State == NotCheckable) != (may.State == NotCheckable) {
+					t.Fatalf("%s n %d of %d: %q: is %+v, suspected %+v", r.Name, n, r.N, it, is, may)
+				}
+				if is.State == Flagged {
+					flagged++
+				}
+			}
+		}
+	}
+	if flagged < 100 {
+		t.Errorf("only %d flags", flagged)
 	}
 }

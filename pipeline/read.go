@@ -1,0 +1,206 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"swab/pipeline/ledger"
+	"swab/pipeline/record"
+	"swab/pipeline/shard"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Reading is how a run reads shards. The zero value of a field means its default.
+type Reading struct {
+	Lanes     int    // shards read at a time; all cores
+	Part      [2]int // only part I of N of the shards, by name; {0, 0}: all
+	TextField string
+	IDField   string
+	TextUnit  string
+	MaxRow    int // longest row, bytes
+	Limits    shard.Limits
+
+	MaxBadRows int64 // more rows skipped or repaired end the run; negative: no bound
+
+	Progress *Progress
+}
+
+func (r Reading) filled() Reading {
+	if r.Progress == nil {
+		r.Progress = &Progress{}
+	}
+	if r.Lanes <= 0 {
+		r.Lanes = runtime.GOMAXPROCS(0)
+	}
+	return r
+}
+
+// find gives the shards of the run's part.
+func (r Reading) find(patterns []string) ([]shard.Shard, []shard.Skipped, error) {
+	shards, files, err := shard.Find(patterns)
+	if err != nil || r.Part == [2]int{} {
+		return shards, files, err
+	}
+	var part []shard.Shard
+	for i, s := range shards {
+		if i%r.Part[1] == r.Part[0]-1 {
+			part = append(part, s)
+		}
+	}
+	if len(part) == 0 {
+		return nil, nil, fmt.Errorf("part %d of %d has no shards: there are %d in all", r.Part[0], r.Part[1], len(shards))
+	}
+	return part, files, nil
+}
+
+// Progress is what a scan tells while it runs. Its fields may be read at any time.
+type Progress struct {
+	Bytes  atomic.Int64 // of shards, as stored, to be read in this run
+	Read   atomic.Int64 // of them, read so far
+	Text   atomic.Int64 // bytes of documents matched
+	Shards atomic.Int64 // to be read in this run
+	Done   atomic.Int64 // of them, read to their end or failed
+}
+
+// expect adds a shard to what is to be read.
+func (p *Progress) expect(s shard.Shard) {
+	p.Bytes.Add(s.Size)
+	p.Shards.Add(1)
+}
+
+// lanes carries shards, by number and in the order given, on as many goroutines as
+// the run has lanes. Each calls newLane once for the function that it carries with.
+func (r Reading) lanes(ctx context.Context, todo []int, newLane func() func(ctx context.Context, i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	next := make(chan int)
+	group.Go(func() error {
+		defer close(next)
+		for _, i := range todo {
+			select {
+			case next <- i:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	for range min(r.Lanes, len(todo)) {
+		group.Go(func() error {
+			carry := newLane()
+			for i := range next {
+				if err := carry(ctx, i); err != nil {
+					return err
+				}
+				r.Progress.Done.Add(1)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// errVisit wraps an error of a visitor, which ends the run and not the shard.
+type errVisit struct{ error }
+
+// documents calls each for every document of the shard; what it is given is lent.
+// The entry says what became of the shard's rows, and what was wrong with the
+// shard; then none of its documents counts. An error ends the run.
+func (r Reading) documents(ctx context.Context, sh shard.Shard, ahead bool, each func(row int64, id string, text []byte) error) (ledger.Entry, error) {
+	e := ledger.Entry{Name: sh.Name, Size: sh.Size, Format: sh.Format.String(), Compression: sh.Compression.String()}
+	var counts record.Counts
+	err := r.read(ctx, sh, ahead, &counts, &e, each)
+	if ctx.Err() != nil {
+		return e, ctx.Err()
+	}
+	if v, ok := errors.AsType[errVisit](err); ok {
+		return e, v.error
+	}
+	e.Rows, e.Documents, e.TextBytes = counts.Rows, counts.Documents, counts.TextBytes
+	e.Skipped, e.Repaired = kinds(counts.Skipped), kinds(counts.Repaired)
+	for _, b := range counts.First {
+		e.FirstBad = append(e.FirstBad, ledger.BadRow{Row: b.Row, Kind: string(b.Kind), Detail: b.Detail})
+	}
+	if err != nil {
+		e.Error = err.Error()
+		e.Documents, e.TextBytes = 0, 0
+	}
+	return e, nil
+}
+
+func (r Reading) read(ctx context.Context, sh shard.Shard, ahead bool, counts *record.Counts, e *ledger.Entry, each func(row int64, id string, text []byte) error) error {
+	in, err := shard.Open(sh, r.Limits, ahead, &r.Progress.Read)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	o := record.Options{Name: sh.Name, TextField: r.TextField, IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow}
+	for rec, err := range record.Documents(ctx, in, sh.Format, o, counts) {
+		if err != nil {
+			return err
+		}
+		ids, texts, rows := record.Columns(rec)
+		values, offsets := texts.ValueBytes(), texts.ValueOffsets()
+		base := offsets[0]
+		for k := range int(rec.NumRows()) {
+			if err := each(rows.Value(k), ids.Value(k), values[offsets[k]-base:offsets[k+1]-base]); err != nil {
+				return errVisit{err}
+			}
+		}
+		r.Progress.Text.Add(int64(len(values)))
+	}
+	digest, err := in.Finish()
+	if err != nil {
+		return err
+	}
+	if digest.Stored != sh.Size {
+		return fmt.Errorf("%s: it had %d bytes when the run began and %d when it was read", sh.Name, sh.Size, digest.Stored)
+	}
+	e.Digest = digest.XXH3
+	return nil
+}
+
+func kinds(m map[record.Kind]int64) map[string]int64 {
+	if len(m) == 0 {
+		return nil
+	}
+	out := map[string]int64{}
+	for k, n := range m {
+		out[string(k)] = n
+	}
+	return out
+}
+
+// badRows counts rows that were skipped or repaired, against a bound.
+type badRows struct {
+	allowed int64 // negative: any number
+
+	mu sync.Mutex
+	n  int64
+}
+
+// count adds a shard's bad rows.
+func (b *badRows) count(e ledger.Entry) error {
+	if b.allowed < 0 {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, kinds := range []map[string]int64{e.Skipped, e.Repaired} {
+		for _, n := range kinds {
+			b.n += n
+		}
+	}
+	if b.n > b.allowed {
+		where := ""
+		if len(e.FirstBad) > 0 {
+			where = fmt.Sprintf(", one of them %s: row %d: %s", e.Name, e.FirstBad[0].Row, e.FirstBad[0].Kind)
+		}
+		return fmt.Errorf("%w: %d, allowed are %d%s", ErrBadRows, b.n, b.allowed, where)
+	}
+	return nil
+}
