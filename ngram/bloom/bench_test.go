@@ -1,0 +1,220 @@
+//go:build unix
+
+package bloom
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"syscall"
+	"testing"
+
+	"swab/ngram"
+
+	"github.com/bits-and-blooms/bloom/v3"
+)
+
+// cpu is the time that this process has run on all cores, in nanoseconds: on a
+// machine that others use as well it says more than the clock.
+func cpu() int64 {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		panic(err)
+	}
+	return r.Utime.Nano() + r.Stime.Nano()
+}
+
+func perGram(b *testing.B, start int64, grams int) {
+	b.ReportMetric(float64(cpu()-start)/float64(grams), "cpu-ns/gram")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(grams), "ns/gram")
+	b.ReportMetric(0, "ns/op")
+}
+
+// random gives the same hashes for the same seed, in about 1 ns each.
+func random(seed uint64, dst []uint64) []uint64 {
+	x := seed * 0x9e3779b97f4a7c15
+	for i := range dst {
+		x = (x ^ x>>31) * 0xbf58476d1ce4e5b9
+		dst[i] = x ^ x>>32
+		x += seed
+	}
+	return dst
+}
+
+func newFilter(tb testing.TB, bytes int64, fpr float64) *Filter {
+	tb.Helper()
+	p, err := NewPlan(bytes, fpr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f, err := New(p, ngram.Words(8))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(f.Close)
+	return f
+}
+
+// The buffers begin unequally full, as they are after a while; so each gram pays its
+// share of emptying them, however few are added.
+func BenchmarkFill(b *testing.B) {
+	for _, fpr := range []float64{1e-2, 1e-4, 1e-6} {
+		for _, share := range []int64{2, 4} {
+			for _, lanes := range []int{1, 2} {
+				f := newFilter(b, 1<<30, fpr)
+				b.Run(fmt.Sprintf("bytes=1Gi/k=%d/buffer=1:%d/lanes=%d", f.plan.K, share, lanes), func(b *testing.B) {
+					for i := range f.words {
+						f.words[i] = 1 // the memory is there
+					}
+					w, err := f.NewFiller(f.plan.Bytes() / share)
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer w.Close()
+					random(1, w.places)
+					rng := rand.New(rand.NewPCG(1, 2))
+					for i := range w.bucket {
+						for j := range w.bucket[i].n {
+							w.bucket[i].n[j] = int32(rng.IntN(w.size))
+						}
+					}
+					inserters := make([]*Inserter, lanes)
+					for i := range inserters {
+						inserters[i] = w.NewInserter()
+					}
+					const turn = 2048 // blocks
+					seed, grams, start := uint64(0), 0, cpu()
+					for b.Loop() {
+						var wg sync.WaitGroup
+						for _, in := range inserters {
+							from := seed
+							seed += uint64(turn / lanes)
+							to := seed
+							wg.Go(func() {
+								var block [4096]uint64
+								for s := from; s < to; s++ {
+									in.Add(random(s+1, block[:]))
+								}
+							})
+						}
+						wg.Wait()
+						grams += turn * 4096
+					}
+					perGram(b, start, grams)
+				})
+				f.Close()
+			}
+		}
+	}
+}
+
+// BenchmarkPlainAdd is the library's own filter of the same size, for comparison.
+func BenchmarkPlainAdd(b *testing.B) {
+	for _, k := range []uint{7, 13, 20} {
+		b.Run(fmt.Sprintf("bytes=1Gi/k=%d", k), func(b *testing.B) {
+			f := bloom.New(1<<33, k)
+			words := f.BitSet().Words()
+			for i := range words {
+				words[i] = 1
+			}
+			var block [4096]uint64
+			var key [8]byte
+			seed, start := uint64(0), cpu()
+			for b.Loop() {
+				seed++
+				for _, h := range random(seed, block[:]) {
+					binary.LittleEndian.PutUint64(key[:], h)
+					f.Add(key[:])
+				}
+			}
+			perGram(b, start, int(seed)*len(block))
+		})
+	}
+}
+
+// 30,000 items of 50 grams against a filter that is full at 1e-4. Nothing is kept
+// from one turn to the next: the checksums of all partitions are part of it.
+func BenchmarkHasAll(b *testing.B) {
+	f := newFilter(b, 1<<30, 1e-4)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range f.words {
+		f.words[i] = rng.Uint64()
+	}
+	var file bytes.Buffer
+	file.Grow(1<<30 + 1<<20)
+	if err := f.Save(&file, nil); err != nil {
+		b.Fatal(err)
+	}
+	hashes, in := make([]uint64, 30_000*50), make([]bool, 30_000*50)
+	random(1, hashes)
+	for name, open := range map[string]func() (*Reader, error){
+		"mapped":   func() (*Reader, error) { return OpenBytes(file.Bytes()) },
+		"readerat": func() (*Reader, error) { return Open(bytes.NewReader(file.Bytes()), int64(file.Len())) },
+	} {
+		b.Run("bytes=1Gi/grams=1.5M/"+name, func(b *testing.B) {
+			start := cpu()
+			for b.Loop() {
+				r, err := open()
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := r.HasAll(hashes, in); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(cpu()-start)/float64(b.N)/1e6, "cpu-ms/op")
+		})
+	}
+	b.Run("bytes=1Gi/Filter.Has", func(b *testing.B) {
+		start := cpu()
+		for b.Loop() {
+			for i, h := range hashes {
+				in[i] = f.Has(h)
+			}
+		}
+		perGram(b, start, b.N*len(hashes))
+	})
+	b.Run("bytes=1Gi/Stats", func(b *testing.B) {
+		for b.Loop() {
+			f.Stats()
+		}
+	})
+	b.Run("bytes=1Gi/Save", func(b *testing.B) {
+		b.SetBytes(1 << 30)
+		for b.Loop() {
+			if err := f.Save(io.Discard, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// Writing a shard's grams aside, and reading them back.
+func BenchmarkSpool(b *testing.B) {
+	var block [4096]uint64
+	random(1, block[:])
+	const blocks = 1000
+	buf := bytes.NewBuffer(make([]byte, 0, blocks*4096*8+1<<16))
+	start := cpu()
+	for b.Loop() {
+		buf.Reset()
+		s := NewSpoolWriter(buf)
+		for range blocks {
+			if err := s.Add(block[:]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		for _, err := range ReadSpool(buf) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	perGram(b, start, b.N*blocks*4096)
+}

@@ -1,0 +1,732 @@
+package bloom
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/big"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"swab/ngram"
+
+	"github.com/bits-and-blooms/bloom/v3"
+	"github.com/zeebo/xxh3"
+)
+
+// reference sets the bits of each gram as FORMAT.md says, one by one, through the
+// library, with integers of any length.
+func reference(tb testing.TB, p Plan, hashes []uint64) *Filter {
+	tb.Helper()
+	f := newFilterOf(tb, p)
+	two64 := new(big.Int).Lsh(big.NewInt(1), 64)
+	num := func(x uint64) *big.Int { return new(big.Int).SetUint64(x) }
+	for _, h := range hashes {
+		x := new(big.Int).Mul(num(h^h>>32), num(15074714826142052245))
+		x.Mod(x, two64)
+		part, place := new(big.Int).QuoRem(x.Mul(x, num(uint64(p.Partitions))), two64, new(big.Int))
+		for range p.K {
+			f.parts[part.Int64()].BitSet().Set(uint(new(big.Int).Rsh(place, 43).Uint64()))
+			place.Mod(place.Mul(place, num(17380933483125451205)), two64)
+		}
+	}
+	return f
+}
+
+func short() bool { return testing.Short() || race }
+
+func newFilterOf(tb testing.TB, p Plan) *Filter {
+	tb.Helper()
+	f, err := New(p, ngram.Words(8))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(f.Close)
+	return f
+}
+
+// fill adds hashes through that many inserters, a goroutine each.
+func fill(tb testing.TB, f *Filter, buffer int64, lanes int, hashes []uint64) {
+	tb.Helper()
+	w, err := f.NewFiller(buffer)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for lane := range lanes {
+		wg.Go(func() {
+			in := w.NewInserter()
+			for part := range slices.Chunk(hashes[len(hashes)*lane/lanes:len(hashes)*(lane+1)/lanes], 777) {
+				in.Add(part)
+			}
+		})
+	}
+	wg.Wait()
+	w.Close()
+}
+
+func hashes(seed uint64, n int) []uint64 {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	hs := make([]uint64, n)
+	for i := range hs {
+		hs[i] = rng.Uint64()
+	}
+	return hs
+}
+
+func save(tb testing.TB, f *Filter) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	if err := f.Save(&b, []byte(`{"shards": ["a"]}`)); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func mustHave(tb testing.TB, f *Filter, hs []uint64) {
+	tb.Helper()
+	for i, h := range hs {
+		if !f.Has(h) {
+			tb.Fatalf("gram %d of %d, %#x, is missing", i, len(hs), h)
+		}
+	}
+}
+
+func TestFilterEqualsReference(t *testing.T) {
+	for _, c := range []struct {
+		p      Plan
+		buffer int64
+		lanes  int
+		grams  int
+		within uint64 // the first partitions, where all of the grams are: a few lanes quickly fill their buffers
+	}{
+		{Plan{1, 7, 0.01}, 0, 4, 150_000, 1},           // one bucket, of one partition
+		{Plan{64, 1, 0.5}, 1 << 20, 3, 100_000, 64},    // the most buckets of one partition
+		{Plan{65, 13, 1e-4}, 1 << 20, 4, 40_000, 65},   // the fewest of two
+		{Plan{65, 30, 1e-8}, -1, 2, 50_000, 1},         // a place at a time
+		{Plan{100, 20, 1e-6}, 5 << 20, 4, 40_000, 100}, // no power of two
+		{Plan{130, 3, 0.1}, 1 << 20, 4, 400_000, 5},    // buffers of both levels overflow in all lanes
+	} {
+		t.Run(c.p.String(), func(t *testing.T) {
+			hs := hashes(1, c.grams*c.p.Partitions/int(c.within))
+			hs = slices.DeleteFunc(hs, func(h uint64) bool {
+				part, _ := bits.Mul64(mix(h), uint64(c.p.Partitions))
+				return part >= c.within
+			})
+			copy(hs, []uint64{0, 1, math.MaxUint64, 1 << 63, 1 << 32})
+			for i := range 1000 {
+				hs[10+i] = uint64(i) // grams that are alike
+			}
+			f := newFilterOf(t, c.p)
+			fill(t, f, c.buffer, c.lanes, hs)
+			if !slices.Equal(f.words, reference(t, c.p, hs).words) {
+				t.Error("bits differ from the reference's")
+			}
+			mustHave(t, f, hs)
+		})
+	}
+}
+
+// Every set of grams has one filter, however it came together.
+func TestMergeEqualsBuild(t *testing.T) {
+	p := Plan{70, 13, 1e-4}
+	hs := hashes(2, 60_000)
+	cuts := [][]uint64{hs[:1000], hs[500:30_000], hs[30_000:], nil}
+	whole := newFilterOf(t, p)
+	fill(t, whole, 1<<20, 1, hs)
+	want := save(t, whole)
+	for seed, order := range [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {2, 0, 3, 1, 0}} {
+		into := newFilterOf(t, p)
+		for i, cut := range order {
+			f := newFilterOf(t, p)
+			fill(t, f, int64(i)<<18, 1+(seed+i)%3, cuts[cut])
+			if i%2 == 0 {
+				if err := into.Merge(f); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			r, err := OpenBytes(save(t, f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.MergeInto(into); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(save(t, into), want) {
+			t.Errorf("order %v: merged filter differs from the one that was filled at once", order)
+		}
+		mustHave(t, into, hs)
+		if into.Stats() != whole.Stats() {
+			t.Errorf("order %v: %+v, want %+v", order, into.Stats(), whole.Stats())
+		}
+	}
+}
+
+func TestIncompatible(t *testing.T) {
+	p := Plan{2, 7, 0.01}
+	f := newFilterOf(t, p)
+	other, err := New(p, ngram.Words(13))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for _, g := range []*Filter{other, newFilterOf(t, Plan{3, 7, 0.01}), newFilterOf(t, Plan{2, 8, 0.01}), newFilterOf(t, Plan{2, 7, 0.02})} {
+		if err := f.Merge(g); !errors.Is(err, ErrIncompatible) {
+			t.Errorf("%v, %v: %v", g.Recipe(), g.Plan(), err)
+		}
+		r, err := OpenBytes(save(t, g))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.MergeInto(f); !errors.Is(err, ErrIncompatible) {
+			t.Errorf("segment of %v, %v: %v", g.Recipe(), g.Plan(), err)
+		}
+	}
+}
+
+// Grams that wait in buffers are not left behind in silence.
+func TestUnflushed(t *testing.T) {
+	for _, p := range []Plan{{1, 7, 0.01}, {65, 7, 0.01}} {
+		f := newFilterOf(t, p)
+		w, err := f.NewFiller(1 << 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.NewFiller(1 << 20); err == nil {
+			t.Error("a second filler was given")
+		}
+		w.NewInserter().Add([]uint64{5})
+		refused := func(what string) {
+			t.Helper()
+			if err := f.Save(&bytes.Buffer{}, nil); err == nil {
+				t.Error(what, "saved")
+			}
+			if err := newFilterOf(t, p).Merge(f); err == nil {
+				t.Error(what, "merged")
+			}
+		}
+		refused("grams of an inserter")
+		w.Flush()
+		save(t, f)
+		if !f.Has(5) {
+			t.Error("flushed gram is missing")
+		}
+		if p.Partitions > 1 {
+			w.drain(0, []uint64{0})
+			refused("grams of a filler")
+		}
+		w.Close()
+		save(t, f)
+	}
+}
+
+func TestPlan(t *testing.T) {
+	for _, c := range []struct {
+		bytes int64
+		fpr   float64
+	}{{partBytes - 1, 0.01}, {-1, 0.01}, {math.MaxInt64, 0.01}, {1 << 30, 0}, {1 << 30, 1e-9}, {1 << 30, 0.51}, {1 << 30, 1}, {1 << 30, math.NaN()}, {1 << 30, -1}} {
+		if p, err := NewPlan(c.bytes, c.fpr); err == nil {
+			t.Errorf("%d bytes, rate %g: %v", c.bytes, c.fpr, p)
+		}
+	}
+	for fpr, k := range map[float64]int{0.5: 1, 1e-2: 7, 1e-3: 10, 1e-4: 13, 1e-6: 20, 1e-8: 27, 1.0001e-9: 30} {
+		p, err := NewPlan(1<<30+5, fpr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.check(); err != nil || p.K != k || p.Bytes() != 1<<30 {
+			t.Errorf("rate %g: %v, %v", fpr, p, err)
+		}
+		// The classical size; k is whole, and partitions are unequally full.
+		m, _ := bloom.EstimateParameters(uint(p.Capacity()), fpr)
+		if share := float64(m) / (1 << 33); share > 1.0001 || share < 0.99 {
+			t.Errorf("rate %g: %d grams fill %.4f of the filter by the classical formula", fpr, p.Capacity(), share)
+		}
+		for _, grams := range []int64{0, 1, 1000, p.Capacity() - 1, p.Capacity(), p.Capacity() + 1, 12_345_678_901} {
+			q, err := PlanFor(grams, fpr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if q.Capacity() < grams || q.Partitions > 1 && (Plan{q.Partitions - 1, q.K, q.FPR}).Capacity() >= grams {
+				t.Errorf("rate %g: %d partitions for %d grams", fpr, q.Partitions, grams)
+			}
+		}
+	}
+	for _, grams := range []int64{-1, math.MaxInt64} {
+		if p, err := PlanFor(grams, 0.01); err == nil {
+			t.Errorf("%d grams: %v", grams, p)
+		}
+	}
+	for _, p := range []Plan{{}, {1, 0, 0.01}, {1, 31, 0.01}, {0, 7, 0.01}, {1, 7, 2}, {-1, 7, 0.01}, {math.MaxInt, 7, 0.01}} {
+		if f, err := New(p, ngram.Words(8)); err == nil {
+			f.Close()
+			t.Errorf("%v was made", p)
+		}
+	}
+}
+
+// A filter that is exactly full keeps its promise, and Stats tells the truth of it.
+func TestRate(t *testing.T) {
+	probes := 10_000_000
+	if short() {
+		probes = 300_000
+	}
+	for _, parts := range []int{1, 66} {
+		for _, fpr := range []float64{1e-2, 1e-4, 1e-6} {
+			if short() && parts > 1 {
+				continue
+			}
+			t.Run(fmt.Sprintf("partitions=%d/fpr=%g", parts, fpr), func(t *testing.T) {
+				p, err := NewPlan(int64(parts)*partBytes, fpr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				f := newFilterOf(t, p)
+				rng := rand.New(rand.NewPCG(3, 4)) // 2^-64 a pair that a probe is inside
+				w, err := f.NewFiller(8 << 20)
+				if err != nil {
+					t.Fatal(err)
+				}
+				in := w.NewInserter()
+				for range p.Capacity() {
+					in.Add([]uint64{rng.Uint64()})
+				}
+				w.Close()
+				hits := 0
+				for range probes {
+					if f.Has(rng.Uint64()) {
+						hits++
+					}
+				}
+				want := float64(probes) * fpr
+				if off := math.Abs(float64(hits) - want); off > 4*math.Sqrt(want)+1 {
+					t.Errorf("%d of %d absent grams were taken for present, want %.0f ± %.0f", hits, probes, want, math.Sqrt(want))
+				}
+				s := f.Stats()
+				if share := float64(s.Grams) / float64(p.Capacity()); math.Abs(share-1) > 0.003 {
+					t.Errorf("Stats counts %d of %d grams", s.Grams, p.Capacity())
+				}
+				if math.Abs(s.Rate/fpr-1) > 0.02 || s.Full != (s.Rate >= fpr) || math.Abs(s.Fill-0.5) > 0.05 {
+					t.Errorf("%+v", s)
+				}
+				t.Logf("%d hits, %.0f expected; %+v", hits, want, s)
+			})
+		}
+	}
+}
+
+func TestStats(t *testing.T) {
+	f := newFilterOf(t, Plan{2, 7, 0.01})
+	if s := f.Stats(); s != (Stats{Capacity: f.plan.Capacity()}) {
+		t.Errorf("empty: %+v", s)
+	}
+	copy(f.words, slices.Repeat([]uint64{math.MaxUint64}, partWords))
+	s := f.Stats()
+	if s.Fill != 0.5 || math.Abs(s.Rate-0.5) > 1e-9 || !s.Full || s.Grams < f.plan.Capacity() {
+		t.Errorf("one partition of two is all ones: %+v", s)
+	}
+}
+
+// The check of the GPT-2 report: at a rate of 1e-8 a million random strings give no
+// hit. Grams come from texts here, as they do at work.
+func TestRandomStringsAtOneInAHundredMillion(t *testing.T) {
+	if short() {
+		t.Skip("fills a filter from texts")
+	}
+	p, err := NewPlan(70*partBytes, 1e-8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFilterOf(t, p)
+	w, err := f.NewFiller(8 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := w.NewInserter()
+	scan, err := ngram.Words(8).NewScanner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(8, 8))
+	var text []byte
+	write := func(words int) {
+		text = text[:0]
+		for range words {
+			text = fmt.Appendf(text, "%c%x ", 'g'+rune(rng.IntN(20)), rng.IntN(5000))
+		}
+		scan.Reset(text)
+	}
+	for left := int(p.Capacity()); left > 0; {
+		for write(10_000); scan.Next(); {
+			in.Add(scan.Grams())
+			left -= len(scan.Grams())
+		}
+	}
+	w.Close()
+	if s := f.Stats(); s.Rate > 1.1e-8 || s.Rate < 0.9e-8 {
+		t.Fatalf("%+v", s)
+	}
+	for range 1_000_000 {
+		for write(8); scan.Next(); {
+			for _, h := range scan.Grams() {
+				if f.Has(h) {
+					t.Fatalf("%q is taken for present", text)
+				}
+			}
+		}
+	}
+}
+
+func TestReaderEqualsFilter(t *testing.T) {
+	f := newFilterOf(t, Plan{67, 7, 0.01})
+	inside := hashes(5, 200_000)
+	fill(t, f, 1<<20, 2, inside)
+	file := save(t, f)
+	asked := slices.Concat(hashes(6, 30_000), inside, []uint64{0, math.MaxUint64})
+	for name, open := range map[string]func() (*Reader, error){
+		"mapped":   func() (*Reader, error) { return OpenBytes(file) },
+		"readerat": func() (*Reader, error) { return Open(bytes.NewReader(file), int64(len(file))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Plan() != f.plan || r.Recipe() != f.recipe || string(r.Lineage()) != `{"shards":["a"]}` || r.Stats() != f.Stats() {
+				t.Errorf("%v, %v, %s, %+v", r.Plan(), r.Recipe(), r.Lineage(), r.Stats())
+			}
+			var wg sync.WaitGroup
+			for lane := range 3 {
+				wg.Go(func() {
+					hs := asked[lane*1000:]
+					if lane == 0 {
+						hs = asked[:40]
+					}
+					in := make([]bool, len(hs))
+					for i := range in {
+						in[i] = i%2 == 0 // what stood there does not matter
+					}
+					if err := r.HasAll(hs, in); err != nil {
+						t.Error(err)
+					}
+					for i, h := range hs {
+						if in[i] != f.Has(h) {
+							t.Errorf("gram %#x: %v", h, in[i])
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			if err := r.Verify(); err != nil {
+				t.Error(err)
+			}
+			g, err := r.Filter()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer g.Close()
+			if !slices.Equal(f.words, g.words) {
+				t.Error("a filter read back differs")
+			}
+			if err := r.HasAll(asked, make([]bool, 1)); err == nil {
+				t.Error("one answer for many grams")
+			}
+			if err := r.HasAll(nil, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// golden is a segment of one gram, assembled by hand from FORMAT.md.
+func golden() []byte {
+	file := []byte("\x89swabA\r\n" + // magic
+		"\x01\x00\x00\x00" + // format 1
+		"\x8f\x00\x00\x00" + // 143 bytes of header
+		`{"recipe":{"version":1,"norm":"words","unit":"word","n":8,"hash":"poly64"},` +
+		`"plan":{"partitions":1,"k":7,"fpr":0.01},"lineage":{"shards":["a"]}}` +
+		"\x53\xf8\x5e\x49\x24\x71\x97\x8d" + // checksum of partition 0
+		"\x07\x00\x00\x00\x00\x00\x00\x00" + // its set bits
+		"\x98\xd6\xd4\x27\xfd\xa0\x8e\x72") // checksum of all before
+	file = append(file, make([]byte, 4096-len(file)+262144)...)
+	for _, bit := range []int{0x1a2684, 0x110cc6, 0x1b2971, 0x399de, 0x1fed5f, 0x102926, 0x6fcdc} {
+		file[4096+bit/8] |= 1 << (bit % 8)
+	}
+	return file
+}
+
+func TestGolden(t *testing.T) {
+	f := newFilterOf(t, Plan{1, 7, 0.01})
+	fill(t, f, 0, 1, []uint64{1})
+	if !bytes.Equal(save(t, f), golden()) {
+		t.Error("a filter of gram 1 is saved otherwise")
+	}
+	r, err := OpenBytes(golden())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Verify(); err != nil {
+		t.Error(err)
+	}
+	in := make([]bool, 2)
+	if err := r.HasAll([]uint64{2, 1}, in); err != nil || in[0] || !in[1] {
+		t.Error(in, err)
+	}
+	if r.Recipe() != ngram.Words(8) || r.Plan() != (Plan{1, 7, 0.01}) || string(r.Lineage()) != `{"shards":["a"]}` || r.Stats().Grams != 1 {
+		t.Errorf("%v, %v, %s, %+v", r.Recipe(), r.Plan(), r.Lineage(), r.Stats())
+	}
+}
+
+// whole reads all of a segment in every way there is. It reports the error that all
+// of them give, or nil, and never panics.
+func whole(tb testing.TB, file []byte) error {
+	tb.Helper()
+	mapped, err := OpenBytes(file)
+	r, err2 := Open(bytes.NewReader(file), int64(len(file)))
+	if (err == nil) != (err2 == nil) {
+		tb.Fatalf("mapped: %v, read: %v", err, err2)
+	}
+	if err != nil {
+		return err
+	}
+	in := make([]bool, 300)
+	err, err2 = mapped.HasAll(hashes(1, 300), in), r.HasAll(hashes(1, 300), in)
+	if (err == nil) != (err2 == nil) {
+		tb.Fatalf("mapped: %v, read: %v", err, err2)
+	}
+	if verified := r.Verify(); err == nil {
+		return verified
+	} else if verified == nil {
+		tb.Fatalf("verified, but: %v", err)
+	}
+	return err
+}
+
+func named(err error) bool {
+	return errors.Is(err, ErrCorrupt) || errors.Is(err, ErrVersion) || errors.Is(err, ErrIncompatible)
+}
+
+func TestDamagedSegment(t *testing.T) {
+	file := golden()
+	for n := range len(file) {
+		if n > 5000 && n%1009 != 0 && n != len(file)-1 {
+			continue // all of them fall to the same comparison with the size
+		}
+		if err := whole(t, file[:n]); !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("first %d bytes: %v", n, err)
+		}
+		// A reader whose file shrank after it was measured.
+		if _, err := Open(bytes.NewReader(file[:n]), int64(len(file))); n < 4096 && !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("first %d bytes of a file that had more: %v", n, err)
+		}
+	}
+	if err := whole(t, append(golden(), 0)); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("one byte more: %v", err)
+	}
+	flip := func(bit int) {
+		file[bit/8] ^= 1 << (bit % 8)
+		if err := whole(t, file); !named(err) || errors.Is(err, ErrVersion) != (bit/8 >= 8 && bit/8 < 12) {
+			t.Fatalf("bit %d of byte %d: %v", bit%8, bit/8, err)
+		}
+		file[bit/8] ^= 1 << (bit % 8)
+	}
+	step := 3
+	if short() {
+		step = 97
+	}
+	for bit := range 4096 * 8 {
+		if bit < 200*8 || bit%step == 0 { // behind 183 bytes are zeros only
+			flip(bit)
+		}
+	}
+	for word := 0; word < partWords; word += step {
+		flip(4096*8 + word*64 + word%64) // each place in a word in turn
+	}
+}
+
+// forge puts right checksums around a header and a table.
+func forge(head string, partitions int, ones uint64) []byte {
+	file := []byte("\x89swabA\r\n\x01\x00\x00\x00")
+	file = binary.LittleEndian.AppendUint32(file, uint32(len(head)))
+	file = append(file, head...)
+	part := make([]byte, partBytes)
+	for range partitions {
+		file = binary.LittleEndian.AppendUint64(file, xxh3.Hash(part))
+		file = binary.LittleEndian.AppendUint64(file, ones)
+	}
+	file = binary.LittleEndian.AppendUint64(file, xxh3.Hash(file))
+	file = append(file, make([]byte, (4096-len(file)%4096)%4096)...)
+	return append(file, make([]byte, partBytes*partitions)...)
+}
+
+// What has right checksums but makes no sense is refused too.
+func TestForgedSegment(t *testing.T) {
+	const recipe = `"recipe":{"version":1,"norm":"words","unit":"word","n":8,"hash":"poly64"}`
+	if err := whole(t, forge(`{`+recipe+`,"plan":{"partitions":2,"k":7,"fpr":0.01},"lineage":null}`, 2, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for _, head := range []string{
+		``, `[]`, `{`, `{}`,
+		`{` + recipe + `,"plan":{"partitions":2,"k":7,"fpr":0.01},"lineage":null}{}`,
+		`{` + recipe + `,"plan":{"partitions":2,"k":7,"fpr":0.01},"lineage":null} `,
+		`{` + recipe + `,"plan":{"partitions":2,"k":7,"fpr":0.01},"lineage":null,"more":1}`,
+		`{` + recipe + `,"plan":{"partitions":0,"k":7,"fpr":0.01}}`,
+		`{` + recipe + `,"plan":{"partitions":3,"k":7,"fpr":0.01}}`,
+		`{` + recipe + `,"plan":{"partitions":-1,"k":7,"fpr":0.01}}`,
+		`{` + recipe + `,"plan":{"partitions":4611686018427387904,"k":7,"fpr":0.01}}`,
+		`{` + recipe + `,"plan":{"partitions":2,"k":0,"fpr":0.01}}`,
+		`{` + recipe + `,"plan":{"partitions":2,"k":31,"fpr":0.01}}`,
+		`{` + recipe + `,"plan":{"partitions":2,"k":7,"fpr":1}}`,
+	} {
+		if err := whole(t, forge(head, 2, 0)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v", head, err)
+		}
+	}
+	for _, ones := range []uint64{1, partBits, partBits + 1, math.MaxUint64} {
+		if err := whole(t, forge(`{`+recipe+`,"plan":{"partitions":1,"k":7,"fpr":0.01},"lineage":null}`, 1, ones)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%d ones: %v", ones, err)
+		}
+	}
+}
+
+func TestSaveBadLineage(t *testing.T) {
+	f := newFilterOf(t, Plan{1, 7, 0.01})
+	if err := f.Save(&bytes.Buffer{}, []byte(`{`)); err == nil {
+		t.Error("half a value was taken for lineage")
+	}
+	long := bytes.Repeat([]byte("1"), maxHeader) // a number
+	if err := f.Save(&bytes.Buffer{}, long); err == nil {
+		t.Error("a header that no reader takes was written")
+	}
+	for _, room := range []int{0, 10, 4096, 5000} {
+		if err := f.Save(&narrow{room}, nil); !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("room for %d bytes: %v", room, err)
+		}
+	}
+}
+
+// narrow is a disk with little room.
+type narrow struct{ room int }
+
+func (n *narrow) Write(p []byte) (int, error) {
+	if n.room -= len(p); n.room < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return len(p), nil
+}
+
+func spool(tb testing.TB, hs []uint64, step int) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	s := NewSpoolWriter(&b)
+	for part := range slices.Chunk(hs, step) {
+		if err := s.Add(part); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if s.Grams() != int64(len(hs)) {
+		tb.Errorf("%d grams, want %d", s.Grams(), len(hs))
+	}
+	if err := s.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	if s.Add([]uint64{1}) == nil || s.Close() == nil {
+		tb.Error("a closed spool takes more")
+	}
+	return b.Bytes()
+}
+
+func readSpool(file []byte) (hs []uint64, err error) {
+	for block, err := range ReadSpool(bytes.NewReader(file)) {
+		if err != nil {
+			return hs, err
+		}
+		hs = append(hs, block...)
+	}
+	return hs, nil
+}
+
+func TestSpool(t *testing.T) {
+	for _, n := range []int{0, 1, spoolBlock - 1, spoolBlock, spoolBlock + 1, 3 * spoolBlock, 50_000} {
+		hs := hashes(7, n)
+		for _, step := range []int{1, 1000, 30_000} {
+			file := spool(t, hs, step)
+			if got, err := readSpool(file); err != nil || !slices.Equal(got, hs) {
+				t.Errorf("%d grams, added by %d: %d read, %v", n, step, len(got), err)
+			}
+		}
+	}
+	for range ReadSpool(bytes.NewReader(spool(t, hashes(7, 50_000), 100))) {
+		break // a reader may stop
+	}
+	for _, room := range []int{0, 20, 80_000} {
+		s := NewSpoolWriter(&narrow{room})
+		err := s.Add(hashes(7, 20_000))
+		if err2 := s.Close(); !errors.Is(err2, io.ErrShortWrite) || room < 80_000 && err == nil {
+			t.Errorf("room for %d bytes: %v, %v", room, err, err2)
+		}
+	}
+}
+
+func TestDamagedSpool(t *testing.T) {
+	file := spool(t, hashes(7, spoolBlock+20), 99)
+	refuse := func(what string, n int, file []byte) {
+		t.Helper()
+		if _, err := readSpool(file); !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("%s %d: %v", what, n, err)
+		}
+	}
+	for n := range len(file) {
+		if n < 200 || n > 65_000 || n%997 == 0 {
+			refuse("first bytes:", n, file[:n])
+		}
+	}
+	for bit := range len(file) * 8 {
+		if bit < 2000 || bit > 8*65_500 || bit%997 == 0 {
+			file[bit/8] ^= 1 << (bit % 8)
+			refuse("bit", bit, file)
+			file[bit/8] ^= 1 << (bit % 8)
+		}
+	}
+	refuse("one more byte", 0, append(slices.Clone(file), 0))
+	// Blocks cut out at their borders leave a wrong number of grams.
+	refuse("first block missing", 0, slices.Concat(file[:16], file[16+16+8*spoolBlock:]))
+	refuse("second block missing", 0, slices.Concat(file[:16+16+8*spoolBlock], file[len(file)-24:]))
+}
+
+func FuzzOpen(f *testing.F) {
+	front := golden()[:4096]
+	f.Add(front, false)
+	f.Add([]byte(`{"plan":{"partitions":1,"k":7,"fpr":0.01}}`), true)
+	body := golden()[4096:]
+	f.Fuzz(func(t *testing.T, front []byte, head bool) {
+		if head { // with right checksums
+			_ = whole(t, forge(string(front), 1, 0))
+			return
+		}
+		file := slices.Concat(front, body)
+		if err := whole(t, file); err == nil && !bytes.Equal(file, golden()) {
+			t.Errorf("%q is taken for a segment", front)
+		}
+	})
+}
+
+func FuzzReadSpool(f *testing.F) {
+	f.Add(spool(f, nil, 1))
+	f.Add(spool(f, hashes(1, 5), 1))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		hs, err := readSpool(file)
+		if err == nil && !bytes.Equal(spool(t, hs, 1), file) {
+			t.Errorf("%x reads as %d grams that are written otherwise", file, len(hs))
+		}
+	})
+}

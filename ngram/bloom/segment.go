@@ -1,0 +1,342 @@
+package bloom
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/bits"
+	"sync/atomic"
+
+	"swab/ngram"
+
+	"github.com/bits-and-blooms/bloom/v3"
+	"github.com/zeebo/xxh3"
+)
+
+// The file; FORMAT.md says the same in words.
+const (
+	magic     = "\x89swabA\r\n"
+	version   = 1
+	preamble  = 16       // magic, version, length of the header
+	maxHeader = 64 << 20 // bytes
+	entry     = 16       // of the table: a partition's checksum and number of set bits
+	align     = 4096     // of the body
+)
+
+type header struct {
+	Recipe  ngram.Recipe    `json:"recipe"`
+	Plan    Plan            `json:"plan"`
+	Lineage json.RawMessage `json:"lineage"`
+}
+
+// layout gives where, in a file of such a header, the table, its checksum and the
+// body begin, and where the file ends.
+func layout(headerLen, partitions int) (table, sum, body, end int64) {
+	table = preamble + int64(headerLen)
+	sum = table + entry*int64(partitions)
+	body = (sum + 8 + align - 1) / align * align
+	return table, sum, body, body + partBytes*int64(partitions)
+}
+
+// Save writes the filter as a segment. Lineage is any JSON value of the caller's,
+// which says what the filter is of; it is kept in compact form. Equal filters with
+// equal lineage give equal bytes. A filter whose filler holds grams that were not
+// flushed is refused.
+func (f *Filter) Save(w io.Writer, lineage json.RawMessage) error {
+	if f.filler.pending() {
+		return errors.New("saving a filter: its filler was not flushed")
+	}
+	head, err := json.Marshal(header{f.recipe, f.plan, lineage})
+	if err != nil {
+		return fmt.Errorf("saving a filter: lineage: %w", err)
+	}
+	if len(head) > maxHeader {
+		return fmt.Errorf("saving a filter: header has %d bytes: it can have %d", len(head), maxHeader)
+	}
+	_, sum, body, _ := layout(len(head), len(f.parts))
+	front := append(make([]byte, 0, body), magic...)
+	front = binary.LittleEndian.AppendUint32(front, version)
+	front = binary.LittleEndian.AppendUint32(front, uint32(len(head)))
+	front = append(front, head...)
+	buf := make([]byte, partBytes)
+	for i := range f.parts {
+		f.encode(buf, i)
+		front = binary.LittleEndian.AppendUint64(front, xxh3.Hash(buf))
+		front = binary.LittleEndian.AppendUint64(front, uint64(f.parts[i].BitSet().Count()))
+	}
+	front = binary.LittleEndian.AppendUint64(front, xxh3.Hash(front[:sum]))
+	if _, err := w.Write(front[:body]); err != nil {
+		return fmt.Errorf("saving a filter: %w", err)
+	}
+	for i := range f.parts {
+		f.encode(buf, i)
+		if _, err := w.Write(buf); err != nil {
+			return fmt.Errorf("saving a filter: %w", err)
+		}
+	}
+	return nil
+}
+
+// encode puts partition i into dst.
+func (f *Filter) encode(dst []byte, i int) {
+	for j, word := range f.words[i*partWords : (i+1)*partWords] {
+		binary.LittleEndian.PutUint64(dst[8*j:], word)
+	}
+}
+
+// A Reader answers from a segment without having it in memory. Any number of
+// goroutines may use it. A partition's checksum is held against its bytes before
+// anything is answered from them.
+type Reader struct {
+	header
+	at    io.ReaderAt
+	body  int64
+	sums  []uint64
+	ones  []int
+	bytes []byte        // the whole file, when it is mapped
+	good  []atomic.Bool // partitions of a mapped file that were found whole
+}
+
+// Open reads the front of the segment of that many bytes. The errors of a file that
+// is none are ErrCorrupt and ErrVersion.
+func Open(at io.ReaderAt, size int64) (*Reader, error) {
+	r := &Reader{at: at}
+	if err := r.open(size); err != nil {
+		return nil, fmt.Errorf("filter segment: %w", err)
+	}
+	return r, nil
+}
+
+// OpenBytes is Open for a segment in memory, mapped as a rule. It must not change
+// while the reader is in use.
+func OpenBytes(file []byte) (*Reader, error) {
+	r, err := Open(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return nil, err
+	}
+	r.bytes, r.good = file, make([]atomic.Bool, len(r.sums))
+	return r, nil
+}
+
+func (r *Reader) open(size int64) error {
+	front, err := r.read(nil, min(size, preamble))
+	if err != nil {
+		return err
+	}
+	if len(front) < preamble || string(front[:len(magic)]) != magic {
+		return fmt.Errorf("no segment: %w", ErrCorrupt)
+	}
+	if v := binary.LittleEndian.Uint32(front[len(magic):]); v != version {
+		return fmt.Errorf("format %d, where this program knows %d: %w", v, version, ErrVersion)
+	}
+	headerLen := int64(binary.LittleEndian.Uint32(front[len(magic)+4:]))
+	if headerLen > min(maxHeader, size-preamble) {
+		return fmt.Errorf("header of %d bytes: %w", headerLen, ErrCorrupt)
+	}
+	if front, err = r.read(front, preamble+headerLen); err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(front[preamble:]))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&r.header); err != nil {
+		return fmt.Errorf("header: %w: %v", ErrCorrupt, err)
+	}
+	if dec.InputOffset() != headerLen {
+		return fmt.Errorf("header: more than one value: %w", ErrCorrupt)
+	}
+	if err := r.header.Plan.check(); err != nil {
+		return fmt.Errorf("%v: %w", err, ErrCorrupt)
+	}
+	table, sum, body, end := layout(int(headerLen), r.header.Plan.Partitions)
+	if size != end {
+		return fmt.Errorf("%d bytes, where its header calls for %d: %w", size, end, ErrCorrupt)
+	}
+	if front, err = r.read(front, body); err != nil {
+		return err
+	}
+	if xxh3.Hash(front[:sum]) != binary.LittleEndian.Uint64(front[sum:]) {
+		return fmt.Errorf("header: wrong checksum: %w", ErrCorrupt)
+	}
+	for _, c := range front[sum+8:] {
+		if c != 0 {
+			return fmt.Errorf("bytes between header and body: %w", ErrCorrupt)
+		}
+	}
+	r.body = body
+	for e := front[table:sum]; len(e) > 0; e = e[entry:] {
+		ones := binary.LittleEndian.Uint64(e[8:])
+		if ones > partBits {
+			return fmt.Errorf("partition with %d set bits: %w", ones, ErrCorrupt)
+		}
+		r.sums = append(r.sums, binary.LittleEndian.Uint64(e))
+		r.ones = append(r.ones, int(ones))
+	}
+	return nil
+}
+
+// read makes front, the file's first bytes, as long as size.
+func (r *Reader) read(front []byte, size int64) ([]byte, error) {
+	longer := make([]byte, size)
+	return longer, r.readAt(longer[copy(longer, front):], int64(len(front)))
+}
+
+func (r *Reader) readAt(p []byte, off int64) error {
+	n, err := r.at.ReadAt(p, off)
+	switch {
+	case n == len(p):
+		return nil
+	case err == io.EOF:
+		return fmt.Errorf("ends at byte %d: %w", off+int64(n), ErrCorrupt)
+	default:
+		return err
+	}
+}
+
+// Plan is what the filter was made with.
+func (r *Reader) Plan() Plan { return r.header.Plan }
+
+// Recipe says what the grams are.
+func (r *Reader) Recipe() ngram.Recipe { return r.header.Recipe }
+
+// Lineage is what Save was given.
+func (r *Reader) Lineage() json.RawMessage { return r.header.Lineage }
+
+// Stats says how full the filter is, from the file's front alone.
+func (r *Reader) Stats() Stats { return r.header.Plan.stats(r.ones) }
+
+// partition gives the bytes of partition i, which may be in buf.
+func (r *Reader) partition(i int, buf []byte) ([]byte, error) {
+	off := r.body + int64(i)*partBytes
+	if r.bytes != nil {
+		buf = r.bytes[off:][:partBytes]
+		if r.good[i].Load() {
+			return buf, nil
+		}
+	} else if err := r.readAt(buf, off); err != nil {
+		return nil, fmt.Errorf("filter segment: partition %d: %w", i, err)
+	}
+	if xxh3.Hash(buf) != r.sums[i] {
+		return nil, fmt.Errorf("filter segment: partition %d: wrong checksum: %w", i, ErrCorrupt)
+	}
+	if r.bytes != nil {
+		r.good[i].Store(true)
+	}
+	return buf, nil
+}
+
+// buffer is what partition needs.
+func (r *Reader) buffer() []byte {
+	if r.bytes != nil {
+		return nil
+	}
+	return make([]byte, partBytes)
+}
+
+// HasAll sets in[i] to whether the gram hashes[i] may be inside; false is certain.
+// Each partition that any of them falls into is read once, whatever their order:
+// ask for many at a time, as 1,000 of them read as much as 1,000,000 from 1,000
+// partitions. It takes 4 bytes a hash. After an error in means nothing.
+func (r *Reader) HasAll(hashes []uint64, in []bool) error {
+	if len(in) != len(hashes) || len(hashes) > math.MaxUint32 {
+		return fmt.Errorf("%d answers for %d grams: there must be as many, and no more than 2^32-1", len(in), len(hashes))
+	}
+	parts := uint64(r.header.Plan.Partitions)
+	next := make([]uint32, parts+1) // where in order the grams of each partition begin
+	for _, h := range hashes {
+		part, _ := bits.Mul64(mix(h), parts)
+		next[part+1]++
+	}
+	for i := range parts {
+		next[i+1] += next[i]
+	}
+	order := make([]uint32, len(hashes)) // number of gram, by partition
+	for i, h := range hashes {
+		part, _ := bits.Mul64(mix(h), parts)
+		order[next[part]] = uint32(i)
+		next[part]++ // is where the next partition begins, once all are in
+	}
+	buf := r.buffer()
+	m := multipliers[:r.header.Plan.K]
+	for i, from := 0, uint32(0); i < int(parts); i++ {
+		grams := order[from:next[i]]
+		from = next[i]
+		if len(grams) == 0 {
+			continue
+		}
+		data, err := r.partition(i, buf)
+		if err != nil {
+			return err
+		}
+		bytes := (*[partBytes]byte)(data)
+		for _, g := range grams {
+			place := mix(hashes[g]) * parts
+			in[g] = true
+			for _, m := range m {
+				at := place * m >> placeShift
+				if bytes[at/8]>>(at%8)&1 == 0 {
+					in[g] = false
+					break
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Verify reads the whole segment.
+func (r *Reader) Verify() error {
+	buf := r.buffer()
+	for i := range r.sums {
+		data, err := r.partition(i, buf)
+		if err != nil {
+			return err
+		}
+		ones := 0
+		for j := 0; j < partBytes; j += 8 {
+			ones += bits.OnesCount64(binary.LittleEndian.Uint64(data[j:]))
+		}
+		if ones != r.ones[i] {
+			return fmt.Errorf("filter segment: partition %d: %d set bits, where its header says %d: %w", i, ones, r.ones[i], ErrCorrupt)
+		}
+	}
+	return nil
+}
+
+// MergeInto puts the segment's grams into f, as Merge does, with 512 KiB of memory.
+// After an error f may hold some of them.
+func (r *Reader) MergeInto(f *Filter) error {
+	if err := compatible(f.recipe, r.header.Recipe, f.plan, r.header.Plan); err != nil {
+		return err
+	}
+	buf, words := r.buffer(), make([]uint64, partWords)
+	for i, part := range f.parts {
+		data, err := r.partition(i, buf)
+		if err != nil {
+			return err
+		}
+		for j := range words {
+			words[j] = binary.LittleEndian.Uint64(data[8*j:])
+		}
+		if err := part.Merge(bloom.FromWithM(words, partBits, part.K())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Filter reads the whole segment into memory.
+func (r *Reader) Filter() (*Filter, error) {
+	f, err := New(r.header.Plan, r.header.Recipe)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.MergeInto(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
