@@ -21,10 +21,10 @@ const (
 )
 
 var (
-	// ErrVersion means an audit.json written by another version of its format.
-	ErrVersion = errors.New("unknown audit version")
-	// ErrCorrupt means an audit.json that is damaged or not an audit at all.
-	ErrCorrupt = errors.New("not a valid audit")
+	// ErrVersion means a file written by another version of its format.
+	ErrVersion = errors.New("made by another version of the program")
+	// ErrCorrupt means a file that is damaged or not what its name says.
+	ErrCorrupt = errors.New("not valid")
 )
 
 // Audit says what a run read and how: everything needed to judge its verdicts
@@ -190,7 +190,7 @@ func ReadAudit(r io.Reader) (*Audit, error) {
 		return nil, fmt.Errorf("%w: its format is %q", ErrCorrupt, h.Format)
 	}
 	if h.Version != auditVersion {
-		return nil, fmt.Errorf("%w: %d; this program knows %d", ErrVersion, h.Version, auditVersion)
+		return nil, fmt.Errorf("%w: its format is %d, this program knows %d", ErrVersion, h.Version, auditVersion)
 	}
 	a := new(Audit)
 	dec := json.NewDecoder(bytes.NewReader(b))

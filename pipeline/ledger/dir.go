@@ -1,15 +1,20 @@
-// Package ledger keeps what a run leaves on disk: the audit directory, the lock
-// on it, and the results of single shards.
+// Package ledger keeps what a run leaves on disk: the directory of an audit or of a
+// corpus filter (index), the lock on it, and the results of single shards. FORMAT.md
+// has both directories and index.json exactly.
 //
-// An audit directory DIR appears whole or not at all. While a run works, all it
-// writes lies in a hidden directory beside DIR:
+// A directory DIR appears whole or not at all. While a run works, all it writes lies
+// in a hidden directory beside DIR:
 //
 //	DIR/                what readers see; replaced in one step by Publish
 //	    audit.json ...
 //	    shards/KEY      results of the shards it was made from
+//	DIR/                or, for an index
+//	    index.json
+//	    segments/FILE   filters of package bloom
 //	.DIR.swab/          there while a run works, and after a run that did not publish
 //	    lock            held by flock(2) and naming its owner; a dead process holds nothing
 //	    shards/KEY      results of shards finished since DIR was published
+//	    temp/           whatever the run needs while it works
 //	    new/            the tree being built; after the swap, the earlier tree
 //	    old/            DIR between two renames, where directories cannot be swapped
 //
@@ -45,27 +50,53 @@ var (
 	ErrLocked = errors.New("in use by another run")
 	// ErrForeign means that the output path holds something that swab did not
 	// make and so will not replace.
-	ErrForeign = errors.New("not an audit directory")
+	ErrForeign = errors.New("will not be replaced")
 )
 
-// names are all that an audit directory may hold. Publish replaces the whole
+// A kind is one of the directories that swab makes. Publish replaces the whole
 // directory, so one with anything else in it is not taken over.
-var names = []string{
-	AuditFile, "verdicts.jsonl", "verdicts.parquet", "evidence.jsonl", "evidence.parquet",
-	"clean", "removed", "report.html", shardsDir,
-	".DS_Store", // left by the file manager of macOS in any directory looked at
+type kind struct {
+	name  string            // in messages, after "an"
+	mark  string            // the file that a directory of the kind is known by
+	sub   string            // the directory in it that is made before the tree is built
+	names []string          // all that it may hold
+	check func(fs.FS) error // of a whole tree; an ErrCorrupt is none of the kind
 }
+
+var auditKind = kind{"audit", AuditFile, shardsDir, []string{
+	AuditFile, "verdicts.jsonl", "verdicts.parquet", "evidence.jsonl", "evidence.parquet",
+	"clean", "removed", "report.html", shardsDir, finderFile,
+}, func(dir fs.FS) error {
+	f, err := dir.Open(AuditFile)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := ReadAudit(f); err != nil {
+		return fmt.Errorf("%s: %w", AuditFile, err)
+	}
+	return nil
+}}
+
+var indexKind = kind{"index", IndexFile, SegmentsDir, []string{IndexFile, SegmentsDir, finderFile}, func(dir fs.FS) error {
+	_, err := loadIndex(dir)
+	return err
+}}
 
 const (
 	shardsDir = "shards"
+	tempDir   = "temp"
 	newDir    = "new"
 	oldDir    = "old"
 	lockFile  = "lock"
+
+	finderFile = ".DS_Store" // left by the file manager of macOS in any directory looked at
 )
 
 // Dir is an output directory held by this process. Get and Put may be called by
 // many goroutines at once; Publish and Close only alone.
 type Dir struct {
+	kind      *kind
 	out, work string
 	lock      *flock.Flock
 	temps     atomic.Int64
@@ -80,18 +111,19 @@ type Dir struct {
 // something that swab did not make, ErrVersion if it holds an audit of another
 // version; then nothing was touched.
 func Open(out string) (*Dir, error) {
-	return open(out, exchange, func(string) {})
+	return open(out, &auditKind, exchange, func(string) {})
 }
 
-func open(out string, exchange func(a, b string) error, step func(string)) (*Dir, error) {
+func open(out string, kind *kind, exchange func(a, b string) error, step func(string)) (*Dir, error) {
 	path, err := resolve(out)
 	if err == nil {
-		err = replaceable(path)
+		err = kind.replaceable(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", out, err)
 	}
 	d := &Dir{
+		kind:     kind,
 		out:      path,
 		work:     filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".swab"),
 		exchange: exchange,
@@ -101,7 +133,7 @@ func open(out string, exchange func(a, b string) error, step func(string)) (*Dir
 		return nil, fmt.Errorf("%s: %w", out, err)
 	}
 	step("locked")
-	if err = replaceable(path); err == nil {
+	if err = kind.replaceable(path); err == nil {
 		err = d.repair()
 	}
 	if err != nil {
@@ -142,7 +174,7 @@ func resolve(out string) (string, error) {
 }
 
 // replaceable says whether Publish may put its tree in the place of path.
-func replaceable(path string) error {
+func (k *kind) replaceable(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -163,22 +195,16 @@ func replaceable(path string) error {
 	if err != nil || len(entries) == 0 {
 		return err
 	}
-	f, err := os.Open(filepath.Join(path, AuditFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: it is not empty and has no %s; choose another --out", ErrForeign, AuditFile)
-	}
-	if err != nil {
+	switch err := k.check(os.DirFS(path)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: it is not empty and has no %s; choose another --out", ErrForeign, k.mark)
+	case errors.Is(err, ErrCorrupt):
+		return fmt.Errorf("%w: %w", ErrForeign, err)
+	case err != nil:
 		return err
 	}
-	defer f.Close()
-	switch _, err = ReadAudit(f); {
-	case errors.Is(err, ErrCorrupt):
-		return fmt.Errorf("%w: %s: %w", ErrForeign, AuditFile, err)
-	case err != nil:
-		return fmt.Errorf("%s: %w", AuditFile, err)
-	}
 	for _, e := range entries {
-		if !slices.Contains(names, e.Name()) {
+		if !slices.Contains(k.names, e.Name()) {
 			return fmt.Errorf("%w: it also holds %q, which replacing it would destroy; move that away", ErrForeign, e.Name())
 		}
 	}
@@ -272,7 +298,7 @@ func (d *Dir) repair() error {
 			}
 		}
 	}
-	if err := os.RemoveAll(d.in(newDir)); err != nil {
+	if err := errors.Join(os.RemoveAll(d.in(newDir)), os.RemoveAll(d.in(tempDir))); err != nil {
 		return err
 	}
 	if err := os.Mkdir(d.in(shardsDir), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -350,6 +376,17 @@ func (d *Dir) Put(key string, write func(w io.Writer) error) error {
 	return syncDir(filepath.Dir(path))
 }
 
+// Temp gives a directory for files that only this run needs, on the file system of
+// the tree that Publish builds. It is empty at first and gone after Close.
+func (d *Dir) Temp() (string, error) {
+	path := d.in(tempDir)
+	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	d.step("temp made")
+	return path, nil
+}
+
 // create writes a new file and syncs it.
 func create(path string, write func(w io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
@@ -368,8 +405,10 @@ func create(path string, write func(w io.Writer) error) error {
 
 // Publish makes a new directory of what build writes below root and of the
 // stored results keys, and puts it in the place of DIR in one step. Results
-// that are not in keys are dropped. build must write audit.json and nothing
-// that is not part of an audit directory; shards/ is there already.
+// that are not in keys are dropped. build must write audit.json and nothing that is
+// not part of an audit directory; shards/ is there already. In an index directory it
+// must write index.json and the segments that it names; segments/ is there already,
+// and keys must be empty.
 //
 // After an error DIR is as it was and the stored results are kept, with one
 // exception that the message names: the new tree stands but could not be synced.
@@ -408,7 +447,7 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 	if err := os.RemoveAll(root); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(root, shardsDir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(root, d.kind.sub), 0o755); err != nil {
 		return err
 	}
 	d.step("new made")
@@ -433,31 +472,18 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 		return err
 	}
 	for _, e := range entries {
-		if !slices.Contains(names, e.Name()) {
-			return fmt.Errorf("%q is not a name of an audit directory", e.Name())
+		if !slices.Contains(d.kind.names, e.Name()) {
+			return fmt.Errorf("%q is not a part of an %s", e.Name(), d.kind.name)
 		}
 	}
 	if err := syncTree(root); err != nil {
 		return err
 	}
 	d.step("synced")
-	if err := checkAudit(root); err != nil {
+	if err := d.kind.check(os.DirFS(root)); err != nil { // the next Open must know it
 		return err
 	}
-	return replaceable(d.out)
-}
-
-// checkAudit sees to it that the next Open will know the tree as ours.
-func checkAudit(root string) error {
-	f, err := os.Open(filepath.Join(root, AuditFile))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := ReadAudit(f); err != nil {
-		return fmt.Errorf("%s: %w", AuditFile, err)
-	}
-	return nil
+	return d.kind.replaceable(d.out)
 }
 
 // link gives the file from a second name, or copies it where files have but one.
@@ -523,7 +549,7 @@ func (d *Dir) swap() error {
 	d.step("set aside")
 	if err := os.Rename(d.in(newDir), d.out); err != nil {
 		if back := os.Rename(d.in(oldDir), d.out); back != nil {
-			return fmt.Errorf("%w; the earlier audit is in %s, and the next run puts it back: %w", err, d.in(oldDir), back)
+			return fmt.Errorf("%w; the earlier one is in %s, and the next run puts it back: %w", err, d.in(oldDir), back)
 		}
 		return err
 	}
@@ -547,7 +573,7 @@ func (d *Dir) Close() error {
 	if !d.lock.Locked() {
 		return nil
 	}
-	err := os.RemoveAll(d.in(newDir))
+	err := errors.Join(os.RemoveAll(d.in(newDir)), os.RemoveAll(d.in(tempDir)))
 	os.Remove(d.in(shardsDir)) // stays if it holds anything
 	d.step("closing")
 	err = errors.Join(err, release(d.lock))

@@ -57,7 +57,7 @@ func child(mode string) error {
 	out := os.Getenv(childOut)
 	switch mode {
 	case "hold":
-		d, err := open(out, swap, step)
+		d, err := open(out, &auditKind, swap, step)
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func child(mode string) error {
 func noExchange(a, b string) error { return errors.ErrUnsupported }
 
 func runOnce(out string, swap func(a, b string) error, step func(string), mark string) error {
-	d, err := open(out, swap, step)
+	d, err := open(out, &auditKind, swap, step)
 	if err != nil {
 		return err
 	}
@@ -328,7 +328,7 @@ func TestPublishFails(t *testing.T) {
 		"no result":  {[]string{"dd"}, tree("2"), "does not exist"},
 		"bad key":    {[]string{"../aa"}, tree("2"), "does not exist"},
 		"no audit":   {nil, func(root string) error { return os.Mkdir(filepath.Join(root, "clean"), 0o755) }, AuditFile},
-		"bad audit":  {nil, func(root string) error { return os.WriteFile(filepath.Join(root, AuditFile), []byte("{}"), 0o644) }, "valid audit"},
+		"bad audit":  {nil, func(root string) error { return os.WriteFile(filepath.Join(root, AuditFile), []byte("{}"), 0o644) }, "not valid"},
 		"other name": {nil, func(root string) error { tree("2")(root); return os.Mkdir(filepath.Join(root, "x"), 0o755) }, `"x" is not`},
 		"link": {nil, func(root string) error {
 			tree("2")(root)
