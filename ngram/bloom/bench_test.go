@@ -58,6 +58,18 @@ func newFilter(tb testing.TB, bytes int64, fpr float64) *Filter {
 	return f
 }
 
+// Two cores of an AMD EPYC (Zen 4) that others used as well, Go 1.26.8, CPU time of a
+// gram in ns, one lane; the clock's time on two lanes is 0.55 of it when both cores
+// are free:
+//
+//	            buffer=1:2  buffer=1:4  plain Add
+//	k=7               23          27       1164
+//	k=13              32          38       1819
+//	k=20              45          44       2723
+//
+// HasAll 219 ms mapped and 253 ms read, Filter.Has 178 ns, Stats 96 ms, Save 544 ms
+// a GiB; Spool 6.3 ns. 1 ns is the making of the hashes.
+//
 // The buffers begin unequally full, as they are after a while; so each gram pays its
 // share of emptying them, however few are added.
 func BenchmarkFill(b *testing.B) {
