@@ -35,15 +35,15 @@
 // them in a stream (a temporary file, or memory for small shards), [ReadSpool] gives
 // them back to an Inserter, and the shard that fails is a file deleted. It costs 8
 // bytes a gram (1.25 a byte of text at 0.156 grams a byte) and 6 ns in memory, 11 by
-// way of a file, where reading the gram at 90 MB/s takes 71. The spool does not depend on the plan and
-// knows its number of grams before the first is inserted, so that a segment can be
-// closed before it passes its capacity: as long as the sum of [SpoolWriter.Grams] is
-// within [Plan.Capacity] it is surely not full; then flush, take [Stats.Grams] for the
-// sum, and go on. Sorting the grams to drop those that are
+// way of a file, where reading the gram at 90 MB/s takes 71. The spool does not depend
+// on the plan and knows its number of grams before the first is inserted, so that a
+// segment can be closed before it passes its capacity: as long as the sum of
+// [SpoolWriter.Grams] is within [Plan.Capacity] it is surely not full; then flush,
+// take [Stats].Grams for the sum, and go on. Sorting the grams to drop those that are
 // repeated and to write differences was measured at 138 ns a gram, for 6.4 bytes in
-// place of 8.Inserting
-// at once, and building the segment anew when a shard fails, reads gigabytes again for
-// every damaged file, and every night when cron finds the same one.
+// place of 8. Inserting at once, and building the segment anew when a shard fails,
+// reads gigabytes again for every damaged file, and every night when cron finds the
+// same one.
 //
 // # Files
 //

@@ -11,7 +11,7 @@ import (
 
 const (
 	buckets = 64
-	laneLen = 1 << 14 // hashes of one bucket that an inserter gathers: 4 MiB in all
+	laneLen = 1 << 14 // hashes of one bucket that an inserter gathers: 8 MiB in all
 	maxPart = 1 << 15 // hashes of one partition that a filler gathers; more gains nothing
 )
 
@@ -168,7 +168,7 @@ type Inserter struct {
 	hashes [buckets][laneLen]uint64 // mixed
 }
 
-// NewInserter gives a lane its inserter, of 4 MiB.
+// NewInserter gives a lane its inserter, of 8 MiB.
 func (w *Filler) NewInserter() *Inserter {
 	i := &Inserter{w: w}
 	w.mu.Lock()
