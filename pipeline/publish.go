@@ -21,12 +21,12 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 	sum := &Summary{Audit: s.audit()}
 	if sum.Audit.Totals.Documents == 0 {
 		err := ErrNoDocuments
-		for _, d := range s.done {
-			if d.entry.Error != "" {
-				err = fmt.Errorf("%w; %s", err, d.entry.Error)
+		for _, e := range sum.Audit.Shards {
+			if e.Error != "" {
+				err = fmt.Errorf("%w; %s", err, e.Error)
 			}
-			for _, bad := range d.entry.FirstBad[:min(1, len(d.entry.FirstBad))] {
-				err = fmt.Errorf("%w; %s: row %d: %s %s", err, d.entry.Name, bad.Row, bad.Kind, bad.Detail)
+			for _, bad := range e.FirstBad[:min(1, len(e.FirstBad))] {
+				err = fmt.Errorf("%w; %s: row %d: %s %s", err, e.Name, bad.Row, bad.Kind, bad.Detail)
 			}
 		}
 		return nil, err
@@ -51,7 +51,7 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 			sum.Notices = append(sum.Notices, b.Name+": "+w)
 		}
 	}
-	sum.Variants = sum.Audit.Complete || s.AllowIncomplete
+	sum.Variants = s.filter == nil && (sum.Audit.Complete || s.AllowIncomplete)
 	err := s.dir.Publish(keys, func(root string) error {
 		p := &publication{scan: s, root: root, sum: sum}
 		return p.write(ctx)
@@ -87,9 +87,11 @@ func (s *scan) audit() *ledger.Audit {
 		}
 		a.Benchmarks = append(a.Benchmarks, e)
 	}
+	a.Shards = slices.Clone(s.known)
 	for _, d := range s.done {
 		a.Shards = append(a.Shards, d.entry)
 	}
+	slices.SortFunc(a.Shards, func(a, b ledger.Entry) int { return cmp.Compare(a.Name, b.Name) })
 	a.Totals = ledger.Sum(a.Shards)
 	skipped := int64(0)
 	for _, n := range a.Totals.Skipped {
@@ -148,10 +150,14 @@ func (p *publication) write(ctx context.Context) error {
 	for range p.Methods {
 		p.flagged = append(p.flagged, make([]uint64, p.set.items.Len()/64+1))
 	}
-	if p.out, err = report.Create(p.root); err != nil {
+	if p.out, err = report.Create(p.root, p.filter != nil); err != nil {
 		return err
 	}
-	if err = p.verdicts(ctx, mergeResults(paths, temp, p.set.items)); err != nil {
+	covers := mergeResults(paths, temp, p.set.items)
+	if p.filter != nil {
+		covers = p.filter.covers()
+	}
+	if err = p.verdicts(ctx, covers); err != nil {
 		p.out.Close()
 		return err
 	}
@@ -243,6 +249,9 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 		default:
 			rows[k].Clean++
 			line.Score = &v.Score
+		}
+		if p.filter != nil {
+			p.filter.suspect(ordinal, r, &line)
 		}
 		if err := p.out.Verdict(&line); err != nil {
 			return err

@@ -93,15 +93,17 @@ func Scan(ctx context.Context, o Options) (*Summary, error) {
 	return summary, dir.Close()
 }
 
-// scan is a run of Scan.
+// scan is a run of Scan, or of Check.
 type scan struct {
 	Options
 	set    *benchSet
 	dir    *ledger.Dir
-	shards []shard.Shard
-	done   []done // by shard
-
-	bad *badRows
+	shards []shard.Shard  // to be read in this run or kept from an earlier one
+	done   []done         // by shard
+	known  []ledger.Entry // of shards that need not be read
+	salt   string         // what results depend on beyond the options
+	filter *probe         // what verdicts come from when nothing is read
+	bad    *badRows
 }
 
 // done is what became of a shard.
@@ -116,7 +118,7 @@ func (s *scan) run(ctx context.Context) (*Summary, error) {
 	var todo []int
 	for i, sh := range s.shards {
 		d := &s.done[i]
-		d.key = digest([]any{key, sh.Name, sh.Size, sh.ModTime.UnixNano()})
+		d.key = digest([]any{key, s.salt, sh.Name, sh.Size, sh.ModTime.UnixNano()})
 		if entry, ok := s.stored(d.key); ok {
 			d.entry, d.kept = entry, true
 			if err := s.bad.count(entry); err != nil {

@@ -18,6 +18,7 @@ var floors = map[string]int{
 	"swab/ngram/bloom":                2,
 	"swab/ngram/exact":                2,
 	"swab/ngram/overlap":              2,
+	"swab/ngram/substr":               2,
 	"swab/ngram":                      1,
 	"swab/pipeline/record":            1,
 	"swab/pipeline/shard":             1,
@@ -28,6 +29,7 @@ var floors = map[string]int{
 // Neighbours that may import each other although they stand on one floor.
 var beside = map[string]string{
 	"swab/ngram/overlap":   "swab/ngram/exact",
+	"swab/ngram/substr":    "swab/ngram/exact",
 	"swab/pipeline/record": "swab/pipeline/shard",
 }
 

@@ -55,6 +55,8 @@ It compares words. It cannot see a paraphrase or a translation of an item.
 Exit codes: 0 finished; 1 finished and --fail-over was exceeded; 2 trouble,
 nothing published; 3 finished, but some input could not be read; 130 interrupted.`,
 		Example: `  swab scan --corpus shards/ --bench gsm8k=test.jsonl --out audit
+  swab index --corpus shards/ --out corpus.idx
+  swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
   swab benchmarks
   swab methods gpt3`,
 		Version:       programVersion(),
@@ -64,7 +66,7 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(scanCommand(), benchmarksCommand(), methodsCommand())
+	root.AddCommand(scanCommand(), indexCommand(), checkCommand(), mergeCommand(), benchmarksCommand(), methodsCommand())
 	err := root.ExecuteContext(ctx)
 	var e exit
 	switch {

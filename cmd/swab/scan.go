@@ -1,22 +1,18 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"swab/ngram/overlap"
 	"swab/pipeline"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
-	"swab/pipeline/shard"
 	"swab/pipeline/variant"
 
 	"github.com/schollz/progressbar/v3"
@@ -25,17 +21,9 @@ import (
 )
 
 func scanCommand() *cobra.Command {
-	var (
-		o        pipeline.Options
-		benches  []string
-		preset   string
-		fields   string
-		header   string
-		presets  []string
-		methods  []string
-		longest  float64
-		failOver float64
-	)
+	var o pipeline.Options
+	var b benchFlags
+	var part string
 	c := &cobra.Command{
 		Use:   "scan --corpus PATH … --bench [NAME=]PATH … --out DIR",
 		Short: "Stream a corpus past benchmarks: verdicts, evidence, clean variants",
@@ -67,49 +55,26 @@ the table counts them apart.`,
   jq 'select(.state == "flagged")' audit/verdicts.jsonl
   duckdb -c "select item, words, doc_text from 'audit/evidence.parquet' order by words desc"`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if o.Methods, err = chooseMethods(methods, longest); err != nil {
-				return err
-			}
-			if o.Presets, err = loadPresets(presets); err != nil {
-				return err
-			}
-			if len(o.Corpus) == 0 || len(benches) == 0 || o.Out == "" {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if len(o.Corpus) == 0 || len(b.benches) == 0 || o.Out == "" {
 				return errors.New("scan needs --corpus, --bench and --out")
 			}
-			for _, b := range benches {
-				name, path, named := strings.Cut(b, "=")
-				if !named || strings.ContainsRune(name, os.PathSeparator) {
-					name, path = "", b
-				}
-				o.Benchmarks = append(o.Benchmarks, variant.Spec{Name: name, Path: path, Preset: preset, Fields: fields, Header: header})
+			if o.Part, err = parsePart(part); err != nil {
+				return err
 			}
-			o.Version = programVersion()
-			return scan(cmd.Context(), o, failOver, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			if err := b.options(&o); err != nil {
+				return err
+			}
+			return audit(cmd, o, b.failOver, false, func(o pipeline.Options) (*pipeline.Summary, error) {
+				return pipeline.Scan(cmd.Context(), o)
+			})
 		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringArrayVar(&o.Corpus, "corpus", nil, "file, directory, glob or @list of shards; repeats")
-	f.StringArrayVar(&benches, "bench", nil, "benchmark as [NAME=]PATH, a file or a directory; repeats")
-	f.StringVar(&o.Out, "out", "", "directory of the audit; an earlier audit there is brought up to date")
-	f.StringSliceVar(&methods, "method", []string{"gpt3"}, "method, or all; repeats (see swab methods)")
-	f.Float64Var(&longest, "longest-threshold", overlap.DefaultLongest, "share of an item's words at which longest8 flags")
-	f.StringVar(&preset, "preset", "", "layout of the benchmarks, by name (see swab benchmarks)")
-	f.StringVar(&fields, "fields", "", "layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")
-	f.StringVar(&header, "header", "", "whether CSV and TSV files begin with a header: yes, no, or nothing to look")
-	f.StringArrayVar(&presets, "presets", nil, "YAML file with more layouts; repeats")
-	f.StringVar(&o.TextField, "text-field", "text", "field of the text in a row, dotted path")
-	f.StringVar(&o.IDField, "id-field", "id", "field of the document's id, dotted path; rows without it are known by number")
-	f.StringVar(&o.TextUnit, "text-unit", "file", "what is a document in plain text: file or line")
-	f.IntVar(&o.Lanes, "lanes", 0, "shards read at a time (default: all cores)")
-	f.Float64Var(&failOver, "fail-over", 100, "exit with 1 when more than this percentage of a benchmark is flagged")
-	f.Int64Var(&o.MaxBadRows, "max-bad-rows", -1, "give up when more rows than this are skipped or repaired (default: never)")
-	f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "write clean variants although some input could not be read")
-	f.IntVar(&o.MaxRow, "max-row", 64<<20, "longest row or document, bytes")
-	f.Int64Var(&o.Limits.Window, "max-window", shard.DefaultWindow, "largest decompression window, bytes")
-	f.Int64Var(&o.Limits.Ratio, "max-ratio", shard.DefaultRatio, "largest ratio of decompressed to compressed bytes; 0: any")
+	b.flags(f, &o)
+	readingFlags(f, &o.Reading, &part)
 	return c
 }
 
@@ -123,13 +88,14 @@ func loadPresets(files []string) (*variant.Presets, error) {
 	return p, err
 }
 
-// scan runs a scan with progress on a terminal, prints what it found, and gives
+// audit makes an audit with progress on a terminal, prints what was found, and gives
 // the exit code as an error.
-func scan(ctx context.Context, o pipeline.Options, failOver float64, stdout, stderr io.Writer) error {
+func audit(cmd *cobra.Command, o pipeline.Options, failOver float64, filter bool, run func(pipeline.Options) (*pipeline.Summary, error)) error {
+	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
 	began := time.Now()
 	o.Progress = &pipeline.Progress{}
 	stop := showProgress(o.Progress, stderr)
-	sum, err := pipeline.Scan(ctx, o)
+	sum, err := run(o)
 	stop()
 	if err != nil {
 		return err
@@ -151,30 +117,34 @@ func scan(ctx context.Context, o pipeline.Options, failOver float64, stdout, std
 	if len(sum.Hits) > 0 {
 		fmt.Fprintln(stdout)
 	}
-	if err := report.Table(stdout, sum.Rows, width); err != nil {
+	state := report.Flagged
+	if filter {
+		state = report.Suspected
+	}
+	if err := report.TableOf(state, stdout, sum.Rows, width); err != nil {
 		return err
 	}
-	closing(stderr, sum, o, time.Since(began))
+	closing(stderr, sum, o, filter, time.Since(began))
 	switch {
 	case !sum.Audit.Complete:
 		return exit{code: exitIncomplete}
 	case 100*sum.Share() > failOver:
-		fmt.Fprintf(stderr, "swab: %.2f %% of a benchmark is flagged, more than %g %%\n", 100*sum.Share(), failOver)
+		fmt.Fprintf(stderr, "swab: %.2f %% of a benchmark is %s, more than %g %%\n", 100*sum.Share(), state, failOver)
 		return exit{code: exitOver}
 	}
 	return nil
 }
 
 // closing writes what was read, what was not, and where the results are.
-func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, took time.Duration) {
+func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, took time.Duration) {
 	t := s.Audit.Totals
 	text := o.Progress.Text.Load()
 	fmt.Fprintf(w, "swab: %s, %s of text in %s", count(t.Documents, "document"), size(t.TextBytes), count(t.Shards-t.ShardsFailed, "shard"))
 	if s.Resumed > 0 {
 		fmt.Fprintf(w, " (%d kept from earlier)", s.Resumed)
 	}
-	fmt.Fprintf(w, ", %s in %s", size(text), took.Round(10*time.Millisecond))
-	if sec := took.Seconds(); sec > 0.5 {
+	fmt.Fprintf(w, "; %s read in %s", size(text), took.Round(10*time.Millisecond))
+	if sec := took.Seconds(); sec > 0.5 && text > 0 {
 		fmt.Fprintf(w, " (%s/s)", size(int64(float64(text)/sec)))
 	}
 	fmt.Fprintln(w)
@@ -200,6 +170,8 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, took time.Dur
 		fmt.Fprintf(w, "swab:   and more, named in %s/%s\n", o.Out, ledger.AuditFile)
 	}
 	switch {
+	case filter:
+		fmt.Fprintf(w, "swab: wrote %s: suspicions; --trace turns them into evidence or acquittal\n", o.Out)
 	case s.Audit.Complete:
 		fmt.Fprintf(w, "swab: wrote %s\n", o.Out)
 	case s.Variants:
@@ -240,6 +212,8 @@ func hint(err error) string {
 	switch {
 	case errors.Is(err, ledger.ErrLocked):
 		return "wait for the other run, or choose another --out"
+	case errors.Is(err, pipeline.ErrChanged):
+		return "--on-change keep keeps the n-grams they had; --on-change rebuild reads their segments' shards again"
 	case errors.Is(err, ledger.ErrForeign):
 		return "choose another --out; swab replaces only what it made"
 	case errors.Is(err, variant.ErrNoPreset):

@@ -43,6 +43,13 @@ func verdictSchema() *arrow.Schema {
 	}, nil)
 }
 
+// filterSchema is that of verdicts from a corpus filter.
+func filterSchema() *arrow.Schema {
+	return arrow.NewSchema(append(verdictSchema().Fields(),
+		arrow.Field{Name: "chance", Type: arrow.PrimitiveTypes.Float64, Nullable: true},
+		arrow.Field{Name: "segments", Type: arrow.ListOfNonNullable(text)}), nil)
+}
+
 func evidenceSchema() *arrow.Schema {
 	return arrow.NewSchema([]arrow.Field{
 		{Name: "benchmark", Type: text},
@@ -109,21 +116,34 @@ func (c *columns) verdict(v *Verdict) error {
 	c.text(v.Method, v.Benchmark, v.Split, v.Item)
 	c.number(v.Index)
 	c.text(v.Digest, string(v.State))
-	score := c.b.Field(c.at).(*array.Float64Builder)
-	if v.Score == nil {
-		score.AppendNull()
-	} else {
-		score.Append(*v.Score)
-	}
-	c.at++
+	c.share(v.Score)
 	c.number(v.Longest, v.Words, v.Matched, v.Documents)
-	parts := c.b.Field(c.at).(*array.ListBuilder)
-	parts.Append(true)
-	for _, part := range v.Parts {
-		parts.ValueBuilder().(*array.StringBuilder).Append(part)
-		c.bytes += len(part)
+	c.list(v.Parts)
+	if c.at < len(c.b.Fields()) {
+		c.share(v.Chance)
+		c.list(v.Segments)
 	}
 	return c.endRow()
+}
+
+func (c *columns) share(v *float64) {
+	b := c.b.Field(c.at).(*array.Float64Builder)
+	if v == nil {
+		b.AppendNull()
+	} else {
+		b.Append(*v)
+	}
+	c.at++
+}
+
+func (c *columns) list(values []string) {
+	b := c.b.Field(c.at).(*array.ListBuilder)
+	b.Append(true)
+	for _, v := range values {
+		b.ValueBuilder().(*array.StringBuilder).Append(v)
+		c.bytes += len(v)
+	}
+	c.at++
 }
 
 func (c *columns) evidence(e *Evidence) error {

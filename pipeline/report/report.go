@@ -28,11 +28,12 @@ import (
 // State is what a method says of an item.
 type State string
 
-// The three states. An item too short for a method is not checkable, never clean.
+// The states. An item too short for a method is not checkable, never clean.
 const (
 	Flagged      State = "flagged"
 	Clean        State = "clean"
 	NotCheckable State = "not_checkable"
+	Suspected    State = "suspected" // by a corpus filter, which may err; never by a scan
 )
 
 // Verdict is what one method says of one item.
@@ -50,6 +51,11 @@ type Verdict struct {
 	Matched   int64    `json:"matched"`   // words of it that any document has
 	Documents int64    `json:"documents"` // documents that match
 	Parts     []string `json:"parts"`     // parts of the item that were seen
+
+	// Of verdicts from a corpus filter: the chance that its errors alone make as many
+	// of the item's n-grams hit as did, and the segments that fired.
+	Chance   *float64 `json:"chance,omitempty"`
+	Segments []string `json:"segments,omitempty"`
 }
 
 // Evidence is one match between an item and a document. Spans are bytes of the
@@ -96,9 +102,15 @@ type file struct {
 
 // Create makes verdicts.jsonl, verdicts.parquet, evidence.jsonl and
 // evidence.parquet in dir, which must not have them yet.
-func Create(dir string) (*Writer, error) {
+//
+// With filter, verdicts.parquet has the columns chance and segments too.
+func Create(dir string, filter bool) (*Writer, error) {
 	w := new(Writer)
-	w.verdicts = w.table(dir, "verdicts", verdictSchema, "method", "benchmark", "split", "state", "parts.list.element")
+	schema := verdictSchema
+	if filter {
+		schema = filterSchema
+	}
+	w.verdicts = w.table(dir, "verdicts", schema, "method", "benchmark", "split", "state", "parts.list.element")
 	w.evidence = w.table(dir, "evidence", evidenceSchema, "benchmark", "split", "item", "part", "shard")
 	if w.err != nil {
 		return nil, errors.Join(w.err, w.closeFiles())
@@ -161,7 +173,7 @@ func (w *Writer) Verdict(v *Verdict) error {
 
 func check(v *Verdict) error {
 	switch v.State {
-	case Flagged, Clean:
+	case Flagged, Clean, Suspected:
 		if v.Score == nil {
 			return fmt.Errorf("%s without a score", v.State)
 		}

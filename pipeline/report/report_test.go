@@ -45,11 +45,11 @@ var hostileText = "a\"b\\c\x00\n\x1b[31m\u2028\u202e<&>\xff\xfe\xc3 \ud7ff\U0001
 
 func sampleVerdicts() []Verdict {
 	return []Verdict{
-		{"gpt3", "gsm8k", "test", "17", 17, "00ff", Flagged, score(1), 31, 60, 45, 2, []string{"question", "answer"}},
-		{"gpt3", "gsm8k", "test", "18", 18, "00fe", NotCheckable, nil, 0, 5, 0, 0, nil},
-		{"coverage8", "gsm8k", "test", "17", 17, "00ff", Clean, score(0.1), 8, 60, 8, 1, []string{"question"}},
+		{"gpt3", "gsm8k", "test", "17", 17, "00ff", Flagged, score(1), 31, 60, 45, 2, []string{"question", "answer"}, nil, nil},
+		{"gpt3", "gsm8k", "test", "18", 18, "00fe", NotCheckable, nil, 0, 5, 0, 0, nil, nil, nil},
+		{"coverage8", "gsm8k", "test", "17", 17, "00ff", Clean, score(0.1), 8, 60, 8, 1, []string{"question"}, nil, nil},
 		{hostileText, hostileText, hostileText, hostileText, math.MinInt64, hostileText, Clean, score(5e-324),
-			math.MaxInt64, 0, 0, 0, []string{hostileText, ""}},
+			math.MaxInt64, 0, 0, 0, []string{hostileText, ""}, nil, nil},
 	}
 }
 
@@ -62,7 +62,7 @@ func sampleEvidence() []Evidence {
 
 func writeAll(tb testing.TB, dir string, vs []Verdict, es []Evidence) {
 	tb.Helper()
-	w, err := Create(dir)
+	w, err := Create(dir, false)
 	must(tb, err)
 	for i := range vs {
 		must(tb, w.Verdict(&vs[i]))
@@ -79,7 +79,10 @@ func asWritten[T any](tb testing.TB, row T) map[string]any {
 	m := map[string]any{}
 	v := reflect.ValueOf(row)
 	for i := range v.NumField() {
-		key := v.Type().Field(i).Tag.Get("json")
+		key, omit, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if omit != "" && v.Field(i).IsNil() {
+			continue
+		}
 		switch x := v.Field(i).Interface().(type) {
 		case string:
 			m[key] = string([]rune(x))
@@ -283,7 +286,7 @@ func TestRefusals(t *testing.T) {
 		"infinite":      {State: Clean, Score: score(math.Inf(1))},
 		"score of none": {State: NotCheckable, Score: score(0)},
 	} {
-		w, err := Create(t.TempDir())
+		w, err := Create(t.TempDir(), false)
 		must(t, err)
 		first := w.Verdict(&v)
 		if first == nil {
@@ -298,13 +301,13 @@ func TestRefusals(t *testing.T) {
 	}
 	dir := t.TempDir()
 	writeAll(t, dir, nil, nil)
-	if _, err := Create(dir); !errors.Is(err, fs.ErrExist) {
+	if _, err := Create(dir, false); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("over files that are there: %v", err)
 	}
-	if _, err := Create(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Create(filepath.Join(dir, "none"), false); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("into nothing: %v", err)
 	}
-	w, err := Create(t.TempDir())
+	w, err := Create(t.TempDir(), false)
 	must(t, err)
 	must(t, w.Close())
 	if w.Close() == nil || w.Verdict(&sampleVerdicts()[0]) == nil {
@@ -315,7 +318,7 @@ func TestRefusals(t *testing.T) {
 // A full disk shows as an error of a row or of Close, never as success.
 func TestWriteFails(t *testing.T) {
 	for broken := range 4 {
-		w, err := Create(t.TempDir())
+		w, err := Create(t.TempDir(), false)
 		must(t, err)
 		w.files[broken].f.Close()
 		for _, v := range sampleVerdicts() {
@@ -333,7 +336,7 @@ func TestWriteFails(t *testing.T) {
 // The caller's row is neither changed nor kept.
 func TestRowsAreLent(t *testing.T) {
 	dir := t.TempDir()
-	w, err := Create(dir)
+	w, err := Create(dir, false)
 	must(t, err)
 	v := Verdict{Method: "a\xff", State: NotCheckable, Parts: []string{"p\xff"}}
 	must(t, w.Verdict(&v))
@@ -370,7 +373,7 @@ func FuzzLines(f *testing.F) {
 }
 
 func manyVerdicts(tb testing.TB, dir string, n int) {
-	w, err := Create(dir)
+	w, err := Create(dir, false)
 	must(tb, err)
 	v := sampleVerdicts()[0]
 	ids := make([]string, 1000)
@@ -423,7 +426,7 @@ func TestMemory(t *testing.T) {
 func BenchmarkVerdicts(b *testing.B) {
 	b.ReportAllocs()
 	dir := b.TempDir()
-	w, err := Create(dir)
+	w, err := Create(dir, false)
 	must(b, err)
 	v := sampleVerdicts()[0]
 	i := 0

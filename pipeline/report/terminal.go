@@ -52,8 +52,12 @@ type Row struct {
 // Table writes rows as a table of width columns or fewer; 0 is any width. Names
 // that do not fit are cut with an ellipsis, down to 8 columns; numbers never
 // are. With several benchmarks a line a method adds them up.
-func Table(w io.Writer, rows []Row, width int) error {
-	cells := [][]string{{"benchmark", "method", "items", "flagged", "clean", "not checkable", "flagged/items"}}
+func Table(w io.Writer, rows []Row, width int) error { return TableOf(Flagged, w, rows, width) }
+
+// TableOf writes rows as Table does, where those that count as flagged are in the
+// given state.
+func TableOf(flagged State, w io.Writer, rows []Row, width int) error {
+	cells := [][]string{{"benchmark", "method", "items", string(flagged), "clean", "not checkable", string(flagged) + "/items"}}
 	add := func(r Row) {
 		cells = append(cells, []string{
 			CleanText(r.Benchmark), CleanText(r.Method), thousands(r.Items), thousands(r.Flagged),

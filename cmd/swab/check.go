@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"swab/ngram/overlap"
+	"swab/pipeline"
+	"swab/pipeline/variant"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// benchFlags are those of all verbs that read benchmarks and judge them.
+type benchFlags struct {
+	benches, presets, methods []string
+	preset, fields, header    string
+	longest                   float64
+	failOver                  float64
+}
+
+// options fills in what the flags say.
+func (b *benchFlags) options(o *pipeline.Options) (err error) {
+	if len(b.benches) == 0 || o.Out == "" {
+		return fmt.Errorf("it needs --bench and --out")
+	}
+	if o.Methods, err = chooseMethods(b.methods, b.longest); err != nil {
+		return err
+	}
+	if o.Presets, err = loadPresets(b.presets); err != nil {
+		return err
+	}
+	for _, bench := range b.benches {
+		name, path, named := strings.Cut(bench, "=")
+		if !named || strings.ContainsRune(name, os.PathSeparator) {
+			name, path = "", bench
+		}
+		o.Benchmarks = append(o.Benchmarks, variant.Spec{Name: name, Path: path, Preset: b.preset, Fields: b.fields, Header: b.header})
+	}
+	o.Version = programVersion()
+	return nil
+}
+
+func checkCommand() *cobra.Command {
+	var o pipeline.CheckOptions
+	var b benchFlags
+	c := &cobra.Command{
+		Use:   "check --index DIR --bench [NAME=]PATH … --out DIR",
+		Short: "Check benchmarks in a corpus filter, without reading the corpus",
+		Long: `Ask a corpus filter, made by swab index, for every n-gram of the benchmarks' items, and
+publish an audit as swab scan does.
+
+What the filter does not hold was not in the shards of its index: such items are
+clean. Of others it can say no more than that they are suspected: a filter errs at a
+known rate, and it does not know which n-grams stood in one document. Each suspicion
+has a chance: the probability that the filter's errors alone would make as many of
+the item's n-grams hit.
+
+--trace turns suspicion into evidence or acquittal: it reads the shards of the
+segments that fired, and the verdicts are those of a full scan.`,
+		Example: `  swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
+  swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit --trace`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Index == "" {
+				return fmt.Errorf("check needs --index, --bench and --out")
+			}
+			if err := b.options(&o.Options); err != nil {
+				return fmt.Errorf("check: %w", err)
+			}
+			return audit(cmd, o.Options, b.failOver, !o.Trace, func(p pipeline.Options) (*pipeline.Summary, error) {
+				o.Options = p
+				return pipeline.Check(cmd.Context(), o)
+			})
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.Index, "index", "", "directory of the corpus filter")
+	f.BoolVar(&o.Trace, "trace", false, "read the shards that may hold suspected items, and convict or acquit")
+	b.flags(f, &o.Options)
+	lanesFlags(f, &o.Reading)
+	return c
+}
+
+func (b *benchFlags) flags(f *pflag.FlagSet, o *pipeline.Options) {
+	f.StringArrayVar(&b.benches, "bench", nil, "benchmark as [NAME=]PATH, a file or a directory; repeats")
+	f.StringVar(&o.Out, "out", "", "directory of the audit; an earlier audit there is brought up to date")
+	f.StringSliceVar(&b.methods, "method", []string{"gpt3"}, "method, or all; repeats (see swab methods)")
+	f.Float64Var(&b.longest, "longest-threshold", overlap.DefaultLongest, "share of an item's words at which longest8 flags")
+	f.StringVar(&b.preset, "preset", "", "layout of the benchmarks, by name (see swab benchmarks)")
+	f.StringVar(&b.fields, "fields", "", "layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")
+	f.StringVar(&b.header, "header", "", "whether CSV and TSV files begin with a header: yes, no, or nothing to look")
+	f.StringArrayVar(&b.presets, "presets", nil, "YAML file with more layouts; repeats")
+	f.Float64Var(&b.failOver, "fail-over", 100, "exit with 1 when more than this percentage of a benchmark is flagged or suspected")
+	f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "write clean variants although some input could not be read")
+}

@@ -1,0 +1,321 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"swab/pipeline"
+	"swab/pipeline/ledger"
+	"swab/pipeline/report"
+	"swab/pipeline/shard"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// readingFlags are those of all verbs that read shards.
+func readingFlags(f *pflag.FlagSet, r *pipeline.Reading, part *string) {
+	f.StringVar(&r.TextField, "text-field", "text", "field of the text in a row, dotted path")
+	f.StringVar(&r.IDField, "id-field", "id", "field of the document's id, dotted path; rows without it are known by number")
+	f.StringVar(&r.TextUnit, "text-unit", "file", "what is a document in plain text: file or line")
+	f.StringVar(part, "part", "", "only part I of N of the shards, as I/N, for many machines")
+	lanesFlags(f, r)
+}
+
+func lanesFlags(f *pflag.FlagSet, r *pipeline.Reading) {
+	f.IntVar(&r.Lanes, "lanes", 0, "shards read at a time (default: all cores)")
+	f.Int64Var(&r.MaxBadRows, "max-bad-rows", -1, "give up when more rows than this are skipped or repaired (default: never)")
+	f.IntVar(&r.MaxRow, "max-row", 64<<20, "longest row or document, bytes")
+	f.Int64Var(&r.Limits.Window, "max-window", shard.DefaultWindow, "largest decompression window, bytes")
+	f.Int64Var(&r.Limits.Ratio, "max-ratio", shard.DefaultRatio, "largest ratio of decompressed to compressed bytes; 0: any")
+}
+
+// parsePart reads I/N.
+func parsePart(s string) (part [2]int, err error) {
+	if s == "" {
+		return part, nil
+	}
+	i, n, _ := strings.Cut(s, "/")
+	part[0], err = strconv.Atoi(i)
+	if err == nil {
+		part[1], err = strconv.Atoi(n)
+	}
+	if err != nil || part[0] < 1 || part[0] > part[1] {
+		return part, fmt.Errorf("--part %s: it must be I/N with I from 1 to N, as in 3/16", s)
+	}
+	return part, nil
+}
+
+// byteSize is a flag like 1GiB or 500MB.
+type byteSize int64
+
+func (b *byteSize) String() string {
+	if *b == 0 {
+		return ""
+	}
+	return fmt.Sprint(int64(*b))
+}
+func (b *byteSize) Type() string { return "size" }
+func (b *byteSize) Set(s string) error {
+	number := strings.TrimRight(s, "KMGTiBkb")
+	unit, ok := map[string]float64{"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
+		"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}[strings.ToLower(s[len(number):])]
+	v, err := strconv.ParseFloat(number, 64)
+	if err != nil || !ok || v < 0 {
+		return fmt.Errorf("it must be a size like 1GiB, 500MB or 1048576")
+	}
+	*b = byteSize(v * unit)
+	return nil
+}
+
+func indexCommand() *cobra.Command {
+	var o pipeline.IndexOptions
+	var part string
+	var segment, buffers byteSize
+	var dry bool
+	c := &cobra.Command{
+		Use:   "index --corpus PATH … --out DIR",
+		Short: "Build or extend the corpus filter, so that any benchmark is checked in seconds",
+		Long: `Put the n-grams of a corpus into a filter in DIR: Bloom filters in segments, and
+index.json, which tells of every shard. swab check asks it about any benchmark.
+
+Run again on a corpus that grew, it reads only the new shards. A shard that changed
+or is gone is named, and --on-change says what then: fail; keep the grams it had (and
+read a changed one again beside them); or rebuild the segments that it is in.
+
+A segment that is full is closed, so the rate that --fpr promises holds for a corpus
+of any size. A shard that cannot be read to its end leaves nothing in the filter.`,
+		Example: `  swab index --corpus shards/ --out corpus.idx
+  swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
+
+  # how large it will be
+  swab index --corpus shards/ --out corpus.idx --dry-run
+
+  # on sixteen machines, then joined
+  swab index --corpus shards/ --part 3/16 --out part-3.idx
+  swab merge part-*.idx --out corpus.idx`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if len(o.Corpus) == 0 || o.Out == "" {
+				return fmt.Errorf("index needs --corpus and --out")
+			}
+			if o.Part, err = parsePart(part); err != nil {
+				return err
+			}
+			switch o.OnChange {
+			case pipeline.OnChangeFail, pipeline.OnChangeKeep, pipeline.OnChangeRebuild:
+			default:
+				return fmt.Errorf("--on-change %s: it must be fail, keep or rebuild", o.OnChange)
+			}
+			o.SegmentBytes, o.BufferBytes, o.Version = int64(segment), int64(buffers), programVersion()
+			if dry {
+				return estimate(cmd.Context(), o, cmd.OutOrStdout())
+			}
+			return index(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringArrayVar(&o.Corpus, "corpus", nil, "file, directory, glob or @list of shards; repeats")
+	f.StringVar(&o.Out, "out", "", "directory of the index; one that is there is extended")
+	f.IntVar(&o.N, "n", 0, "words of an n-gram (default 8)")
+	f.Float64Var(&o.FPR, "fpr", 0, "share of absent n-grams that are taken for present (default 1e-4)")
+	f.Var(&segment, "segment-size", "size of a segment (default 1GiB, less for a small corpus)")
+	f.Var(&buffers, "buffers", "memory for n-grams on their way into a segment; less is slower (default half a segment)")
+	f.StringVar(&o.OnChange, "on-change", pipeline.OnChangeFail, "for shards that changed or are gone: fail, keep or rebuild")
+	f.BoolVar(&dry, "dry-run", false, "read a sample, and say how many n-grams, segments and bytes there will be")
+	readingFlags(f, &o.Reading, &part)
+	c.AddCommand(indexInfoCommand(), indexVerifyCommand())
+	return c
+}
+
+func index(ctx context.Context, o pipeline.IndexOptions, stdout, stderr io.Writer) error {
+	began := time.Now()
+	o.Progress = &pipeline.Progress{}
+	stop := showProgress(o.Progress, stderr)
+	sum, err := pipeline.Index(ctx, o)
+	stop()
+	if err != nil {
+		return err
+	}
+	for _, f := range sum.Files {
+		fmt.Fprintf(stderr, "swab: note: %s: not read: %s\n", report.CleanText(f.Path), f.Why)
+	}
+	for _, name := range sum.Changed {
+		fmt.Fprintf(stderr, "swab: note: %s\n", report.CleanText(name))
+	}
+	if err := printIndex(stdout, sum.Index, false); err != nil {
+		return err
+	}
+	for _, e := range sum.Failed {
+		fmt.Fprintf(stderr, "swab: not used: %s\n", report.CleanText(e.Error))
+	}
+	skipped(stderr, sum.Index)
+	took := time.Since(began)
+	fmt.Fprintf(stderr, "swab: read %s, %s of text in %s (%s/s)\n", count(int64(sum.Read), "shard"), size(o.Progress.Text.Load()),
+		took.Round(10*time.Millisecond), size(int64(float64(o.Progress.Text.Load())/took.Seconds())))
+	fmt.Fprintf(stderr, "swab: wrote %s\n", o.Out)
+	if !sum.Complete() {
+		return exit{code: exitIncomplete}
+	}
+	return nil
+}
+
+// skipped names the rows of an index's shards that are not in it.
+func skipped(w io.Writer, x *ledger.Index) {
+	named := 0
+	for _, s := range x.Shards {
+		for kind, n := range s.Skipped {
+			if named++; named <= 5 {
+				fmt.Fprintf(w, "swab: %s: %s skipped: %s\n", report.CleanText(s.Name), count(n, "row"), kind)
+			}
+		}
+	}
+	if named > 5 {
+		fmt.Fprintf(w, "swab: and %d more such lines, see %s\n", named-5, ledger.IndexFile)
+	}
+}
+
+// printIndex shows what an index holds.
+func printIndex(w io.Writer, x *ledger.Index, shards bool) error {
+	grams, bytes := int64(0), int64(0)
+	for _, s := range x.Segments {
+		grams += s.Grams
+		bytes += s.Size
+	}
+	docs, text := int64(0), int64(0)
+	for _, s := range x.Shards {
+		docs += s.Documents
+		text += s.TextBytes
+	}
+	fmt.Fprintf(w, "%d-grams of words, normaliser v%d\n", x.Recipe.N, x.Recipe.Version)
+	fmt.Fprintf(w, "%s, %s, %s of text\n", count(int64(len(x.Shards)), "shard"), count(docs, "document"), size(text))
+	fmt.Fprintf(w, "%s distinct n-grams in %s, %s\n", approx(grams), count(int64(len(x.Segments)), "segment"), size(bytes))
+	fmt.Fprintf(w, "an absent n-gram is taken for present in %.3g of cases (promised for each segment: %g)\n\n", pipeline.IndexRate(x), x.Plan.FPR)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "segment\tshards\tn-grams\tfill\trate\tstate\t")
+	for _, s := range x.Segments {
+		in, state := 0, "open"
+		for _, sh := range x.Shards {
+			for _, f := range sh.Segments {
+				if f == s.File {
+					in++
+				}
+			}
+		}
+		if s.Full {
+			state = "full"
+		}
+		fmt.Fprintf(t, "%s\t%d\t%s\t%.1f%%\t%.2e\t%s\t\n", s.File, in, approx(s.Grams), 100*s.Fill, s.Rate, state)
+	}
+	if err := t.Flush(); err != nil || !shards {
+		return err
+	}
+	fmt.Fprintln(w)
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "shard\tbytes\trows\tn-grams\tsegments")
+	for _, s := range x.Shards {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\n", report.CleanText(s.Name), s.Size, s.Rows, s.Grams, strings.Join(s.Segments, " "))
+	}
+	return t.Flush()
+}
+
+// approx shows an estimate with three digits.
+func approx(n int64) string {
+	switch {
+	case n < 10_000:
+		return fmt.Sprint(n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.3g thousand", float64(n)/1e3)
+	case n < 1_000_000_000:
+		return fmt.Sprintf("%.3g million", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.3g billion", float64(n)/1e9)
+}
+
+func indexInfoCommand() *cobra.Command {
+	var shards bool
+	c := &cobra.Command{
+		Use:     "info DIR",
+		Short:   "Show the segments of an index, how full they are, and what they hold",
+		Example: "  swab index info corpus.idx --shards",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			x, err := ledger.LoadIndex(args[0])
+			if err != nil {
+				return err
+			}
+			return printIndex(cmd.OutOrStdout(), x, shards)
+		},
+	}
+	c.Flags().BoolVar(&shards, "shards", false, "list the shards too")
+	return c
+}
+
+func indexVerifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "verify DIR",
+		Short:   "Read an index whole and compare all checksums",
+		Example: "  swab index verify corpus.idx",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := pipeline.VerifyIndex(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, all sound\n", args[0], count(int64(n), "segment"))
+			return err
+		},
+	}
+}
+
+func mergeCommand() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:   "merge DIR… --out DIR",
+		Short: "Join indexes that were made on several machines",
+		Long: `Join indexes that were made with the same settings, each of a part of the corpus, into
+one. Segments that are not full are put together where they fit; if all shards fit
+into one segment, it is byte for byte the one that a single run makes.`,
+		Example: "  swab merge part-*.idx --out corpus.idx",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if out == "" {
+				return fmt.Errorf("merge needs --out")
+			}
+			x, err := pipeline.MergeIndexes(cmd.Context(), args, out, programVersion())
+			if err != nil {
+				return err
+			}
+			if err := printIndex(cmd.OutOrStdout(), x, false); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s\n", out)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&out, "out", "", "directory of the joined index; one that is there is replaced")
+	return c
+}
+
+// estimate says how large an index will be.
+func estimate(ctx context.Context, o pipeline.IndexOptions, stdout io.Writer) error {
+	e, err := pipeline.Estimate(ctx, o)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, `an estimate from a sample of %s, %.1f %% of the shards' bytes:
+%s of text in %s
+%s distinct n-grams of %d words
+%s of %s, %s in all, for a rate of %g
+about %s on %d lanes, and %s of memory
+`, size(e.Sampled), 100*e.Share, size(e.Text), count(int64(e.Shards), "shard"), approx(e.Grams), e.N,
+		count(int64(e.Segments), "segment"), size(e.SegmentBytes), size(int64(e.Segments)*e.SegmentBytes), e.FPR,
+		e.Time.Round(time.Second), e.Lanes, size(e.Memory))
+	return err
+}

@@ -1,0 +1,335 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"swab/ngram"
+	"swab/ngram/bloom"
+	"swab/ngram/overlap"
+	"swab/pipeline/ledger"
+	"swab/pipeline/report"
+	"swab/pipeline/shard"
+)
+
+// CheckOptions are those of Check. Corpus is of no meaning here.
+type CheckOptions struct {
+	Index string // directory of the corpus filter
+	Trace bool   // read the shards that may hold suspected items, and convict or acquit
+	Options
+}
+
+// Check probes benchmarks in a corpus filter. An item whose n-grams are not in it is
+// clean; of another, the filter says no more than that it is suspected, and with
+// what chance its errors alone would have made so many n-grams hit.
+//
+// With Trace, the shards of all segments that fired are streamed past the texts that
+// made them fire, and what is published is what Scan publishes on all shards of the
+// index.
+func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
+	o.Reading = o.filled()
+	x, err := ledger.LoadIndex(o.Index)
+	if err != nil {
+		return nil, err
+	}
+	if x.Recipe != ngram.Words(x.Recipe.N) {
+		return nil, fmt.Errorf("%s: %w: it has %v, which this program does not make; build it anew with swab index", o.Index, ErrOther, x.Recipe)
+	}
+	set, err := load(ctx, o.Options)
+	if err != nil {
+		return nil, err
+	}
+	for i, rules := range set.rules {
+		for _, r := range rules {
+			if r.N < x.Recipe.N {
+				return nil, fmt.Errorf("%s: %w: method %s needs %d-grams for %s and the index has %d-grams; build one with swab index --n %d",
+					o.Index, ErrOther, r.Name, r.N, set.benches[i].Name, x.Recipe.N, r.N)
+			}
+		}
+	}
+	p := &probe{set: set, index: x, hits: map[int]*textHits{}}
+	if err := p.run(ctx, o.Index); err != nil {
+		return nil, err
+	}
+	if o.Trace {
+		return p.trace(ctx, o)
+	}
+	if err := set.build(func(int) bool { return false }); err != nil {
+		return nil, err
+	}
+	dir, err := ledger.Open(o.Out)
+	if err != nil {
+		return nil, err
+	}
+	s := &scan{Options: o.Options, set: set, dir: dir, filter: p}
+	for _, sh := range x.Shards {
+		s.known = append(s.known, sh.Entry)
+	}
+	sum, err := s.publish(ctx)
+	return sum, errors.Join(err, dir.Close())
+}
+
+// probe is what a corpus filter says of the benchmarks' texts.
+type probe struct {
+	set   *benchSet
+	index *ledger.Index
+	hits  map[int]*textHits
+}
+
+// textHits are the n-grams of a text that are in any segment.
+type textHits struct {
+	grams    []uint64 // a bit for each n-gram, by its first word
+	segments []int    // of index.Segments, that any of them is in
+}
+
+// probeGrams is how many n-grams are asked for at a time.
+const probeGrams = 1 << 23
+
+// run asks every segment for every n-gram of every text.
+func (p *probe) run(ctx context.Context, dir string) error {
+	var readers []*bloom.Reader
+	for _, seg := range p.index.Segments {
+		path := filepath.Join(dir, "segments", seg.File)
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		r, err := bloom.Open(f, seg.Size)
+		if err == nil && (r.Recipe() != p.index.Recipe || r.Plan() != p.index.Plan) {
+			err = bloom.ErrIncompatible
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		readers = append(readers, r)
+	}
+	type place struct{ text, first int } // where a text's n-grams begin in grams
+	var (
+		n            = p.index.Recipe.N
+		words, grams []uint64
+		places       []place
+		in           []bool
+	)
+	ask := func() error {
+		in = slices.Grow(in[:0], len(grams))[:len(grams)]
+		for k, r := range readers {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := r.HasAll(grams, in); err != nil {
+				return fmt.Errorf("%s: %w", filepath.Join(dir, "segments", p.index.Segments[k].File), err)
+			}
+			for i, at := range places {
+				end := len(grams)
+				if i+1 < len(places) {
+					end = places[i+1].first
+				}
+				p.note(at.text, k, in[at.first:end])
+			}
+		}
+		grams, places = grams[:0], places[:0]
+		return nil
+	}
+	for t := range p.set.builder.Texts() {
+		words = p.set.builder.AppendHashes(words[:0], t)
+		if len(words) < n {
+			continue
+		}
+		places = append(places, place{t, len(grams)})
+		for i := 0; i+n <= len(words); i++ {
+			grams = append(grams, ngram.HashGram(words[i:i+n]))
+		}
+		if len(grams) >= probeGrams {
+			if err := ask(); err != nil {
+				return err
+			}
+		}
+	}
+	return ask()
+}
+
+func (p *probe) note(text, segment int, in []bool) {
+	for i, hit := range in {
+		if !hit {
+			continue
+		}
+		h := p.hits[text]
+		if h == nil {
+			h = &textHits{grams: make([]uint64, (len(in)+p.index.Recipe.N+62)/64)}
+			p.hits[text] = h
+		}
+		overlap.SetGram(h.grams, i)
+		if k := len(h.segments); k == 0 || h.segments[k-1] != segment {
+			h.segments = append(h.segments, segment)
+		}
+	}
+}
+
+// of gives what was hit of an item's parts, and the segments.
+func (p *probe) of(item int) (hits [overlap.NumParts][]uint64, segments []int) {
+	for part, t := range p.set.list[item].Texts {
+		if t == overlap.None {
+			continue
+		}
+		if h := p.hits[int(t)]; h != nil {
+			hits[part] = h.grams
+			segments = append(segments, h.segments...)
+		}
+	}
+	slices.Sort(segments)
+	return hits, slices.Compact(segments)
+}
+
+// covers gives suspicions in the form of covers.
+func (p *probe) covers() iter.Seq2[mergedItem, error] {
+	return func(yield func(mergedItem, error) bool) {
+		for i := range p.set.list {
+			hits, segments := p.of(i)
+			if len(segments) == 0 {
+				continue
+			}
+			rules := p.set.rules[p.set.list[i].Bench]
+			c := &overlap.Cover{Tallies: make([]overlap.Tally, len(rules))}
+			for k, r := range rules {
+				if t := r.Suspect(p.set.items.Layout(i), p.index.Recipe.N, hits); t != nil {
+					c.Tallies[k] = *t
+				}
+			}
+			if !yield(mergedItem{i, c}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// suspect turns a scan's verdict line into a filter's.
+func (p *probe) suspect(item int, r overlap.Rule, v *report.Verdict) {
+	v.Documents = 0 // a filter does not know
+	if v.State != report.Flagged {
+		return
+	}
+	v.State = report.Suspected
+	hits, segments := p.of(item)
+	all, hit := r.Grams(p.set.items.Layout(item), p.index.Recipe.N, hits)
+	chance := atLeast(hit, all, IndexRate(p.index))
+	v.Chance = &chance
+	for _, k := range segments {
+		v.Segments = append(v.Segments, p.index.Segments[k].File)
+	}
+}
+
+// IndexRate is the measured share of absent n-grams that some segment of the index
+// takes for present.
+func IndexRate(x *ledger.Index) float64 {
+	absent := 0.0 // logarithm
+	for _, s := range x.Segments {
+		absent += math.Log1p(-s.Rate)
+	}
+	return -math.Expm1(absent)
+}
+
+// atLeast is the probability that of n independent events with probability p each
+// at least k come about.
+func atLeast(k, n int, p float64) float64 {
+	if k <= 0 || p >= 1 {
+		return 1
+	}
+	if p <= 0 {
+		return 0
+	}
+	log := func(i int) float64 { // of the probability of just i
+		a, _ := math.Lgamma(float64(n + 1))
+		b, _ := math.Lgamma(float64(i + 1))
+		c, _ := math.Lgamma(float64(n - i + 1))
+		return a - b - c + float64(i)*math.Log(p) + float64(n-i)*math.Log1p(-p)
+	}
+	sum := 0.0
+	for i := k; i <= n; i++ {
+		term := math.Exp(log(i))
+		if sum += term; float64(i) > float64(n)*p && term < sum*1e-17 {
+			break
+		}
+	}
+	return min(sum, 1)
+}
+
+// trace streams the shards that may hold what hit.
+func (p *probe) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
+	wanted := map[int]bool{}
+	fired := map[string]bool{}
+	for t, h := range p.hits {
+		if longestRun(h.grams)+p.index.Recipe.N-1 >= p.set.seed {
+			wanted[t] = true
+			for _, k := range h.segments {
+				fired[p.index.Segments[k].File] = true
+			}
+		}
+	}
+	if err := p.set.build(func(t int) bool { return wanted[t] }); err != nil {
+		return nil, err
+	}
+	dir, err := ledger.Open(o.Out)
+	if err != nil {
+		return nil, err
+	}
+	s := &scan{Options: o.Options, set: p.set, dir: dir, bad: &badRows{allowed: o.MaxBadRows}}
+	s.TextField, s.IDField, s.TextUnit, s.MaxRow = p.index.TextField, p.index.IDField, p.index.TextUnit, int(p.index.MaxRow)
+	s.salt = digest(slices.Sorted(func(yield func(int) bool) {
+		for t := range wanted {
+			if !yield(t) {
+				return
+			}
+		}
+	}))
+	for _, sh := range p.index.Shards {
+		if !slices.ContainsFunc(sh.Segments, func(f string) bool { return fired[f] }) {
+			s.known = append(s.known, sh.Entry)
+			continue
+		}
+		found, err := again(sh)
+		if err != nil {
+			failed := sh.Entry
+			failed.Error, failed.Documents, failed.TextBytes = err.Error(), 0, 0
+			s.known = append(s.known, failed)
+			continue
+		}
+		s.shards = append(s.shards, found)
+	}
+	s.done = make([]done, len(s.shards))
+	sum, err := s.run(ctx)
+	return sum, errors.Join(err, dir.Close())
+}
+
+// again finds a shard of the index, as it was when it was indexed.
+func again(sh ledger.IndexShard) (shard.Shard, error) {
+	info, err := os.Stat(sh.Name)
+	if err != nil {
+		return shard.Shard{}, err
+	}
+	f, c, ok := shard.TypeOf(sh.Name)
+	if !ok || info.Size() != sh.Size || info.ModTime().UnixNano() != sh.ModTime {
+		return shard.Shard{}, fmt.Errorf("%s: it has changed since it was indexed", sh.Name)
+	}
+	return shard.Shard{Name: sh.Name, Path: sh.Name, Size: sh.Size, ModTime: info.ModTime(), Format: f, Compression: c}, nil
+}
+
+// longestRun is the longest run of set bits.
+func longestRun(set []uint64) (most int) {
+	run := 0
+	for i := range 64 * len(set) {
+		if set[i/64]>>(i%64)&1 == 0 {
+			run = 0
+			continue
+		}
+		run++
+		most = max(most, run)
+	}
+	return most
+}
