@@ -26,7 +26,18 @@ const (
 	childOut  = "LEDGER_TEST_OUT"
 	childStop = "LEDGER_TEST_STOP"
 	childSwap = "LEDGER_TEST_SWAP" // "aside" to do without an exchange
+	childKind = "LEDGER_TEST_KIND" // of kinds
 )
+
+// kinds are the directories, how a test publishes one, and how it is looked at.
+var kinds = map[string]struct {
+	open  func(out string) (*Dir, error)
+	run   func(out string, swap func(a, b string) error, step func(string), mark string) error
+	whole func(t *testing.T, out string, keys ...string) string
+}{
+	"audit": {Open, runOnce, whole},
+	"index": {OpenIndex, runIndex, wholeIndex},
+}
 
 func TestMain(m *testing.M) {
 	mode := os.Getenv(childMode)
@@ -54,7 +65,7 @@ func child(mode string) error {
 	if os.Getenv(childSwap) == "aside" {
 		swap = noExchange
 	}
-	out := os.Getenv(childOut)
+	out, runOnce := os.Getenv(childOut), kinds[os.Getenv(childKind)].run
 	switch mode {
 	case "hold":
 		d, err := open(out, &auditKind, swap, step)
@@ -157,10 +168,10 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func start(t *testing.T, mode, out, swap string, stop int) *exec.Cmd {
+func start(t *testing.T, mode, kind, out, swap string, stop int) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childMode+"="+mode, childOut+"="+out, childSwap+"="+swap, childStop+"="+strconv.Itoa(stop))
+	cmd.Env = append(os.Environ(), childMode+"="+mode, childKind+"="+kind, childOut+"="+out, childSwap+"="+swap, childStop+"="+strconv.Itoa(stop))
 	cmd.Stderr = os.Stderr
 	return cmd
 }
@@ -187,40 +198,42 @@ func snapshot(t *testing.T, root string) map[string]string {
 // After death at any step DIR is the old or the new tree, whole, and the next
 // run publishes and leaves nothing behind.
 func TestKilledAtEveryStep(t *testing.T) {
-	for _, swap := range []string{"exchange", "aside"} {
-		for _, before := range []string{"absent", "empty", "audit"} {
-			t.Run(swap+"/"+before, func(t *testing.T) {
+	for _, test := range []string{"audit/absent", "audit/empty", "audit/earlier", "index/absent", "index/earlier"} {
+		for _, swap := range []string{"exchange", "aside"} {
+			t.Run(test+"/"+swap, func(t *testing.T) {
+				name, before, _ := strings.Cut(test, "/")
+				kind := kinds[name]
 				for stop := 1; ; stop++ {
 					out := filepath.Join(t.TempDir(), "out")
 					old := ""
 					switch before {
 					case "empty":
 						must(t, os.Mkdir(out, 0o755))
-					case "audit":
-						must(t, runOnce(out, exchange, func(string) {}, "old"))
+					case "earlier":
+						must(t, kind.run(out, exchange, func(string) {}, "old"))
 						old = "old"
 					}
-					err := start(t, "steps", out, swap, stop).Run()
+					err := start(t, "steps", name, out, swap, stop).Run()
 					var exit *exec.ExitError
 					if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != killed) {
 						t.Fatalf("stop %d: %v", stop, err)
 					}
 					// Between the two renames there is no DIR until the next Open.
 					if swap == "exchange" || exists(out) {
-						if got := whole(t, out, "aa", "bb"); got != old && got != "new" && exists(out) {
+						if got := kind.whole(t, out, "aa", "bb"); got != old && got != "new" && exists(out) {
 							t.Fatalf("stop %d: found %q", stop, got)
 						}
 					}
-					d, err2 := Open(out)
+					d, err2 := kind.open(out)
 					if err2 != nil {
 						t.Fatalf("stop %d: %v", stop, err2)
 					}
-					if got := whole(t, out); got != old && got != "new" {
+					if got := kind.whole(t, out); got != old && got != "new" {
 						t.Fatalf("stop %d: after Open: %q", stop, got)
 					}
 					must(t, d.Close())
-					must(t, runOnce(out, exchange, func(string) {}, "next"))
-					if got := whole(t, out, "aa", "bb"); got != "next" {
+					must(t, kind.run(out, exchange, func(string) {}, "next"))
+					if got := kind.whole(t, out, "aa", "bb"); got != "next" {
 						t.Fatalf("stop %d: next run left %q", stop, got)
 					}
 					if left, _ := os.ReadDir(filepath.Dir(out)); len(left) != 1 {
@@ -243,24 +256,26 @@ func TestKilledAtRandom(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many processes")
 	}
-	for _, swap := range []string{"exchange", "aside"} {
-		out := filepath.Join(t.TempDir(), "out")
-		for range 25 {
-			cmd := start(t, "loop", out, swap, 0)
-			must(t, cmd.Start())
-			time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
-			must(t, cmd.Process.Kill())
-			cmd.Wait()
-			d, err := Open(out)
-			must(t, err)
-			if got := whole(t, out, "aa", "bb"); got == "" && exists(out) {
-				t.Fatal("nothing in it")
+	for name, kind := range kinds {
+		for _, swap := range []string{"exchange", "aside"} {
+			out := filepath.Join(t.TempDir(), "out")
+			for range 25 {
+				cmd := start(t, "loop", name, out, swap, 0)
+				must(t, cmd.Start())
+				time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
+				must(t, cmd.Process.Kill())
+				cmd.Wait()
+				d, err := kind.open(out)
+				must(t, err)
+				if got := kind.whole(t, out, "aa", "bb"); got == "" && exists(out) {
+					t.Fatal("nothing in it")
+				}
+				must(t, d.Close())
 			}
-			must(t, d.Close())
-		}
-		must(t, runOnce(out, exchange, func(string) {}, "last"))
-		if whole(t, out, "aa", "bb") != "last" {
-			t.Fatal("not published")
+			must(t, kind.run(out, exchange, func(string) {}, "last"))
+			if kind.whole(t, out, "aa", "bb") != "last" {
+				t.Fatal("not published")
+			}
 		}
 	}
 }
@@ -450,7 +465,7 @@ func TestSymbolicLink(t *testing.T) {
 
 func TestLocked(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := start(t, "hold", out, "", 0)
+	cmd := start(t, "hold", "audit", out, "", 0)
 	in, err := cmd.StdinPipe()
 	must(t, err)
 	stdout, err := cmd.StdoutPipe()

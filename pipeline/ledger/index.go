@@ -115,7 +115,7 @@ func (x *Index) check() error {
 			return corrupt("segment %s has %d bytes, less than its plan", s.File, s.Size)
 		case len(s.Digest) != 32 || !isKey(s.Digest):
 			return corrupt("segment %s: %q is no digest", s.File, s.Digest)
-		case s.Grams < 0 || !(s.Fill >= 0 && s.Fill <= 1) || !(s.Rate >= 0 && s.Rate < 2): // equal hashes lift that of a full filter a little above 1
+		case s.Grams < 0 || !(s.Fill >= 0 && s.Fill <= 1) || !(s.Rate >= 0 && s.Rate < 2): // a saturated filter is a little above 1, for equal hashes
 			return corrupt("segment %s: %d grams, fill %g, rate %g", s.File, s.Grams, s.Fill, s.Rate)
 		}
 		accounted[s.File] = s.Grams == 0
