@@ -82,16 +82,25 @@ func Index(ctx context.Context, o IndexOptions) (*IndexSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &indexRun{IndexOptions: o, dir: dir, bad: &badRows{allowed: o.MaxBadRows}, ready: map[int]*spooled{}}
+	r := newIndexRun(o, dir)
+	defer r.close()
 	sum, err := r.run(ctx, shards)
-	if r.open != nil {
-		r.open.filter.Close()
-	}
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
 	sum.Files = files
 	return sum, dir.Close()
+}
+
+func newIndexRun(o IndexOptions, dir *ledger.Dir) *indexRun {
+	return &indexRun{IndexOptions: o, dir: dir, bad: &badRows{allowed: o.MaxBadRows}, ready: map[int]*spooled{}}
+}
+
+// close gives back the memory of a segment that a failed run leaves open.
+func (r *indexRun) close() {
+	if r.open != nil {
+		r.open.filter.Close()
+	}
 }
 
 type indexRun struct {
@@ -129,6 +138,25 @@ type openSegment struct {
 }
 
 func (r *indexRun) run(ctx context.Context, found []shard.Shard) (*IndexSummary, error) {
+	sum, err := r.prepare(found)
+	if err != nil {
+		return nil, err
+	}
+	r.ahead = len(r.shards) < r.Lanes
+	todo := make([]int, len(r.shards))
+	for i, s := range r.shards {
+		todo[i] = i
+		r.Progress.expect(s)
+	}
+	err = r.lanes(ctx, todo, func() func(context.Context, int) error { return r.lane().shard })
+	if err == nil {
+		err = r.finish(sum)
+	}
+	return sum, err
+}
+
+// prepare reads the index that is there, if any, and finds out what is to be read.
+func (r *indexRun) prepare(found []shard.Shard) (*IndexSummary, error) {
 	sum := &IndexSummary{}
 	var err error
 	if r.temp, err = r.dir.Temp(); err != nil {
@@ -151,30 +179,26 @@ func (r *indexRun) run(ctx context.Context, found []shard.Shard) (*IndexSummary,
 		return nil, err
 	}
 	sum.Read = len(r.shards)
-	r.ahead = len(r.shards) < r.Lanes
-	todo := make([]int, len(r.shards))
-	for i, s := range r.shards {
-		todo[i] = i
-		r.Progress.expect(s)
-	}
-	err = r.lanes(ctx, todo, func() func(context.Context, int) error {
-		scan, err := r.index.Recipe.NewScanner()
-		l := &indexLane{indexRun: r, scan: scan}
-		return func(ctx context.Context, i int) error {
-			if err != nil {
-				return err
-			}
-			return l.shard(ctx, i)
-		}
-	})
-	if err == nil {
-		err = r.closeSegment(false)
-	}
+	return sum, nil
+}
+
+// finish closes the last segment and publishes the index.
+func (r *indexRun) finish(sum *IndexSummary) error {
+	err := r.closeSegment(false)
 	if err == nil {
 		err = r.publish()
 	}
 	sum.Index, sum.Failed = r.index, r.failed
-	return sum, err
+	return err
+}
+
+// lane gives a lane of the run.
+func (r *indexRun) lane() *indexLane {
+	scan, err := r.index.Recipe.NewScanner()
+	if err != nil {
+		panic(err) // fresh made one, or agree compared the recipe
+	}
+	return &indexLane{indexRun: r, scan: scan}
 }
 
 // Defaults of a new index.
@@ -368,38 +392,66 @@ func (r *indexRun) reopen() error {
 type indexLane struct {
 	*indexRun
 	scan  *ngram.Scanner
+	file  *os.File // the spool of the shard at hand
+	out   *bloom.SpoolWriter
+	err   error
 	grams []uint64
 	into  *openSegment // that the inserter is of
 	ins   *bloom.Inserter
 }
 
 func (l *indexLane) shard(ctx context.Context, i int) error {
-	s := &spooled{path: filepath.Join(l.temp, fmt.Sprintf("spool-%d", i))}
-	f, err := os.Create(s.path)
-	if err != nil {
+	if err := l.begin(i); err != nil {
 		return err
 	}
-	defer f.Close()
-	out := bloom.NewSpoolWriter(f)
-	s.entry, err = l.documents(ctx, l.shards[i], l.ahead, func(_ int64, _ string, text []byte) error {
+	entry, err := l.documents(ctx, l.shards[i], l.ahead, func(_ int64, _ string, text []byte) error {
 		for l.scan.Reset(text); l.scan.Next(); {
-			l.grams = l.scan.AppendGrams(l.grams[:0], l.scan.N())
-			if err := out.Add(l.grams); err != nil {
-				return err
-			}
+			l.add(l.scan)
 		}
-		return nil
+		return l.err
 	})
 	if err == nil {
-		err = out.Close()
+		err = l.bad.count(entry)
+	}
+	return l.end(i, entry, err)
+}
+
+// begin opens the spool of shard i.
+func (l *indexLane) begin(i int) (err error) {
+	l.err = nil
+	if l.file, err = os.Create(l.spool(i)); err == nil {
+		l.out = bloom.NewSpoolWriter(l.file)
+	}
+	return err
+}
+
+func (r *indexRun) spool(i int) string { return filepath.Join(r.temp, fmt.Sprintf("spool-%d", i)) }
+
+// add takes the n-grams of a block of words of shard i. What goes wrong is in l.err.
+func (l *indexLane) add(s *ngram.Scanner) {
+	l.grams = s.AppendGrams(l.grams[:0], l.index.Recipe.N)
+	if err := l.out.Add(l.grams); err != nil {
+		l.err = err
+	}
+}
+
+// end closes the spool of shard i, which has been read with that entry, and hands it
+// in. Given an error it only closes the spool, and gives the error back.
+func (l *indexLane) end(i int, entry ledger.Entry, err error) error {
+	if err == nil {
+		err = l.err
 	}
 	if err == nil {
-		err = l.bad.count(s.entry)
+		err = l.out.Close()
+	}
+	if closed := l.file.Close(); err == nil {
+		err = closed
 	}
 	if err != nil {
 		return err
 	}
-	if s.grams = out.Grams(); s.entry.Error != "" {
+	s := &spooled{path: l.spool(i), entry: entry, grams: l.out.Grams()}
+	if entry.Error != "" {
 		s.grams = 0
 		if err := os.Remove(s.path); err != nil {
 			return err

@@ -70,9 +70,7 @@ func MergeIndexes(ctx context.Context, dirs []string, out, version string) (*led
 	}
 	r := &indexRun{dir: to, IndexOptions: IndexOptions{Version: version}}
 	x, err := r.merge(ctx, dirs)
-	if r.open != nil {
-		r.open.filter.Close()
-	}
+	r.close()
 	if closed := to.Close(); err == nil {
 		err = closed
 	}

@@ -33,6 +33,10 @@ type Options struct {
 	Reading
 
 	AllowIncomplete bool // write clean variants although some input was not read
+
+	// Index, if its Out is set, is a corpus filter to be filled in the same pass. Its
+	// Corpus and Reading are those of the scan.
+	Index IndexOptions
 }
 
 var (
@@ -67,7 +71,7 @@ func (s *Summary) Share() float64 {
 // Scan streams the corpus past the benchmarks and publishes an audit at o.Out. The
 // shards that could not be read are in the audit, which is then not complete;
 // errors are for all that keeps the audit from being published.
-func Scan(ctx context.Context, o Options) (*Summary, error) {
+func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	o.Reading = o.filled()
 	set, err := load(ctx, o)
 	if err == nil {
@@ -85,7 +89,17 @@ func Scan(ctx context.Context, o Options) (*Summary, error) {
 		return nil, err
 	}
 	s := &scan{Options: o, set: set, dir: dir, shards: shards, done: make([]done, len(shards)), bad: &badRows{allowed: o.MaxBadRows}}
-	summary, err := s.run(ctx)
+	if o.Index.Out != "" {
+		indexDir, err := ledger.OpenIndex(o.Index.Out)
+		if err != nil {
+			return nil, errors.Join(err, dir.Close())
+		}
+		o.Index.Reading = o.Reading
+		s.index = newIndexRun(o.Index, indexDir)
+		defer s.index.close()
+		defer func() { err = errors.Join(err, indexDir.Close()) }()
+	}
+	summary, err = s.run(ctx)
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
@@ -103,6 +117,8 @@ type scan struct {
 	known  []ledger.Entry // of shards that need not be read
 	salt   string         // what results depend on beyond the options
 	filter *probe         // what verdicts come from when nothing is read
+	index  *indexRun      // that is filled in the same pass, or nil
+	number []int          // by shard: its number in index.shards, or -1
 	bad    *badRows
 }
 
@@ -116,6 +132,16 @@ type done struct {
 func (s *scan) run(ctx context.Context) (*Summary, error) {
 	key := s.set.key(s.Options)
 	var todo []int
+	var indexed *IndexSummary
+	if s.index != nil {
+		var err error
+		if indexed, err = s.index.prepare(s.shards); err != nil {
+			return nil, err
+		}
+		for _, sh := range s.shards {
+			s.number = append(s.number, slices.IndexFunc(s.index.shards, func(i shard.Shard) bool { return i.Name == sh.Name }))
+		}
+	}
 	for i, sh := range s.shards {
 		d := &s.done[i]
 		d.key = digest([]any{key, s.salt, sh.Name, sh.Size, sh.ModTime.UnixNano()})
@@ -124,18 +150,28 @@ func (s *scan) run(ctx context.Context) (*Summary, error) {
 			if err := s.bad.count(entry); err != nil {
 				return nil, err
 			}
-			continue
+			if s.index == nil || s.number[i] < 0 {
+				continue
+			}
 		}
 		todo = append(todo, i)
 		s.Progress.expect(sh)
 	}
-	// The largest first, so that no lane is left alone with one at the end.
-	slices.SortStableFunc(todo, func(a, b int) int { return int(s.shards[b].Size - s.shards[a].Size) })
+	if s.index == nil { // which wants them by name
+		// The largest first, so that no lane is left alone with one at the end.
+		slices.SortStableFunc(todo, func(a, b int) int { return int(s.shards[b].Size - s.shards[a].Size) })
+	}
 	ahead := len(todo) < s.Lanes
 	err := s.lanes(ctx, todo, func() func(context.Context, int) error {
 		l := &lane{scan: s, matcher: s.set.index.NewMatcher(), collector: s.set.items.NewCollector(), ahead: ahead}
+		if s.index != nil {
+			l.fill = s.index.lane()
+		}
 		return l.shard
 	})
+	if err == nil && s.index != nil {
+		err = s.index.finish(indexed)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +196,7 @@ type lane struct {
 	*scan
 	matcher   *exact.Matcher
 	collector *overlap.Collector
+	fill      *indexLane // of the corpus filter that is filled in the same pass
 	ahead     bool
 }
 
@@ -168,17 +205,37 @@ type lane struct {
 func (l *lane) shard(ctx context.Context, i int) error {
 	d := &l.done[i]
 	l.collector.Reset(l.shards[i].Name)
+	filled := l.index != nil && l.number[i] >= 0
+	l.matcher.Also = nil
+	if filled {
+		if err := l.fill.begin(l.number[i]); err != nil {
+			return err
+		}
+		if l.index.index.Recipe.N <= l.set.seed {
+			l.matcher.Also = l.fill.add
+		}
+	}
 	entry, err := l.documents(ctx, l.shards[i], l.ahead, func(row int64, id string, text []byte) error {
 		l.matcher.Document(text, l.collector.Add)
 		l.collector.End(row, id, text)
+		if filled && l.matcher.Also == nil { // the filter's n-grams are longer than the matcher's blocks allow
+			for l.fill.scan.Reset(text); l.fill.scan.Next(); {
+				l.fill.add(l.fill.scan)
+			}
+		}
 		return nil
 	})
-	if err != nil {
+	if err == nil && !d.kept {
+		err = l.bad.count(entry)
+	}
+	if filled {
+		err = l.fill.end(l.number[i], entry, err)
+	}
+	if err != nil || d.kept {
 		return err
 	}
-	d.entry = entry
-	if err := l.bad.count(entry); err != nil || entry.Error != "" {
-		return err
+	if d.entry = entry; entry.Error != "" {
+		return nil
 	}
 	return l.dir.Put(d.key, func(w io.Writer) error {
 		return writeResult(w, resultHeader{d.key, entry}, l.collector.Covers())

@@ -65,6 +65,7 @@ the table counts them apart.`,
 			if err := b.options(&o); err != nil {
 				return err
 			}
+			o.Index.Version, o.Index.OnChange = o.Version, pipeline.OnChangeFail
 			return audit(cmd, o, b.failOver, false, func(o pipeline.Options) (*pipeline.Summary, error) {
 				return pipeline.Scan(cmd.Context(), o)
 			})
@@ -74,6 +75,7 @@ the table counts them apart.`,
 	f.SortFlags = false
 	f.StringArrayVar(&o.Corpus, "corpus", nil, "file, directory, glob or @list of shards; repeats")
 	b.flags(f, &o)
+	f.StringVar(&o.Index.Out, "index", "", "directory of a corpus filter to fill in the same pass (see swab index)")
 	readingFlags(f, &o.Reading, &part)
 	return c
 }

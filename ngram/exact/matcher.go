@@ -23,6 +23,10 @@ type Run struct {
 // from there the run is followed word by word to both sides, to the left for less
 // than stride words, since it would have been found before.
 type Matcher struct {
+	// Also, if set, is shown every block of words of every document, so that others
+	// need not cut the document into words again. The scanner is lent.
+	Also func(*ngram.Scanner)
+
 	x          *Index
 	scan       *ngram.Scanner
 	keys, bits []uint64 // of the block's seeds: hash, and the filter's word
@@ -59,6 +63,9 @@ func (m *Matcher) Document(text []byte, visit func(Run)) (words int) {
 	s.Reset(text)
 	m.open = m.open[:0]
 	for s.Next() {
+		if m.Also != nil {
+			m.Also(s)
+		}
 		m.block(s, visit)
 		words = s.Base() + s.Len()
 	}
