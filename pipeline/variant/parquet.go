@@ -2,12 +2,16 @@ package variant
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"math/bits"
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 
 	"swab/pipeline/shard"
@@ -90,31 +94,267 @@ func (s *stored) close() {
 	}
 }
 
-// leaf is a column being read.
+// pages feeds the library's decoder one page at a time, and reads the levels
+// itself. The library's own loop over levels and pages never ends where a damaged
+// page has fewer levels or values than it says, so it is given pages of values
+// alone, each with one run of levels that say that every value is there.
+type pages struct {
+	file.PageReader
+	max, maxRep int16
+	queue       []file.Page
+	current     file.Page
+	defs, reps  levels
+	left        int // levels of the page not given out yet
+}
+
+func (p *pages) Next() bool {
+	if len(p.queue) == 0 {
+		return false
+	}
+	p.current, p.queue = p.queue[0], p.queue[1:]
+	return true
+}
+
+func (p *pages) Page() file.Page { return p.current }
+func (p *pages) Err() error      { return nil }
+
+var errPage = fmt.Errorf("%w: a page's levels do not fit it", shard.ErrCorrupt)
+
+// load queues the next page; false means that there is none.
+func (p *pages) load() (bool, error) {
+	for p.PageReader.Next() {
+		page := p.PageReader.Page()
+		data, n := page.Data(), int(page.NumValues())
+		p.defs, p.reps = levels{max: p.max}, levels{max: p.maxRep}
+		ok := true
+		// cut takes a stream of levels from the front of data.
+		cut := func(l *levels, n int) {
+			if ok = ok && n >= 0 && n <= len(data); ok {
+				l.data, data = data[:n], data[n:]
+			}
+		}
+		switch d := page.(type) {
+		case *file.DictionaryPage:
+			p.queue = append(p.queue, file.NewDictionaryPage(memory.NewBufferBytes(data), page.NumValues(), parquet.Encoding(page.Encoding())))
+			continue
+		case *file.DataPageV1:
+			for _, l := range []struct {
+				*levels
+				encoding parquet.Encoding
+			}{{&p.reps, d.RepetitionLevelEncoding()}, {&p.defs, d.DefinitionLevelEncoding()}} {
+				if l.max == 0 {
+					continue
+				}
+				if l.encoding != parquet.Encodings.RLE {
+					return false, fmt.Errorf("levels encoded as %s", l.encoding)
+				}
+				var size levels
+				if cut(&size, 4); ok {
+					cut(l.levels, int(binary.LittleEndian.Uint32(size.data)))
+				}
+			}
+		case *file.DataPageV2:
+			cut(&p.reps, int(d.RepetitionLevelByteLen()))
+			cut(&p.defs, int(d.DefinitionLevelByteLen()))
+		default:
+			continue
+		}
+		if !ok {
+			return false, errPage
+		}
+		if n == 0 {
+			continue
+		}
+		values, err := p.defs.count(n)
+		if err != nil {
+			return false, err
+		}
+		p.left = n
+		if values > 0 {
+			run := binary.AppendUvarint([]byte{0, 0, 0, 0}, uint64(values)<<1)
+			run = append(run, 1)
+			binary.LittleEndian.PutUint32(run, uint32(len(run)-4))
+			run = append(run, data...)
+			p.queue = append(p.queue, file.NewDataPageV1(memory.NewBufferBytes(run), int32(values), parquet.Encoding(page.Encoding()), parquet.Encodings.RLE, parquet.Encodings.RLE, int32(len(run))))
+		}
+		return true, nil
+	}
+	return false, p.PageReader.Err()
+}
+
+// levels decodes definition or repetition levels: runs of one level and runs of
+// levels packed into bits. With max 0 all are 0 and nothing is stored.
+type levels struct {
+	data []byte
+	max  int16
+	run  int    // levels left of this run
+	same int16  // their level, if they are not packed
+	bits []byte // of a packed run, else nil
+	at   int    // bit of bits
+}
+
+// next fills dst.
+func (l *levels) next(dst []int16) error {
+	if l.max == 0 {
+		clear(dst)
+		return nil
+	}
+	width := bits.Len16(uint16(l.max))
+	for len(dst) > 0 {
+		if l.run == 0 {
+			head, n := binary.Uvarint(l.data)
+			if n <= 0 || head>>1 == 0 || head>>1 > math.MaxInt32 {
+				return errPage
+			}
+			l.data = l.data[n:]
+			l.run, l.bits = int(head>>1), nil
+			size := (width + 7) / 8
+			if head&1 == 1 {
+				size = min(l.run*width, len(l.data)) // a last group may be cut
+				l.run *= 8
+				l.bits, l.at = l.data[:size], 0
+			} else if len(l.data) < size {
+				return errPage
+			} else {
+				l.same = int16(l.data[0])
+				if size > 1 {
+					l.same |= int16(l.data[1]) << 8
+				}
+			}
+			l.data = l.data[size:]
+		}
+		n := min(l.run, len(dst))
+		for i := range n {
+			v := l.same
+			if l.bits != nil {
+				if l.at+width > 8*len(l.bits) {
+					return errPage
+				}
+				v = 0
+				for b := range width {
+					v |= int16(l.bits[(l.at+b)/8]>>((l.at+b)%8)&1) << b
+				}
+				l.at += width
+			}
+			if v < 0 || v > l.max {
+				return errPage
+			}
+			dst[i] = v
+		}
+		l.run -= n
+		dst = dst[n:]
+	}
+	return nil
+}
+
+// count gives how many of the next n levels are the highest, and leaves l as it is.
+func (l levels) count(n int) (highest int, err error) {
+	var part [batch]int16
+	for n > 0 {
+		p := part[:min(n, batch)]
+		if err := l.next(p); err != nil {
+			return 0, err
+		}
+		for _, v := range p {
+			if v == l.max {
+				highest++
+			}
+		}
+		n -= len(p)
+	}
+	return highest, nil
+}
+
+// reader and writer are what the library's typed columns have in common.
+type reader[T any] interface {
+	Err() error
+	ReadBatch(n int64, values []T, defs, reps []int16) (int64, int, error)
+}
+
+type writer[T any] interface {
+	WriteBatch(values []T, defs, reps []int16) (int64, error)
+}
+
+// chunk is a column of a row group, read in batches.
+type chunk[T any] struct {
+	*pages
+	r          reader[T]
+	defs, reps [batch]int16
+	values     [batch]T
+}
+
+// next gives the next entries: their levels, and a value for each whose
+// definition level is the highest. None means the end.
+func (c *chunk[T]) next() (defs, reps []int16, values []T, err error) {
+	if c.left == 0 {
+		if more, err := c.load(); err != nil || !more {
+			return nil, nil, nil, err
+		}
+	}
+	n := min(c.left, batch)
+	c.left -= n
+	defs, reps = c.defs[:n], c.reps[:n]
+	if err := errors.Join(c.pages.defs.next(defs), c.pages.reps.next(reps)); err != nil {
+		return nil, nil, nil, err
+	}
+	have := 0
+	for _, d := range defs {
+		if d == c.max {
+			have++
+		}
+	}
+	if have > 0 {
+		_, got, err := c.r.ReadBatch(int64(have), c.values[:have], nil, nil)
+		if err == nil && got < have {
+			err = c.r.Err()
+		}
+		if err == nil && got < have {
+			err = errPage
+		}
+		if err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	return defs, reps, c.values[:have], nil
+}
+
+// column opens column i of a row group: the library's decoder, and the pages that
+// feed it.
+func column(g *file.RowGroupReader, i int, d *schema.Column) (file.ColumnChunkReader, *pages, error) {
+	in, err := g.GetColumnPageReader(i)
+	if err != nil {
+		return nil, nil, err
+	}
+	node, ok := d.SchemaNode().(*schema.PrimitiveNode)
+	if !ok {
+		return nil, nil, errShape
+	}
+	p := &pages{PageReader: in, max: d.MaxDefinitionLevel(), maxRep: d.MaxRepetitionLevel()}
+	return file.NewColumnReader(schema.NewColumn(node, 1, 0), p, memory.NewGoAllocator(), new(sync.Pool)), p, nil
+}
+
+// leaf is a column from which rows are put together.
 type leaf struct {
-	index    int
-	max      int16 // its definition level when it has a value
-	at, n    int   // levels taken and held
-	defs     []int16
-	reps     []int16
-	more     func() (levels int, err error) // reads the next batch
-	put      func(t *tape, key []byte) error
-	finished bool
+	index      int
+	desc       *schema.Column
+	defs, reps []int16 // of the entries not taken yet
+	more       func() error
+	put        func(t *tape, key []byte) error
+	finished   bool
 }
 
 // peek gives the levels of the next entry; ok is false at the column's end.
 func (l *leaf) peek() (def, rep int16, ok bool, err error) {
-	if l.at == l.n && !l.finished {
-		l.at = 0
-		if l.n, err = l.more(); err != nil {
+	if len(l.defs) == 0 && !l.finished {
+		if err := l.more(); err != nil {
 			return 0, 0, false, err
 		}
-		l.finished = l.n == 0
+		l.finished = len(l.defs) == 0
 	}
 	if l.finished {
 		return 0, 0, false, nil
 	}
-	return l.defs[l.at], l.reps[l.at], true, nil
+	return l.defs[0], l.reps[0], true, nil
 }
 
 var errLevels = fmt.Errorf("%w: columns do not agree on their rows", shard.ErrCorrupt)
@@ -128,8 +368,8 @@ func (l *leaf) take(t *tape, key []byte) error {
 	if !ok {
 		return errLevels
 	}
-	l.at++
-	if def == l.max {
+	l.defs, l.reps = l.defs[1:], l.reps[1:]
+	if def == l.desc.MaxDefinitionLevel() {
 		return l.put(t, key)
 	}
 	if t != nil {
@@ -138,38 +378,26 @@ func (l *leaf) take(t *tape, key []byte) error {
 	return nil
 }
 
-// reader and writer are what the library's typed columns have in common.
-type reader[T any] interface {
-	Err() error
-	ReadBatch(n int64, values []T, defs, reps []int16) (int64, int, error)
-}
-
-type writer[T any] interface {
-	WriteBatch(values []T, defs, reps []int16) (int64, error)
-}
-
-// load makes l read from r, whose values render appends to a text.
-func load[T any](l *leaf, r reader[T], k kind, render func(dst []byte, v T) []byte) {
-	values := make([]T, batch)
-	next, have := 0, 0
-	l.more = func() (int, error) {
-		n, m, err := r.ReadBatch(batch, values, l.defs, l.reps)
-		next, have = 0, m
-		if n == 0 && err == nil {
-			err = r.Err()
-		}
-		return int(n), err
+// from makes l take its entries from r; render appends a value to a text.
+func from[T any](l *leaf, p *pages, r reader[T], k kind, render func(dst []byte, v T) []byte) {
+	c := &chunk[T]{pages: p, r: r}
+	var values []T
+	l.more = func() (err error) {
+		l.defs, l.reps, values, err = c.next()
+		return err
 	}
+	name := typeName(l.desc)
 	l.put = func(t *tape, key []byte) error {
-		if next == have {
-			return errLevels
-		}
-		v := values[next]
-		next++
+		v := values[0]
+		values = values[1:]
 		if t == nil {
 			return nil
 		}
-		if b, ok := any(v).(parquet.ByteArray); ok && k == text {
+		if k == foreign {
+			t.leaf(foreign, key, name)
+			return nil
+		}
+		if b, ok := any(v).(parquet.ByteArray); ok {
 			if !utf8.Valid(b) {
 				return errUTF8
 			}
@@ -183,69 +411,57 @@ func load[T any](l *leaf, r reader[T], k kind, render func(dst []byte, v T) []by
 	}
 }
 
+// typeName is how messages call a column's type.
+func typeName(d *schema.Column) []byte {
+	if t := d.LogicalType(); t != nil && !t.IsNone() {
+		return []byte(t.String())
+	}
+	return []byte(d.PhysicalType().String())
+}
+
 // begin makes l read its column of a row group.
 func (l *leaf) begin(g *file.RowGroupReader) error {
-	c, err := g.Column(l.index)
+	c, p, err := column(g, l.index, l.desc)
 	if err != nil {
 		return err
 	}
-	d := c.Descriptor()
-	*l = leaf{index: l.index, max: d.MaxDefinitionLevel(), defs: make([]int16, batch), reps: make([]int16, batch)}
-	other := func() string {
-		if s := d.LogicalType().String(); s != "None" {
-			return s
-		}
-		return d.PhysicalType().String()
-	}
-	plain, signed := false, true
-	switch t := d.LogicalType().(type) {
+	l.defs, l.reps, l.finished = nil, nil, false
+	k, signed := foreign, true
+	switch t := l.desc.LogicalType().(type) {
 	case nil, schema.NoLogicalType, schema.NullLogicalType, schema.UnknownLogicalType, schema.StringLogicalType, schema.JSONLogicalType, schema.EnumLogicalType:
-		plain = true
-	case schema.IntLogicalType:
-		plain, signed = true, t.IsSigned()
-	}
-	k := scalar
-	if !plain {
-		k = foreign
+		k = scalar
+	case interface{ IsSigned() bool }:
+		k, signed = scalar, t.IsSigned()
 	}
 	switch r := c.(type) {
 	case *file.BooleanColumnChunkReader:
-		load(l, r, k, func(b []byte, v bool) []byte { return strconv.AppendBool(b, v) })
+		from(l, p, r, k, strconv.AppendBool)
 	case *file.Int32ColumnChunkReader:
-		load(l, r, k, func(b []byte, v int32) []byte {
-			if k == foreign {
-				return append(b, other()...)
+		from(l, p, r, k, func(b []byte, v int32) []byte {
+			if signed {
+				return strconv.AppendInt(b, int64(v), 10)
 			}
-			if !signed {
-				return strconv.AppendUint(b, uint64(uint32(v)), 10)
-			}
-			return strconv.AppendInt(b, int64(v), 10)
+			return strconv.AppendUint(b, uint64(uint32(v)), 10)
 		})
 	case *file.Int64ColumnChunkReader:
-		load(l, r, k, func(b []byte, v int64) []byte {
-			if k == foreign {
-				return append(b, other()...)
+		from(l, p, r, k, func(b []byte, v int64) []byte {
+			if signed {
+				return strconv.AppendInt(b, v, 10)
 			}
-			if !signed {
-				return strconv.AppendUint(b, uint64(v), 10)
-			}
-			return strconv.AppendInt(b, v, 10)
+			return strconv.AppendUint(b, uint64(v), 10)
 		})
 	case *file.Float32ColumnChunkReader:
-		load(l, r, k, func(b []byte, v float32) []byte { return strconv.AppendFloat(b, float64(v), 'g', -1, 32) })
+		from(l, p, r, k, func(b []byte, v float32) []byte { return strconv.AppendFloat(b, float64(v), 'g', -1, 32) })
 	case *file.Float64ColumnChunkReader:
-		load(l, r, k, func(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) })
+		from(l, p, r, k, func(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) })
 	case *file.ByteArrayColumnChunkReader:
-		if k == scalar {
-			k = text
-		}
-		load(l, r, k, func(b []byte, _ parquet.ByteArray) []byte { return append(b, other()...) })
+		from(l, p, r, k, nil)
 	case *file.FixedLenByteArrayColumnChunkReader:
-		load(l, r, foreign, func(b []byte, _ parquet.FixedLenByteArray) []byte { return append(b, other()...) })
+		from(l, p, r, foreign, nil)
 	case *file.Int96ColumnChunkReader:
-		load(l, r, foreign, func(b []byte, _ parquet.Int96) []byte { return append(b, other()...) })
+		from(l, p, r, foreign, nil)
 	default:
-		return fmt.Errorf("column %q: unknown type %s", clip(d.Path()), d.PhysicalType())
+		return fmt.Errorf("unknown type %s", l.desc.PhysicalType())
 	}
 	return nil
 }
@@ -260,6 +476,9 @@ type field struct {
 	kids   []field // of an object; of a list its element
 	leaves []*leaf // all below it
 }
+
+// maxNodes bounds a row's values, which a few damaged bytes can make many.
+const maxNodes = maxRecord / 16
 
 var errShape = errors.New("a schema with empty groups, or nested too deep")
 
@@ -357,6 +576,9 @@ func (f *field) row(t *tape, key []byte) error {
 	}
 	self := t.open(array, key)
 	for {
+		if len(t.nodes) > maxNodes {
+			return errTooLong
+		}
 		if err := f.kids[0].row(t, nil); err != nil {
 			return err
 		}
@@ -374,7 +596,8 @@ func (f *field) row(t *tape, key []byte) error {
 
 // columns gives the fields of the file that are wanted.
 func (s *stored) columns(wanted func(name string) bool) (fields []field, err error) {
-	root := s.MetaData().Schema.Root()
+	sc := s.MetaData().Schema
+	root := sc.Root()
 	var leaves []*leaf
 	for i := range root.NumFields() {
 		f, err := shape(root.Field(i), 0, 0, &leaves)
@@ -382,6 +605,9 @@ func (s *stored) columns(wanted func(name string) bool) (fields []field, err err
 			return nil, err
 		}
 		if wanted(root.Field(i).Name()) {
+			for _, l := range f.leaves {
+				l.desc = sc.Column(l.index)
+			}
 			fields = append(fields, f)
 		}
 	}
@@ -543,7 +769,7 @@ func (f *File) divideParquet(ctx context.Context, out [2]io.Writer, side func(n 
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := copyColumn(g, c, groups, sides); err != nil {
+				if err := copyColumn(g, c, meta.Schema.Column(c), groups, sides); err != nil {
 					return fmt.Errorf("column %q: %w", clip(meta.Schema.Column(c).Path()), err)
 				}
 			}
@@ -563,8 +789,8 @@ func (f *File) divideParquet(ctx context.Context, out [2]io.Writer, side func(n 
 }
 
 // copyColumn copies column c of a row group to the groups that the rows' sides say.
-func copyColumn(g *file.RowGroupReader, c int, to [2]file.SerialRowGroupWriter, sides []uint8) error {
-	r, err := g.Column(c)
+func copyColumn(g *file.RowGroupReader, c int, d *schema.Column, to [2]file.SerialRowGroupWriter, sides []uint8) error {
+	r, p, err := column(g, c, d)
 	if err != nil {
 		return err
 	}
@@ -578,26 +804,26 @@ func copyColumn(g *file.RowGroupReader, c int, to [2]file.SerialRowGroupWriter, 
 	}
 	switch r := r.(type) {
 	case *file.BooleanColumnChunkReader:
-		return copyValues[bool](r, r.Descriptor(), w, sides)
+		return copyValues[bool](&chunk[bool]{pages: p, r: r}, w, sides)
 	case *file.Int32ColumnChunkReader:
-		return copyValues[int32](r, r.Descriptor(), w, sides)
+		return copyValues[int32](&chunk[int32]{pages: p, r: r}, w, sides)
 	case *file.Int64ColumnChunkReader:
-		return copyValues[int64](r, r.Descriptor(), w, sides)
+		return copyValues[int64](&chunk[int64]{pages: p, r: r}, w, sides)
 	case *file.Int96ColumnChunkReader:
-		return copyValues[parquet.Int96](r, r.Descriptor(), w, sides)
+		return copyValues[parquet.Int96](&chunk[parquet.Int96]{pages: p, r: r}, w, sides)
 	case *file.Float32ColumnChunkReader:
-		return copyValues[float32](r, r.Descriptor(), w, sides)
+		return copyValues[float32](&chunk[float32]{pages: p, r: r}, w, sides)
 	case *file.Float64ColumnChunkReader:
-		return copyValues[float64](r, r.Descriptor(), w, sides)
+		return copyValues[float64](&chunk[float64]{pages: p, r: r}, w, sides)
 	case *file.ByteArrayColumnChunkReader:
-		return copyValues[parquet.ByteArray](r, r.Descriptor(), w, sides)
+		return copyValues[parquet.ByteArray](&chunk[parquet.ByteArray]{pages: p, r: r}, w, sides)
 	case *file.FixedLenByteArrayColumnChunkReader:
-		return copyValues[parquet.FixedLenByteArray](r, r.Descriptor(), w, sides)
+		return copyValues[parquet.FixedLenByteArray](&chunk[parquet.FixedLenByteArray]{pages: p, r: r}, w, sides)
 	}
-	return fmt.Errorf("unknown type %s", r.Type())
+	return fmt.Errorf("unknown type %s", d.PhysicalType())
 }
 
-func copyValues[T any](r reader[T], d *schema.Column, to [2]file.ColumnChunkWriter, sides []uint8) error {
+func copyValues[T any](c *chunk[T], to [2]file.ColumnChunkWriter, sides []uint8) error {
 	type share struct {
 		w          writer[T]
 		values     []T
@@ -609,22 +835,16 @@ func copyValues[T any](r reader[T], d *schema.Column, to [2]file.ColumnChunkWrit
 			shares[i].w = to[i].(writer[T])
 		}
 	}
-	values, defs, reps := make([]T, batch), make([]int16, batch), make([]int16, batch)
-	maxDef, maxRep := d.MaxDefinitionLevel(), d.MaxRepetitionLevel()
 	row := -1
 	for {
-		n, m, err := r.ReadBatch(batch, values, defs, reps)
-		if err == nil && n == 0 {
-			err = r.Err()
-		}
+		defs, reps, have, err := c.next()
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		if len(defs) == 0 {
 			break
 		}
-		have := values[:m]
-		for i := range n {
+		for i, def := range defs {
 			if reps[i] == 0 {
 				row++
 			}
@@ -632,21 +852,15 @@ func copyValues[T any](r reader[T], d *schema.Column, to [2]file.ColumnChunkWrit
 				return errLevels
 			}
 			s := &shares[sides[row]]
-			if maxDef > 0 {
-				s.defs = append(s.defs, defs[i])
+			if c.max > 0 {
+				s.defs = append(s.defs, def)
 			}
-			if maxRep > 0 {
+			if c.maxRep > 0 {
 				s.reps = append(s.reps, reps[i])
 			}
-			if defs[i] == maxDef {
-				if len(have) == 0 {
-					return errLevels
-				}
+			if def == c.max {
 				s.values, have = append(s.values, have[0]), have[1:]
 			}
-		}
-		if len(have) > 0 {
-			return errLevels
 		}
 		for i := range shares {
 			s := &shares[i]

@@ -936,3 +936,80 @@ func TestPresets(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Any bytes, read as each format that they may be, are an error or items that can
+// be divided.
+func FuzzDivide(f *testing.F) {
+	for _, s := range []string{"{\"q\":1}\n{\"q\":2}", "[{\"q\":1},{\"q\":2}]", "{\"d\":[{\"q\":1}]}", "{\n\"q\":1}{\"q\":2}", "q,a\n1,\"2\"\n"} {
+		f.Add([]byte(s), uint8(len(s)))
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte, ext uint8) {
+		path := filepath.Join(dir, fmt.Sprint(os.Getpid())+endings[int(ext)%5])
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b, err := Open(Spec{Path: path, Name: "q", Fields: "question=q"}, presets(t))
+		if err != nil {
+			return
+		}
+		if _, err := items(b); err == nil {
+			checkDivide(t, b, 1)
+		}
+	})
+}
+
+// 1,000,000 items of 500 bytes. On a shared 2-core cloud machine, Go 1.26: see the
+// figures behind each name.
+func BenchmarkItems(b *testing.B) {
+	rec := `{"id":"item-%d","question":"` + strings.Repeat("Which of these is the longest river, \\\"they\\\" asked? ", 5) + `","choices":["the Nile","the Amazon","the Yangtze","none of these"],"answer":"` + strings.Repeat("Because it is. ", 5) + `","unused":[1,2,{"a":null}]}`
+	for _, ext := range []string{".jsonl", ".json", ".csv"} {
+		var data strings.Builder
+		switch ext {
+		case ".csv":
+			data.WriteString("id,question,A,B,answer\n")
+		case ".json":
+			data.WriteString("[")
+		}
+		for i := range 100_000 {
+			switch ext {
+			case ".csv":
+				fmt.Fprintf(&data, "item-%d,\"%s\",the Nile,the Amazon,%s\n", i, strings.Repeat(`Which of these is the longest river, ""they"" asked? `, 5), strings.Repeat("Because it is. ", 8))
+			case ".json":
+				if i > 0 {
+					data.WriteString(",\n")
+				}
+				fmt.Fprintf(&data, rec, i)
+			default:
+				fmt.Fprintf(&data, rec+"\n", i)
+			}
+		}
+		if ext == ".json" {
+			data.WriteString("]")
+		}
+		b.Run("format="+ext[1:], func(b *testing.B) {
+			fields := "question=question,choices=choices,answer=answer,id=id"
+			if ext == ".csv" {
+				fields = "question=question,choices=A+B,answer=answer,id=id"
+			}
+			q, err := Open(Spec{Path: write(b, filepath.Join(b.TempDir(), "quiz"+ext), data.String()), Fields: fields}, presets(b))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(data.Len()))
+			b.ReportAllocs()
+			for b.Loop() {
+				n := 0
+				for _, err := range q.Items(ctx) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					n++
+				}
+				if n != 100_000 {
+					b.Fatal(n)
+				}
+			}
+		})
+	}
+}
