@@ -43,6 +43,14 @@ func plainWords(text string) []string {
 	return words
 }
 
+// rounds is n, or a tenth of it in a short run, rounded up.
+func rounds(n int) int {
+	if testing.Short() {
+		return (n + 9) / 10
+	}
+	return n
+}
+
 func scanner(t testing.TB, n int) *Scanner {
 	t.Helper()
 	s, err := Words(n).NewScanner()
@@ -167,7 +175,7 @@ var pieces = []string{"a", "B", "7", " ", ".", "\n", "é", "e\u0301", "\u0301", 
 func TestRandomTextsEqualPlainForm(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	scanners := []*Scanner{scanner(t, 1), scanner(t, 2), scanner(t, 8), scanner(t, 13)}
-	for range 20000 {
+	for range rounds(20000) {
 		var b strings.Builder
 		few := pieces
 		if rng.IntN(2) == 0 {
@@ -193,14 +201,14 @@ func TestShortAlphabetExhaustively(t *testing.T) {
 			}
 		}
 	}
-	rec("", 5)
+	rec("", 3+rounds(2))
 }
 
 func TestLongTextsInBlocks(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, few := range [][]string{{"ab", " "}, {"中", "文", "。"}, {"Ж", "。"}, {"ｶﾞ", "　"}, {"a", "\u0301", " "}, {"ﬁ", "½"}, pieces} {
 		var b strings.Builder
-		for range 30000 {
+		for range rounds(30000) {
 			b.WriteString(few[rng.IntN(len(few))])
 		}
 		check(t, scanner(t, 13), b.String())
@@ -212,7 +220,7 @@ func TestLongTextsInBlocks(t *testing.T) {
 // Each of these texts would take hours if any part of it were read again for
 // every rune.
 func TestHostileTextsAreReadInLinearTime(t *testing.T) {
-	const n = 1 << 20
+	n := rounds(1 << 20)
 	s := scanner(t, 8)
 	for _, text := range []string{
 		strings.Repeat("a", n), strings.Repeat("a\u0301", n), strings.Repeat("\u0301", n), "=" + strings.Repeat("\u0338", n),

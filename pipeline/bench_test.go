@@ -4,19 +4,24 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"swab/ngram"
+	"swab/ngram/bloom"
 	"swab/ngram/overlap"
+	"swab/pipeline/ledger"
 	"swab/pipeline/record"
 	"swab/pipeline/sample"
 	"swab/pipeline/shard"
 	"swab/pipeline/variant"
 
+	bloomv3 "github.com/bits-and-blooms/bloom/v3"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -213,4 +218,103 @@ func BenchmarkScan(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkIndex fills one segment of 1 GiB with 8-grams: shards read, grams spooled
+// and inserted, until all are in the filter; "save" is what writing and publishing
+// the segment takes on top, whatever is in it. Beside it stands the library's own
+// filter of that size, filled by its own Add from the first shard on one goroutine.
+func BenchmarkIndex(b *testing.B) {
+	corpus := madeCorpus(b, ".jsonl.zst")
+	shards, _, err := shard.Find(corpus)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, lanes := range []int{1, 2} {
+		b.Run(fmt.Sprintf("filter=swab/lanes=%d", lanes), func(b *testing.B) {
+			var text, filling, saving float64
+			for i := 0; b.Loop(); i++ {
+				o := IndexOptions{Corpus: corpus, SegmentBytes: 1 << 30, OnChange: OnChangeFail, Reading: Reading{Lanes: lanes, MaxBadRows: -1}}
+				o.Reading = o.filled()
+				dir, err := ledger.OpenIndex(filepath.Join(b.TempDir(), fmt.Sprint("index", i)))
+				if err != nil {
+					b.Fatal(err)
+				}
+				r := newIndexRun(o, dir)
+				began := time.Now()
+				sum, err := r.prepare(shards)
+				if err != nil {
+					b.Fatal(err)
+				}
+				todo := make([]int, len(r.shards))
+				for i := range todo {
+					todo[i] = i
+				}
+				if err := r.Reading.lanes(context.Background(), todo, func() func(context.Context, int) error { return r.lane().shard }); err != nil {
+					b.Fatal(err)
+				}
+				r.settle()
+				filling += time.Since(began).Seconds()
+				began = time.Now()
+				if err := r.finish(sum); err != nil {
+					b.Fatal(err)
+				}
+				saving += time.Since(began).Seconds()
+				for _, s := range sum.Index.Shards {
+					text += float64(s.TextBytes)
+				}
+				dir.Close()
+			}
+			b.ReportMetric(text/1e6/filling, "MB/s")
+			b.ReportMetric(saving/float64(b.N), "save-s")
+		})
+	}
+	b.Run("filter=plain", func(b *testing.B) {
+		plan, err := bloomv3Size(1<<30, 1e-4)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var text, filling float64
+		for b.Loop() {
+			began := time.Now()
+			filter := bloomv3.New(plan.m, plan.k)
+			scan, err := ngram.Words(8).NewScanner()
+			if err != nil {
+				b.Fatal(err)
+			}
+			r := Reading{Lanes: 1, MaxBadRows: -1}.filled()
+			var grams []uint64
+			var key [8]byte
+			for _, s := range shards[:1] { // its rate does not change
+				e, err := r.documents(context.Background(), s, false, func(_ int64, _ string, doc []byte) error {
+					for scan.Reset(doc); scan.Next(); {
+						grams = scan.AppendGrams(grams[:0], 8)
+						for _, g := range grams {
+							binary.LittleEndian.PutUint64(key[:], g)
+							filter.Add(key[:])
+						}
+					}
+					return nil
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+				text += float64(e.TextBytes)
+			}
+			filling += time.Since(began).Seconds()
+		}
+		b.ReportMetric(text/1e6/filling, "MB/s")
+	})
+}
+
+type bloomv3Plan struct{ m, k uint }
+
+// bloomv3Size is the library's own sizing of a filter of that many bytes.
+func bloomv3Size(bytes int64, fpr float64) (bloomv3Plan, error) {
+	p, err := bloom.NewPlan(bytes, fpr)
+	if err != nil {
+		return bloomv3Plan{}, err
+	}
+	m, k := bloomv3.EstimateParameters(uint(p.Capacity()), fpr)
+	return bloomv3Plan{m, k}, nil
 }

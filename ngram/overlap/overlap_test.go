@@ -149,6 +149,14 @@ func collect(t *testing.T, items []testItem, methods []*Method, n int, docs []te
 	return set, covers
 }
 
+// rounds is n, or a tenth of it in a short run.
+func rounds(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
 func randomCase(rng *rand.Rand) (items []testItem, docs []testDoc) {
 	alphabet := strings.Fields("a b c d e f g h i j k l m n o p")[:2+rng.IntN(14)]
 	words := func(most int) string {
@@ -186,7 +194,7 @@ func randomCase(rng *rand.Rand) (items []testItem, docs []testDoc) {
 func TestVerdictsEqualReference(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 9))
 	states := map[State]int{}
-	for range 1500 {
+	for range rounds(1500) {
 		items, docs := randomCase(rng)
 		set, covers := collect(t, items, Methods(DefaultLongest), 8, docs)
 		for i, it := range items {
@@ -204,7 +212,7 @@ func TestVerdictsEqualReference(t *testing.T) {
 			}
 		}
 	}
-	if states[Flagged] < 100 || states[Clean] < 100 || states[NotCheckable] < 100 {
+	if most := rounds(100); states[Flagged] < most || states[Clean] < most || states[NotCheckable] < most {
 		t.Errorf("the cases are not mixed: %v", states)
 	}
 }
@@ -249,7 +257,7 @@ func checkSightings(t *testing.T, r Rule, k int, item testItem, docs []testDoc, 
 // cover is the same.
 func TestMergeInAnyTree(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
-	for range 300 {
+	for range rounds(300) {
 		items, docs := randomCase(rng)
 		for len(docs) < 12 {
 			_, more := randomCase(rng)
@@ -354,7 +362,7 @@ func TestBits(t *testing.T) {
 func TestSuspectBoundsEveryVerdict(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
 	flagged := 0
-	for range 600 {
+	for range rounds(600) {
 		items, docs := randomCase(rng)
 		set, covers := collect(t, items, Methods(DefaultLongest), 8, docs)
 		n := 3 + rng.IntN(6)
@@ -393,7 +401,7 @@ func TestSuspectBoundsEveryVerdict(t *testing.T) {
 			}
 		}
 	}
-	if flagged < 100 {
+	if flagged < rounds(100) {
 		t.Errorf("only %d flags", flagged)
 	}
 }
