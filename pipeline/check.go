@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"math"
 	"os"
@@ -54,7 +55,14 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 		}
 	}
 	p := &probe{set: set, index: x, hits: map[int]*textHits{}}
-	if err := p.run(ctx, o.Index); err != nil {
+	err = p.run(ctx, o.Index)
+	if errors.Is(err, fs.ErrNotExist) { // a run published the index anew meanwhile
+		if x, err = ledger.LoadIndex(o.Index); err == nil {
+			p = &probe{set: set, index: x, hits: map[int]*textHits{}}
+			err = p.run(ctx, o.Index)
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	if o.Trace {
@@ -95,7 +103,7 @@ const probeGrams = 1 << 23
 func (p *probe) run(ctx context.Context, dir string) error {
 	var readers []*bloom.Reader
 	for _, seg := range p.index.Segments {
-		path := filepath.Join(dir, "segments", seg.File)
+		path := filepath.Join(dir, ledger.SegmentsDir, seg.File)
 		f, err := os.Open(path)
 		if err != nil {
 			return err
@@ -124,7 +132,7 @@ func (p *probe) run(ctx context.Context, dir string) error {
 				return err
 			}
 			if err := r.HasAll(grams, in); err != nil {
-				return fmt.Errorf("%s: %w", filepath.Join(dir, "segments", p.index.Segments[k].File), err)
+				return fmt.Errorf("%s: %w", filepath.Join(dir, ledger.SegmentsDir, p.index.Segments[k].File), err)
 			}
 			for i, at := range places {
 				end := len(grams)

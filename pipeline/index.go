@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"swab/ngram"
 	"swab/ngram/bloom"
@@ -158,6 +159,11 @@ func (r *indexRun) run(ctx context.Context, found []shard.Shard) (*IndexSummary,
 // prepare reads the index that is there, if any, and finds out what is to be read.
 func (r *indexRun) prepare(found []shard.Shard) (*IndexSummary, error) {
 	sum := &IndexSummary{}
+	for _, s := range found {
+		if !utf8.ValidString(s.Name) { // index.json could not name it
+			return nil, fmt.Errorf("shard %q: its name is not UTF-8; rename it", s.Name)
+		}
+	}
 	var err error
 	if r.temp, err = r.dir.Temp(); err != nil {
 		return nil, err
@@ -627,7 +633,7 @@ func (r *indexRun) publish() error {
 		if !slices.Contains(r.made, file) {
 			return r.dir.KeepSegment(root, file)
 		}
-		return os.Rename(filepath.Join(r.temp, file), filepath.Join(root, "segments", file))
+		return os.Rename(filepath.Join(r.temp, file), filepath.Join(root, ledger.SegmentsDir, file))
 	})
 	r.made = nil
 	return err
@@ -636,9 +642,6 @@ func (r *indexRun) publish() error {
 // publishIndex publishes an index whose segments bring puts into their place.
 func publishIndex(dir *ledger.Dir, x *ledger.Index, bring func(root, file string) error) error {
 	return dir.Publish(nil, func(root string) error {
-		if err := os.MkdirAll(filepath.Join(root, "segments"), 0o755); err != nil {
-			return err
-		}
 		for _, seg := range x.Segments {
 			if err := bring(root, seg.File); err != nil {
 				return err

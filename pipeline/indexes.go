@@ -27,7 +27,7 @@ func VerifyIndex(ctx context.Context, dir string) (int, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		if err := verifySegment(filepath.Join(dir, "segments", seg.File), seg, x); err != nil {
+		if err := verifySegment(filepath.Join(dir, ledger.SegmentsDir, seg.File), seg, x); err != nil {
 			return 0, err
 		}
 	}
@@ -113,7 +113,7 @@ func (r *indexRun) merge(ctx context.Context, dirs []string) (*ledger.Index, err
 			y.Shards = append(y.Shards, s)
 		}
 		for _, seg := range x.Segments {
-			path := filepath.Join(dir, "segments", seg.File)
+			path := filepath.Join(dir, ledger.SegmentsDir, seg.File)
 			if err := verifySegment(path, seg, x); err != nil {
 				return nil, err
 			}
@@ -175,33 +175,12 @@ func (r *indexRun) merge(ctx context.Context, dirs []string) (*ledger.Index, err
 		return nil, err
 	}
 	return r.index, publishIndex(r.dir, r.index, func(root, file string) error {
-		path := filepath.Join(root, "segments", file)
+		path := filepath.Join(root, ledger.SegmentsDir, file)
 		if slices.Contains(r.made, file) {
 			return os.Rename(filepath.Join(r.temp, file), path)
 		}
-		return copyFile(paths[file], path)
+		return ledger.Link(paths[file], path)
 	})
-}
-
-// copyFile gives a file a second place, by a link where that is possible.
-func copyFile(from, to string) error {
-	if os.Link(from, to) == nil {
-		return nil
-	}
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return err
-	}
-	return out.Close()
 }
 
 // An Estimation is what Estimate expects of an index.

@@ -2,12 +2,13 @@ package main
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"swab/pipeline/sample"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -82,7 +83,7 @@ func demo(dir string) error {
 	jsonl := func(docs []document) func(io.Writer) error {
 		return func(w io.Writer) error {
 			for i, d := range docs {
-				if err := line(w, map[string]any{"id": d.id, "text": d.text, "n": i}); err != nil {
+				if err := sample.Line(w, map[string]any{"id": d.id, "text": d.text, "n": i}); err != nil {
 					return err
 				}
 			}
@@ -98,7 +99,7 @@ func demo(dir string) error {
 		{"corpus/books-000.parquet", func(w io.Writer) error { return writeParquet(w, books) }},
 		{"bench/riverton.jsonl", func(w io.Writer) error {
 			for _, it := range riverton {
-				if err := line(w, map[string]any{"id": it.id, "question": it.question, "answer": it.answer}); err != nil {
+				if err := sample.Line(w, map[string]any{"id": it.id, "question": it.question, "answer": it.answer}); err != nil {
 					return err
 				}
 			}
@@ -132,15 +133,6 @@ A small corpus and two small benchmarks, written for this project and made by
 | corpus/web-001.json.gz | 5 documents; r-03 quoted and wrapped, r-07 in Chinese, r-09 in Russian, the first of crafts with its choices |
 | corpus/books-000.parquet | 4 documents; r-11 with a word broken at a line's end, a phrase of the third of crafts |
 `
-
-func line(w io.Writer, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
-}
 
 func writeParquet(w io.Writer, docs []document) error {
 	schema := arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.BinaryTypes.String}, {Name: "text", Type: arrow.BinaryTypes.String}}, nil)

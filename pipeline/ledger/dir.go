@@ -458,7 +458,7 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 		if !ok {
 			return fmt.Errorf("result %q: %w", key, fs.ErrNotExist)
 		}
-		if err := link(from, filepath.Join(root, shardsDir, key)); err != nil {
+		if err := Link(from, filepath.Join(root, shardsDir, key)); err != nil {
 			return fmt.Errorf("result %s: %w", key, err)
 		}
 		d.step("result linked")
@@ -486,8 +486,8 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 	return d.kind.replaceable(d.out)
 }
 
-// link gives the file from a second name, or copies it where files have but one.
-func link(from, to string) error {
+// Link gives the file from a second name, or copies it where files have but one.
+func Link(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil
 	}

@@ -306,7 +306,7 @@ func (d *Dir) KeepSegment(root, file string) error {
 	if !isSegment(file) {
 		return fmt.Errorf("%q cannot name a segment", file)
 	}
-	if err := link(d.SegmentPath(file), filepath.Join(root, SegmentsDir, file)); err != nil {
+	if err := Link(d.SegmentPath(file), filepath.Join(root, SegmentsDir, file)); err != nil {
 		return fmt.Errorf("segment %s: %w", file, err)
 	}
 	d.step("segment kept")

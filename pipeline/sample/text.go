@@ -128,7 +128,7 @@ func Item(i, words int) string { return newWriter(uint64(i) + 1_000_000).text(wo
 // Bench writes a benchmark of JSON lines {id, question}.
 func Bench(out io.Writer, items, words int) error {
 	for i := range items {
-		if err := line(out, map[string]any{"id": fmt.Sprintf("item-%d", i), "question": Item(i, words)}); err != nil {
+		if err := Line(out, map[string]any{"id": fmt.Sprintf("item-%d", i), "question": Item(i, words)}); err != nil {
 			return err
 		}
 	}
@@ -146,7 +146,7 @@ func Corpus(out io.Writer, seed uint64, bytes int64, words int) error {
 		if w.rng.IntN(200) == 0 {
 			text += "\n" + Item(w.rng.IntN(1000), words) + "\n" + w.text(50)
 		}
-		if err := line(count, map[string]any{
+		if err := Line(count, map[string]any{
 			"id": fmt.Sprintf("%d-%d", seed, row), "url": fmt.Sprintf("https://example.org/%d/%d", seed, row),
 			"metadata": map[string]any{"score": w.rng.Float64(), "lang": "en"}, "text": text,
 		}); err != nil {
@@ -156,7 +156,8 @@ func Corpus(out io.Writer, seed uint64, bytes int64, words int) error {
 	return nil
 }
 
-func line(w io.Writer, v any) error {
+// Line writes v as a line of JSON.
+func Line(w io.Writer, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
