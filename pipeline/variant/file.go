@@ -113,14 +113,14 @@ func (f *File) readText(ctx context.Context, split splitter, visit func(n int, s
 			}
 			return n, f.finish(r, n)
 		}
-		var bad *readError
-		switch {
-		case err == nil:
-		case err == errStop:
-			return n, err
-		case errors.As(err, &bad):
-			return n, bad.err
-		default:
+		if err != nil {
+			var bad *readError
+			switch {
+			case err == errStop:
+				return n, err
+			case errors.As(err, &bad):
+				return n, bad.err
+			}
 			return n, f.at(n, err)
 		}
 	}

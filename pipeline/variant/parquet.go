@@ -74,7 +74,7 @@ func (f *File) openParquet() (_ *stored, err error) {
 		// values that point into a page outlive it.
 		props := parquet.NewReaderProperties(memory.NewGoAllocator())
 		props.BufferedStreamEnabled = true
-		props.BufferSize = 256 << 10
+		props.BufferSize = 64 << 10
 		s.Reader, err = file.NewParquetReader(io.NewSectionReader(at, 0, size), file.WithReadProps(props))
 		return err
 	})
@@ -135,6 +135,9 @@ func (p *pages) load() (bool, error) {
 		}
 		switch d := page.(type) {
 		case *file.DictionaryPage:
+			if n > len(data) { // no value takes less than a byte
+				return false, errPage
+			}
 			p.queue = append(p.queue, file.NewDictionaryPage(memory.NewBufferBytes(data), page.NumValues(), parquet.Encoding(page.Encoding())))
 			continue
 		case *file.DataPageV1:
@@ -159,13 +162,16 @@ func (p *pages) load() (bool, error) {
 		default:
 			continue
 		}
-		if !ok {
+		if !ok || n > maxRecord {
 			return false, errPage
 		}
 		if n == 0 {
 			continue
 		}
 		values, err := p.defs.count(n)
+		if err == nil {
+			err = checkDelta(parquet.Encoding(page.Encoding()), data, values)
+		}
 		if err != nil {
 			return false, err
 		}
@@ -180,6 +186,58 @@ func (p *pages) load() (bool, error) {
 		return true, nil
 	}
 	return false, p.PageReader.Err()
+}
+
+// checkDelta checks that a page's delta encoding holds no more than n values. The
+// library takes memory for as many as the page says.
+func checkDelta(e parquet.Encoding, data []byte, n int) error {
+	if n == 0 || e != parquet.Encodings.DeltaBinaryPacked && e != parquet.Encodings.DeltaLengthByteArray && e != parquet.Encodings.DeltaByteArray {
+		return nil
+	}
+	rest, err := skipDelta(data, n)
+	if err == nil && e == parquet.Encodings.DeltaByteArray { // prefix lengths, then suffix lengths
+		_, err = skipDelta(rest, n)
+	}
+	return err
+}
+
+// skipDelta gives what follows a delta encoding of at most n integers.
+func skipDelta(data []byte, n int) ([]byte, error) {
+	bad := false
+	number := func() uint64 {
+		v, size := binary.Uvarint(data)
+		if bad = bad || size <= 0; bad {
+			return 0
+		}
+		data = data[size:]
+		return v
+	}
+	block, minis, values := number(), number(), number()
+	number() // the first value
+	if bad || values > uint64(n) || block > 1<<20 || minis == 0 || minis > block || block%(8*minis) != 0 {
+		return nil, errPage
+	}
+	each := block / minis
+	for left := int64(values) - 1; left > 0; {
+		number() // the least delta
+		if bad || uint64(len(data)) < minis {
+			return nil, errPage
+		}
+		widths := data[:minis]
+		data = data[minis:]
+		for _, w := range widths {
+			if left <= 0 {
+				break
+			}
+			size := uint64(w) * each / 8
+			if size > uint64(len(data)) {
+				return nil, errPage
+			}
+			data = data[size:]
+			left -= int64(each)
+		}
+	}
+	return data, nil
 }
 
 // levels decodes definition or repetition levels: runs of one level and runs of

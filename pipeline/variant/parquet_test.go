@@ -134,14 +134,15 @@ var writings = map[string][]parquet.WriterProperty{
 	"zstd-v2":    {parquet.WithCompression(compress.Codecs.Zstd), parquet.WithDataPageVersion(parquet.DataPageV2), parquet.WithDataPageSize(20_000), parquet.WithBatchSize(100)},
 	"gzip-v1":    {parquet.WithCompression(compress.Codecs.Gzip), parquet.WithVersion(parquet.V1_0)},
 	"brotli":     {parquet.WithCompression(compress.Codecs.Brotli), parquet.WithDictionaryPageSizeLimit(50)},
-	"delta":      {parquet.WithDictionaryDefault(false), parquet.WithEncodingFor("question", parquet.Encodings.DeltaByteArray), parquet.WithEncodingFor("id", parquet.Encodings.DeltaBinaryPacked)},
+	"delta": {parquet.WithDictionaryDefault(false), parquet.WithEncodingFor("question", parquet.Encodings.DeltaByteArray), parquet.WithEncodingFor("id", parquet.Encodings.DeltaBinaryPacked),
+		parquet.WithEncodingFor("context", parquet.Encodings.DeltaLengthByteArray)},
 }
 
 // The rows on a tape, and on both sides of a division, are those that were written.
 func TestParquetRows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	var rows []map[string]any
-	for i := range 900 {
+	for i := range 600 {
 		rows = append(rows, quizRow(rng, i))
 	}
 	for name, props := range writings {
@@ -150,7 +151,7 @@ func TestParquetRows(t *testing.T) {
 				continue
 			}
 			t.Run(name+outer, func(t *testing.T) {
-				data, all := quizFile(t, rows, 400, props...)
+				data, all := quizFile(t, rows, 250, props...)
 				path := write(t, filepath.Join(t.TempDir(), "quiz.parquet"+outer), string(data))
 				for i, got := range tapeRows(t, path) {
 					if want := decode(t, all[i]); !reflect.DeepEqual(got, want) {
@@ -164,7 +165,7 @@ func TestParquetRows(t *testing.T) {
 				}
 				checkDivide(t, b, 9)
 				// The second row group is wholly removed.
-				keep := func(i int) bool { return i%3 == 0 && (i < 400 || i >= 800) }
+				keep := func(i int) bool { return i%3 == 0 && (i < 250 || i >= 500) }
 				dirs := divide(t, b, keep)
 				sides := [2][]any{tapeRows(t, filepath.Join(dirs[0], b.Files[0].Out)), tapeRows(t, filepath.Join(dirs[1], b.Files[0].Out))}
 				for i := range rows {
@@ -367,12 +368,12 @@ func TestParquetDamage(t *testing.T) {
 		if err := try(data); err != nil {
 			t.Fatal(err)
 		}
-		for n := 0; n < len(data); n += 1 + n/50 {
+		for n := 0; n < len(data); n += 1 + n/10 {
 			if err := try(data[:n]); err == nil {
 				t.Errorf("%s cut to %d of %d bytes was read", name, n, len(data))
 			}
 		}
-		refused, flips := 0, 400
+		refused, flips := 0, 120
 		for range flips {
 			bad := bytes.Clone(data)
 			bit := rng.IntN(8 * len(bad))

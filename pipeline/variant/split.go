@@ -130,10 +130,6 @@ const (
 	jsonObject                 // the elements of the one list of objects in one object
 )
 
-func (m jsonMode) String() string {
-	return [...]string{"JSON lines", "JSON values", "a JSON array", "a JSON object holding one list"}[m]
-}
-
 // jsonSplit finds the records of a JSON file. It checks no more of a record than
 // it needs to find its end.
 type jsonSplit struct {

@@ -592,8 +592,8 @@ func (b *Benchmark) count() {
 }
 
 // DuplicateIDs reads the benchmark and gives the number of items whose split and
-// id an earlier item has, and the first most of them as "split/id", in order. It
-// holds 16 bytes an item.
+// id an earlier item has, and the first most of them as "split/id", in order and as
+// they stand in the file. It holds 16 bytes an item.
 func (b *Benchmark) DuplicateIDs(ctx context.Context, most int) (names []string, n int, err error) {
 	var seen []xxh3.Uint128
 	hash := func(it *Item) xxh3.Uint128 {
