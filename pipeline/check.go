@@ -246,11 +246,13 @@ func IndexRate(x *ledger.Index) float64 {
 // atLeast is the probability that of n independent events with probability p each
 // at least k come about.
 func atLeast(k, n int, p float64) float64 {
-	if k <= 0 || p >= 1 {
+	switch {
+	case k <= 0:
 		return 1
-	}
-	if p <= 0 {
+	case k > n || p <= 0:
 		return 0
+	case p >= 1:
+		return 1
 	}
 	log := func(i int) float64 { // of the probability of just i
 		a, _ := math.Lgamma(float64(n + 1))
