@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"swab/ngram"
 	"swab/ngram/overlap"
@@ -46,6 +47,13 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 		}
 		for _, f := range b.Skipped {
 			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: %s: not read: %s", b.Name, f.Path, f.Why))
+		}
+		names, more, err := b.DuplicateIDs(ctx, 3)
+		if err != nil {
+			return nil, err
+		}
+		if more > 0 {
+			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: %d items have the id of an item before them: %s; the index tells them apart", b.Name, more, strings.Join(names, ", ")))
 		}
 		for _, w := range b.Warnings {
 			sum.Notices = append(sum.Notices, b.Name+": "+w)
