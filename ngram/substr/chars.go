@@ -1,0 +1,239 @@
+package substr
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// kept reports whether the recipe "chars" keeps r: letters, marks and numbers
+// (categories L, M, N), without the marks that only choose or hold a shape
+// (variation selectors, combining grapheme joiner).
+func kept(r rune) bool {
+	switch {
+	case r == 0x034F, 0x180B <= r && r <= 0x180D, r == 0x180F, 0xFE00 <= r && r <= 0xFE0F, 0xE0100 <= r && r <= 0xE01EF:
+		return false
+	}
+	return unicode.In(r, unicode.Letter, unicode.Mark, unicode.Number)
+}
+
+// A class says what becomes of each character.
+type class struct {
+	ascii [256]uint16     // low byte: what is put out; high byte: how many bytes of it, 0 or 1
+	plane *[1 << 13]uint8 // bits: the runes of the basic plane that are kept; nil: every rune is, in lower case
+}
+
+// Both are made at their first use: plane takes 8 KiB and about 10 ms.
+var (
+	chars = sync.OnceValue(func() *class {
+		c := &class{plane: new([1 << 13]uint8)}
+		for r := range rune(1 << 16) {
+			if kept(r) {
+				c.plane[r>>3] |= 1 << (r & 7)
+			}
+		}
+		for b := range uint16(256) {
+			c.ascii[b] = b
+			if b < utf8.RuneSelf && kept(rune(b)) {
+				c.ascii[b] |= 1 << 8
+			}
+		}
+		return c
+	})
+	raw = sync.OnceValue(func() *class {
+		c := &class{}
+		for b := range uint16(256) {
+			c.ascii[b] = b | 1<<8
+			if 'A' <= b && b <= 'Z' {
+				c.ascii[b] |= 0x20
+			}
+		}
+		return c
+	})
+)
+
+// bad stands for a byte that is not UTF-8, which raw keeps as one that UTF-8 never
+// holds.
+const bad = 0xFD
+
+// rune gives what becomes of the character that text begins with, its bytes in
+// text, and the bytes that are put out for it: 0 when it is removed. A bad byte has
+// r = -1.
+func (c *class) rune(text []byte) (r rune, size, out int) {
+	if b := text[0]; b < utf8.RuneSelf {
+		e := c.ascii[b]
+		return rune(e & 0xFF), 1, int(e >> 8)
+	}
+	r, size = utf8.DecodeRune(text)
+	switch {
+	case c.plane == nil:
+		if r == utf8.RuneError && size == 1 {
+			return -1, 1, 1
+		}
+		r = unicode.ToLower(r)
+		return r, size, utf8.RuneLen(r)
+	case r < 1<<16 && c.plane[r>>3]>>(r&7)&1 == 0, r >= 1<<16 && !kept(r):
+		return r, size, 0
+	}
+	return r, size, size
+}
+
+// A mark says where a place of a text went.
+type mark struct {
+	from uint32 // byte of the text, the first of a character
+	to   uint32 // bytes put out before it
+	char uint32 // characters put out before it
+}
+
+// markEvery is how many bytes of a text lie between two marks, or up to three more.
+const markEvery = 64
+
+// most is how many bytes may come of a text of so many, with some to spare: lower
+// case can take three bytes for two.
+func most(bytes int) int { return bytes + bytes/2 + 16 }
+
+// apply writes what becomes of text to dst, which has room for most(len(text)),
+// and appends to marks. It gives the bytes and the characters written.
+func (c *class) apply(dst, text []byte, marks []mark) (bytes, count int, _ []mark) {
+	k, char := 0, 0
+	for i := 0; i < len(text); {
+		marks = append(marks, mark{uint32(i), uint32(k), uint32(char)})
+		if i+markEvery+16 <= len(text) {
+			size, out, wide := c.chunk(dst[k:], text[i:])
+			i, k, char = i+size, k+out, char+out-wide
+			continue
+		}
+		for end := min(i+markEvery, len(text)); i < end; {
+			size, out := c.put(dst[k:], text[i:])
+			i, k, char = i+size, k+out, char+min(out, 1)
+		}
+	}
+	return k, char, marks
+}
+
+// put does what apply does for the first character of text. It gives its bytes and
+// how many it put out.
+func (c *class) put(dst, text []byte) (size, out int) {
+	r, size, out := c.rune(text)
+	switch {
+	case r < 0:
+		dst[0] = bad
+	case out > 0:
+		utf8.EncodeRune(dst, r)
+	}
+	return size, out
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// between gives, in the high bit of each byte, whether that byte of x, which is
+// ASCII, is one of first to last.
+func between(x uint64, first, last uint64) uint64 {
+	return (x + (0x80-first)*ones) &^ (x + (0x7f-last)*ones) & highs
+}
+
+// gather packs the high bits of x's bytes, all others being 0, into eight bits.
+func gather(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
+
+// chunk does what apply does for the first 64 bytes of text and the end of the
+// character that the last is of. It gives how many they are, how many it put out,
+// and how many of those are not the first of a character. It may write 15 bytes
+// more; text has 80.
+func (c *class) chunk(dst, text []byte) (size, out, wide int) {
+	in := (*[64]byte)(text)
+	var any uint64
+	for i := 0; i < 64; i += 8 {
+		any |= binary.LittleEndian.Uint64(in[i:])
+	}
+	any &= highs
+	if c.plane == nil {
+		if any == 0 {
+			to := (*[64]byte)(dst)
+			for i := 0; i < 64; i += 8 {
+				x := binary.LittleEndian.Uint64(in[i:])
+				binary.LittleEndian.PutUint64(to[i:], x|between(x, 'A', 'Z')>>2)
+			}
+			return 64, 64, 0
+		}
+		for size < 64 {
+			n, o := c.put(dst[out:], text[size:])
+			size, out, wide = size+n, out+o, wide+o-1
+		}
+		return size, out, wide
+	}
+
+	var kept, other uint64 // bits: ASCII that is kept; bytes that are not ASCII
+	for i := 0; i < 64; i += 8 {
+		x := binary.LittleEndian.Uint64(in[i:])
+		if any != 0 {
+			other |= gather(x&highs) << i
+			x &^= highs
+		}
+		kept |= gather(between(x|0x20*ones, 'a', 'z')|between(x, '0', '9')) << i
+	}
+	kept &^= other
+	size = 64
+	for left := kept | other; left != 0; {
+		from := bits.TrailingZeros64(left)
+		var n int
+		if other>>from&1 != 0 {
+			var o int
+			n, o = c.put(dst[out:], text[from:])
+			size, out, wide = max(size, from+n), out+o, wide+max(o-1, 0)
+		} else { // 16 bytes a step
+			n = bits.TrailingZeros64(^(kept >> from))
+			for i := 0; i < n; i += 16 {
+				*(*[16]byte)(dst[out+i:]) = *(*[16]byte)(text[from+i:])
+			}
+			out += n
+		}
+		left = left >> from >> n << n << from
+	}
+	return size, out, wide
+}
+
+// find gives the byte of text whose character was put out at byte at of the
+// output, the byte after it, and the number of characters put out before it.
+func (c *class) find(text []byte, marks []mark, at int) (start, end, char int) {
+	lo, hi := 0, len(marks) // the last mark with to <= at lies in marks[lo:hi]
+	for hi-lo > 1 {
+		if mid := (lo + hi) / 2; int(marks[mid].to) <= at {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	m := marks[lo]
+	start, char = int(m.from), int(m.char)
+	for to := int(m.to); ; {
+		_, size, out := c.rune(text[start:])
+		if out > 0 {
+			if to == at {
+				return start, start + size, char
+			}
+			to += out
+			char++
+		}
+		start += size
+	}
+}
+
+// countChars counts the characters of UTF-8: the bytes that do not continue one.
+func countChars(b []byte) int {
+	n := len(b)
+	for ; len(b) >= 8; b = b[8:] {
+		x := binary.LittleEndian.Uint64(b)
+		n -= bits.OnesCount64(x & (^x << 1) & 0x8080808080808080)
+	}
+	for _, c := range b {
+		if c&0xC0 == 0x80 {
+			n--
+		}
+	}
+	return n
+}

@@ -1,0 +1,260 @@
+package substr
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+	"sort"
+
+	"swab/ngram/exact"
+)
+
+// MaxDocument is how many bytes a document may have.
+const MaxDocument = 1<<31 - 1
+
+// blockBytes is how far a pass goes before the next begins: a multiple of every
+// grid's probe, and little enough for a core's first cache.
+const blockBytes = 3 << 10
+
+// A Matcher holds documents against an Index. It belongs to one goroutine, and
+// keeps about twice the size of the longest document.
+type Matcher struct {
+	x     *Index
+	text  []byte // the document as it came
+	buf   []byte // its characters, then endOfDoc
+	doc   []byte // its characters
+	marks []mark
+
+	hashes     []uint64 // of a block's grams
+	words      []uint64 // of the filter, for each
+	candidates []uint32 // those that the filter lets through
+	last       [8]seen  // the grams of long texts found last, by the number of the probe
+	touched    uint32   // of no meaning: it makes loads that find will need happen before
+	runs       []found  // not yet handed out
+	work       int      // steps made in comparing, each of up to 256 bytes; tests bound it
+}
+
+// seen is a gram of long texts that stands in the document.
+type seen struct {
+	after uint32 // the byte after its first; 0: there is none
+	gram  uint32
+}
+
+// found is a run: bytes start to end of the document's characters, and the byte of
+// the texts' letters at which it ends.
+type found struct{ start, end, textEnd uint32 }
+
+// NewMatcher makes a matcher.
+func (x *Index) NewMatcher() *Matcher {
+	return &Matcher{x: x, hashes: make([]uint64, blockBytes), words: make([]uint64, blockBytes), candidates: make([]uint32, blockBytes)}
+}
+
+// Document calls visit for every maximal run of n characters or more that a text
+// shares with the document, and for every place where a whole text shorter than n
+// stands in it, in the order in which they end in the document; among those that
+// end together, in falling order of the end's position among all texts. It gives
+// the number of characters in the document, which has at most MaxDocument bytes.
+func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
+	if len(text) > MaxDocument {
+		panic("substr: document of 2 GiB or more")
+	}
+	if room := most(len(text)); len(m.buf) < room {
+		m.buf = make([]byte, room+room/4)
+	}
+	size, chars, marks := m.x.class.apply(m.buf, text, m.marks[:0])
+	for i := range 8 { // eight bytes can be read anywhere
+		m.buf[size+i] = endOfDoc
+	}
+	m.text, m.doc, m.marks, m.last = text, m.buf[:size], marks, [8]seen{}
+	for from := 0; from < size; from += blockBytes {
+		for _, l := range m.x.levels {
+			m.block(l, from, min(from+blockBytes, size-l.width+1))
+		}
+		m.flush(from+blockBytes, visit) // what is found after this ends later
+	}
+	m.flush(size, visit)
+	m.text = nil
+	return chars
+}
+
+// block looks up the grams that begin at bytes from to end.
+func (m *Matcher) block(l *level, from, end int) {
+	b, second, third, mask, probe := m.buf, l.second, l.third, l.mask, l.probe
+	hashes := m.hashes[:0]
+	for at := from; at < end; at += probe {
+		hashes = append(hashes, mix(
+			binary.LittleEndian.Uint64(b[at:])&mask,
+			binary.LittleEndian.Uint64(b[at+second:])&mask,
+			binary.LittleEndian.Uint64(b[at+third:])&mask))
+	}
+	// One thing a loop and no branch on what was loaded, so that many misses of the
+	// caches are under way at once.
+	words := m.words[:len(hashes)]
+	filter, shift := l.filter, l.shift&63
+	for i, h := range hashes {
+		words[i] = filter[h>>shift]
+	}
+	candidates := m.candidates[:len(hashes)]
+	count := 0
+	for i, h := range hashes {
+		candidates[count] = uint32(i)
+		lacks := bitsOf(h) &^ words[i]
+		count += int((lacks|-lacks)>>63 ^ 1)
+	}
+	candidates = candidates[:count]
+	if len(l.entries) > 0 {
+		for _, i := range candidates {
+			m.touched += l.grams.slots[l.grams.home(hashes[i])].tag
+		}
+	}
+	for _, i := range candidates {
+		at := from + int(i)*probe
+		if len(l.entries) > 0 {
+			m.long(l, hashes[i], at)
+		}
+		if len(l.short) > 0 {
+			m.short(l, hashes[i], at)
+			for o := 1; o < probe && o <= at; o++ {
+				m.short(l, l.hash(b, at-o), at-o)
+			}
+		}
+	}
+}
+
+// long finds the runs whose first compared gram begins at byte at.
+func (m *Matcher) long(l *level, hash uint64, at int) {
+	m.work++
+	gram, _ := l.grams.find(m.x.letters, hash, m.doc[at:at+l.width])
+	if gram < 0 {
+		return
+	}
+	entries := l.entries[l.first[gram]:l.first[gram+1]]
+	last := &m.last[at/l.probe%l.stride] // a period is stride probes: what it holds was one ago, or more
+	before := *last
+	*last = seen{uint32(at) + 1, uint32(gram)}
+	if int(before.after) != at-l.period()+1 || before.after == 0 {
+		m.extend(l, entries, at)
+		return
+	}
+	lo := sort.Search(len(entries), func(i int) bool { return entries[i].pred >= before.gram })
+	hi := lo + sort.Search(len(entries)-lo, func(i int) bool { return entries[lo+i].pred > before.gram })
+	m.extend(l, entries[:lo], at)
+	m.extend(l, entries[hi:], at)
+}
+
+// extend keeps the runs through byte at of the document and each of the entries.
+// Since the gram a period before differs, a run begins less than a period before.
+func (m *Matcher) extend(l *level, entries []entry, at int) {
+	x := m.x
+	for _, e := range entries {
+		m.work++
+		left := 0
+		for left < at && m.doc[at-left-1] == x.letters[int(e.at)-left-1] {
+			left++
+		}
+		right := l.width + m.shared(m.buf[at+l.width:len(m.doc)+8], x.letters[int(e.at)+l.width:])
+		start, end := at-left, at+right
+		if end-start < x.recipe.N {
+			continue
+		}
+		textEnd := int(e.at) + right
+		for start < end && m.doc[start]&0xC0 == 0x80 {
+			start++
+		}
+		if end < len(m.doc) && m.doc[end]&0xC0 == 0x80 { // the last character is not shared
+			for end > start && m.doc[end]&0xC0 == 0x80 {
+				end--
+				textEnd--
+			}
+		}
+		if end-start >= x.recipe.N && x.count(textEnd-(end-start), textEnd) >= x.recipe.N {
+			m.runs = append(m.runs, found{uint32(start), uint32(end), uint32(textEnd)})
+		}
+	}
+}
+
+// shared gives how many bytes a and b have in common at their beginnings. They
+// differ at least eight bytes before either ends.
+func (m *Matcher) shared(a, b []byte) int {
+	i := 0
+	for long := false; ; i += 8 {
+		m.work++
+		if i == 64 {
+			long = true
+		}
+		for long && i+256 <= min(len(a), len(b)) && string(a[i:i+256]) == string(b[i:i+256]) {
+			m.work++
+			i += 256
+		}
+		long = false
+		if x := binary.LittleEndian.Uint64(a[i:]) ^ binary.LittleEndian.Uint64(b[i:]); x != 0 {
+			return i + bits.TrailingZeros64(x)/8
+		}
+	}
+}
+
+// short finds the short texts that begin at byte at of the document.
+func (m *Matcher) short(l *level, hash uint64, at int) {
+	x := m.x
+	m.work++
+	head, _ := l.heads.find(x.letters, hash, m.doc[at:at+l.width])
+	if head < 0 {
+		return
+	}
+	lo, hi := int(l.group[head]), int(l.group[head+1])
+	rest := m.doc[at:]
+	// Of the texts that rest begins with, the longest is the last that does not
+	// come after rest in the order of bytes, or one that it begins with.
+	p := int32(lo+sort.Search(hi-lo, func(i int) bool {
+		m.work++
+		return bytes.Compare(x.text(int(l.short[lo+i])), rest) > 0
+	})) - 1
+	if p < int32(lo) {
+		return
+	}
+	for p >= 0 && !bytes.HasPrefix(rest, x.text(int(l.short[p]))) {
+		m.work++
+		p = l.prefix[p]
+	}
+	for ; p >= 0; p = l.prefix[p] {
+		m.work++
+		t := l.short[p]
+		m.runs = append(m.runs, found{uint32(at), uint32(at + len(x.text(int(t)))), x.starts[t+1] - 1})
+	}
+}
+
+// flush hands out the runs that end at or before byte end of the document's
+// characters.
+func (m *Matcher) flush(end int, visit func(exact.Run)) {
+	if len(m.runs) == 0 {
+		return
+	}
+	slices.SortFunc(m.runs, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(b.textEnd, a.textEnd))
+	})
+	x, count := m.x, 0
+	for _, r := range m.runs {
+		if int(r.end) > end {
+			break
+		}
+		count++
+		at := r.textEnd - (r.end - r.start)
+		t := sort.Search(len(x.starts), func(t int) bool { return x.starts[t] > at }) - 1
+		run := exact.Run{Text: t, At: int(at - x.starts[t]), Words: int(r.end - r.start)} // one byte a character
+		if x.Words(t) != len(x.text(t)) {
+			run.At = x.count(int(x.starts[t]), int(at))
+			run.Words = x.count(int(at), int(r.textEnd))
+		}
+		first, _, char := x.class.find(m.text, m.marks, int(r.start))
+		tail := int(r.end) - 1
+		for m.doc[tail]&0xC0 == 0x80 {
+			tail--
+		}
+		_, last, _ := x.class.find(m.text, m.marks, tail)
+		run.Doc, run.Start, run.End = char, uint32(first), uint32(last)
+		visit(run)
+	}
+	m.runs = slices.Delete(m.runs, 0, count)
+}

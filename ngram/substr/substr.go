@@ -1,0 +1,427 @@
+// Package substr finds every place where a set of texts and a document share n
+// characters or more in a row: GPT-4's matching, for which n is 50.
+//
+// A [Builder] takes the texts and makes an [Index], which is read by any number of
+// goroutines. A [Matcher] of each goroutine holds documents against it and hands
+// out the runs of package exact, whose Words then count characters. Hashes only
+// propose; every byte of a run has been compared.
+//
+// # Characters
+//
+// The recipe "chars" keeps letters, marks and numbers (Unicode categories L, M and
+// N) and removes everything else, spaces too, so that nothing stands between the
+// characters that are kept. GPT-4's report says "removing all spaces and symbols,
+// keeping only characters (including numbers)" and no more; case is kept and
+// nothing is normalised, so "É" matches neither "é" nor "E" with a combining
+// accent. Marks are kept because Indic and Thai scripts write vowels with them;
+// variation selectors and the grapheme joiner, which are marks only by name, are
+// removed. Bytes that are not UTF-8 are removed. A character is one code point.
+//
+// The recipe "raw" is StarCoder's `substring.lower() in content.lower()`: every
+// character is kept, in simple lower case (Python's lower differs in two letters:
+// İ gives two characters, and Σ that ends a word gives ς). Bytes that are not
+// UTF-8 are all kept as one character. It is built with n = [Whole].
+//
+// # Layout
+//
+// All texts are one array of UTF-8, a byte 0xFF before and after each. Sharing 50
+// characters is sharing at least 50 bytes, and of those, whatever the alignment,
+// 24 begin at a multiple of 8 bytes of the text and a multiple of 3 of the
+// document (8 and 3 have no common divisor, and 24+24-1 <= 50). So one in 8 of the
+// texts' 24-byte grams is indexed and one in 3 of the document's is looked up; a
+// one-bit filter turns most of them away. Where a gram stands in both, the run is
+// extended to both sides byte by byte and cut to whole characters.
+//
+// A run is extended at its first such gram only: entries of one gram are sorted by
+// the gram that stands 24 bytes before them, so those that continue what the
+// document has shown 24 bytes before are passed over together. The work of a
+// document is therefore linear in its length, in the places where it shares 24
+// bytes with a text, and, 256 bytes a step, in the lengths of the runs there.
+// A phrase that very many texts hold costs a step for each text, as its run would
+// if it were longer.
+//
+// Texts shorter than n match only as a whole. They are sorted; one that is found
+// leads to those that it begins with. Those of 26 bytes and more are looked up with
+// the long ones; others in passes of their own, made only if there are such texts:
+// for 14, 8, 5, 4, 3, 2 bytes and more, and 1. The last four look at every byte of
+// the document.
+//
+// Ten million characters of texts take about 51 MB: 10 of text, 11 of entries, 16
+// of slots, 10 of gram numbers, 2 of filter.
+package substr
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"swab/ngram"
+
+	"github.com/zeebo/xxh3"
+)
+
+// Whole as n lets every text match only as a whole.
+const Whole = 1<<31 - 1
+
+// MaxBytes is how many bytes the characters of all texts of an index may take.
+const MaxBytes = 1<<32 - 1<<10
+
+// Recipe is letters, marks and numbers, in windows of n.
+func Recipe(n int) ngram.Recipe {
+	return ngram.Recipe{Version: 1, Norm: "chars", Unit: "char", N: n, Hash: "none"}
+}
+
+// RawRecipe is every character in lower case, in windows of n.
+func RawRecipe(n int) ngram.Recipe {
+	return ngram.Recipe{Version: 1, Norm: "raw", Unit: "char", N: n, Hash: "none"}
+}
+
+// Bytes that UTF-8 never holds.
+const (
+	endOfText = 0xFF // before, between and after texts
+	endOfDoc  = 0xFE // after a document
+)
+
+// A Builder collects texts.
+type Builder struct {
+	index   *Index
+	numbers map[uint64]uint32 // hash of a text, or the next free key after it, to its number
+	scratch []byte
+	marks   []mark
+}
+
+// NewBuilder makes a builder of an index by the recipe "chars".
+func NewBuilder() *Builder { return newBuilder(chars(), Recipe) }
+
+// NewRawBuilder makes a builder of an index by the recipe "raw".
+func NewRawBuilder() *Builder { return newBuilder(raw(), RawRecipe) }
+
+func newBuilder(c *class, recipe func(n int) ngram.Recipe) *Builder {
+	x := &Index{class: c, recipe: recipe(0), letters: []byte{endOfText}, starts: []uint32{1}}
+	return &Builder{index: x, numbers: map[uint64]uint32{}}
+}
+
+// Words is how many characters the text of that number has.
+func (b *Builder) Words(number int) int { return b.index.Words(number) }
+
+// Add takes a text and gives its number. Texts with the same characters have the
+// same number; numbers grow from 0.
+func (b *Builder) Add(text string) (number int, err error) {
+	x := b.index
+	b.scratch = slices.Grow(b.scratch[:0], most(len(text)))
+	size, count, marks := x.class.apply(b.scratch[:cap(b.scratch)], []byte(text), b.marks[:0])
+	b.marks = marks
+	added := b.scratch[:size]
+	if len(x.letters)+size >= MaxBytes {
+		return 0, fmt.Errorf("the benchmarks' characters take more than %d bytes", MaxBytes)
+	}
+	key := xxh3.Hash(added)
+	for ; ; key++ {
+		same, ok := b.numbers[key]
+		if !ok {
+			break
+		}
+		if bytes.Equal(x.text(int(same)), added) {
+			return int(same), nil
+		}
+	}
+	number = x.Texts()
+	b.numbers[key] = uint32(number)
+	x.letters = append(append(x.letters, added...), endOfText)
+	x.starts = append(x.starts, uint32(len(x.letters)))
+	x.chars = append(x.chars, uint32(count))
+	return number, nil
+}
+
+// Build makes the index of windows of n characters. The builder must not be used
+// again.
+func (b *Builder) Build(n int) (*Index, error) {
+	if n < 1 || n > Whole {
+		return nil, fmt.Errorf("windows of %d characters: there must be at least 1", n)
+	}
+	x := b.index
+	b.index, b.numbers = nil, nil
+	x.recipe.N = n
+	x.letters = append(x.letters, bytes.Repeat([]byte{endOfText}, 8)...) // eight bytes can be read anywhere
+
+	sum := 0
+	for block := range slices.Chunk(x.letters, countEvery) {
+		x.before = append(x.before, uint32(sum))
+		sum += countChars(block)
+	}
+
+	long, short := []int(nil), make([][]int, len(forShort))
+	for t := range x.Texts() {
+		if x.Words(t) >= n {
+			long = append(long, t)
+			continue
+		}
+		size := len(x.text(t))
+		for i, f := range forShort {
+			if size >= f.least() {
+				short[i] = append(short[i], t)
+				break
+			}
+		}
+	}
+	g := forLong(n)
+	shared := slices.Index(forShort, grid{g.width, 1, g.probe})
+	if shared < 0 && long != nil {
+		x.levels = append(x.levels, x.newLevel(g, long, nil))
+	}
+	for i, f := range forShort {
+		switch {
+		case i == shared && long != nil:
+			x.levels = append(x.levels, x.newLevel(g, long, short[i]))
+		case short[i] != nil:
+			x.levels = append(x.levels, x.newLevel(f, nil, short[i]))
+		}
+	}
+	return x, nil
+}
+
+// A grid says which grams are compared: of texts those that begin at a multiple of
+// stride, of documents those at a multiple of probe, which have no common divisor.
+type grid struct{ width, stride, probe int }
+
+// period is the distance at which a run's compared grams follow each other.
+func (g grid) period() int { return g.stride * g.probe }
+
+// least is how many bytes must be shared for a gram to be compared.
+func (g grid) least() int { return g.width + g.period() - 1 }
+
+// forLong gives the grid for texts of n characters and more. Width is never below
+// the period: a gram and the one before it leave no byte out.
+func forLong(n int) grid {
+	for _, g := range []grid{{24, 8, 3}, {24, 1, 3}} {
+		if n >= g.least() {
+			return g
+		}
+	}
+	return grid{min(n, 24), 1, 1}
+}
+
+// forShort are the grids for texts that match as a whole.
+var forShort = []grid{{24, 1, 3}, {12, 1, 3}, {6, 1, 3}, {4, 1, 2}, {4, 1, 1}, {3, 1, 1}, {2, 1, 1}, {1, 1, 1}}
+
+// An Index of the windows of texts.
+type Index struct {
+	class   *class
+	recipe  ngram.Recipe
+	letters []byte   // the texts' characters, endOfText before, between and after them
+	starts  []uint32 // text t is letters[starts[t]:starts[t+1]-1]
+	chars   []uint32 // of each text
+	before  []uint32 // characters before every countEvery-th byte of letters
+	levels  []*level
+}
+
+// A level is a pass over the document: the grams of one grid.
+type level struct {
+	grid
+	second, third int    // where in a gram the second and third eight bytes begin
+	mask          uint64 // of the bytes of a gram shorter than eight
+	filter        []uint64
+	shift         uint
+
+	grams   table   // of long texts
+	entries []entry // those of gram g are entries[first[g]:first[g+1]], by pred
+	first   []uint32
+
+	heads  table    // the first grams of short texts
+	short  []uint32 // numbers of short texts in the order of their bytes
+	prefix []int32  // of each, the place in short of the longest other that it begins with, or -1
+	group  []uint32 // those that begin with head h are short[group[h]:group[h+1]]
+}
+
+// An entry is a place where a gram stands in the texts.
+type entry struct {
+	at   uint32
+	pred uint32 // the gram a period before it in its text, or none
+}
+
+// countEvery is how many bytes may be looked at to count the characters before one.
+const countEvery = 64
+
+const none = 1<<32 - 1
+
+func (x *Index) text(t int) []byte { return x.letters[x.starts[t] : x.starts[t+1]-1] }
+
+// count is the number of characters in letters[from:to].
+func (x *Index) count(from, to int) int {
+	upTo := func(at int) int {
+		b := at / countEvery
+		return int(x.before[b]) + countChars(x.letters[b*countEvery:at])
+	}
+	return upTo(to) - upTo(from)
+}
+
+// Recipe is what documents are read by.
+func (x *Index) Recipe() ngram.Recipe { return x.recipe }
+
+// N is the number of characters in a window.
+func (x *Index) N() int { return x.recipe.N }
+
+// Texts is how many distinct texts there are.
+func (x *Index) Texts() int { return len(x.chars) }
+
+// Words is how many characters text t has.
+func (x *Index) Words(t int) int { return int(x.chars[t]) }
+
+// Bytes is about how much memory the index takes.
+func (x *Index) Bytes() int64 {
+	sum := len(x.letters) + 4*(len(x.starts)+len(x.chars)+len(x.before))
+	for _, l := range x.levels {
+		sum += 8*(len(l.filter)+len(l.entries)+len(l.grams.slots)+len(l.heads.slots)) +
+			4*(len(l.first)+len(l.grams.at)+len(l.heads.at)+len(l.short)+len(l.prefix)+len(l.group))
+	}
+	return int64(sum)
+}
+
+func (x *Index) newLevel(g grid, long, short []int) *level {
+	l := &level{grid: g, third: max(0, g.width-8), mask: ^uint64(0)}
+	l.second = min(8, l.third)
+	if g.width < 8 {
+		l.mask = 1<<(8*g.width) - 1
+	}
+	count := 0
+	for _, t := range long {
+		count += (len(x.text(t))-g.width)/g.stride + 1
+	}
+	// A filter word of 64 bits for 4 to 8 grams.
+	size := max(bits.Len(uint(max(count+g.probe*len(short)-1, 0)>>3)), 6)
+	l.filter, l.shift = make([]uint64, 1<<size), uint(64-size)
+	x.addLong(l, long, count)
+	x.addShort(l, short)
+	return l
+}
+
+func (x *Index) addLong(l *level, texts []int, count int) {
+	l.grams = newTable(l.width, count)
+	numbers := make([]uint32, 0, count) // of the grams of all texts, one after the other
+	for _, t := range texts {
+		for at := int(x.starts[t]); at+l.width < int(x.starts[t+1]); at += l.stride {
+			h := l.hash(x.letters, at)
+			l.filter[h>>l.shift] |= bitsOf(h)
+			numbers = append(numbers, uint32(l.grams.insert(x.letters, h, at)))
+		}
+	}
+	l.first = make([]uint32, len(l.grams.at)+1)
+	for _, g := range numbers {
+		l.first[g+1]++
+	}
+	for g := range l.grams.at {
+		l.first[g+1] += l.first[g]
+	}
+	l.entries = make([]entry, count)
+	fill := slices.Clone(l.first)
+	i := 0
+	for _, t := range texts {
+		begin := i
+		for at := int(x.starts[t]); at+l.width < int(x.starts[t+1]); at += l.stride {
+			e := entry{uint32(at), none}
+			if i-begin >= l.probe { // a period is probe strides
+				e.pred = numbers[i-l.probe]
+			}
+			g := numbers[i]
+			l.entries[fill[g]] = e
+			fill[g]++
+			i++
+		}
+	}
+	for g := range l.grams.at {
+		slices.SortFunc(l.entries[l.first[g]:l.first[g+1]], func(a, b entry) int { return cmp.Compare(a.pred, b.pred) })
+	}
+}
+
+func (x *Index) addShort(l *level, texts []int) {
+	slices.SortFunc(texts, func(a, b int) int { return bytes.Compare(x.text(a), x.text(b)) })
+	l.heads = newTable(l.width, len(texts))
+	for i, t := range texts {
+		at := int(x.starts[t])
+		for o := range l.probe {
+			h := l.hash(x.letters, at+o)
+			l.filter[h>>l.shift] |= bitsOf(h)
+		}
+		if g := l.heads.insert(x.letters, l.hash(x.letters, at), at); g == len(l.group) {
+			l.group = append(l.group, uint32(i))
+		}
+		p := int32(i) - 1
+		for p >= 0 && !bytes.HasPrefix(x.text(t), x.text(int(l.short[p]))) {
+			p = l.prefix[p]
+		}
+		l.short, l.prefix = append(l.short, uint32(t)), append(l.prefix, p)
+	}
+	l.group = append(l.group, uint32(len(texts)))
+}
+
+// hash gives the hash of the gram that begins at byte at of b, after which eight
+// bytes can be read.
+func (l *level) hash(b []byte, at int) uint64 {
+	return mix(
+		binary.LittleEndian.Uint64(b[at:])&l.mask,
+		binary.LittleEndian.Uint64(b[at+l.second:])&l.mask,
+		binary.LittleEndian.Uint64(b[at+l.third:])&l.mask)
+}
+
+func mix(a, b, c uint64) uint64 {
+	hi, lo := bits.Mul64(a^0x9e3779b97f4a7c15, b^0xd6e8feb86659fd93)
+	hi, lo = bits.Mul64(hi^lo^c, 0xa0761d6478bd642f)
+	return hi ^ lo
+}
+
+// bitsOf picks the three bits of a filter word that a gram sets.
+func bitsOf(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) | 1<<(hash>>12&63) }
+
+// A table numbers distinct grams, open addressing in 8-byte slots.
+type table struct {
+	width int
+	slots []slot
+	at    []uint32 // where in the letters gram g stands first
+}
+
+type slot struct {
+	tag    uint32 // low half of the hash
+	number uint32 // of the gram and 1 more; 0: the slot is empty
+}
+
+func newTable(width, most int) table {
+	return table{width: width, slots: make([]slot, most+most/2+1)}
+}
+
+func (t *table) home(hash uint64) int {
+	hi, _ := bits.Mul64(hash, uint64(len(t.slots)))
+	return int(hi)
+}
+
+// insert gives the number of the gram that begins at byte at of the letters.
+func (t *table) insert(letters []byte, hash uint64, at int) int {
+	g, i := t.find(letters, hash, letters[at:at+t.width])
+	if g < 0 {
+		g = len(t.at)
+		t.slots[i] = slot{uint32(hash), uint32(g) + 1}
+		t.at = append(t.at, uint32(at))
+	}
+	return g
+}
+
+// find gives the number of a gram, or -1 and the slot that it would take.
+func (t *table) find(letters []byte, hash uint64, gram []byte) (number, free int) {
+	for i := t.home(hash); ; i++ {
+		if i == len(t.slots) {
+			i = 0
+		}
+		s := t.slots[i]
+		if s.number == 0 {
+			return -1, i
+		}
+		if s.tag == uint32(hash) {
+			at := t.at[s.number-1]
+			if string(letters[at:at+uint32(t.width)]) == string(gram) {
+				return int(s.number - 1), i
+			}
+		}
+	}
+}
