@@ -282,7 +282,7 @@ func TestShortTextsThatBeginAlike(t *testing.T) {
 	for i := range chars {
 		docs = append(docs, string(chars[:i])+"1", string(chars[i:]), string(chars[:i])+"Z"+string(chars[i:])+"0")
 	}
-	for _, n := range []int{1, 10, 30, 50, Whole} {
+	for _, n := range []int{10, 50, Whole} {
 		check(t, recipes[0], n, texts, docs)
 	}
 }
@@ -339,7 +339,7 @@ func TestBuild(t *testing.T) {
 
 // TestHostileDocumentsTakeLinearWork counts comparisons, not time.
 func TestHostileDocumentsTakeLinearWork(t *testing.T) {
-	const size = 1 << 17
+	const size = 1 << 15
 	phrase := "the quick brown fox jumps over the lazy dog again and " // 44 characters
 	long := strings.Repeat(phrase, 30)
 	var numbered []string
@@ -539,13 +539,13 @@ func TestRealTexts(t *testing.T) {
 	for _, name := range []string{"d2l-zh-000.jsonl.gz", "exercism-python-000.jsonl.gz", "tldr-000.jsonl.gz"} {
 		var docs []string
 		lines(t, filepath.Join(dir, "corpora", name), "text", func(s string) {
-			if len(docs) < 100 && len(s) < 60000 {
+			if len(docs) < 40 && len(s) < 60000 {
 				docs = append(docs, s)
 			}
 		})
 		for _, c := range recipes {
 			var texts []string
-			for range 200 {
+			for range 100 {
 				chars := []rune(docs[rng.IntN(len(docs))])
 				from := rng.IntN(len(chars))
 				texts = append(texts, string(chars[from:min(len(chars), from+1+rng.IntN(120))]))
@@ -577,7 +577,7 @@ func TestRealTexts(t *testing.T) {
 				}
 			}
 			t.Logf("%s %s: %d documents, %d pairs", name, c.name, len(docs), hits)
-			if hits < 200 {
+			if hits < 100 {
 				t.Errorf("%s %s: only %d pairs", name, c.name, hits)
 			}
 		}
