@@ -225,8 +225,15 @@ func (r *indexRun) fresh(found []shard.Shard) (*ledger.Index, error) {
 		fpr = defaultFPR
 	}
 	if size == 0 {
+		all := found
+		if r.Part != [2]int{} && len(r.Corpus) > 0 { // all parts must have one plan, or they do not merge
+			var err error
+			if all, _, err = shard.Find(r.Corpus); err != nil {
+				return nil, err
+			}
+		}
 		stored := int64(0)
-		for _, s := range found {
+		for _, s := range all {
 			stored += s.Size
 		}
 		// Shards hold at most some ten times their stored bytes, and a gram in six.
@@ -255,6 +262,7 @@ var ErrOther = errors.New("the index was made otherwise")
 // agree holds what was asked for against the index that is there.
 func (r *indexRun) agree() error {
 	x := r.index
+	partition := x.Plan.Bytes() / int64(x.Plan.Partitions)
 	for _, c := range []struct {
 		what        string
 		asked, have any
@@ -262,9 +270,10 @@ func (r *indexRun) agree() error {
 	}{
 		{"--n", r.N, x.Recipe.N, r.N != 0},
 		{"--fpr", r.FPR, x.Plan.FPR, r.FPR != 0},
-		{"--segment-size", r.SegmentBytes / (256 << 10), int64(x.Plan.Partitions), r.SegmentBytes != 0},
+		{"--segment-size", r.SegmentBytes / partition * partition, x.Plan.Bytes(), r.SegmentBytes != 0},
 		{"--text-field", r.TextField, x.TextField, true},
 		{"--text-unit", r.TextUnit, x.TextUnit, true},
+		{"--max-row", int64(r.MaxRow), x.MaxRow, true},
 	} {
 		if c.given && c.asked != c.have {
 			return fmt.Errorf("%s: %w: %s is %v there, %v was asked for; build a new one in another directory", r.Out, ErrOther, c.what, c.have, c.asked)
@@ -342,10 +351,15 @@ func (r *indexRun) plan(found []shard.Shard) (changed []string, err error) {
 				r.shards = append(r.shards, s)
 			}
 		}
+		listed := map[string]bool{}
+		for _, s := range found {
+			listed[s.Name] = true
+		}
 		for name, old := range have {
-			_, err := os.Stat(name)
-			listed := slices.ContainsFunc(found, func(s shard.Shard) bool { return s.Name == name })
-			if gone(*old) && !listed && err == nil {
+			if !gone(*old) || listed[name] {
+				continue
+			}
+			if _, err := os.Stat(name); err == nil {
 				return nil, fmt.Errorf("%w: %s shares a segment with what changed and is not in --corpus: name it there too", ErrChanged, name)
 			}
 		}

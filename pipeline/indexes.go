@@ -84,6 +84,7 @@ func (r *indexRun) merge(ctx context.Context, dirs []string) (*ledger.Index, err
 	}
 	paths := map[string]string{} // of full segments
 	type partial struct {
+		dir   string
 		path  string
 		seg   ledger.Segment
 		first string // name of its first shard
@@ -102,8 +103,11 @@ func (r *indexRun) merge(ctx context.Context, dirs []string) (*ledger.Index, err
 			r.BufferBytes = x.Plan.Bytes() / 2
 		}
 		y := r.index
-		if x.Recipe != y.Recipe || x.Plan != y.Plan || x.TextField != y.TextField || x.TextUnit != y.TextUnit || x.MaxRow != y.MaxRow {
-			return nil, fmt.Errorf("%s: %w than %s: %v, %v, text field %q against %v, %v, text field %q", dir, ErrOther, dirs[0], x.Recipe, x.Plan, x.TextField, y.Recipe, y.Plan, y.TextField)
+		if x.Recipe != y.Recipe || x.Plan != y.Plan || x.TextField != y.TextField || x.IDField != y.IDField || x.TextUnit != y.TextUnit || x.MaxRow != y.MaxRow {
+			of := func(x *ledger.Index) string {
+				return fmt.Sprintf("%v, %v, text field %q, id field %q, text unit %q, rows of at most %d bytes", x.Recipe, x.Plan, x.TextField, x.IDField, x.TextUnit, x.MaxRow)
+			}
+			return nil, fmt.Errorf("%s: %w than %s: %s; against %s; build it anew with the same settings", dir, ErrOther, dirs[0], of(x), of(y))
 		}
 		for _, s := range x.Shards {
 			if other, ok := from[s.Name]; ok {
@@ -125,7 +129,7 @@ func (r *indexRun) merge(ctx context.Context, dirs []string) (*ledger.Index, err
 				y.Segments = append(y.Segments, seg)
 				continue
 			}
-			p := partial{path: path, seg: seg}
+			p := partial{dir: dir, path: path, seg: seg}
 			for _, s := range x.Shards { // by name
 				if slices.Contains(s.Segments, seg.File) {
 					p.first = s.Name
@@ -165,7 +169,7 @@ func (r *indexRun) merge(ctx context.Context, dirs []string) (*ledger.Index, err
 		r.open.planned = r.open.filter.Stats().Grams
 		for k := range r.index.Shards {
 			s := &r.index.Shards[k]
-			if i := slices.Index(s.Segments, p.seg.File); i >= 0 && from[s.Name] == filepath.Dir(filepath.Dir(p.path)) {
+			if i := slices.Index(s.Segments, p.seg.File); i >= 0 && from[s.Name] == p.dir {
 				s.Segments = slices.Delete(slices.Clone(s.Segments), i, i+1)
 				r.open.shards = append(r.open.shards, k)
 			}
@@ -230,7 +234,7 @@ func Estimate(ctx context.Context, o IndexOptions) (*Estimation, error) {
 	var seen hyperLogLog
 	var grams []uint64
 	var text int64
-	step := max(1, len(shards)/sampleShards)
+	step := max(1, (len(shards)+sampleShards-1)/sampleShards)
 	for i := 0; i < len(shards); i += step {
 		entry, err := o.documents(ctx, shards[i], false, func(_ int64, _ string, doc []byte) error {
 			for scan.Reset(doc); scan.Next(); {
