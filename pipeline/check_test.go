@@ -79,7 +79,7 @@ func TestCheckBoundsTheScan(t *testing.T) {
 	rng := rand.New(rand.NewPCG(13, 13))
 	rounds := 8
 	if testing.Short() {
-		rounds = 4
+		rounds = 3
 	}
 	flagged := 0
 	for range rounds {
@@ -138,7 +138,11 @@ func TestAbsentItems(t *testing.T) {
 	rng := rand.New(rand.NewPCG(14, 14))
 	dir := t.TempDir()
 	corpus := filepath.Join(dir, "corpus")
-	randomShards(t, rng, corpus, 16, 50_000)
+	shards := 16
+	if testing.Short() {
+		shards = 6
+	}
+	randomShards(t, rng, corpus, shards, 50_000)
 	var items []plainItem
 	for i := range 3000 {
 		var b strings.Builder
