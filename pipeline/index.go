@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,10 +98,14 @@ func newIndexRun(o IndexOptions, dir *ledger.Dir) *indexRun {
 	return &indexRun{IndexOptions: o, dir: dir, bad: &badRows{allowed: o.MaxBadRows}, ready: map[int]*spooled{}}
 }
 
-// close gives back the memory of a segment that a failed run leaves open.
+// close gives back the memory that the run holds outside the heap, with that of a
+// segment that a failed run leaves open.
 func (r *indexRun) close() {
 	if r.open != nil {
 		r.open.filter.Close()
+	}
+	if r.pool != nil {
+		r.pool.Close()
 	}
 }
 
@@ -112,6 +117,7 @@ type indexRun struct {
 	shards []shard.Shard // to be read, by name
 	bad    *badRows
 	ahead  bool
+	pool   *bloom.Pool // of the grams of shards that are not in the filter yet
 
 	mu     sync.Mutex
 	ready  map[int]*spooled // shards that were read and wait for those before them
@@ -124,8 +130,9 @@ type indexRun struct {
 // spooled is a shard that was read to its end, or failed.
 type spooled struct {
 	entry ledger.Entry
-	path  string
 	grams int64
+	spool *bloom.Spool // nil when it failed
+	path  string       // of the file with what found no room in memory
 }
 
 // openSegment is the segment that takes grams.
@@ -181,6 +188,9 @@ func (r *indexRun) prepare(found []shard.Shard) (*IndexSummary, error) {
 	if r.BufferBytes == 0 {
 		r.BufferBytes = r.index.Plan.Bytes() / 2
 	}
+	if r.pool, err = bloom.NewPool(r.index.Plan, spoolBytes); err != nil {
+		return nil, err
+	}
 	if sum.Changed, err = r.plan(found); err != nil {
 		return nil, err
 	}
@@ -204,8 +214,12 @@ func (r *indexRun) lane() *indexLane {
 	if err != nil {
 		panic(err) // fresh made one, or agree compared the recipe
 	}
-	return &indexLane{indexRun: r, scan: scan}
+	return &indexLane{indexRun: r, scan: scan, out: r.pool.NewSpooler()}
 }
+
+// spoolBytes is the memory, for all lanes together, of shards that are not in the
+// filter yet: 8 bytes a gram, about 50 MB of text. What is more goes by way of files.
+const spoolBytes = 64 << 20
 
 // Defaults of a new index.
 const (
@@ -412,8 +426,8 @@ func (r *indexRun) reopen() error {
 type indexLane struct {
 	*indexRun
 	scan  *ngram.Scanner
-	file  *os.File // the spool of the shard at hand
-	out   *bloom.SpoolWriter
+	out   *bloom.Spooler
+	file  *spoolFile // of the shard at hand
 	err   error
 	grams []uint64
 	into  *openSegment // that the inserter is of
@@ -421,9 +435,13 @@ type indexLane struct {
 }
 
 func (l *indexLane) shard(ctx context.Context, i int) error {
-	if err := l.begin(i); err != nil {
-		return err
-	}
+	entry, err := l.read(ctx, i)
+	return l.end(i, entry, err)
+}
+
+// read puts the n-grams of shard i into its spool.
+func (l *indexLane) read(ctx context.Context, i int) (ledger.Entry, error) {
+	l.begin(i)
 	entry, err := l.documents(ctx, l.shards[i], l.ahead, func(_ int64, _ string, text []byte) error {
 		for l.scan.Reset(text); l.scan.Next(); {
 			l.add(l.scan)
@@ -433,19 +451,38 @@ func (l *indexLane) shard(ctx context.Context, i int) error {
 	if err == nil {
 		err = l.bad.count(entry)
 	}
-	return l.end(i, entry, err)
+	return entry, err
 }
 
 // begin opens the spool of shard i.
-func (l *indexLane) begin(i int) (err error) {
+func (l *indexLane) begin(i int) {
 	l.err = nil
-	if l.file, err = os.Create(l.spool(i)); err == nil {
-		l.out = bloom.NewSpoolWriter(l.file)
-	}
-	return err
+	l.file = &spoolFile{path: filepath.Join(l.temp, fmt.Sprintf("spool-%d", i))}
+	l.out.Begin(l.file)
 }
 
-func (r *indexRun) spool(i int) string { return filepath.Join(r.temp, fmt.Sprintf("spool-%d", i)) }
+// spoolFile is made when something is written to it.
+type spoolFile struct {
+	path string
+	f    *os.File
+}
+
+func (s *spoolFile) Write(p []byte) (int, error) {
+	if s.f == nil {
+		var err error
+		if s.f, err = os.Create(s.path); err != nil {
+			return 0, err
+		}
+	}
+	return s.f.Write(p)
+}
+
+func (s *spoolFile) Close() error {
+	if s.f == nil {
+		return nil
+	}
+	return s.f.Close()
+}
 
 // add takes the n-grams of a block of words of shard i. What goes wrong is in l.err.
 func (l *indexLane) add(s *ngram.Scanner) {
@@ -461,8 +498,9 @@ func (l *indexLane) end(i int, entry ledger.Entry, err error) error {
 	if err == nil {
 		err = l.err
 	}
+	s := &spooled{entry: entry}
 	if err == nil {
-		err = l.out.Close()
+		s.spool, err = l.out.End()
 	}
 	if closed := l.file.Close(); err == nil {
 		err = closed
@@ -470,14 +508,27 @@ func (l *indexLane) end(i int, entry ledger.Entry, err error) error {
 	if err != nil {
 		return err
 	}
-	s := &spooled{path: l.spool(i), entry: entry, grams: l.out.Grams()}
+	s.grams = s.spool.Grams()
+	if l.file.f != nil {
+		s.path = l.file.path
+	}
 	if entry.Error != "" {
-		s.grams = 0
-		if err := os.Remove(s.path); err != nil {
+		if err := s.drop(); err != nil {
 			return err
 		}
+		s.grams = 0
 	}
 	return l.commit(i, s)
+}
+
+// drop gives back what the spool takes.
+func (s *spooled) drop() error {
+	s.spool.Drop()
+	s.spool = nil
+	if s.path == "" {
+		return nil
+	}
+	return os.Remove(s.path)
 }
 
 // commit hands in shard i, and puts all shards whose turn has come into the filter.
@@ -566,20 +617,24 @@ func (l *indexLane) admit(sh shard.Shard, s *spooled) error {
 }
 
 // insert puts a spool into a segment, or with before, which is asked before each
-// block of so many grams, into the one that is then open. It removes the spool.
+// block of so many grams, into the one that is then open. It drops the spool.
 func (l *indexLane) insert(seg *openSegment, s *spooled, before func(grams int64) error) error {
-	f, err := os.Open(s.path)
-	if err != nil {
-		return err
+	var stream io.Reader
+	if s.path != "" {
+		f, err := os.Open(s.path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		stream = f
 	}
-	defer f.Close()
-	for block, err := range bloom.ReadSpool(f) {
+	for block, err := range s.spool.Blocks(stream) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.path, err)
 		}
 		to := seg
 		if before != nil {
-			if err := before(int64(len(block))); err != nil {
+			if err := before(int64(block.Grams())); err != nil {
 				return err
 			}
 			to = l.open
@@ -587,15 +642,25 @@ func (l *indexLane) insert(seg *openSegment, s *spooled, before func(grams int64
 		if l.into != to {
 			l.into, l.ins = to, to.filler.NewInserter()
 		}
-		l.ins.Add(block)
+		l.ins.AddBlock(block)
 	}
-	return os.Remove(s.path)
+	return s.drop()
 }
 
-// settle waits for all inserts into the open segment and counts what is in it.
-func (r *indexRun) settle() {
+// flush waits for all inserts into the open segment, and empties its buffers on as
+// many goroutines as the run has lanes.
+func (r *indexRun) flush() {
 	r.open.inserts.Wait()
-	r.open.filler.Flush()
+	var shares sync.WaitGroup
+	for i := range r.Lanes {
+		shares.Go(func() { r.open.filler.FlushShare(i, r.Lanes) })
+	}
+	shares.Wait()
+}
+
+// settle flushes the open segment and counts what is in it.
+func (r *indexRun) settle() {
+	r.flush()
 	r.open.planned = r.open.filter.Stats().Grams
 }
 
@@ -619,7 +684,7 @@ func (r *indexRun) closeSegment(full bool) error {
 	if o == nil {
 		return nil
 	}
-	r.settle()
+	r.flush()
 	o.filler.Close()
 	seg, err := r.save(o, full)
 	if err != nil {
@@ -704,7 +769,11 @@ func (r *indexRun) save(o *openSegment, full bool) (seg ledger.Segment, err erro
 	if err != nil {
 		return seg, err
 	}
-	st := o.filter.Stats()
+	written, err := bloom.Open(f, info.Size()) // which has the counts already
+	if err != nil {
+		return seg, err
+	}
+	st := written.Stats()
 	seg.Size, seg.Grams, seg.Fill, seg.Rate, seg.Full = info.Size(), st.Grams, st.Fill, st.Rate, full
 	seg.Digest = fmt.Sprintf("%x", sum.Sum(nil))
 	return seg, f.Close()

@@ -208,9 +208,7 @@ func (l *lane) shard(ctx context.Context, i int) error {
 	filled := l.index != nil && l.number[i] >= 0
 	l.matcher.Also = nil
 	if filled {
-		if err := l.fill.begin(l.number[i]); err != nil {
-			return err
-		}
+		l.fill.begin(l.number[i])
 		if l.index.index.Recipe.N <= l.set.seed {
 			l.matcher.Also = l.fill.add
 		}

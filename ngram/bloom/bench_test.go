@@ -204,29 +204,62 @@ func BenchmarkHasAll(b *testing.B) {
 	})
 }
 
-// Writing a shard's grams aside, and reading them back.
+// Writing a shard's grams aside, sorted by bucket, and reading them back.
 func BenchmarkSpool(b *testing.B) {
+	p, err := NewPlan(1<<30, 1e-4)
+	if err != nil {
+		b.Fatal(err)
+	}
 	var block [4096]uint64
 	random(1, block[:])
-	const blocks = 1000
-	buf := bytes.NewBuffer(make([]byte, 0, blocks*4096*8+1<<16))
-	start := cpu()
-	for b.Loop() {
-		buf.Reset()
-		s := NewSpoolWriter(buf)
-		for range blocks {
-			if err := s.Add(block[:]); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := s.Close(); err != nil {
-			b.Fatal(err)
-		}
-		for _, err := range ReadSpool(buf) {
+	const blocks = 2000
+	for _, c := range []struct {
+		where string
+		bytes int64
+	}{{"memory", 8*4096*blocks + 1<<24}, {"stream", 0}} {
+		b.Run(c.where, func(b *testing.B) {
+			pool, err := NewPool(p, c.bytes)
 			if err != nil {
 				b.Fatal(err)
 			}
-		}
+			defer pool.Close()
+			s, buf := pool.NewSpooler(), &bytes.Buffer{}
+			start := cpu()
+			for b.Loop() {
+				buf.Reset()
+				s.Begin(buf)
+				for range blocks {
+					if err := s.Add(block[:]); err != nil {
+						b.Fatal(err)
+					}
+				}
+				sp, err := s.End()
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, err := range sp.Blocks(buf) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+				sp.Drop()
+			}
+			perGram(b, start, b.N*blocks*len(block))
+		})
 	}
-	perGram(b, start, b.N*blocks*4096)
+}
+
+// The one-time cost of a filter's memory: the system clears it page by page when it is
+// first used.
+func BenchmarkFreshMemory(b *testing.B) {
+	start := cpu()
+	for b.Loop() {
+		f := newFilter(b, 1<<30, 1e-4)
+		for i := 0; i < len(f.words); i += 512 {
+			f.words[i] = 1
+		}
+		f.Close()
+	}
+	b.ReportMetric(float64(cpu()-start)/float64(b.N)/1e6, "cpu-ms/GiB")
+	b.ReportMetric(0, "ns/op")
 }

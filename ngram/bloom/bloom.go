@@ -23,7 +23,7 @@
 // # Filling
 //
 // A [Filler] has one [Inserter] for each lane. Hashes pass two levels of buffers, 64
-// buckets of 16 k hashes in the lane and then one buffer for each partition, so that
+// buckets of 8 k hashes in the lane and then one buffer for each partition, so that
 // no bit is set before thousands can be set in one partition; it is then read once
 // from front to back, which is what memory is fast at. A bucket of partitions has one
 // lock. Grams are in the filter after [Filler.Flush].
@@ -31,19 +31,21 @@
 // # Shards that fail
 //
 // A bit that was set cannot be taken back, since another gram may need it. So the
-// grams of a shard must wait until it has been read to the end: a [SpoolWriter] keeps
-// them in a stream (a temporary file, or memory for small shards), [ReadSpool] gives
-// them back to an Inserter, and the shard that fails is a file deleted. It costs 8
-// bytes a gram (1.25 a byte of text at 0.156 grams a byte) and 6 ns in memory, 11 by
-// way of a file, where reading the gram at 90 MB/s takes 71. The spool does not depend
-// on the plan and knows its number of grams before the first is inserted, so that a
-// segment can be closed before it passes its capacity: as long as the sum of
-// [SpoolWriter.Grams] is within [Plan.Capacity] it is surely not full; then flush,
-// take [Stats].Grams for the sum, and go on. Sorting the grams to drop those that are
-// repeated and to write differences was measured at 138 ns a gram, for 6.4 bytes in
-// place of 8. Inserting at once, and building the segment anew when a shard fails,
-// reads gigabytes again for every damaged file, and every night when cron finds the
-// same one.
+// grams of a shard must wait until it has been read to the end: a [Spooler] keeps them
+// in a [Spool], in memory of a [Pool] as long as there is any and then in a stream (a
+// temporary file), and the shard that fails is a spool dropped. It costs 8 bytes a gram
+// (1.25 a byte of text at 0.156 grams a byte). The spooler's buffers are those of the
+// first level: what waits is sorted by bucket, and goes from there to the second level
+// at once ([Inserter.AddBlock]). A spool knows its number of grams before the first is
+// inserted, so that a segment can be closed before it passes its capacity: as long as
+// the sum of [Spool.Grams] is within [Plan.Capacity] it is surely not full; then flush,
+// take [Stats].Grams for the sum, and go on.
+//
+// Roads not taken: sorting the grams to drop those that are repeated and to write
+// differences was measured at 138 ns a gram, for 6.4 bytes in place of 8. Reading a
+// shard twice, first to see that it is whole, costs more than half of reading it to
+// grams. Inserting at once, and building the segment anew when a shard fails, reads
+// gigabytes again for every damaged file, and every night when cron finds the same one.
 //
 // # Files
 //
@@ -186,9 +188,13 @@ func New(p Plan, recipe ngram.Recipe) (*Filter, error) {
 	return f, nil
 }
 
-// Close gives the memory back, which nothing else does. The filter is of no use
-// afterwards.
+// Close gives the memory back, with that of a filler at work, which nothing else does.
+// The filter is of no use afterwards.
 func (f *Filter) Close() {
+	if f.filler != nil {
+		release(f.filler.places)
+		f.filler.places = nil
+	}
 	release(f.words)
 	f.words, f.parts = nil, nil
 }
@@ -202,13 +208,16 @@ func (f *Filter) Recipe() ngram.Recipe { return f.recipe }
 // mix spreads a gram's hash over all bits. It is part of the file's format.
 func mix(h uint64) uint64 { return (h ^ h>>32) * 0xd1342543de82ef95 }
 
+// multiplier is part of the file's format, too.
+const multiplier = 0xf1357aea2e62a9c5
+
 // multipliers give a gram's bits: bit i of a gram is the top of the product of its
 // place in the partition and number i. They are the powers of one odd number, and
 // part of the file's format.
 var multipliers = func() (m [32]uint64) {
 	m[0] = 1
 	for i := range maxK - 1 {
-		m[i+1] = m[i] * 0xf1357aea2e62a9c5
+		m[i+1] = m[i] * multiplier
 	}
 	return m
 }()

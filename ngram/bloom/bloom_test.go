@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/big"
 	"math/bits"
@@ -624,74 +625,233 @@ func (n *narrow) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func spool(tb testing.TB, hs []uint64, step int) []byte {
+// spooled puts hashes into a spool, and gives it with what was written to its stream.
+func spooled(tb testing.TB, pool *Pool, s *Spooler, hs []uint64, step int) (*Spool, []byte) {
 	tb.Helper()
-	var b bytes.Buffer
-	s := NewSpoolWriter(&b)
+	var stream bytes.Buffer
+	s.Begin(&stream)
 	for part := range slices.Chunk(hs, step) {
 		if err := s.Add(part); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	if s.Grams() != int64(len(hs)) {
-		tb.Errorf("%d grams, want %d", s.Grams(), len(hs))
-	}
-	if err := s.Close(); err != nil {
+	sp, err := s.End()
+	if err != nil {
 		tb.Fatal(err)
 	}
-	if s.Add([]uint64{1}) == nil || s.Close() == nil {
-		tb.Error("a closed spool takes more")
+	if sp.Grams() != int64(len(hs)) {
+		tb.Errorf("%d grams, want %d", sp.Grams(), len(hs))
 	}
-	return b.Bytes()
+	if s.Add([]uint64{1}) == nil {
+		tb.Error("a spool that was ended takes more")
+	}
+	if _, err := s.End(); err == nil {
+		tb.Error("a spool that was ended ends again")
+	}
+	return sp, stream.Bytes()
 }
 
-func readSpool(file []byte) (hs []uint64, err error) {
-	for block, err := range ReadSpool(bytes.NewReader(file)) {
-		if err != nil {
-			return hs, err
-		}
-		hs = append(hs, block...)
+func newPool(tb testing.TB, p Plan, bytes int64) *Pool {
+	tb.Helper()
+	pool, err := NewPool(p, bytes)
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return hs, nil
+	tb.Cleanup(pool.Close)
+	return pool
 }
 
+// TestSpool: every gram comes back, in the block of its bucket, in an order that
+// depends on the plan and the grams only, wherever the blocks were.
 func TestSpool(t *testing.T) {
-	for _, n := range []int{0, 1, spoolBlock - 1, spoolBlock, spoolBlock + 1, 3 * spoolBlock, 50_000} {
-		hs := hashes(7, n)
-		for _, step := range []int{1, 1000, 30_000} {
-			file := spool(t, hs, step)
-			if got, err := readSpool(file); err != nil || !slices.Equal(got, hs) {
-				t.Errorf("%d grams, added by %d: %d read, %v", n, step, len(got), err)
+	for _, p := range []Plan{{1, 7, 0.01}, {65, 13, 1e-4}, {4096, 13, 1e-4}} {
+		none := newPool(t, p, 0)
+		full := none.block
+		pools := []*Pool{none, newPool(t, p, int64(3*8*full)), newPool(t, p, 64<<20)}
+		var spoolers []*Spooler
+		for _, pool := range pools {
+			spoolers = append(spoolers, pool.NewSpooler())
+		}
+		for _, n := range []int{0, 1, full - 1, full + 1, 3*full + 5, 100_000} {
+			hs := hashes(7, n)
+			if n > full {
+				hs[full] = hs[0] // grams that are alike
+			}
+			want := map[uint64]int{}
+			for _, h := range hs {
+				want[mix(h)]++
+			}
+			var first []Block
+			for i, pool := range pools {
+				for _, step := range []int{99, 30_000} {
+					sp, stream := spooled(t, pool, spoolers[i], hs, step)
+					if pool == none != (len(stream) > 0) && n > 0 && i != 1 {
+						t.Errorf("%v, %d grams, pool %d: %d bytes written", p, n, i, len(stream))
+					}
+					got := map[uint64]int{}
+					var blocks []Block
+					for b, err := range sp.Blocks(bytes.NewReader(stream)) {
+						if err != nil {
+							t.Fatal(err)
+						}
+						b.hashes = slices.Clone(b.hashes)
+						blocks = append(blocks, b)
+						for _, x := range b.hashes {
+							got[x]++
+							if part, _ := bits.Mul64(x, uint64(p.Partitions)); int(part>>pool.shift) != b.bucket {
+								t.Fatalf("%v: a gram of partition %d is in bucket %d", p, part, b.bucket)
+							}
+						}
+					}
+					if !maps.Equal(got, want) {
+						t.Errorf("%v, %d grams, pool %d: others came back", p, n, i)
+					}
+					if first == nil {
+						first = blocks
+					}
+					if !slices.EqualFunc(first, blocks, func(a, b Block) bool {
+						return a.bucket == b.bucket && a.partitions == b.partitions && slices.Equal(a.hashes, b.hashes)
+					}) {
+						t.Errorf("%v, %d grams, pool %d, added by %d: blocks differ", p, n, i, step)
+					}
+					for range sp.Blocks(bytes.NewReader(stream)) {
+						break // a reader may stop
+					}
+					sp.Drop()
+					sp.Drop()
+					if len(pool.free)*full != pool.next {
+						t.Fatalf("%v: %d blocks came back, %d hashes were lent", p, len(pool.free), pool.next)
+					}
+				}
 			}
 		}
 	}
-	for range ReadSpool(bytes.NewReader(spool(t, hashes(7, 50_000), 100))) {
-		break // a reader may stop
-	}
-	for _, room := range []int{0, 20, 80_000} {
-		s := NewSpoolWriter(&narrow{room})
-		err := s.Add(hashes(7, 20_000))
-		if err2 := s.Close(); !errors.Is(err2, io.ErrShortWrite) || room < 80_000 && err == nil {
+	p := Plan{65, 13, 1e-4}
+	for _, room := range []int{0, 20, 1_500_000} {
+		s := newPool(t, p, 0).NewSpooler()
+		s.Begin(&narrow{room})
+		err := s.Add(hashes(7, 200_000))
+		if _, err2 := s.End(); !errors.Is(err2, io.ErrShortWrite) || room < 1_500_000 && err == nil {
 			t.Errorf("room for %d bytes: %v, %v", room, err, err2)
+		}
+	}
+	pool := newPool(t, p, 1<<20)
+	s := pool.NewSpooler()
+	for range 3 { // shards that fail
+		s.Begin(io.Discard)
+		if err := s.Add(hashes(7, 200_000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Begin(io.Discard)
+	if pool.next == 0 || len(pool.free)*pool.block != pool.next {
+		t.Errorf("spools that were not ended keep %d hashes", pool.next-len(pool.free)*pool.block)
+	}
+}
+
+// TestSpoolIsEven: wherever a spool is cut, every bucket has about as much before the
+// cut, so that a shard larger than a segment fills partitions as equally as others do.
+func TestSpoolIsEven(t *testing.T) {
+	for _, p := range []Plan{{1, 13, 1e-4}, {64, 13, 1e-4}, {65, 20, 1e-6}, {4096, 13, 1e-4}} {
+		pool := newPool(t, p, 0)
+		if bucket := p.Capacity() / int64(p.Partitions) << pool.shift; int64(pool.block)*64 > bucket {
+			t.Errorf("%v: blocks of %d, and a bucket holds %d", p, pool.block, bucket)
 		}
 	}
 }
 
+// TestSpooledEqualsAdded: a filter that is filled from the spools of shards, of all
+// sizes and by several lanes, is the one that grams are added to without.
+func TestSpooledEqualsAdded(t *testing.T) {
+	for _, p := range []Plan{{1, 7, 0.01}, {64, 1, 0.5}, {130, 13, 1e-4}} {
+		hs := hashes(3, 300_000)
+		f := newFilterOf(t, p)
+		w, err := f.NewFiller(int64(p.Partitions) << 12)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool := newPool(t, p, 1<<20)
+		var lanes sync.WaitGroup
+		for lane := range 3 {
+			lanes.Go(func() {
+				s, in := pool.NewSpooler(), w.NewInserter()
+				left := hs[lane*100_000 : (lane+1)*100_000]
+				for size := 1; len(left) > 0; size *= 3 {
+					n := min(size, len(left))
+					sp, stream := spooled(t, pool, s, left[:n], 5000)
+					left = left[n:]
+					for b, err := range sp.Blocks(bytes.NewReader(stream)) {
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						in.AddBlock(b)
+					}
+					sp.Drop()
+				}
+			})
+		}
+		lanes.Wait()
+		var shares sync.WaitGroup
+		for i := range 3 {
+			shares.Go(func() { w.FlushShare(i, 3) })
+		}
+		shares.Wait()
+		added := newFilterOf(t, p)
+		fill(t, added, 1<<20, 1, hs)
+		if w.pending() || !slices.Equal(f.words, added.words) {
+			t.Errorf("%v: bits differ", p)
+		}
+		mustHave(t, f, hs)
+		w.Close()
+	}
+}
+
+func TestBlockOfAnotherPlan(t *testing.T) {
+	sp, _ := spooled(t, newPool(t, Plan{4096, 13, 1e-4}, 1<<20), newPool(t, Plan{4096, 13, 1e-4}, 1<<20).NewSpooler(), hashes(1, 100), 100)
+	w, err := newFilterOf(t, Plan{65, 13, 1e-4}).NewFiller(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	defer func() {
+		if recover() == nil {
+			t.Error("a block of another plan was taken")
+		}
+	}()
+	for b := range sp.Blocks(nil) {
+		w.NewInserter().AddBlock(b)
+	}
+}
+
+// streamed gives the stream of a spool without memory.
+func streamed(tb testing.TB, p Plan, hs []uint64) (*Spool, []byte) {
+	pool := newPool(tb, p, 0)
+	return spooled(tb, pool, pool.NewSpooler(), hs, 99)
+}
+
 func TestDamagedSpool(t *testing.T) {
-	file := spool(t, hashes(7, spoolBlock+20), 99)
+	p := Plan{1, 13, 1e-4} // blocks of some 1,700 grams
+	sp, file := streamed(t, p, hashes(7, 2000))
 	refuse := func(what string, n int, file []byte) {
 		t.Helper()
-		if _, err := readSpool(file); !errors.Is(err, ErrCorrupt) {
-			t.Fatalf("%s %d: %v", what, n, err)
+		for _, err := range sp.Blocks(bytes.NewReader(file)) {
+			if err != nil {
+				if !errors.Is(err, ErrCorrupt) {
+					t.Fatalf("%s %d: %v", what, n, err)
+				}
+				return
+			}
 		}
+		t.Fatalf("%s %d: nothing was noticed", what, n)
 	}
 	for n := range len(file) {
-		if n < 200 || n > 65_000 || n%997 == 0 {
+		if n < 200 || n > len(file)-500 || n%97 == 0 {
 			refuse("first bytes:", n, file[:n])
 		}
 	}
 	for bit := range len(file) * 8 {
-		if bit < 2000 || bit > 8*65_500 || bit%997 == 0 {
+		if bit < 2000 || bit > 8*(len(file)-100) || bit%997 == 0 {
 			file[bit/8] ^= 1 << (bit % 8)
 			refuse("bit", bit, file)
 			file[bit/8] ^= 1 << (bit % 8)
@@ -699,8 +859,14 @@ func TestDamagedSpool(t *testing.T) {
 	}
 	refuse("one more byte", 0, append(slices.Clone(file), 0))
 	// Blocks cut out at their borders leave a wrong number of grams.
-	refuse("first block missing", 0, slices.Concat(file[:16], file[16+16+8*spoolBlock:]))
-	refuse("second block missing", 0, slices.Concat(file[:16+16+8*spoolBlock], file[len(file)-24:]))
+	first := len(spoolMagic) + blockHead + 8*sp.pool.block
+	if !bytes.Equal(file[:len(spoolMagic)], []byte(spoolMagic)) || len(file) < first+100 {
+		t.Fatal("the spool has fewer than two blocks")
+	}
+	refuse("first block missing", 0, slices.Concat(file[:len(spoolMagic)], file[first:]))
+	refuse("second block missing", 0, slices.Concat(file[:first], file[len(file)-24:]))
+	_, other := streamed(t, p, hashes(7, 1999))
+	refuse("the stream of another spool", 0, other)
 }
 
 func FuzzOpen(f *testing.F) {
@@ -721,12 +887,32 @@ func FuzzOpen(f *testing.F) {
 }
 
 func FuzzReadSpool(f *testing.F) {
-	f.Add(spool(f, nil, 1))
-	f.Add(spool(f, hashes(1, 5), 1))
+	p := Plan{65, 13, 1e-4}
+	for _, n := range []int{1, 5, 300} {
+		_, file := streamed(f, p, hashes(1, n))
+		f.Add(file)
+	}
+	pool := newPool(f, p, 0)
 	f.Fuzz(func(t *testing.T, file []byte) {
-		hs, err := readSpool(file)
-		if err == nil && !bytes.Equal(spool(t, hs, 1), file) {
-			t.Errorf("%x reads as %d grams that are written otherwise", file, len(hs))
+		s := pool.NewSpooler()
+		var again bytes.Buffer
+		s.Begin(&again)
+		n := 0
+		for b, err := range readSpool(bytes.NewReader(file), p) {
+			if err != nil {
+				if !errors.Is(err, ErrCorrupt) {
+					t.Error(err)
+				}
+				return
+			}
+			s.put(b.bucket, b.hashes)
+			n++
+		}
+		if _, err := s.End(); err != nil {
+			t.Error(err)
+		}
+		if n > 0 && !bytes.Equal(again.Bytes(), file) { // of nothing there is no stream
+			t.Errorf("%x reads as blocks that are written otherwise", file)
 		}
 	})
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	buckets = 64
-	laneLen = 1 << 14 // hashes of one bucket that an inserter gathers: 8 MiB in all
+	laneLen = 1 << 13 // hashes of one bucket that a lane gathers: 4 MiB in all
 	maxPart = 1 << 15 // hashes of one partition that a filler gathers; more gains nothing
 )
 
@@ -40,7 +40,7 @@ func (f *Filter) NewFiller(bufferBytes int64) (*Filler, error) {
 		return nil, errors.New("the filter has a filler already")
 	}
 	parts := f.plan.Partitions
-	w := &Filler{f: f, shift: max(0, bits.Len(uint(parts-1))-bits.Len(buckets-1))}
+	w := &Filler{f: f, shift: bucketShift(f.plan)}
 	if w.shift > 0 {
 		w.size = int(min(max(bufferBytes/8/int64(parts), 1), maxPart))
 		var err error
@@ -55,16 +55,23 @@ func (f *Filter) NewFiller(bufferBytes int64) (*Filler, error) {
 	return w, nil
 }
 
+// bucketShift gives the number of partitions of a bucket, as a power of two.
+func bucketShift(p Plan) int {
+	return max(0, bits.Len(uint(p.Partitions-1))-bits.Len(buckets-1))
+}
+
 // Flush puts all that was added into the filter. No Add may run meanwhile. It costs
 // as much as reading and writing the filter once.
-func (w *Filler) Flush() {
-	for _, i := range w.inserters {
-		for b, n := range i.n {
-			w.drain(b, i.hashes[b][:n])
-			i.n[b] = 0
+func (w *Filler) Flush() { w.FlushShare(0, 1) }
+
+// FlushShare does share i, from 0, of so many of the work of Flush, which is done when
+// all shares are. They may run at the same time.
+func (w *Filler) FlushShare(i, of int) {
+	for b := i; b < buckets; b += of {
+		for _, in := range w.inserters {
+			w.drain(b, in.hashes[b][:in.n[b]])
+			in.n[b] = 0
 		}
-	}
-	for b := range w.bucket {
 		for j, n := range w.bucket[b].n {
 			part := b<<w.shift + j
 			if n > 0 {
@@ -138,16 +145,34 @@ func (w *Filler) drain(b int, hashes []uint64) {
 // insert sets the bits of grams that are all of one partition, given by their places.
 func insert(part *bloom.BloomFilter, places []uint64) {
 	words := (*[partWords]uint64)(part.BitSet().Words())
-	m := multipliers[:part.K()]
-	if len(places)*len(m) > partWords/8 {
+	k := int(part.K())
+	if len(places)*k > partWords/8 {
 		fetch(words)
 	}
-	for _, place := range places {
-		for _, m := range m {
-			at := place * m >> placeShift
-			words[at/64] |= 1 << (at % 64)
+	// Four grams at a time, whose products do not wait for each other: a fifth faster
+	// than one after another.
+	for ; len(places) >= 4; places = places[4:] {
+		a, b, c, d := places[0], places[1], places[2], places[3]
+		for range k {
+			set(words, a)
+			set(words, b)
+			set(words, c)
+			set(words, d)
+			a, b, c, d = a*multiplier, b*multiplier, c*multiplier, d*multiplier
 		}
 	}
+	for _, place := range places {
+		for range k {
+			set(words, place)
+			place *= multiplier
+		}
+	}
+}
+
+// set sets the bit that the top of a product names.
+func set(words *[partWords]uint64, product uint64) {
+	at := product >> placeShift
+	words[at/64] |= 1 << (at % 64)
 }
 
 // fetch reads a partition from front to back, which brings it into the cache at the
@@ -168,7 +193,7 @@ type Inserter struct {
 	hashes [buckets][laneLen]uint64 // mixed
 }
 
-// NewInserter gives a lane its inserter, of 8 MiB.
+// NewInserter gives a lane its inserter, of 4 MiB.
 func (w *Filler) NewInserter() *Inserter {
 	i := &Inserter{w: w}
 	w.mu.Lock()
@@ -193,4 +218,22 @@ func (i *Inserter) Add(hashes []uint64) {
 		}
 		i.n[b] = n
 	}
+}
+
+// AddBlock takes a block of a spool, and may overwrite it. Its grams are in the filter
+// after the filler's next Flush.
+func (i *Inserter) AddBlock(b Block) {
+	if b.partitions != i.w.f.plan.Partitions {
+		panic(fmt.Sprintf("block for %d partitions given to a filter of %d", b.partitions, i.w.f.plan.Partitions))
+	}
+	if len(b.hashes) > laneLen/2 {
+		i.w.drain(b.bucket, b.hashes)
+		return
+	}
+	n, gathered := int(i.n[b.bucket]), i.hashes[b.bucket][:]
+	if n+len(b.hashes) > laneLen {
+		i.w.drain(b.bucket, gathered[:n])
+		n = 0
+	}
+	i.n[b.bucket] = uint32(n + copy(gathered[n:], b.hashes))
 }
