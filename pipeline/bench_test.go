@@ -108,7 +108,7 @@ func BenchmarkStages(b *testing.B) {
 		}
 		set, err := load(context.Background(), Options{Benchmarks: madeBench(b), Presets: p, Methods: overlap.Methods(overlap.DefaultLongest)})
 		if err == nil {
-			err = set.build(nil)
+			err = set.build()
 		}
 		if err != nil {
 			b.Fatal(err)
@@ -117,8 +117,7 @@ func BenchmarkStages(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		matcher := set.index.NewMatcher()
-		collector := set.items.NewCollector()
+		look := set.lenses[0].look()
 		var plain int64
 		var alone float64 // passes a second of decompression
 		read := func(b *testing.B, each func(text []byte, row int64)) {
@@ -169,12 +168,11 @@ func BenchmarkStages(b *testing.B) {
 				}
 			}},
 			{"match", func(text []byte, row int64) {
-				matcher.Document(text, collector.Add)
-				collector.End(row, "", text)
+				look.document(row, "", text)
 			}},
 		} {
 			b.Run(fmt.Sprintf("ext=%s/upto=%s", ext, stage.name), func(b *testing.B) {
-				collector.Reset("")
+				look.reset("")
 				for b.Loop() {
 					read(b, stage.each)
 				}

@@ -21,18 +21,26 @@ type Item struct {
 	Texts [NumParts]int32
 }
 
+// An Index is what the runs come from: texts cut into words, or whatever else is
+// counted as words are.
+type Index interface {
+	Texts() int
+	Words(text int) int
+	N() int
+}
+
 // Items are all items of a run, with the rules that judge them.
 type Items struct {
 	list   []Item
 	rules  [][]Rule // by benchmark
 	levels []int    // every n of the rules, rising
-	index  *exact.Index
+	index  Index
 	owned  []uint32 // items by text: those of text t are owned[first[t]:first[t+1]]
 	first  []uint32
 }
 
 // NewItems puts items, rules by benchmark, and the index of the items' texts together.
-func NewItems(list []Item, rules [][]Rule, index *exact.Index) (*Items, error) {
+func NewItems(list []Item, rules [][]Rule, index Index) (*Items, error) {
 	s := &Items{list: list, rules: rules, index: index, first: make([]uint32, index.Texts()+1)}
 	for _, rs := range rules {
 		for _, r := range rs {

@@ -43,7 +43,8 @@ type Method struct {
 	Version int    // grows when any verdict could change
 	Text    string // the definition, for readers
 	Source  string
-	Parts   Parts // that it looks at
+	Norm    string // the normaliser that it is defined over, as in a recipe
+	Parts   Parts  // that it looks at
 	// N gives the words in a gram, from the numbers of words, in the parts looked
 	// at, of all items of the benchmark.
 	N         func(lengths []int) int
@@ -120,7 +121,7 @@ const DefaultLongest = 0.4
 func Methods(longest float64) []*Method {
 	prompt := PartsOf(Context, Question)
 	return []*Method{{
-		Name: "gpt3", Version: 1, Parts: AllParts,
+		Name: "gpt3", Version: 1, Norm: "words", Parts: AllParts,
 		Text: "Flagged when any n-gram of words of any part stands in any document. " +
 			"n is the 5th percentile (nearest rank) of the benchmark's item lengths in words, at least 8, at most 13. Score: 1 or 0.",
 		Source: "Brown et al. 2020, appendix C",
@@ -129,7 +130,7 @@ func Methods(longest float64) []*Method {
 			return 1, r.union(l, t), true
 		},
 	}, {
-		Name: "coverage8", Version: 1, Parts: prompt, ByCovered: true, Threshold: 0.5,
+		Name: "coverage8", Version: 1, Norm: "words", Parts: prompt, ByCovered: true, Threshold: 0.5,
 		Text: "Flagged when a single document covers more than half of the words of question and context by 8-grams. " +
 			"Score: that share, of the document in which it is largest.",
 		Source: "Tülu 3 (Lambert et al. 2024), with the words of this program in place of its tokeniser",
@@ -139,7 +140,7 @@ func Methods(longest float64) []*Method {
 			return score, t.Covered, score > r.Threshold
 		},
 	}, {
-		Name: "longest8", Version: 1, Parts: prompt, Threshold: longest,
+		Name: "longest8", Version: 1, Norm: "words", Parts: prompt, Threshold: longest,
 		Text: "Flagged when the longest run of at least 8 words that question or context shares with a document is at least " +
 			fmt.Sprintf("%g", longest) + " of the words of both. Score: that share.",
 		Source: "ConTAM's LONGEST-MATCH (Singh et al. 2024), n 8, skip budget 0",
