@@ -14,7 +14,6 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/bloom"
-	"swab/ngram/overlap"
 	"swab/pipeline/ledger"
 	"swab/pipeline/record"
 	"swab/pipeline/sample"
@@ -106,7 +105,7 @@ func BenchmarkStages(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		set, err := load(context.Background(), Options{Benchmarks: madeBench(b), Presets: p, Methods: overlap.Methods(overlap.DefaultLongest)})
+		set, err := load(context.Background(), Options{Benchmarks: madeBench(b), Presets: p, Methods: methods(b, three...)})
 		if err == nil {
 			err = set.build()
 		}
@@ -204,7 +203,7 @@ func BenchmarkScan(b *testing.B) {
 	for _, ext := range []string{".jsonl.zst", ".jsonl.gz"} {
 		for _, lanes := range []int{1, 2} {
 			b.Run(fmt.Sprintf("ext=%s/lanes=%d", ext, lanes), func(b *testing.B) {
-				o := Options{Corpus: madeCorpus(b, ext), Benchmarks: madeBench(b), Methods: overlap.Methods(overlap.DefaultLongest)[:1], Reading: Reading{Lanes: lanes, MaxBadRows: -1}}
+				o := Options{Corpus: madeCorpus(b, ext), Benchmarks: madeBench(b), Methods: methods(b, "gpt3"), Reading: Reading{Lanes: lanes, MaxBadRows: -1}}
 				var err error
 				if o.Presets, err = variant.Builtin(); err != nil {
 					b.Fatal(err)

@@ -40,7 +40,7 @@ func load(ctx context.Context, o Options) (*benchSet, error) {
 		}
 	}
 	var err error
-	if set.lenses, set.places, err = newLenses(o.Methods); err != nil {
+	if set.lenses, set.places, err = newLenses(o); err != nil {
 		return nil, err
 	}
 	for _, b := range set.benches {

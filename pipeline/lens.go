@@ -1,8 +1,9 @@
 package pipeline
 
 import (
-	"fmt"
+	"errors"
 	"iter"
+	"slices"
 
 	"swab/ngram"
 	"swab/ngram/overlap"
@@ -97,29 +98,46 @@ type bounded interface {
 // A place says which lens serves a method, and under which number.
 type place struct{ lens, k int }
 
-// newLenses makes the lenses that the methods need, and each method's place.
-func newLenses(methods []*overlap.Method) ([]lens, []place, error) {
-	var lenses []lens
-	places := make([]place, len(methods))
-	for _, norm := range []string{"words"} {
-		var own []*overlap.Method
-		for i, m := range methods {
-			if m.Norm == norm {
-				places[i] = place{len(lenses), len(own)}
-				own = append(own, m)
+// newLenses makes the lenses that the run's methods need, and each method's place.
+func newLenses(o Options) ([]lens, []place, error) {
+	if len(o.Methods) == 0 {
+		return nil, nil, errors.New("no method was chosen")
+	}
+	// Methods of one normaliser share a lens, those that join parts when they join the same.
+	type kind struct {
+		norm   string
+		joined overlap.Parts
+	}
+	var kinds []kind
+	methods := map[kind][]*overlap.Method{}
+	places := make([]place, len(o.Methods))
+	for _, words := range []bool{true, false} {
+		for i, m := range o.Methods {
+			if (m.Norm == "words") != words {
+				continue
 			}
+			k := kind{norm: m.Norm}
+			if m.Joined {
+				k.joined = m.Parts
+			}
+			if methods[k] == nil {
+				kinds = append(kinds, k)
+			}
+			places[i] = place{slices.Index(kinds, k), len(methods[k])}
+			methods[k] = append(methods[k], m)
 		}
-		if own == nil {
-			continue
-		}
-		l, err := newGramLens(norm, own)
+	}
+	var lenses []lens
+	for _, k := range kinds {
+		l, err := newGramLens(k.norm, methods[k], o)
 		if err != nil {
 			return nil, nil, err
 		}
-		lenses = append(lenses, l)
-	}
-	if len(lenses) == 0 {
-		return nil, nil, fmt.Errorf("no method was chosen")
+		if k.norm == "words" {
+			lenses = append(lenses, wordsLens{l})
+		} else {
+			lenses = append(lenses, l)
+		}
 	}
 	return lenses, places, nil
 }

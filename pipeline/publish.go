@@ -68,7 +68,7 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 
 func (s *scan) audit() *ledger.Audit {
 	a := &ledger.Audit{
-		Swab: s.Version, Recipe: s.set.lenses[0].recipe(), TextField: s.TextField, IDField: s.IDField, TextUnit: s.TextUnit,
+		Swab: s.Version, Recipe: s.set.lenses[0].recipe(), TextField: s.TextField, IDField: s.IDField, TextUnit: s.TextUnit, Seed: s.Seed,
 		Limits: map[string]int64{"max_row": int64(s.MaxRow), "max_window": s.Limits.Window, "max_ratio": s.Limits.Ratio, "max_bad_rows": s.MaxBadRows},
 	}
 	for i, m := range s.Methods {
@@ -250,10 +250,12 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 		v := l.judge(ordinal, at.k, it, seen[at.lens])
 		rows[i].Benchmark, rows[i].Method = b.Name, m.Name
 		rows[i].Items++
+		rows[i].Grams[0] += int64(v.Grams[0])
+		rows[i].Grams[1] += int64(v.Grams[1])
 		line := report.Verdict{
 			Method: m.Name, Benchmark: b.Name, Split: it.Split, Item: it.ID, Index: int64(it.Index), Digest: it.Digest,
 			State: report.State(v.State), Longest: int64(v.Longest), Words: int64(v.Words), Matched: int64(v.Matched),
-			Documents: v.Documents, Parts: v.Parts.Names(),
+			Documents: v.Documents, Parts: v.Parts.Names(), Seen: string(v.Seen), Template: v.Template, Details: v.Details,
 		}
 		switch v.State {
 		case overlap.NotCheckable:

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,8 +95,8 @@ func writeResult(w io.Writer, h resultHeader, lenses []lens, covers func(lens in
 }
 
 // appendCover encodes a cover: its tallies and sightings in the order of their
-// fields, numbers as uvarints, strings and lists behind their length, words of bit
-// sets as 8 bytes.
+// fields, whole numbers as uvarints, scores and words of bit sets as 8 bytes, strings
+// and lists behind their length.
 func appendCover(b []byte, c *overlap.Cover) []byte {
 	n := func(v int64) { b = binary.AppendUvarint(b, uint64(v)) }
 	str := func(s string) { n(int64(len(s))); b = append(b, s...) }
@@ -104,9 +105,19 @@ func appendCover(b []byte, c *overlap.Cover) []byte {
 		n(t.Documents)
 		n(int64(t.Longest))
 		n(int64(t.Covered))
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(t.Best))
+		near := int64(0)
+		if t.Near {
+			near = 1
+		}
+		n(near)
 		n(int64(len(t.Seen)))
 		for _, w := range t.Seen {
 			b = binary.LittleEndian.AppendUint64(b, w)
+		}
+		n(int64(len(t.Counts)))
+		for _, count := range t.Counts {
+			n(int64(count))
 		}
 	}
 	n(int64(len(c.Sightings)))
@@ -138,10 +149,20 @@ func readCover(r *sectionReader) *overlap.Cover {
 	c := &overlap.Cover{}
 	for range r.count() {
 		t := overlap.Tally{Documents: int64(r.uvarint()), Longest: int(r.uvarint()), Covered: int(r.uvarint())}
+		if best := r.bytes(8); r.err == nil {
+			t.Best = math.Float64frombits(binary.LittleEndian.Uint64(best))
+		}
+		t.Near = r.uvarint() != 0
 		seen := r.bytes(8 * uint64(r.count()))
 		for len(seen) >= 8 {
 			t.Seen = append(t.Seen, binary.LittleEndian.Uint64(seen))
 			seen = seen[8:]
+		}
+		for range r.count() {
+			t.Counts = append(t.Counts, uint16(r.uvarint()))
+			if r.err != nil {
+				return nil
+			}
 		}
 		if c.Tallies = append(c.Tallies, t); r.err != nil {
 			return nil

@@ -30,6 +30,9 @@ type Options struct {
 	Methods    []*overlap.Method
 	Out        string
 
+	Seed           uint64 // of the windows that methods draw
+	IgnoreTemplate bool   // n-grams that stand in many items of a benchmark do not count
+
 	Reading
 
 	AllowIncomplete bool // write clean variants although some input was not read

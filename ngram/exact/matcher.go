@@ -70,6 +70,13 @@ func (m *Matcher) Document(text []byte, visit func(Run)) (words int) {
 			also(s)
 		}
 		m.block(s, visit)
+		if m.x.whole != nil {
+			keep := 0
+			if s.Base() > 0 {
+				keep = m.x.n - 1
+			}
+			m.short(s, keep, visit)
+		}
 		words = s.Base() + s.Len()
 	}
 	for _, r := range m.open {
