@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"swab/ngram"
 	"swab/ngram/bloom"
@@ -46,9 +47,9 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newProbe(set, x)
+	p, err := newProbe(set, o.Methods, x)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", o.Index, ErrOther, err)
+		return nil, fmt.Errorf("%s: %w", o.Index, err)
 	}
 	err = p.run(ctx, o.Index)
 	if errors.Is(err, fs.ErrNotExist) { // a run published the index anew meanwhile
@@ -89,15 +90,21 @@ type probe struct {
 }
 
 // newProbe makes a probe, or says why the filter does not bound a method.
-func newProbe(set *benchSet, x *ledger.Index) (*probe, error) {
+func newProbe(set *benchSet, methods []*overlap.Method, x *ledger.Index) (*probe, error) {
 	p := &probe{set: set, index: x}
-	for _, l := range set.lenses {
+	for k, l := range set.lenses {
 		b, ok := l.(bounded)
 		if !ok {
-			return nil, errors.New("a filter of words says nothing of a method that looks at documents in another way")
+			var names []string
+			for i, at := range set.places {
+				if at.lens == k {
+					names = append(names, methods[i].Name)
+				}
+			}
+			return nil, fmt.Errorf("%s: its verdicts rest on something else than n-grams of words; swab scan has them", strings.Join(names, ", "))
 		}
 		if why := b.refuses(x.Recipe.N, set.benches); why != "" {
-			return nil, errors.New(why)
+			return nil, fmt.Errorf("%w: %s", ErrOther, why)
 		}
 		p.lenses = append(p.lenses, b)
 	}

@@ -34,7 +34,8 @@ type gramMatcher interface {
 type gramLens struct {
 	norm    string
 	methods []*overlap.Method
-	ignore  bool // n-grams of the template
+	parts   overlap.Parts // whose texts are looked for
+	ignore  bool          // n-grams of the template
 	seed    uint64
 	list    []overlap.Item
 	rules   [][]overlap.Rule // by benchmark
@@ -51,9 +52,13 @@ type gramLens struct {
 
 func newGramLens(norm string, methods []*overlap.Method, o Options) (*gramLens, error) {
 	l := &gramLens{norm: norm, methods: methods, ignore: o.IgnoreTemplate, seed: o.Seed, least: math.MaxInt, from: []uint32{0}}
+	for _, m := range methods {
+		l.parts |= m.Parts
+	}
 	recipe := ngram.Words(1)
 	switch norm {
 	case "words":
+		l.parts = overlap.AllParts // evidence quotes what a document holds of the others
 	case "helm":
 		recipe = ngram.HELM(1)
 	case "lmeval":
@@ -104,7 +109,7 @@ func (l *gramLens) add(it *variant.Item) error {
 		texts[at] = all
 	}
 	for p, text := range texts {
-		if text == "" {
+		if text == "" || !l.parts.Has(overlap.Part(p)) {
 			continue
 		}
 		t, err := l.builder.Add(text)

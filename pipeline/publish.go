@@ -3,7 +3,9 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -104,6 +106,7 @@ type publication struct {
 	sum     *Summary
 	out     *report.Writer
 	flagged [][]uint64   // by method: a bit for each item
+	checked [][]uint64   // likewise: the method could check it
 	hits    []report.Hit // of flagged items, those that may be shown
 }
 
@@ -131,6 +134,7 @@ func (p *publication) write(ctx context.Context) error {
 	}
 	for range p.Methods {
 		p.flagged = append(p.flagged, make([]uint64, p.set.count/64+1))
+		p.checked = append(p.checked, make([]uint64, p.set.count/64+1))
 	}
 	if p.out, err = report.Create(p.root, p.filter != nil); err != nil {
 		return err
@@ -154,6 +158,9 @@ func (p *publication) write(ctx context.Context) error {
 		return err
 	}
 	if err := os.RemoveAll(temp); err != nil {
+		return err
+	}
+	if err := p.compare(); err != nil {
 		return err
 	}
 	p.sum.Hits = p.strongest()
@@ -269,6 +276,9 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 			rows[i].Clean++
 			line.Score = &v.Score
 		}
+		if v.State != overlap.NotCheckable {
+			p.checked[i][ordinal/64] |= 1 << (ordinal % 64)
+		}
 		if p.filter != nil {
 			p.filter.suspect(ordinal, at, &line)
 		}
@@ -295,6 +305,49 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 		}
 	}
 	return nil
+}
+
+// compare writes the methods side by side, and how pairs of them agree.
+func (p *publication) compare() error {
+	state := report.Flagged
+	if p.filter != nil {
+		state = report.Suspected
+	}
+	var pairs []report.Agreement
+	for number, b := range p.set.benches {
+		from := p.set.first[number]
+		for i, m := range p.Methods {
+			for k := i + 1; k < len(p.Methods); k++ {
+				a := report.Agreement{Benchmark: b.Name, Method: m.Name, Other: p.Methods[k].Name}
+				for item := from; item < from+p.set.size(number); item++ {
+					in := func(set [][]uint64, method int) bool { return set[method][item/64]>>(item%64)&1 == 1 }
+					switch mine, other := in(p.flagged, i), in(p.flagged, k); {
+					case !in(p.checked, i) || !in(p.checked, k):
+						a.NotCheckable++
+					case mine && other:
+						a.Both++
+					case mine:
+						a.Only++
+					case other:
+						a.OnlyOther++
+					default:
+						a.Neither++
+					}
+				}
+				pairs = append(pairs, a)
+			}
+		}
+	}
+	write := func(name string, rows func(io.Writer) error) error {
+		f, err := os.Create(filepath.Join(p.root, name))
+		if err != nil {
+			return err
+		}
+		return errors.Join(rows(f), f.Close())
+	}
+	return errors.Join(
+		write(report.MethodsFile, func(w io.Writer) error { return report.WriteMethods(w, state, p.sum.Rows) }),
+		write(report.AgreementFile, func(w io.Writer) error { return report.WriteAgreement(w, pairs) }))
 }
 
 // show keeps a hit if it may be among those shown.

@@ -48,7 +48,7 @@ func (b *benchFlags) options(o *pipeline.Options) (err error) {
 
 func checkCommand() *cobra.Command {
 	var o pipeline.CheckOptions
-	var b benchFlags
+	b := benchFlags{methods: methodFlags{bounded: true}}
 	c := &cobra.Command{
 		Use:   "check --index DIR --bench [NAME=]PATH … --out DIR",
 		Short: "Check benchmarks in a corpus filter, without reading the corpus",
@@ -60,6 +60,9 @@ clean. Of others it can say no more than that they are suspected: a filter errs 
 known rate, and it does not know which n-grams stood in one document. Each suspicion
 has a chance: the probability that the filter's errors alone would make as many of
 the item's n-grams hit.
+
+A filter of words says nothing of methods that count characters, cut words in another
+way, or look for shorter texts: --method all leaves them out here.
 
 --trace turns suspicion into evidence or acquittal: it reads the shards of the
 segments that fired, and the verdicts are those of a full scan.`,

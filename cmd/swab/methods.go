@@ -100,6 +100,7 @@ type methodFlags struct {
 	longestSet        bool
 	seed              uint64
 	ignoreTemplate    bool
+	bounded           bool // all means all that a corpus filter bounds
 }
 
 // methods gives the methods chosen, set as the flags say. A flag has the last word
@@ -146,6 +147,9 @@ func (f *methodFlags) methods() ([]*overlap.Method, error) {
 	chosen, err := chooseMethods(all, f.names)
 	if err != nil {
 		return nil, err
+	}
+	if f.bounded && slices.Contains(f.names, "all") {
+		chosen = slices.DeleteFunc(chosen, func(m *overlap.Method) bool { return !m.Bounded() })
 	}
 	names := overlap.Names(chosen)
 	for _, sets := range [][]string{slices.Sorted(maps.Keys(s.Params)), slices.Sorted(maps.Keys(s.Parts))} {

@@ -53,6 +53,10 @@ func (p Param) Range() string {
 	return fmt.Sprintf(" (%g to %g)", p.Low, p.High)
 }
 
+// Bounded reports whether n-grams of words that a corpus does not hold prove that the
+// method has found nothing.
+func (m *Method) Bounded() bool { return m.Norm == "words" && m.Level.Short == 0 }
+
 // Short says what the method does with parts that are too short for an n-gram.
 func (m *Method) Short() string {
 	switch s := m.Level.Short; {
