@@ -50,8 +50,7 @@ func methodsCommand() *cobra.Command {
 func listMethods(w io.Writer, all []*overlap.Method) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, m := range all {
-		short, _, _ := strings.Cut(m.Text, ". ")
-		fmt.Fprintf(t, "%s\t%s\n", m.Name, strings.TrimSuffix(short, ".")+".")
+		fmt.Fprintf(t, "%s\t%s\n", m.Name, m.Brief)
 	}
 	return t.Flush()
 }

@@ -10,7 +10,7 @@ func helm(n int) definition {
 	metrics := []string{"binary", "jaccard", "token"}
 	return definition{
 		Method: Method{
-			Name: fmt.Sprintf("helm%d", n), Group: "helm", Version: 1, Norm: "helm", Unit: "word", Parts: AllParts,
+			Name: fmt.Sprintf("helm%d", n), Group: "helm", Brief: fmt.Sprintf("any %d-gram of words by HELM, and its metrics", n), Version: 1, Norm: "helm", Unit: "word", Parts: AllParts,
 			Source: "Liang et al. 2023, with the code of stanford-crfm/data-overlap",
 			Choices: "Input is context and question, reference choices and answer; the code flags both apart, and here input flags: side=reference and side=either flag otherwise. " +
 				"Each part is a text of its own; the code joins references with spaces to score them and looks for them one by one. " +
@@ -24,7 +24,11 @@ func helm(n int) definition {
 		make: func(m *Method) {
 			m.N, m.counts = fixed(n), occurrences
 			side, metric, filter, weighted := m.param("side").(string), m.param("metric").(string), m.int("filter"), m.is("weighted", "yes")
-			m.Text = fmt.Sprintf("Flagged when the score of the %s is above 0. Score: %s of its %d-grams that stand in any document. ", map[string]string{"either": "input or reference"}[side]+map[bool]string{true: side}[side != "either"], metric, n) +
+			of := side
+			if side == "either" {
+				of = "input or the reference, whichever is more"
+			}
+			m.Text = fmt.Sprintf("Flagged when any %d-gram of the %s stands in any document. Score: the metric %s. ", n, of, metric) +
 				"Binary is 1 for any, jaccard the share of n-grams, token the share of words that they cover. " +
 				"Words are what white space and ASCII punctuation separate, in lower case; a text that begins or ends with a separator has an empty word there. " +
 				"Details give every metric of input and reference, also without n-grams that stand more than 10 times in the corpus, and weighted by one over the times they do."

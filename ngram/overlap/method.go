@@ -60,6 +60,7 @@ type Verdict struct {
 type Method struct {
 	Name      string
 	Group     string // another name, by which several methods are chosen together
+	Brief     string // the idea, in a few words
 	Version   int    // grows when any verdict could change
 	Text      string // the definition, for readers
 	Source    string

@@ -46,7 +46,7 @@ func definitions() []definition {
 	}
 	list := []definition{{
 		Method: words(Method{
-			Name: "gpt2", Parts: AllParts,
+			Name: "gpt2", Brief: "share of the 8-grams that stand in the corpus", Parts: AllParts,
 			Source:    "Radford et al. 2019, section 4",
 			Statistic: "n-grams of the benchmark that stand in the corpus",
 			Choices: "The paper gives one share for a benchmark, which methods.csv has as its statistic, and flags no items; here an item is flagged when its share is above the threshold, 0 as in the paper's look at LAMBADA. " +
@@ -71,7 +71,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "gpt3", Parts: AllParts,
+			Name: "gpt3", Brief: "any n-gram of 8 to 13 words", Parts: AllParts,
 			Source: "Brown et al. 2020, appendix C",
 			Choices: "The 5th percentile is by nearest rank; percentile=linear interpolates. Items without an n-gram are not checkable: the paper says they were ignored. " +
 				"The paper's training filter, not its benchmark analysis, leaves out n-grams that stand in more than 10 documents; max-documents=10 does. Which parts make an example is not said; here all do.",
@@ -110,7 +110,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: Method{
-			Name: "gpt4", Version: 1, Norm: "chars", Unit: "char", Parts: prompt, Joined: true,
+			Name: "gpt4", Brief: "any of 3 random windows of 50 characters", Version: 1, Norm: "chars", Unit: "char", Parts: prompt, Joined: true,
 			Source: "OpenAI 2023, appendices C and D",
 			Choices: "Windows are drawn with replacement, uniformly, from --seed and the item's identity; seed and windows are the same on every machine. Case is kept, for nothing is said of folding it. " +
 				"Characters are Unicode letters, marks and numbers. Choices are left out, as \"in some cases\"; --parts gpt4=context,question,choices takes them in. A half-copied item is often missed: gpt4-all looks at every window.",
@@ -134,7 +134,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: Method{
-			Name: "gpt4-all", Version: 1, Norm: "chars", Unit: "char", Parts: prompt, Joined: true,
+			Name: "gpt4-all", Brief: "any window of 50 characters", Version: 1, Norm: "chars", Unit: "char", Parts: prompt, Joined: true,
 			Source:  "OpenAI 2023, appendices C and D, without the sampling",
 			Choices: "As gpt4.",
 			Params:  []Param{{Name: "n", Text: "characters in a window", Value: 50, Low: 8, High: 10000}},
@@ -154,7 +154,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "palm", Parts: PartsOf(Context, Question, Answer),
+			Name: "palm", Brief: "at least 70 % of the 8-grams", Parts: PartsOf(Context, Question, Answer),
 			Source: "Chowdhery et al. 2022, section 8",
 			Choices: "\"The question, prompt, or target\" is read as the n-grams of all three together; fields=any flags when any one of them reaches the threshold by itself. " + placesChoice +
 				" Parts shorter than n have no n-gram. " + unitChoice,
@@ -185,7 +185,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "llama2", Parts: AllParts,
+			Name: "llama2", Brief: "words in runs of 10 and more, over 4 that differ; four subsets", Parts: AllParts,
 			Source: "Touvron et al. 2023, appendix A.6",
 			Choices: "A run \"longer than 10 tokens\" and \"10(+)\" stand side by side in the paper: 10 words are enough; length=11 asks for more, and the paper reports the largest of 10 to 50 at which a benchmark seems to gain. " +
 				"Words that differ inside a run count as contaminated; gaps=no leaves them out. Runs are followed to the right only, for their first 10 words must be equal. " +
@@ -221,7 +221,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "llama3", Parts: AllParts,
+			Name: "llama3", Brief: "share of words in 8-grams of the corpus", Parts: AllParts,
 			Source: "Grattafiori et al. 2024, section 5.1.4",
 			Choices: "The paper chooses the threshold for each benchmark, where the estimated gain of its models is largest; without scores there is no such choice, and 0.5 is ours: threshold sets another. " +
 				"Which text of an item is meant is not said; here all parts are. " + unitChoice,
@@ -234,7 +234,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "coverage8", Parts: prompt,
+			Name: "coverage8", Brief: "more than half of the words in 8-grams of a single document", Parts: prompt,
 			Source: "Tülu 3 (Lambert et al. 2024), with the words of this program in place of its tokeniser",
 			Params: []Param{shareParam("threshold", 0.5, "share above which an item is flagged")},
 		}),
@@ -253,7 +253,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "longest8", Parts: prompt,
+			Name: "longest8", Brief: "the longest run of 8 words or more, as a share of the item", Parts: prompt,
 			Source: "ConTAM's LONGEST-MATCH (Singh et al. 2024), n 8, skip budget 0",
 			Choices: "The paper chooses a threshold for each model and benchmark, from 0.05 to 0.4; " +
 				"threshold sets another. Whether choices and answers belong to an item is not said.",
@@ -270,7 +270,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "ngram-match", Parts: prompt,
+			Name: "ngram-match", Brief: "share of 8-grams (ConTAM)", Parts: prompt,
 			Source:  "ConTAM's NGRAM-MATCH (Singh et al. 2024), after PaLM",
 			Choices: contamChoice,
 			Params:  contamParams(),
@@ -292,7 +292,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "token-match", Parts: prompt,
+			Name: "token-match", Brief: "share of words in 8-grams (ConTAM)", Parts: prompt,
 			Source:  "ConTAM's TOKEN-MATCH (Singh et al. 2024), after GPT-3",
 			Choices: contamChoice,
 			Params:  contamParams(),
@@ -305,7 +305,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "token-extend", Parts: prompt,
+			Name: "token-extend", Brief: "share of words in runs over words that differ (ConTAM)", Parts: prompt,
 			Source: "ConTAM's TOKEN-EXTEND (Singh et al. 2024), after Llama 2",
 			Choices: contamChoice + " Runs are followed to the right, as Llama 2's are; words that differ inside a run count as found unless gaps=no. " +
 				"The paper does not normalise; the words here are those of this program.",
@@ -322,7 +322,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "tulu3", Parts: prompt,
+			Name: "tulu3", Brief: "mean share of each field in 8-grams of a single document, above 50 %", Parts: prompt,
 			Source: "Lambert et al. 2024, with the code of open-instruct",
 			Choices: "The code cuts by spaCy's tokeniser; here words are counted. It looks at a benchmark's prompt fields, which are question and context here. " +
 				"It asks a search engine for 100 documents of each n-gram; here all documents are compared.",
@@ -339,7 +339,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "deepseek", Parts: PartsOf(Context, Question, Answer),
+			Name: "deepseek", Brief: "any 10-gram, or all of a shorter text", Parts: PartsOf(Context, Question, Answer),
 			Source:  "Guo et al. 2024 (DeepSeek-Coder), Shao et al. 2024 (DeepSeekMath)",
 			Choices: "What a gram is is not said; here it is a word. Docstrings, questions and solutions are context, question and answer.",
 			Params:  []Param{gramParam(10), shortParam(3)},
@@ -354,7 +354,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "qwen2", Parts: AllParts,
+			Name: "qwen2", Brief: "any 13-gram", Parts: AllParts,
 			Source:  "Yang et al. 2024, section on contamination",
 			Choices: "This is the strict report on benchmarks; the paper's filter of training data asks besides for a common subsequence of 60 %. Which parts make an item is not said; here all do. " + unitChoice,
 			Params:  []Param{gramParam(13), shortParam(0)},
@@ -366,7 +366,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: Method{
-			Name: "lmeval", Version: 1, Norm: "lmeval", Unit: "word", Parts: prompt,
+			Name: "lmeval", Brief: "any 13-gram of words by lm-evaluation-harness", Version: 1, Norm: "lmeval", Unit: "word", Parts: prompt,
 			Source:  "lm-evaluation-harness, its decontamination",
 			Choices: "Each task names the text that it looks at; here that is question and context.",
 			Params:  []Param{gramParam(13)},
@@ -377,7 +377,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: Method{
-			Name: "starcoder", Version: 1, Norm: "raw", Unit: "char", Parts: PartsOf(Question),
+			Name: "starcoder", Brief: "the whole question, in lower case", Version: 1, Norm: "raw", Unit: "char", Parts: PartsOf(Question),
 			Source: "Li et al. 2023, with the code of bigcode-dataset",
 			Choices: "The code looks for docstrings, solutions and questions, by benchmark; here that is the question. --parts starcoder=question,answer takes in the answer, which is of use only where answers are long. " +
 				"Lower case is Unicode's simple one.",
