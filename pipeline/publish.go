@@ -286,6 +286,7 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 			return err
 		}
 	}
+	first := slices.IndexFunc(flaggedBy, func(name string) bool { return name != "" }) // of several lenses one shows it
 	for k, cover := range seen {
 		if cover == nil {
 			continue
@@ -295,7 +296,7 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 			if err := p.out.Evidence(&e); err != nil {
 				return err
 			}
-			if flaggedBy[k] != "" {
+			if k == first {
 				var part overlap.Part
 				for part.String() != e.Part {
 					part++
@@ -374,9 +375,15 @@ func (p *publication) strongest() (shown []report.Hit) {
 	return shown
 }
 
-// compareHits puts the hit with most words first.
+// compareHits puts the hit with most words first, where six characters are a word.
 func compareHits(a, b report.Hit) int {
-	return cmp.Or(cmp.Compare(b.Words, a.Words), cmp.Compare(a.Benchmark, b.Benchmark), cmp.Compare(a.Split, b.Split), cmp.Compare(a.Item, b.Item),
+	words := func(h report.Hit) int64 {
+		if h.Norm == "chars" || h.Norm == "raw" {
+			return h.Words / 6
+		}
+		return h.Words
+	}
+	return cmp.Or(cmp.Compare(words(b), words(a)), cmp.Compare(a.Benchmark, b.Benchmark), cmp.Compare(a.Split, b.Split), cmp.Compare(a.Item, b.Item),
 		cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row), cmp.Compare(a.DocStart, b.DocStart), cmp.Compare(a.ItemStart, b.ItemStart))
 }
 

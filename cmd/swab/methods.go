@@ -117,7 +117,7 @@ func (f *methodFlags) methods() ([]*overlap.Method, error) {
 			return nil, err
 		}
 	}
-	if f.longestSet {
+	if f.longestSet && (slices.Contains(f.names, "longest8") || slices.Contains(f.names, "all")) {
 		put("longest8", "threshold", fmt.Sprint(f.longest))
 	}
 	for _, set := range f.set {

@@ -7,6 +7,9 @@
 // i, i+1, … of a text equal words j, j+1, … of the document. Hashes only propose;
 // every word of a run has been compared letter by letter in normal form.
 //
+// Texts of fewer than n words can be looked for as a whole. A [Walker] follows a run
+// beyond its end, over words that differ.
+//
 // # Layout
 //
 // What is looked up are seeds, grams a little shorter than n. All texts are one

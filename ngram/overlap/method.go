@@ -103,7 +103,9 @@ func (m *Method) Fit(layouts []Layout) Rule {
 }
 
 // Key is plain text that says all of a rule that covers depend on.
-func (r Rule) Key() string { return fmt.Sprintf("%s %d %+v %+v", r.Name, r.Version, r.Level, r.view) }
+func (r Rule) Key() string {
+	return fmt.Sprintf("%s %d %+v %+v %d", r.Name, r.Version, r.Level, r.view, r.Windows)
+}
 
 // judgement is a rule's work on an item of which something was seen.
 type judgement struct {

@@ -474,12 +474,12 @@ func randomCase(rng *rand.Rand) (items []testItem, docs []testDoc) {
 		}
 	}
 	for i := range rng.IntN(8) {
-		text := words(40)
+		text, of := words(40), rng.IntN(len(items))
 		for range rng.IntN(4) {
 			if rng.IntN(8) == 0 {
 				text += strings.Repeat(" filler", 130+rng.IntN(30)) + " " // about as long as Near
 			}
-			w := strings.Fields(items[rng.IntN(len(items))][rng.IntN(int(NumParts))])
+			w := strings.Fields(items[of][rng.IntN(int(NumParts))])
 			if len(w) > 0 {
 				from := rng.IntN(len(w))
 				w = slices.Clone(w[from : from+rng.IntN(len(w)-from+1)])
