@@ -68,15 +68,12 @@ func judgePlainly(method string, seed uint64, it plainItem, digest string, docs 
 				at = append(at, i)
 			}
 		}
-		hits, distinct := 0, map[int]bool{}
+		hits := 0
 		for _, i := range at {
 			window := string(chars[i:min(i+50, len(chars))])
 			if any(func(d string) bool { return strings.Contains(string(keptChars(d)), window) }) {
-				if !distinct[i] {
-					hits++
-				}
+				hits++
 			}
-			distinct[i] = true
 		}
 		if len(at) == 0 {
 			return false, false, 0
@@ -97,10 +94,8 @@ func judgePlainly(method string, seed uint64, it plainItem, digest string, docs 
 		words = helmWords
 	}
 	sides := []string{it.Context, it.Question}
-	for _, text := range append(sides, it.Choices, it.Answer)[:map[bool]int{true: 2, false: 4}[method == "lmeval"]] {
-		checkable = checkable || text != "" && len(words(text)) >= n
-	}
 	for _, text := range sides {
+		checkable = checkable || text != "" && len(words(text)) >= n
 		cut := words(text)
 		for i := 0; text != "" && i+n <= len(cut); i++ {
 			flagged = flagged || any(func(d string) bool { return strings.Contains(listed(words(d)), listed(cut[i:i+n])) })

@@ -24,6 +24,7 @@ func helm(n int) definition {
 		make: func(m *Method) {
 			m.N, m.counts = fixed(n), occurrences
 			side, metric, filter, weighted := m.param("side").(string), m.param("metric").(string), m.int("filter"), m.is("weighted", "yes")
+			m.flags = map[string]Parts{"input": PartsOf(Context, Question), "reference": PartsOf(Choices, Answer)}[side]
 			of := side
 			if side == "either" {
 				of = "input or the reference, whichever is more"

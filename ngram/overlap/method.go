@@ -79,6 +79,7 @@ type Method struct {
 	Threshold float64
 	Windows   int // of N characters, drawn at random; 0: all
 	view
+	flags Parts // that can flag an item, if they are not all that are looked at
 	judge func(c *judgement)
 }
 
@@ -98,7 +99,6 @@ func (m *Method) Fit(layouts []Layout) Rule {
 	}
 	r := Rule{Method: m, N: m.N(lengths), Level: m.Level}
 	r.Level.N = r.N
-	r.Level.Least = max(r.Level.Least, 0)
 	return r
 }
 
@@ -111,11 +111,11 @@ func (r Rule) Key() string {
 type judgement struct {
 	Rule
 	*Verdict
-	layout Layout
-	tally  *Tally
-	seen   []uint64                     // grams that count, as in Tally.Seen
-	hashes func(p Part, n int) []uint64 // of the n-grams of a part
-	total  int                          // windows of the item
+	layout  Layout
+	tally   *Tally
+	seen    []uint64                     // grams that count, as in Tally.Seen
+	hashes  func(p Part, n int) []uint64 // of the n-grams of a part
+	windows []uint32                     // of the item
 }
 
 // Judge gives the verdict of rule k of item i's benchmark on the item, given its
@@ -125,7 +125,7 @@ func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n 
 	r, l := s.Rules(i)[k], s.Layout(i)
 	v := Verdict{State: NotCheckable, Words: l.Total(r.Parts)}
 	for p, words := range l {
-		if r.Parts.Has(Part(p)) && r.Level.gram(words) > 0 {
+		if r.Parts.Has(Part(p)) && (r.flags == 0 || r.flags.Has(Part(p))) && r.Level.gram(words) > 0 {
 			v.State = Clean
 		}
 	}
@@ -144,7 +144,7 @@ func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n 
 	c.tally = &cover.Tallies[r.at]
 	c.seen = c.tally.Seen
 	if r.windows {
-		c.total = len(s.windows(i))
+		c.windows = s.windows(i)
 	}
 	template := s.template(i, s.views[s.list[i].Bench][r.at].level)
 	if template != nil {

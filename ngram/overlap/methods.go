@@ -123,12 +123,10 @@ func definitions() []definition {
 				"only letters and digits count, nothing stands between them, and the parts looked at are one text. Score: the share of windows that do.", m.Windows, n)
 			m.judge = func(c *judgement) {
 				hits := 0
-				for i := range 64 * len(c.seen) {
-					if c.seen[i/64]>>(i%64)&1 == 1 {
-						hits++
-					}
+				for _, w := range c.windows {
+					hits += int(c.seen[w/64] >> (w % 64) & 1)
 				}
-				c.Score, c.Matched = share(hits, c.total), c.words(c.seen)
+				c.Score, c.Matched = share(hits, len(c.windows)), c.words(c.seen)
 				c.flag(hits > 0)
 			}
 		},
