@@ -14,6 +14,21 @@
 // without spaces (Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar) give one
 // word per character, with the marks that follow it.
 //
+// Two other normalisers are those of evaluation harnesses, whose methods are defined
+// over them. Both know ASCII punctuation only, and lower case is Unicode's simple one
+// for "helm", ASCII's for "lmeval".
+//
+//   - "helm" cuts as HELM's data-overlap tool: white space and ASCII punctuation
+//     separate, all else makes words in lower case; a text that begins with a
+//     separator has an empty word there, one that ends with one too, and an empty
+//     text is one empty word. Python's lower differs in two letters: İ gives two
+//     characters, and Σ that ends a word gives ς.
+//   - "lmeval" cuts as lm-evaluation-harness: ASCII letters in lower case, ASCII
+//     punctuation deleted ("it's" is "its"), then white space separates.
+//
+// White space is what Python takes for it: Unicode's, and the four information
+// separators U+001C to U+001F.
+//
 // # Hashes
 //
 // A word hashes to 64 bits over its normalised UTF-8, eight bytes a step. An
@@ -32,7 +47,7 @@ const MaxN = 64
 // A Recipe says how text becomes n-grams. Recipes are compared with ==.
 type Recipe struct {
 	Version int    `json:"version"` // of the normaliser's definition; it grows when any text could give other words
-	Norm    string `json:"norm"`    // "words"
+	Norm    string `json:"norm"`    // "words", "helm", "lmeval"
 	Unit    string `json:"unit"`    // what n counts: "word"
 	N       int    `json:"n"`       // units in a gram, 1 to MaxN
 	Hash    string `json:"hash"`    // "poly64"
@@ -41,6 +56,16 @@ type Recipe struct {
 // Words is the recipe for n-grams of words.
 func Words(n int) Recipe {
 	return Recipe{Version: 1, Norm: "words", Unit: "word", N: n, Hash: "poly64"}
+}
+
+// HELM is the recipe for n-grams of the words of HELM's data-overlap tool.
+func HELM(n int) Recipe {
+	return Recipe{Version: 1, Norm: "helm", Unit: "word", N: n, Hash: "poly64"}
+}
+
+// LMEval is the recipe for n-grams of the words of lm-evaluation-harness.
+func LMEval(n int) Recipe {
+	return Recipe{Version: 1, Norm: "lmeval", Unit: "word", N: n, Hash: "poly64"}
 }
 
 func (r Recipe) String() string {
@@ -53,8 +78,15 @@ func (r Recipe) NewScanner() (*Scanner, error) {
 	if r.N < 1 || r.N > MaxN {
 		return nil, fmt.Errorf("n is %d: it must be between 1 and %d", r.N, MaxN)
 	}
-	if r != Words(r.N) {
+	s := newScanner(r.N)
+	switch r {
+	case Words(r.N):
+	case HELM(r.N):
+		s.split = &helm
+	case LMEval(r.N):
+		s.split = &lmEval
+	default:
 		return nil, fmt.Errorf("unknown recipe (%v): it was made by another version of the program", r)
 	}
-	return newScanner(r.N), nil
+	return s, nil
 }

@@ -45,6 +45,8 @@ type Scanner struct {
 
 	plane *[1 << 16]entry
 	iter  norm.Iter
+	split *splitter // of the recipes that are not "words"
+	ended bool      // the empty word behind the text's end was looked for
 }
 
 func newScanner(n int) *Scanner {
@@ -64,6 +66,7 @@ func (s *Scanner) Reset(text []byte) {
 	}
 	s.text, s.pos, s.base, s.len = text, 0, 0, 0
 	s.buf = s.buf[:0]
+	s.ended = false
 }
 
 // Next moves on to the next block of words, and says whether there is one.
@@ -85,6 +88,10 @@ func (s *Scanner) Next() bool {
 		}
 	}
 	s.len = keep
+	if s.split != nil {
+		s.fillSplit()
+		return s.len > keep
+	}
 	for s.len < blockWords && s.pos < len(s.text) {
 		s.fill()
 	}
@@ -227,6 +234,9 @@ func HashGram(words []uint64) uint64 {
 	}
 	return g
 }
+
+// AddWord gives the hash of a gram with one more word behind it.
+func AddWord(gram, word uint64) uint64 { return gram*gramBase + word }
 
 const (
 	ones  = 0x0101010101010101

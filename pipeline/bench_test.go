@@ -18,7 +18,6 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/bloom"
-	"swab/ngram/overlap"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/ledger"
 	"swab/pipeline/record"
@@ -111,9 +110,9 @@ func BenchmarkStages(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		set, err := load(context.Background(), Options{Benchmarks: madeBench(b), Presets: p, Methods: overlap.Methods(overlap.DefaultLongest)})
+		set, err := load(context.Background(), Options{Benchmarks: madeBench(b), Presets: p, Methods: methods(b, three...)})
 		if err == nil {
-			err = set.build(nil)
+			err = set.build()
 		}
 		if err != nil {
 			b.Fatal(err)
@@ -122,8 +121,7 @@ func BenchmarkStages(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		matcher := set.index.NewMatcher()
-		collector := set.items.NewCollector()
+		look := set.lenses[0].look()
 		var plain int64
 		var alone float64 // passes a second of decompression
 		read := func(b *testing.B, each func(text []byte, row int64)) {
@@ -174,12 +172,11 @@ func BenchmarkStages(b *testing.B) {
 				}
 			}},
 			{"match", func(text []byte, row int64) {
-				matcher.Document(text, collector.Add)
-				collector.End(row, "", text)
+				look.document(row, "", text)
 			}},
 		} {
 			b.Run(fmt.Sprintf("ext=%s/upto=%s", ext, stage.name), func(b *testing.B) {
-				collector.Reset("")
+				look.reset("")
 				for b.Loop() {
 					read(b, stage.each)
 				}
@@ -211,7 +208,7 @@ func BenchmarkScan(b *testing.B) {
 	for _, ext := range []string{".jsonl.zst", ".jsonl.gz"} {
 		for _, lanes := range []int{1, 2} {
 			b.Run(fmt.Sprintf("ext=%s/lanes=%d", ext, lanes), func(b *testing.B) {
-				o := Options{Corpus: madeCorpus(b, ext), Benchmarks: madeBench(b), Methods: overlap.Methods(overlap.DefaultLongest)[:1], Reading: Reading{Lanes: lanes, MaxBadRows: -1}}
+				o := Options{Corpus: madeCorpus(b, ext), Benchmarks: madeBench(b), Methods: methods(b, "gpt3"), Reading: Reading{Lanes: lanes, MaxBadRows: -1}}
 				var err error
 				if o.Presets, err = variant.Builtin(); err != nil {
 					b.Fatal(err)
@@ -422,7 +419,7 @@ func BenchmarkCheck(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	o := CheckOptions{Index: index, Options: Options{Methods: overlap.Methods(overlap.DefaultLongest)[:1], Reading: Reading{MaxBadRows: -1}}}
+	o := CheckOptions{Index: index, Options: Options{Methods: methods(b, "gpt3"), Reading: Reading{MaxBadRows: -1}}}
 	if o.Presets, err = variant.Builtin(); err != nil {
 		b.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"swab/ngram"
 	"swab/ngram/bloom"
@@ -46,19 +47,14 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, rules := range set.rules {
-		for _, r := range rules {
-			if r.N < x.Recipe.N {
-				return nil, fmt.Errorf("%s: %w: method %s needs %d-grams for %s and the index has %d-grams; build one with swab index --n %d",
-					o.Index, ErrOther, r.Name, r.N, set.benches[i].Name, x.Recipe.N, r.N)
-			}
-		}
+	p, err := newProbe(set, o.Methods, x)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Index, err)
 	}
-	p := &probe{set: set, index: x, hits: map[int]*textHits{}}
 	err = p.run(ctx, o.Index)
 	if errors.Is(err, fs.ErrNotExist) { // a run published the index anew meanwhile
 		if x, err = ledger.LoadIndex(o.Index); err == nil {
-			p = &probe{set: set, index: x, hits: map[int]*textHits{}}
+			p.index = x
 			err = p.run(ctx, o.Index)
 		}
 	}
@@ -68,8 +64,10 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	if o.Trace {
 		return p.trace(ctx, o)
 	}
-	if err := set.build(func(int) bool { return false }); err != nil {
-		return nil, err
+	for _, l := range p.lenses {
+		if err := l.buildOf(func(int) bool { return false }); err != nil {
+			return nil, err
+		}
 	}
 	dir, err := ledger.Open(o.Out)
 	if err != nil {
@@ -85,9 +83,32 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 
 // probe is what a corpus filter says of the benchmarks' texts.
 type probe struct {
-	set   *benchSet
-	index *ledger.Index
-	hits  map[int]*textHits
+	set    *benchSet
+	index  *ledger.Index
+	lenses []bounded
+	hits   []map[int]*textHits // by lens and text
+}
+
+// newProbe makes a probe, or says why the filter does not bound a method.
+func newProbe(set *benchSet, methods []*overlap.Method, x *ledger.Index) (*probe, error) {
+	p := &probe{set: set, index: x}
+	for k, l := range set.lenses {
+		b, ok := l.(bounded)
+		if !ok {
+			var names []string
+			for i, at := range set.places {
+				if at.lens == k {
+					names = append(names, methods[i].Name)
+				}
+			}
+			return nil, fmt.Errorf("%s: its verdicts rest on something else than n-grams of words; swab scan has them", strings.Join(names, ", "))
+		}
+		if why := b.refuses(x.Recipe.N, set.benches); why != "" {
+			return nil, fmt.Errorf("%w: %s", ErrOther, why)
+		}
+		p.lenses = append(p.lenses, b)
+	}
+	return p, nil
 }
 
 // textHits are the n-grams of a text that are in any segment.
@@ -101,6 +122,10 @@ const probeGrams = 1 << 23
 
 // run asks every segment for every n-gram of every text.
 func (p *probe) run(ctx context.Context, dir string) error {
+	p.hits = nil
+	for range p.lenses {
+		p.hits = append(p.hits, map[int]*textHits{})
+	}
 	var readers []*bloom.Reader
 	for _, seg := range p.index.Segments {
 		path := filepath.Join(dir, ledger.SegmentsDir, seg.File)
@@ -118,12 +143,11 @@ func (p *probe) run(ctx context.Context, dir string) error {
 		}
 		readers = append(readers, r)
 	}
-	type place struct{ text, first int } // where a text's n-grams begin in grams
+	type span struct{ lens, text, first int } // where a text's n-grams begin in grams
 	var (
-		n            = p.index.Recipe.N
-		words, grams []uint64
-		places       []place
-		in           []bool
+		grams []uint64
+		spans []span
+		in    []bool
 	)
 	ask := func() error {
 		in = slices.Grow(in[:0], len(grams))[:len(grams)]
@@ -134,44 +158,39 @@ func (p *probe) run(ctx context.Context, dir string) error {
 			if err := r.HasAll(grams, in); err != nil {
 				return fmt.Errorf("%s: %w", filepath.Join(dir, ledger.SegmentsDir, p.index.Segments[k].File), err)
 			}
-			for i, at := range places {
+			for i, at := range spans {
 				end := len(grams)
-				if i+1 < len(places) {
-					end = places[i+1].first
+				if i+1 < len(spans) {
+					end = spans[i+1].first
 				}
-				p.note(at.text, k, in[at.first:end])
+				p.note(at.lens, at.text, k, in[at.first:end])
 			}
 		}
-		grams, places = grams[:0], places[:0]
+		grams, spans = grams[:0], spans[:0]
 		return nil
 	}
-	for t := range p.set.builder.Texts() {
-		words = p.set.builder.AppendHashes(words[:0], t)
-		if len(words) < n {
-			continue
-		}
-		places = append(places, place{t, len(grams)})
-		for i := 0; i+n <= len(words); i++ {
-			grams = append(grams, ngram.HashGram(words[i:i+n]))
-		}
-		if len(grams) >= probeGrams {
-			if err := ask(); err != nil {
-				return err
+	for k, l := range p.lenses {
+		for t, of := range l.grams(p.index.Recipe.N) {
+			spans = append(spans, span{k, t, len(grams)})
+			if grams = append(grams, of...); len(grams) >= probeGrams {
+				if err := ask(); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return ask()
 }
 
-func (p *probe) note(text, segment int, in []bool) {
+func (p *probe) note(lens, text, segment int, in []bool) {
 	for i, hit := range in {
 		if !hit {
 			continue
 		}
-		h := p.hits[text]
+		h := p.hits[lens][text]
 		if h == nil {
 			h = &textHits{grams: make([]uint64, (len(in)+p.index.Recipe.N+62)/64)}
-			p.hits[text] = h
+			p.hits[lens][text] = h
 		}
 		overlap.SetGram(h.grams, i)
 		if k := len(h.segments); k == 0 || h.segments[k-1] != segment {
@@ -180,55 +199,53 @@ func (p *probe) note(text, segment int, in []bool) {
 	}
 }
 
-// of gives what was hit of an item's parts, and the segments.
-func (p *probe) of(item int) (hits [overlap.NumParts][]uint64, segments []int) {
-	for part, t := range p.set.list[item].Texts {
-		if t == overlap.None {
-			continue
+// of gives what was hit of the texts of a lens, as a function of their numbers.
+func (p *probe) of(lens int) func(text int) []uint64 {
+	return func(text int) []uint64 {
+		if h := p.hits[lens][text]; h != nil {
+			return h.grams
 		}
-		if h := p.hits[int(t)]; h != nil {
-			hits[part] = h.grams
+		return nil
+	}
+}
+
+// segments gives the segments that any n-gram of an item's texts is in.
+func (p *probe) segments(lens, item int) (segments []int) {
+	for _, t := range p.lenses[lens].texts(nil, item) {
+		if h := p.hits[lens][t]; h != nil {
 			segments = append(segments, h.segments...)
 		}
 	}
 	slices.Sort(segments)
-	return hits, slices.Compact(segments)
+	return slices.Compact(segments)
 }
 
-// covers gives suspicions in the form of covers.
-func (p *probe) covers() iter.Seq2[mergedItem, error] {
+// covers gives the suspicions of a lens in the form of covers.
+func (p *probe) covers(lens int) iter.Seq2[mergedItem, error] {
 	return func(yield func(mergedItem, error) bool) {
-		for i := range p.set.list {
-			hits, segments := p.of(i)
-			if len(segments) == 0 {
+		for i := range p.set.count {
+			if len(p.segments(lens, i)) == 0 {
 				continue
 			}
-			rules := p.set.rules[p.set.list[i].Bench]
-			c := &overlap.Cover{Tallies: make([]overlap.Tally, len(rules))}
-			for k, r := range rules {
-				if t := r.Suspect(p.set.items.Layout(i), p.index.Recipe.N, hits); t != nil {
-					c.Tallies[k] = *t
-				}
-			}
-			if !yield(mergedItem{i, c}, nil) {
+			if !yield(mergedItem{i, p.lenses[lens].suspect(i, p.index.Recipe.N, p.of(lens))}, nil) {
 				return
 			}
 		}
 	}
 }
 
-// suspect turns a scan's verdict line into a filter's.
-func (p *probe) suspect(item int, r overlap.Rule, v *report.Verdict) {
+// suspect turns the verdict line of a scan, by the method at that place, into a
+// filter's.
+func (p *probe) suspect(item int, at place, v *report.Verdict) {
 	v.Documents = 0 // a filter does not know
 	if v.State != report.Flagged {
 		return
 	}
 	v.State = report.Suspected
-	hits, segments := p.of(item)
-	all, hit := r.Grams(p.set.items.Layout(item), p.index.Recipe.N, hits)
+	all, hit := p.lenses[at.lens].count(item, at.k, p.index.Recipe.N, p.of(at.lens))
 	chance := atLeast(hit, all, IndexRate(p.index))
 	v.Chance = &chance
-	for _, k := range segments {
+	for _, k := range p.segments(at.lens, item) {
 		v.Segments = append(v.Segments, p.index.Segments[k].File)
 	}
 }
@@ -272,18 +289,21 @@ func atLeast(k, n int, p float64) float64 {
 
 // trace streams the shards that may hold what hit.
 func (p *probe) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
-	wanted := map[int]bool{}
+	wanted := make([][]int, len(p.lenses)) // texts by lens
 	fired := map[string]bool{}
-	for t, h := range p.hits {
-		if longestRun(h.grams)+p.index.Recipe.N-1 >= p.set.seed {
-			wanted[t] = true
-			for _, k := range h.segments {
-				fired[p.index.Segments[k].File] = true
+	for i, l := range p.lenses {
+		for t, h := range p.hits[i] {
+			if l.possible(p.index.Recipe.N, h.grams) {
+				wanted[i] = append(wanted[i], t)
+				for _, k := range h.segments {
+					fired[p.index.Segments[k].File] = true
+				}
 			}
 		}
-	}
-	if err := p.set.build(func(t int) bool { return wanted[t] }); err != nil {
-		return nil, err
+		slices.Sort(wanted[i])
+		if err := l.buildOf(func(t int) bool { _, in := slices.BinarySearch(wanted[i], t); return in }); err != nil {
+			return nil, err
+		}
 	}
 	dir, err := ledger.Open(o.Out)
 	if err != nil {
@@ -291,13 +311,7 @@ func (p *probe) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 	}
 	s := &scan{Options: o.Options, set: p.set, dir: dir, bad: &badRows{allowed: o.MaxBadRows}}
 	s.TextField, s.IDField, s.TextUnit, s.MaxRow = p.index.TextField, p.index.IDField, p.index.TextUnit, int(p.index.MaxRow)
-	s.salt = digest(slices.Sorted(func(yield func(int) bool) {
-		for t := range wanted {
-			if !yield(t) {
-				return
-			}
-		}
-	}))
+	s.salt = digest(wanted)
 	for _, sh := range p.index.Shards {
 		if !slices.ContainsFunc(sh.Segments, func(f string) bool { return fired[f] }) {
 			s.known = append(s.known, sh.Entry)

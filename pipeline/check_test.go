@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"swab/ngram/overlap"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
@@ -157,7 +156,7 @@ func TestAbsentItems(t *testing.T) {
 		idx.FPR = fpr
 		x := mustIndex(t, idx).Index
 		check := CheckOptions{Index: idx.Out, Options: options(t, dir)}
-		check.Methods = overlap.Methods(overlap.DefaultLongest)[:1]
+		check.Methods = methods(t, "gpt3")
 		check.Methods[0].N = func([]int) int { return 8 }
 		check.Out = filepath.Join(dir, fmt.Sprint("out", fpr))
 		mustCheck(t, check)

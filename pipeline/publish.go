@@ -3,14 +3,15 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"swab/ngram"
 	"swab/ngram/overlap"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
@@ -69,23 +70,12 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 
 func (s *scan) audit() *ledger.Audit {
 	a := &ledger.Audit{
-		Swab: s.Version, Recipe: s.set.index.Recipe(), TextField: s.TextField, IDField: s.IDField, TextUnit: s.TextUnit,
+		Swab: s.Version, Recipe: s.set.lenses[0].recipe(), TextField: s.TextField, IDField: s.IDField, TextUnit: s.TextUnit, Seed: s.Seed,
 		Limits: map[string]int64{"max_row": int64(s.MaxRow), "max_window": s.Limits.Window, "max_ratio": s.Limits.Ratio, "max_bad_rows": s.MaxBadRows},
 	}
-	for _, m := range s.Methods {
-		params := map[string]any{"parts": m.Parts.Names()}
-		if m.Threshold > 0 {
-			params["threshold"] = m.Threshold
-		}
-		n := map[string]int{}
-		for i, b := range s.set.benches {
-			for _, r := range s.set.rules[i] {
-				if r.Name == m.Name {
-					n[b.Name] = r.N
-				}
-			}
-		}
-		params["n"] = n
+	for i, m := range s.Methods {
+		at := s.set.places[i]
+		params := s.set.lenses[at.lens].params(at.k, s.set.benches)
 		a.Methods = append(a.Methods, ledger.Method{Name: m.Name, Version: m.Version, Params: params})
 	}
 	for i, b := range s.set.benches {
@@ -109,22 +99,14 @@ func (s *scan) audit() *ledger.Audit {
 	return a
 }
 
-// size is the number of items of benchmark i.
-func (set *benchSet) size(i int) int {
-	if i+1 < len(set.first) {
-		return set.first[i+1] - set.first[i]
-	}
-	return set.items.Len() - set.first[i]
-}
-
 // publication writes one audit directory.
 type publication struct {
 	*scan
 	root    string
 	sum     *Summary
 	out     *report.Writer
-	words   *ngram.Scanner
 	flagged [][]uint64   // by method: a bit for each item
+	checked [][]uint64   // likewise: the method could check it
 	hits    []report.Hit // of flagged items, those that may be shown
 }
 
@@ -150,22 +132,25 @@ func (p *publication) write(ctx context.Context) error {
 			paths = append(paths, path)
 		}
 	}
-	single := p.set.index.Recipe()
-	single.N = 1
-	if p.words, err = single.NewScanner(); err != nil {
-		return err
-	}
 	for range p.Methods {
-		p.flagged = append(p.flagged, make([]uint64, p.set.items.Len()/64+1))
+		p.flagged = append(p.flagged, make([]uint64, p.set.count/64+1))
+		p.checked = append(p.checked, make([]uint64, p.set.count/64+1))
 	}
 	if p.out, err = report.Create(p.root, p.filter != nil); err != nil {
 		return err
 	}
-	covers := mergeResults(paths, temp, p.set.items)
-	if p.filter != nil {
-		covers = p.filter.covers()
+	stored, err := openResults(paths, temp, p.set.lenses, p.set.count)
+	if err != nil {
+		p.out.Close()
+		return err
 	}
-	if err = p.verdicts(ctx, covers); err != nil {
+	covers := stored.covers
+	if p.filter != nil {
+		covers = p.filter.covers
+	}
+	err = p.verdicts(ctx, covers)
+	stored.close()
+	if err != nil {
 		p.out.Close()
 		return err
 	}
@@ -173,6 +158,9 @@ func (p *publication) write(ctx context.Context) error {
 		return err
 	}
 	if err := os.RemoveAll(temp); err != nil {
+		return err
+	}
+	if err := p.compare(); err != nil {
 		return err
 	}
 	p.sum.Hits = p.strongest()
@@ -192,15 +180,17 @@ func (p *publication) write(ctx context.Context) error {
 	return f.Close()
 }
 
-// verdicts reads every benchmark again, item by item beside the merged covers, and
-// writes what each rule says and the evidence.
-func (p *publication) verdicts(ctx context.Context, covers iter.Seq2[mergedItem, error]) error {
-	next, stop := iter.Pull2(covers)
-	defer stop()
-	seen, err, more := next()
+// verdicts reads every benchmark again, item by item beside the merged covers of
+// each lens, and writes what each method says and the evidence.
+func (p *publication) verdicts(ctx context.Context, covers func(lens int) iter.Seq2[mergedItem, error]) error {
+	streams := make([]*coverStream, len(p.set.lenses))
+	for k := range streams {
+		streams[k] = newCoverStream(covers(k))
+		defer streams[k].stop()
+	}
+	seen := make([]any, len(streams)) // by lens: the cover of the item at hand, or nil
 	for number, b := range p.set.benches {
-		rules := p.set.rules[number]
-		rows := make([]report.Row, len(rules))
+		rows := make([]report.Row, len(p.Methods))
 		count := 0
 		for it, bad := range b.Items(ctx) {
 			if bad != nil {
@@ -209,16 +199,14 @@ func (p *publication) verdicts(ctx context.Context, covers iter.Seq2[mergedItem,
 			if count++; count > p.set.size(number) {
 				break
 			}
-			if err != nil {
-				return err
-			}
 			ordinal := p.set.first[number] + it.Ordinal
-			var cover *overlap.Cover
-			if more && seen.item == ordinal {
-				cover = seen.cover
-				seen, err, more = next()
+			for k, s := range streams {
+				var err error
+				if seen[k], err = s.of(ordinal); err != nil {
+					return err
+				}
 			}
-			if err := p.item(b, ordinal, it, rules, cover, rows); err != nil {
+			if err := p.item(b, ordinal, it, seen, rows); err != nil {
 				return err
 			}
 		}
@@ -227,75 +215,140 @@ func (p *publication) verdicts(ctx context.Context, covers iter.Seq2[mergedItem,
 		}
 		p.sum.Rows = append(p.sum.Rows, rows...)
 	}
-	return err
+	for _, s := range streams {
+		if s.err != nil {
+			return s.err
+		}
+	}
+	return nil
 }
 
-func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, rules []overlap.Rule, cover *overlap.Cover, rows []report.Row) error {
-	layout := p.set.items.Layout(ordinal)
-	flaggedBy := ""
-	for k, r := range rules {
-		var tally *overlap.Tally
-		if cover != nil {
-			tally = &cover.Tallies[k]
-		}
-		v := r.Judge(layout, tally)
-		rows[k].Benchmark, rows[k].Method = b.Name, r.Name
-		rows[k].Items++
+// A coverStream hands out covers to items that come by rising number.
+type coverStream struct {
+	next func() (mergedItem, error, bool)
+	stop func()
+	at   mergedItem
+	err  error
+	more bool
+}
+
+func newCoverStream(covers iter.Seq2[mergedItem, error]) *coverStream {
+	s := &coverStream{}
+	s.next, s.stop = iter.Pull2(covers)
+	s.at, s.err, s.more = s.next()
+	return s
+}
+
+// of gives the cover of an item, nil when there is none.
+func (s *coverStream) of(item int) (any, error) {
+	if s.err != nil || !s.more || s.at.item != item {
+		return nil, s.err
+	}
+	cover := s.at.cover
+	s.at, s.err, s.more = s.next()
+	return cover, nil
+}
+
+func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, seen []any, rows []report.Row) error {
+	flaggedBy := make([]string, len(seen)) // by lens: the first method that flags
+	for i, m := range p.Methods {
+		at := p.set.places[i]
+		l := p.set.lenses[at.lens]
+		v := l.judge(ordinal, at.k, it, seen[at.lens])
+		rows[i].Benchmark, rows[i].Method = b.Name, m.Name
+		rows[i].Items++
+		rows[i].Grams[0] += int64(v.Grams[0])
+		rows[i].Grams[1] += int64(v.Grams[1])
 		line := report.Verdict{
-			Method: r.Name, Benchmark: b.Name, Split: it.Split, Item: it.ID, Index: int64(it.Index), Digest: it.Digest,
+			Method: m.Name, Benchmark: b.Name, Split: it.Split, Item: it.ID, Index: int64(it.Index), Digest: it.Digest,
 			State: report.State(v.State), Longest: int64(v.Longest), Words: int64(v.Words), Matched: int64(v.Matched),
-			Documents: v.Documents, Parts: v.Parts.Names(),
+			Documents: v.Documents, Parts: v.Parts.Names(), Seen: string(v.Seen), Template: v.Template, Details: v.Details,
 		}
 		switch v.State {
 		case overlap.NotCheckable:
-			rows[k].NotCheckable++
+			rows[i].NotCheckable++
 		case overlap.Flagged:
-			rows[k].Flagged++
-			p.flagged[k][ordinal/64] |= 1 << (ordinal % 64)
-			flaggedBy = cmp.Or(flaggedBy, r.Name)
+			rows[i].Flagged++
+			p.flagged[i][ordinal/64] |= 1 << (ordinal % 64)
+			flaggedBy[at.lens] = cmp.Or(flaggedBy[at.lens], m.Name)
 			line.Score = &v.Score
 		default:
-			rows[k].Clean++
+			rows[i].Clean++
 			line.Score = &v.Score
 		}
+		if v.State != overlap.NotCheckable {
+			p.checked[i][ordinal/64] |= 1 << (ordinal % 64)
+		}
 		if p.filter != nil {
-			p.filter.suspect(ordinal, r, &line)
+			p.filter.suspect(ordinal, at, &line)
 		}
 		if err := p.out.Verdict(&line); err != nil {
 			return err
 		}
 	}
-	if cover == nil {
-		return nil
-	}
-	return p.evidence(b, it, cover, flaggedBy)
-}
-
-// evidence writes the quotes of an item's strongest documents.
-func (p *publication) evidence(b *variant.Benchmark, it *variant.Item, cover *overlap.Cover, flaggedBy string) error {
-	var spans [overlap.NumParts][]ngram.Span
-	for part, text := range it.Text {
-		for _, span := range p.words.Words([]byte(text)) {
-			spans[part] = append(spans[part], span)
+	first := slices.IndexFunc(flaggedBy, func(name string) bool { return name != "" }) // of several lenses one shows it
+	for k, cover := range seen {
+		if cover == nil {
+			continue
 		}
-	}
-	for _, s := range cover.Sightings {
-		for _, q := range s.Quotes {
-			from, to := spans[q.Part][q.At].Start, spans[q.Part][q.At+q.Words-1].End
-			e := report.Evidence{
-				Benchmark: b.Name, Split: it.Split, Item: it.ID, Part: q.Part.String(), Shard: s.Shard, Row: s.Row, DocID: s.ID,
-				DocStart: q.Start, DocEnd: q.End, ItemStart: int64(from), ItemEnd: int64(to), Words: int64(q.Words),
-				DocText: q.Text, DocTextStart: q.TextStart,
-			}
+		for _, e := range p.set.lenses[k].evidence(it, cover) {
+			e.Benchmark, e.Split, e.Item = b.Name, it.Split, it.ID
 			if err := p.out.Evidence(&e); err != nil {
 				return err
 			}
-			if flaggedBy != "" {
-				p.show(report.Hit{Evidence: e, ItemText: it.Text[q.Part][from:to], Method: flaggedBy, State: report.Flagged})
+			if k == first {
+				var part overlap.Part
+				for part.String() != e.Part {
+					part++
+				}
+				p.show(report.Hit{Evidence: e, ItemText: it.Text[part][e.ItemStart:e.ItemEnd], Method: flaggedBy[k], State: report.Flagged})
 			}
 		}
 	}
 	return nil
+}
+
+// compare writes the methods side by side, and how pairs of them agree.
+func (p *publication) compare() error {
+	state := report.Flagged
+	if p.filter != nil {
+		state = report.Suspected
+	}
+	var pairs []report.Agreement
+	for number, b := range p.set.benches {
+		from := p.set.first[number]
+		for i, m := range p.Methods {
+			for k := i + 1; k < len(p.Methods); k++ {
+				a := report.Agreement{Benchmark: b.Name, Method: m.Name, Other: p.Methods[k].Name}
+				for item := from; item < from+p.set.size(number); item++ {
+					in := func(set [][]uint64, method int) bool { return set[method][item/64]>>(item%64)&1 == 1 }
+					switch mine, other := in(p.flagged, i), in(p.flagged, k); {
+					case !in(p.checked, i) || !in(p.checked, k):
+						a.NotCheckable++
+					case mine && other:
+						a.Both++
+					case mine:
+						a.Only++
+					case other:
+						a.OnlyOther++
+					default:
+						a.Neither++
+					}
+				}
+				pairs = append(pairs, a)
+			}
+		}
+	}
+	write := func(name string, rows func(io.Writer) error) error {
+		f, err := os.Create(filepath.Join(p.root, name))
+		if err != nil {
+			return err
+		}
+		return errors.Join(rows(f), f.Close())
+	}
+	return errors.Join(
+		write(report.MethodsFile, func(w io.Writer) error { return report.WriteMethods(w, state, p.sum.Rows) }),
+		write(report.AgreementFile, func(w io.Writer) error { return report.WriteAgreement(w, pairs) }))
 }
 
 // show keeps a hit if it may be among those shown.
@@ -322,9 +375,15 @@ func (p *publication) strongest() (shown []report.Hit) {
 	return shown
 }
 
-// compareHits puts the hit with most words first.
+// compareHits puts the hit with most words first, where six characters are a word.
 func compareHits(a, b report.Hit) int {
-	return cmp.Or(cmp.Compare(b.Words, a.Words), cmp.Compare(a.Benchmark, b.Benchmark), cmp.Compare(a.Split, b.Split), cmp.Compare(a.Item, b.Item),
+	words := func(h report.Hit) int64 {
+		if h.Norm == "chars" || h.Norm == "raw" {
+			return h.Words / 6
+		}
+		return h.Words
+	}
+	return cmp.Or(cmp.Compare(words(b), words(a)), cmp.Compare(a.Benchmark, b.Benchmark), cmp.Compare(a.Split, b.Split), cmp.Compare(a.Item, b.Item),
 		cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row), cmp.Compare(a.DocStart, b.DocStart), cmp.Compare(a.ItemStart, b.ItemStart))
 }
 

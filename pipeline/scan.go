@@ -11,9 +11,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"slices"
 
-	"swab/ngram/exact"
 	"swab/ngram/overlap"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
@@ -29,6 +29,9 @@ type Options struct {
 	Presets    *variant.Presets
 	Methods    []*overlap.Method
 	Out        string
+
+	Seed           uint64 // of the windows that methods draw
+	IgnoreTemplate bool   // n-grams that stand in many items of a benchmark do not count
 
 	Reading
 
@@ -75,7 +78,7 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	o.Reading = o.filled()
 	set, err := load(ctx, o)
 	if err == nil {
-		err = set.build(nil)
+		err = set.build()
 	}
 	if err != nil {
 		return nil, err
@@ -163,7 +166,10 @@ func (s *scan) run(ctx context.Context) (*Summary, error) {
 	}
 	ahead := len(todo) < s.Lanes
 	err := s.lanes(ctx, todo, func() func(context.Context, int) error {
-		l := &lane{scan: s, matcher: s.set.index.NewMatcher(), collector: s.set.items.NewCollector(), ahead: ahead}
+		l := &lane{scan: s, ahead: ahead}
+		for _, lens := range s.set.lenses {
+			l.looks = append(l.looks, lens.look())
+		}
 		if s.index != nil {
 			l.fill = s.index.lane()
 		}
@@ -184,39 +190,38 @@ func (s *scan) stored(key string) (ledger.Entry, bool) {
 	if !ok {
 		return ledger.Entry{}, false
 	}
-	r, err := openResult(path)
-	if err != nil || r.Key != key {
+	r, err := openResult(path, len(s.set.lenses))
+	if err != nil {
 		return ledger.Entry{}, false
 	}
-	return r.Entry, r.Close() == nil
+	return r.Entry, r.Close() == nil && r.Key == key
 }
 
 // A lane carries shards from bytes to results, one at a time.
 type lane struct {
 	*scan
-	matcher   *exact.Matcher
-	collector *overlap.Collector
-	fill      *indexLane // of the corpus filter that is filled in the same pass
-	ahead     bool
+	looks []look
+	fill  *indexLane // of the corpus filter that is filled in the same pass
+	ahead bool
 }
 
 // shard makes and stores the result of shard i. What is wrong with the shard goes
 // into its entry; an error ends the run.
 func (l *lane) shard(ctx context.Context, i int) error {
 	d := &l.done[i]
-	l.collector.Reset(l.shards[i].Name)
 	filled := l.index != nil && l.number[i] >= 0
-	l.matcher.Also = nil
 	if filled {
 		l.fill.begin(l.number[i])
-		if l.index.index.Recipe.N <= l.set.seed {
-			l.matcher.Also = l.fill.add
-		}
+	}
+	shared := l.share(filled)
+	for _, look := range l.looks {
+		look.reset(l.shards[i].Name)
 	}
 	entry, err := l.documents(ctx, l.shards[i], l.ahead, func(row int64, id string, text []byte) error {
-		l.matcher.Document(text, l.collector.Add)
-		l.collector.End(row, id, text)
-		if filled && l.matcher.Also == nil { // the filter's n-grams are longer than the matcher's blocks allow
+		for _, look := range l.looks {
+			look.document(row, id, text)
+		}
+		if filled && !shared {
 			for l.fill.scan.Reset(text); l.fill.scan.Next(); {
 				l.fill.add(l.fill.scan)
 			}
@@ -236,6 +241,32 @@ func (l *lane) shard(ctx context.Context, i int) error {
 		return nil
 	}
 	return l.dir.Put(d.key, func(w io.Writer) error {
-		return writeResult(w, resultHeader{d.key, entry}, l.collector.Covers())
+		return writeResult(w, resultHeader{d.key, entry}, l.set.lenses, func(k int) iter.Seq2[mergedItem, error] {
+			return func(yield func(mergedItem, error) bool) {
+				for item, cover := range l.looks[k].covers() {
+					if !yield(mergedItem{item, cover}, nil) {
+						return
+					}
+				}
+			}
+		})
 	})
+}
+
+// share lets the corpus filter, when it is filled, see the words that a look has cut
+// the documents into. It says whether that does: there may be no such look, or the
+// filter's n-grams be longer than its blocks allow.
+func (l *lane) share(filled bool) bool {
+	for _, look := range l.looks {
+		w, ok := look.(wordsLook)
+		if !ok {
+			continue
+		}
+		if n := w.share(); filled && l.index.index.Recipe.N <= n {
+			w.share(l.fill.add)
+			return true
+		}
+		break
+	}
+	return false
 }

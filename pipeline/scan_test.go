@@ -96,6 +96,19 @@ func readJSONL[T any](t testing.TB, path string) (rows []T) {
 	return rows
 }
 
+// three are the methods of most tests here.
+var three = []string{"gpt3", "coverage8", "longest8"}
+
+// methods gives methods by name, with their defaults, or all.
+func methods(t testing.TB, names ...string) []*overlap.Method {
+	t.Helper()
+	all, err := overlap.Methods(overlap.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(m *overlap.Method) bool { return len(names) > 0 && !slices.Contains(names, m.Name) })
+}
+
 func options(t testing.TB, dir string) Options {
 	t.Helper()
 	p, err := variant.Builtin()
@@ -103,7 +116,7 @@ func options(t testing.TB, dir string) Options {
 		t.Fatal(err)
 	}
 	return Options{
-		Corpus: []string{filepath.Join(dir, "corpus")}, Presets: p, Methods: overlap.Methods(overlap.DefaultLongest),
+		Corpus: []string{filepath.Join(dir, "corpus")}, Presets: p, Methods: methods(t, three...),
 		Benchmarks: []variant.Spec{{Name: "quiz", Path: filepath.Join(dir, "quiz.jsonl"), Fields: "context=context,question=question,choices=choices,answer=answer,id=id"}},
 		Out:        filepath.Join(dir, "out"), Reading: Reading{MaxBadRows: -1},
 	}

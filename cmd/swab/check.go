@@ -15,10 +15,11 @@ import (
 
 // benchFlags are those of all verbs that read benchmarks and judge them.
 type benchFlags struct {
-	benches, presets, methods []string
-	preset, fields, header    string
-	longest                   float64
-	failOver                  float64
+	benches, presets       []string
+	preset, fields, header string
+	methods                methodFlags
+	flagSet                *pflag.FlagSet
+	failOver               float64
 }
 
 // options fills in what the flags say.
@@ -26,9 +27,11 @@ func (b *benchFlags) options(o *pipeline.Options) (err error) {
 	if len(b.benches) == 0 || o.Out == "" {
 		return fmt.Errorf("it needs --bench and --out")
 	}
-	if o.Methods, err = chooseMethods(b.methods, b.longest); err != nil {
+	b.methods.longestSet = b.flagSet.Changed("longest-threshold")
+	if o.Methods, err = b.methods.methods(); err != nil {
 		return err
 	}
+	o.Seed, o.IgnoreTemplate = b.methods.seed, b.methods.ignoreTemplate
 	if o.Presets, err = loadPresets(b.presets); err != nil {
 		return err
 	}
@@ -45,7 +48,7 @@ func (b *benchFlags) options(o *pipeline.Options) (err error) {
 
 func checkCommand() *cobra.Command {
 	var o pipeline.CheckOptions
-	var b benchFlags
+	b := benchFlags{methods: methodFlags{bounded: true}}
 	c := &cobra.Command{
 		Use:   "check --index DIR --bench [NAME=]PATH … --out DIR",
 		Short: "Check benchmarks in a corpus filter, without reading the corpus",
@@ -57,6 +60,9 @@ clean. Of others it can say no more than that they are suspected: a filter errs 
 known rate, and it does not know which n-grams stood in one document. Each suspicion
 has a chance: the probability that the filter's errors alone would make as many of
 the item's n-grams hit.
+
+A filter of words says nothing of methods that count characters, cut words in another
+way, or look for shorter texts: --method all leaves them out here.
 
 --trace turns suspicion into evidence or acquittal: it reads the shards of the
 segments that fired, and the verdicts are those of a full scan.`,
@@ -86,10 +92,17 @@ segments that fired, and the verdicts are those of a full scan.`,
 }
 
 func (b *benchFlags) flags(f *pflag.FlagSet, o *pipeline.Options) {
+	b.flagSet = f
 	f.StringArrayVar(&b.benches, "bench", nil, "benchmark as [NAME=]PATH, a file or a directory; repeats")
 	f.StringVar(&o.Out, "out", "", "directory of the audit; an earlier audit there is brought up to date")
-	f.StringSliceVar(&b.methods, "method", []string{"gpt3"}, "method, or all; repeats (see swab methods)")
-	f.Float64Var(&b.longest, "longest-threshold", overlap.DefaultLongest, "share of an item's words at which longest8 flags")
+	m := &b.methods
+	f.StringSliceVar(&m.names, "method", []string{"gpt3"}, "method, or all; repeats (see swab methods)")
+	f.StringArrayVar(&m.set, "set", nil, "parameter of a method as METHOD.PARAMETER=VALUE; repeats (see swab methods METHOD)")
+	f.StringArrayVar(&m.parts, "parts", nil, "parts of an item that a method looks at, as METHOD=question,answer; repeats")
+	f.StringVar(&m.file, "methods-file", "", "YAML file of methods with their parameters and parts; --set and --parts go before it")
+	f.Uint64Var(&m.seed, "seed", 0, "seed of the windows that gpt4 draws")
+	f.BoolVar(&m.ignoreTemplate, "ignore-template", false, "n-grams that stand in at least 1 % of a benchmark's items, and in 5, do not count")
+	f.Float64Var(&m.longest, "longest-threshold", overlap.DefaultLongest, "as --set longest8.threshold")
 	f.StringVar(&b.preset, "preset", "", "layout of the benchmarks, by name (see swab benchmarks)")
 	f.StringVar(&b.fields, "fields", "", "layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")
 	f.StringVar(&b.header, "header", "", "whether CSV and TSV files begin with a header: yes, no, or nothing to look")

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -10,6 +12,7 @@ import (
 	"swab/ngram/overlap"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 )
 
 func methodsCommand() *cobra.Command {
@@ -20,46 +23,193 @@ func methodsCommand() *cobra.Command {
 		Example: `  swab methods
   swab methods gpt3`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return listMethods(cmd.OutOrStdout())
-			}
-			m, err := chooseMethods(args, overlap.DefaultLongest)
+			all, err := overlap.Methods(overlap.Settings{})
 			if err != nil {
 				return err
 			}
-			return printMethod(cmd.OutOrStdout(), m[0])
+			if len(args) == 0 {
+				return listMethods(cmd.OutOrStdout(), all)
+			}
+			chosen, err := chooseMethods(all, args)
+			if err != nil {
+				return err
+			}
+			for i, m := range chosen {
+				if i > 0 {
+					fmt.Fprintln(cmd.OutOrStdout())
+				}
+				if err := printMethod(cmd.OutOrStdout(), m); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 }
 
-func listMethods(w io.Writer) error {
+func listMethods(w io.Writer, all []*overlap.Method) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, m := range overlap.Methods(overlap.DefaultLongest) {
-		short, _, _ := strings.Cut(m.Text, ". ")
-		fmt.Fprintf(t, "%s\t%s\n", m.Name, strings.TrimSuffix(short, ".")+".")
+	for _, m := range all {
+		fmt.Fprintf(t, "%s\t%s\n", m.Name, m.Brief)
 	}
 	return t.Flush()
 }
 
 func printMethod(w io.Writer, m *overlap.Method) error {
-	_, err := fmt.Fprintf(w, "%s, version %d\n\n%s\n\nParts looked at: %s\nSource: %s\n",
-		m.Name, m.Version, m.Text, strings.Join(m.Parts.Names(), ", "), m.Source)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, version %d\n\n%s\n", m.Name, m.Version, m.Text)
+	if m.Choices != "" {
+		fmt.Fprintf(&b, "\n%s\n", m.Choices)
+	}
+	fmt.Fprintf(&b, "\nParts looked at: %s (--parts %s=…)\nShort parts: %s\n", strings.Join(m.Parts.Names(), ", "), m.Name, m.Short())
+	if m.Statistic != "" {
+		fmt.Fprintf(&b, "Statistic of a benchmark: share of the %s\n", m.Statistic)
+	}
+	fmt.Fprintf(&b, "Source: %s\n", m.Source)
+	for i, p := range m.Params {
+		if i == 0 {
+			fmt.Fprintf(&b, "\nParameters, set with --set %s.NAME=VALUE:\n", m.Name)
+		}
+		fmt.Fprintf(&b, "  %-14s %v: %s%s\n", p.Name, p.Value, p.Text, p.Range())
+	}
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// chooseMethods gives the methods of the given names, in the order of the list.
-func chooseMethods(names []string, longest float64) ([]*overlap.Method, error) {
-	all := overlap.Methods(longest)
-	var known []string
-	for _, m := range all {
-		known = append(known, m.Name)
-	}
+// chooseMethods gives the methods of the given names, or the names of groups, in the
+// order of the list.
+func chooseMethods(all []*overlap.Method, names []string) ([]*overlap.Method, error) {
+	known := overlap.Names(all)
 	for _, name := range names {
-		if !slices.Contains(known, name) && name != "all" {
+		is := func(m *overlap.Method) bool { return m.Name == name || m.Group == name || name == "all" }
+		if !slices.ContainsFunc(all, is) {
 			return nil, fmt.Errorf("no method is named %q: there are %s", name, strings.Join(known, ", "))
 		}
 	}
-	return slices.DeleteFunc(all, func(m *overlap.Method) bool {
-		return !slices.Contains(names, m.Name) && !slices.Contains(names, "all")
+	return slices.DeleteFunc(slices.Clone(all), func(m *overlap.Method) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return name == m.Name || name == m.Group || name == "all" })
 	}), nil
+}
+
+// methodFlags are how a user chooses and sets methods.
+type methodFlags struct {
+	names, set, parts []string
+	file              string
+	longest           float64
+	longestSet        bool
+	seed              uint64
+	ignoreTemplate    bool
+	bounded           bool // all means all that a corpus filter bounds
+}
+
+// methods gives the methods chosen, set as the flags say. A flag has the last word
+// over the file.
+func (f *methodFlags) methods() ([]*overlap.Method, error) {
+	s := overlap.Settings{Params: map[string]map[string]string{}, Parts: map[string]overlap.Parts{}}
+	put := func(method, param, value string) {
+		if s.Params[method] == nil {
+			s.Params[method] = map[string]string{}
+		}
+		s.Params[method][param] = value
+	}
+	if f.file != "" {
+		if err := readMethods(f.file, put, s.Parts); err != nil {
+			return nil, err
+		}
+	}
+	if f.longestSet && (slices.Contains(f.names, "longest8") || slices.Contains(f.names, "all")) {
+		put("longest8", "threshold", fmt.Sprint(f.longest))
+	}
+	for _, set := range f.set {
+		name, value, ok := strings.Cut(set, "=")
+		method, param, dotted := strings.Cut(name, ".")
+		if !ok || !dotted || method == "" || param == "" {
+			return nil, fmt.Errorf("--set %q: write it as METHOD.PARAMETER=VALUE, as in gpt3.max-documents=10", set)
+		}
+		put(method, param, value)
+	}
+	for _, set := range f.parts {
+		method, list, ok := strings.Cut(set, "=")
+		if !ok {
+			return nil, fmt.Errorf("--parts %q: write it as METHOD=PART,PART, as in gpt3=question,answer", set)
+		}
+		parts, err := partsNamed(strings.Split(list, ","))
+		if err != nil {
+			return nil, fmt.Errorf("--parts %s: %w", method, err)
+		}
+		s.Parts[method] = parts
+	}
+	all, err := overlap.Methods(s)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := chooseMethods(all, f.names)
+	if err != nil {
+		return nil, err
+	}
+	if f.bounded && slices.Contains(f.names, "all") {
+		chosen = slices.DeleteFunc(chosen, func(m *overlap.Method) bool { return !m.Bounded() })
+	}
+	names := overlap.Names(chosen)
+	for _, sets := range [][]string{slices.Sorted(maps.Keys(s.Params)), slices.Sorted(maps.Keys(s.Parts))} {
+		for _, name := range sets {
+			if !slices.ContainsFunc(chosen, func(m *overlap.Method) bool { return m.Name == name || m.Group == name }) && f.file == "" {
+				return nil, fmt.Errorf("%s is set but not chosen: the methods are %s; add --method %s", name, strings.Join(names, ", "), name)
+			}
+		}
+	}
+	return chosen, nil
+}
+
+func partsNamed(names []string) (parts overlap.Parts, err error) {
+	for _, name := range names {
+		found := false
+		for p := range overlap.NumParts {
+			if p.String() == strings.TrimSpace(name) {
+				parts |= overlap.PartsOf(p)
+				found = true
+			}
+		}
+		if !found {
+			return 0, fmt.Errorf("no part is named %q: there are %s", name, strings.Join(overlap.AllParts.Names(), ", "))
+		}
+	}
+	return parts, nil
+}
+
+// readMethods reads a YAML file of methods, each with its parameters and parts:
+//
+//	gpt3:
+//	  max-documents: 10
+//	  parts: [question, answer]
+func readMethods(file string, put func(method, param, value string), parts map[string]overlap.Parts) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var methods map[string]map[string]yaml.Node
+	if err := yaml.Unmarshal(b, &methods); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for _, method := range slices.Sorted(maps.Keys(methods)) {
+		for _, param := range slices.Sorted(maps.Keys(methods[method])) {
+			node := methods[method][param]
+			switch {
+			case param == "parts":
+				var names []string
+				err := node.Decode(&names)
+				if err == nil {
+					parts[method], err = partsNamed(names)
+				}
+				if err != nil {
+					return fmt.Errorf("%s: %s.parts: %w", file, method, err)
+				}
+			case node.Kind != yaml.ScalarNode:
+				return fmt.Errorf("%s: line %d: %s.%s must be one value", file, node.Line, method, param)
+			default:
+				put(method, param, node.Value)
+			}
+		}
+	}
+	return nil
 }

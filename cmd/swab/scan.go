@@ -33,6 +33,7 @@ func scanCommand() *cobra.Command {
   verdicts.jsonl, .parquet         one row a method and item
   evidence.jsonl, .parquet         the strongest matches of each item, in the original words
   clean/METHOD/BENCHMARK/…         each benchmark without the flagged items, bytes untouched
+  methods.csv, agreement.csv       the methods side by side, and on how many items pairs of them disagree
   removed/METHOD/BENCHMARK/…       the flagged items; together with clean/ the whole benchmark
   shards/                          results by shard: a rerun reads only new or changed shards
 

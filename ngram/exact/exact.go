@@ -7,6 +7,9 @@
 // i, i+1, … of a text equal words j, j+1, … of the document. Hashes only propose;
 // every word of a run has been compared letter by letter in normal form.
 //
+// Texts of fewer than n words can be looked for as a whole. A [Walker] follows a run
+// beyond its end, over words that differ.
+//
 // # Layout
 //
 // What is looked up are seeds, grams a little shorter than n. All texts are one
@@ -113,9 +116,10 @@ func (b *Builder) AppendHashes(dst []uint64, text int) []uint64 {
 func (b *Builder) Texts() int { return b.index.Texts() }
 
 // Build makes the index of n-grams of those texts whose numbers wanted takes, all
-// of them when it is nil: no run of another text is found. The builder must not be
-// used again.
-func (b *Builder) Build(n int, wanted func(text int) bool) (*Index, error) {
+// of them when it is nil: no run of another text is found. A text of fewer than n
+// words, and at least short, is found where all of it stands; short 0 means none.
+// The builder must not be used again.
+func (b *Builder) Build(n, short int, wanted func(text int) bool) (*Index, error) {
 	x := b.index
 	x.recipe.N, x.n = n, n
 	x.stride = strideOf(n)
@@ -124,13 +128,17 @@ func (b *Builder) Build(n int, wanted func(text int) bool) (*Index, error) {
 		return nil, err
 	}
 	b.numbers, b.texts, b.index = nil, nil, nil
-	use := func(t int) bool { return x.Words(t) >= n && (wanted == nil || wanted(t)) } // shorter texts have no runs
+	use := func(t int) bool { return x.Words(t) >= n && (wanted == nil || wanted(t)) } // shorter texts have no n-grams
 	grams := 0
+	var shorter []int
 	for t := range x.Texts() {
 		if use(t) {
 			grams += x.Words(t) - x.seed + 1
+		} else if short > 0 && x.Words(t) >= short && x.Words(t) < n && (wanted == nil || wanted(t)) {
+			shorter = append(shorter, t)
 		}
 	}
+	x.addShort(shorter)
 	x.next = make([]uint32, len(x.words))
 	x.slots = make([]slot, grams+grams/2+1)
 	filter := max(bits.Len(uint(max(grams-1, 0)>>3)), 8) // words of 64 bits, as a power of two
@@ -164,7 +172,8 @@ type Index struct {
 	slots   []slot
 	filter  []uint64
 	shift   uint
-	seeds   int // distinct
+	seeds   int         // distinct
+	whole   *shortTexts // or nil
 }
 
 // strideOf chooses how many seeds are passed over. A longer stride makes fewer
@@ -210,7 +219,7 @@ func (x *Index) word(w uint32) []byte { return x.letters[x.offsets[w]:x.offsets[
 // Bytes is about how much memory the index takes.
 func (x *Index) Bytes() int64 {
 	return int64(len(x.letters)) + 4*int64(len(x.offsets)+len(x.words)+len(x.starts)+len(x.next)) +
-		8*int64(len(x.hashes)+len(x.slots)+len(x.filter))
+		8*int64(len(x.hashes)+len(x.slots)+len(x.filter)) + x.whole.bytes()
 }
 
 // home is the slot at which the search for a seed begins.

@@ -23,7 +23,7 @@ func build(t testing.TB, n int, texts []string) (*Index, []int) {
 			t.Fatal(err)
 		}
 	}
-	x, err := b.Build(n, nil)
+	x, err := b.Build(n, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

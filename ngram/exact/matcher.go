@@ -23,9 +23,9 @@ type Run struct {
 // from there the run is followed word by word to both sides, to the left for less
 // than stride words, since it would have been found before.
 type Matcher struct {
-	// Also, if set, is shown every block of words of every document, so that others
-	// need not cut the document into words again. The scanner is lent.
-	Also func(*ngram.Scanner)
+	// Also are shown every block of words of every document, one after another, so
+	// that others need not cut the document into words again. The scanner is lent.
+	Also []func(*ngram.Scanner)
 
 	x          *Index
 	scan       *ngram.Scanner
@@ -56,6 +56,9 @@ func (x *Index) NewMatcher() *Matcher {
 	return &Matcher{x: x, scan: scan}
 }
 
+// N is the number of words in a gram; the blocks that are shown overlap by one less.
+func (m *Matcher) N() int { return m.x.n }
+
 // Document calls visit for every run of the document with a text; the order depends
 // on the document and the index alone. It gives the number of words in the document.
 func (m *Matcher) Document(text []byte, visit func(Run)) (words int) {
@@ -63,10 +66,17 @@ func (m *Matcher) Document(text []byte, visit func(Run)) (words int) {
 	s.Reset(text)
 	m.open = m.open[:0]
 	for s.Next() {
-		if m.Also != nil {
-			m.Also(s)
+		for _, also := range m.Also {
+			also(s)
 		}
 		m.block(s, visit)
+		if m.x.whole != nil {
+			keep := 0
+			if s.Base() > 0 {
+				keep = m.x.n - 1
+			}
+			m.short(s, keep, visit)
+		}
 		words = s.Base() + s.Len()
 	}
 	for _, r := range m.open {

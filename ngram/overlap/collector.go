@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -21,28 +22,68 @@ type Item struct {
 	Texts [NumParts]int32
 }
 
+// An Index is what the runs come from: texts cut into words, or whatever else is
+// counted as words are.
+type Index interface {
+	Texts() int
+	Words(text int) int
+	N() int
+}
+
 // Items are all items of a run, with the rules that judge them.
 type Items struct {
 	list   []Item
 	rules  [][]Rule // by benchmark
-	levels []int    // every n of the rules, rising
-	index  *exact.Index
+	views  [][]view // by benchmark
+	levels []Level  // of all views
+	index  Index
 	owned  []uint32 // items by text: those of text t are owned[first[t]:first[t+1]]
 	first  []uint32
+
+	windows   func(item int) []uint32
+	templates []map[uint32][]uint64 // by level and text: a bit for each gram that is template
+	ignore    bool                  // template grams do not count
+	count     []bool                // by level: occurrences of grams are counted
+	near      []bool                // by level: some view asks whether input and answer are near
+}
+
+// Options of NewItems.
+type Options struct {
+	// Windows gives where the windows of an item begin, for rules that look at them.
+	Windows func(item int) []uint32
+	// Grams appends the hashes of the n-grams of a text, for finding the template. Nil
+	// means that none is looked for.
+	Grams          func(dst []uint64, text, n int) []uint64
+	IgnoreTemplate bool // n-grams of the template do not count
 }
 
 // NewItems puts items, rules by benchmark, and the index of the items' texts together.
-func NewItems(list []Item, rules [][]Rule, index *exact.Index) (*Items, error) {
-	s := &Items{list: list, rules: rules, index: index, first: make([]uint32, index.Texts()+1)}
+func NewItems(list []Item, rules [][]Rule, index Index, o Options) (*Items, error) {
+	s := &Items{list: list, rules: rules, index: index, first: make([]uint32, index.Texts()+1), windows: o.Windows, ignore: o.IgnoreTemplate}
+	_, walks := index.(interface{ NewWalker() *exact.Walker })
 	for _, rs := range rules {
-		for _, r := range rs {
+		var views []view
+		for k, r := range rs {
 			if r.N < index.N() {
 				return nil, fmt.Errorf("method %s needs %d-grams; the index is of %d-grams", r.Method.Name, r.N, index.N())
 			}
-			if i, found := slices.BinarySearch(s.levels, r.N); !found {
-				s.levels = slices.Insert(s.levels, i, r.N)
+			if r.Level.Extend && !walks || r.windows && o.Windows == nil {
+				return nil, fmt.Errorf("method %s cannot look at an index of this kind", r.Method.Name)
+			}
+			v := r.view
+			if v.level = slices.Index(s.levels, r.Level); v.level < 0 {
+				v.level = len(s.levels)
+				s.levels = append(s.levels, r.Level)
+				s.count, s.near = append(s.count, false), append(s.near, false)
+			}
+			s.count[v.level] = s.count[v.level] || v.counts == occurrences
+			s.near[v.level] = s.near[v.level] || v.parts.Has(Answer) && v.parts&^PartsOf(Answer) != 0
+			if rs[k].at = slices.Index(views, v); rs[k].at < 0 {
+				rs[k].at = len(views)
+				views = append(views, v)
 			}
 		}
+		s.views = append(s.views, views)
 	}
 	for _, it := range list {
 		for _, t := range it.Texts {
@@ -66,8 +107,13 @@ func NewItems(list []Item, rules [][]Rule, index *exact.Index) (*Items, error) {
 			}
 		}
 	}
+	s.findTemplates(o.Grams)
 	return s, nil
 }
+
+// Merge adds what other documents show of item i to c. The documents of c and d are
+// different ones; d is not changed, but shares memory with c afterwards.
+func (s *Items) Merge(i int, c, d *Cover) { c.merge(s.views[s.list[i].Bench], d) }
 
 // Len is the number of items.
 func (s *Items) Len() int { return len(s.list) }
@@ -115,9 +161,15 @@ func (l Layout) Longest(in Parts) int {
 func (l Layout) offset(p Part) int { return l.Total(Parts(1)<<p - 1) }
 
 // A Collector turns the runs of one shard's documents into covers. It belongs to
-// one goroutine. Its memory grows with the items seen, not with the documents.
+// one goroutine. Its memory grows with the items seen, not with the documents. Use,
+// for each document:
+//
+//	c.Begin(text)
+//	c.Add(run) // for every run
+//	c.End(row, id, text)
 type Collector struct {
 	items  *Items
+	walker Walker
 	shard  string
 	covers map[uint32]*Cover
 
@@ -127,20 +179,36 @@ type Collector struct {
 	where   []int32 // text number to 1 + its place in texts
 	owners  []uint32
 	found   []Found
+	best    []float64
+	gaps    []int
+	scratch []uint64
 }
 
 // textState is what the document at hand shows of one text.
 type textState struct {
-	text    int
-	longest int
-	seen    [][]uint64 // by level
-	covered []int      // by level
-	runs    []exact.Run
+	text   int
+	levels []levelState
+	runs   []exact.Run
+}
+
+// levelState is what it shows on one level.
+type levelState struct {
+	gram    int // words that a run must have; 0: none counts
+	any     bool
+	longest int // without what is left out as template
+	covered int
+	seen    []uint64
+	counts  []uint16  // occurrences of each gram
+	near    []stretch // where runs stand
 }
 
 // NewCollector makes a collector.
 func (s *Items) NewCollector() *Collector {
-	return &Collector{items: s, where: make([]int32, s.index.Texts())}
+	c := &Collector{items: s, where: make([]int32, s.index.Texts())}
+	if slices.ContainsFunc(s.levels, func(l Level) bool { return l.Extend }) {
+		c.walker = s.index.(interface{ NewWalker() *exact.Walker }).NewWalker()
+	}
+	return c
 }
 
 // Reset makes the collector begin with the documents of the named shard. The
@@ -158,31 +226,123 @@ func (c *Collector) drop() {
 	c.touched = 0
 }
 
-// Add takes a run of the document at hand.
-func (c *Collector) Add(r exact.Run) {
-	k := c.where[r.Text]
-	if k == 0 {
-		if c.touched == len(c.texts) {
-			c.texts = append(c.texts, textState{seen: make([][]uint64, len(c.items.levels)), covered: make([]int, len(c.items.levels))})
-		}
-		st := &c.texts[c.touched]
-		c.touched++
-		k = int32(c.touched)
-		c.where[r.Text] = k
-		st.text, st.longest, st.runs = r.Text, 0, st.runs[:0]
-		size := (c.items.index.Words(r.Text) + 63) / 64
-		for l := range st.seen {
-			st.seen[l] = append(st.seen[l][:0], make([]uint64, size)...)
+// Begin opens a document, whose text is lent until End.
+func (c *Collector) Begin(text []byte) {
+	if c.walker != nil {
+		c.walker.Begin(text)
+	}
+}
+
+// touch gives the state of a text in the document at hand.
+func (c *Collector) touch(text int) *textState {
+	if k := c.where[text]; k != 0 {
+		return &c.texts[k-1]
+	}
+	if c.touched == len(c.texts) {
+		c.texts = append(c.texts, textState{levels: make([]levelState, len(c.items.levels))})
+	}
+	st := &c.texts[c.touched]
+	c.touched++
+	c.where[text] = int32(c.touched)
+	st.text, st.runs = text, st.runs[:0]
+	words := c.items.index.Words(text)
+	for l := range st.levels {
+		ls := &st.levels[l]
+		ls.gram = c.items.levels[l].gram(words)
+		ls.any, ls.longest, ls.near = false, 0, ls.near[:0]
+		ls.seen = cleared(ls.seen, (words+63)/64)
+		if c.items.count[l] {
+			ls.counts = cleared(ls.counts, words)
 		}
 	}
-	st := &c.texts[k-1]
-	st.longest = max(st.longest, r.Words)
-	for l, n := range c.items.levels {
-		if r.Words >= n {
-			setRange(st.seen[l], r.At, r.At+r.Words-n+1)
+	return st
+}
+
+// cleared gives n zeros, in the memory of s if it is enough.
+func cleared[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}
+
+// Add takes a run of the document at hand.
+func (c *Collector) Add(r exact.Run) {
+	st := c.touch(r.Text)
+	for l := range st.levels {
+		ls := &st.levels[l]
+		if ls.gram == 0 || r.Words < ls.gram {
+			continue
+		}
+		if c.items.levels[l].Extend && !c.extend(ls, l, r) {
+			continue
+		}
+		ls.any = true
+		if c.items.near[l] {
+			ls.near = addStretch(ls.near, r.Start, r.End)
+		}
+		if c.items.levels[l].Extend {
+			continue
+		}
+		from, to := r.At, r.At+r.Words-ls.gram+1
+		setRange(ls.seen, from, to)
+		if c.items.count[l] {
+			for i := from; i < to; i++ {
+				addCount(&ls.counts[i], 1)
+			}
+		}
+		template := c.items.left(l, r.Text)
+		if template == nil {
+			ls.longest = max(ls.longest, r.Words)
+			continue
+		}
+		run := 0
+		for i := from; i < to; i++ {
+			if run++; template[i/64]>>(i%64)&1 == 1 {
+				run = 0
+			} else {
+				ls.longest = max(ls.longest, run+ls.gram-1)
+			}
 		}
 	}
 	st.keep(r)
+}
+
+// extend follows a run to the right and lets it take part in the level, if it is long
+// enough then.
+func (c *Collector) extend(ls *levelState, l int, r exact.Run) bool {
+	level := c.items.levels[l]
+	words, last, skipped := r.Words, r.Words, 0
+	c.gaps = c.gaps[:0]
+	if level.Skip > 0 {
+		c.walker.Walk(r, func(same bool) bool {
+			if words++; same {
+				last = words
+				return true
+			}
+			skipped++
+			c.gaps = append(c.gaps, words-1)
+			return skipped <= level.Skip
+		})
+	}
+	if last < level.Least {
+		return false
+	}
+	from := 0
+	if !level.Gaps {
+		for _, gap := range c.gaps {
+			if gap >= last {
+				break
+			}
+			setRange(ls.seen, r.At+from, r.At+gap)
+			from = gap + 1
+		}
+	}
+	setRange(ls.seen, r.At+from, r.At+last)
+	ls.longest = max(ls.longest, last)
+	return true
 }
 
 // keep keeps r as a quote unless one that is kept says as much; of too many it
@@ -215,8 +375,20 @@ func (c *Collector) End(row int64, id string, text []byte) {
 	c.owners = c.owners[:0]
 	for i := range c.texts[:c.touched] {
 		st := &c.texts[i]
-		for l, n := range c.items.levels {
-			st.covered[l], _ = countCovered(st.seen[l], 0, 64*len(st.seen[l]), n)
+		for l := range st.levels {
+			ls := &st.levels[l]
+			if ls.covered = 0; !ls.any {
+				continue
+			}
+			seen := ls.seen
+			if template := c.items.left(l, st.text); template != nil {
+				c.scratch = without(c.scratch[:0], seen, template)
+				seen = c.scratch
+				if c.items.levels[l].Extend && !anyBit(seen) {
+					ls.longest = 0
+				}
+			}
+			ls.covered, _ = countCovered(seen, 0, 64*len(seen), c.items.levels[l].unit(c.items.index.Words(st.text)))
 		}
 		c.owners = append(c.owners, c.items.owned[c.items.first[st.text]:c.items.first[st.text+1]]...)
 	}
@@ -228,57 +400,95 @@ func (c *Collector) End(row int64, id string, text []byte) {
 	c.drop()
 }
 
+// state gives what the document at hand shows of a text on a level, or nil.
+func (c *Collector) state(text int32, level int) *levelState {
+	if text == None || c.where[text] == 0 {
+		return nil
+	}
+	if ls := &c.texts[c.where[text]-1].levels[level]; ls.any {
+		return ls
+	}
+	return nil
+}
+
 // fold lets the document take part in the cover of item i.
 func (c *Collector) fold(i uint32, row int64, id string, text []byte) {
 	item := &c.items.list[i]
-	rules := c.items.rules[item.Bench]
-	c.found = append(c.found[:0], make([]Found, len(rules))...)
+	views := c.items.views[item.Bench]
+	layout := c.items.Layout(int(i))
+	c.found = cleared(c.found, len(views))
+	c.best = cleared(c.best, len(views))
 	any := false
-	for r, rule := range rules {
-		level, _ := slices.BinarySearch(c.items.levels, rule.N)
-		f := &c.found[r]
+	for v, view := range views {
+		f := &c.found[v]
+		parts := 0
 		for p, t := range item.Texts {
-			if t == None || c.where[t] == 0 || !rule.Parts.Has(Part(p)) {
+			if !view.parts.Has(Part(p)) || layout[p] == 0 {
 				continue
 			}
-			st := &c.texts[c.where[t]-1]
-			if st.longest >= rule.N {
-				f.Longest = max(f.Longest, st.longest)
-				f.Covered += st.covered[level]
-				any = true
+			parts++
+			ls := c.state(t, view.level)
+			if ls == nil || view.windows && !c.hitsWindow(int(i), ls) {
+				continue
 			}
+			any = true
+			if ls.longest > 0 {
+				f.Longest = max(f.Longest, ls.longest)
+				f.Covered += ls.covered
+				c.best[v] += float64(ls.covered) / float64(layout[p])
+			}
+		}
+		if parts > 0 {
+			c.best[v] /= float64(parts)
 		}
 	}
 	if !any {
 		return
 	}
 	cover := c.covers[i]
-	layout := c.items.Layout(int(i))
 	if cover == nil {
-		cover = &Cover{Tallies: make([]Tally, len(rules))}
-		size := (layout.Total(AllParts) + 63) / 64
-		for r := range cover.Tallies {
-			cover.Tallies[r].Seen = make([]uint64, size)
+		cover = &Cover{Tallies: make([]Tally, len(views))}
+		words := layout.Total(AllParts)
+		for v, view := range views {
+			cover.Tallies[v].Seen = make([]uint64, (words+63)/64)
+			if view.counts != noCounts {
+				cover.Tallies[v].Counts = make([]uint16, words)
+			}
 		}
 		c.covers[i] = cover
 	}
-	for r, rule := range rules {
-		f, t := c.found[r], &cover.Tallies[r]
-		if f.Longest == 0 {
-			continue
+	seen := false
+	for v, view := range views {
+		f, t := c.found[v], &cover.Tallies[v]
+		if f.Longest > 0 {
+			seen = true
+			t.Documents++
+			t.Longest = max(t.Longest, f.Longest)
+			t.Covered = max(t.Covered, f.Covered)
+			if view.mean {
+				t.Best = max(t.Best, c.best[v])
+			}
 		}
-		t.Documents++
-		t.Longest = max(t.Longest, f.Longest)
-		t.Covered = max(t.Covered, f.Covered)
-		level, _ := slices.BinarySearch(c.items.levels, rule.N)
+		var answer *levelState
+		if view.parts.Has(Answer) {
+			answer = c.state(item.Texts[Answer], view.level)
+		}
 		for p, n := range item.Texts {
-			if n != None && c.where[n] != 0 && rule.Parts.Has(Part(p)) {
-				orAt(t.Seen, c.texts[c.where[n]-1].seen[level], layout.offset(Part(p)))
+			ls := c.state(n, view.level)
+			if ls == nil || !view.parts.Has(Part(p)) {
+				continue
+			}
+			c.see(t, view, ls, layout.offset(Part(p)), int(i))
+			if Part(p) != Answer && answer != nil && !t.Near {
+				t.Near = near(ls.near, answer.near)
 			}
 		}
 	}
+	if !seen {
+		return
+	}
 	s := Sighting{Shard: c.shard, Row: row, ID: id, Found: c.found}
-	if cover.wanted(rules, &s) {
+	if cover.wanted(views, &s) {
 		s.ID, s.Found = strings.Clone(id), slices.Clone(c.found)
 		for p, n := range item.Texts {
 			if n != None && c.where[n] != 0 {
@@ -291,8 +501,39 @@ func (c *Collector) fold(i uint32, row int64, id string, text []byte) {
 			return cmp.Or(cmp.Compare(a.Part, b.Part), cmp.Compare(a.At, b.At), cmp.Compare(a.Start, b.Start))
 		})
 		cover.Sightings = append(cover.Sightings, s)
-		cover.prune(rules)
+		cover.prune(views)
 	}
+}
+
+// see adds what a level shows of a part, which begins at word from of the item, to a
+// tally.
+func (c *Collector) see(t *Tally, v view, ls *levelState, from, item int) {
+	if v.windows {
+		for _, w := range c.items.windows(item) {
+			if ls.seen[w/64]>>(w%64)&1 == 1 {
+				setRange(t.Seen, from+int(w), from+int(w)+1)
+			}
+		}
+		return
+	}
+	orAt(t.Seen, ls.seen, from)
+	switch v.counts {
+	case documents:
+		for w, set := range ls.seen {
+			for ; set != 0; set &= set - 1 {
+				addCount(&t.Counts[from+64*w+bits.TrailingZeros64(set)], 1)
+			}
+		}
+	case occurrences:
+		for i, n := range ls.counts {
+			addCount(&t.Counts[from+i], int(n))
+		}
+	}
+}
+
+// hitsWindow reports whether a window of the item is seen.
+func (c *Collector) hitsWindow(item int, ls *levelState) bool {
+	return slices.ContainsFunc(c.items.windows(item), func(w uint32) bool { return ls.seen[w/64]>>(w%64)&1 == 1 })
 }
 
 // orAt ors src into dst, moved up by offset bits. No set bit falls off the end.

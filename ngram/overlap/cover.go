@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Kept is how many documents a Cover keeps as evidence for each rule, the
+// Kept is how many documents a Cover keeps as evidence in each view, the
 // strongest ones; and MaxQuotes how many runs it quotes of each part in each.
 const (
 	Kept      = 3
@@ -17,16 +17,19 @@ const (
 // no document; Merge is associative and commutative, so the covers of shards join
 // in any order.
 type Cover struct {
-	Tallies   []Tally    // one for each rule of the item's benchmark; none if nothing was seen
+	Tallies   []Tally    // one for each view of the item's benchmark; none if nothing was seen
 	Sightings []Sighting // the strongest documents, in the order of their names
 }
 
 // A Tally is what a rule needs to know of the documents.
 type Tally struct {
-	Documents int64    // that hold a run of at least the rule's n words
+	Documents int64    // that hold a run which counts
 	Longest   int      // longest run in any document, words
-	Covered   int      // words in runs of n or more, in the document that has most
+	Covered   int      // words in runs that count, in the document that has most
+	Best      float64  // score of the document that has the highest, for rules that score documents
+	Near      bool     // some document holds input and answer within Near bytes
 	Seen      []uint64 // bit i: the n-gram at word i of the item stands in some document
+	Counts    []uint16 // by word of the item: documents that hold the n-gram there, or its occurrences, up to MaxCount; for rules that ask
 }
 
 // A Sighting is one document in which an item was seen.
@@ -34,14 +37,14 @@ type Sighting struct {
 	Shard  string
 	Row    int64
 	ID     string
-	Found  []Found // one for each rule
+	Found  []Found // one for each view
 	Quotes []Quote
 }
 
-// Found is how much of an item one document holds, in the eyes of one rule.
+// Found is how much of an item one document holds, in one view.
 type Found struct {
-	Longest int // longest run, or 0 when it is shorter than n
-	Covered int // words in runs of n or more
+	Longest int // longest run that counts, or 0
+	Covered int // words in runs that count
 }
 
 // A Quote is a run as it stands in the document.
@@ -58,24 +61,24 @@ func (a *Sighting) compare(b *Sighting) int {
 	return cmp.Or(cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row))
 }
 
-// stronger orders the documents that rule r sees: strongest first, then by name.
-func stronger(rules []Rule, r int, a, b *Sighting) int {
+// stronger orders the documents that view r shows: strongest first, then by name.
+func stronger(views []view, r int, a, b *Sighting) int {
 	x, y := a.Found[r], b.Found[r]
-	if rules[r].ByCovered {
+	if views[r].byCovered {
 		return cmp.Or(cmp.Compare(y.Covered, x.Covered), cmp.Compare(y.Longest, x.Longest), a.compare(b))
 	}
 	return cmp.Or(cmp.Compare(y.Longest, x.Longest), cmp.Compare(y.Covered, x.Covered), a.compare(b))
 }
 
-// wanted reports whether s is among the Kept strongest for any rule.
-func (c *Cover) wanted(rules []Rule, s *Sighting) bool {
+// wanted reports whether s is among the Kept strongest in any view.
+func (c *Cover) wanted(views []view, s *Sighting) bool {
 	for r, f := range s.Found {
 		if f.Longest == 0 {
 			continue
 		}
 		before := 0
 		for i := range c.Sightings {
-			if stronger(rules, r, &c.Sightings[i], s) < 0 {
+			if stronger(views, r, &c.Sightings[i], s) < 0 {
 				before++
 			}
 		}
@@ -86,16 +89,16 @@ func (c *Cover) wanted(rules []Rule, s *Sighting) bool {
 	return false
 }
 
-// prune drops the sightings that no rule wants.
-func (c *Cover) prune(rules []Rule) {
+// prune drops the sightings that no view wants.
+func (c *Cover) prune(views []view) {
 	if len(c.Sightings) > Kept {
 		keep := make([]bool, len(c.Sightings))
 		order := make([]int, len(c.Sightings))
-		for r := range rules {
+		for r := range views {
 			for i := range order {
 				order[i] = i
 			}
-			slices.SortFunc(order, func(i, j int) int { return stronger(rules, r, &c.Sightings[i], &c.Sightings[j]) })
+			slices.SortFunc(order, func(i, j int) int { return stronger(views, r, &c.Sightings[i], &c.Sightings[j]) })
 			for _, i := range order[:Kept] {
 				keep[i] = keep[i] || c.Sightings[i].Found[r].Longest > 0
 			}
@@ -112,32 +115,35 @@ func (c *Cover) prune(rules []Rule) {
 	slices.SortFunc(c.Sightings, func(a, b Sighting) int { return a.compare(&b) })
 }
 
-// Merge adds what other documents show of the same item. The documents of c and d
-// are different ones; d is not changed, but shares memory with c afterwards.
-func (c *Cover) Merge(rules []Rule, d *Cover) {
+func (c *Cover) merge(views []view, d *Cover) {
 	if d.Tallies == nil {
 		return
 	}
 	if c.Tallies == nil {
-		c.Tallies = make([]Tally, len(rules))
+		c.Tallies = make([]Tally, len(views))
 	}
 	for r := range c.Tallies {
 		c.Tallies[r].add(&d.Tallies[r])
 	}
 	c.Sightings = append(c.Sightings, d.Sightings...)
-	c.prune(rules)
+	c.prune(views)
 }
 
 func (t *Tally) add(u *Tally) {
 	t.Documents += u.Documents
 	t.Longest = max(t.Longest, u.Longest)
 	t.Covered = max(t.Covered, u.Covered)
+	t.Best = max(t.Best, u.Best)
+	t.Near = t.Near || u.Near
 	if t.Seen == nil {
-		t.Seen = slices.Clone(u.Seen)
+		t.Seen, t.Counts = slices.Clone(u.Seen), slices.Clone(u.Counts)
 		return
 	}
 	for i, w := range u.Seen {
 		t.Seen[i] |= w
+	}
+	for i, n := range u.Counts {
+		addCount(&t.Counts[i], int(n))
 	}
 }
 

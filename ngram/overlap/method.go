@@ -4,16 +4,19 @@
 // each item: longest run, words covered by the best single document, n-grams seen
 // in any document, number of documents, and quotes of the strongest documents.
 // A [Method] is one published (or our own) definition of contamination; fitted to
-// a benchmark it is a [Rule], and [Rule.Judge] turns a cover into a [Verdict].
+// a benchmark it is a [Rule], and [Items.Judge] turns a cover into a [Verdict].
 // This package is the one home of definitions and thresholds.
 //
-// N-grams stay within one part of an item. An item that no rule could ever flag,
-// because all its parts are shorter than n, is not checkable: neither flagged nor
-// clean.
+// N-grams stay within one part of an item, unless a method joins the parts. An item
+// that no rule could ever flag, because all its parts are shorter than n, is not
+// checkable: neither flagged nor clean.
+//
+// What is a word here is a character to methods over characters.
 package overlap
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 )
 
@@ -26,36 +29,66 @@ const (
 	NotCheckable State = "not_checkable"
 )
 
+// Seen says which sides of an item a rule saw: its input (context, question, choices),
+// its answer, or both.
+type Seen string
+
+const (
+	SeenNothing Seen = ""
+	SeenInput   Seen = "input"
+	SeenAnswer  Seen = "answer"
+	SeenBoth    Seen = "input and answer" // within Near bytes in one document; otherwise it is input
+)
+
 // A Verdict is what a rule says of an item and the figures that it rests on.
 type Verdict struct {
 	State     State
 	Score     float64 // the rule's own measure, 0 to 1; meaningless when not checkable
-	Longest   int     // longest run, words; 0 when none reaches n
+	Longest   int     // longest run, words; 0 when none counts
 	Words     int     // words in the parts that the rule looks at
 	Matched   int     // words of them that the score counts as found
-	Documents int64   // documents with a run of at least n words
+	Documents int64   // documents with a run that counts
 	Parts     Parts   // parts in which such a run was seen
+	Seen      Seen
+	Template  float64        // share, of the words in n-grams seen, that stand in such n-grams of the template
+	Details   map[string]any // what else the method defines: float64 or string
+	Counted   []uint64       // what was seen and counts, as in Tally.Seen
+	Grams     [2]int         // n-grams that were found, of all, for methods with a Statistic
 }
 
-// A Method is a definition of contamination.
+// A Method is a definition of contamination, with its parameters set.
 type Method struct {
-	Name    string
-	Version int    // grows when any verdict could change
-	Text    string // the definition, for readers
-	Source  string
-	Parts   Parts // that it looks at
+	Name      string
+	Group     string // another name, by which several methods are chosen together
+	Brief     string // the idea, in a few words
+	Version   int    // grows when any verdict could change
+	Text      string // the definition, for readers
+	Source    string
+	Choices   string // where the source leaves a choice: what was chosen, and what chooses otherwise
+	Statistic string // what the method says of a whole benchmark besides the share flagged: a share of n-grams
+	Params    []Param
+	Norm      string // the normaliser that it is defined over, as in a recipe
+	Unit      string // what it counts: word or char
+	Parts     Parts  // that it looks at
+	Joined    bool   // the parts are one text, one after another
 	// N gives the words in a gram, from the numbers of words, in the parts looked
 	// at, of all items of the benchmark.
-	N         func(lengths []int) int
-	ByCovered bool // its strongest document is the one that covers most words, not the one with the longest run
+	N func(lengths []int) int
+
+	Level     Level // its N is set when the method is fitted
 	Threshold float64
-	judge     func(r Rule, l Layout, t *Tally) (score float64, matched int, flagged bool)
+	Windows   int // of N characters, drawn at random; 0: all
+	view
+	flags Parts // that can flag an item, if they are not all that are looked at
+	judge func(c *judgement)
 }
 
 // A Rule is a method fitted to a benchmark.
 type Rule struct {
 	*Method
-	N int // words in a gram
+	N     int // words in a gram
+	Level Level
+	at    int // number of its view
 }
 
 // Fit fits m to the benchmark whose items have the given layouts.
@@ -64,34 +97,146 @@ func (m *Method) Fit(layouts []Layout) Rule {
 	for i, l := range layouts {
 		lengths[i] = l.Total(m.Parts)
 	}
-	return Rule{Method: m, N: m.N(lengths)}
+	r := Rule{Method: m, N: m.N(lengths), Level: m.Level}
+	r.Level.N = r.N
+	return r
 }
 
-// Judge gives the verdict on an item of layout l with the given tally, nil when
-// nothing was seen.
-func (r Rule) Judge(l Layout, t *Tally) Verdict {
-	v := Verdict{State: Clean, Words: l.Total(r.Parts)}
-	if l.Longest(r.Parts) < r.N {
-		v.State = NotCheckable
+// Key is plain text that says all of a rule that covers depend on.
+func (r Rule) Key() string {
+	return fmt.Sprintf("%s %d %+v %+v %d", r.Name, r.Version, r.Level, r.view, r.Windows)
+}
+
+// judgement is a rule's work on an item of which something was seen.
+type judgement struct {
+	Rule
+	*Verdict
+	layout  Layout
+	tally   *Tally
+	seen    []uint64                     // grams that count, as in Tally.Seen
+	hashes  func(p Part, n int) []uint64 // of the n-grams of a part
+	windows []uint32                     // of the item
+}
+
+// Judge gives the verdict of rule k of item i's benchmark on the item, given its
+// cover, nil when nothing was seen. Hashes gives the hashes of the n-grams of a text
+// of the index.
+func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n int) []uint64) Verdict {
+	r, l := s.Rules(i)[k], s.Layout(i)
+	v := Verdict{State: NotCheckable, Words: l.Total(r.Parts)}
+	for p, words := range l {
+		if r.Parts.Has(Part(p)) && (r.flags == 0 || r.flags.Has(Part(p))) && r.Level.gram(words) > 0 {
+			v.State = Clean
+		}
+	}
+	if v.State == NotCheckable {
 		return v
 	}
-	if t == nil || t.Documents == 0 {
+	c := judgement{Rule: r, Verdict: &v, layout: l, tally: &Tally{}}
+	c.hashes = func(p Part, n int) []uint64 { return hashes(nil, int(s.list[i].Texts[p]), n) }
+	if cover == nil || !anyBit(cover.Tallies[r.at].Seen) {
+		if r.Statistic != "" { // all its n-grams count
+			c.seen = make([]uint64, (l.Total(AllParts)+63)/64)
+			r.judge(&c)
+		}
 		return v
 	}
-	v.Longest, v.Documents = t.Longest, t.Documents
+	c.tally = &cover.Tallies[r.at]
+	c.seen = c.tally.Seen
+	if r.windows {
+		c.windows = s.windows(i)
+	}
+	template := s.template(i, s.views[s.list[i].Bench][r.at].level)
+	if template != nil {
+		marked := make([]uint64, len(template))
+		for w := range marked {
+			marked[w] = template[w] & c.seen[w]
+		}
+		v.Template = float64(c.words(marked)) / float64(c.words(c.seen))
+		if s.ignore {
+			c.seen = without(nil, c.seen, template)
+		}
+	}
+	v.Longest, v.Documents = c.tally.Longest, c.tally.Documents
+	r.judge(&c)
+	v.Counted = c.seen
 	for p := range NumParts {
-		if r.Parts.Has(p) {
-			if from := l.offset(p); anyIn(t.Seen, from, from+l[p]) {
-				v.Parts |= 1 << p
+		if from := l.offset(p); r.Parts.Has(p) && anyIn(c.seen, from, from+l[p]) {
+			v.Parts |= 1 << p
+		}
+	}
+	switch {
+	case c.tally.Near:
+		v.Seen = SeenBoth
+	case v.Parts&^PartsOf(Answer) != 0:
+		v.Seen = SeenInput
+	case v.Parts != 0:
+		v.Seen = SeenAnswer
+	}
+	return v
+}
+
+// flag says whether the item is flagged.
+func (c *judgement) flag(is bool) {
+	if is {
+		c.State = Flagged
+	}
+}
+
+// each calls f for every part that the rule looks at and can see something of: where
+// it begins, its words, and the words behind each bit of seen.
+func (c *judgement) each(f func(p Part, from, words, unit int)) {
+	for p := range NumParts {
+		if unit := c.Rule.Level.unit(c.layout[p]); c.Rule.Method.Parts.Has(p) && unit > 0 {
+			f(p, c.layout.offset(p), c.layout[p], unit)
+		}
+	}
+}
+
+// words counts the words that stand in grams of the set.
+func (c *judgement) words(set []uint64) (sum int) {
+	c.each(func(p Part, from, words, unit int) {
+		n, _ := countCovered(set, from, from+words, unit)
+		sum += n
+	})
+	return sum
+}
+
+// found counts the n-grams of a part, and those of them that were seen: at every
+// place, or only once each.
+func (c *judgement) found(distinct bool, p Part, from, words, unit int) (found, all int) {
+	if !distinct {
+		_, found = countCovered(c.seen, from, from+words, 1)
+		return found, words - unit + 1
+	}
+	in := map[uint64]bool{}
+	for i, h := range c.hashes(p, unit) {
+		in[h] = in[h] || c.seen[(from+i)/64]>>((from+i)%64)&1 == 1
+	}
+	for _, seen := range in {
+		if seen {
+			found++
+		}
+	}
+	return found, len(in)
+}
+
+// frequent leaves out of what is seen the grams that do not stand in least to most
+// documents, or places of documents if the view counts those; no most is 0. Counts
+// are not known of a filter's suspicions, and then all stay.
+func (c *judgement) frequent(least, most int) {
+	if c.tally.Counts == nil || least <= 1 && most == 0 {
+		return
+	}
+	c.seen = slices.Clone(c.seen)
+	for w, set := range c.seen {
+		for ; set != 0; set &= set - 1 {
+			b := bits.TrailingZeros64(set)
+			if n := int(c.tally.Counts[64*w+b]); n < least || most > 0 && n > most {
+				c.seen[w] &^= 1 << b
 			}
 		}
 	}
-	var flagged bool
-	v.Score, v.Matched, flagged = r.judge(r, l, t)
-	if flagged {
-		v.State = Flagged
-	}
-	return v
 }
 
 func anyIn(set []uint64, from, to int) bool {
@@ -111,53 +256,17 @@ func Percentile(lengths []int, p int) int {
 	return s[max(0, (len(s)*p+99)/100-1)]
 }
 
-// DefaultLongest is the threshold of longest8 unless one is given: the upper end of
-// the range that its paper found to be best over thirteen benchmarks.
-const DefaultLongest = 0.4
-
-// Methods gives the methods that this program knows, in the order in which they
-// are listed. longest is the threshold of longest8.
-func Methods(longest float64) []*Method {
-	prompt := PartsOf(Context, Question)
-	return []*Method{{
-		Name: "gpt3", Version: 1, Parts: AllParts,
-		Text: "Flagged when any n-gram of words of any part stands in any document. " +
-			"n is the 5th percentile (nearest rank) of the benchmark's item lengths in words, at least 8, at most 13. Score: 1 or 0.",
-		Source: "Brown et al. 2020, appendix C",
-		N:      func(lengths []int) int { return min(max(Percentile(lengths, 5), 8), 13) },
-		judge: func(r Rule, l Layout, t *Tally) (float64, int, bool) {
-			return 1, r.union(l, t), true
-		},
-	}, {
-		Name: "coverage8", Version: 1, Parts: prompt, ByCovered: true, Threshold: 0.5,
-		Text: "Flagged when a single document covers more than half of the words of question and context by 8-grams. " +
-			"Score: that share, of the document in which it is largest.",
-		Source: "Tülu 3 (Lambert et al. 2024), with the words of this program in place of its tokeniser",
-		N:      fixed(8),
-		judge: func(r Rule, l Layout, t *Tally) (float64, int, bool) {
-			score := float64(t.Covered) / float64(l.Total(r.Parts))
-			return score, t.Covered, score > r.Threshold
-		},
-	}, {
-		Name: "longest8", Version: 1, Parts: prompt, Threshold: longest,
-		Text: "Flagged when the longest run of at least 8 words that question or context shares with a document is at least " +
-			fmt.Sprintf("%g", longest) + " of the words of both. Score: that share.",
-		Source: "ConTAM's LONGEST-MATCH (Singh et al. 2024), n 8, skip budget 0",
-		N:      fixed(8),
-		judge: func(r Rule, l Layout, t *Tally) (float64, int, bool) {
-			score := float64(t.Longest) / float64(l.Total(r.Parts))
-			return score, t.Longest, score >= r.Threshold
-		},
-	}}
-}
-
-// union counts the words of the item that stand in n-grams seen in any document.
-func (r Rule) union(l Layout, t *Tally) int {
-	sum := 0
-	for p := range NumParts {
-		from := l.offset(p)
-		words, _ := countCovered(t.Seen, from, from+l[p], r.N)
-		sum += words
+// LinearPercentile gives the p-th percentile of lengths, interpolated between the two
+// nearest and rounded to the nearest integer, or 0 of none.
+func LinearPercentile(lengths []int, p int) int {
+	if len(lengths) == 0 {
+		return 0
 	}
-	return sum
+	s := slices.Sorted(slices.Values(lengths))
+	at := (len(s) - 1) * p // hundredths
+	low, part := s[at/100], at%100
+	if part == 0 {
+		return low
+	}
+	return (100*low + part*(s[at/100+1]-low) + 50) / 100
 }

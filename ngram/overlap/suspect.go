@@ -1,33 +1,60 @@
 package overlap
 
-// Suspect gives the tally that an item would have if one document held every n-gram
-// of which hits has the bit set: hits[p] has a bit for each n-gram of part p, by its
-// first word, and n is at most r.N. No tally that documents with no other n-grams
-// can give has more in any figure, so a rule that does not flag this one flags none
-// of them. It is nil when no run of r.N words is possible. Documents is 1.
-func (r Rule) Suspect(l Layout, n int, hits [NumParts][]uint64) *Tally {
-	t := &Tally{Documents: 1, Seen: make([]uint64, (l.Total(AllParts)+63)/64)}
+// Suspect gives the cover that item i would have if one document held every n-gram of
+// which hits has the bit set: hits[p] has a bit for each n-gram of part p, by its
+// first word, and n is at most the n of any rule. No cover that documents with no
+// other n-grams can give has more in any figure, so a rule that does not flag this
+// one flags none of them. Where a run could be followed over words that differ, all
+// that stands behind it is seen.
+func (s *Items) Suspect(i, n int, hits [NumParts][]uint64) *Cover {
+	layout, views := s.Layout(i), s.views[s.list[i].Bench]
+	c := &Cover{Tallies: make([]Tally, len(views))}
+	for k, v := range views {
+		c.Tallies[k] = suspect(layout, v, s.levels[v.level], n, hits)
+	}
+	return c
+}
+
+func suspect(l Layout, v view, level Level, n int, hits [NumParts][]uint64) Tally {
+	t := Tally{Seen: make([]uint64, (l.Total(AllParts)+63)/64)}
+	parts, input, answer := 0, false, false
 	for p := range NumParts {
-		if !r.Parts.Has(p) {
+		if !v.parts.Has(p) || l[p] == 0 {
 			continue
 		}
-		from, run := l.offset(p), 0
+		parts++
+		from, run, longest := l.offset(p), 0, 0
 		for i := 0; i+n <= l[p]+1; i++ { // one beyond the last ends its run
 			if i+n <= l[p] && hits[p] != nil && hits[p][i/64]>>(i%64)&1 == 1 {
 				run++
 				continue
 			}
-			if words := run + n - 1; run > 0 && words >= r.N {
-				t.Longest = max(t.Longest, words)
-				setRange(t.Seen, from+i-run, from+i-run+words-r.N+1)
+			switch words := run + n - 1; {
+			case run == 0 || words < level.N:
+			case level.Extend:
+				first := i - run
+				longest = max(longest, l[p]-first)
+				setRange(t.Seen, from+first, from+l[p])
+			default:
+				longest = max(longest, words)
+				setRange(t.Seen, from+i-run, from+i-run+words-level.N+1)
 			}
 			run = 0
 		}
-		words, _ := countCovered(t.Seen, from, from+l[p], r.N)
+		if longest == 0 {
+			continue
+		}
+		t.Documents = 1
+		t.Longest = max(t.Longest, longest)
+		words, _ := countCovered(t.Seen, from, from+l[p], level.unit(l[p]))
 		t.Covered += words
+		t.Best += float64(words) / float64(l[p])
+		answer = answer || p == Answer
+		input = input || p != Answer
 	}
-	if t.Longest == 0 {
-		return nil
+	t.Near = input && answer
+	if parts > 0 {
+		t.Best /= float64(parts)
 	}
 	return t
 }

@@ -605,7 +605,7 @@ func BenchmarkMatcher(b *testing.B) {
 			windows += s.Words(number) - 49
 			must(e.Add(item))
 		}
-		x, ex := must(s.Build(50)), must(e.Build(8, nil))
+		x, ex := must(s.Build(50)), must(e.Build(8, 0, nil))
 		short := NewBuilder()
 		for i := range items {
 			must(short.Add(sample.Item(i, 100)))

@@ -65,7 +65,7 @@ type kind struct {
 
 var auditKind = kind{"audit", AuditFile, shardsDir, []string{
 	AuditFile, "verdicts.jsonl", "verdicts.parquet", "evidence.jsonl", "evidence.parquet",
-	"clean", "removed", "report.html", shardsDir, finderFile,
+	"methods.csv", "agreement.csv", "clean", "removed", "report.html", shardsDir, finderFile,
 }, func(dir fs.FS) error {
 	f, err := dir.Open(AuditFile)
 	if err != nil {

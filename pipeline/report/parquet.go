@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"io"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -40,6 +41,9 @@ func verdictSchema() *arrow.Schema {
 		{Name: "matched", Type: number},
 		{Name: "documents", Type: number},
 		{Name: "parts", Type: arrow.ListOfNonNullable(text)},
+		{Name: "seen", Type: text},
+		{Name: "template", Type: arrow.PrimitiveTypes.Float64},
+		{Name: "details", Type: text},
 	}, nil)
 }
 
@@ -66,6 +70,7 @@ func evidenceSchema() *arrow.Schema {
 		{Name: "words", Type: number},
 		{Name: "doc_text", Type: text},
 		{Name: "doc_text_start", Type: number},
+		{Name: "norm", Type: text},
 	}, nil)
 }
 
@@ -119,6 +124,17 @@ func (c *columns) verdict(v *Verdict) error {
 	c.share(v.Score)
 	c.number(v.Longest, v.Words, v.Matched, v.Documents)
 	c.list(v.Parts)
+	c.text(v.Seen)
+	c.share(&v.Template)
+	details := ""
+	if len(v.Details) > 0 {
+		b, err := json.Marshal(v.Details)
+		if err != nil {
+			return err
+		}
+		details = string(b)
+	}
+	c.text(details)
 	if c.at < len(c.b.Fields()) {
 		c.share(v.Chance)
 		c.list(v.Segments)
@@ -153,6 +169,7 @@ func (c *columns) evidence(e *Evidence) error {
 	c.number(e.DocStart, e.DocEnd, e.ItemStart, e.ItemEnd, e.Words)
 	c.text(e.DocText)
 	c.number(e.DocTextStart)
+	c.text(e.Norm)
 	return c.endRow()
 }
 

@@ -6,9 +6,9 @@
 // UTF-8 in both: a byte that is not part of a character becomes U+FFFD.
 //
 //	verdicts   method, benchmark, split, item, index, digest, state, score,
-//	           longest, words, matched, documents, parts
+//	           longest, words, matched, documents, parts, seen, template, details
 //	evidence   benchmark, split, item, part, shard, row, doc_id, doc_start,
-//	           doc_end, item_start, item_end, words, doc_text, doc_text_start
+//	           doc_end, item_start, item_end, words, doc_text, doc_text_start, norm
 //
 // Score is null where the state is not_checkable; nothing else is ever null.
 package report
@@ -52,6 +52,12 @@ type Verdict struct {
 	Documents int64    `json:"documents"` // documents that match
 	Parts     []string `json:"parts"`     // parts of the item that were seen
 
+	// Seen is "", "input", "answer", or "input and answer" when one document holds
+	// both within 1,000 bytes; what was seen of both only apart is "input".
+	Seen     string         `json:"seen"`
+	Template float64        `json:"template"`          // share of the words in n-grams seen that are the benchmark's template
+	Details  map[string]any `json:"details,omitempty"` // what else the method defines: numbers and strings; in Parquet as JSON
+
 	// Of verdicts from a corpus filter: the chance that its errors alone make as many
 	// of the item's n-grams hit as did, and the segments that fired.
 	Chance   *float64 `json:"chance,omitempty"`
@@ -75,6 +81,7 @@ type Evidence struct {
 	Words        int64  `json:"words"`
 	DocText      string `json:"doc_text"`       // the match with some of what stands around it
 	DocTextStart int64  `json:"doc_text_start"` // where DocText begins in the document
+	Norm         string `json:"norm"`           // the normaliser that found it; with "chars" and "raw", Words are characters
 }
 
 // Writer writes verdicts and evidence into a directory. Memory is bounded by
@@ -110,8 +117,8 @@ func Create(dir string, filter bool) (*Writer, error) {
 	if filter {
 		schema = filterSchema
 	}
-	w.verdicts = w.table(dir, "verdicts", schema, "method", "benchmark", "split", "state", "parts.list.element")
-	w.evidence = w.table(dir, "evidence", evidenceSchema, "benchmark", "split", "item", "part", "shard")
+	w.verdicts = w.table(dir, "verdicts", schema, "method", "benchmark", "split", "state", "parts.list.element", "seen")
+	w.evidence = w.table(dir, "evidence", evidenceSchema, "benchmark", "split", "item", "part", "shard", "norm")
 	if w.err != nil {
 		return nil, errors.Join(w.err, w.closeFiles())
 	}
@@ -155,7 +162,7 @@ func (w *Writer) Verdict(v *Verdict) error {
 	if r.Parts = parts; parts == nil {
 		r.Parts = []string{}
 	}
-	for _, s := range []*string{&r.Method, &r.Benchmark, &r.Split, &r.Item, &r.Digest} {
+	for _, s := range []*string{&r.Method, &r.Benchmark, &r.Split, &r.Item, &r.Digest, &r.Seen} {
 		*s = valid(*s)
 	}
 	for i, part := range r.Parts {
@@ -198,7 +205,7 @@ func (w *Writer) Evidence(e *Evidence) error {
 	}
 	r := &w.proof
 	*r = *e
-	for _, s := range []*string{&r.Benchmark, &r.Split, &r.Item, &r.Part, &r.Shard, &r.DocID, &r.DocText} {
+	for _, s := range []*string{&r.Benchmark, &r.Split, &r.Item, &r.Part, &r.Shard, &r.DocID, &r.DocText, &r.Norm} {
 		*s = valid(*s)
 	}
 	if err := w.evidence.lines.Encode(r); err != nil {

@@ -45,18 +45,18 @@ var hostileText = "a\"b\\c\x00\n\x1b[31m\u2028\u202e<&>\xff\xfe\xc3 \ud7ff\U0001
 
 func sampleVerdicts() []Verdict {
 	return []Verdict{
-		{"gpt3", "gsm8k", "test", "17", 17, "00ff", Flagged, score(1), 31, 60, 45, 2, []string{"question", "answer"}, nil, nil},
-		{"gpt3", "gsm8k", "test", "18", 18, "00fe", NotCheckable, nil, 0, 5, 0, 0, nil, nil, nil},
-		{"coverage8", "gsm8k", "test", "17", 17, "00ff", Clean, score(0.1), 8, 60, 8, 1, []string{"question"}, nil, nil},
+		{"gpt3", "gsm8k", "test", "17", 17, "00ff", Flagged, score(1), 31, 60, 45, 2, []string{"question", "answer"}, "input and answer", 0.25, map[string]any{"subset": "not clean, dirty", "input_token": 0.55}, nil, nil},
+		{"gpt3", "gsm8k", "test", "18", 18, "00fe", NotCheckable, nil, 0, 5, 0, 0, nil, "", 0, nil, nil, nil},
+		{"coverage8", "gsm8k", "test", "17", 17, "00ff", Clean, score(0.1), 8, 60, 8, 1, []string{"question"}, "input", 1, nil, nil, nil},
 		{hostileText, hostileText, hostileText, hostileText, math.MinInt64, hostileText, Clean, score(5e-324),
-			math.MaxInt64, 0, 0, 0, []string{hostileText, ""}, nil, nil},
+			math.MaxInt64, 0, 0, 0, []string{hostileText, ""}, hostileText, 0, map[string]any{"x": "\u2028<&>"}, nil, nil},
 	}
 }
 
 func sampleEvidence() []Evidence {
 	return []Evidence{
-		{"gsm8k", "test", "17", "question", "a/b.jsonl.zst", 1234, "doc 9", 10, 20, 0, 10, 3, "and so it is here.", 5},
-		{hostileText, hostileText, hostileText, hostileText, hostileText, -1, hostileText, 1 << 40, 1 << 41, 0, 0, 0, hostileText, 1 << 39},
+		{"gsm8k", "test", "17", "question", "a/b.jsonl.zst", 1234, "doc 9", 10, 20, 0, 10, 3, "and so it is here.", 5, "words"},
+		{hostileText, hostileText, hostileText, hostileText, hostileText, -1, hostileText, 1 << 40, 1 << 41, 0, 0, 0, hostileText, 1 << 39, hostileText},
 	}
 }
 
@@ -111,13 +111,13 @@ func TestLines(t *testing.T) {
 	writeAll(t, dir, sampleVerdicts(), sampleEvidence())
 	got, _, _ := strings.Cut(string(read(t, dir, "verdicts.jsonl")), "\n")
 	want := `{"method":"gpt3","benchmark":"gsm8k","split":"test","item":"17","index":17,"digest":"00ff","state":"flagged",` +
-		`"score":1,"longest":31,"words":60,"matched":45,"documents":2,"parts":["question","answer"]}`
+		`"score":1,"longest":31,"words":60,"matched":45,"documents":2,"parts":["question","answer"],"seen":"input and answer","template":0.25,"details":{"input_token":0.55,"subset":"not clean, dirty"}}`
 	if got != want {
 		t.Errorf("verdict\n%s, want\n%s", got, want)
 	}
 	got, _, _ = strings.Cut(string(read(t, dir, "evidence.jsonl")), "\n")
 	want = `{"benchmark":"gsm8k","split":"test","item":"17","part":"question","shard":"a/b.jsonl.zst","row":1234,"doc_id":"doc 9",` +
-		`"doc_start":10,"doc_end":20,"item_start":0,"item_end":10,"words":3,"doc_text":"and so it is here.","doc_text_start":5}`
+		`"doc_start":10,"doc_end":20,"item_start":0,"item_end":10,"words":3,"doc_text":"and so it is here.","doc_text_start":5,"norm":"words"}`
 	if got != want {
 		t.Errorf("evidence\n%s, want\n%s", got, want)
 	}
@@ -180,6 +180,14 @@ func readParquet(t *testing.T, path string) (rows []map[string]any) {
 				switch col := col.(type) {
 				case *array.String:
 					row[name] = strings.Clone(col.Value(i))
+					if name == "details" {
+						delete(row, name)
+						if col.Value(i) != "" {
+							var details map[string]any
+							must(t, json.Unmarshal([]byte(col.Value(i)), &details))
+							row[name] = details
+						}
+					}
 				case *array.Int64:
 					row[name] = col.Value(i)
 				case *array.Float64:
@@ -246,7 +254,7 @@ func TestParquetProperties(t *testing.T) {
 		c, err := f.MetaData().RowGroup(0).ColumnChunk(i)
 		must(t, err)
 		path := c.PathInSchema().String()
-		_, dict := map[string]bool{"method": true, "benchmark": true, "split": true, "state": true, "parts.list.element": true}[path]
+		_, dict := map[string]bool{"method": true, "benchmark": true, "split": true, "state": true, "parts.list.element": true, "seen": true}[path]
 		has := false
 		for _, e := range c.Encodings() {
 			has = has || e == parquet.Encodings.RLEDict || e == parquet.Encodings.PlainDict

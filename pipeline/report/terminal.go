@@ -47,6 +47,7 @@ func hostile(r rune) bool {
 type Row struct {
 	Benchmark, Method                   string
 	Items, Flagged, Clean, NotCheckable int64
+	Grams                               [2]int64 // n-grams that were found, of all, for methods that report their share
 }
 
 // Table writes rows as a table of width columns or fewer; 0 is any width. Names
@@ -173,6 +174,14 @@ type Hit struct {
 	State    State
 }
 
+// unitOf is what evidence of a normaliser counts.
+func unitOf(norm string) string {
+	if norm == "chars" || norm == "raw" {
+		return "character"
+	}
+	return "word"
+}
+
 // docLines is how many lines of a document a hit may take.
 const docLines = 3
 
@@ -190,9 +199,9 @@ func Hits(w io.Writer, hits []Hit, color bool, width int) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		unit := "words"
-		if h.Words == 1 {
-			unit = "word"
+		unit := unitOf(h.Norm)
+		if h.Words != 1 {
+			unit += "s"
 		}
 		where := h.Benchmark + "/" + h.Split + "/" + h.Item
 		what := fmt.Sprintf(" %s: %s %s, %s %s", h.Part, thousands(h.Words), unit, h.Method, h.State)

@@ -29,11 +29,11 @@ func golden(t *testing.T, name string, got []byte) {
 
 func sampleRows() []Row {
 	return []Row{
-		{"gsm8k", "gpt3", 1319, 1, 1200, 118},
-		{"gsm8k", "coverage8", 1319, 0, 1319, 0},
-		{"中文测验", "gpt3", 1234567, 1234566, 1, 0},
-		{"中文测验", "coverage8", 0, 0, 0, 0},
-		{"evil\x1b[2J\n\u202ename", "gpt3", 8, 2, 5, 1},
+		{"gsm8k", "gpt3", 1319, 1, 1200, 118, [2]int64{}},
+		{"gsm8k", "coverage8", 1319, 0, 1319, 0, [2]int64{}},
+		{"中文测验", "gpt3", 1234567, 1234566, 1, 0, [2]int64{}},
+		{"中文测验", "coverage8", 0, 0, 0, 0, [2]int64{}},
+		{"evil\x1b[2J\n\u202ename", "gpt3", 8, 2, 5, 1, [2]int64{}},
 	}
 }
 
@@ -68,7 +68,7 @@ func TestTable(t *testing.T) {
 	b.WriteByte('\n')
 	must(t, Table(&b, sampleRows()[:2], 0)) // one benchmark: no totals
 	b.WriteByte('\n')
-	must(t, Table(&b, []Row{{strings.Repeat("很长的名字", 9), strings.Repeat("method", 9), 1, 1, 0, 0}}, 80))
+	must(t, Table(&b, []Row{{strings.Repeat("很长的名字", 9), strings.Repeat("method", 9), 1, 1, 0, 0, [2]int64{}}}, 80))
 	golden(t, "table.txt", b.Bytes())
 }
 

@@ -1,0 +1,449 @@
+package overlap
+
+import "fmt"
+
+// A definition is a method whose parameters are not yet set; make does so.
+type definition struct {
+	Method
+	make func(m *Method)
+}
+
+// DefaultLongest is the threshold of longest8 unless one is given: the upper end of
+// the range that its paper found to be best over thirteen benchmarks.
+const DefaultLongest = 0.4
+
+// whole as n of a gram lets parts match only as a whole.
+const whole = 1<<31 - 1
+
+var (
+	yesNo    = []string{"yes", "no"}
+	counting = []string{"places", "distinct"}
+)
+
+func gramParam(n int) Param {
+	return Param{Name: "n", Text: "words in an n-gram", Value: n, Low: 1, High: 64}
+}
+
+func shareParam(name string, value float64, text string) Param {
+	return Param{Name: name, Text: text, Value: value, Low: 0, High: 1}
+}
+
+// shortParam is how methods over n-grams can be told to look at short parts.
+func shortParam(n int) Param {
+	return Param{Name: "short", Text: "a part of fewer than n words and at least so many is found when a document holds all of it; 0: such a part is not looked at", Value: n, Low: 0, High: 64}
+}
+
+const unitChoice = "The paper counts tokens of its model; here words are counted."
+
+const placesChoice = "An n-gram that stands several times in a part counts each time; count=distinct counts it once."
+
+// definitions lists all methods in the order in which they are listed.
+func definitions() []definition {
+	prompt := PartsOf(Context, Question)
+	words := func(m Method) Method {
+		m.Norm, m.Unit, m.Version = "words", "word", 1
+		return m
+	}
+	list := []definition{{
+		Method: words(Method{
+			Name: "gpt2", Brief: "share of the 8-grams that stand in the corpus", Parts: AllParts,
+			Source:    "Radford et al. 2019, section 4",
+			Statistic: "n-grams of the benchmark that stand in the corpus",
+			Choices: "The paper gives one share for a benchmark, which methods.csv has as its statistic, and flags no items; here an item is flagged when its share is above the threshold, 0 as in the paper's look at LAMBADA. " +
+				placesChoice + " \"Alphanumeric words\" are the words of this program. Parts shorter than n have no n-gram.",
+			Params: []Param{gramParam(8), shareParam("threshold", 0, "share above which an item is flagged"),
+				{Name: "count", Text: "n-grams that count", Value: "places", Of: counting}},
+		}),
+		make: func(m *Method) {
+			m.Threshold = m.share("threshold")
+			m.Text = fmt.Sprintf("Flagged when more than %g of the %d-grams of words of all parts stand in any document. Score: that share.", m.Threshold, m.int("n"))
+			distinct := m.is("count", "distinct")
+			m.judge = func(c *judgement) {
+				c.Verdict.Grams = [2]int{}
+				c.each(func(p Part, from, words, unit int) {
+					found, all := c.found(distinct, p, from, words, unit)
+					c.Verdict.Grams[0] += found
+					c.Verdict.Grams[1] += all
+				})
+				c.Score, c.Matched = share(c.Verdict.Grams[0], c.Verdict.Grams[1]), c.words(c.seen)
+				c.flag(c.Score > m.Threshold)
+			}
+		},
+	}, {
+		Method: words(Method{
+			Name: "gpt3", Brief: "any n-gram of 8 to 13 words", Parts: AllParts,
+			Source: "Brown et al. 2020, appendix C",
+			Choices: "The 5th percentile is by nearest rank; percentile=linear interpolates. Items without an n-gram are not checkable: the paper says they were ignored. " +
+				"The paper's training filter, not its benchmark analysis, leaves out n-grams that stand in more than 10 documents; max-documents=10 does. Which parts make an example is not said; here all do.",
+			Params: []Param{
+				{Name: "n", Text: "words in an n-gram; 0: the percentile", Value: 0, Low: 0, High: 64},
+				{Name: "min", Text: "the least n", Value: 8, Low: 1, High: 64},
+				{Name: "max", Text: "the largest n", Value: 13, Low: 1, High: 64},
+				{Name: "percentile", Text: "how the 5th percentile of lengths is taken", Value: "nearest", Of: []string{"nearest", "linear"}},
+				{Name: "max-documents", Text: "n-grams that stand in more documents do not count; 0: all count", Value: 0, Low: 0, High: MaxCount - 1},
+				shortParam(0)},
+		}),
+		make: func(m *Method) {
+			low, high := m.int("min"), max(m.int("min"), m.int("max"))
+			m.Text = "Flagged when any n-gram of words of any part stands in any document. "
+			m.Level.Short = m.int("short")
+			percentile, how := Percentile, "nearest rank"
+			if m.is("percentile", "linear") {
+				percentile, how = LinearPercentile, "linear"
+			}
+			if n := m.int("n"); n > 0 {
+				m.N = fixed(n)
+				m.Text += fmt.Sprintf("n is %d. Score: 1 or 0.", n)
+			} else {
+				m.N = func(lengths []int) int { return min(max(percentile(lengths, 5), low), high) }
+				m.Text += fmt.Sprintf("n is the 5th percentile (%s) of the benchmark's item lengths in words, at least %d, at most %d. Score: 1 or 0.", how, low, high)
+			}
+			most := m.int("max-documents")
+			if most > 0 {
+				m.counts = documents
+				m.Text += fmt.Sprintf(" N-grams that stand in more than %d documents do not count.", most)
+			}
+			m.judge = func(c *judgement) {
+				c.frequent(0, most)
+				c.any()
+			}
+		},
+	}, {
+		Method: Method{
+			Name: "gpt4", Brief: "any of 3 random windows of 50 characters", Version: 1, Norm: "chars", Unit: "char", Parts: prompt, Joined: true,
+			Source: "OpenAI 2023, appendices C and D",
+			Choices: "Windows are drawn with replacement, uniformly, from --seed and the item's identity; seed and windows are the same on every machine. Case is kept, for nothing is said of folding it. " +
+				"Characters are Unicode letters, marks and numbers. Choices are left out, as \"in some cases\"; --parts gpt4=context,question,choices takes them in. A half-copied item is often missed: gpt4-all looks at every window.",
+			Params: []Param{{Name: "n", Text: "characters in a window", Value: 50, Low: 8, High: 10000}, {Name: "windows", Text: "windows drawn from an item", Value: 3, Low: 1, High: 1000}},
+		},
+		make: func(m *Method) {
+			n := m.int("n")
+			m.Level.Short, m.Windows, m.windows = 1, m.int("windows"), true
+			m.Text = fmt.Sprintf("Flagged when any of %d random windows of %d characters of the item, or all of a shorter item, stands in any document; "+
+				"only letters and digits count, nothing stands between them, and the parts looked at are one text. Score: the share of windows that do.", m.Windows, n)
+			m.judge = func(c *judgement) {
+				hits := 0
+				for _, w := range c.windows {
+					hits += int(c.seen[w/64] >> (w % 64) & 1)
+				}
+				c.Score, c.Matched = share(hits, len(c.windows)), c.words(c.seen)
+				c.flag(hits > 0)
+			}
+		},
+	}, {
+		Method: Method{
+			Name: "gpt4-all", Brief: "any window of 50 characters", Version: 1, Norm: "chars", Unit: "char", Parts: prompt, Joined: true,
+			Source:  "OpenAI 2023, appendices C and D, without the sampling",
+			Choices: "As gpt4.",
+			Params:  []Param{{Name: "n", Text: "characters in a window", Value: 50, Low: 8, High: 10000}},
+		},
+		make: func(m *Method) {
+			m.Level.Short = 1
+			m.Text = fmt.Sprintf("Flagged when any window of %d characters of the item, or all of a shorter item, stands in any document; "+
+				"only letters and digits count, nothing stands between them, and the parts looked at are one text. Score: the share of all windows that do.", m.int("n"))
+			m.judge = func(c *judgement) {
+				c.each(func(p Part, from, words, unit int) {
+					found, all := c.found(false, p, from, words, unit)
+					c.Score += share(found, all)
+				})
+				c.Matched = c.words(c.seen)
+				c.flag(c.Score > 0)
+			}
+		},
+	}, {
+		Method: words(Method{
+			Name: "palm", Brief: "at least 70 % of the 8-grams", Parts: PartsOf(Context, Question, Answer),
+			Source: "Chowdhery et al. 2022, section 8",
+			Choices: "\"The question, prompt, or target\" is read as the n-grams of all three together; fields=any flags when any one of them reaches the threshold by itself. " + placesChoice +
+				" Parts shorter than n have no n-gram. " + unitChoice,
+			Params: []Param{gramParam(8), shareParam("threshold", 0.7, "share from which an item is flagged"),
+				{Name: "fields", Text: "of what the share is taken: all parts together, or any one", Value: "union", Of: []string{"union", "any"}},
+				{Name: "count", Text: "n-grams that count", Value: "places", Of: counting}},
+		}),
+		make: func(m *Method) {
+			m.Threshold = m.share("threshold")
+			single, distinct := m.is("fields", "any"), m.is("count", "distinct")
+			of := "context, question and answer together"
+			if single {
+				of = "any one of context, question and answer"
+			}
+			m.Text = fmt.Sprintf("Flagged when at least %g of the %d-grams of words of %s stand in any document. Score: that share.", m.Threshold, m.int("n"), of)
+			m.judge = func(c *judgement) {
+				sum, grams, best := 0, 0, 0.0
+				c.each(func(p Part, from, words, unit int) {
+					found, all := c.found(distinct, p, from, words, unit)
+					sum, grams, best = sum+found, grams+all, max(best, share(found, all))
+				})
+				if c.Score = share(sum, grams); single {
+					c.Score = best
+				}
+				c.Matched = c.words(c.seen)
+				c.flag(c.Score > 0 && c.Score >= m.Threshold)
+			}
+		},
+	}, {
+		Method: words(Method{
+			Name: "llama2", Brief: "words in runs of 10 and more, over 4 that differ; four subsets", Parts: AllParts,
+			Source: "Touvron et al. 2023, appendix A.6",
+			Choices: "A run \"longer than 10 tokens\" and \"10(+)\" stand side by side in the paper: 10 words are enough; length=11 asks for more, and the paper reports the largest of 10 to 50 at which a benchmark seems to gain. " +
+				"Words that differ inside a run count as contaminated; gaps=no leaves them out. Runs are followed to the right only, for their first 10 words must be equal. " +
+				"Clean is below 0.2, dirty from 0.8 on; the text has above once. The sample as verbalised for the model is taken to be all parts. " + unitChoice,
+			Params: []Param{
+				{Name: "n", Text: "words at the beginning of a run that must be equal", Value: 10, Low: 1, High: 64},
+				{Name: "skip", Text: "words of a run that may differ", Value: 4, Low: 0, High: 64},
+				{Name: "length", Text: "words in a run at the least", Value: 10, Low: 1, High: 1000},
+				{Name: "gaps", Text: "words that differ inside a run are contaminated", Value: "yes", Of: yesNo},
+				shareParam("threshold", 0.2, "share from which an item is not clean, and flagged"),
+				shareParam("dirty", 0.8, "share from which it is dirty")},
+		}),
+		make: func(m *Method) {
+			m.Threshold = m.share("threshold")
+			dirty := m.share("dirty")
+			m.Level = Level{Extend: true, Skip: m.int("skip"), Least: m.int("length"), Gaps: m.is("gaps", "yes")}
+			m.Text = fmt.Sprintf("Flagged when at least %g of the words of all parts stand in runs shared with documents: %d equal words, followed to the right over at most %d that differ to the last equal one, "+
+				"of at least %d words. Score: that share. The detail subset names the two of the paper's four subsets that hold the item: clean below %g or not clean, dirty from %g on or not dirty.",
+				m.Threshold, m.int("n"), m.int("skip"), m.int("length"), m.Threshold, dirty)
+			m.judge = func(c *judgement) {
+				c.Matched = c.words(c.seen)
+				c.Score = share(c.Matched, c.Words)
+				c.flag(c.Score > 0 && c.Score >= m.Threshold)
+				subset := "clean, not dirty"
+				switch {
+				case c.State == Flagged && c.Score >= dirty:
+					subset = "not clean, dirty"
+				case c.State == Flagged:
+					subset = "not clean, not dirty"
+				}
+				c.Details = map[string]any{"subset": subset}
+			}
+		},
+	}, {
+		Method: words(Method{
+			Name: "llama3", Brief: "share of words in 8-grams of the corpus", Parts: AllParts,
+			Source: "Grattafiori et al. 2024, section 5.1.4",
+			Choices: "The paper chooses the threshold for each benchmark, where the estimated gain of its models is largest; without scores there is no such choice, and 0.5 is ours: threshold sets another. " +
+				"Which text of an item is meant is not said; here all parts are. " + unitChoice,
+			Params: []Param{gramParam(8), shareParam("threshold", 0.5, "share from which an item is flagged")},
+		}),
+		make: func(m *Method) {
+			m.Threshold = m.share("threshold")
+			m.Text = fmt.Sprintf("Flagged when at least %g of the words of all parts stand in %d-grams that stand in any document. Score: that share.", m.Threshold, m.int("n"))
+			m.judge = covered(m, 0)
+		},
+	}, {
+		Method: words(Method{
+			Name: "coverage8", Brief: "more than half of the words in 8-grams of a single document", Parts: prompt,
+			Source: "Tülu 3 (Lambert et al. 2024), with the words of this program in place of its tokeniser",
+			Params: []Param{shareParam("threshold", 0.5, "share above which an item is flagged")},
+		}),
+		make: func(m *Method) {
+			m.Threshold, m.N, m.byCovered = m.share("threshold"), fixed(8), true
+			much := fmt.Sprintf("%g", m.Threshold)
+			if m.Threshold == 0.5 {
+				much = "half"
+			}
+			m.Text = "Flagged when a single document covers more than " + much + " of the words of question and context by 8-grams. " +
+				"Score: that share, of the document in which it is largest."
+			m.judge = func(c *judgement) {
+				c.Score, c.Matched = share(c.tally.Covered, c.Words), c.tally.Covered
+				c.flag(c.Score > m.Threshold)
+			}
+		},
+	}, {
+		Method: words(Method{
+			Name: "longest8", Brief: "the longest run of 8 words or more, as a share of the item", Parts: prompt,
+			Source: "ConTAM's LONGEST-MATCH (Singh et al. 2024), n 8, skip budget 0",
+			Choices: "The paper chooses a threshold for each model and benchmark, from 0.05 to 0.4; " +
+				"threshold sets another. Whether choices and answers belong to an item is not said.",
+			Params: []Param{shareParam("threshold", DefaultLongest, "share from which an item is flagged")},
+		}),
+		make: func(m *Method) {
+			m.Threshold, m.N = m.share("threshold"), fixed(8)
+			m.Text = "Flagged when the longest run of at least 8 words that question or context shares with a document is at least " +
+				fmt.Sprintf("%g", m.Threshold) + " of the words of both. Score: that share."
+			m.judge = func(c *judgement) {
+				c.Score, c.Matched = share(c.tally.Longest, c.Words), c.tally.Longest
+				c.flag(c.Score > 0 && c.Score >= m.Threshold)
+			}
+		},
+	}, {
+		Method: words(Method{
+			Name: "ngram-match", Brief: "share of 8-grams (ConTAM)", Parts: prompt,
+			Source:  "ConTAM's NGRAM-MATCH (Singh et al. 2024), after PaLM",
+			Choices: contamChoice,
+			Params:  contamParams(),
+		}),
+		make: func(m *Method) {
+			m.Threshold = m.share("threshold")
+			least := contamCounts(m)
+			m.Text = fmt.Sprintf("Flagged when at least %g of the %d-grams of words of question and context stand%s. Score: that share.", m.Threshold, m.int("n"), atLeastTimes(least))
+			m.judge = func(c *judgement) {
+				c.frequent(least, 0)
+				sum, grams := 0, 0
+				c.each(func(p Part, from, words, unit int) {
+					found, all := c.found(false, p, from, words, unit)
+					sum, grams = sum+found, grams+all
+				})
+				c.Score, c.Matched = share(sum, grams), c.words(c.seen)
+				c.flag(c.Score > 0 && c.Score >= m.Threshold)
+			}
+		},
+	}, {
+		Method: words(Method{
+			Name: "token-match", Brief: "share of words in 8-grams (ConTAM)", Parts: prompt,
+			Source:  "ConTAM's TOKEN-MATCH (Singh et al. 2024), after GPT-3",
+			Choices: contamChoice,
+			Params:  contamParams(),
+		}),
+		make: func(m *Method) {
+			m.Threshold = m.share("threshold")
+			least := contamCounts(m)
+			m.Text = fmt.Sprintf("Flagged when at least %g of the words of question and context stand in %d-grams that stand%s. Score: that share.", m.Threshold, m.int("n"), atLeastTimes(least))
+			m.judge = covered(m, least)
+		},
+	}, {
+		Method: words(Method{
+			Name: "token-extend", Brief: "share of words in runs over words that differ (ConTAM)", Parts: prompt,
+			Source: "ConTAM's TOKEN-EXTEND (Singh et al. 2024), after Llama 2",
+			Choices: contamChoice + " Runs are followed to the right, as Llama 2's are; words that differ inside a run count as found unless gaps=no. " +
+				"The paper does not normalise; the words here are those of this program.",
+			Params: []Param{gramParam(8), shareParam("threshold", DefaultLongest, "share from which an item is flagged"),
+				{Name: "skip", Text: "words of a run that may differ", Value: 4, Low: 0, High: 64},
+				{Name: "gaps", Text: "words that differ inside a run are found", Value: "yes", Of: yesNo}},
+		}),
+		make: func(m *Method) {
+			m.Threshold = m.share("threshold")
+			m.Level = Level{Extend: true, Skip: m.int("skip"), Gaps: m.is("gaps", "yes")}
+			m.Text = fmt.Sprintf("Flagged when at least %g of the words of question and context stand in runs shared with documents: %d equal words, followed to the right over at most %d that differ to the last equal one. Score: that share.",
+				m.Threshold, m.int("n"), m.int("skip"))
+			m.judge = covered(m, 0)
+		},
+	}, {
+		Method: words(Method{
+			Name: "tulu3", Brief: "mean share of each field in 8-grams of a single document, above 50 %", Parts: prompt,
+			Source: "Lambert et al. 2024, with the code of open-instruct",
+			Choices: "The code cuts by spaCy's tokeniser; here words are counted. It looks at a benchmark's prompt fields, which are question and context here. " +
+				"It asks a search engine for 100 documents of each n-gram; here all documents are compared.",
+			Params: []Param{gramParam(8), shareParam("threshold", 0.5, "score above which an item is flagged")},
+		}),
+		make: func(m *Method) {
+			m.Threshold, m.byCovered, m.mean = m.share("threshold"), true, true
+			m.Text = fmt.Sprintf("Flagged when the score of a single document is above %g: the mean, over question and context where there are both, of the share of its words that the document covers by %d-grams. Score: the highest of any document.",
+				m.Threshold, m.int("n"))
+			m.judge = func(c *judgement) {
+				c.Score, c.Matched = c.tally.Best, c.tally.Covered
+				c.flag(c.Score > m.Threshold)
+			}
+		},
+	}, {
+		Method: words(Method{
+			Name: "deepseek", Brief: "any 10-gram, or all of a shorter text", Parts: PartsOf(Context, Question, Answer),
+			Source:  "Guo et al. 2024 (DeepSeek-Coder), Shao et al. 2024 (DeepSeekMath)",
+			Choices: "What a gram is is not said; here it is a word. Docstrings, questions and solutions are context, question and answer.",
+			Params:  []Param{gramParam(10), shortParam(3)},
+		}),
+		make: func(m *Method) {
+			m.Level.Short = m.int("short")
+			m.Text = fmt.Sprintf("Flagged when any %d-gram of words of context, question or answer stands in any document, or all of one that has fewer words and at least %d. Score: 1 or 0.", m.int("n"), m.int("short"))
+			if m.Level.Short == 0 {
+				m.Text = fmt.Sprintf("Flagged when any %d-gram of words of context, question or answer stands in any document. Score: 1 or 0.", m.int("n"))
+			}
+			m.judge = func(c *judgement) { c.any() }
+		},
+	}, {
+		Method: words(Method{
+			Name: "qwen2", Brief: "any 13-gram", Parts: AllParts,
+			Source:  "Yang et al. 2024, section on contamination",
+			Choices: "This is the strict report on benchmarks; the paper's filter of training data asks besides for a common subsequence of 60 %. Which parts make an item is not said; here all do. " + unitChoice,
+			Params:  []Param{gramParam(13), shortParam(0)},
+		}),
+		make: func(m *Method) {
+			m.Level.Short = m.int("short")
+			m.Text = fmt.Sprintf("Flagged when any %d-gram of words of any part stands in any document. Score: 1 or 0.", m.int("n"))
+			m.judge = func(c *judgement) { c.any() }
+		},
+	}, {
+		Method: Method{
+			Name: "lmeval", Brief: "any 13-gram of words by lm-evaluation-harness", Version: 1, Norm: "lmeval", Unit: "word", Parts: prompt,
+			Source:  "lm-evaluation-harness, its decontamination",
+			Choices: "Each task names the text that it looks at; here that is question and context.",
+			Params:  []Param{gramParam(13)},
+		},
+		make: func(m *Method) {
+			m.Text = fmt.Sprintf("Flagged when any %d-gram of question or context stands in any document. Words are what white space separates, once ASCII punctuation is deleted and ASCII letters are lower case. Score: 1 or 0.", m.int("n"))
+			m.judge = func(c *judgement) { c.any() }
+		},
+	}, {
+		Method: Method{
+			Name: "starcoder", Brief: "the whole question, in lower case", Version: 1, Norm: "raw", Unit: "char", Parts: PartsOf(Question),
+			Source: "Li et al. 2023, with the code of bigcode-dataset",
+			Choices: "The code looks for docstrings, solutions and questions, by benchmark; here that is the question. --parts starcoder=question,answer takes in the answer, which is of use only where answers are long. " +
+				"Lower case is Unicode's simple one.",
+		},
+		make: func(m *Method) {
+			m.N, m.Level.Short = fixed(whole), 1
+			m.Text = "Flagged when all of a part looked at, character by character and in lower case, stands in any document. Score: the share of such parts that do."
+			m.judge = func(c *judgement) {
+				found, all := 0, 0
+				c.each(func(_ Part, from, words, _ int) {
+					if all++; anyIn(c.seen, from, from+words) {
+						found++
+					}
+				})
+				c.Score, c.Matched = share(found, all), c.words(c.seen)
+				c.flag(found > 0)
+			}
+		},
+	}}
+	for _, n := range []int{5, 9, 13} {
+		list = append(list, helm(n))
+	}
+	return list
+}
+
+const contamChoice = "The paper chooses a threshold for each model and benchmark, from 0.05 to 0.4; threshold sets another. Whether an item at the threshold is flagged is not said; here it is. Whether choices and answers belong to an item is not said either. " + unitChoice
+
+func contamParams() []Param {
+	return []Param{gramParam(8), shareParam("threshold", DefaultLongest, "share from which an item is flagged"),
+		{Name: "mincount", Text: "times that an n-gram must stand in the corpus", Value: 1, Low: 1, High: MaxCount}}
+}
+
+// contamCounts sets up the counting that mincount needs.
+func contamCounts(m *Method) int {
+	if m.int("mincount") > 1 {
+		m.counts = occurrences
+	}
+	return m.int("mincount")
+}
+
+func atLeastTimes(n int) string {
+	if n <= 1 {
+		return " in any document"
+	}
+	return fmt.Sprintf(" at least %d times in the documents", n)
+}
+
+// covered judges by the share of words in what is seen.
+func covered(m *Method, least int) func(*judgement) {
+	return func(c *judgement) {
+		c.frequent(least, 0)
+		c.Matched = c.words(c.seen)
+		c.Score = share(c.Matched, c.Words)
+		c.flag(c.Score > 0 && c.Score >= m.Threshold)
+	}
+}
+
+// any judges by whether anything is seen.
+func (c *judgement) any() {
+	c.Matched = c.words(c.seen)
+	if c.Matched > 0 {
+		c.Score, c.State = 1, Flagged
+	}
+}
+
+func share(n, of int) float64 {
+	if of == 0 {
+		return 0
+	}
+	return float64(n) / float64(of)
+}

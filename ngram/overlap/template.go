@@ -1,0 +1,156 @@
+package overlap
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// An n-gram is template when it stands in at least TemplateItems items of a benchmark
+// and in at least one in TemplateShare of them: the frame into which the benchmark's
+// authors put each item. A text that stands in several benchmarks has the template of
+// them all.
+const (
+	TemplateItems = 5
+	TemplateShare = 100
+)
+
+// findTemplates finds the template grams of every level. Grams with equal hashes
+// count as one gram. A first pass counts items by a part of the hash, which is never
+// too few; only grams of which these are enough are counted by themselves, so memory
+// does not grow with the benchmark beyond 128 MiB, for as long as this takes.
+func (s *Items) findTemplates(grams func(dst []uint64, text, n int) []uint64) {
+	s.templates = make([]map[uint32][]uint64, len(s.levels))
+	if grams == nil {
+		return
+	}
+	byN := map[int]map[uint32][]uint64{} // levels of one n share
+	for l, level := range s.levels {
+		if byN[level.N] == nil {
+			byN[level.N] = map[uint32][]uint64{}
+			for from := 0; from < len(s.list); {
+				to := from
+				for to < len(s.list) && s.list[to].Bench == s.list[from].Bench {
+					to++
+				}
+				s.benchTemplate(byN[level.N], from, to, level.N, grams)
+				from = to
+			}
+		}
+		if s.templates[l] = byN[level.N]; !level.Extend {
+			continue
+		}
+		s.templates[l] = map[uint32][]uint64{} // words that stand in template grams
+		for t, set := range byN[level.N] {
+			words := make([]uint64, len(set))
+			for i := range s.index.Words(int(t)) {
+				if set[i/64]>>(i%64)&1 == 1 {
+					setRange(words, i, i+level.N)
+				}
+			}
+			s.templates[l][t] = words
+		}
+	}
+}
+
+// benchTemplate adds the template of the benchmark that items from to to are.
+func (s *Items) benchTemplate(into map[uint32][]uint64, from, to, n int, grams func([]uint64, int, int) []uint64) {
+	least := max(TemplateItems, (to-from+TemplateShare-1)/TemplateShare)
+	if to-from < least {
+		return
+	}
+	type counter struct{ items, last uint32 } // last: the item counted last, and 1 more
+	var scratch []uint64
+	each := func(visit func(item uint32, gram uint64)) {
+		for i := from; i < to; i++ {
+			for _, t := range s.list[i].Texts {
+				if t == None || s.index.Words(int(t)) < n {
+					continue
+				}
+				scratch = grams(scratch[:0], int(t), n)
+				for _, g := range scratch {
+					visit(uint32(i)+1, g)
+				}
+			}
+		}
+	}
+	all := 0
+	for _, it := range s.list[from:to] {
+		for _, t := range it.Texts {
+			if t != None {
+				all += max(0, s.index.Words(int(t))-n+1)
+			}
+		}
+	}
+	size := min(max(bits.Len(uint(all)), 10), 24)
+	rough, shift, enough := make([]counter, 1<<size), 64-size, false
+	each(func(item uint32, gram uint64) {
+		if c := &rough[gram*0x9e3779b97f4a7c15>>shift]; c.last != item {
+			c.items, c.last = c.items+1, item
+			enough = enough || int(c.items) >= least
+		}
+	})
+	if !enough {
+		return
+	}
+	exactly := map[uint64]counter{}
+	each(func(item uint32, gram uint64) {
+		if int(rough[gram*0x9e3779b97f4a7c15>>shift].items) < least {
+			return
+		}
+		if c := exactly[gram]; c.last != item {
+			exactly[gram] = counter{c.items + 1, item}
+		}
+	})
+	for i := from; i < to; i++ {
+		for _, t := range s.list[i].Texts {
+			if t == None || s.index.Words(int(t)) < n {
+				continue
+			}
+			scratch = grams(scratch[:0], int(t), n)
+			for k, g := range scratch {
+				if int(exactly[g].items) < least {
+					continue
+				}
+				if into[uint32(t)] == nil {
+					into[uint32(t)] = make([]uint64, (s.index.Words(int(t))+63)/64)
+				}
+				SetGram(into[uint32(t)], k)
+			}
+		}
+	}
+}
+
+// left gives the grams of a text that do not count on a level, or nil when all do.
+func (s *Items) left(level, text int) []uint64 {
+	if !s.ignore {
+		return nil
+	}
+	return s.templates[level][uint32(text)]
+}
+
+// template gives the template grams of an item on a level, as in Tally.Seen, or nil.
+func (s *Items) template(item, level int) (set []uint64) {
+	layout := s.Layout(item)
+	for p, t := range s.list[item].Texts {
+		if t == None || s.templates[level][uint32(t)] == nil {
+			continue
+		}
+		if set == nil {
+			set = make([]uint64, (layout.Total(AllParts)+63)/64)
+		}
+		orAt(set, s.templates[level][uint32(t)], layout.offset(Part(p)))
+	}
+	return set
+}
+
+// without appends the bits of a that are not in b to dst.
+func without(dst, a, b []uint64) []uint64 {
+	for i, w := range a {
+		dst = append(dst, w&^b[i])
+	}
+	return dst
+}
+
+func anyBit(set []uint64) bool {
+	return slices.ContainsFunc(set, func(w uint64) bool { return w != 0 })
+}
