@@ -14,6 +14,7 @@ var floors = map[string]int{
 	"swab/pipeline":                   4,
 	"swab/pipeline/ledger":            3,
 	"swab/pipeline/report":            3,
+	"swab/pipeline/score":             3,
 	"swab/pipeline/variant":           3,
 	"swab/ngram/bloom":                2,
 	"swab/ngram/exact":                2,
@@ -31,6 +32,7 @@ var beside = map[string]string{
 	"swab/ngram/overlap":   "swab/ngram/exact",
 	"swab/ngram/substr":    "swab/ngram/exact",
 	"swab/pipeline/record": "swab/pipeline/shard",
+	"swab/pipeline/score":  "swab/pipeline/report",
 }
 
 func TestImportsGoDownwards(t *testing.T) {
