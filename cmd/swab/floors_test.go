@@ -15,6 +15,7 @@ var floors = map[string]int{
 	"swab/pipeline/ledger":            3,
 	"swab/pipeline/report":            3,
 	"swab/pipeline/variant":           3,
+	"swab/pipeline/results":           3,
 	"swab/ngram/bloom":                2,
 	"swab/ngram/exact":                2,
 	"swab/ngram/overlap":              2,
