@@ -43,7 +43,7 @@ func LoadAudit(dir string, needText bool) (*Audit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", f.Name(), err)
 	}
-	a := &Audit{Dir: dir, Complete: about.Complete}
+	a := &Audit{Dir: dir, About: about, Complete: about.Complete}
 	l := &loader{a: a, about: about, method: -1}
 	for _, m := range about.Methods {
 		a.Verdicts = append(a.Verdicts, Verdicts{Method: m.Name, Kinds: []string{""}})
@@ -62,7 +62,7 @@ func LoadAudit(dir string, needText bool) (*Audit, error) {
 		return nil, fmt.Errorf("%q: %w: %w", name, ledger.ErrCorrupt, err)
 	}
 	if needText {
-		return a, a.texts(about)
+		return a, a.texts()
 	}
 	return a, nil
 }
@@ -346,56 +346,65 @@ func fieldsOf(mapping, split string) (fields, header string) {
 	return mapping, ""
 }
 
-// texts reads the questions of all items, by the mapping that the audit used.
-func (a *Audit) texts(about *ledger.Audit) error {
+// texts keeps the questions of all items.
+func (a *Audit) texts() error {
+	return a.Read(context.Background(), func(item int, it *variant.Item) error {
+		a.Items[item].Text = it.Text[overlap.Question]
+		return nil
+	})
+}
+
+// Read reads the benchmarks' files again, by the mappings that the audit used, and
+// gives each item, lent, with its number. The error is variant.ErrChanged if they are
+// not what was audited.
+func (a *Audit) Read(ctx context.Context, visit func(item int, it *variant.Item) error) error {
 	presets, err := variant.Builtin()
 	if err != nil {
 		return err
 	}
-	for _, b := range about.Benchmarks {
+	for _, b := range a.About.Benchmarks {
+		k := slices.IndexFunc(a.Benchmarks, func(h Benchmark) bool { return h.Name == b.Name })
 		for _, f := range b.Files {
-			if f.Items == 0 {
+			if f.Items == 0 || k < 0 {
 				continue
 			}
-			if err := a.textsOf(b, f, presets); err != nil {
-				return fmt.Errorf("the questions of %s/%s, which a join by content compares: %w", b.Name, f.Split, err)
+			if err := a.read(ctx, b, f, a.Benchmarks[k], presets, visit); err != nil {
+				return fmt.Errorf("reading %s/%s again: %w", b.Name, f.Split, err)
 			}
 		}
 	}
 	return nil
 }
 
-func (a *Audit) textsOf(b ledger.Benchmark, f ledger.BenchmarkFile, presets *variant.Presets) error {
-	k := slices.IndexFunc(a.Benchmarks, func(h Benchmark) bool { return h.Name == b.Name })
-	if k < 0 {
-		return nil
-	}
+func (a *Audit) read(ctx context.Context, b ledger.Benchmark, f ledger.BenchmarkFile, of Benchmark, presets *variant.Presets, visit func(item int, it *variant.Item) error) error {
 	fields, header := fieldsOf(b.Mapping, f.Split)
 	opened, err := variant.Open(variant.Spec{Name: b.Name, Path: f.Path, Fields: fields, Header: header}, presets)
 	if err != nil {
 		return err
 	}
-	items := a.Items[a.Benchmarks[k].First:a.Benchmarks[k].Last]
+	items := a.Items[of.First:of.Last]
 	at := slices.IndexFunc(items, func(it Item) bool { return a.Splits[it.Split] == f.Split })
 	if at < 0 {
 		return fmt.Errorf("%w: the audit has no items of it", ledger.ErrCorrupt)
 	}
-	n := int64(0)
-	for it, err := range opened.Items(context.Background()) {
+	n := 0
+	for it, err := range opened.Items(ctx) {
 		if err != nil {
 			return err
 		}
-		if at+int(n) >= len(items) {
+		if at+n >= len(items) || a.Splits[items[at+n].Split] != f.Split {
 			return fmt.Errorf("%q: %w", f.Path, variant.ErrChanged)
 		}
-		have := &items[at+int(n)]
-		if hex.EncodeToString(have.Digest[:]) != it.Digest || have.Index != n {
+		have := &items[at+n]
+		if hex.EncodeToString(have.Digest[:]) != it.Digest || have.Index != int64(n) {
 			return fmt.Errorf("%q: record %d is another than was audited: %w", f.Path, n, variant.ErrChanged)
 		}
-		have.Text = it.Text[overlap.Question]
+		if err := visit(of.First+at+n, it); err != nil {
+			return err
+		}
 		n++
 	}
-	if n != f.Items {
+	if int64(n) != f.Items {
 		return fmt.Errorf("%q: %d items, and the audit has %d: %w", f.Path, n, f.Items, variant.ErrChanged)
 	}
 	return nil

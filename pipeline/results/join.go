@@ -321,6 +321,10 @@ func (j *joiner) byNumbers(u *unit, b *bench, splits []uint16) []match {
 // numbers are no items'.
 func opaque(format string) bool { return strings.HasPrefix(format, "HELM") }
 
+// CleanPrefix begins the names of benchmarks that swab export writes anew, in which
+// items have other places than in the whole.
+const CleanPrefix = "swab-clean-"
+
 // base gives from what a harness counts samples, -1 if that is not known.
 func base(format string) int64 {
 	switch {
@@ -333,6 +337,9 @@ func base(format string) int64 {
 
 // byIndex joins by the place of an item in its split.
 func (j *joiner) byIndex(u *unit, b *bench, splits []uint16) []match {
+	if strings.HasPrefix(u.group.Benchmark, CleanPrefix) {
+		return nil // places in a clean variant are not the benchmark's
+	}
 	places := make([]int64, len(u.outcomes))
 	stated := true
 	have := make(map[int64]bool, len(u.outcomes))
@@ -697,6 +704,9 @@ func tokens(s string) []string {
 
 // named says that the results' own words for their benchmark are the audit's name.
 func (b *bench) named(u *unit) bool {
+	if rest, ok := strings.CutPrefix(u.group.Benchmark, CleanPrefix); ok {
+		return strings.HasPrefix(rest, b.name+"-")
+	}
 	mine := tokens(b.name)
 	begins := func(long, short []string) bool {
 		return len(short) > 0 && len(short) <= len(long) && slices.Equal(long[:len(short)], short)

@@ -10,7 +10,11 @@
 // and joined model by model; a [Join] keeps nothing of them alive.
 package results
 
-import "errors"
+import (
+	"errors"
+
+	"swab/pipeline/ledger"
+)
 
 // ErrAmbiguous means that results could not be joined in one certain way.
 var ErrAmbiguous = errors.New("no single way to join them")
@@ -98,6 +102,7 @@ type Benchmark struct {
 // An Audit is what scoring needs of one.
 type Audit struct {
 	Dir        string
+	About      *ledger.Audit
 	Complete   bool // all input of the audit was read to its end
 	Benchmarks []Benchmark
 	Splits     []string
