@@ -57,6 +57,11 @@ that are not checkable are kept, as in the audit's clean/.`,
 			if err := exportTable(cmd.OutOrStdout(), sum); err != nil {
 				return err
 			}
+			for _, s := range sum.Splits {
+				for _, l := range s.Left {
+					fmt.Fprintf(cmd.ErrOrStderr(), "swab: %s/%s: item %s; it is left out\n", s.Benchmark, visible(s.Split), l)
+				}
+			}
 			if !sum.Complete {
 				fmt.Fprintln(cmd.ErrOrStderr(), "swab: the audit is incomplete: items that are kept may stand in what was not read")
 			}

@@ -50,15 +50,16 @@ type args struct {
 // read again, since an audit holds no texts.
 func (w *writer) evals(ctx context.Context) error {
 	type output struct {
-		split *Split
-		class string
-		b     bytes.Buffer
-		next  int // in split.items
+		split   *Split
+		class   string
+		choices int // fields that choices are read from, 0 for a list
+		b       bytes.Buffer
+		next    int // in split.items
 	}
 	outs := map[string]*output{}
 	for i := range w.sum.Splits {
 		s := &w.sum.Splits[i]
-		outs[s.Benchmark+"/"+s.Split] = &output{split: s}
+		outs[s.Benchmark+"/"+s.Split] = &output{split: s, choices: w.choiceFields(s)}
 	}
 	err := w.a.Read(ctx, func(k int, it *variant.Item) error {
 		o := outs[w.benchmark(k)+"/"+it.Split]
@@ -69,7 +70,11 @@ func (w *writer) evals(ctx context.Context) error {
 			return nil
 		}
 		o.next++
-		s, class, err := evalsSample(it)
+		s, class, err := evalsSample(it, o.choices)
+		if errors.Is(err, errLines) {
+			o.split.Left = append(o.split.Left, fmt.Sprintf("%q: %v", clip(w.a.Items[k].ID), err))
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("item %q: %w", clip(w.a.Items[k].ID), err)
 		}
@@ -108,6 +113,9 @@ func (w *writer) evals(ctx context.Context) error {
 		e := yaml.NewEncoder(&y)
 		e.SetIndent(2)
 		samples := base + "/samples.jsonl"
+		if s.Kept -= len(s.Left); s.Kept == 0 {
+			return fmt.Errorf("%w that can be written: %s", ErrEmpty, s.Left[0])
+		}
 		text := fmt.Sprintf("%s, %s: the %d of %d items that %s did not flag", s.Benchmark, s.Split, s.Kept, s.Items, w.verdict.Method)
 		if err := e.Encode(map[string]spec{base: {ID: full, Metrics: []string{"accuracy"}, Text: text}, full: {Class: o.class, Args: &args{samples}}}); err != nil {
 			return err
@@ -121,6 +129,27 @@ func (w *writer) evals(ctx context.Context) error {
 		}
 		return w.put(s.File, o.b.Bytes())
 	})
+}
+
+var errLines = errors.New("a choice has several lines, so that it is not known where the next begins")
+
+var choicesRE = regexp.MustCompile(`(?:^|,)choices=([^,]*)`)
+
+// choiceFields gives the number of fields that a split's choices are read from, 0 if
+// they are one list.
+func (w *writer) choiceFields(s *Split) int {
+	for _, b := range w.a.About.Benchmarks {
+		if b.Name != s.Benchmark {
+			continue
+		}
+		fields, _ := results.Fields(b.Mapping, s.Split)
+		if m := choicesRE.FindStringSubmatch(fields); m != nil {
+			if n := 1 + strings.Count(m[1], "+"); n > 1 {
+				return n
+			}
+		}
+	}
+	return 0
 }
 
 // evalName makes a name without dots, which divide the names of evals.
@@ -148,7 +177,7 @@ func inOrder(choices []string) bool {
 const maxIdeal = 200
 
 // evalsSample makes the prompt and the answer that the completion is compared with.
-func evalsSample(it *variant.Item) (*sample, string, error) {
+func evalsSample(it *variant.Item, fields int) (*sample, string, error) {
 	answer := strings.TrimSpace(it.Text[overlap.Answer])
 	last := strings.TrimSpace(answer[strings.LastIndexByte(answer, '\n')+1:])
 	var prompt []string
@@ -159,6 +188,9 @@ func evalsSample(it *variant.Item) (*sample, string, error) {
 	}
 	if it.Text[overlap.Choices] != "" {
 		choices := strings.Split(it.Text[overlap.Choices], "\n")
+		if fields > 0 && len(choices) != fields {
+			return nil, "", errLines
+		}
 		marked := inOrder(choices)
 		key := ""
 		if m := letterRE.FindStringSubmatch(last); m != nil {

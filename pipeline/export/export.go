@@ -68,6 +68,9 @@ type Split struct {
 	Flagged      int    `json:"flagged"`
 	NotCheckable int    `json:"not_checkable"` // of those kept
 
+	// Items that the form cannot express and that are left out, with the reason.
+	Left []string `json:"left_out,omitempty"`
+
 	items []int // kept
 }
 

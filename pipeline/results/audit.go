@@ -327,8 +327,9 @@ func (l *loader) lines(name string) error {
 
 var usedIn = regexp.MustCompile(`^(.*?)( header=(true|false) quotes=(true|false))?( in( .*))?$`)
 
-// fieldsOf gives the fields of a mapping that are used in a split.
-func fieldsOf(mapping, split string) (fields, header string) {
+// Fields gives the fields of an audit's mapping that are used in a split, and whether
+// its tables have a header: yes, no, or nothing for what is no table.
+func Fields(mapping, split string) (fields, header string) {
 	for _, use := range strings.Split(mapping, "; ") {
 		use, splits, several := strings.Cut(use, " in ")
 		if several && !slices.Contains(strings.Fields(splits), split) && splits != split {
@@ -377,7 +378,7 @@ func (a *Audit) Read(ctx context.Context, visit func(item int, it *variant.Item)
 }
 
 func (a *Audit) read(ctx context.Context, b ledger.Benchmark, f ledger.BenchmarkFile, of Benchmark, presets *variant.Presets, visit func(item int, it *variant.Item) error) error {
-	fields, header := fieldsOf(b.Mapping, f.Split)
+	fields, header := Fields(b.Mapping, f.Split)
 	opened, err := variant.Open(variant.Spec{Name: b.Name, Path: f.Path, Fields: fields, Header: header}, presets)
 	if err != nil {
 		return err

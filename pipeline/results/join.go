@@ -98,6 +98,7 @@ type match struct {
 	items  []int32 // by outcome, -1 for none
 	n      int     // items joined
 	sure   bool    // texts agree, or ids that are no mere numbers do
+	places bool    // by mere numbers
 	doubt  string  // why it cannot stand unless it is sure
 	named  bool    // the results name the benchmark, or split
 	splits []uint16
@@ -218,8 +219,8 @@ func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, er
 			}
 		}
 		candidates = slices.DeleteFunc(candidates, func(m match) bool {
-			if m.doubt == "" && how == "index" && !named && u.group.Benchmark != "" && j.o.How == "" && j.o.Benchmark == "" {
-				note(refused("places fit, yet the results say that they are of %q", clip(u.group.Benchmark)))
+			if m.doubt == "" && m.places && !named && u.group.Benchmark != "" && j.o.How == "" && j.o.Benchmark == "" {
+				note(refused("numbers fit, yet the results say that they are of %q", clip(u.group.Benchmark)))
 				return !m.sure
 			}
 			if m.doubt != "" && !m.sure {
@@ -288,7 +289,7 @@ func (j *joiner) byID(u *unit, b *bench, splits []uint16) []match {
 
 // byNumbers joins by the last numbers of ids.
 func (j *joiner) byNumbers(u *unit, b *bench, splits []uint16) []match {
-	m := match{bench: b, how: "id", items: make([]int32, len(u.outcomes)), splits: splits}
+	m := match{bench: b, how: "id", items: make([]int32, len(u.outcomes)), splits: splits, places: true}
 	numbers, ok := b.numbers(splits)
 	if !ok {
 		return nil
@@ -311,7 +312,7 @@ func (j *joiner) byNumbers(u *unit, b *bench, splits []uint16) []match {
 			zero = zero || n == b.lowest(numbers)
 		}
 	}
-	if opaque(u.file.Format) || m.n == 0 || j.o.How != "id" && (m.n != len(u.outcomes) || !zero) {
+	if opaque(u.file.Format) || strings.HasPrefix(u.group.Benchmark, CleanPrefix) || m.n == 0 || j.o.How != "id" && (m.n != len(u.outcomes) || !zero) {
 		return nil
 	}
 	return []match{m}
@@ -383,7 +384,7 @@ func (j *joiner) byIndex(u *unit, b *bench, splits []uint16) []match {
 			case zero == 1 && lowest == 0, from >= 0 && from != zero && !(from == 1 && lowest == 0):
 				continue
 			}
-			m := match{bench: b, how: "index", items: make([]int32, len(places)), n: len(places), splits: []uint16{s}}
+			m := match{bench: b, how: "index", items: make([]int32, len(places)), n: len(places), splits: []uint16{s}, places: true}
 			for i, p := range places {
 				m.items[i] = b.place(s, p-zero)
 				if m.items[i] < 0 {
@@ -558,7 +559,13 @@ func (j *joiner) finish() ([]Join, error) {
 		out = append(out, d.Join)
 	}
 	if !any {
-		return nil, fmt.Errorf("none of the results are of a benchmark of the audit (%s): --join id, index or content says how to look", strings.Join(j.names(), ", "))
+		why := ""
+		for _, d := range out {
+			if why == "" && len(d.Problems) > 0 {
+				why = ": " + d.Problems[0].Detail
+			}
+		}
+		return nil, fmt.Errorf("none of the results are of a benchmark of the audit (%s)%s; --join id, index or content says how to look", strings.Join(j.names(), ", "), why)
 	}
 	slices.SortFunc(out, func(x, y Join) int {
 		return cmp.Or(strings.Compare(x.Model, y.Model), strings.Compare(x.Benchmark, y.Benchmark), strings.Compare(x.Metric, y.Metric))
