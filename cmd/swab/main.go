@@ -57,6 +57,7 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
 		Example: `  swab scan --corpus shards/ --bench gsm8k=test.jsonl --out audit
   swab index --corpus shards/ --out corpus.idx
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
+  swab score --audit audit --results model=results.jsonl
   swab benchmarks
   swab methods gpt3`,
 		Version:       programVersion(),
@@ -66,7 +67,7 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(scanCommand(), indexCommand(), checkCommand(), mergeCommand(), benchmarksCommand(), methodsCommand())
+	root.AddCommand(scanCommand(), indexCommand(), checkCommand(), mergeCommand(), scoreCommand(), exportCommand(), benchmarksCommand(), methodsCommand())
 	err := root.ExecuteContext(ctx)
 	var e exit
 	switch {

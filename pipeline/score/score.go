@@ -167,7 +167,22 @@ type Table struct {
 	Rows     []Row    `json:"rows"`
 	Curves   []Curve  `json:"curves"`
 	Exams    []Grade  `json:"exams,omitempty"`
+	Joins    []Joined `json:"joins"`
 	Warnings []string `json:"warnings"`
+}
+
+// Joined says how a model's results were joined with a benchmark's items, and what is
+// left over.
+type Joined struct {
+	Model       string   `json:"model"`
+	Benchmark   string   `json:"benchmark"` // "": the results are of none
+	Metric      string   `json:"metric"`
+	How         string   `json:"how"` // id, index or content
+	Items       int      `json:"items"`
+	Results     int      `json:"results"`
+	ResultsLeft []string `json:"results_left"` // of no item
+	ItemsLeft   []string `json:"items_left"`   // without a result
+	Problems    []string `json:"problems"`
 }
 
 // FewClean is the number of clean items under which their score is called noise.
@@ -195,7 +210,7 @@ func Make(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 	if o.Lanes <= 0 {
 		o.Lanes = runtime.GOMAXPROCS(0)
 	}
-	t := &Table{Version: 1, Seed: o.Seed, Rows: []Row{}, Curves: []Curve{}, Warnings: []string{}}
+	t := &Table{Version: 1, Seed: o.Seed, Rows: []Row{}, Curves: []Curve{}, Joins: []Joined{}, Warnings: []string{}}
 	var jobs []job
 	referred := o.Reference == ""
 	for i := range inputs {

@@ -84,6 +84,9 @@ func (t *Table) text(w *bufio.Writer, width int) {
 		var notes [][2]string // warning, whose
 		for _, r := range rows {
 			name := r.Model
+			if slices.ContainsFunc(rows, func(q *Row) bool { return q != r && q.Model == r.Model && q.Metric != r.Metric }) {
+				name += " " + r.Metric
+			}
 			if subjects {
 				if name = r.Subject; name == "" {
 					name = "all"
