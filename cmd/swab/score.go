@@ -34,6 +34,7 @@ type scoreFlags struct {
 	exams            []string
 	format, out      string
 	curves           bool
+	unread           int64 // rows of results
 	score.Options
 }
 
@@ -82,7 +83,14 @@ scores.csv, scores.md and curve.csv: gain and share flagged at every threshold.`
 				fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s\n", o.out)
 			}
 			_, _, width := terminal(cmd.OutOrStdout())
-			return t.Write(cmd.OutOrStdout(), o.format, width)
+			if err := t.Write(cmd.OutOrStdout(), o.format, width); err != nil {
+				return err
+			}
+			if o.unread > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "swab: %s of results could not be read: their items have no score\n", count(o.unread, "row"))
+				return exit{code: exitIncomplete}
+			}
+			return nil
 		},
 	}
 	f := c.Flags()
@@ -171,6 +179,7 @@ func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, e
 		}
 		for i := range files {
 			told = append(told, problems(&files[i])...)
+			o.unread += unread(&files[i])
 		}
 		more, err := a.Join(files, o.join)
 		if err != nil {
@@ -340,7 +349,7 @@ func (b *bench) add(a *results.Audit, j *results.Join) error {
 		r.Averaged = r.Averaged || m.Samples > 1
 	}
 	if n := len(j.ResultsLeft); n > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d results are of no item and left out", n))
+		r.Warnings = append(r.Warnings, count(int64(n), "result")+" of no item left out")
 	}
 	return nil
 }
@@ -407,6 +416,17 @@ func problems(f *results.File) (told []string) {
 		told = append(told, text)
 	}
 	return told
+}
+
+// unread counts the rows of a file that gave no score: all problems but those that are
+// only to be known of.
+func unread(f *results.File) (n int64) {
+	for kind, k := range f.Counts {
+		if !slices.Contains([]string{"several metrics", "several filters", "uneven samples", "no answer", "perturbed", "not results"}, kind) {
+			n += k
+		}
+	}
+	return n
 }
 
 func joined(a *results.Audit, j *results.Join) score.Joined {

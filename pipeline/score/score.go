@@ -145,7 +145,7 @@ type Row struct {
 	Relative      *float64 `json:"relative"`  // clean/all − 1
 	Symmetric     *float64 `json:"symmetric"` // 2(clean − all)/(clean + all)
 	Lower         *float64 `json:"lower"`     // of all and clean; all when nothing is clean
-	MDE           *float64 `json:"mde"`       // smallest gain found in 80 % of cases
+	MDE           *float64 `json:"mde"`       // smallest gain found in 80 % of cases; nil: none would be
 
 	Reference string   `json:"reference,omitempty"` // difference in differences against this model:
 	DiD       *float64 `json:"did,omitempty"`       // this gain minus the reference's, on items that both have
@@ -453,16 +453,16 @@ func (j *job) make(o *Options) (*Row, *Curve, error) {
 	case c.n == 0:
 		warn("no clean items: the full score is the lower one")
 	case c.n < FewClean:
-		warn("only %d clean items: their score is noise", c.n)
+		warn("only %s: their score is noise", plural(c.n, "clean item"))
 	}
 	if missing := items - all.n - unjudged; missing > 0 {
-		warn("%d of %d items have no score", missing, items)
+		warn("%d of %s without a score", missing, plural(items, "item"))
 	}
 	if unjudged > 0 {
-		warn("%d items have no verdict of the method and are left out", unjudged)
+		warn("%s without a verdict of the method left out", plural(unjudged, "item"))
 	}
 	if by[Suspected].n > 0 {
-		warn("%d items are only suspected, by a corpus filter, and count as flagged", by[Suspected].n)
+		warn("%s only suspected, by a corpus filter, counted as flagged", plural(by[Suspected].n, "item"))
 	}
 	if res.Averaged {
 		warn("several samples an item: their mean is the item's score")
@@ -507,36 +507,34 @@ func (j *job) test(row *Row, o *Options, d, c, all sums, binary bool, low, high 
 	if variance <= 1e-12*all.squares/float64(all.n) {
 		variance = 0
 	}
+	s := new(sample)
+	if !binary || in.Cluster != nil || in.Stratum != nil {
+		s = j.sample(res.Scores)
+	}
+	if s.clusters != nil && len(s.clusters) > 1 {
+		variance = s.within(d.mean(), c.mean())
+	}
+	if most := MDE(variance, d.n, c.n); variance > 0 && !(row.unit && most > 1) {
+		row.MDE = number(w * most)
+	} else if variance > 0 {
+		row.Warnings = append(row.Warnings, fmt.Sprintf("%s flagged and %d clean: no gain would show, however large", plural(d.n, "item"), c.n))
+	}
 	if binary && in.Cluster == nil {
 		l, h := Newcombe(int64(d.sum), d.n, int64(c.sum), c.n)
 		row.GainLow, row.GainHigh, row.Interval = number(w*l), number(w*h), byNewcombe
-		if variance > 0 {
-			row.MDE = number(w * MDE(variance, d.n, c.n))
-		}
 		if in.Stratum == nil {
 			row.P, row.Test = number(Fisher(int64(d.sum), d.n, int64(c.sum), c.n)), "fisher"
 			return
 		}
 	}
-	s := j.sample(res.Scores)
 	if row.Interval == "" {
 		if low >= 0 && high <= 1 {
 			low, high = 0, 1
 		}
 		l, h, by := s.interval(j.rng("interval", o), o.Resamples, low, high)
 		row.GainLow, row.GainHigh, row.Interval = number(l), number(h), by
-		if variance > 0 {
-			row.MDE = number(w * MDE(variance, d.n, c.n))
-		}
 	}
 	row.P, row.Test = s.p(j.rng("p", o), o.Permutations)
-	if s.clusters != nil {
-		se, _ := s.influence()
-		row.MDE = number((z95 + z80) * se)
-		if se == 0 {
-			row.MDE = nil
-		}
-	}
 }
 
 // p is the p-value of graded, stratified or clustered scores.

@@ -482,7 +482,7 @@ func TestRows(t *testing.T) {
 		if want := map[string]string{"graded": "permutation"}[r.Model]; want != "" && r.Test != want || want == "" && r.Test != "fisher" {
 			t.Errorf("%s: tested by %s", what, r.Test)
 		}
-		if missing := slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "have no score") }); missing != (r.Model == "missing") {
+		if missing := slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "without a score") }); missing != (r.Model == "missing") {
 			t.Errorf("%s: warnings %q", what, r.Warnings)
 		}
 	}
@@ -545,7 +545,7 @@ func TestEdges(t *testing.T) {
 	if r.NAll != 3 || r.NFlagged != 2 || *r.All != 0 || r.Relative != nil || r.MDE != nil || r.Z != nil || *r.P != 1 {
 		t.Errorf("none right: %+v", r)
 	}
-	if all := strings.Join(r.Warnings, "; "); !strings.Contains(all, "1 items have no verdict") || !strings.Contains(all, "2 items") && !strings.Contains(all, "suspected") {
+	if all := strings.Join(r.Warnings, "; "); !strings.Contains(all, "1 item without a verdict") || !strings.Contains(all, "1 item only suspected") {
 		t.Errorf("warnings: %s", all)
 	}
 	// Scores that are no shares: points of 0 to 100.
@@ -811,7 +811,7 @@ func TestClustersWidenIntervals(t *testing.T) {
 	in.Cluster = nil
 	items := make_(t, Options{}, in).Rows[0]
 	ratio := (*clustered.GainHigh - *clustered.GainLow) / (*items.GainHigh - *items.GainLow)
-	if near(t, "wider by √4", ratio, 2, 0.35); clustered.Interval != byCluster || *clustered.P < *items.P || clustered.AllLow != nil {
+	if near(t, "wider by √4", ratio, 2, 0.35); clustered.Interval != byCluster || clustered.Test != "cluster t" || clustered.AllLow != nil {
 		t.Errorf("%+v", clustered)
 	}
 }
@@ -885,10 +885,11 @@ func TestWrite(t *testing.T) {
 }
 
 // BenchmarkMake scores ten models on a million items by five methods with their curves,
-// binary and graded. Two cores of an AMD EPYC, Go 1.26:
+// binary and graded. Two cores of an AMD EPYC shared with other work, Go 1.26; alone it
+// is 5 s of CPU time:
 //
-//	BenchmarkMake/scores=binary
-//	BenchmarkMake/scores=graded
+//	BenchmarkMake/scores=binary-2   13061875724 ns/op   366.1 MB
+//	BenchmarkMake/scores=graded-2   12158897150 ns/op   424.9 MB
 func BenchmarkMake(b *testing.B) {
 	for _, kind := range []string{"binary", "graded"} {
 		b.Run("scores="+kind, func(b *testing.B) {

@@ -290,10 +290,14 @@ func (r *Row) score(x *float64) string {
 	return strconv.FormatFloat(*x, 'g', 4, 64)
 }
 
-// gain writes a difference with its interval. What rounds to 0 has no sign.
+// gain writes a difference with its interval: with one decimal, or two where the
+// interval is narrow. What rounds to 0 has no sign.
 func (r *Row) gain(x, low, high *float64) string {
 	signed := func(x *float64) string {
 		s := strings.TrimPrefix(r.score(x), "-")
+		if x != nil && r.unit && low != nil && high != nil && *high-*low < 0.005 {
+			s = fmt.Sprintf("%.2f", 100*math.Abs(*x))
+		}
 		switch {
 		case x == nil:
 			return "-"
