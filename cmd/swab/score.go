@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"swab/pipeline/ledger"
@@ -21,6 +22,7 @@ import (
 	"swab/pipeline/variant"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 )
 
 // scoreFlags are those of swab score.
@@ -32,6 +34,7 @@ type scoreFlags struct {
 	by, cluster      string
 	stratify         string
 	exams            []string
+	aggregates       string
 	format, out      string
 	curves           bool
 	unread           int64 // rows of results
@@ -69,7 +72,7 @@ scores.csv, scores.md and curve.csv: gain and share flagged at every threshold.`
   swab score --audit audit --results runs/ --exam bar.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.audit == "" || len(o.results) == 0 {
+			if o.audit == "" || len(o.results) == 0 && o.aggregates == "" {
 				return fmt.Errorf("score needs --audit and --results")
 			}
 			t, err := o.run(cmd.Context(), cmd.ErrOrStderr())
@@ -102,6 +105,7 @@ scores.csv, scores.md and curve.csv: gain and share flagged at every threshold.`
 	f.StringVar(&o.join.Benchmark, "bench", "", "the audit's benchmark that all results are of; without it, it is found")
 	f.StringVar(&o.read.Metric, "metric", "", "metric or scorer, where results have several")
 	f.StringVar(&o.read.Filter, "filter", "", "filter of lm-evaluation-harness, where results have several")
+	f.StringVar(&o.aggregates, "aggregates", "", "CSV file of model,benchmark,method,all,clean: scores without results of items, checked against the audit")
 	f.StringVar(&o.by, "by", "", "subject: rows for each subject (split) of a benchmark too")
 	f.StringVar(&o.cluster, "cluster", "", "subject, or a CSV file of item,cluster[,benchmark]: items that are alike and count together")
 	f.StringVar(&o.stratify, "stratify", "", "subject: test within subjects")
@@ -121,7 +125,8 @@ scores.csv, scores.md and curve.csv: gain and share flagged at every threshold.`
 type bench struct {
 	input score.Input
 	items []int32 // in the audit, of those scored
-	of    map[int32]int
+	first int     // of the benchmark's items in the audit
+	place []int32 // in items, of the benchmark's items
 }
 
 // run reads and joins everything and makes the table.
@@ -166,26 +171,9 @@ func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, e
 	if err != nil {
 		return nil, err
 	}
-	var joins []results.Join
-	var told []string
-	for _, arg := range o.results {
-		model, path, named := strings.Cut(arg, "=")
-		if !named || strings.ContainsRune(model, os.PathSeparator) {
-			model, path = "", arg
-		}
-		files, err := results.Read(path, model, o.read)
-		if err != nil {
-			return nil, err
-		}
-		for i := range files {
-			told = append(told, problems(&files[i])...)
-			o.unread += unread(&files[i])
-		}
-		more, err := a.Join(files, o.join)
-		if err != nil {
-			return nil, err
-		}
-		joins = append(joins, more...)
+	joins, told, err := o.readAll(a)
+	if err != nil {
+		return nil, err
 	}
 	benches, err := o.columns(a, methods, joins)
 	if err != nil {
@@ -199,6 +187,11 @@ func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, e
 	t, err := score.Make(ctx, inputs, o.Options)
 	if err != nil {
 		return nil, err
+	}
+	if o.aggregates != "" {
+		if err := aggregate(o.aggregates, a, methods, t); err != nil {
+			return nil, err
+		}
 	}
 	t.Warnings = append(t.Warnings, told...)
 	if !a.Complete {
@@ -218,6 +211,44 @@ func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, e
 		t.Warnings = append(t.Warnings, warnings...)
 	}
 	return t, nil
+}
+
+// readAll reads and joins results, two at a time, since a model's results on many items
+// take memory until they are joined; told is what is wrong with the files.
+func (o *scoreFlags) readAll(a *results.Audit) (joins []results.Join, told []string, err error) {
+	type part struct {
+		joins  []results.Join
+		told   []string
+		unread int64
+	}
+	parts := make([]part, len(o.results))
+	var group errgroup.Group
+	group.SetLimit(2)
+	for i, arg := range o.results {
+		group.Go(func() error {
+			model, path, named := strings.Cut(arg, "=")
+			if !named || strings.ContainsRune(model, os.PathSeparator) {
+				model, path = "", arg
+			}
+			files, err := results.Read(path, model, o.read)
+			if err != nil {
+				return err
+			}
+			p := &parts[i]
+			for k := range files {
+				p.told = append(p.told, problems(&files[k])...)
+				p.unread += unread(&files[k])
+			}
+			p.joins, err = a.Join(files, o.join)
+			return err
+		})
+	}
+	err = group.Wait()
+	for _, p := range parts {
+		joins, told = append(joins, p.joins...), append(told, p.told...)
+		o.unread += p.unread
+	}
+	return joins, told, err
 }
 
 func readExam(name string) (*score.Exam, error) {
@@ -275,7 +306,7 @@ func (o *scoreFlags) columns(a *results.Audit, methods []*results.Verdicts, join
 		if len(wanted) == 0 {
 			continue
 		}
-		b := &bench{of: map[int32]int{}}
+		b := &bench{first: known.First, place: make([]int32, known.Last-known.First)}
 		in := &b.input
 		in.Name = known.Name
 		number := map[uint16]int32{}
@@ -291,7 +322,7 @@ func (o *scoreFlags) columns(a *results.Audit, methods []*results.Verdicts, join
 				in.Subjects = append(in.Subjects, a.Splits[it.Split])
 			}
 			in.Subject = append(in.Subject, n)
-			b.of[int32(k)] = len(b.items)
+			b.place[k-b.first] = int32(len(b.items))
 			b.items = append(b.items, int32(k))
 		}
 		in.Items = len(b.items)
@@ -321,7 +352,7 @@ func (o *scoreFlags) columns(a *results.Audit, methods []*results.Verdicts, join
 				}
 			}
 		}
-		b.of = nil
+		b.place = nil
 		benches = append(benches, b)
 	}
 	return benches, nil
@@ -341,7 +372,7 @@ func (b *bench) add(a *results.Audit, j *results.Join) error {
 	}
 	r := &b.input.Results[at]
 	for _, m := range j.Matched {
-		x := &r.Scores[b.of[m.Item]]
+		x := &r.Scores[b.place[int(m.Item)-b.first]]
 		if *x == *x {
 			return fmt.Errorf("item %q of %s has two results of model %q: name the runs apart as --results MODEL=PATH", a.Items[m.Item].ID, b.input.Name, j.Model)
 		}
@@ -352,6 +383,55 @@ func (b *bench) add(a *results.Audit, j *results.Join) error {
 		r.Warnings = append(r.Warnings, count(int64(n), "result")+" of no item left out")
 	}
 	return nil
+}
+
+// aggregate adds rows of scores that are given without results of items. The share
+// flagged is the audit's, over the whole benchmark.
+func aggregate(name string, a *results.Audit, methods []*results.Verdicts, t *score.Table) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	head, err := r.Read()
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	var at [5]int
+	for i, want := range []string{"model", "benchmark", "method", "all", "clean"} {
+		if at[i] = slices.Index(head, want); at[i] < 0 {
+			return fmt.Errorf("%s: its header has no %s", name, want)
+		}
+	}
+	for {
+		row, err := r.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		line, _ := r.FieldPos(0)
+		b := slices.IndexFunc(a.Benchmarks, func(b results.Benchmark) bool { return b.Name == row[at[1]] })
+		m := slices.IndexFunc(methods, func(v *results.Verdicts) bool { return v.Method == row[at[2]] })
+		all, errAll := strconv.ParseFloat(row[at[3]], 64)
+		clean, errClean := strconv.ParseFloat(row[at[4]], 64)
+		switch {
+		case b < 0:
+			return fmt.Errorf("%s: line %d: the audit has no benchmark %q", name, line, row[at[1]])
+		case m < 0:
+			return fmt.Errorf("%s: line %d: the audit has no method %q among those chosen", name, line, row[at[2]])
+		case errAll != nil || errClean != nil || !(all >= 0 && all <= 1 && clean >= 0 && clean <= 1):
+			return fmt.Errorf("%s: line %d: all and clean are shares from 0 to 1", name, line)
+		}
+		known := a.Benchmarks[b]
+		states := make([]score.State, 0, known.Last-known.First)
+		for _, s := range methods[m].State[known.First:known.Last] {
+			states = append(states, score.State(s))
+		}
+		t.Rows = append(t.Rows, score.Aggregate(row[at[0]], known.Name, methods[m].Method, states, all, clean))
+	}
 }
 
 // clusters reads which items belong together.

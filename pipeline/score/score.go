@@ -478,6 +478,49 @@ func (j *job) make(o *Options) (*Row, *Curve, error) {
 	return row, curve, nil
 }
 
+// Aggregate gives the row of two scores, shares of items, that were given without
+// results of items: no interval and no test, but the flagged items' score that they
+// imply, and a warning where that is impossible.
+func Aggregate(model, benchmark, method string, states []State, all, clean float64) Row {
+	r := Row{Model: model, Benchmark: benchmark, Method: method, Metric: "given", unit: true, All: &all, Warnings: []string{"scores were given without results of items: no interval, no test"}}
+	for _, s := range states {
+		switch s {
+		case Flagged, Suspected:
+			r.NFlagged++
+		case NotCheckable:
+			r.NNotCheckable++
+			fallthrough
+		case Clean:
+			r.NClean++
+		}
+	}
+	r.NAll = r.NFlagged + r.NClean
+	w := float64(r.NFlagged) / float64(r.NAll)
+	r.ShareFlagged, r.Lower = number(w), number(Lower(all, nil))
+	if r.NClean == 0 {
+		r.Warnings = append(r.Warnings, "no clean items: the clean score given cannot be")
+		return r
+	}
+	r.Clean, r.Gain, r.Lower = &clean, number(all-clean), number(Lower(all, &clean))
+	r.Relative, r.Symmetric = number(Relative(all, clean)), number(Symmetric(all, clean))
+	if r.NClean < FewClean {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("only %s: their score is noise", plural(r.NClean, "clean item")))
+	}
+	if w == 0 {
+		if all != clean {
+			r.Warnings = append(r.Warnings, "nothing is flagged, yet the scores differ: they are not of the same results")
+		}
+		return r
+	}
+	implied := ImpliedFlagged(all, clean, w)
+	r.Flagged = &implied
+	// Scores are given rounded, which w magnifies: half a tenth of a point each.
+	if slack := 0.0005 * (2 - w) / w; implied < -slack || implied > 1+slack {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the flagged items would have scored %.1f %%: all and clean are not of one set of results", 100*implied))
+	}
+	return r
+}
+
 // errLaw means that the sums of a row contradict each other, which only an error of
 // this program can bring about.
 var errLaw = errors.New("all is not w·flagged + (1−w)·clean")

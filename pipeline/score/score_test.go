@@ -574,6 +574,32 @@ func TestEdges(t *testing.T) {
 	}
 }
 
+// Scores given without results of items: of 100 items 40 are flagged.
+func TestAggregate(t *testing.T) {
+	states := slices.Concat(slices.Repeat([]State{Flagged}, 40), slices.Repeat([]State{Clean}, 55), slices.Repeat([]State{NotCheckable}, 5))
+	r := Aggregate("m", "b", "x", states, 0.70, 0.60)
+	near(t, "gain", *r.Gain, 0.1, 1e-12)
+	near(t, "implied", *r.Flagged, 0.85, 1e-12)
+	if r.NAll != 100 || r.NFlagged != 40 || r.NNotCheckable != 5 || *r.Lower != 0.6 || r.P != nil || len(r.Warnings) != 1 {
+		t.Errorf("%+v", r)
+	}
+	for _, c := range []struct {
+		all, clean float64
+		impossible bool
+	}{{0.9, 0.8, true}, {0.3, 0.6, true}, {0.88, 0.80, false}, {0.8801, 0.80, false}, {0.36, 0.60, false}} {
+		r := Aggregate("m", "b", "x", states, c.all, c.clean)
+		if got := strings.Contains(strings.Join(r.Warnings, " "), "would have scored"); got != c.impossible {
+			t.Errorf("%v: %q, implied %v", c, r.Warnings, *r.Flagged)
+		}
+	}
+	if r := Aggregate("m", "b", "x", states[40:], 0.5, 0.6); !strings.Contains(strings.Join(r.Warnings, " "), "yet the scores differ") {
+		t.Errorf("%q", r.Warnings)
+	}
+	if r := Aggregate("m", "b", "x", states[:40], 0.5, 0.6); r.Clean != nil || *r.Lower != 0.5 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // The difference in differences is the gain of one minus that of the other on items
 // that both have.
 func TestReference(t *testing.T) {

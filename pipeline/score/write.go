@@ -91,9 +91,9 @@ func (t *Table) text(w *bufio.Writer, width int) {
 				if name = r.Subject; name == "" {
 					name = "all"
 				}
-				cells = append(cells, []string{clean(name), thousands(r.NAll), thousands(r.NFlagged), r.score(r.All), r.score(r.Clean), r.gain(r.Gain, r.GainLow, r.GainHigh), r.score(r.MDE), small(r.P), small(r.PHolm), r.score(r.Lower)})
+				cells = append(cells, []string{clean(name), thousands(r.NAll), thousands(r.NFlagged), r.score(r.All), r.score(r.Clean), r.gain(r.Gain, r.GainLow, r.GainHigh), r.fine(r.MDE), small(r.P), small(r.PHolm), r.score(r.Lower)})
 			} else {
-				cells = append(cells, []string{clean(name), r.score(r.All), r.score(r.Clean), r.score(r.Flagged), r.gain(r.Gain, r.GainLow, r.GainHigh), r.score(r.MDE), small(r.P), small(r.PHolm), small(r.PBH), r.score(r.Lower)})
+				cells = append(cells, []string{clean(name), r.score(r.All), r.score(r.Clean), r.score(r.Flagged), r.gain(r.Gain, r.GainLow, r.GainHigh), r.fine(r.MDE), small(r.P), small(r.PHolm), small(r.PBH), r.score(r.Lower)})
 			}
 			if r.Reference != "" {
 				did = append(did, []string{clean(name), thousands(r.DiDItems), r.gain(r.DiD, r.DiDLow, r.DiDHigh), small(r.DiDP)})
@@ -290,13 +290,27 @@ func (r *Row) score(x *float64) string {
 	return strconv.FormatFloat(*x, 'g', 4, 64)
 }
 
-// gain writes a difference with its interval: with one decimal, or two where the
+// fine writes a small score with two digits.
+func (r *Row) fine(x *float64) string {
+	if x != nil && r.unit && *x < 0.00095 {
+		return strconv.FormatFloat(100**x, 'g', 2, 64)
+	}
+	return r.score(x)
+}
+
+// gain writes a difference with its interval: with one decimal, or more where the
 // interval is narrow. What rounds to 0 has no sign.
 func (r *Row) gain(x, low, high *float64) string {
 	signed := func(x *float64) string {
 		s := strings.TrimPrefix(r.score(x), "-")
-		if x != nil && r.unit && low != nil && high != nil && *high-*low < 0.005 {
-			s = fmt.Sprintf("%.2f", 100*math.Abs(*x))
+		if x != nil && r.unit && low != nil && high != nil {
+			switch width := *high - *low; {
+			case width == 0 || width >= 0.005:
+			case width >= 0.0005:
+				s = fmt.Sprintf("%.2f", 100*math.Abs(*x))
+			default:
+				s = fmt.Sprintf("%.3f", 100*math.Abs(*x))
+			}
 		}
 		switch {
 		case x == nil:
@@ -435,7 +449,7 @@ func (t *Table) wide(escape func(string) string) (cells [][]string, notes []stri
 		}
 		cells = append(cells, []string{name, bench, escape(r.Method), thousands(r.NAll), thousands(r.NFlagged), thousands(r.NNotCheckable),
 			r.score(r.All), r.score(r.Clean), r.score(r.Flagged), r.gain(r.Gain, r.GainLow, r.GainHigh),
-			small(r.P), small(r.PHolm), small(r.PBH), change(r.Relative), change(r.Symmetric), r.score(r.MDE), r.score(r.Lower)})
+			small(r.P), small(r.PHolm), small(r.PBH), change(r.Relative), change(r.Symmetric), r.fine(r.MDE), r.score(r.Lower)})
 	}
 	notes = append(notes, t.Warnings...)
 	return cells, notes
