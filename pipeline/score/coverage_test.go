@@ -156,6 +156,7 @@ func BenchmarkCoverage(b *testing.B) {
 
 // A short form of BenchmarkCoverage, one case of each kind of interval.
 func TestCoverage(t *testing.T) {
+	long(t)
 	for _, c := range []struct {
 		kind  string
 		n     int

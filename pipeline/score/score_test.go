@@ -23,6 +23,14 @@ func near(t *testing.T, what string, got, want, tolerance float64) {
 	}
 }
 
+// long skips a test that only counts and draws, where short ones are asked for.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("long")
+	}
+}
+
 func random(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
 
 // The score interval is where the normal test of the share does not reject.
@@ -61,6 +69,7 @@ func fisher(ka, a, kb, b int64) float64 {
 }
 
 func TestFisherCountsTables(t *testing.T) {
+	long(t)
 	for a := int64(1); a <= 9; a++ {
 		for b := int64(1); b <= 9; b++ {
 			for ka := range a + 1 {
@@ -134,6 +143,7 @@ func eachSubset(n, k int, f func([]int)) {
 // The permutation test against all subsets, with and without strata, whichever side
 // is smaller.
 func TestPermutationOverAllSubsets(t *testing.T) {
+	long(t)
 	rng := random(2)
 	for range 12 {
 		n := 8 + rng.IntN(5)
@@ -191,6 +201,7 @@ func TestPermutationOverAllSubsets(t *testing.T) {
 
 // Many draws go over to the normal distribution without a step.
 func TestPermutationLarge(t *testing.T) {
+	long(t)
 	rng := random(3)
 	s := sample{}
 	for range drawn/5 + 1 {
@@ -206,6 +217,7 @@ func TestPermutationLarge(t *testing.T) {
 
 // The influence function against leaving out one item, or cluster, at a time.
 func TestInfluenceIsTheJackknife(t *testing.T) {
+	long(t)
 	rng := random(4)
 	s := sample{}
 	for range 150 {
@@ -269,6 +281,7 @@ func TestInfluenceIsTheJackknife(t *testing.T) {
 // With many items the bootstrap's interval is the normal one; and drawing a side's sum
 // from the normal distribution changes nothing that can be seen.
 func TestBootstrapOfManyIsNormal(t *testing.T) {
+	long(t)
 	rng := random(5)
 	for _, n := range []int{4000, 4 * drawn} {
 		s := sample{}
@@ -320,6 +333,7 @@ func TestEffectiveOfBinaryIsNewcombe(t *testing.T) {
 
 // A difference as large as MDE says is found in 80 % of cases.
 func TestMDEIsFound(t *testing.T) {
+	long(t)
 	rng := random(6)
 	const d, c, p = 200, 800, 0.5
 	m := MDE(p*(1-p), d, c)
@@ -421,7 +435,8 @@ func input(n int) Input {
 	return in
 }
 
-func make_(t *testing.T, o Options, in ...Input) *Table {
+// rowsOf makes the table of inputs with few resamples.
+func rowsOf(t *testing.T, o Options, in ...Input) *Table {
 	t.Helper()
 	if o.Resamples == 0 {
 		o.Resamples, o.Permutations = 300, 499
@@ -436,7 +451,7 @@ func make_(t *testing.T, o Options, in ...Input) *Table {
 // Each row against adding up by hand, and the law of the parts.
 func TestRows(t *testing.T) {
 	in := input(800)
-	tab := make_(t, Options{BySubject: true}, in)
+	tab := rowsOf(t, Options{BySubject: true}, in)
 	if len(tab.Rows) != 2*3*5 {
 		t.Fatalf("%d rows", len(tab.Rows))
 	}
@@ -504,18 +519,18 @@ func TestAnyLanes(t *testing.T) {
 		return b.String()
 	}
 	o.Lanes = 1
-	one := make_(t, o, in)
+	one := rowsOf(t, o, in)
 	for _, o.Lanes = range []int{2, 7} {
-		if text(make_(t, o, in)) != text(one) {
+		if text(rowsOf(t, o, in)) != text(one) {
 			t.Errorf("%d lanes give other numbers", o.Lanes)
 		}
 	}
 	o.Seed = 6
-	if text(make_(t, o, in)) == text(one) {
+	if text(rowsOf(t, o, in)) == text(one) {
 		t.Error("another seed gives the same numbers")
 	}
 	o.Seed, in.Results = 5, in.Results[:2]
-	for _, r := range make_(t, o, in).Rows {
+	for _, r := range rowsOf(t, o, in).Rows {
 		at := slices.IndexFunc(one.Rows, func(q Row) bool {
 			return q.Model == r.Model && q.Method == r.Method && q.Subject == r.Subject
 		})
@@ -531,7 +546,7 @@ func TestEdges(t *testing.T) {
 	}
 	row := func(in Input) Row {
 		t.Helper()
-		return make_(t, Options{}, in).Rows[0]
+		return rowsOf(t, Options{}, in).Rows[0]
 	}
 	r := row(Input{bench(Flagged, Flagged), []Result{{Model: "x", Scores: []float64{1, 0}}}})
 	if r.Clean != nil || r.Gain != nil || r.P != nil || *r.Lower != 0.5 || r.NClean != 0 || !strings.Contains(r.Warnings[0], "no clean items") {
@@ -604,7 +619,7 @@ func TestAggregate(t *testing.T) {
 // that both have.
 func TestReference(t *testing.T) {
 	in := input(700)
-	tab := make_(t, Options{Reference: "missing"}, in)
+	tab := rowsOf(t, Options{Reference: "missing"}, in)
 	both := in
 	both.Results = slices.Clone(in.Results)
 	for k := range both.Results {
@@ -616,7 +631,7 @@ func TestReference(t *testing.T) {
 		}
 		both.Results[k].Scores = scores
 	}
-	same := make_(t, Options{}, both)
+	same := rowsOf(t, Options{}, both)
 	gain := func(model string) float64 {
 		return *same.Rows[slices.IndexFunc(same.Rows, func(r Row) bool { return r.Model == model && r.Method == "any" })].Gain
 	}
@@ -666,8 +681,9 @@ func TestAlike(t *testing.T) {
 
 // The curve's points are the rows of methods with these thresholds.
 func TestCurvePoints(t *testing.T) {
+	long(t)
 	in := input(300)
-	tab := make_(t, Options{Curves: true}, in)
+	tab := rowsOf(t, Options{Curves: true}, in)
 	if len(tab.Curves) != 3 {
 		t.Fatalf("%d curves", len(tab.Curves))
 	}
@@ -691,7 +707,7 @@ func TestCurvePoints(t *testing.T) {
 		}
 		one := in
 		one.Methods, one.Results = []Method{m}, in.Results[1:2]
-		r := make_(t, Options{}, one).Rows[0]
+		r := rowsOf(t, Options{}, one).Rows[0]
 		if r.NFlagged != p.NFlagged {
 			t.Fatalf("%v: %d flagged, want %d", p.Threshold, p.NFlagged, r.NFlagged)
 		}
@@ -717,6 +733,7 @@ func TestCurvePoints(t *testing.T) {
 // The corrected p-value by plain shuffling, for binary and for graded scores, drawn one
 // by one and in part from the normal distribution.
 func TestMaximaByShuffling(t *testing.T) {
+	long(t)
 	for _, c := range []struct {
 		n      int
 		graded bool
@@ -763,6 +780,7 @@ func TestMaximaByShuffling(t *testing.T) {
 // (simulated for 200 and 1,000 items with at least 10 on each side: .325 and .349); the
 // corrected p-value is under 5 % in about 5 %.
 func TestSearchIsPaidFor(t *testing.T) {
+	long(t)
 	rng := random(11)
 	naive, corrected := 0, 0
 	const runs, n = 400, 200
@@ -794,6 +812,7 @@ func TestSearchIsPaidFor(t *testing.T) {
 
 // A curve of more distinct scores than points keeps its ends and splits evenly.
 func TestManyThresholds(t *testing.T) {
+	long(t)
 	rng := random(12)
 	m := Method{Name: "m"}
 	for range 20_000 {
@@ -833,9 +852,9 @@ func TestClustersWidenIntervals(t *testing.T) {
 		}
 	}
 	in.Results, in.Methods = in.Results[1:2], in.Methods[:1]
-	clustered := make_(t, Options{}, in).Rows[0]
+	clustered := rowsOf(t, Options{}, in).Rows[0]
 	in.Cluster = nil
-	items := make_(t, Options{}, in).Rows[0]
+	items := rowsOf(t, Options{}, in).Rows[0]
 	ratio := (*clustered.GainHigh - *clustered.GainLow) / (*items.GainHigh - *items.GainLow)
 	if near(t, "wider by √4", ratio, 2, 0.35); clustered.Interval != byCluster || clustered.Test != "cluster t" || clustered.AllLow != nil {
 		t.Errorf("%+v", clustered)
@@ -845,7 +864,7 @@ func TestClustersWidenIntervals(t *testing.T) {
 func TestStrata(t *testing.T) {
 	in := input(400)
 	in.Stratum = in.Subject
-	r := make_(t, Options{}, in).Rows[0]
+	r := rowsOf(t, Options{}, in).Rows[0]
 	if r.Test != "stratified permutation" || r.Interval != byNewcombe || !(*r.P > 0 && *r.P <= 1) {
 		t.Errorf("%+v", r)
 	}
@@ -857,7 +876,7 @@ func TestWrite(t *testing.T) {
 	in.Name = "ben|ch\x1b[31m<b>_$x$"
 	in.Results[0].Model = "=cmd()|'\x1b]0;\n"
 	in.Results[1].Model = strings.Repeat("a long name of a model ", 5)
-	tab := make_(t, Options{Curves: true, Reference: "missing"}, in)
+	tab := rowsOf(t, Options{Curves: true, Reference: "missing"}, in)
 	zero := 0.5
 	tab.Exams = []Grade{{Exam: "<script>", Model: "m", Method: "any", Full: 4, Clean: nil, Lower: 4, FullRange: &Percentile{Low: 62, High: 73}, Contamination: zero}}
 	for _, format := range Formats() {

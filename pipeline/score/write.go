@@ -356,6 +356,9 @@ func change(x *float64) string {
 	if x == nil {
 		return "-"
 	}
+	if math.Abs(*x) < 0.00005 {
+		return "0.00%"
+	}
 	return fmt.Sprintf("%+.2f%%", 100**x)
 }
 
