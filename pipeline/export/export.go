@@ -395,6 +395,9 @@ var notTask = regexp.MustCompile(`[^A-Za-z0-9]+`)
 // lmEvalTask guesses the name of a split in lm-evaluation-harness.
 func lmEvalTask(benchmark, preset, split string) string {
 	base := split[strings.LastIndexByte(split, '/')+1:]
+	if !strings.HasPrefix(benchmark, preset) {
+		preset = "" // guessed by its fields
+	}
 	switch preset {
 	case "mmlu":
 		for _, end := range []string{"_test", "_val", "_dev"} {

@@ -408,50 +408,53 @@ func (d *doc) pass(keep bool) error {
 	if _, err := d.peek(); err != nil {
 		return err
 	}
-	depth, quoted := 0, false
-	for n := 0; ; n++ {
-		c, err := d.r.ReadByte()
-		if err == io.EOF && depth == 0 && !quoted && n > 0 {
-			return nil // a number ends with the text
-		}
-		if err != nil {
-			return cut(err)
-		}
-		if depth == 0 && !quoted && n > 0 && (c == ',' || c == '}' || c == ']' || c == ':' || c <= ' ') {
-			return d.r.UnreadByte()
-		}
+	depth, first := 0, true
+	quoted, escaped := false, false
+	take := func(chunk []byte) error {
 		if keep {
-			if len(d.buf) == d.max {
+			if len(d.buf)+len(chunk) > d.max {
 				return errTooLong
 			}
-			d.buf = append(d.buf, c)
+			d.buf = append(d.buf, chunk...)
 		}
-		if quoted {
-			switch c {
-			case '\\':
-				c, err := d.r.ReadByte()
-				if err != nil {
-					return cut(err)
+		_, err := d.r.Discard(len(chunk))
+		return err
+	}
+	for {
+		if _, err := d.r.Peek(1); err == io.EOF && depth == 0 && !quoted && !first {
+			return nil // a number ends with the text
+		} else if err != nil {
+			return cut(err)
+		}
+		chunk, _ := d.r.Peek(d.r.Buffered())
+		for i, c := range chunk {
+			switch {
+			case quoted:
+				switch {
+				case escaped:
+					escaped = false
+				case c == '\\':
+					escaped = true
+				case c == '"':
+					if quoted = false; depth == 0 {
+						return take(chunk[:i+1])
+					}
 				}
-				if keep {
-					d.buf = append(d.buf, c)
-				}
-			case '"':
-				if quoted = false; depth == 0 {
-					return nil
+			case depth == 0 && !first && (c == ',' || c == '}' || c == ']' || c == ':' || c <= ' '):
+				return take(chunk[:i])
+			case c == '"':
+				quoted = true
+			case c == '{' || c == '[':
+				depth++
+			case c == '}' || c == ']':
+				if depth--; depth <= 0 {
+					return take(chunk[:i+1])
 				}
 			}
-			continue
+			first = false
 		}
-		switch c {
-		case '"':
-			quoted = true
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth <= 0 {
-				return nil
-			}
+		if err := take(chunk); err != nil {
+			return err
 		}
 	}
 }

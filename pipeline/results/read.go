@@ -115,7 +115,13 @@ type reader struct {
 	p      parser
 	row    int64 // of the value in hand
 
-	groups  map[Group]uint16
+	groups    map[Group]uint16
+	lastGroup struct { // rows of a group stand together
+		asked  Group
+		model  string
+		number uint16
+		ok     bool
+	}
 	seen    map[uint64]int32 // outcome by group and id
 	epochs  map[epoch]bool   // samples that have a number
 	metric  string           // chosen
@@ -469,6 +475,16 @@ func (r *reader) problem(kind, detail string) { r.file.problem(r.row, kind, deta
 
 // group gives the number of g, in which "" is filled with what the document says.
 func (r *reader) group(g Group) (uint16, error) {
+	if r.lastGroup.ok && g == r.lastGroup.asked && r.model == r.lastGroup.model {
+		return r.lastGroup.number, nil
+	}
+	r.lastGroup.asked, r.lastGroup.model, r.lastGroup.ok = g, r.model, true
+	n, err := r.numberOf(g)
+	r.lastGroup.number = n
+	return n, err
+}
+
+func (r *reader) numberOf(g Group) (uint16, error) {
 	if r.model != "" {
 		g.Model = r.model
 	} else if g.Model == "" {

@@ -1,13 +1,27 @@
 // Package results reads what harnesses wrote of each item of a benchmark, and
 // joins it with the verdicts of an audit.
 //
+// # What is read
+//
+// A file's layout is told by its content, never by its name; it may be gzip or zstd.
+// Known are rows with an id and a score (JSON lines, a JSON list, CSV, TSV; the names
+// are in formats.go), samples of lm-evaluation-harness, logs of OpenAI Evals and of
+// inspect_ai (.eval and .json), HELM's scenario state, per-instance statistics and
+// display predictions, ZeroEval, the solutions of grade-school-math, and CRUXEval.
+// ZeroEval and HELM's scenario state keep answers and no scores: they are graded as
+// their harness grades them, and refused where that is not known.
+//
+// What cannot be scored is counted by kind and named in [File].Problems; what would
+// make a score wrong is an error. Several samples of an item are averaged.
+//
 // # Memory
 //
 // An audit of a million items and the results of ten models on them are held at
 // once, so what is the same for many items stands once: results in a [Group],
-// verdicts column by column in [Audit]. An outcome takes 56 bytes beside its id,
-// a joined result 24, an item 64 and 10 bytes for each method. Files may be read
-// and joined model by model; a [Join] keeps nothing of them alive.
+// verdicts column by column in [Audit]. An outcome takes 64 bytes beside its id, a
+// joined result 24, an item 64 beside its id and 10 for each method: 790 MB for ten
+// models and five methods. Files may be read and joined model by model, which a
+// [Join] needs no more; then it is a third.
 package results
 
 import (
@@ -30,7 +44,7 @@ type Group struct {
 type Outcome struct {
 	ID      string  // as the file has it, "" when it has none
 	Text    string  // the question or prompt when the file has it and Options.Text asks for it
-	Index   int64   // place in the file's group, or as the file says; -1 unknown
+	Index   int64   // the item's place as the file says it; -1 unknown
 	Score   float64 // mean over samples; never NaN or infinite
 	Samples int32   // how many scored samples, at least 1
 	Group   uint16  // in File.Groups
@@ -123,7 +137,7 @@ type Join struct {
 	Benchmark   string // as the audit has it
 	Model       string
 	Metric      string
-	How         string    // "id", "index" or "content"
+	How         string    // "id", "index" or "content"; with " and " between if files were joined in several ways
 	Matched     []Joined  // by item; an item stands at most once
 	ResultsLeft []Outcome // results of no item; Group is of no use here
 	ItemsLeft   []int     // items of the splits that have results, without one
