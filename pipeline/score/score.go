@@ -98,7 +98,7 @@ type Input struct {
 
 // Options of Make.
 type Options struct {
-	BySubject    bool   // rows for each subject too
+	BySubject    bool   // rows for each subject too, where there are several
 	Curves       bool   // threshold curves too
 	Reference    string // model to compare with, or ""
 	Seed         uint64
@@ -219,7 +219,7 @@ func Make(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 			return nil, err
 		}
 		var bySubject [][]int32
-		if o.BySubject && in.Subject != nil {
+		if o.BySubject && len(in.Subjects) > 1 {
 			bySubject = make([][]int32, len(in.Subjects))
 			for item, s := range in.Subject {
 				bySubject[s] = append(bySubject[s], int32(item))
