@@ -58,6 +58,7 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
   swab index --corpus shards/ --out corpus.idx
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
   swab explain --audit audit gsm8k/test/17
+  swab score --audit audit --results model=results.jsonl
   swab benchmarks
   swab methods gpt3`,
 		Version:       programVersion(),
@@ -67,7 +68,7 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(scanCommand(), indexCommand(), checkCommand(), mergeCommand(), explainCommand(), benchmarksCommand(), methodsCommand())
+	root.AddCommand(scanCommand(), indexCommand(), checkCommand(), mergeCommand(), explainCommand(), scoreCommand(), exportCommand(), benchmarksCommand(), methodsCommand())
 	err := root.ExecuteContext(ctx)
 	var e exit
 	switch {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"swab/pipeline"
+	"swab/pipeline/export"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
 	"swab/pipeline/variant"
@@ -221,6 +222,10 @@ func hint(err error) string {
 		return "choose another --out; swab replaces only what it made"
 	case errors.Is(err, variant.ErrNoPreset):
 		return "say where the parts are, as in --fields question=q,choices=a+b+c,answer=key,id=nr"
+	case errors.Is(err, export.ErrIncomplete):
+		return "mend the input and scan again, or add --allow-incomplete"
+	case errors.Is(err, variant.ErrChanged):
+		return "scan again with the benchmark as it is now"
 	case errors.Is(err, pipeline.ErrBadRows), errors.Is(err, pipeline.ErrNoDocuments):
 		return "look whether --text-field names the field of the text"
 	}

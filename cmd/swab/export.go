@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"swab/pipeline/export"
+
+	"github.com/spf13/cobra"
+)
+
+func exportCommand() *cobra.Command {
+	var o export.Options
+	var tasks []string
+	c := &cobra.Command{
+		Use:   "export --audit DIR --for evals|lm-eval|inspect|ids --out DIR",
+		Short: "Write clean variants so that an evaluation harness scores them",
+		Long: `Write the items that a method did not flag in the form in which a harness takes them,
+so that the harness itself scores the clean variant.
+
+evals     a registry of OpenAI Evals: registry/evals/*.yaml and registry/data/*/samples.jsonl
+          for oaieval --registry_path DIR/registry. Multiple choice is graded by the
+          letter, short answers as JSON; worked solutions and code are refused.
+lm-eval   BENCHMARK.json for lm_eval --samples: places of items by task. The names of
+          tasks are guessed; --task says them.
+inspect   BENCHMARK/SPLIT.txt for inspect eval --sample-id "$(cat FILE)". Items without
+          ids of their own are counted from 1, as inspect_ai does.
+ids       BENCHMARK/SPLIT.txt, one id a line.
+
+Places count in the file that was audited: audit the file that the harness reads. Items
+that are not checkable are kept, as in the audit's clean/.`,
+		Example: `  swab export --audit audit --for lm-eval --method gpt3 --out clean
+  lm_eval --tasks gsm8k --samples clean/gsm8k.json --model hf --model_args pretrained=MODEL
+
+  swab export --audit audit --for evals --method gpt3 --out clean
+  oaieval MODEL swab-clean-mmlu-gpt3-virology_test --registry_path clean/registry`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Audit == "" || o.For == "" || o.Out == "" {
+				return fmt.Errorf("export needs --audit, --for and --out")
+			}
+			o.Tasks = make(map[string]string)
+			for _, t := range tasks {
+				i := strings.LastIndexByte(t, '=')
+				if i <= 0 || i == len(t)-1 {
+					return fmt.Errorf("export: --task %s: it has to be BENCHMARK=TASK or BENCHMARK/SPLIT=TASK", t)
+				}
+				o.Tasks[t[:i]] = t[i+1:]
+			}
+			o.Version = programVersion()
+			sum, err := export.Write(cmd.Context(), o)
+			if err != nil {
+				return fmt.Errorf("export: %w", err)
+			}
+			if err := exportTable(cmd.OutOrStdout(), sum); err != nil {
+				return err
+			}
+			for _, s := range sum.Splits {
+				for _, l := range s.Left {
+					fmt.Fprintf(cmd.ErrOrStderr(), "swab: %s/%s: item %s; it is left out\n", s.Benchmark, visible(s.Split), l)
+				}
+			}
+			if !sum.Complete {
+				fmt.Fprintln(cmd.ErrOrStderr(), "swab: the audit is incomplete: items that are kept may stand in what was not read")
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s\n", o.Out)
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.Audit, "audit", "", "directory of the audit")
+	f.StringVar(&o.For, "for", "", "evals, lm-eval, inspect or ids")
+	f.StringVar(&o.Method, "method", "", "method whose flagged items are left out; needed if the audit has several")
+	f.StringVar(&o.Out, "out", "", "directory to write, which must not exist")
+	f.StringArrayVar(&o.Benchmarks, "bench", nil, "benchmark of the audit, all without it; repeats")
+	f.StringArrayVar(&tasks, "task", nil, "the harness's name of a task, as BENCHMARK[/SPLIT]=TASK; repeats")
+	f.BoolVar(&o.SkipEmpty, "skip-empty", false, "leave out splits of which no item is left")
+	f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "export although some input of the audit could not be read")
+	return c
+}
+
+func exportTable(w io.Writer, sum *export.Summary) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "benchmark\tsplit\ttask\titems\tflagged\tkept\tfile")
+	for _, s := range sum.Splits {
+		file := s.File
+		if file == "" {
+			file = "nothing is left: do not run it"
+		}
+		task := s.Task
+		if task == "" {
+			task = "-"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", s.Benchmark, visible(s.Split), visible(task), s.Items, s.Flagged, s.Kept, file)
+	}
+	return t.Flush()
+}
+
+// visible makes what could act on a terminal a quoted text.
+func visible(s string) string {
+	if q := fmt.Sprintf("%q", s); q != `"`+s+`"` {
+		return q
+	}
+	return s
+}

@@ -1,0 +1,727 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"swab/pipeline/ledger"
+	"swab/pipeline/report"
+	"swab/pipeline/results"
+	"swab/pipeline/score"
+	"swab/pipeline/variant"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+// scoreFlags are those of swab score.
+type scoreFlags struct {
+	audit            string
+	results, methods []string
+	read             results.Options
+	join             results.JoinOptions
+	by, cluster      string
+	stratify         string
+	exams            []string
+	aggregates       string
+	format, out      string
+	curves           bool
+	unread           int64 // rows of results
+	score.Options
+}
+
+func scoreCommand() *cobra.Command {
+	var o scoreFlags
+	c := &cobra.Command{
+		Use:   "score --audit DIR --results [MODEL=]PATH …",
+		Short: "Score models on all items, on the clean ones and on the flagged ones",
+		Long: `Join what a harness wrote of each item with the verdicts of an audit, and write a row
+a model, benchmark and method:
+
+  all, clean, flagged   scores on all items, on those not flagged, on those flagged
+  gain                  all − clean with its 95 % interval, in points
+  mde                   the smallest gain that as many items show in 80 % of cases
+  p, Holm, BH           that flagged items are like others; adjusted for the whole table
+  lower                 of all and clean: what to report
+
+Items that a method cannot check stay in clean and are counted apart. A gain describes:
+flagged items may be easier than others whether or not they were seen. --reference
+compares with a model that was not trained on the corpus.
+
+Results are files or directories of JSON lines or CSV with id and score, of
+lm-evaluation-harness, OpenAI Evals, inspect_ai, HELM, HumanEval, ZeroEval and
+grade-school-math; what they are is read from them. They are joined by id, by index
+or by content, whichever is certain, and what is left over is named.
+
+--out names a file (.json, .csv, .md, .tex) or a directory for scores.json,
+scores.csv, scores.md and curve.csv: gain and share flagged at every threshold.`,
+		Example: `  swab score --audit audit --results llama=llama/samples_gsm8k.jsonl --results gpt=gpt.jsonl
+  swab score --audit audit --results helm/ --by subject --format markdown > scores.md
+  swab score --audit audit --results runs/ --reference base --out scores
+  swab score --audit audit --results runs/ --exam bar.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.audit == "" || len(o.results) == 0 && o.aggregates == "" {
+				return fmt.Errorf("score needs --audit and --results")
+			}
+			t, err := o.run(cmd.Context(), cmd.ErrOrStderr())
+			if err != nil {
+				return fmt.Errorf("score: %w", err)
+			}
+			if o.out != "" {
+				if err := writeScores(o.out, t); err != nil {
+					return fmt.Errorf("score: %w", err)
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s\n", o.out)
+			}
+			_, _, width := terminal(cmd.OutOrStdout())
+			if err := t.Write(cmd.OutOrStdout(), o.format, width); err != nil {
+				return err
+			}
+			if o.unread > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "swab: %s of results could not be read: their items have no score\n", count(o.unread, "row"))
+				return exit{code: exitIncomplete}
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.audit, "audit", "", "directory of an audit")
+	f.StringArrayVar(&o.results, "results", nil, "results as [MODEL=]PATH, a file or a directory; repeats")
+	f.StringSliceVar(&o.methods, "method", []string{"all"}, "method of the audit, or all; repeats")
+	f.StringVar(&o.join.How, "join", "", "join by id, index or content; without it, whichever is certain")
+	f.StringVar(&o.join.Benchmark, "bench", "", "the audit's benchmark that all results are of; without it, it is found")
+	f.StringVar(&o.read.Metric, "metric", "", "metric or scorer, where results have several")
+	f.StringVar(&o.read.Filter, "filter", "", "filter of lm-evaluation-harness, where results have several")
+	f.StringVar(&o.aggregates, "aggregates", "", "CSV file of model,benchmark,method,all,clean: scores without results of items, checked against the audit")
+	f.StringVar(&o.by, "by", "", "subject: rows for each subject (split) of a benchmark too")
+	f.StringVar(&o.cluster, "cluster", "", "subject, or a CSV file of item,cluster[,benchmark]: items that are alike and count together")
+	f.StringVar(&o.stratify, "stratify", "", "subject: test within subjects")
+	f.StringVar(&o.Reference, "reference", "", "model that was not trained on the corpus, for the difference in differences")
+	f.StringArrayVar(&o.exams, "exam", nil, "YAML file that says how items make an exam's score; repeats")
+	f.BoolVar(&o.curves, "curves", false, "search all thresholds; with --out it is done anyway")
+	f.StringVar(&o.format, "format", "table", strings.Join(score.Formats(), ", "))
+	f.StringVar(&o.out, "out", "", "file or directory to write, beside what is printed")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of bootstrap and permutations")
+	f.IntVar(&o.Resamples, "resamples", 2000, "bootstrap resamples")
+	f.IntVar(&o.Permutations, "permutations", 9999, "permutations of a test")
+	f.IntVar(&o.Lanes, "lanes", 0, "rows computed at a time; 0: one a processor")
+	return c
+}
+
+// bench is what score needs of a benchmark of the audit.
+type bench struct {
+	input score.Input
+	items []int32 // in the audit, of those scored
+	first int     // of the benchmark's items in the audit
+	place []int32 // in items, of the benchmark's items
+}
+
+// run reads and joins everything and makes the table.
+func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, error) {
+	for _, c := range []struct {
+		flag, value string
+		known       []string
+	}{
+		{"--by", o.by, []string{"", "subject"}}, {"--stratify", o.stratify, []string{"", "subject"}},
+		{"--format", o.format, score.Formats()},
+	} {
+		if !slices.Contains(c.known, c.value) {
+			return nil, fmt.Errorf("%s is %q: there are %s", c.flag, c.value, strings.TrimPrefix(strings.Join(c.known, ", "), ", "))
+		}
+	}
+	if o.Resamples < 100 || o.Permutations < 100 {
+		return nil, errors.New("--resamples and --permutations are 100 or more")
+	}
+	if err := checkOut(o.out); err != nil {
+		return nil, err
+	}
+	var exams []*score.Exam
+	for _, name := range o.exams {
+		e, err := readExam(name)
+		if err != nil {
+			return nil, err
+		}
+		exams = append(exams, e)
+	}
+	o.read.Text = o.join.How != "id" && o.join.How != "index"
+	a, err := results.LoadAudit(o.audit, o.read.Text)
+	if o.read.Text && o.join.How == "" && (errors.Is(err, variant.ErrChanged) || errors.Is(err, fs.ErrNotExist)) {
+		if b, without := results.LoadAudit(o.audit, false); without == nil {
+			fmt.Fprintf(stderr, "swab: note: %s; results are joined without looking at questions\n", report.CleanText(err.Error()))
+			a, err, o.read.Text = b, nil, false
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	methods, err := o.chosen(a)
+	if err != nil {
+		return nil, err
+	}
+	joins, told, err := o.readAll(a)
+	if err != nil {
+		return nil, err
+	}
+	benches, err := o.columns(a, methods, joins)
+	if err != nil {
+		return nil, err
+	}
+	o.BySubject, o.Curves = o.by != "", o.curves || o.out != ""
+	var inputs []score.Input
+	for _, b := range benches {
+		inputs = append(inputs, b.input)
+	}
+	t, err := score.Make(ctx, inputs, o.Options)
+	if err != nil {
+		return nil, err
+	}
+	if o.aggregates != "" {
+		if err := aggregate(o.aggregates, a, methods, t); err != nil {
+			return nil, err
+		}
+	}
+	t.Warnings = append(t.Warnings, told...)
+	if !a.Complete {
+		t.Warnings = append(t.Warnings, "the audit is incomplete: items called clean may stand in what was not read")
+	}
+	for i := range joins {
+		j := joined(a, &joins[i])
+		t.Joins = append(t.Joins, j)
+		tell(stderr, &j)
+	}
+	for _, e := range exams {
+		grades, warnings, err := grade(e, a, benches)
+		if err != nil {
+			return nil, err
+		}
+		t.Exams = append(t.Exams, grades...)
+		t.Warnings = append(t.Warnings, warnings...)
+	}
+	return t, nil
+}
+
+// readAll reads and joins results, two at a time, since a model's results on many items
+// take memory until they are joined; told is what is wrong with the files.
+func (o *scoreFlags) readAll(a *results.Audit) (joins []results.Join, told []string, err error) {
+	type part struct {
+		joins  []results.Join
+		told   []string
+		unread int64
+	}
+	parts := make([]part, len(o.results))
+	var group errgroup.Group
+	group.SetLimit(2)
+	for i, arg := range o.results {
+		group.Go(func() error {
+			model, path, named := strings.Cut(arg, "=")
+			if !named || strings.ContainsRune(model, os.PathSeparator) {
+				model, path = "", arg
+			}
+			files, err := results.Read(path, model, o.read)
+			if err != nil {
+				return err
+			}
+			p := &parts[i]
+			for k := range files {
+				p.told = append(p.told, problems(&files[k])...)
+				p.unread += unread(&files[k])
+			}
+			p.joins, err = a.Join(files, o.join)
+			return err
+		})
+	}
+	err = group.Wait()
+	for _, p := range parts {
+		joins, told = append(joins, p.joins...), append(told, p.told...)
+		o.unread += p.unread
+	}
+	return joins, told, err
+}
+
+func readExam(name string) (*score.Exam, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	e, err := score.ReadExam(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return e, nil
+}
+
+// chosen gives the verdicts of the methods asked for.
+func (o *scoreFlags) chosen(a *results.Audit) (chosen []*results.Verdicts, err error) {
+	var known []string
+	for i := range a.Verdicts {
+		v := &a.Verdicts[i]
+		known = append(known, v.Method)
+		if slices.Contains(o.methods, "all") || slices.Contains(o.methods, v.Method) {
+			chosen = append(chosen, v)
+		}
+	}
+	for _, m := range o.methods {
+		if m != "all" && !slices.Contains(known, m) {
+			return nil, fmt.Errorf("the audit has no method %q: it has %s", m, strings.Join(known, ", "))
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, errors.New("the audit has no method")
+	}
+	return chosen, nil
+}
+
+// columns arranges joined results by benchmark, over all items of the splits that have
+// results.
+func (o *scoreFlags) columns(a *results.Audit, methods []*results.Verdicts, joins []results.Join) (benches []*bench, err error) {
+	splits := map[string]map[uint16]bool{}
+	for i := range joins {
+		j := &joins[i]
+		if j.Benchmark == "" {
+			continue
+		}
+		if splits[j.Benchmark] == nil {
+			splits[j.Benchmark] = map[uint16]bool{}
+		}
+		for _, m := range j.Matched {
+			splits[j.Benchmark][a.Items[m.Item].Split] = true
+		}
+	}
+	for _, known := range a.Benchmarks {
+		wanted := splits[known.Name]
+		if len(wanted) == 0 {
+			continue
+		}
+		b := &bench{first: known.First, place: make([]int32, known.Last-known.First)}
+		in := &b.input
+		in.Name = known.Name
+		number := map[uint16]int32{}
+		for k := known.First; k < known.Last; k++ {
+			it := &a.Items[k]
+			if !wanted[it.Split] {
+				continue
+			}
+			n, ok := number[it.Split]
+			if !ok {
+				n = int32(len(in.Subjects))
+				number[it.Split] = n
+				in.Subjects = append(in.Subjects, a.Splits[it.Split])
+			}
+			in.Subject = append(in.Subject, n)
+			b.place[k-b.first] = int32(len(b.items))
+			b.items = append(b.items, int32(k))
+		}
+		in.Items = len(b.items)
+		for _, v := range methods {
+			m := score.Method{Name: v.Method, States: make([]score.State, in.Items), Contamination: make([]float64, in.Items)}
+			for i, k := range b.items {
+				m.States[i], m.Contamination[i] = score.State(v.State[k]), v.Score[k]
+			}
+			in.Methods = append(in.Methods, m)
+		}
+		if o.stratify != "" {
+			in.Stratum = in.Subject
+		}
+		switch o.cluster {
+		case "":
+		case "subject":
+			in.Cluster = in.Subject
+		default:
+			if in.Cluster, err = clusters(o.cluster, a, b); err != nil {
+				return nil, err
+			}
+		}
+		for i := range joins {
+			if joins[i].Benchmark == known.Name {
+				if err := b.add(a, &joins[i]); err != nil {
+					return nil, err
+				}
+			}
+		}
+		b.place = nil
+		benches = append(benches, b)
+	}
+	return benches, nil
+}
+
+// add fills in a model's scores. Parts of one model's results may come from several
+// --results, but no item twice.
+func (b *bench) add(a *results.Audit, j *results.Join) error {
+	at := slices.IndexFunc(b.input.Results, func(r score.Result) bool { return r.Model == j.Model && r.Metric == j.Metric })
+	if at < 0 {
+		at = len(b.input.Results)
+		r := score.Result{Model: j.Model, Metric: j.Metric, Scores: make([]float64, b.input.Items)}
+		for i := range r.Scores {
+			r.Scores[i] = math.NaN()
+		}
+		b.input.Results = append(b.input.Results, r)
+	}
+	r := &b.input.Results[at]
+	for _, m := range j.Matched {
+		x := &r.Scores[b.place[int(m.Item)-b.first]]
+		if *x == *x {
+			return fmt.Errorf("item %q of %s has two results of model %q: name the runs apart as --results MODEL=PATH", a.Items[m.Item].ID, b.input.Name, j.Model)
+		}
+		*x = m.Score
+		r.Averaged = r.Averaged || m.Samples > 1
+	}
+	if n := len(j.ResultsLeft); n > 0 {
+		r.Warnings = append(r.Warnings, count(int64(n), "result")+" of no item left out")
+	}
+	return nil
+}
+
+// aggregate adds rows of scores that are given without results of items. The share
+// flagged is the audit's, over the whole benchmark.
+func aggregate(name string, a *results.Audit, methods []*results.Verdicts, t *score.Table) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	head, err := r.Read()
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	var at [5]int
+	for i, want := range []string{"model", "benchmark", "method", "all", "clean"} {
+		if at[i] = slices.Index(head, want); at[i] < 0 {
+			return fmt.Errorf("%s: its header has no %s", name, want)
+		}
+	}
+	for {
+		row, err := r.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		line, _ := r.FieldPos(0)
+		b := slices.IndexFunc(a.Benchmarks, func(b results.Benchmark) bool { return b.Name == row[at[1]] })
+		m := slices.IndexFunc(methods, func(v *results.Verdicts) bool { return v.Method == row[at[2]] })
+		all, errAll := strconv.ParseFloat(row[at[3]], 64)
+		clean, errClean := strconv.ParseFloat(row[at[4]], 64)
+		switch {
+		case b < 0:
+			return fmt.Errorf("%s: line %d: the audit has no benchmark %q", name, line, row[at[1]])
+		case m < 0:
+			return fmt.Errorf("%s: line %d: the audit has no method %q among those chosen", name, line, row[at[2]])
+		case errAll != nil || errClean != nil || !(all >= 0 && all <= 1 && clean >= 0 && clean <= 1):
+			return fmt.Errorf("%s: line %d: all and clean are shares from 0 to 1", name, line)
+		}
+		known := a.Benchmarks[b]
+		states := make([]score.State, 0, known.Last-known.First)
+		for _, s := range methods[m].State[known.First:known.Last] {
+			states = append(states, score.State(s))
+		}
+		t.Rows = append(t.Rows, score.Aggregate(row[at[0]], known.Name, methods[m].Method, states, all, clean))
+	}
+}
+
+// clusters reads which items belong together.
+func clusters(name string, a *results.Audit, b *bench) ([]int32, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	head, err := r.Read()
+	item, cluster, benchmark := slices.Index(head, "item"), slices.Index(head, "cluster"), slices.Index(head, "benchmark")
+	if err != nil || item < 0 || cluster < 0 {
+		return nil, fmt.Errorf("%s: a file of clusters has a header with item and cluster", name)
+	}
+	of := map[string]string{}
+	for {
+		row, err := r.Read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if benchmark >= 0 && row[benchmark] != b.input.Name {
+			continue
+		}
+		if c, ok := of[row[item]]; ok && c != row[cluster] {
+			return nil, fmt.Errorf("%s: item %q is in two clusters", name, row[item])
+		}
+		of[row[item]] = row[cluster]
+	}
+	number, column := map[string]int32{}, make([]int32, len(b.items))
+	for i, k := range b.items {
+		c, ok := of[a.Items[k].ID]
+		if !ok {
+			return nil, fmt.Errorf("%s: item %q of %s is in no cluster", name, a.Items[k].ID, b.input.Name)
+		}
+		if _, ok := number[c]; !ok {
+			number[c] = int32(len(number))
+		}
+		column[i] = number[c]
+	}
+	return column, nil
+}
+
+// problems says what is wrong with a file of results, by kind with an example.
+func problems(f *results.File) (told []string) {
+	for _, kind := range slices.Sorted(maps.Keys(f.Counts)) {
+		at := slices.IndexFunc(f.Problems, func(p results.Problem) bool { return p.Kind == kind })
+		text := fmt.Sprintf("%s: %s", f.Path, kind)
+		if f.Counts[kind] > 1 {
+			text = fmt.Sprintf("%s: %d × %s", f.Path, f.Counts[kind], kind)
+		}
+		if at >= 0 {
+			if p := f.Problems[at]; p.Row >= 0 {
+				text += fmt.Sprintf(", first in row %d: %s", p.Row, p.Detail)
+			} else {
+				text += ": " + p.Detail
+			}
+		}
+		told = append(told, text)
+	}
+	return told
+}
+
+// unread counts the rows of a file that gave no score: all problems but those that are
+// only to be known of.
+func unread(f *results.File) (n int64) {
+	for kind, k := range f.Counts {
+		if !slices.Contains([]string{"several metrics", "several filters", "uneven samples", "no answer", "perturbed", "not results"}, kind) {
+			n += k
+		}
+	}
+	return n
+}
+
+func joined(a *results.Audit, j *results.Join) score.Joined {
+	out := score.Joined{Model: j.Model, Benchmark: j.Benchmark, Metric: j.Metric, How: j.How, Items: len(j.Matched) + len(j.ItemsLeft),
+		Results: len(j.Matched) + len(j.ResultsLeft), ResultsLeft: []string{}, ItemsLeft: []string{}, Problems: []string{}}
+	for _, r := range j.ResultsLeft {
+		name := r.ID
+		if name == "" {
+			name = fmt.Sprintf("index %d", r.Index)
+		}
+		out.ResultsLeft = append(out.ResultsLeft, name)
+	}
+	for _, k := range j.ItemsLeft {
+		it := &a.Items[k]
+		out.ItemsLeft = append(out.ItemsLeft, a.Splits[it.Split]+"/"+it.ID)
+	}
+	for _, p := range j.Problems {
+		out.Problems = append(out.Problems, p.Kind+": "+p.Detail)
+	}
+	return out
+}
+
+// tell says how results were joined, and names what is left over.
+func tell(w io.Writer, j *score.Joined) {
+	name := report.CleanText(j.Model)
+	if j.Benchmark == "" {
+		fmt.Fprintf(w, "swab: %s: %s of no benchmark of the audit: %s\n", name, count(int64(j.Results), "result"), first(j.ResultsLeft))
+	} else {
+		fmt.Fprintf(w, "swab: %s on %s: %s joined by %s\n", name, report.CleanText(j.Benchmark), count(int64(j.Results-len(j.ResultsLeft)), "result"), j.How)
+		if n := len(j.ResultsLeft); n > 0 {
+			fmt.Fprintf(w, "swab:   %s of no item: %s\n", count(int64(n), "result"), first(j.ResultsLeft))
+		}
+		if n := len(j.ItemsLeft); n > 0 {
+			fmt.Fprintf(w, "swab:   %s without a result: %s\n", count(int64(n), "item"), first(j.ItemsLeft))
+		}
+	}
+	for _, p := range j.Problems {
+		if !strings.HasPrefix(p, "results left over") && !strings.HasPrefix(p, "items left over") {
+			fmt.Fprintf(w, "swab:   %s\n", report.CleanText(p))
+		}
+	}
+}
+
+// first names up to five.
+func first(names []string) string {
+	shown := make([]string, 0, 5)
+	for _, n := range names[:min(5, len(names))] {
+		shown = append(shown, visible(n))
+	}
+	s := strings.Join(shown, ", ")
+	if len(names) > 5 {
+		s += fmt.Sprintf(" and %d more, named by --out", len(names)-5)
+	}
+	return s
+}
+
+// grade grades every model that has results on all sections of an exam.
+func grade(e *score.Exam, a *results.Audit, benches []*bench) (grades []score.Grade, warnings []string, err error) {
+	type part struct {
+		b     *bench
+		items []int
+	}
+	var parts []part
+	for _, s := range e.Sections {
+		at := slices.IndexFunc(benches, func(b *bench) bool { return b.input.Name == s.Benchmark })
+		if at < 0 {
+			return nil, nil, fmt.Errorf("exam %s: section %s: no results are of benchmark %q", e.Name, s.Name, s.Benchmark)
+		}
+		p := part{b: benches[at]}
+		seen := map[string]bool{}
+		for i, k := range p.b.items {
+			it := &a.Items[k]
+			if s.Subject != "" && a.Splits[it.Split] != s.Subject || len(s.Items) > 0 && !slices.Contains(s.Items, it.ID) {
+				continue
+			}
+			if seen[it.ID] && (len(s.Items) > 0 || s.ItemPoints != nil) {
+				return nil, nil, fmt.Errorf("exam %s: section %s: two items have the id %q", e.Name, s.Name, it.ID)
+			}
+			seen[it.ID] = true
+			p.items = append(p.items, i)
+		}
+		for _, id := range slices.Concat(s.Items, slices.Sorted(maps.Keys(s.ItemPoints))) {
+			if !seen[id] {
+				return nil, nil, fmt.Errorf("exam %s: section %s: %s has no item %q", e.Name, s.Name, s.Benchmark, id)
+			}
+		}
+		if len(p.items) == 0 {
+			return nil, nil, fmt.Errorf("exam %s: section %s: no items of %s", e.Name, s.Name, s.Benchmark)
+		}
+		parts = append(parts, p)
+	}
+	for m := range parts[0].b.input.Methods {
+		for _, r := range parts[0].b.input.Results {
+			var answers []score.Answers
+			for _, p := range parts {
+				at := slices.IndexFunc(p.b.input.Results, func(q score.Result) bool { return q.Model == r.Model })
+				if at < 0 {
+					break
+				}
+				var x score.Answers
+				for _, i := range p.items {
+					state := p.b.input.Methods[m].States[i]
+					x.IDs = append(x.IDs, a.Items[p.b.items[i]].ID)
+					x.Scores = append(x.Scores, p.b.input.Results[at].Scores[i])
+					x.Flagged = append(x.Flagged, state == score.Flagged || state == score.Suspected)
+				}
+				answers = append(answers, x)
+			}
+			if len(answers) < len(parts) {
+				if m == 0 {
+					warnings = append(warnings, fmt.Sprintf("exam %s: %s has no results on section %s and gets no grade", e.Name, r.Model, e.Sections[len(answers)].Name))
+				}
+				continue
+			}
+			g, err := e.Grade(answers)
+			if err != nil {
+				return nil, nil, fmt.Errorf("exam %s: %s: %w", e.Name, r.Model, err)
+			}
+			g.Model, g.Method = r.Model, parts[0].b.input.Methods[m].Name
+			grades = append(grades, *g)
+		}
+	}
+	if len(grades) == 0 {
+		return nil, nil, fmt.Errorf("exam %s: no model has results on all sections", e.Name)
+	}
+	return grades, warnings, nil
+}
+
+// scoreFiles are what a directory of scores holds, and how each is written.
+func scoreFiles(t *score.Table) map[string]func(io.Writer) error {
+	as := func(format string) func(io.Writer) error {
+		return func(w io.Writer) error { return t.Write(w, format, 0) }
+	}
+	return map[string]func(io.Writer) error{"scores.json": as("json"), "scores.csv": as("csv"), "scores.md": as("markdown"), "curve.csv": t.WriteCurves}
+}
+
+// outFormat gives the format that a file's ending asks for; "" is a directory.
+func outFormat(out string) string {
+	return map[string]string{".json": "json", ".csv": "csv", ".md": "markdown", ".tex": "latex"}[filepath.Ext(out)]
+}
+
+// checkOut refuses an --out that would destroy what swab score did not make.
+func checkOut(out string) error {
+	if out == "" {
+		return nil
+	}
+	info, err := os.Stat(out)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case outFormat(out) != "" && info.Mode().IsRegular():
+		return nil
+	case outFormat(out) != "" || !info.IsDir():
+		return fmt.Errorf("%s: %w: it is a directory where a file is meant, or the other way round", out, ledger.ErrForeign)
+	}
+	entries, err := os.ReadDir(out)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if scoreFiles(nil)[e.Name()] == nil {
+			return fmt.Errorf("%s: %w: it also holds %q", out, ledger.ErrForeign, e.Name())
+		}
+	}
+	return nil
+}
+
+// writeScores writes a table into a file by its ending, or all forms into a directory.
+// Either appears whole.
+func writeScores(out string, t *score.Table) (err error) {
+	if format := outFormat(out); format != "" {
+		return writeWhole(out, func(w io.Writer) error { return t.Write(w, format, 0) })
+	}
+	out = filepath.Clean(out)
+	work, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	made, old := filepath.Join(work, "new"), filepath.Join(work, "old")
+	if err := os.Mkdir(made, 0o755); err != nil {
+		return err
+	}
+	files := scoreFiles(t)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := writeWhole(filepath.Join(made, name), files[name]); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(out, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(made, out); err != nil {
+		return errors.Join(err, os.Rename(old, out))
+	}
+	return nil
+}
+
+// writeWhole writes a file that appears when it is complete.
+func writeWhole(name string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	if err = write(f); err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,237 @@
+package export
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"swab/ngram/overlap"
+	"swab/pipeline/results"
+	"swab/pipeline/variant"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Classes of OpenAI Evals that grade the two kinds of items.
+const (
+	matchClass = "evals.elsuite.basic.match:Match"          // the completion begins with the letter
+	jsonClass  = "evals.elsuite.basic.json_match:JsonMatch" // the completion is this JSON value
+)
+
+type message struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
+}
+
+type sample struct {
+	Input []message `json:"input"`
+	Ideal string    `json:"ideal"`
+	ID    string    `json:"swab_id"` // the item's
+	Index int64     `json:"swab_index"`
+}
+
+type spec struct {
+	ID      string   `yaml:"id,omitempty"`
+	Metrics []string `yaml:"metrics,omitempty"`
+	Text    string   `yaml:"description,omitempty"`
+	Class   string   `yaml:"class,omitempty"`
+	Args    *args    `yaml:"args,omitempty"`
+}
+
+type args struct {
+	Samples string `yaml:"samples_jsonl"`
+}
+
+// evals writes an OpenAI Evals registry, one eval a split. The benchmarks' files are
+// read again, since an audit holds no texts.
+func (w *writer) evals(ctx context.Context) error {
+	type output struct {
+		split   *Split
+		class   string
+		choices int // fields that choices are read from, 0 for a list
+		b       bytes.Buffer
+		next    int // in split.items
+	}
+	outs := map[string]*output{}
+	for i := range w.sum.Splits {
+		s := &w.sum.Splits[i]
+		outs[s.Benchmark+"/"+s.Split] = &output{split: s, choices: w.choiceFields(s)}
+	}
+	err := w.a.Read(ctx, func(k int, it *variant.Item) error {
+		o := outs[w.benchmark(k)+"/"+it.Split]
+		if o == nil {
+			o = outs[w.benchmark(k)+"/"+w.a.Splits[w.a.Items[k].Split]]
+		}
+		if o == nil || o.next == len(o.split.items) || o.split.items[o.next] != k {
+			return nil
+		}
+		o.next++
+		s, class, err := evalsSample(it, o.choices)
+		if errors.Is(err, errLines) {
+			o.split.Left = append(o.split.Left, fmt.Sprintf("%q: %v", clip(w.a.Items[k].ID), err))
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("item %q: %w", clip(w.a.Items[k].ID), err)
+		}
+		if o.class == "" {
+			o.class = class
+		}
+		if o.class != class {
+			return fmt.Errorf("item %q has another kind of answer than those before it", clip(w.a.Items[k].ID))
+		}
+		s.ID, s.Index = w.a.Items[k].ID, w.a.Items[k].Index
+		line, err := marshal(s, "")
+		if err != nil {
+			return err
+		}
+		o.b.Write(line)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return w.each(func(s *Split) error {
+		o := outs[s.Benchmark+"/"+s.Split]
+		if o.next != len(s.items) {
+			return errors.New("its items are not all in the benchmark's files")
+		}
+		base := results.CleanPrefix + evalName(s.Benchmark) + "-" + evalName(w.verdict.Method) + "-" + evalName(s.Split)
+		full := base + ".test.v1"
+		if s.Task == "" {
+			s.Task = base
+		} else if evalName(s.Task) != s.Task {
+			return fmt.Errorf("%q cannot be the name of an eval: letters, digits, - and _ can", clip(s.Task))
+		} else {
+			base, full = s.Task, s.Task+".test.v1"
+		}
+		var y bytes.Buffer
+		e := yaml.NewEncoder(&y)
+		e.SetIndent(2)
+		samples := base + "/samples.jsonl"
+		if s.Kept -= len(s.Left); s.Kept == 0 {
+			return fmt.Errorf("%w that can be written: %s", ErrEmpty, s.Left[0])
+		}
+		text := fmt.Sprintf("%s, %s: the %d of %d items that %s did not flag", s.Benchmark, s.Split, s.Kept, s.Items, w.verdict.Method)
+		if err := e.Encode(map[string]spec{base: {ID: full, Metrics: []string{"accuracy"}, Text: text}, full: {Class: o.class, Args: &args{samples}}}); err != nil {
+			return err
+		}
+		if err := e.Close(); err != nil {
+			return err
+		}
+		s.File = "registry/data/" + samples
+		if err := w.put("registry/evals/"+base+".yaml", y.Bytes()); err != nil {
+			return err
+		}
+		return w.put(s.File, o.b.Bytes())
+	})
+}
+
+var errLines = errors.New("a choice has several lines, so that it is not known where the next begins")
+
+var choicesRE = regexp.MustCompile(`(?:^|,)choices=([^,]*)`)
+
+// choiceFields gives the number of fields that a split's choices are read from, 0 if
+// they are one list.
+func (w *writer) choiceFields(s *Split) int {
+	for _, b := range w.a.About.Benchmarks {
+		if b.Name != s.Benchmark {
+			continue
+		}
+		fields, _ := results.Fields(b.Mapping, s.Split)
+		if m := choicesRE.FindStringSubmatch(fields); m != nil {
+			if n := 1 + strings.Count(m[1], "+"); n > 1 {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
+// evalName makes a name without dots, which divide the names of evals.
+func evalName(s string) string {
+	return strings.NewReplacer(".", "_", "%", "_").Replace(fileName(s))
+}
+
+var (
+	letterRE = regexp.MustCompile(`^\(?([A-Z])\)?$`)
+	optionRE = regexp.MustCompile(`^\(?([A-Z])[).:]`)
+	numberRE = regexp.MustCompile(`^#### *(\S.*)$`)
+)
+
+// inOrder says that choices bear the letters A, B, C and so on.
+func inOrder(choices []string) bool {
+	for i, c := range choices {
+		if m := optionRE.FindStringSubmatch(c); m == nil || m[1] != string(rune('A'+i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// maxIdeal is how long an answer may be that is compared as a whole.
+const maxIdeal = 200
+
+// evalsSample makes the prompt and the answer that the completion is compared with.
+func evalsSample(it *variant.Item, fields int) (*sample, string, error) {
+	answer := strings.TrimSpace(it.Text[overlap.Answer])
+	last := strings.TrimSpace(answer[strings.LastIndexByte(answer, '\n')+1:])
+	var prompt []string
+	for _, p := range []overlap.Part{overlap.Context, overlap.Question} {
+		if it.Text[p] != "" {
+			prompt = append(prompt, it.Text[p])
+		}
+	}
+	if it.Text[overlap.Choices] != "" {
+		choices := strings.Split(it.Text[overlap.Choices], "\n")
+		if fields > 0 && len(choices) != fields {
+			return nil, "", errLines
+		}
+		marked := inOrder(choices)
+		key := ""
+		if m := letterRE.FindStringSubmatch(last); m != nil {
+			key = m[1]
+		} else if k := slices.Index(choices, answer); k >= 0 && k < 26 && slices.Index(choices[k+1:], answer) < 0 {
+			if key = string(rune('A' + k)); marked {
+				key = optionRE.FindStringSubmatch(choices[k])[1]
+			}
+		}
+		if key == "" {
+			return nil, "", fmt.Errorf("its answer %q is no letter of a choice, and neither a choice", clip(last))
+		}
+		found := false
+		for i, c := range choices {
+			if !marked {
+				if i >= 26 {
+					return nil, "", errors.New("more than 26 choices")
+				}
+				found = found || key == string(rune('A'+i))
+				c = string(rune('A'+i)) + ". " + c
+			} else {
+				found = found || optionRE.FindStringSubmatch(c)[1] == key
+			}
+			prompt = append(prompt, c)
+		}
+		if !found {
+			return nil, "", fmt.Errorf("its answer is %s, which none of its %d choices is", key, len(choices))
+		}
+		prompt = append(prompt, "Answer with the letter of the right choice and nothing else.")
+		return &sample{Input: []message{{"user", strings.Join(prompt, "\n")}}, Ideal: key}, matchClass, nil
+	}
+	if m := numberRE.FindStringSubmatch(last); m != nil {
+		answer = strings.TrimSpace(m[1])
+	}
+	if answer == "" || len(answer) > maxIdeal || strings.Contains(answer, "\n") {
+		return nil, "", errors.New("its answer is a text or code that no class of OpenAI Evals compares: --for ids or lm-eval leaves scoring to the harness that has the benchmark")
+	}
+	prompt = append(prompt, `Answer with a JSON object and nothing else, as in {"answer": "…"}.`)
+	ideal, err := marshal(map[string]string{"answer": answer}, "")
+	if err != nil {
+		return nil, "", err
+	}
+	return &sample{Input: []message{{"user", strings.Join(prompt, "\n")}}, Ideal: strings.TrimSpace(string(ideal))}, jsonClass, nil
+}

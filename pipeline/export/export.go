@@ -1,0 +1,458 @@
+// Package export writes the clean variant of an audited benchmark in the form in
+// which a harness takes it, so that the harness itself scores it.
+//
+// A clean variant is all items that one method did not flag, those that were not
+// checkable among them, as in the audit's clean/. In OUT stand:
+//
+//	evals     registry/evals/NAME.yaml, registry/data/NAME/samples.jsonl
+//	lm-eval   BENCHMARK.json: task to the places of items, from 0, for --samples
+//	inspect   BENCHMARK/SPLIT.txt: ids on one line, comma between, for --sample-id
+//	ids       BENCHMARK/SPLIT.txt: one id a line
+//
+// and export.json, which says of what audit and method they are. Equal audits give
+// equal bytes. OUT appears whole or not at all. In names of files, all but letters,
+// digits, - and _ and single inner dots becomes %XX.
+//
+// A harness takes an empty list of items for all items, so a split of which nothing
+// is left is an error, or left out and named.
+package export
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"swab/pipeline/results"
+)
+
+var (
+	// ErrIncomplete means an audit whose input was not all read.
+	ErrIncomplete = errors.New("the audit is incomplete: some input was not read, so clean is not known to be clean")
+	// ErrEmpty means that no item of a split is left.
+	ErrEmpty = errors.New("no item is left")
+)
+
+// Forms are the harnesses that are written for.
+var Forms = []string{"evals", "lm-eval", "inspect", "ids"}
+
+// Options of Write.
+type Options struct {
+	Audit           string            // directory
+	For             string            // one of Forms
+	Method          string            // "" if the audit has one
+	Out             string            // directory, which must not exist
+	Benchmarks      []string          // of these alone; nil for all
+	Tasks           map[string]string // BENCHMARK or BENCHMARK/SPLIT to the harness's name of the task
+	AllowIncomplete bool
+	SkipEmpty       bool   // leave out splits of which nothing is left
+	Version         string // of the program
+}
+
+// Split is what was written of one split.
+type Split struct {
+	Benchmark    string `json:"benchmark"`
+	Split        string `json:"split"`
+	Task         string `json:"task,omitempty"`
+	File         string `json:"file,omitempty"` // below OUT; "" if nothing is left
+	Items        int    `json:"items"`
+	Kept         int    `json:"kept"`
+	Flagged      int    `json:"flagged"`
+	NotCheckable int    `json:"not_checkable"` // of those kept
+
+	// Items that the form cannot express and that are left out, with the reason.
+	Left []string `json:"left_out,omitempty"`
+
+	items []int // kept
+}
+
+// Summary says what was written.
+type Summary struct {
+	Format   string  `json:"format"` // "swab export"
+	Version  int     `json:"version"`
+	Swab     string  `json:"swab"`
+	For      string  `json:"for"`
+	Method   string  `json:"method"`
+	Complete bool    `json:"complete"`
+	Splits   []Split `json:"splits"`
+}
+
+// writer writes one form.
+type writer struct {
+	o       Options
+	a       *results.Audit
+	verdict *results.Verdicts
+	sum     *Summary
+	root    string
+}
+
+// Write writes the clean variants of an audit to o.Out.
+func Write(ctx context.Context, o Options) (*Summary, error) {
+	if !slices.Contains(Forms, o.For) {
+		return nil, fmt.Errorf("%q is no harness that is written for: %s are", o.For, strings.Join(Forms, ", "))
+	}
+	a, err := results.LoadAudit(o.Audit, false)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{o: o, a: a}
+	if err := w.choose(); err != nil {
+		return nil, fmt.Errorf("%q: %w", o.Audit, err)
+	}
+	if !a.Complete && !o.AllowIncomplete {
+		return nil, fmt.Errorf("%q: %w", o.Audit, ErrIncomplete)
+	}
+	w.sum = &Summary{Format: "swab export", Version: 1, Swab: o.Version, For: o.For, Method: w.verdict.Method, Complete: a.Complete}
+	if err := w.splits(); err != nil {
+		return nil, fmt.Errorf("%q: %w", o.Audit, err)
+	}
+	return w.sum, w.publish(ctx)
+}
+
+// choose finds the method.
+func (w *writer) choose() error {
+	var names []string
+	for i := range w.a.Verdicts {
+		v := &w.a.Verdicts[i]
+		names = append(names, v.Method)
+		if v.Method == w.o.Method || w.o.Method == "" && len(w.a.Verdicts) == 1 {
+			w.verdict = v
+		}
+	}
+	switch {
+	case w.verdict == nil && w.o.Method == "":
+		return fmt.Errorf("it has several methods: choose one with --method: %s", strings.Join(names, ", "))
+	case w.verdict == nil:
+		return fmt.Errorf("it has no method %q; it has %s", w.o.Method, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// splits divides the items.
+func (w *writer) splits() error {
+	for _, name := range w.o.Benchmarks {
+		if !slices.ContainsFunc(w.a.Benchmarks, func(b results.Benchmark) bool { return b.Name == name }) {
+			return fmt.Errorf("it has no benchmark %q", name)
+		}
+	}
+	for _, b := range w.a.Benchmarks {
+		if w.o.Benchmarks != nil && !slices.Contains(w.o.Benchmarks, b.Name) {
+			continue
+		}
+		of := map[uint16]int{}
+		for k := b.First; k < b.Last; k++ {
+			it := &w.a.Items[k]
+			n, ok := of[it.Split]
+			if !ok {
+				n = len(w.sum.Splits)
+				of[it.Split] = n
+				w.sum.Splits = append(w.sum.Splits, Split{Benchmark: b.Name, Split: w.a.Splits[it.Split]})
+			}
+			s := &w.sum.Splits[n]
+			s.Items++
+			switch w.verdict.State[k] {
+			case results.Flagged:
+				s.Flagged++
+				continue
+			case results.NotCheckable:
+				s.NotCheckable++
+			case results.Clean:
+			case results.Suspected:
+				return errors.New("it is of a corpus filter, which suspects and does not convict: swab check --trace gives verdicts")
+			default:
+				return fmt.Errorf("item %q of %s/%s has no verdict of %s", clip(it.ID), b.Name, s.Split, w.verdict.Method)
+			}
+			s.Kept++
+			s.items = append(s.items, k)
+		}
+	}
+	for i := range w.sum.Splits {
+		s := &w.sum.Splits[i]
+		if s.Kept == 0 && !w.o.SkipEmpty {
+			return fmt.Errorf("%s/%s: %w, and harnesses take an empty list for all items; --skip-empty leaves it out", s.Benchmark, s.Split, ErrEmpty)
+		}
+	}
+	used := map[string]bool{}
+	for i := range w.sum.Splits {
+		s := &w.sum.Splits[i]
+		for _, key := range []string{s.Benchmark + "/" + s.Split, s.Benchmark} {
+			if t, ok := w.o.Tasks[key]; ok {
+				used[key] = true
+				if s.Task == "" {
+					s.Task = t
+				}
+			}
+		}
+	}
+	for key := range w.o.Tasks {
+		if !used[key] {
+			return fmt.Errorf("--task %s: it has no such benchmark or split", key)
+		}
+	}
+	return nil
+}
+
+// publish writes all into a directory beside OUT and renames it.
+func (w *writer) publish(ctx context.Context) (err error) {
+	out, err := filepath.Abs(w.o.Out)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(out); err == nil {
+		return fmt.Errorf("%q: %w: choose another --out, or remove it", w.o.Out, fs.ErrExist)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(out), ".swab-export-*")
+	if err != nil {
+		return fmt.Errorf("%q: %w", w.o.Out, err)
+	}
+	defer os.RemoveAll(work)
+	w.root = filepath.Join(work, "new") // with the permissions of any directory
+	if err := os.Mkdir(w.root, 0o777); err != nil {
+		return err
+	}
+	switch w.o.For {
+	case "evals":
+		err = w.evals(ctx)
+	case "lm-eval":
+		err = w.lmEval()
+	case "inspect":
+		err = w.inspect()
+	case "ids":
+		err = w.ids()
+	}
+	if err != nil {
+		return err
+	}
+	about, err := marshal(w.sum, "  ")
+	if err != nil {
+		return err
+	}
+	if err := w.put("export.json", about); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := os.Rename(w.root, out); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(out))
+}
+
+// put writes one file below the root, named with slashes.
+func (w *writer) put(rel string, b []byte) error {
+	if !filepath.IsLocal(rel) {
+		return fmt.Errorf("%q cannot be a file below %q", rel, w.o.Out)
+	}
+	name := filepath.Join(w.root, filepath.FromSlash(rel))
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) { // on a file system that does not tell letters' case apart
+		return fmt.Errorf("%s: two splits would be this one file", rel)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(name)))
+}
+
+func marshal(v any, indent string) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", indent)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+// fileName makes any text the name of a file, different texts different names.
+func fileName(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_',
+			c == '.' && i > 0 && i < len(s)-1 && s[i-1] != '.':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func clip(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return s
+}
+
+// each calls write for every split of which something is left.
+func (w *writer) each(write func(s *Split) error) error {
+	for i := range w.sum.Splits {
+		s := &w.sum.Splits[i]
+		if s.Kept == 0 {
+			continue
+		}
+		if err := write(s); err != nil {
+			return fmt.Errorf("%s/%s: %w", s.Benchmark, s.Split, err)
+		}
+	}
+	return nil
+}
+
+// distinct is an error if the kept items of a split cannot be told from the others by id.
+func (w *writer) distinct(s *Split, id func(k int) string) error {
+	kept := make(map[string]bool, len(s.items))
+	for _, k := range s.items {
+		if kept[id(k)] {
+			return fmt.Errorf("two items have the id %q: --for lm-eval names items by place", clip(id(k)))
+		}
+		kept[id(k)] = true
+	}
+	for k := range w.a.Items {
+		it := &w.a.Items[k]
+		if w.verdict.State[k] == results.Flagged && w.a.Splits[it.Split] == s.Split && w.benchmark(k) == s.Benchmark && kept[id(k)] {
+			return fmt.Errorf("a flagged item has the id of one that is kept, %q: --for lm-eval names items by place", clip(id(k)))
+		}
+	}
+	return nil
+}
+
+func (w *writer) benchmark(k int) string { return w.a.Benchmarks[w.a.Items[k].Benchmark].Name }
+
+// ids writes plain ids.
+func (w *writer) ids() error {
+	return w.each(func(s *Split) error {
+		id := func(k int) string { return w.a.Items[k].ID }
+		if err := w.distinct(s, id); err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		for _, k := range s.items {
+			if hasControl(id(k)) {
+				return fmt.Errorf("the id %q cannot be a line of text: --for lm-eval names items by place", clip(id(k)))
+			}
+			b.WriteString(id(k))
+			b.WriteByte('\n')
+		}
+		s.File = fileName(s.Benchmark) + "/" + fileName(s.Split) + ".txt"
+		return w.put(s.File, b.Bytes())
+	})
+}
+
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool {
+		return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == '\uFFFD'
+	})
+}
+
+// inspect writes the ids that samples have in inspect_ai: the items' own, or where
+// they have none, their number from 1.
+func (w *writer) inspect() error {
+	return w.each(func(s *Split) error {
+		own := slices.ContainsFunc(w.a.Items, func(it results.Item) bool {
+			return w.a.Benchmarks[it.Benchmark].Name == s.Benchmark && it.ID != strconv.FormatInt(it.Index, 10)
+		})
+		id := func(k int) string {
+			if own {
+				return w.a.Items[k].ID
+			}
+			return strconv.FormatInt(w.a.Items[k].Index+1, 10)
+		}
+		if err := w.distinct(s, id); err != nil {
+			return err
+		}
+		var list []string
+		for _, k := range s.items {
+			// A comma divides, stars and brackets are patterns, and a colon names a task.
+			if v := id(k); v == "" || v != strings.TrimSpace(v) || strings.ContainsAny(v, ",*?[]:") || hasControl(v) {
+				return fmt.Errorf("--sample-id of inspect_ai cannot name the id %q", clip(v))
+			}
+			list = append(list, id(k))
+		}
+		s.File = fileName(s.Benchmark) + "/" + fileName(s.Split) + ".txt"
+		return w.put(s.File, []byte(strings.Join(list, ",")+"\n"))
+	})
+}
+
+var notTask = regexp.MustCompile(`[^A-Za-z0-9]+`)
+
+// lmEvalTask guesses the name of a split in lm-evaluation-harness.
+func lmEvalTask(benchmark, preset, split string) string {
+	base := split[strings.LastIndexByte(split, '/')+1:]
+	if !strings.HasPrefix(benchmark, preset) {
+		preset = "" // guessed by its fields
+	}
+	switch preset {
+	case "mmlu":
+		for _, end := range []string{"_test", "_val", "_dev"} {
+			base = strings.TrimSuffix(base, end)
+		}
+		if !slices.Contains([]string{"test", "validation", "val", "dev"}, base) {
+			return "mmlu_" + base
+		}
+	case "agieval":
+		return "agieval_" + notTask.ReplaceAllString(base, "_")
+	case "", "plain":
+		return benchmark
+	}
+	return preset
+}
+
+// lmEval writes the places of items.
+func (w *writer) lmEval() error {
+	type task struct{ name, split string }
+	tasks := map[string][]task{}
+	places := map[string]map[string][]int64{}
+	err := w.each(func(s *Split) error {
+		if s.Task == "" {
+			for _, b := range w.a.About.Benchmarks {
+				if b.Name == s.Benchmark {
+					s.Task = lmEvalTask(b.Name, b.Preset, s.Split)
+				}
+			}
+		}
+		for _, other := range tasks[s.Benchmark] {
+			if other.name == s.Task {
+				return fmt.Errorf("it and %s would both be the task %s: name the task of each, as in --task %s/%s=TASK, or audit the split that the task uses alone", other.split, s.Task, s.Benchmark, s.Split)
+			}
+		}
+		tasks[s.Benchmark] = append(tasks[s.Benchmark], task{s.Task, s.Split})
+		s.File = fileName(s.Benchmark) + ".json"
+		if places[s.File] == nil {
+			places[s.File] = map[string][]int64{}
+		}
+		for _, k := range s.items {
+			places[s.File][s.Task] = append(places[s.File][s.Task], w.a.Items[k].Index)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for name, of := range places {
+		b, err := marshal(of, "")
+		if err != nil {
+			return err
+		}
+		if err := w.put(name, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package export
+
+func syncDir(string) error { return nil }

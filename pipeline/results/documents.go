@@ -1,0 +1,345 @@
+package results
+
+import (
+	"archive/zip"
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// document reads a file that is one JSON object: HELM's scenario state, a log of
+// inspect_ai, CRUXEval's evaluation, or any with a list of rows.
+func (r *reader) document(d *doc) error {
+	var header header
+	err := d.object(func(key string) error {
+		switch key {
+		case "eval", "status", "results", "adapter_spec":
+			c, err := d.peek()
+			if err != nil {
+				return err
+			}
+			if c == '[' {
+				return r.elements(d)
+			}
+			raw, err := d.raw()
+			if err != nil {
+				return err
+			}
+			header.take(key, raw)
+			if key == "adapter_spec" {
+				r.told.Model = nameOf(sub(raw).get("model"))
+			}
+			return nil
+		case "samples":
+			return d.array(func() error {
+				if err := r.inspectSample(d); err != nil {
+					return fmt.Errorf("sample %d: %w", r.row, err)
+				}
+				r.row++
+				return nil
+			})
+		case "raw_scored_generations":
+			return r.cruxeval(d)
+		case "request_states", "items", "rows", "records", "data", "predictions", "details":
+			if c, err := d.peek(); err != nil {
+				return err
+			} else if c == '[' {
+				return r.elements(d)
+			}
+		}
+		return d.pass(false)
+	})
+	if err == nil {
+		err = d.end()
+	}
+	if err != nil {
+		if r.format == nil && r.file.Format == "" && (errors.Is(err, errJSON) || errors.Is(err, errCut)) {
+			return fmt.Errorf("%w: %w", ErrNoResults, err)
+		}
+		return err
+	}
+	if header.is() {
+		return r.inspectEnd(&header)
+	}
+	if r.format != nil && r.format.name == "HELM request states" {
+		r.helmPlaces()
+	}
+	return nil
+}
+
+// helmPlaces gives items their places. HELM numbers the instances of a run through all
+// its splits, so those of a whole split follow each other from some number on.
+func (r *reader) helmPlaces() {
+	if r.told.Subject == "" {
+		r.tell(func(g *Group) { g.Subject = stem(baseName(r.file.Path)) })
+	}
+	first := int64(-1)
+	numbers := make([]int64, len(r.file.Outcomes))
+	for i := range r.file.Outcomes {
+		n, err := strconv.ParseInt(strings.TrimPrefix(r.file.Outcomes[i].ID, "id"), 10, 64)
+		if err != nil {
+			return
+		}
+		numbers[i] = n
+		if first < 0 || n < first {
+			first = n
+		}
+	}
+	sorted := slices.Clone(numbers)
+	slices.Sort(sorted)
+	for i, n := range sorted {
+		if n != first+int64(i) {
+			return
+		}
+	}
+	for i := range numbers {
+		r.file.Outcomes[i].Index = numbers[i] - first
+	}
+}
+
+// tell changes what all groups of the file have in common.
+func (r *reader) tell(change func(g *Group)) {
+	for i := range r.file.Groups {
+		change(&r.file.Groups[i])
+	}
+}
+
+// cruxeval reads an object of items, each with a list of verdicts, one a sample.
+func (r *reader) cruxeval(d *doc) error {
+	r.file.Format = "CRUXEval evaluation"
+	g := Group{Metric: "pass@1", Benchmark: "cruxeval"}
+	return d.object(func(id string) error {
+		o := Outcome{ID: id, Index: -1}
+		raw, err := d.raw()
+		if err != nil {
+			return err
+		}
+		samples, ok := list(raw)
+		if !ok || len(samples) == 0 {
+			return r.add(g, o, "", nil)
+		}
+		for i, s := range samples {
+			if err := r.add(g, o, strconv.Itoa(i), s); err != nil {
+				return err
+			}
+		}
+		r.row++
+		return nil
+	})
+}
+
+// header is what stands around the samples of an inspect_ai log.
+type header struct{ eval, status, results []byte }
+
+func (h *header) take(key string, raw []byte) {
+	c := slices.Clone(raw)
+	switch key {
+	case "eval":
+		h.eval = c
+	case "status":
+		h.status = c
+	case "results":
+		h.results = c
+	}
+}
+
+func (h *header) is() bool { return sub(h.eval).get("model") != nil }
+
+// inspectEnd applies the header to what was read.
+func (r *reader) inspectEnd(h *header) error {
+	r.any = true
+	r.file.Format = "inspect_ai log"
+	eval := sub(h.eval)
+	dataset := sub(eval.get("dataset"))
+	if model := nameOf(eval.get("model")); r.model == "" && model != "" {
+		r.tell(func(g *Group) { g.Model = model })
+	}
+	task := nameOf(eval.get("task"))
+	if set := nameOf(dataset.get("name")); task == "" {
+		task = set
+	}
+	r.tell(func(g *Group) { g.Benchmark = task })
+	r.row = -1
+	if status := nameOf(h.status); status != "success" {
+		r.problem("run not finished", "its status is "+strconv.Quote(clip(status)))
+	}
+	if len(r.file.Outcomes) == 0 && r.file.Counts["missing score"] == 0 {
+		r.problem("no samples", "a log without samples")
+	}
+	// What one scorer says decides; the old form of logs names it here alone.
+	if scores, ok := list(sub(h.results).get("scores")); ok && r.metric == oldScore && len(scores) > 0 {
+		if n := nameOf(sub(scores[0]).get("name")); n != "" {
+			r.tell(func(g *Group) { g.Metric = n })
+		}
+	}
+	return nil
+}
+
+// oldScore is the metric of inspect_ai logs that keep one score a sample.
+const oldScore = "score"
+
+// inspectSample reads one sample. Its events and messages are passed over unread.
+func (r *reader) inspectSample(d *doc) error {
+	r.file.Format = "inspect_ai log"
+	o := Outcome{Index: -1}
+	var epoch string
+	var scores, failure []byte
+	err := d.object(func(key string) error {
+		switch key {
+		case "id", "epoch", "scores", "score", "error":
+		case "input":
+			if r.o.Text {
+				break
+			}
+			fallthrough
+		default:
+			return d.pass(false)
+		}
+		raw, err := d.raw()
+		if err != nil {
+			return err
+		}
+		switch key {
+		case "id":
+			o.ID = nameOf(raw)
+		case "epoch":
+			epoch = nameOf(raw)
+		case "input":
+			o.Text = messageText(raw)
+		case "scores":
+			scores = slices.Clone(raw)
+		case "score":
+			if string(raw) != "null" {
+				scores = slices.Concat([]byte(`{"score":`), raw, []byte("}"))
+			}
+		case "error":
+			failure = slices.Clone(raw)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if o.ID == "" {
+		r.any = true
+		r.problem("missing id", "a sample without id")
+		return nil
+	}
+	if epoch == "" {
+		epoch = "1"
+	}
+	values := make(map[string][]byte)
+	var have []string
+	for _, f := range sub(scores) {
+		raw := sub(f.raw).get("value")
+		if len(raw) > 0 && raw[0] == '{' {
+			for _, part := range sub(raw) {
+				have = append(have, f.key+"/"+part.key)
+				values[f.key+"/"+part.key] = part.raw
+			}
+			continue
+		}
+		have = append(have, f.key)
+		values[f.key] = raw
+	}
+	g := Group{Metric: r.choose(have)}
+	if len(have) == 0 && failure != nil && string(failure) != "null" {
+		r.any = true
+		r.problem("error", r.describe(o)+": "+clip(string(failure)))
+	}
+	return r.add(g, o, epoch, values[g.Metric])
+}
+
+// inspectZip reads an .eval log: samples and header are members of a zip archive.
+func (r *reader) inspectZip(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	z, err := zip.NewReader(f, info.Size())
+	if err != nil {
+		return fmt.Errorf("a zip archive that is cut off or damaged: %w", err)
+	}
+	unpack := zstd.ZipDecompressor(zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+	z.RegisterDecompressor(zstd.ZipMethodWinZip, unpack)
+	z.RegisterDecompressor(zstd.ZipMethodPKWare, unpack)
+	var head *zip.File
+	var samples []*zip.File
+	seen := make(map[string]bool)
+	for _, m := range z.File {
+		if seen[m.Name] {
+			return fmt.Errorf("its member %q stands twice", clip(m.Name))
+		}
+		seen[m.Name] = true
+		switch dir, base := path.Split(m.Name); {
+		case m.Name == "header.json":
+			head = m
+		case m.Name == "_journal/start.json" && head == nil:
+			head = m
+		case dir == "samples/" && path.Ext(base) == ".json":
+			samples = append(samples, m)
+		}
+	}
+	if head == nil {
+		return fmt.Errorf("%w: a zip archive that is no inspect_ai log", ErrNoResults)
+	}
+	slices.SortFunc(samples, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
+	left := int64(maxFile)
+	for _, m := range samples {
+		if err := member(m, &left, r.inspectSample); err != nil {
+			return fmt.Errorf("member %q: %w", clip(m.Name), err)
+		}
+		r.row++
+	}
+	var h header
+	err = member(head, &left, func(d *doc) error {
+		return d.object(func(key string) error {
+			switch key {
+			case "eval", "status", "results":
+				raw, err := d.raw()
+				if err == nil {
+					h.take(key, raw)
+				}
+				return err
+			}
+			return d.pass(false)
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("member %q: %w", head.Name, err)
+	}
+	if !h.is() {
+		return fmt.Errorf("%w: its header names no model", ErrNoResults)
+	}
+	return r.inspectEnd(&h)
+}
+
+// member reads a member of an archive to its end, where its checksum is compared.
+func member(m *zip.File, left *int64, read func(d *doc) error) error {
+	in, err := m.Open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	b := &bounded{in, *left}
+	d := newDoc(bufio.NewReaderSize(b, 1<<16), maxRow)
+	if err := read(d); err != nil {
+		return err
+	}
+	if err := d.end(); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, b); err != nil {
+		return err
+	}
+	*left = b.left
+	return nil
+}

@@ -1,0 +1,831 @@
+package results
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"swab/ngram"
+)
+
+// Join joins results with items: one Join a model, benchmark and metric, sorted by
+// them. Results of no benchmark of the audit are a Join with Benchmark "" and How "".
+//
+// A file's results on one part of a benchmark are joined in one way, the first of
+// these that is certain:
+//
+//	id       the ids are the items' own; or their last numbers are, as in
+//	         "HumanEval/12" and 12, when the items' ids have numbers of their own
+//	index    a number is the item's place. Whether numbers count from 0 or 1 must
+//	         be certain: by the harness, by the first and last of them, or by content
+//	content  the words of the question are those of one item, or of one alone
+//	         stand in the prompt
+//
+// Where both sides have texts, a join by id or index in which they differ is refused.
+// ErrAmbiguous says that no way or more than one is certain, or that an item has
+// results in two files.
+func (a *Audit) Join(files []File, o JoinOptions) ([]Join, error) {
+	if !slices.Contains([]string{"", "id", "index", "content"}, o.How) {
+		return nil, fmt.Errorf("results are joined by id, index or content, not by %q", clip(o.How))
+	}
+	j := &joiner{a: a, o: o, files: files, of: make(map[joinKey]*joining)}
+	for i, b := range a.Benchmarks {
+		if o.Benchmark == "" || o.Benchmark == b.Name {
+			j.benches = append(j.benches, newBench(a, i))
+		}
+	}
+	if len(j.benches) == 0 {
+		return nil, fmt.Errorf("the audit has no benchmark %q", clip(o.Benchmark))
+	}
+	total := 0
+	for i := range files {
+		f := &files[i]
+		for from := 0; from < len(f.Outcomes); {
+			to := from + 1
+			for to < len(f.Outcomes) && f.Outcomes[to].Group == f.Outcomes[from].Group {
+				to++
+			}
+			u := unit{file: f, number: uint32(i) + 1, group: f.Groups[f.Outcomes[from].Group], outcomes: f.Outcomes[from:to]}
+			if err := j.join(&u); err != nil {
+				return nil, fmt.Errorf("%q: %w", f.Path, err)
+			}
+			total += to - from
+			from = to
+		}
+	}
+	if total == 0 {
+		return nil, errors.New("the results have no scored item")
+	}
+	return j.finish()
+}
+
+type joinKey struct{ benchmark, model, metric string }
+
+// joining is a Join in the making.
+type joining struct {
+	Join
+	from   []uint32 // by item of the benchmark: the file of its result, from 1
+	splits map[uint16]bool
+	bench  *bench
+}
+
+// unit is a file's results of one model on one part of a benchmark.
+type unit struct {
+	file     *File
+	number   uint32 // the file's, from 1
+	group    Group
+	outcomes []Outcome
+}
+
+type joiner struct {
+	a       *Audit
+	o       JoinOptions
+	benches []*bench
+	files   []File
+	of      map[joinKey]*joining
+	words   *ngram.Scanner
+}
+
+// match is a way to join a unit with some splits of a benchmark.
+type match struct {
+	bench  *bench
+	how    string
+	items  []int32 // by outcome, -1 for none
+	n      int     // items joined
+	sure   bool    // texts agree, or ids that are no mere numbers do
+	places bool    // by mere numbers
+	doubt  string  // why it cannot stand unless it is sure
+	named  bool    // the results name the benchmark, or split
+	splits []uint16
+}
+
+// join joins one unit.
+func (j *joiner) join(u *unit) error {
+	var found []match
+	var why, reasons []string // for an error; for a problem
+	for _, b := range j.benches {
+		splits, named := b.splitsFor(u)
+		named = named || b.named(u)
+		m, err := j.try(u, b, splits, named)
+		if errors.Is(err, errRefused) && !named {
+			reasons = append(reasons, b.name+": "+err.Error())
+			continue
+		}
+		if err != nil {
+			why = append(why, b.name+": "+err.Error())
+			continue
+		}
+		if m != nil {
+			m.named = named
+			found = append(found, *m)
+		}
+	}
+	// One that the results name, or whose texts agree, outdoes those that merely fit.
+	strong := false
+	for _, better := range []func(m match) bool{
+		func(m match) bool { return m.sure && m.named },
+		func(m match) bool { return m.sure },
+		func(m match) bool { return m.named },
+		func(m match) bool { // all items of a split, and their number no usual limit
+			return m.n == len(u.outcomes) && m.n == m.bench.size(m.splits) && m.n%50 != 0
+		},
+	} {
+		if slices.ContainsFunc(found, better) {
+			found, strong = slices.DeleteFunc(found, func(m match) bool { return !better(m) }), true
+		}
+	}
+	switch {
+	case len(found) == 1 && (strong || len(why) == 0):
+		return j.take(u, &found[0])
+	case len(found) > 1:
+		var names []string
+		for _, m := range found {
+			names = append(names, m.bench.name)
+		}
+		return fmt.Errorf("%w: its results fit %s: name the benchmark that they are of", ErrAmbiguous, strings.Join(names, " and "))
+	case len(why) > 0:
+		return fmt.Errorf("%w: %s", ErrAmbiguous, strings.Join(why, "; "))
+	}
+	d := j.joining(joinKey{"", u.group.Model, u.group.Metric})
+	d.left(u.outcomes)
+	d.problem(u.file.Path, "no benchmark", fmt.Sprintf("%d results of no benchmark of the audit: no ids, places or questions agree%s", len(u.outcomes), join(reasons)))
+	return nil
+}
+
+// errRefused says that a join was looked at and is wrong.
+var errRefused = errors.New("")
+
+func refused(format string, args ...any) error {
+	return fmt.Errorf(format+"%w", append(args, errRefused)...)
+}
+
+func join(reasons []string) string {
+	if len(reasons) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(reasons, "; ") + ")"
+}
+
+// try gives the first certain way, nil if nothing agrees, and an error if something
+// does but not for certain.
+func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, error) {
+	var doubt error
+	note := func(err error) {
+		if doubt == nil || errors.Is(doubt, errRefused) {
+			doubt = err
+		}
+	}
+	texts := b.hasText() && slices.ContainsFunc(u.outcomes, func(o Outcome) bool { return o.Text != "" })
+	for _, how := range []string{"id", "index", "content"} {
+		if j.o.How != "" && j.o.How != how {
+			continue
+		}
+		var candidates []match
+		switch how {
+		case "id":
+			candidates = j.byID(u, b, splits)
+		case "index":
+			candidates = j.byIndex(u, b, splits)
+		case "content":
+			if texts {
+				candidates = j.byContent(u, b, splits)
+			} else if j.o.How == "content" {
+				note(errors.New("a join by content needs questions in the results and the benchmark's files"))
+			}
+		}
+		if texts && how != "content" {
+			candidates = slices.DeleteFunc(candidates, func(m match) bool {
+				agree, differ := j.compare(u, b, m.items)
+				if agree+differ == 0 {
+					return false
+				}
+				if float64(agree) < 0.9*float64(agree+differ) {
+					note(refused("by %s, the questions of %d of %d results are not those of the items", how, differ, agree+differ))
+					return true
+				}
+				return false
+			})
+			for i := range candidates {
+				agree, differ := j.compare(u, b, candidates[i].items)
+				candidates[i].sure = agree > 0 && float64(agree) >= 0.9*float64(agree+differ)
+			}
+			if slices.ContainsFunc(candidates, func(m match) bool { return m.sure }) {
+				candidates = slices.DeleteFunc(candidates, func(m match) bool { return !m.sure })
+			}
+		}
+		candidates = slices.DeleteFunc(candidates, func(m match) bool {
+			if m.doubt == "" && m.places && !named && u.group.Benchmark != "" && j.o.How == "" && j.o.Benchmark == "" {
+				note(refused("numbers fit, yet the results say that they are of %q", clip(u.group.Benchmark)))
+				return !m.sure
+			}
+			if m.doubt != "" && !m.sure {
+				note(errors.New(m.doubt))
+				return true
+			}
+			return false
+		})
+		switch len(candidates) {
+		case 0:
+		case 1:
+			return &candidates[0], nil
+		default:
+			note(fmt.Errorf("%d results fit by %s in %d ways, such as counting from 0 or from 1, or in several splits (--join content compares questions; or give the results real ids)", len(u.outcomes), how, len(candidates)))
+		}
+	}
+	return nil, doubt
+}
+
+// enough says that so many of a unit's results have an item that the others are
+// results left over, and not a sign that the join is wrong.
+func (j *joiner) enough(n int, u *unit) bool {
+	if j.o.How != "" {
+		return n > 0
+	}
+	return n > 0 && 2*n >= len(u.outcomes)
+}
+
+// byID joins by the items' own ids.
+func (j *joiner) byID(u *unit, b *bench, splits []uint16) []match {
+	if !b.ownIDs {
+		return nil
+	}
+	m := match{bench: b, how: "id", items: make([]int32, len(u.outcomes)), splits: splits}
+	numeric, with := 0, 0
+	for i, o := range u.outcomes {
+		m.items[i] = -1
+		if o.ID == "" {
+			continue
+		}
+		with++
+		if k := b.pick(o.ID, splits); k >= 0 {
+			m.items[i] = k
+			m.n++
+		}
+		if _, err := strconv.ParseInt(o.ID, 10, 64); err == nil {
+			numeric++
+		}
+	}
+	m.sure = 2*numeric < m.n
+	if !m.sure && j.o.How != "id" {
+		if m.n < with {
+			m.doubt = fmt.Sprintf("%d of %d ids are items' own, and as mere numbers they may agree by chance", m.n, with)
+		} else if strings.HasPrefix(u.file.Format, "inspect_ai") {
+			m.doubt = "the ids may be items' own, or count the samples"
+		}
+	}
+	if j.enough(m.n, u) {
+		if m.doubt == "" {
+			return []match{m}
+		}
+		return append(j.byNumbers(u, b, splits), m)
+	}
+	return j.byNumbers(u, b, splits)
+}
+
+// byNumbers joins by the last numbers of ids.
+func (j *joiner) byNumbers(u *unit, b *bench, splits []uint16) []match {
+	m := match{bench: b, how: "id", items: make([]int32, len(u.outcomes)), splits: splits, places: true}
+	numbers, ok := b.numbers(splits)
+	if !ok {
+		return nil
+	}
+	have := make(map[int64]bool, len(u.outcomes))
+	zero := false
+	for i, o := range u.outcomes {
+		m.items[i] = -1
+		n, ok := lastNumber(o.ID)
+		if o.ID == "" {
+			n, ok = o.Index, o.Index >= 0
+		}
+		if !ok || have[n] {
+			return nil
+		}
+		have[n] = true
+		if k, ok := numbers[n]; ok {
+			m.items[i] = k
+			m.n++
+			zero = zero || n == b.lowest(numbers)
+		}
+	}
+	if opaque(u.file.Format) || strings.HasPrefix(u.group.Benchmark, CleanPrefix) || m.n == 0 || j.o.How != "id" && (m.n != len(u.outcomes) || !zero) {
+		return nil
+	}
+	return []match{m}
+}
+
+// opaque says that a harness numbers instances through all its splits, so its
+// numbers are no items'.
+func opaque(format string) bool { return strings.HasPrefix(format, "HELM") }
+
+// CleanPrefix begins the names of benchmarks that swab export writes anew, in which
+// items have other places than in the whole.
+const CleanPrefix = "swab-clean-"
+
+// base gives from what a harness counts samples, -1 if that is not known.
+func base(format string) int64 {
+	switch {
+	case strings.HasPrefix(format, "lm-eval"), strings.HasPrefix(format, "OpenAI"), strings.HasPrefix(format, "HELM"),
+		strings.HasPrefix(format, "solutions"), strings.HasPrefix(format, "ZeroEval"):
+		return 0
+	}
+	return -1
+}
+
+// byIndex joins by the place of an item in its split.
+func (j *joiner) byIndex(u *unit, b *bench, splits []uint16) []match {
+	if strings.HasPrefix(u.group.Benchmark, CleanPrefix) {
+		return nil // places in a clean variant are not the benchmark's
+	}
+	places := make([]int64, len(u.outcomes))
+	stated := true
+	have := make(map[int64]bool, len(u.outcomes))
+	lowest, highest := int64(math.MaxInt64), int64(-1)
+	for i, o := range u.outcomes {
+		n := o.Index
+		if n < 0 && o.ID != "" && !opaque(u.file.Format) {
+			if k, ok := lastNumber(o.ID); ok {
+				n = k
+			}
+		}
+		if n < 0 || have[n] {
+			stated = false
+			break
+		}
+		have[n] = true
+		places[i] = n
+		lowest, highest = min(lowest, n), max(highest, n)
+	}
+	from := base(u.file.Format)
+	if !stated {
+		// Their order is their place only if none is missing, and nothing else is known.
+		if slices.ContainsFunc(u.outcomes, func(o Outcome) bool { return o.ID != "" || o.Index >= 0 }) {
+			return nil
+		}
+		for i := range places {
+			places[i] = int64(i)
+		}
+		lowest, highest, from = 0, int64(len(places))-1, 0
+	}
+	var out []match
+	for _, s := range splits {
+		n := int64(b.count[s])
+		if !stated && n != int64(len(u.outcomes)) {
+			continue
+		}
+		for zero := range int64(2) {
+			switch {
+			case lowest < zero || highest-zero >= n:
+				continue // a place beyond the items
+			case zero == 1 && lowest == 0, from >= 0 && from != zero && !(from == 1 && lowest == 0):
+				continue
+			}
+			m := match{bench: b, how: "index", items: make([]int32, len(places)), n: len(places), splits: []uint16{s}, places: true}
+			for i, p := range places {
+				m.items[i] = b.place(s, p-zero)
+				if m.items[i] < 0 {
+					m.n--
+				}
+			}
+			if j.enough(m.n, u) && (m.n == len(places) || j.o.How == "index") {
+				out = append(out, m)
+			}
+		}
+	}
+	// All items of a split outdo some of another.
+	whole := func(m match) bool { return m.n == b.count[m.splits[0]] }
+	if slices.ContainsFunc(out, whole) {
+		out = slices.DeleteFunc(out, func(m match) bool { return !whole(m) })
+	}
+	return out
+}
+
+// byContent joins by the words of questions.
+func (j *joiner) byContent(u *unit, b *bench, splits []uint16) []match {
+	m := match{bench: b, how: "content", items: make([]int32, len(u.outcomes)), splits: splits, sure: true}
+	t := j.texts(b)
+	for i, o := range u.outcomes {
+		m.items[i] = -1
+		if o.Text == "" {
+			continue
+		}
+		var found []int32
+		for _, k := range t.find(j.hashes(o.Text)) {
+			if slices.Contains(splits, b.a.Items[k].Split) {
+				found = append(found, k)
+			}
+		}
+		if len(found) > 1 && o.Index >= 0 { // items with one question: the place decides
+			found = slices.DeleteFunc(found, func(k int32) bool { return b.a.Items[k].Index != o.Index })
+		}
+		if len(found) == 1 {
+			m.items[i] = found[0]
+			m.n++
+		}
+	}
+	if !j.enough(m.n, u) {
+		return nil
+	}
+	return []match{m}
+}
+
+// compare counts the pairs whose questions agree and differ.
+func (j *joiner) compare(u *unit, b *bench, items []int32) (agree, differ int) {
+	// Enough of them to tell, spread over all.
+	step := max(1, len(items)/2000)
+	for i := 0; i < len(items); i += step {
+		k := items[i]
+		if k < 0 || u.outcomes[i].Text == "" || b.a.Items[k].Text == "" {
+			continue
+		}
+		if contains(j.hashes(u.outcomes[i].Text), j.hashes(b.a.Items[k].Text)) {
+			agree++
+		} else {
+			differ++
+		}
+	}
+	return agree, differ
+}
+
+// contains says that a question's words stand in a text, or the text's in the question,
+// whose part it may be.
+func contains(text, question []uint64) bool {
+	if len(text) < len(question) {
+		text, question = question, text
+	}
+	if len(question) == 0 {
+		return len(text) == 0
+	}
+	for i := 0; i+len(question) <= len(text); i++ {
+		if text[i] == question[0] && slices.Equal(text[i:i+len(question)], question) {
+			return true
+		}
+	}
+	return false
+}
+
+// hashes gives the hashes of a text's words.
+func (j *joiner) hashes(text string) []uint64 {
+	if j.words == nil {
+		j.words, _ = ngram.Words(1).NewScanner()
+	}
+	var out []uint64
+	j.words.Reset([]byte(text))
+	for j.words.Next() {
+		out = append(out, j.words.Hashes()...)
+	}
+	return out
+}
+
+// take adds a match to its Join.
+func (j *joiner) take(u *unit, m *match) error {
+	d := j.joining(joinKey{m.bench.name, u.group.Model, u.group.Metric})
+	d.bench = m.bench
+	if d.How == "" {
+		d.How = m.how
+	} else if !slices.Contains(strings.Split(d.How, " and "), m.how) {
+		d.How += " and " + m.how
+	}
+	if d.from == nil {
+		d.from = make([]uint32, m.bench.last-m.bench.first)
+	}
+	for i, o := range u.outcomes {
+		k := m.items[i]
+		if k < 0 {
+			d.left(u.outcomes[i : i+1])
+			continue
+		}
+		have := &d.from[int(k)-m.bench.first]
+		switch {
+		case *have == u.number:
+			return fmt.Errorf("%w: by %s, two results are of item %s of %s, one of them %s", ErrAmbiguous, m.how, clip(j.a.Items[k].ID), m.bench.name, describe(o))
+		case *have > 0:
+			return fmt.Errorf("%w: item %s of %s has a result of %s here and in %q: leave one file out, or name the runs apart as MODEL=PATH",
+				ErrAmbiguous, clip(j.a.Items[k].ID), m.bench.name, clip(u.group.Model), j.files[*have-1].Path)
+		}
+		*have = u.number
+		d.Matched = append(d.Matched, Joined{Score: o.Score, Item: k, Samples: o.Samples, Binary: o.Binary})
+		d.splits[j.a.Items[k].Split] = true
+	}
+	return nil
+}
+
+func describe(o Outcome) string { return new(reader).describe(o) }
+
+func (j *joiner) joining(k joinKey) *joining {
+	d := j.of[k]
+	if d == nil {
+		d = &joining{Join: Join{Benchmark: k.benchmark, Model: k.model, Metric: k.metric}, splits: make(map[uint16]bool)}
+		j.of[k] = d
+	}
+	return d
+}
+
+func (d *joining) left(o []Outcome) { d.ResultsLeft = append(d.ResultsLeft, o...) }
+
+func (d *joining) problem(file, kind, detail string) {
+	if d.Counts == nil {
+		d.Counts = make(map[string]int64)
+	}
+	if d.Counts[kind]++; d.Counts[kind] <= perKind {
+		d.Problems = append(d.Problems, Problem{file, -1, kind, detail})
+	}
+}
+
+// finish names what is left over and puts all in order.
+func (j *joiner) finish() ([]Join, error) {
+	var out []Join
+	any := false
+	for _, d := range j.of {
+		slices.SortFunc(d.Matched, func(a, b Joined) int { return cmp.Compare(a.Item, b.Item) })
+		if d.bench != nil {
+			any = true
+			for k := d.bench.first; k < d.bench.last; k++ {
+				if d.from[k-d.bench.first] == 0 && d.splits[j.a.Items[k].Split] {
+					d.ItemsLeft = append(d.ItemsLeft, k)
+				}
+			}
+			if len(d.ResultsLeft) > 0 {
+				d.problem("", "results left over", fmt.Sprintf("%d results of no item, such as %s", len(d.ResultsLeft), describe(d.ResultsLeft[0])))
+			}
+			if len(d.ItemsLeft) > 0 {
+				d.problem("", "items left over", fmt.Sprintf("%d items without a result, such as %s", len(d.ItemsLeft), clip(j.a.Items[d.ItemsLeft[0]].ID)))
+			}
+		}
+		out = append(out, d.Join)
+	}
+	if !any {
+		why := ""
+		for _, d := range out {
+			if why == "" && len(d.Problems) > 0 {
+				why = ": " + d.Problems[0].Detail
+			}
+		}
+		return nil, fmt.Errorf("none of the results are of a benchmark of the audit (%s)%s; --join id, index or content says how to look", strings.Join(j.names(), ", "), why)
+	}
+	slices.SortFunc(out, func(x, y Join) int {
+		return cmp.Or(strings.Compare(x.Model, y.Model), strings.Compare(x.Benchmark, y.Benchmark), strings.Compare(x.Metric, y.Metric))
+	})
+	return out, nil
+}
+
+func (j *joiner) names() []string {
+	var names []string
+	for _, b := range j.benches {
+		names = append(names, b.name)
+	}
+	return names
+}
+
+// bench is a benchmark's items, to be looked up.
+type bench struct {
+	a           *Audit
+	name        string
+	first, last int
+	splits      []uint16
+	count       map[uint16]int     // items
+	begin       map[uint16]int     // number of the first
+	ownIDs      bool               // ids are more than places
+	byID        map[string]int32   // first item of an id
+	more        map[string][]int32 // those behind it
+	texts       *questions
+}
+
+func newBench(a *Audit, i int) *bench {
+	b := &bench{a: a, name: a.Benchmarks[i].Name, first: a.Benchmarks[i].First, last: a.Benchmarks[i].Last, count: make(map[uint16]int), begin: make(map[uint16]int)}
+	for k := b.first; k < b.last; k++ {
+		it := &a.Items[k]
+		if b.count[it.Split]++; b.count[it.Split] == 1 {
+			b.splits = append(b.splits, it.Split)
+			b.begin[it.Split] = k
+		}
+		b.ownIDs = b.ownIDs || !isDecimal(it.ID, it.Index)
+	}
+	return b
+}
+
+func isDecimal(s string, n int64) bool {
+	var buf [20]byte
+	return s == string(strconv.AppendInt(buf[:0], n, 10))
+}
+
+func (b *bench) size(splits []uint16) (n int) {
+	for _, s := range splits {
+		n += b.count[s]
+	}
+	return n
+}
+
+// place gives the item at a place of a split, or -1.
+func (b *bench) place(s uint16, index int64) int32 {
+	if index < 0 || index >= int64(b.count[s]) {
+		return -1
+	}
+	k := b.begin[s] + int(index)
+	if b.a.Items[k].Index != index || b.a.Items[k].Split != s {
+		return -1
+	}
+	return int32(k)
+}
+
+// pick gives the one item of an id in the splits, or -1.
+func (b *bench) pick(id string, splits []uint16) int32 {
+	if b.byID == nil {
+		b.byID = make(map[string]int32, b.last-b.first)
+		b.more = make(map[string][]int32)
+		for k := b.first; k < b.last; k++ {
+			id := b.a.Items[k].ID
+			if _, twice := b.byID[id]; twice {
+				b.more[id] = append(b.more[id], int32(k))
+			} else {
+				b.byID[id] = int32(k)
+			}
+		}
+	}
+	first, ok := b.byID[id]
+	if !ok {
+		return -1
+	}
+	only := int32(-1)
+	for _, k := range append([]int32{first}, b.more[id]...) {
+		if !slices.Contains(splits, b.a.Items[k].Split) {
+			continue
+		}
+		if only >= 0 {
+			return -1
+		}
+		only = k
+	}
+	return only
+}
+
+// numbers gives the items by the last number of their ids, if each has one of its own.
+func (b *bench) numbers(splits []uint16) (map[int64]int32, bool) {
+	out := make(map[int64]int32, b.size(splits))
+	for k := b.first; k < b.last; k++ {
+		it := &b.a.Items[k]
+		if !slices.Contains(splits, it.Split) {
+			continue
+		}
+		n, ok := lastNumber(it.ID)
+		if _, twice := out[n]; !ok || twice {
+			return nil, false
+		}
+		out[n] = int32(k)
+	}
+	return out, true
+}
+
+func (b *bench) lowest(numbers map[int64]int32) int64 {
+	low := int64(math.MaxInt64)
+	for n := range numbers {
+		low = min(low, n)
+	}
+	return low
+}
+
+// lastNumber gives the digits that an id ends in: 12 of "test-12".
+func lastNumber(id string) (int64, bool) {
+	i := len(id)
+	for i > 0 && id[i-1] >= '0' && id[i-1] <= '9' {
+		i--
+	}
+	n, err := strconv.ParseInt(id[i:], 10, 64)
+	return n, err == nil
+}
+
+func (b *bench) hasText() bool {
+	return slices.ContainsFunc(b.a.Items[b.first:b.last], func(it Item) bool { return it.Text != "" })
+}
+
+// tokens cuts a name into its words, without those of splits.
+func tokens(s string) []string {
+	return slices.DeleteFunc(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return strings.ContainsRune("_-/. :", r) }), func(w string) bool {
+		return slices.Contains([]string{"test", "train", "dev", "val", "validation", "main", "default"}, w)
+	})
+}
+
+// named says that the results' own words for their benchmark are the audit's name.
+func (b *bench) named(u *unit) bool {
+	if rest, ok := strings.CutPrefix(u.group.Benchmark, CleanPrefix); ok {
+		return strings.HasPrefix(rest, b.name+"-")
+	}
+	mine := tokens(b.name)
+	begins := func(long, short []string) bool {
+		return len(short) > 0 && len(short) <= len(long) && slices.Equal(long[:len(short)], short)
+	}
+	theirs := tokens(u.group.Benchmark)
+	if begins(theirs, mine) || begins(mine, theirs) {
+		return true
+	}
+	joined, short := strings.Join(mine, ""), strings.Join(theirs, "")
+	if len(short) > 2 && strings.HasPrefix(joined, short) || joined == short {
+		return true
+	}
+	return u.group.Benchmark == "" && slices.Contains(tokens(stem(filepath.Base(u.file.Path))), joined)
+}
+
+// splitsFor gives the splits that the results name, all if they name none.
+func (b *bench) splitsFor(u *unit) (splits []uint16, named bool) {
+	hints := []string{u.group.Subject, u.group.Split}
+	if rest, ok := strings.CutPrefix(strings.ToLower(u.group.Benchmark), strings.ToLower(b.name)+"_"); ok {
+		hints = append(hints, rest)
+	}
+	hints = append(hints, stem(filepath.Base(u.file.Path)))
+	for _, h := range hints {
+		if h == "" {
+			continue
+		}
+		want := tokens(h)
+		var exact, loose []uint16
+		for _, s := range b.splits {
+			name := b.a.Splits[s]
+			if strings.EqualFold(name, h) {
+				exact = append(exact, s)
+			} else if t := tokens(name); len(t) > 0 && slices.Equal(t, want) {
+				loose = append(loose, s)
+			}
+		}
+		if len(exact) == 0 {
+			exact = loose
+		}
+		if len(exact) == 1 {
+			return exact, true
+		}
+	}
+	return b.splits, false
+}
+
+// questions finds items by the words of their questions.
+type questions struct {
+	words  [][]uint64         // by item of the benchmark
+	whole  map[uint64][]int32 // by hash of all words
+	starts map[uint64][]int32 // by hash of the first words
+	first  int32
+}
+
+// startWords is how long a question has to be to be looked for inside a prompt.
+const startWords = 8
+
+func (j *joiner) texts(b *bench) *questions {
+	if b.texts == nil {
+		t := &questions{whole: make(map[uint64][]int32), starts: make(map[uint64][]int32), first: int32(b.first)}
+		for k := b.first; k < b.last; k++ {
+			w := j.hashes(b.a.Items[k].Text)
+			t.words = append(t.words, w)
+			if len(w) == 0 {
+				continue
+			}
+			h := ngram.HashGram(w)
+			t.whole[h] = append(t.whole[h], int32(k))
+			if len(w) >= startWords {
+				h := ngram.HashGram(w[:startWords])
+				t.starts[h] = append(t.starts[h], int32(k))
+			}
+		}
+		b.texts = t
+	}
+	return b.texts
+}
+
+// find gives the items whose question is the text; where there are none, those whose
+// question stands in it, but for those inside the question of another.
+func (t *questions) find(text []uint64) []int32 {
+	if len(text) == 0 {
+		return nil
+	}
+	var found []int32
+	for _, k := range t.whole[ngram.HashGram(text)] {
+		if slices.Equal(t.words[k-t.first], text) {
+			found = append(found, k)
+		}
+	}
+	if found != nil || len(text) < startWords {
+		return found
+	}
+	longest := 0
+	for i := 0; i+startWords <= len(text); i++ {
+		for _, k := range t.starts[ngram.HashGram(text[i:i+startWords])] {
+			w := t.words[k-t.first]
+			if i+len(w) > len(text) || !slices.Equal(text[i:i+len(w)], w) || slices.Contains(found, k) {
+				continue
+			}
+			found = append(found, k)
+			longest = max(longest, len(w))
+		}
+	}
+	// A question inside the longest is no question of its own.
+	for _, k := range found {
+		if len(t.words[k-t.first]) == longest {
+			long := t.words[k-t.first]
+			return slices.DeleteFunc(found, func(m int32) bool {
+				return len(t.words[m-t.first]) < longest && contains(long, t.words[m-t.first])
+			})
+		}
+	}
+	return found
+}

@@ -1,0 +1,680 @@
+package results
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	maxRow    = 64 << 20 // bytes of one row, or of one value of a document
+	maxWindow = 128 << 20
+	maxFile   = 64 << 30 // bytes of a file, unpacked
+	perKind   = 20       // problems listed of each kind
+)
+
+// ErrNoResults means a file in which no results of items were recognised.
+var ErrNoResults = errors.New("no results of items in it")
+
+// Read reads a file of results, or all below a directory, as model; with "" the
+// model is what the file says, else the file's name without endings. In a directory,
+// a file that holds no results is given with Format "" and a problem; it is an error
+// when none does.
+func Read(path, model string, o Options) ([]File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		f, err := readFile(path, model, o)
+		if err != nil {
+			return nil, err
+		}
+		return []File{*f}, nil
+	}
+	var names []string
+	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name != path && strings.HasPrefix(d.Name(), "."):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+		case d.Type().IsRegular():
+			names = append(names, name)
+		case d.Type()&fs.ModeSymlink != 0:
+			if info, err := os.Stat(name); err != nil {
+				return err
+			} else if info.Mode().IsRegular() {
+				names = append(names, name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	files := make([]File, len(names))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		g.Go(func() error {
+			f, err := readFile(name, model, o)
+			if errors.Is(err, ErrNoResults) {
+				f, err = &File{Path: name}, nil
+				f.problem(-1, "not results", "no results of items were recognised in it")
+			}
+			if err == nil {
+				files[i] = *f
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(files, func(f File) bool { return f.Format != "" }) {
+		return nil, fmt.Errorf("%q: %d files, and %w", path, len(files), ErrNoResults)
+	}
+	return files, nil
+}
+
+func (f *File) problem(row int64, kind, detail string) {
+	if f.Counts == nil {
+		f.Counts = make(map[string]int64)
+	}
+	if f.Counts[kind]++; f.Counts[kind] <= perKind {
+		f.Problems = append(f.Problems, Problem{f.Path, row, kind, detail})
+	}
+}
+
+// reader gathers the outcomes of one file.
+type reader struct {
+	o      Options
+	model  string // as the user says, or ""
+	file   *File
+	format *format
+	p      parser
+	row    int64 // of the value in hand
+
+	groups    map[Group]uint16
+	lastGroup struct { // rows of a group stand together
+		asked  Group
+		model  string
+		number uint16
+		ok     bool
+	}
+	seen    map[uint64]int32 // outcome by group and id
+	epochs  map[epoch]bool   // samples that have a number
+	metric  string           // chosen
+	others  map[string]bool  // metrics that were passed over
+	filter  string
+	filters map[string]bool
+	any     bool // a row was read as one of the format
+
+	told    Group             // what the document says of all its rows
+	prompts map[string]string // by sample, of a log that scores it in another row
+}
+
+type epoch struct {
+	outcome int32
+	name    string
+}
+
+// A format reads the rows of one harness.
+type format struct {
+	name string
+	is   func(r row) bool
+	read func(r *reader, row row) error
+}
+
+func readFile(path, model string, o Options) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := &reader{o: o, model: model, file: &File{Path: path}, groups: map[Group]uint16{}, seen: map[uint64]int32{}}
+	r.told.Model = r.fallback()
+	if err := r.open(f); err != nil {
+		return nil, fmt.Errorf("%q: %w", path, err)
+	}
+	if err := r.finish(); err != nil {
+		return nil, fmt.Errorf("%q: %w", path, err)
+	}
+	return r.file, nil
+}
+
+// fallback names the model of a file that does not.
+func (r *reader) fallback() string {
+	base := filepath.Base(r.file.Path)
+	if strings.HasPrefix(base, "samples_") { // lm-evaluation-harness names the directory
+		return strings.ReplaceAll(filepath.Base(filepath.Dir(r.file.Path)), "__", "/")
+	}
+	return stem(base)
+}
+
+func stem(base string) string {
+	for range 2 {
+		switch ext := filepath.Ext(base); strings.ToLower(ext) {
+		case ".gz", ".zst", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".eval", ".txt", ".log":
+			base = strings.TrimSuffix(base, ext)
+		}
+	}
+	return base
+}
+
+// open finds out what the file is by how it begins.
+func (r *reader) open(f *os.File) error {
+	in := bufio.NewReaderSize(f, 1<<18)
+	head, err := in.Peek(4)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
+		return r.inspectZip(f)
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return err
+		}
+		return r.plain(bufio.NewReaderSize(&bounded{z, maxFile}, 1<<18))
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return err
+		}
+		defer z.Close()
+		return r.plain(bufio.NewReaderSize(&bounded{z, maxFile}, 1<<18))
+	}
+	return r.plain(in)
+}
+
+// bounded fails where io.LimitReader would end.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, errors.New("unpacks to more than is taken for a file of results")
+	}
+	return n, err
+}
+
+// plain reads JSON or a table.
+func (r *reader) plain(in *bufio.Reader) error {
+	if head, _ := in.Peek(3); string(head) == "\uFEFF" {
+		in.Discard(3)
+	}
+	for {
+		c, err := in.Peek(1)
+		if err == io.EOF {
+			return ErrNoResults
+		}
+		if err != nil {
+			return err
+		}
+		switch c[0] {
+		case ' ', '\t', '\n', '\r':
+			in.ReadByte()
+			continue
+		case '[':
+			return r.list(newDoc(in, maxRow))
+		case '{':
+			return r.objects(in)
+		}
+		return r.table(in)
+	}
+}
+
+// objects reads JSON lines, or one object over many lines or with lists in it. The
+// first line tells: it is a row unless it is not whole or has the lists of a document.
+func (r *reader) objects(in *bufio.Reader) error {
+	line, err := readLine(in, nil)
+	if err != nil && err != io.EOF && err != errTooLong {
+		return err
+	}
+	whole := err != errTooLong
+	if whole {
+		first, bad := r.p.object(bytes.TrimSpace(line))
+		if whole = bad == nil; whole {
+			for _, list := range documentLists {
+				if raw := first.get(list); raw != nil && raw[0] != '"' && (raw[0] == '[' || raw[0] == '{') && r.sniff(first) == nil {
+					whole = false
+				}
+			}
+			if len(first) == 0 || first.get("eval") != nil && first.get("version") != nil && first.get("status") != nil {
+				whole = false
+			}
+		}
+	}
+	if whole || bytes.HasPrefix(line, []byte(`{"spec"`)) {
+		return r.lines(in, line)
+	}
+	again := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(line), in), 1<<18)
+	return r.document(newDoc(again, maxRow))
+}
+
+// readLine appends a line with its end to buf.
+func readLine(in *bufio.Reader, buf []byte) ([]byte, error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		buf = append(buf, part...)
+		if err != bufio.ErrBufferFull {
+			return buf, err
+		}
+		if len(buf) > maxRow {
+			return buf, errTooLong
+		}
+	}
+}
+
+func (r *reader) lines(in *bufio.Reader, line []byte) error {
+	var err error
+	for {
+		if len(bytes.TrimSpace(line)) > 0 {
+			if bad := r.raw(line); bad != nil {
+				var rowError *rowError
+				if !errors.As(bad, &rowError) {
+					return bad
+				}
+				kind := "not JSON"
+				if rowError.cut && !bytes.HasSuffix(line, []byte("\n")) {
+					kind = "truncated"
+				}
+				r.problem(kind, rowError.Error())
+			}
+			r.row++
+		}
+		line, err = readLine(in, line[:0])
+		if err == io.EOF && len(line) > 0 {
+			err = nil
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("row %d: %w", r.row, err)
+		}
+	}
+}
+
+// A rowError is a row that is no JSON object. In lines, the next may be one.
+type rowError struct {
+	err error
+	cut bool
+}
+
+func (e *rowError) Error() string { return e.err.Error() }
+func (e *rowError) Unwrap() error { return e.err }
+
+// raw reads one row.
+func (r *reader) raw(b []byte) error {
+	row, err := r.p.object(b)
+	if err != nil {
+		return &rowError{err, errors.Is(err, errCut)}
+	}
+	if r.format == nil {
+		if r.format = r.sniff(row); r.format == nil {
+			return fmt.Errorf("%w: its rows have %s; an id and a score are needed, named as id and score or like them (--metric names another field)", ErrNoResults, row.names())
+		}
+		r.file.Format = r.format.name
+	}
+	return r.format.read(r, row)
+}
+
+func (r row) names() string {
+	var names []string
+	for i, f := range r {
+		if i == 20 {
+			names = append(names, fmt.Sprintf("and %d more", len(r)-i))
+			break
+		}
+		names = append(names, strconv.Quote(clip(f.key)))
+	}
+	if names == nil {
+		return "no fields"
+	}
+	return strings.Join(names, ", ")
+}
+
+func (r *reader) sniff(first row) *format {
+	for _, f := range formats(r.o) {
+		if f.is(first) {
+			return &f
+		}
+	}
+	return nil
+}
+
+// list reads a JSON list of rows.
+func (r *reader) list(d *doc) error {
+	if err := r.elements(d); err != nil {
+		return err
+	}
+	return d.end()
+}
+
+func (r *reader) elements(d *doc) error {
+	return d.array(func() error {
+		raw, err := d.raw()
+		if err == nil && raw[0] != '{' && r.format == nil {
+			return ErrNoResults
+		}
+		if err == nil {
+			err = r.raw(raw)
+		}
+		if err != nil {
+			return fmt.Errorf("row %d: %w", r.row, err)
+		}
+		r.row++
+		return nil
+	})
+}
+
+// table reads CSV or TSV with a header.
+func (r *reader) table(in *bufio.Reader) error {
+	head, err := in.Peek(1 << 12)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	head, _, _ = bytes.Cut(head, []byte("\n"))
+	if bytes.IndexByte(head, 0) >= 0 {
+		return ErrNoResults
+	}
+	c := csv.NewReader(&rowBound{r: in})
+	c.ReuseRecord = true
+	for _, comma := range ";\t" {
+		if bytes.Count(head, []byte(string(comma))) > bytes.Count(head, []byte(string(c.Comma))) {
+			c.Comma = comma
+		}
+	}
+	first, err := c.Read()
+	if err != nil {
+		return ErrNoResults
+	}
+	var columns row
+	for _, name := range first {
+		name = strings.TrimSpace(name)
+		if columns.get(name) != nil {
+			return fmt.Errorf("%w: %q names two columns", ErrNoResults, clip(name))
+		}
+		columns = append(columns, field{name, []byte(`""`)})
+	}
+	f := rowsFormat("table")
+	if !f.is(columns) || !r.hasMetric(columns) {
+		return fmt.Errorf("%w: its columns are %s; an id and a score are needed, named as id and score or like them (--metric names another column)", ErrNoResults, columns.names())
+	}
+	r.format, r.file.Format = &f, f.name
+	for ; ; r.row++ {
+		values, err := c.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if errors.Is(err, csv.ErrFieldCount) {
+			r.problem("columns", fmt.Sprintf("%d columns, and the header has %d", len(values), len(columns)))
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("row %d: %w", r.row, err)
+		}
+		for i, v := range values {
+			if v == "" {
+				columns[i].raw = []byte("null")
+				continue
+			}
+			if columns[i].raw, err = json.Marshal(v); err != nil {
+				return err
+			}
+		}
+		if err := f.read(r, columns); err != nil {
+			return fmt.Errorf("row %d: %w", r.row, err)
+		}
+	}
+}
+
+// rowBound fails when no line end comes for longer than a row may be.
+type rowBound struct {
+	r io.Reader
+	n int
+}
+
+func (b *rowBound) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if i := bytes.LastIndexByte(p[:n], '\n'); i >= 0 {
+		b.n = n - i
+	} else if b.n += n; b.n > maxRow {
+		return 0, errTooLong
+	}
+	return n, err
+}
+
+func (r *reader) problem(kind, detail string) { r.file.problem(r.row, kind, detail) }
+
+// group gives the number of g, in which "" is filled with what the document says.
+func (r *reader) group(g Group) (uint16, error) {
+	if r.lastGroup.ok && g == r.lastGroup.asked && r.model == r.lastGroup.model {
+		return r.lastGroup.number, nil
+	}
+	r.lastGroup.asked, r.lastGroup.model, r.lastGroup.ok = g, r.model, true
+	n, err := r.numberOf(g)
+	r.lastGroup.number = n
+	return n, err
+}
+
+func (r *reader) numberOf(g Group) (uint16, error) {
+	if r.model != "" {
+		g.Model = r.model
+	} else if g.Model == "" {
+		g.Model = r.told.Model
+	}
+	for _, f := range [...]struct{ have, told *string }{{&g.Benchmark, &r.told.Benchmark}, {&g.Split, &r.told.Split}, {&g.Subject, &r.told.Subject}} {
+		if *f.have == "" {
+			*f.have = *f.told
+		}
+	}
+	n, ok := r.groups[g]
+	if !ok {
+		if len(r.groups) == math.MaxUint16 {
+			return 0, errors.New("more than 65,535 models and parts of benchmarks in one file")
+		}
+		n = uint16(len(r.groups))
+		r.groups[g] = n
+		r.file.Groups = append(r.file.Groups, g)
+	}
+	return n, nil
+}
+
+// add takes one sample's score of an item. sample is the sample's number if it has one.
+func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
+	r.any = true
+	v, binary, bad := score(raw)
+	if bad != "" {
+		r.problem(bad, fmt.Sprintf("%s: %s is %s", r.describe(o), g.Metric, clip(string(raw))))
+		return nil
+	}
+	var err error
+	if o.Group, err = r.group(g); err != nil {
+		return err
+	}
+	if !r.o.Text {
+		o.Text = ""
+	}
+	o.Score, o.Samples, o.Binary = v, 1, binary
+	at := int32(len(r.file.Outcomes))
+	if o.ID != "" || o.Index >= 0 {
+		h := xxh3.HashString(o.ID)
+		if o.ID == "" {
+			h = uint64(o.Index) * 0x9e3779b97f4a7c15
+		}
+		for h += uint64(o.Group) << 48; ; h++ {
+			k, ok := r.seen[h]
+			if !ok {
+				r.seen[h] = at
+				break
+			}
+			have := &r.file.Outcomes[k]
+			if have.Group != o.Group || have.ID != o.ID || o.ID == "" && have.Index != o.Index {
+				continue
+			}
+			at = k
+			break
+		}
+	}
+	if sample != "" {
+		if r.epochs == nil {
+			r.epochs = make(map[epoch]bool)
+		}
+		if r.epochs[epoch{at, sample}] {
+			r.problem("duplicate", fmt.Sprintf("%s: sample %s stands twice; the first counts", r.describe(o), clip(sample)))
+			return nil
+		}
+		r.epochs[epoch{at, sample}] = true
+	}
+	if int(at) == len(r.file.Outcomes) {
+		if at == math.MaxInt32 {
+			return errors.New("more than 2^31 results in one file")
+		}
+		r.file.Outcomes = append(r.file.Outcomes, o)
+		return nil
+	}
+	have := &r.file.Outcomes[at]
+	if have.Index != o.Index {
+		have.Index = -1 // a place that is not one
+	}
+	have.Score += v
+	have.Samples++
+	have.Binary = have.Binary && binary
+	return nil
+}
+
+func (r *reader) describe(o Outcome) string {
+	switch {
+	case o.ID != "":
+		return "item " + clip(o.ID)
+	case o.Index >= 0:
+		return fmt.Sprintf("item %d", o.Index)
+	}
+	return "an item without id"
+}
+
+// score reads a score as harnesses write it, or says what is wrong with it.
+func score(raw []byte) (v float64, binary bool, bad string) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return 0, false, "missing score"
+	}
+	s := string(raw)
+	if t, ok := str(raw); ok {
+		s = strings.TrimSpace(t)
+	}
+	switch strings.ToLower(s) {
+	case "true", "c", "correct", "yes", "pass", "passed":
+		return 1, true, ""
+	case "false", "i", "incorrect", "no", "fail", "failed":
+		return 0, true, ""
+	case "n": // inspect_ai: no answer
+		return 0, true, ""
+	case "p": // inspect_ai: partial
+		return 0.5, false, ""
+	case "":
+		return 0, false, "missing score"
+	case "nan", "infinity", "-infinity", "inf", "-inf":
+		return 0, false, "score is not a number"
+	}
+	if strings.ContainsAny(s, "xXpP_") { // Go's own forms of numbers
+		return 0, false, "unreadable score"
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange) || math.IsInf(v, 0) || math.IsNaN(v):
+		return 0, false, "score is not a number"
+	case err != nil:
+		return 0, false, "unreadable score"
+	}
+	return v, v == 0 || v == 1, ""
+}
+
+// finish averages samples and puts outcomes in order.
+func (r *reader) finish() error {
+	f := r.file
+	for i := range f.Outcomes {
+		if o := &f.Outcomes[i]; o.Text == "" && r.prompts != nil {
+			o.Text = r.prompts[o.ID]
+		}
+	}
+	if r.format == nil && f.Format == "" || !r.any && len(f.Counts) == 0 {
+		return ErrNoResults
+	}
+	if len(r.others) > 0 {
+		r.row = -1
+		r.problem("several metrics", fmt.Sprintf("scores are of %s; there are also %s (--metric chooses)", clip(r.metric), listed(r.others)))
+	}
+	if len(r.filters) > 0 {
+		r.row = -1
+		r.problem("several filters", fmt.Sprintf("scores are of filter %s; there are also %s (--filter chooses)", clip(r.filter), listed(r.filters)))
+	}
+	if r.o.Metric != "" && len(f.Outcomes) == 0 && f.Counts["missing score"] > 0 {
+		return fmt.Errorf("no row has a score named %q", clip(r.o.Metric))
+	}
+	times := make(map[int32]int)
+	for i := range f.Outcomes {
+		o := &f.Outcomes[i]
+		o.Score /= float64(o.Samples)
+		times[o.Samples]++
+		if math.IsInf(o.Score, 0) || math.IsNaN(o.Score) {
+			return fmt.Errorf("%s: its scores add up to no number", r.describe(*o))
+		}
+	}
+	if len(times) > 1 {
+		usual := int32(0)
+		for n, c := range times {
+			if c > times[usual] || c == times[usual] && n < usual {
+				usual = n
+			}
+		}
+		for i := range f.Outcomes {
+			if o := &f.Outcomes[i]; o.Samples != usual {
+				f.problem(-1, "uneven samples", fmt.Sprintf("%s has %d scores, most have %d", r.describe(*o), o.Samples, usual))
+			}
+		}
+	}
+	if len(f.Groups) > 1 {
+		slices.SortStableFunc(f.Outcomes, func(a, b Outcome) int { return int(a.Group) - int(b.Group) })
+	}
+	f.Outcomes = slices.Clip(f.Outcomes)
+	return nil
+}
+
+func listed(set map[string]bool) string {
+	var names []string
+	for n := range set {
+		names = append(names, clip(n))
+	}
+	slices.Sort(names)
+	if len(names) > 10 {
+		names = append(names[:10], fmt.Sprintf("%d more", len(names)-10))
+	}
+	return strings.Join(names, ", ")
+}

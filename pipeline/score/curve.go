@@ -1,0 +1,209 @@
+package score
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// A Curve is the gain of a model at every threshold that a method could have had. An
+// item counts as flagged when its contamination is at least the threshold; items that
+// the method cannot check never do.
+//
+// Who looks at all thresholds finds one at which chance alone made a gain, so PMax is
+// corrected for having looked: it is the share of permutations of the scores in which
+// the largest |z| of all thresholds searched is at least this one's.
+type Curve struct {
+	Model     string  `json:"model"`
+	Benchmark string  `json:"benchmark"`
+	Method    string  `json:"method"`
+	Points    []Point `json:"points"` // by falling threshold: the share flagged grows
+	Searched  int     `json:"searched"`
+	Best      *Point  `json:"best"` // the searched threshold with the largest gain
+}
+
+// A Point is a threshold of a curve.
+type Point struct {
+	Threshold    float64  `json:"threshold"`
+	NFlagged     int64    `json:"n_flagged"`
+	ShareFlagged float64  `json:"share_flagged"`
+	Gain         *float64 `json:"gain"`
+	Z            *float64 `json:"z"`
+	P            *float64 `json:"p"`     // naive, of z
+	PMax         *float64 `json:"p_max"` // nil where the threshold was not searched
+}
+
+const (
+	// curvePoints is how many thresholds a curve has at most. Of more distinct values
+	// those that split the items with any contamination most evenly are taken.
+	curvePoints = 1000
+	// minSide is how many items each side of a searched threshold has at least.
+	minSide = 10
+	// shuffled is how many items are really drawn in a permutation, the most contaminated
+	// first; the sums of the groups behind them are drawn from the normal distribution.
+	shuffled = 1000
+)
+
+// groups are the items of a method by falling contamination, in groups that no
+// threshold splits. They are the same for all models.
+type groups struct {
+	of         []int32   // group of each item; len(thresholds): under all thresholds; -1: no verdict
+	thresholds []float64 // falling
+}
+
+func groupsOf(m *Method) *groups {
+	g := &groups{of: make([]int32, len(m.States))}
+	var values []float64
+	for i, v := range m.Contamination {
+		if s := m.States[i]; s != Missing && s != NotCheckable && v > 0 {
+			values = append(values, v)
+		}
+	}
+	slices.Sort(values)
+	slices.Reverse(values)
+	step := 1
+	if distinct := len(slices.Compact(slices.Clone(values))); distinct > curvePoints {
+		step = 1 + (len(values)-1)/curvePoints
+	}
+	since := 0
+	for at, v := range values {
+		since++
+		if last := at+1 == len(values); last || values[at+1] != v && since >= step {
+			g.thresholds = append(g.thresholds, v)
+			since = 0
+		}
+	}
+	for i, v := range m.Contamination {
+		switch s := m.States[i]; {
+		case s == Missing:
+			g.of[i] = -1
+		case s == NotCheckable || !(v > 0):
+			g.of[i] = int32(len(g.thresholds))
+		default:
+			k, _ := slices.BinarySearchFunc(g.thresholds, v, func(t, v float64) int {
+				if t > v {
+					return -1
+				}
+				if t < v {
+					return 1
+				}
+				return 0
+			})
+			g.of[i] = int32(k)
+		}
+	}
+	return g
+}
+
+// curve computes the curve of a model's scores.
+func (g *groups) curve(r *Result, rng *rand.Rand, permutations int) *Curve {
+	c := &Curve{Points: []Point{}}
+	by := make([]sums, len(g.thresholds)+1)
+	var all sums
+	for i, x := range r.Scores {
+		if k := g.of[i]; k >= 0 && x == x {
+			by[k].add(x)
+			all.add(x)
+		}
+	}
+	var d sums
+	var sizes []int64 // of the groups, as far as thresholds are searched
+	searched := make([]int, 0, len(g.thresholds))
+	ends := make([]bool, 0, len(g.thresholds)) // a searched threshold ends the group
+	for k, t := range g.thresholds {
+		d = d.plus(by[k])
+		p := Point{Threshold: t, NFlagged: d.n, ShareFlagged: float64(d.n) / float64(all.n)}
+		if d.n < all.n {
+			p.Gain = number(all.mean() - (all.sum-d.sum)/float64(all.n-d.n))
+		}
+		z := Z(d.sum, d.n, all.sum, all.squares, all.n)
+		if p.Z = number(z); p.Z != nil {
+			p.P = number(twoSided(z))
+		}
+		in := d.n >= minSide && all.n-d.n >= minSide && p.Z != nil && by[k].n > 0
+		if in {
+			searched = append(searched, k)
+		}
+		sizes, ends = append(sizes, by[k].n), append(ends, in)
+		c.Points = append(c.Points, p)
+	}
+	c.Searched = len(searched)
+	if len(searched) == 0 {
+		return c
+	}
+	last := searched[len(searched)-1] + 1
+	most := maxima(r.Scores, g.of, all, sizes[:last], ends[:last], rng, permutations)
+	slices.Sort(most)
+	for _, k := range searched {
+		p := &c.Points[k]
+		below, _ := slices.BinarySearch(most, math.Abs(*p.Z)-1e-9)
+		p.PMax = number(float64(1+len(most)-below) / float64(1+len(most)))
+		if c.Best == nil || *p.Gain > *c.Best.Gain {
+			c.Best = p
+		}
+	}
+	best := *c.Best
+	c.Best = &best
+	return c
+}
+
+// maxima gives for each permutation of the scores the largest |z| over the thresholds
+// that end a group.
+func maxima(scores []float64, of []int32, all sums, sizes []int64, ends []bool, rng *rand.Rand, permutations int) []float64 {
+	n := float64(all.n)
+	mean := all.mean()
+	variance := (all.squares - all.sum*mean) / (n - 1)
+	pool := make([]float64, 0, all.n)
+	binary := true
+	for i, x := range scores {
+		if of[i] >= 0 && x == x {
+			pool = append(pool, x)
+			binary = binary && (x == 0 || x == 1)
+		}
+	}
+	scale := make([]float64, len(sizes)) // 1 / standard deviation of the sum up to a group's end
+	d := int64(0)
+	for k, size := range sizes {
+		d += size
+		scale[k] = 1 / math.Sqrt(variance*float64(d)*(n-float64(d))/n)
+	}
+	most := make([]float64, permutations)
+	for b := range most {
+		sum, taken := 0.0, 0
+		left, ones := all.n, int64(all.sum)
+		for k, size := range sizes {
+			switch {
+			case int64(taken)+size > shuffled:
+				// Given the items before, a group's sum is normal around what is left.
+				rest := float64(left)
+				m := (all.sum - sum) / rest
+				sd := math.Sqrt(max(0, variance*float64(size)*(rest-float64(size))/rest))
+				sum += float64(size)*m + sd*rng.NormFloat64()
+				left -= size
+				taken = shuffled
+			case binary:
+				for range size {
+					if int64(index(rng, int(left))) < ones {
+						ones--
+						sum++
+					}
+					left--
+				}
+				taken += int(size)
+			default:
+				for range size {
+					at := taken + index(rng, len(pool)-taken)
+					pool[taken], pool[at] = pool[at], pool[taken]
+					sum += pool[taken]
+					taken++
+				}
+				left -= size
+			}
+			d = all.n - left
+			if ends[k] {
+				most[b] = max(most[b], math.Abs(sum-float64(d)*mean)*scale[k])
+			}
+		}
+	}
+	return most
+}

@@ -1,0 +1,310 @@
+package score
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// An Exam says how per-item scores become an exam's score. In YAML:
+//
+//	name: River pilot
+//	sections:
+//	  - name: Multiple choice
+//	    benchmark: pilot-questions   # of the audit; all its items, or those of
+//	    subject: tides               #   one subject, or of the ids named in items
+//	    kind: choice                 # an item is worth one point
+//	    weight: 60                   # of the section in the exam; without: its points
+//	  - name: Free response
+//	    benchmark: pilot-essays
+//	    kind: rubric                 # items are worth several points
+//	    points: 6                    # each, but for those named in item_points
+//	    item_points: {e-2: 10}
+//	    scores: points               # results are points, or a fraction of them
+//	    weight: 40
+//	scale:
+//	  linear: {from: 130, to: 170}   # for nothing right and for everything right
+//	percentiles:
+//	  - {score: 150, low: 40, high: 55}
+//
+// or, for a scale by a table,
+//
+//	scale:
+//	  table:
+//	    out_of: 100                  # what everything right is, before the table
+//	    steps: [{at: 0, score: 1}, {at: 45, score: 2}, {at: 62, score: 3}]
+//
+// A section's share of points right is weighted; the weighted mean is converted. Scores
+// are rounded half to even, as Python does: a linear scale's after it, a table's before.
+// Of steps and percentiles the last that is not above the score holds.
+type Exam struct {
+	Name        string       `yaml:"name"`
+	Sections    []Section    `yaml:"sections"`
+	Scale       Scale        `yaml:"scale"`
+	Percentiles []Percentile `yaml:"percentiles"`
+}
+
+// A Section of an exam.
+type Section struct {
+	Name       string             `yaml:"name"`
+	Benchmark  string             `yaml:"benchmark"`
+	Subject    string             `yaml:"subject"`
+	Items      []string           `yaml:"items"`
+	Kind       string             `yaml:"kind"`
+	Points     float64            `yaml:"points"`
+	ItemPoints map[string]float64 `yaml:"item_points"`
+	Scores     string             `yaml:"scores"`
+	Weight     float64            `yaml:"weight"`
+}
+
+// A Scale converts the share of an exam that is right.
+type Scale struct {
+	Linear *Linear `yaml:"linear"`
+	Table  *Steps  `yaml:"table"`
+}
+
+// Linear is a scale from nothing right to everything right.
+type Linear struct {
+	From    float64 `yaml:"from"`
+	To      float64 `yaml:"to"`
+	Unround bool    `yaml:"unrounded"`
+}
+
+// Steps is a scale by a table.
+type Steps struct {
+	OutOf float64 `yaml:"out_of"`
+	Steps []Step  `yaml:"steps"`
+}
+
+// A Step of a table: from At on the score is Score.
+type Step struct {
+	At    float64 `yaml:"at"`
+	Score float64 `yaml:"score"`
+}
+
+// A Percentile says where from Score on a test taker stands among all.
+type Percentile struct {
+	Score float64 `yaml:"score" json:"-"`
+	Low   float64 `yaml:"low" json:"low"`
+	High  float64 `yaml:"high" json:"high"`
+}
+
+// ErrExam means a description of an exam that is not valid.
+var ErrExam = errors.New("not a valid exam")
+
+// ReadExam reads an exam in YAML and checks it. Unknown fields are errors.
+func ReadExam(r io.Reader) (*Exam, error) {
+	e := new(Exam)
+	dec := yaml.NewDecoder(r)
+	dec.KnownFields(true)
+	if err := dec.Decode(e); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrExam, err)
+	}
+	if err := dec.Decode(new(any)); err != io.EOF {
+		return nil, fmt.Errorf("%w: something follows its end", ErrExam)
+	}
+	if err := e.check(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrExam, err)
+	}
+	return e, nil
+}
+
+func (e *Exam) check() error {
+	if e.Name == "" {
+		return errors.New("it has no name")
+	}
+	if len(e.Sections) == 0 {
+		return errors.New("it has no sections")
+	}
+	weighted := e.Sections[0].Weight != 0
+	names := map[string]bool{}
+	for i := range e.Sections {
+		s := &e.Sections[i]
+		fail := func(format string, args ...any) error {
+			return fmt.Errorf("section %d, %q: %w", i+1, s.Name, fmt.Errorf(format, args...))
+		}
+		finite := s.Weight + s.Points
+		for _, p := range s.ItemPoints {
+			if p <= 0 {
+				return fail("points are above 0")
+			}
+			finite += p
+		}
+		switch {
+		case s.Name == "" || names[s.Name]:
+			return fail("every section has a name of its own")
+		case s.Benchmark == "":
+			return fail("it names no benchmark")
+		case s.Kind != "choice" && s.Kind != "rubric":
+			return fail("its kind is %q: there are choice and rubric", s.Kind)
+		case s.Kind == "choice" && (s.Points != 0 || s.ItemPoints != nil || s.Scores != ""):
+			return fail("choice has no points; rubric has")
+		case s.Kind == "rubric" && s.Points <= 0 && s.ItemPoints == nil:
+			return fail("rubric needs points")
+		case s.Kind == "rubric" && s.Scores != "points" && s.Scores != "fraction":
+			return fail("scores of a rubric are points or fraction, not %q", s.Scores)
+		case s.Points < 0 || s.Weight < 0 || math.IsNaN(finite) || math.IsInf(finite, 0):
+			return fail("points and weight are above 0")
+		case (s.Weight != 0) != weighted:
+			return fail("either all sections have a weight or none has")
+		}
+		names[s.Name] = true
+	}
+	switch t := e.Scale.Table; {
+	case (e.Scale.Linear == nil) == (t == nil):
+		return errors.New("a scale is linear or a table")
+	case t != nil && (!(t.OutOf > 0) || math.IsInf(t.OutOf, 0) || len(t.Steps) == 0 || t.Steps[0].At != 0):
+		return errors.New("a table has out_of and steps, the first at 0")
+	case t != nil:
+		for i := range t.Steps[1:] {
+			if !(t.Steps[i].At < t.Steps[i+1].At) {
+				return errors.New("the steps of a table rise")
+			}
+		}
+	}
+	for i, p := range e.Percentiles {
+		if !(0 <= p.Low && p.Low <= p.High && p.High <= 100) || i > 0 && !(e.Percentiles[i-1].Score < p.Score) {
+			return fmt.Errorf("percentile %d: scores rise, and 0 ≤ low ≤ high ≤ 100", i+1)
+		}
+	}
+	return nil
+}
+
+// Worth is how many points an item is worth.
+func (s *Section) Worth(id string) float64 {
+	if p, ok := s.ItemPoints[id]; ok {
+		return p
+	}
+	if s.Kind == "choice" {
+		return 1
+	}
+	return s.Points
+}
+
+// Answers are what a model made of a section's items, by item.
+type Answers struct {
+	IDs     []string
+	Scores  []float64 // as Section.Scores has them; NaN: no result, which is an error
+	Flagged []bool
+}
+
+// A Grade is a model's score in an exam, by a method.
+type Grade struct {
+	Exam          string         `json:"exam"`
+	Model         string         `json:"model"`
+	Method        string         `json:"method"`
+	Full          float64        `json:"full"`
+	FullRange     *Percentile    `json:"full_percentile"`
+	Clean         *float64       `json:"clean"` // nil where a section has nothing clean left
+	CleanRange    *Percentile    `json:"clean_percentile"`
+	Lower         float64        `json:"lower"` // of full and clean; full where there is no clean
+	LowerRange    *Percentile    `json:"lower_percentile"`
+	Contamination float64        `json:"contamination"` // share of items flagged, weighted as sections are
+	Sections      []SectionGrade `json:"sections"`
+}
+
+// A SectionGrade is a section's part in a grade. Shares are of points.
+type SectionGrade struct {
+	Name     string   `json:"name"`
+	Items    int      `json:"items"`
+	NFlagged int      `json:"n_flagged"`
+	Weight   float64  `json:"weight"`
+	All      float64  `json:"all"`
+	Clean    *float64 `json:"clean"`
+}
+
+// Grade grades the answers, which are by section.
+func (e *Exam) Grade(answers []Answers) (*Grade, error) {
+	if len(answers) != len(e.Sections) {
+		return nil, fmt.Errorf("%s: answers for %d sections of %d", e.Name, len(answers), len(e.Sections))
+	}
+	g := &Grade{Exam: e.Name}
+	all, clean, weights := 0.0, 0.0, 0.0
+	left := true
+	for i := range e.Sections {
+		s, a := &e.Sections[i], &answers[i]
+		fail := func(format string, args ...any) error {
+			return fmt.Errorf("%s: section %s: %w", e.Name, s.Name, fmt.Errorf(format, args...))
+		}
+		if len(a.Scores) == 0 {
+			return nil, fail("no items")
+		}
+		var got, of, gotClean, ofClean float64
+		flagged := 0
+		for k, x := range a.Scores {
+			most := s.Worth(a.IDs[k])
+			if most == 0 {
+				return nil, fail("item %q has no points", a.IDs[k])
+			}
+			if s.Scores != "points" {
+				x *= most
+			}
+			switch {
+			case math.IsNaN(x):
+				return nil, fail("item %q has no result", a.IDs[k])
+			case x < 0 || x > most*(1+1e-12):
+				return nil, fail("item %q has %g of %g points", a.IDs[k], x, most)
+			}
+			got, of = got+x, of+most
+			if a.Flagged[k] {
+				flagged++
+				continue
+			}
+			gotClean, ofClean = gotClean+x, ofClean+most
+		}
+		weight := s.Weight
+		if weight == 0 {
+			weight = of
+		}
+		sg := SectionGrade{Name: s.Name, Items: len(a.Scores), NFlagged: flagged, Weight: weight, All: got / of}
+		if ofClean > 0 {
+			sg.Clean = number(gotClean / ofClean)
+			clean += weight * *sg.Clean
+		} else {
+			left = false
+		}
+		all += weight * sg.All
+		weights += weight
+		g.Contamination += weight * float64(flagged) / float64(len(a.Scores))
+		g.Sections = append(g.Sections, sg)
+	}
+	g.Contamination /= weights
+	g.Full, g.FullRange = e.convert(all / weights)
+	g.Lower, g.LowerRange = g.Full, g.FullRange
+	if left {
+		score, at := e.convert(clean / weights)
+		g.Clean, g.CleanRange = &score, at
+		if g.Lower = Lower(g.Full, g.Clean); g.Lower < g.Full {
+			g.LowerRange = at
+		}
+	}
+	return g, nil
+}
+
+// convert gives the score for a share right, and where it stands among test takers.
+// Points are taken to nine decimals, so that what is just half a point counts as half.
+func (e *Exam) convert(right float64) (score float64, at *Percentile) {
+	exact := func(x float64) float64 { return math.Round(x*1e9) / 1e9 }
+	if l := e.Scale.Linear; l != nil {
+		score = exact(l.From + right*(l.To-l.From))
+		if !l.Unround {
+			score = math.RoundToEven(score)
+		}
+	} else {
+		raw := math.RoundToEven(exact(right * e.Scale.Table.OutOf))
+		for _, s := range e.Scale.Table.Steps {
+			if s.At <= raw {
+				score = s.Score
+			}
+		}
+	}
+	for i := range e.Percentiles {
+		if p := e.Percentiles[i]; p.Score <= score {
+			at = &p
+		}
+	}
+	return score, at
+}

@@ -1,0 +1,715 @@
+// Package score says what contamination does to the scores of models: on all items of
+// a benchmark, on the clean ones, on the flagged ones, with intervals and tests.
+//
+// It knows no files of results and no audits. A [Benchmark] has a column of states a
+// method, a [Result] a column of scores a model; both are by item. [Make] gives the
+// [Table]: a [Row] a model, benchmark, subject and method.
+//
+// # What the numbers are
+//
+// Clean items are part of all items, so two scores are not compared as if they were
+// of two samples. With w the share flagged,
+//
+//	all  = w·flagged + (1−w)·clean
+//	gain = all − clean = w·(flagged − clean)
+//
+// and the interval and the test are those of flagged − clean, which have no item in
+// common. Items that a method could not check stay in the clean variant and in its
+// score, and are counted apart.
+//
+//	scores                          interval of the gain               p-value
+//	0 and 1                         Newcombe's, times w                Fisher's exact, two-sided
+//	graded, 100 or more on a side   BCa bootstrap of items with flags  permutation of flags
+//	graded, fewer                   Newcombe's for as many items as    permutation of flags
+//	                                binary scores of this variance need
+//	in clusters, 100 or more        BCa bootstrap of clusters          t with clustered standard error
+//	in clusters, fewer on a side    as of graded, fewer                t with both sides' variance pooled
+//
+// The range of graded scores is [0, 1] if they are all in it, else from the smallest
+// to the largest.
+//
+// With strata the p-value is of flags permuted within them. Random numbers come from
+// the seed and the names of the row alone, so any number of lanes gives the same
+// numbers, and a row does not change when others join the table.
+//
+// A gain describes; it is not the effect of having seen the items. Flagged items may
+// be easier or harder than others. A difference in differences against a model that
+// was not trained on the corpus ([Options.Reference]) takes that out.
+package score
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+
+	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/errgroup"
+)
+
+// State is what a method says of an item.
+type State uint8
+
+// The states. Missing items have no verdict of the method; they are left out and
+// counted in a warning. Suspected items count as flagged, with a warning.
+const (
+	Missing State = iota
+	Clean
+	Flagged
+	NotCheckable
+	Suspected
+)
+
+// A Method is what one method says of a benchmark's items.
+type Method struct {
+	Name          string
+	States        []State
+	Contamination []float64 // the score that its threshold is put on, NaN where there is none; nil: no curve
+}
+
+// A Benchmark is the items of one benchmark, column by column.
+type Benchmark struct {
+	Name     string
+	Items    int
+	Methods  []Method
+	Subject  []int32  // of each item, in Subjects; nil: it has none
+	Subjects []string // their names
+	Cluster  []int32  // items of one number are drawn together; nil: each by itself
+	Stratum  []int32  // flags are permuted within items of one number; nil: among all
+	Warnings []string // for every row
+}
+
+// A Result is one model's scores on a benchmark, by item; NaN where it has none.
+type Result struct {
+	Model, Metric string
+	Scores        []float64
+	Averaged      bool     // scores are means of several samples
+	Warnings      []string // for every row
+}
+
+// Input is a benchmark with all results on it.
+type Input struct {
+	Benchmark
+	Results []Result
+}
+
+// Options of Make.
+type Options struct {
+	BySubject    bool   // rows for each subject too, where there are several
+	Curves       bool   // threshold curves too
+	Reference    string // model to compare with, or ""
+	Seed         uint64
+	Resamples    int // of a bootstrap, 2000 if 0
+	Permutations int // of a test, 9999 if 0; of a curve's, a fifth of it
+	Lanes        int // rows at a time; 0: as many as there are processors
+}
+
+// A Row is what one model scored on a benchmark or a subject of it, by one method.
+// Numbers that there are none of are nil: nothing flagged, nothing clean, too few items.
+// Scores are in the metric's own unit.
+type Row struct {
+	Model         string   `json:"model"`
+	Benchmark     string   `json:"benchmark"`
+	Subject       string   `json:"subject"` // "" for all
+	Method        string   `json:"method"`
+	Metric        string   `json:"metric"`
+	NAll          int64    `json:"n_all"`
+	All           *float64 `json:"all"`
+	AllLow        *float64 `json:"all_low"` // 95 % intervals: Wilson's, or of the mean
+	AllHigh       *float64 `json:"all_high"`
+	NClean        int64    `json:"n_clean"` // those not checkable included
+	Clean         *float64 `json:"clean"`
+	CleanLow      *float64 `json:"clean_low"`
+	CleanHigh     *float64 `json:"clean_high"`
+	NFlagged      int64    `json:"n_flagged"`
+	Flagged       *float64 `json:"flagged"`
+	FlaggedLow    *float64 `json:"flagged_low"`
+	FlaggedHigh   *float64 `json:"flagged_high"`
+	NNotCheckable int64    `json:"n_not_checkable"`
+	NotCheckable  *float64 `json:"not_checkable"`
+	ShareFlagged  *float64 `json:"share_flagged"`
+	Gain          *float64 `json:"gain"` // all − clean
+	GainLow       *float64 `json:"gain_low"`
+	GainHigh      *float64 `json:"gain_high"`
+	Interval      string   `json:"interval"` // how it was made
+	P             *float64 `json:"p"`        // two-sided: flagged items are like the others
+	Test          string   `json:"test"`
+	PHolm         *float64 `json:"p_holm"`
+	PBH           *float64 `json:"p_bh"`
+	Z             *float64 `json:"z"`             // of the flagged items, drawn without replacement
+	ZLlamaClean   *float64 `json:"z_llama_clean"` // as Llama 2 has it
+	ZLlamaFlagged *float64 `json:"z_llama_flagged"`
+	Relative      *float64 `json:"relative"`  // clean/all − 1
+	Symmetric     *float64 `json:"symmetric"` // 2(clean − all)/(clean + all)
+	Lower         *float64 `json:"lower"`     // of all and clean; all when nothing is clean
+	MDE           *float64 `json:"mde"`       // smallest gain found in 80 % of cases; nil: none would be
+
+	Reference string   `json:"reference,omitempty"` // difference in differences against this model:
+	DiD       *float64 `json:"did,omitempty"`       // this gain minus the reference's, on items that both have
+	DiDLow    *float64 `json:"did_low,omitempty"`
+	DiDHigh   *float64 `json:"did_high,omitempty"`
+	DiDP      *float64 `json:"did_p,omitempty"`
+	DiDItems  int64    `json:"did_n,omitempty"`
+
+	Warnings []string `json:"warnings"`
+
+	unit bool // the metric's scores lie in [0, 1]
+}
+
+// Table is all rows of a run.
+type Table struct {
+	Version  int      `json:"version"`
+	Seed     uint64   `json:"seed"`
+	Tests    int      `json:"tests"` // that p_holm and p_bh are adjusted for
+	Rows     []Row    `json:"rows"`
+	Curves   []Curve  `json:"curves"`
+	Exams    []Grade  `json:"exams,omitempty"`
+	Joins    []Joined `json:"joins"`
+	Warnings []string `json:"warnings"`
+}
+
+// Joined says how a model's results were joined with a benchmark's items, and what is
+// left over.
+type Joined struct {
+	Model       string   `json:"model"`
+	Benchmark   string   `json:"benchmark"` // "": the results are of none
+	Metric      string   `json:"metric"`
+	How         string   `json:"how"` // id, index or content
+	Items       int      `json:"items"`
+	Results     int      `json:"results"`
+	ResultsLeft []string `json:"results_left"` // of no item
+	ItemsLeft   []string `json:"items_left"`   // without a result
+	Problems    []string `json:"problems"`
+}
+
+// FewClean is the number of clean items under which their score is called noise.
+const FewClean = 30
+
+// job is a row to make: a model on some items of a benchmark by a method.
+type job struct {
+	in      *Input
+	result  int
+	method  int
+	subject int32 // -1: all
+	items   []int32
+	groups  *groups // for a curve, or nil
+}
+
+// Make computes the table. Rows are by benchmark, method, model, subject, in the
+// order given, all subjects first.
+func Make(ctx context.Context, inputs []Input, o Options) (*Table, error) {
+	if o.Resamples == 0 {
+		o.Resamples = 2000
+	}
+	if o.Permutations == 0 {
+		o.Permutations = 9999
+	}
+	if o.Lanes <= 0 {
+		o.Lanes = runtime.GOMAXPROCS(0)
+	}
+	t := &Table{Version: 1, Seed: o.Seed, Rows: []Row{}, Curves: []Curve{}, Joins: []Joined{}, Warnings: []string{}}
+	var jobs []job
+	referred := o.Reference == ""
+	for i := range inputs {
+		in := &inputs[i]
+		if err := in.check(); err != nil {
+			return nil, err
+		}
+		var bySubject [][]int32
+		if o.BySubject && len(in.Subjects) > 1 {
+			bySubject = make([][]int32, len(in.Subjects))
+			for item, s := range in.Subject {
+				bySubject[s] = append(bySubject[s], int32(item))
+			}
+		}
+		for m := range in.Methods {
+			var g *groups
+			if o.Curves && in.Methods[m].Contamination != nil {
+				g = groupsOf(&in.Methods[m])
+			}
+			for r := range in.Results {
+				referred = referred || in.Results[r].Model == o.Reference
+				jobs = append(jobs, job{in: in, result: r, method: m, subject: -1, groups: g})
+				for s, items := range bySubject {
+					jobs = append(jobs, job{in: in, result: r, method: m, subject: int32(s), items: items})
+				}
+			}
+		}
+		t.Warnings = append(t.Warnings, in.alike()...)
+	}
+	if !referred {
+		return nil, fmt.Errorf("no results are of the reference model %q", o.Reference)
+	}
+	rows, curves := make([]*Row, len(jobs)), make([]*Curve, len(jobs))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(o.Lanes)
+	for i := range jobs {
+		group.Go(func() (err error) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			rows[i], curves[i], err = jobs[i].make(&o)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var p []float64
+	for i, r := range rows {
+		if r == nil {
+			continue
+		}
+		t.Rows = append(t.Rows, *r)
+		p = append(p, value(r.P))
+		if curves[i] != nil {
+			t.Curves = append(t.Curves, *curves[i])
+		}
+	}
+	holm, bh := Holm(p), BenjaminiHochberg(p)
+	for i := range t.Rows {
+		if !math.IsNaN(p[i]) {
+			t.Tests++
+		}
+		t.Rows[i].PHolm, t.Rows[i].PBH = number(holm[i]), number(bh[i])
+	}
+	return t, nil
+}
+
+// check refuses columns of other lengths, and scores that are infinite.
+func (in *Input) check() error {
+	bad := func(what string, n int) error {
+		return fmt.Errorf("%s: %s has %d items, the benchmark %d", in.Name, what, n, in.Items)
+	}
+	for _, m := range in.Methods {
+		if len(m.States) != in.Items {
+			return bad("method "+m.Name, len(m.States))
+		}
+		if m.Contamination != nil && len(m.Contamination) != in.Items {
+			return bad("the contamination of method "+m.Name, len(m.Contamination))
+		}
+	}
+	for _, r := range in.Results {
+		if len(r.Scores) != in.Items {
+			return bad("model "+r.Model, len(r.Scores))
+		}
+		for i, x := range r.Scores {
+			if math.IsInf(x, 0) {
+				return fmt.Errorf("%s: item %d: the score of model %s is %v", in.Name, i, r.Model, x)
+			}
+		}
+	}
+	for what, column := range map[string][]int32{"the subjects": in.Subject, "the clusters": in.Cluster, "the strata": in.Stratum} {
+		if column != nil && len(column) != in.Items {
+			return bad(what, len(column))
+		}
+	}
+	for _, s := range in.Subject {
+		if s < 0 || int(s) >= len(in.Subjects) {
+			return fmt.Errorf("%s: an item has subject %d of %d", in.Name, s, len(in.Subjects))
+		}
+	}
+	return nil
+}
+
+// alike names pairs of models with nearly the same result on every item: the same
+// results given twice, or one model under two names. Models that are right or wrong
+// nearly everywhere agree anyhow, so agreement is measured beyond chance too (Cohen's
+// kappa).
+func (in *Input) alike() (warnings []string) {
+	for a := range in.Results {
+		for b := a + 1; b < len(in.Results); b++ {
+			x, y := &in.Results[a], &in.Results[b]
+			n, same, sx, sy := 0.0, 0.0, 0.0, 0.0
+			for i, v := range x.Scores {
+				w := y.Scores[i]
+				if v != v || w != w {
+					continue
+				}
+				n++
+				sx += v
+				sy += w
+				if v == w {
+					same++
+				}
+			}
+			if n < FewClean || same < 0.99*n {
+				continue
+			}
+			chance := (sx*sy + (n-sx)*(n-sy)) / (n * n)
+			if chance == 1 {
+				continue
+			}
+			if kappa := (same/n - chance) / (1 - chance); same == n || kappa > 0.9 {
+				warnings = append(warnings, fmt.Sprintf("%s: %s and %s have the same score on %.0f of %.0f items: are these two models?", in.Name, x.Model, y.Model, same, n))
+			}
+		}
+	}
+	return warnings
+}
+
+// sums are what is added up of items in one state.
+type sums struct {
+	n            int64
+	sum, squares float64
+}
+
+func (s *sums) add(x float64) {
+	s.n++
+	s.sum += x
+	s.squares += x * x
+}
+
+func (s sums) plus(t sums) sums { return sums{s.n + t.n, s.sum + t.sum, s.squares + t.squares} }
+
+func (s sums) mean() float64 { return s.sum / float64(s.n) }
+
+// each calls f for every item of the job.
+func (j *job) each(f func(i int32)) {
+	if j.subject >= 0 {
+		for _, i := range j.items {
+			f(i)
+		}
+		return
+	}
+	for i := range int32(j.in.Items) {
+		f(i)
+	}
+}
+
+// make computes a row; it is nil for a subject without results.
+func (j *job) make(o *Options) (*Row, *Curve, error) {
+	in, res, method := j.in, &j.in.Results[j.result], &j.in.Methods[j.method]
+	row := &Row{Model: res.Model, Benchmark: in.Name, Method: method.Name, Metric: res.Metric, Warnings: []string{}}
+	if j.subject >= 0 {
+		row.Subject = in.Subjects[j.subject]
+	}
+	var by [Suspected + 1]sums
+	binary := true
+	low, high := math.Inf(1), math.Inf(-1)
+	items, unjudged := int64(0), int64(0)
+	j.each(func(i int32) {
+		items++
+		x, s := res.Scores[i], method.States[i]
+		if x != x {
+			return
+		}
+		if s == Missing || s > Suspected {
+			unjudged++
+			return
+		}
+		by[s].add(x)
+		binary = binary && (x == 0 || x == 1)
+		low, high = min(low, x), max(high, x)
+	})
+	d, c := by[Flagged].plus(by[Suspected]), by[Clean].plus(by[NotCheckable])
+	all := d.plus(c)
+	if all.n == 0 {
+		if j.subject >= 0 {
+			return nil, nil, nil
+		}
+		return nil, nil, fmt.Errorf("%s: model %s has no score of an item that method %s judged", in.Name, res.Model, method.Name)
+	}
+	row.NAll, row.NClean, row.NFlagged, row.NNotCheckable = all.n, c.n, d.n, by[NotCheckable].n
+	row.All = number(all.mean())
+	row.Clean = number(c.mean())
+	row.Flagged = number(d.mean())
+	row.NotCheckable = number(by[NotCheckable].mean())
+	w := float64(d.n) / float64(all.n)
+	row.ShareFlagged = number(w)
+	row.Lower = row.All
+	if c.n > 0 {
+		gain := gainOf(d.sum, d.n, c.sum, c.n)
+		if back := w*zeroIfNone(d) + (1-w)*c.mean(); math.Abs(back-all.mean()) > 1e-9*max(1, math.Abs(all.mean())) || math.Abs(all.mean()-c.mean()-gain) > 1e-9*max(1, math.Abs(all.mean())) {
+			return nil, nil, fmt.Errorf("%s: model %s, method %s: %w", in.Name, res.Model, method.Name, errLaw)
+		}
+		row.Gain = &gain
+		row.Relative = number(Relative(all.mean(), c.mean()))
+		row.Symmetric = number(Symmetric(all.mean(), c.mean()))
+		row.Lower = number(Lower(all.mean(), row.Clean))
+	}
+	row.Z = number(Z(d.sum, d.n, all.sum, all.squares, all.n))
+	row.ZLlamaClean = number(LlamaZ(c.sum, c.n, all.sum, all.squares, all.n))
+	row.ZLlamaFlagged = number(LlamaZ(d.sum, d.n, all.sum, all.squares, all.n))
+
+	row.unit = low >= 0 && high <= 1
+	if in.Cluster == nil { // of items that are alike they would be too short
+		row.AllLow, row.AllHigh = meanInterval(all, row.unit)
+		row.CleanLow, row.CleanHigh = meanInterval(c, row.unit)
+		row.FlaggedLow, row.FlaggedHigh = meanInterval(d, row.unit)
+	}
+	if d.n > 0 && c.n > 0 {
+		j.test(row, o, d, c, all, binary, low, high)
+		if o.Reference != "" && o.Reference != res.Model {
+			j.difference(row, o)
+		}
+	}
+	row.Warnings = append(append(row.Warnings, in.Warnings...), res.Warnings...)
+	warn := func(format string, args ...any) { row.Warnings = append(row.Warnings, fmt.Sprintf(format, args...)) }
+	switch {
+	case c.n == 0:
+		warn("no clean items: the full score is the lower one")
+	case c.n < FewClean:
+		warn("only %s: their score is noise", plural(c.n, "clean item"))
+	}
+	if missing := items - all.n - unjudged; missing > 0 {
+		warn("%d of %s without a score", missing, plural(items, "item"))
+	}
+	if unjudged > 0 {
+		warn("%s without a verdict of the method left out", plural(unjudged, "item"))
+	}
+	if by[Suspected].n > 0 {
+		warn("%s only suspected, by a corpus filter, counted as flagged", plural(by[Suspected].n, "item"))
+	}
+	if res.Averaged {
+		warn("several samples an item: their mean is the item's score")
+	}
+	if in.Cluster != nil && row.Interval == "" && d.n > 0 && c.n > 0 {
+		warn("no interval: there are fewer than three clusters")
+	}
+	var curve *Curve
+	if j.groups != nil && j.subject < 0 {
+		curve = j.groups.curve(res, j.rng("curve", o), (o.Permutations+4)/5)
+		curve.Model, curve.Benchmark, curve.Method = res.Model, in.Name, method.Name
+	}
+	return row, curve, nil
+}
+
+// Aggregate gives the row of two scores, shares of items, that were given without
+// results of items: no interval and no test, but the flagged items' score that they
+// imply, and a warning where that is impossible.
+func Aggregate(model, benchmark, method string, states []State, all, clean float64) Row {
+	r := Row{Model: model, Benchmark: benchmark, Method: method, Metric: "given", unit: true, All: &all, Warnings: []string{"scores were given without results of items: no interval, no test"}}
+	for _, s := range states {
+		switch s {
+		case Flagged, Suspected:
+			r.NFlagged++
+		case NotCheckable:
+			r.NNotCheckable++
+			fallthrough
+		case Clean:
+			r.NClean++
+		}
+	}
+	r.NAll = r.NFlagged + r.NClean
+	w := float64(r.NFlagged) / float64(r.NAll)
+	r.ShareFlagged, r.Lower = number(w), number(Lower(all, nil))
+	if r.NClean == 0 {
+		r.Warnings = append(r.Warnings, "no clean items: the clean score given cannot be")
+		return r
+	}
+	r.Clean, r.Gain, r.Lower = &clean, number(all-clean), number(Lower(all, &clean))
+	r.Relative, r.Symmetric = number(Relative(all, clean)), number(Symmetric(all, clean))
+	if r.NClean < FewClean {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("only %s: their score is noise", plural(r.NClean, "clean item")))
+	}
+	if w == 0 {
+		if all != clean {
+			r.Warnings = append(r.Warnings, "nothing is flagged, yet the scores differ: they are not of the same results")
+		}
+		return r
+	}
+	implied := ImpliedFlagged(all, clean, w)
+	r.Flagged = &implied
+	// Scores are given rounded, which w magnifies: half a tenth of a point each.
+	if slack := 0.0005 * (2 - w) / w; implied < -slack || implied > 1+slack {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the flagged items would have scored %.1f %%: all and clean are not of one set of results", 100*implied))
+	}
+	return r
+}
+
+// errLaw means that the sums of a row contradict each other, which only an error of
+// this program can bring about.
+var errLaw = errors.New("all is not w·flagged + (1−w)·clean")
+
+func zeroIfNone(s sums) float64 {
+	if s.n == 0 {
+		return 0
+	}
+	return s.mean()
+}
+
+// rng gives the random numbers of a row.
+func (j *job) rng(what string, o *Options) *rand.Rand {
+	subject := ""
+	if j.subject >= 0 {
+		subject = j.in.Subjects[j.subject]
+	}
+	key := fmt.Sprintf("%s\x00%q\x00%q\x00%q\x00%q", what, j.in.Name, subject, j.in.Methods[j.method].Name, j.in.Results[j.result].Model)
+	return rand.New(rand.NewPCG(o.Seed, xxh3.HashString(key)))
+}
+
+// test fills in interval, p-value and the smallest effect.
+func (j *job) test(row *Row, o *Options, d, c, all sums, binary bool, low, high float64) {
+	in, res := j.in, &j.in.Results[j.result]
+	w := float64(d.n) / float64(all.n)
+	variance := (all.squares - all.sum*all.mean()) / float64(all.n)
+	if variance <= 1e-12*all.squares/float64(all.n) {
+		variance = 0
+	}
+	s := new(sample)
+	if !binary || in.Cluster != nil || in.Stratum != nil {
+		s = j.sample(res.Scores)
+	}
+	if s.clusters != nil && len(s.clusters) > 1 {
+		variance = s.within(d.mean(), c.mean())
+	}
+	if most := MDE(variance, d.n, c.n); variance > 0 && !(row.unit && most > 1) {
+		row.MDE = number(w * most)
+	} else if variance > 0 {
+		row.Warnings = append(row.Warnings, fmt.Sprintf("%s flagged and %s clean: no gain would show, however large", plural(d.n, "item"), thousands(c.n)))
+	}
+	if binary && in.Cluster == nil {
+		l, h := Newcombe(int64(d.sum), d.n, int64(c.sum), c.n)
+		row.GainLow, row.GainHigh, row.Interval = number(w*l), number(w*h), byNewcombe
+		if in.Stratum == nil {
+			row.P, row.Test = number(Fisher(int64(d.sum), d.n, int64(c.sum), c.n)), "fisher"
+			return
+		}
+	}
+	if row.Interval == "" {
+		if low >= 0 && high <= 1 {
+			low, high = 0, 1
+		}
+		l, h, by := s.interval(j.rng("interval", o), o.Resamples, low, high)
+		row.GainLow, row.GainHigh, row.Interval = number(l), number(h), by
+	}
+	row.P, row.Test = s.p(j.rng("p", o), o.Permutations)
+}
+
+// p is the p-value of graded, stratified or clustered scores.
+func (s *sample) p(rng *rand.Rand, permutations int) (*float64, string) {
+	switch {
+	case s.clusters != nil:
+		return number(s.clustered()), "cluster t"
+	case s.strata != nil:
+		return number(s.permutation(rng, permutations)), "stratified permutation"
+	}
+	return number(s.permutation(rng, permutations)), "permutation"
+}
+
+// difference fills in the difference in differences: the gain of this model's scores
+// minus the reference's, item by item.
+func (j *job) difference(row *Row, o *Options) {
+	at := slices.IndexFunc(j.in.Results, func(r Result) bool { return r.Model == o.Reference })
+	if at < 0 {
+		row.Warnings = append(row.Warnings, "the reference model has no results on this benchmark")
+		return
+	}
+	row.Reference = o.Reference
+	mine, theirs := j.in.Results[j.result].Scores, j.in.Results[at].Scores
+	minus := make([]float64, len(mine))
+	low, high := -1.0, 1.0
+	for i := range mine {
+		minus[i] = mine[i] - theirs[i] // NaN where either is
+		if x := minus[i]; x == x {
+			low, high = min(low, x), max(high, x)
+		}
+	}
+	s := j.sample(minus)
+	d, c := s.counts()
+	row.DiDItems = d + c
+	if d == 0 || c == 0 {
+		return
+	}
+	row.DiD = number(gainOf(total(s.flagged), d, total(s.clean), c))
+	l, h, _ := s.interval(j.rng("reference interval", o), o.Resamples, low, high)
+	row.DiDLow, row.DiDHigh = number(l), number(h)
+	row.DiDP, _ = s.p(j.rng("reference p", o), o.Permutations)
+}
+
+// sample splits scores into flagged and clean, in clusters and strata.
+func (j *job) sample(scores []float64) *sample {
+	s := new(sample)
+	states := j.in.Methods[j.method].States
+	var clusters, strata map[int32]int
+	if j.in.Cluster != nil {
+		clusters, s.clusters = map[int32]int{}, []cluster{}
+	}
+	if j.in.Stratum != nil {
+		strata, s.strata = map[int32]int{}, []stratum{}
+	}
+	j.each(func(i int32) {
+		x := scores[i]
+		if x != x || states[i] == Missing {
+			return
+		}
+		flagged := states[i] == Flagged || states[i] == Suspected
+		if flagged {
+			s.flagged = append(s.flagged, x)
+		} else {
+			s.clean = append(s.clean, x)
+		}
+		if clusters != nil {
+			k, ok := clusters[j.in.Cluster[i]]
+			if !ok {
+				k = len(s.clusters)
+				clusters[j.in.Cluster[i]] = k
+				s.clusters = append(s.clusters, cluster{})
+			}
+			if u := &s.clusters[k]; flagged {
+				u.flagged += x
+				u.d++
+			} else {
+				u.clean += x
+				u.c++
+			}
+		}
+		if strata != nil {
+			k, ok := strata[j.in.Stratum[i]]
+			if !ok {
+				k = len(s.strata)
+				strata[j.in.Stratum[i]] = k
+				s.strata = append(s.strata, stratum{})
+			}
+			if u := &s.strata[k]; flagged {
+				u.flagged = append(u.flagged, x)
+			} else {
+				u.clean = append(u.clean, x)
+			}
+		}
+	})
+	return s
+}
+
+// meanInterval is the 95 % interval of a mean score: of scores in [0, 1] Wilson's, for
+// as many items as binary scores of this variance need, else Student's.
+func meanInterval(s sums, unit bool) (low, high *float64) {
+	if s.n == 0 {
+		return nil, nil
+	}
+	n, m := float64(s.n), s.mean()
+	variance := max(0, s.squares/n-m*m)
+	if unit {
+		effect := 1.0
+		if m > 0 && m < 1 {
+			effect = min(max(variance/(m*(1-m)), 1/n), 1)
+		}
+		l, h := wilson(m, n/effect)
+		return &l, &h
+	}
+	if s.n < 2 {
+		return nil, nil
+	}
+	half := studentT(n-1) * math.Sqrt(variance/(n-1))
+	return number(m - half), number(m + half)
+}
+
+// number gives nil for NaN.
+func number(x float64) *float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil
+	}
+	return &x
+}
+
+// value gives NaN for nil.
+func value(x *float64) float64 {
+	if x == nil {
+		return math.NaN()
+	}
+	return *x
+}

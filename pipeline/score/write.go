@@ -1,0 +1,529 @@
+package score
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"swab/pipeline/report"
+
+	"github.com/rivo/uniseg"
+)
+
+// Formats are the names of what Write writes.
+func Formats() []string { return []string{"table", "csv", "json", "markdown", "latex"} }
+
+// Write writes the table in a format: table for a terminal of width columns (100 if 0),
+// markdown for a model card, latex for a paper (package booktabs), csv and json with
+// full precision. JSON alone has curves.
+func (t *Table) Write(w io.Writer, format string, width int) error {
+	b := bufio.NewWriter(w)
+	var err error
+	switch format {
+	case "table":
+		t.text(b, width)
+	case "csv":
+		err = t.csv(b)
+	case "json":
+		enc := json.NewEncoder(b)
+		enc.SetIndent("", " ")
+		err = enc.Encode(t)
+	case "markdown":
+		t.markdown(b)
+	case "latex":
+		t.latex(b)
+	default:
+		err = fmt.Errorf("no format is named %q: there are %s", format, strings.Join(Formats(), ", "))
+	}
+	if err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+// text writes the table for a terminal.
+func (t *Table) text(w *bufio.Writer, width int) {
+	if width < 40 {
+		width = 100
+	}
+	clean := report.CleanText
+	groups, order := map[string][]*Row{}, []string{}
+	subjects := slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Subject != "" })
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		key := fmt.Sprintf("%q %q %d %d %d", r.Benchmark, r.Method, r.NAll, r.NFlagged, r.NNotCheckable)
+		if subjects {
+			key = fmt.Sprintf("%q %q %q", r.Benchmark, r.Method, r.Model)
+		}
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], r)
+	}
+	for _, key := range order {
+		rows := groups[key]
+		r := rows[0]
+		head := fmt.Sprintf("%s, %s: %s scored, %s flagged (%s), %s clean", r.Benchmark, r.Method, plural(r.NAll, "item"), thousands(r.NFlagged), percent(r.ShareFlagged), thousands(r.NClean))
+		if r.NNotCheckable > 0 {
+			head += fmt.Sprintf(", %s of them not checkable", thousands(r.NNotCheckable))
+		}
+		columns := []string{"model", "all", "clean", "flagged", "gain [95 %]", "mde", "p", "Holm", "BH", "lower"}
+		if subjects {
+			head = fmt.Sprintf("%s, %s, %s", r.Benchmark, r.Method, r.Model)
+			columns = []string{"subject", "items", "flagged", "all", "clean", "gain [95 %]", "mde", "p", "Holm", "lower"}
+		}
+		fmt.Fprintln(w, shorten(clean(head), width))
+		cells := [][]string{columns}
+		did := [][]string{{"model", "items", "gain − reference's [95 %]", "p"}}
+		var notes [][2]string // warning, whose
+		for _, r := range rows {
+			name := r.Model
+			if slices.ContainsFunc(rows, func(q *Row) bool { return q != r && q.Model == r.Model && q.Metric != r.Metric }) {
+				name += " " + r.Metric
+			}
+			if subjects {
+				if name = r.Subject; name == "" {
+					name = "all"
+				}
+				cells = append(cells, []string{clean(name), thousands(r.NAll), thousands(r.NFlagged), r.score(r.All), r.score(r.Clean), r.gain(r.Gain, r.GainLow, r.GainHigh), r.fine(r.MDE), small(r.P), small(r.PHolm), r.score(r.Lower)})
+			} else {
+				cells = append(cells, []string{clean(name), r.score(r.All), r.score(r.Clean), r.score(r.Flagged), r.gain(r.Gain, r.GainLow, r.GainHigh), r.fine(r.MDE), small(r.P), small(r.PHolm), small(r.PBH), r.score(r.Lower)})
+			}
+			if r.Reference != "" {
+				did = append(did, []string{clean(name), thousands(r.DiDItems), r.gain(r.DiD, r.DiDLow, r.DiDHigh), small(r.DiDP)})
+			}
+			for _, text := range r.Warnings {
+				at := slices.IndexFunc(notes, func(n [2]string) bool { return n[0] == text })
+				if at < 0 {
+					notes = append(notes, [2]string{text, name})
+				} else {
+					notes[at][1] += ", " + name
+				}
+			}
+		}
+		sheetOut(w, cells, width, 1)
+		if len(did) > 1 {
+			fmt.Fprintln(w, shorten(clean("against "+rows[slices.IndexFunc(rows, func(r *Row) bool { return r.Reference != "" })].Reference), width))
+			sheetOut(w, did, width, 1)
+		}
+		for _, n := range notes {
+			if len(rows) > 1 {
+				wrap(w, "! ", clean(n[1]+": "+n[0]), width)
+			} else {
+				wrap(w, "! ", clean(n[0]), width)
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	t.curveText(w, width)
+	t.examText(w, width)
+	for _, text := range t.Warnings {
+		wrap(w, "! ", clean(text), width)
+	}
+	if len(t.Rows) > 0 {
+		wrap(w, "", fmt.Sprintf("gain: all − clean, in points. p: that flagged items are like others, two-sided; by Holm and Benjamini–Hochberg for %s. mde: smallest gain found in 80 %% of cases. lower: of all and clean.", plural(int64(t.Tests), "test")), width)
+	}
+}
+
+func (t *Table) curveText(w *bufio.Writer, width int) {
+	cells := [][]string{{"best threshold", "benchmark", "method", "at", "flagged", "gain", "p naive", "p searched", "of"}}
+	for i := range t.Curves {
+		c := &t.Curves[i]
+		if c.Best == nil || c.Searched < 2 {
+			continue
+		}
+		unit := slices.ContainsFunc(t.Rows, func(r Row) bool {
+			return r.Model == c.Model && r.Benchmark == c.Benchmark && r.Method == c.Method && r.unit
+		})
+		r := Row{unit: unit}
+		cells = append(cells, []string{report.CleanText(c.Model), report.CleanText(c.Benchmark), report.CleanText(c.Method),
+			strconv.FormatFloat(c.Best.Threshold, 'g', 3, 64), percent(&c.Best.ShareFlagged), r.gain(c.Best.Gain, nil, nil), small(c.Best.P), small(c.Best.PMax), fmt.Sprint(c.Searched)})
+	}
+	if len(cells) > 1 {
+		sheetOut(w, cells, width, 3)
+		fmt.Fprintln(w)
+	}
+}
+
+func (t *Table) examText(w *bufio.Writer, width int) {
+	if len(t.Exams) == 0 {
+		return
+	}
+	cells := [][]string{{"exam", "model", "method", "full", "clean", "lower", "contamination"}}
+	for i := range t.Exams {
+		g := &t.Exams[i]
+		cells = append(cells, []string{report.CleanText(g.Exam), report.CleanText(g.Model), report.CleanText(g.Method),
+			Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), percent(&g.Contamination)})
+	}
+	sheetOut(w, cells, width, 3)
+	fmt.Fprintln(w)
+}
+
+// Graded writes an exam's score with its percentile range as in "161 (62nd-75th)".
+func Graded(score *float64, at *Percentile) string {
+	if score == nil {
+		return "N/A"
+	}
+	s := strconv.FormatFloat(*score, 'f', -1, 64)
+	switch {
+	case at == nil:
+	case at.Low == at.High:
+		s += fmt.Sprintf(" (~%s)", ordinal(at.Low))
+	default:
+		s += fmt.Sprintf(" (%s-%s)", ordinal(at.Low), ordinal(at.High))
+	}
+	return s
+}
+
+func ordinal(x float64) string {
+	s := strconv.FormatFloat(x, 'f', -1, 64)
+	switch n := int(x); {
+	case n%100 >= 11 && n%100 <= 13, x != math.Trunc(x):
+		return s + "th"
+	case n%10 == 1:
+		return s + "st"
+	case n%10 == 2:
+		return s + "nd"
+	case n%10 == 3:
+		return s + "rd"
+	}
+	return s + "th"
+}
+
+// sheetOut writes lines of cells, of which the first names are set left and give way,
+// down to 8 columns; the numbers never do.
+func sheetOut(w *bufio.Writer, cells [][]string, width, names int) {
+	const gap = 2
+	widths := make([]int, len(cells[0]))
+	sum := gap * (len(widths) - 1)
+	for _, line := range cells {
+		for i, c := range line {
+			widths[i] = max(widths[i], uniseg.StringWidth(c))
+		}
+	}
+	for _, n := range widths {
+		sum += n
+	}
+	for sum > width {
+		longest := 0
+		for i := range names {
+			if widths[i] > widths[longest] {
+				longest = i
+			}
+		}
+		if widths[longest] <= 8 {
+			break
+		}
+		widths[longest]--
+		sum--
+	}
+	for _, line := range cells {
+		var b strings.Builder
+		for i, c := range line {
+			if i > 0 {
+				b.WriteString(strings.Repeat(" ", gap))
+			}
+			c = shorten(c, widths[i])
+			pad := strings.Repeat(" ", widths[i]-uniseg.StringWidth(c))
+			if i < names {
+				b.WriteString(c + pad)
+			} else {
+				b.WriteString(pad + c)
+			}
+		}
+		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
+	}
+}
+
+// wrap writes clean text in lines of width columns behind a mark.
+func wrap(w *bufio.Writer, mark, text string, width int) {
+	indent := strings.Repeat(" ", len(mark))
+	line := mark
+	used := len(mark)
+	for _, word := range strings.Fields(text) {
+		word = shorten(word, width-len(mark))
+		n := uniseg.StringWidth(word)
+		if used > len(mark) && used+1+n > width {
+			fmt.Fprintln(w, line)
+			line, used = indent, len(mark)
+		}
+		if used > len(mark) {
+			line += " "
+			used++
+		}
+		line += word
+		used += n
+	}
+	fmt.Fprintln(w, line)
+}
+
+// shorten cuts clean text to at most width columns, with an ellipsis.
+func shorten(s string, width int) string {
+	if uniseg.StringWidth(s) <= width {
+		return s
+	}
+	var kept strings.Builder
+	used := 0
+	for g := uniseg.NewGraphemes(s); g.Next(); {
+		if used += g.Width(); used > width-1 {
+			break
+		}
+		kept.WriteString(g.Str())
+	}
+	return kept.String() + "…"
+}
+
+// score writes a score: as a percentage if the metric's scores lie in [0, 1].
+func (r *Row) score(x *float64) string {
+	switch {
+	case x == nil:
+		return "-"
+	case r.unit:
+		return fmt.Sprintf("%.1f", 100**x)
+	}
+	return strconv.FormatFloat(*x, 'g', 4, 64)
+}
+
+// fine writes a small score with two digits.
+func (r *Row) fine(x *float64) string {
+	if x != nil && r.unit && *x < 0.00095 {
+		return strconv.FormatFloat(100**x, 'g', 2, 64)
+	}
+	return r.score(x)
+}
+
+// gain writes a difference with its interval: with one decimal, or more where the
+// interval is narrow. What rounds to 0 has no sign.
+func (r *Row) gain(x, low, high *float64) string {
+	signed := func(x *float64) string {
+		s := strings.TrimPrefix(r.score(x), "-")
+		if x != nil && r.unit && low != nil && high != nil {
+			switch width := *high - *low; {
+			case width == 0 || width >= 0.005:
+			case width >= 0.0005:
+				s = fmt.Sprintf("%.2f", 100*math.Abs(*x))
+			default:
+				s = fmt.Sprintf("%.3f", 100*math.Abs(*x))
+			}
+		}
+		switch {
+		case x == nil:
+			return "-"
+		case *x > 0 && strings.Trim(s, "0.") != "":
+			return "+" + s
+		case *x < 0 && strings.Trim(s, "0.") != "":
+			return "-" + s
+		}
+		return s
+	}
+	if low == nil || high == nil {
+		return signed(x)
+	}
+	return fmt.Sprintf("%s [%s, %s]", signed(x), signed(low), signed(high))
+}
+
+// small writes a p-value with three decimals.
+func small(p *float64) string {
+	switch {
+	case p == nil:
+		return "-"
+	case *p < 0.001:
+		return "<.001"
+	}
+	return fmt.Sprintf("%.3f", *p)
+}
+
+func percent(x *float64) string {
+	switch {
+	case x == nil:
+		return "-"
+	case *x > 0 && *x < 0.0005:
+		return "<0.1%"
+	case *x < 1 && *x > 0.9995:
+		return ">99.9%"
+	}
+	return fmt.Sprintf("%.1f%%", 100**x)
+}
+
+// change writes a relative change as a percentage.
+func change(x *float64) string {
+	if x == nil {
+		return "-"
+	}
+	if math.Abs(*x) < 0.00005 {
+		return "0.00%"
+	}
+	return fmt.Sprintf("%+.2f%%", 100**x)
+}
+
+func plural(n int64, unit string) string {
+	if n != 1 {
+		unit += "s"
+	}
+	return thousands(n) + " " + unit
+}
+
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// csv writes all fields of all rows, numbers as they are; an empty cell is no number.
+// A name that a spreadsheet would take for a formula gets an apostrophe before it.
+func (t *Table) csv(w io.Writer) error {
+	c := csv.NewWriter(w)
+	c.Write([]string{"model", "benchmark", "subject", "method", "metric", "n_all", "all", "all_low", "all_high",
+		"n_clean", "clean", "clean_low", "clean_high", "n_flagged", "flagged", "flagged_low", "flagged_high", "n_not_checkable", "not_checkable",
+		"share_flagged", "gain", "gain_low", "gain_high", "interval", "p", "test", "p_holm", "p_bh", "z", "z_llama_clean", "z_llama_flagged",
+		"relative", "symmetric", "lower", "mde", "reference", "did", "did_low", "did_high", "did_p", "did_n", "warnings"})
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		c.Write([]string{cell(r.Model), cell(r.Benchmark), cell(r.Subject), cell(r.Method), cell(r.Metric),
+			whole(r.NAll), exact(r.All), exact(r.AllLow), exact(r.AllHigh), whole(r.NClean), exact(r.Clean), exact(r.CleanLow), exact(r.CleanHigh),
+			whole(r.NFlagged), exact(r.Flagged), exact(r.FlaggedLow), exact(r.FlaggedHigh), whole(r.NNotCheckable), exact(r.NotCheckable),
+			exact(r.ShareFlagged), exact(r.Gain), exact(r.GainLow), exact(r.GainHigh), r.Interval, exact(r.P), r.Test, exact(r.PHolm), exact(r.PBH),
+			exact(r.Z), exact(r.ZLlamaClean), exact(r.ZLlamaFlagged), exact(r.Relative), exact(r.Symmetric), exact(r.Lower), exact(r.MDE),
+			cell(r.Reference), exact(r.DiD), exact(r.DiDLow), exact(r.DiDHigh), exact(r.DiDP), whole(r.DiDItems), cell(strings.Join(r.Warnings, "; "))})
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// WriteCurves writes the points of all curves as CSV.
+func (t *Table) WriteCurves(w io.Writer) error {
+	c := csv.NewWriter(w)
+	c.Write([]string{"model", "benchmark", "method", "threshold", "n_flagged", "share_flagged", "gain", "z", "p", "p_max"})
+	for i := range t.Curves {
+		v := &t.Curves[i]
+		for _, p := range v.Points {
+			c.Write([]string{cell(v.Model), cell(v.Benchmark), cell(v.Method), exact(&p.Threshold), whole(p.NFlagged), exact(&p.ShareFlagged), exact(p.Gain), exact(p.Z), exact(p.P), exact(p.PMax)})
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+func whole(n int64) string { return strconv.FormatInt(n, 10) }
+
+func exact(x *float64) string {
+	if x == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*x, 'g', -1, 64)
+}
+
+func cell(s string) string {
+	if s = report.CleanText(s); s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+// wide gives all rows as cells for a document, and their warnings by number.
+func (t *Table) wide(escape func(string) string) (cells [][]string, notes []string) {
+	subjects := slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Subject != "" })
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		name := escape(r.Model)
+		var marks []string
+		for _, text := range r.Warnings {
+			at := slices.Index(notes, text)
+			if at < 0 {
+				at = len(notes)
+				notes = append(notes, text)
+			}
+			marks = append(marks, fmt.Sprint(at+1))
+		}
+		if len(marks) > 0 {
+			name += " (" + strings.Join(marks, ", ") + ")"
+		}
+		bench := escape(r.Benchmark)
+		if subjects && r.Subject != "" {
+			bench += " / " + escape(r.Subject)
+		}
+		cells = append(cells, []string{name, bench, escape(r.Method), thousands(r.NAll), thousands(r.NFlagged), thousands(r.NNotCheckable),
+			r.score(r.All), r.score(r.Clean), r.score(r.Flagged), r.gain(r.Gain, r.GainLow, r.GainHigh),
+			small(r.P), small(r.PHolm), small(r.PBH), change(r.Relative), change(r.Symmetric), r.fine(r.MDE), r.score(r.Lower)})
+	}
+	notes = append(notes, t.Warnings...)
+	return cells, notes
+}
+
+var wideHead = [...]string{"model", "benchmark", "method", "items", "flagged", "not checkable", "all", "clean", "on flagged", "gain [95 %]",
+	"p", "p (Holm)", "p (BH)", "relative", "symmetric", "MDE", "lower"}
+
+func (t *Table) markdown(w *bufio.Writer) {
+	escape := func(s string) string {
+		return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "!", `\!`, "#", `\#`, "$", `\$`).Replace(report.CleanText(s))
+	}
+	cells, notes := t.wide(escape)
+	line := func(cells []string) { // names are escaped; of numbers only <.001 has to be
+		fmt.Fprintf(w, "| %s |\n", strings.ReplaceAll(strings.Join(cells, " | "), "<", "&lt;"))
+	}
+	line(wideHead[:])
+	fmt.Fprintf(w, "|%s%s\n", strings.Repeat(" --- |", 3), strings.Repeat(" ---: |", len(wideHead)-3))
+	for _, c := range cells {
+		line(c)
+	}
+	fmt.Fprintf(w, "\nClean: all items but the flagged; items that could not be checked are among them. Gain: all − clean, in points. p: that flagged items are like others, two-sided; Holm and Benjamini–Hochberg (BH) for %s. Relative: clean/all − 1. Symmetric: 2(clean − all)/(clean + all). MDE: smallest gain found in 80 %% of cases. Lower: of all and clean.\n", plural(int64(t.Tests), "test"))
+	if len(notes) > 0 {
+		fmt.Fprintln(w)
+	}
+	for i, n := range notes {
+		fmt.Fprintf(w, "%d. %s\n", i+1, escape(n))
+	}
+	if len(t.Exams) > 0 {
+		fmt.Fprintf(w, "\n| exam | model | method | full | clean | lower | contamination |\n| --- | --- | --- | ---: | ---: | ---: | ---: |\n")
+	}
+	for i := range t.Exams {
+		g := &t.Exams[i]
+		line([]string{escape(g.Exam), escape(g.Model), escape(g.Method), Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), percent(&g.Contamination)})
+	}
+}
+
+func (t *Table) latex(w *bufio.Writer) {
+	escape := func(s string) string {
+		return strings.NewReplacer(`\`, `\textbackslash{}`, "&", `\&`, "%", `\%`, "$", `\$`, "#", `\#`, "_", `\_`, "{", `\{`, "}", `\}`,
+			"~", `\textasciitilde{}`, "^", `\textasciicircum{}`, "−", "$-$", "–", "--", "·", `$\cdot$`).Replace(report.CleanText(s))
+	}
+	cells, notes := t.wide(func(s string) string { return s })
+	line := func(cells []string) {
+		for i, c := range cells {
+			if i > 0 {
+				fmt.Fprint(w, " & ")
+			}
+			fmt.Fprint(w, strings.ReplaceAll(escape(c), "[", "{[}"))
+		}
+		fmt.Fprintln(w, ` \\`)
+	}
+	fmt.Fprintf(w, "\\begin{tabular}{lll%s}\n\\toprule\n", strings.Repeat("r", len(wideHead)-3))
+	line(wideHead[:])
+	fmt.Fprintln(w, `\midrule`)
+	for _, c := range cells {
+		line(c)
+	}
+	fmt.Fprintln(w, "\\bottomrule\n\\end{tabular}")
+	for i, n := range notes {
+		fmt.Fprintf(w, "\n(%d) %s\n", i+1, escape(n))
+	}
+	if len(t.Exams) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\n\\begin{tabular}{lllrrrr}\n\\toprule\n")
+	line([]string{"exam", "model", "method", "full", "clean", "lower", "contamination"})
+	fmt.Fprintln(w, `\midrule`)
+	for i := range t.Exams {
+		g := &t.Exams[i]
+		line([]string{g.Exam, g.Model, g.Method, Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), percent(&g.Contamination)})
+	}
+	fmt.Fprintln(w, "\\bottomrule\n\\end{tabular}")
+}
