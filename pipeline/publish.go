@@ -14,6 +14,7 @@ import (
 	"swab/ngram/overlap"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
+	"swab/pipeline/review"
 	"swab/pipeline/variant"
 )
 
@@ -126,6 +127,7 @@ type publication struct {
 	words   *ngram.Scanner
 	flagged [][]uint64   // by method: a bit for each item
 	hits    []report.Hit // of flagged items, those that may be shown
+	marks   review.Marks // that clean variants follow
 }
 
 // shownHits is how many pieces of evidence the terminal shows, chosen from the
@@ -158,6 +160,9 @@ func (p *publication) write(ctx context.Context) error {
 	for range p.Methods {
 		p.flagged = append(p.flagged, make([]uint64, p.set.items.Len()/64+1))
 	}
+	if err := p.loadMarks(); err != nil {
+		return err
+	}
 	if p.out, err = report.Create(p.root, p.filter != nil); err != nil {
 		return err
 	}
@@ -189,7 +194,10 @@ func (p *publication) write(ctx context.Context) error {
 	if err := ledger.WriteAudit(f, p.sum.Audit); err != nil {
 		return err
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return p.page(ctx)
 }
 
 // verdicts reads every benchmark again, item by item beside the merged covers, and
@@ -268,17 +276,18 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 	if cover == nil {
 		return nil
 	}
-	return p.evidence(b, it, cover, flaggedBy)
+	return p.evidence(b, ordinal, it, cover, flaggedBy)
 }
 
 // evidence writes the quotes of an item's strongest documents.
-func (p *publication) evidence(b *variant.Benchmark, it *variant.Item, cover *overlap.Cover, flaggedBy string) error {
+func (p *publication) evidence(b *variant.Benchmark, ordinal int, it *variant.Item, cover *overlap.Cover, flaggedBy string) error {
 	var spans [overlap.NumParts][]ngram.Span
 	for part, text := range it.Text {
 		for _, span := range p.words.Words([]byte(text)) {
 			spans[part] = append(spans[part], span)
 		}
 	}
+	var rows []report.Evidence
 	for _, s := range cover.Sightings {
 		for _, q := range s.Quotes {
 			from, to := spans[q.Part][q.At].Start, spans[q.Part][q.At+q.Words-1].End
@@ -290,11 +299,13 @@ func (p *publication) evidence(b *variant.Benchmark, it *variant.Item, cover *ov
 			if err := p.out.Evidence(&e); err != nil {
 				return err
 			}
+			rows = append(rows, e)
 			if flaggedBy != "" {
 				p.show(report.Hit{Evidence: e, ItemText: it.Text[q.Part][from:to], Method: flaggedBy, State: report.Flagged})
 			}
 		}
 	}
+	p.follow(ordinal, it.Digest, rows)
 	return nil
 }
 

@@ -66,7 +66,7 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(scanCommand(), indexCommand(), checkCommand(), mergeCommand(), benchmarksCommand(), methodsCommand())
+	root.AddCommand(scanCommand(), indexCommand(), checkCommand(), mergeCommand(), reportCommand(), reviewCommand(), benchmarksCommand(), methodsCommand())
 	err := root.ExecuteContext(ctx)
 	var e exit
 	switch {
