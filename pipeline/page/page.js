@@ -44,7 +44,7 @@
   const n = d.id.length;
   const haystack = new Array(n);
   let haystackReady = 0;
-  const place = i => d.benches[d.bench[i]] + "/" + d.subjects[d.subject[i]] + "/" + d.id[i];
+  const place = i => [...new Set([d.benches[d.bench[i]], d.subjects[d.subject[i]]]), d.id[i]].join("/");
   const hay = i => haystack[i] === undefined ? haystack[i] = (place(i) + "\n" + d.snippet[i] + "\n" + d.begins[i] + "\n" + d.document[i]).toLowerCase() : haystack[i];
   // The search texts are made while nobody waits.
   (function prepare() {
@@ -258,5 +258,5 @@
   $("loading").remove();
   $("browser").hidden = false;
   if (shown.length) await show(shown[0]);
-  document.body.dataset.ready = "true";
+  document.body.dataset.ready = performance.now().toFixed(0); // milliseconds since it was asked for
 })().catch(e => { document.getElementById("loading").textContent = "The list could not be read: " + e.message; throw e; });
