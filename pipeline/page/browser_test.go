@@ -221,6 +221,9 @@ func TestBrowser(t *testing.T) {
 	equal("search by id", p.ids(), []string{"q-17"})
 	p.set("q", "harbour 25 forum/25")
 	equal("search by words and document", p.ids(), []string{"q-25"})
+	p.do(chromedp.WaitReady(`body[data-searchable]`))
+	p.set("q", "how many 55 wind?")
+	equal("search in the whole text", p.ids(), []string{"q-55"})
 	p.set("q", "")
 	p.set("f-state", "flagged")
 	equal("flagged", p.text("#count"), "12 of 60 items")
@@ -335,7 +338,7 @@ func look(p *tab, width int64) {
 func overflow(p *tab, width int64) {
 	p.Helper()
 	if w := eval[int64](p, `document.documentElement.scrollWidth`); w > width {
-		p.Errorf("the page is %d px wide on %d: %s", w, width, eval[string](p, fmt.Sprintf(`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > %d && !e.closest(".scroll, svg, .skip")).slice(0, 5).map(e => e.tagName + "." + e.className + " " + e.textContent.slice(0, 40)).join(" | ")`, width)))
+		p.Errorf("the page is %d px wide on %d: %s", w, width, eval[string](p, fmt.Sprintf(`[...document.querySelectorAll("body *")].filter(e => (e.getBoundingClientRect().right > %d || e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && e.tagName !== "INPUT" && e.tagName !== "SPAN") && !e.closest(".scroll, svg, .skip")).slice(0, 5).map(e => e.tagName + "." + e.className + " " + e.textContent.slice(0, 40)).join(" | ")`, width)))
 	}
 }
 
@@ -534,7 +537,9 @@ func TestBrowserLarge(t *testing.T) {
 	if n := eval[int](p, `document.querySelectorAll("#item mark").length`); n < 2 {
 		t.Errorf("%d marks", n)
 	}
-	for _, c := range [][3]string{{"f-state", "flagged", "20,000 of 200,000 items"}, {"q", "item-19", ""}, {"q", "never said", "0 of 200,000 items"}, {"q", "", ""}, {"f-state", "all", ""}, {"sort", "documents", "200,000 items"}, {"f-min", "30", ""}} {
+	p.do(chromedp.WaitReady(`body[data-searchable]`))
+	texts := newTexts()
+	for _, c := range [][3]string{{"f-state", "flagged", "20,000 of 200,000 items"}, {"q", "item-19", ""}, {"q", "never said", "0 of 200,000 items"}, {"q", "", ""}, {"f-state", "all", ""}, {"q", texts.item(1230)[200:260], "1 of 200,000 items"}, {"q", "", ""}, {"sort", "documents", "200,000 items"}, {"f-min", "30", ""}} {
 		slow := best(200*time.Millisecond, func() time.Duration {
 			p.set(c[0], c[1])
 			ms, err := strconv.ParseFloat(eval[string](p, `document.body.dataset.filterMs`), 64)

@@ -43,15 +43,28 @@
   for (const k of ["id", "snippet", "begins", "document", "bench", "subject", "words", "longest", "matched", "documents", "seen", "kind", "v", "e", "t"]) d[k] = d[k] || [];
   const n = d.id.length;
   const haystack = new Array(n);
-  let haystackReady = 0;
   const place = i => [...new Set([d.benches[d.bench[i]], d.subjects[d.subject[i]]]), d.id[i]].join("/");
   const hay = i => haystack[i] === undefined ? haystack[i] = (place(i) + "\n" + d.snippet[i] + "\n" + d.begins[i] + "\n" + d.document[i]).toLowerCase() : haystack[i];
-  // The search texts are made while nobody waits.
-  (function prepare() {
-    const end = Math.min(n, haystackReady + 4000);
-    for (; haystackReady < end; haystackReady++) hay(haystackReady);
-    if (haystackReady < n) setTimeout(prepare, 0);
-  })();
+  const pause = () => new Promise(r => setTimeout(r, 0));
+  // What is searched is made while nobody waits: first what the list tells of each item,
+  // then the items' whole texts.
+  async function prepare() {
+    for (let i = 0; i < n; i++) {
+      hay(i);
+      if (i % 4000 === 0) await pause();
+    }
+    const at = new Map();
+    for (let i = 0; i < n; i++) if (d.t[i] >= 0) at.set(d.t[i], i);
+    for (let c = 0; $("t" + c); c++) {
+      await pause();
+      (await unpack("t" + c)).split("\n").forEach((l, k) => {
+        const i = at.get(c * CHUNK + k);
+        if (l && i !== undefined) haystack[i] += "\n" + JSON.parse(l).parts.map(p => p.t).join("\n").toLowerCase();
+      });
+    }
+    document.body.dataset.searchable = "true";
+    if ($("q").value !== "") filter();
+  }
 
   // Filters.
   function options(id, list, all) {
@@ -258,5 +271,6 @@
   $("loading").remove();
   $("browser").hidden = false;
   if (shown.length) await show(shown[0]);
+  prepare();
   document.body.dataset.ready = performance.now().toFixed(0); // milliseconds since it was asked for
 })().catch(e => { document.getElementById("loading").textContent = "The list could not be read: " + e.message; throw e; });
