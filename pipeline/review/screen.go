@@ -303,7 +303,11 @@ func (m *screen) text() string {
 		return b.String()
 	}
 	line(bold + e.title() + matchOff)
-	line(fmt.Sprintf("%d of %d; %d words in %d documents; %s%s%s", m.at+1, len(m.shown), e.longest, e.documents, bold, e.says(), matchOff))
+	documents := "documents"
+	if e.documents == 1 {
+		documents = "document"
+	}
+	line(fmt.Sprintf("%d of %d; %d words in %d %s; %s%s%s", m.at+1, len(m.shown), e.longest, e.documents, documents, bold, e.says(), matchOff))
 	for i := range m.room() {
 		if m.top+i < len(m.body) {
 			line(m.body[m.top+i])
