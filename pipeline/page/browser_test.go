@@ -1,3 +1,8 @@
+//go:build !race
+
+// Not under the race detector: the browser's protocol takes minutes to build with it,
+// and the page is written by one goroutine.
+
 package page_test
 
 import (
