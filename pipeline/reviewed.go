@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	"swab/pipeline/findings"
 	"swab/pipeline/page"
@@ -49,5 +51,13 @@ func (p *publication) page(ctx context.Context) error {
 	for _, m := range p.Methods {
 		o.Definitions = append(o.Definitions, page.Definition{Name: m.Name, Version: m.Version, Text: m.Text, Source: m.Source})
 	}
-	return page.WriteFile(ctx, p.root, o)
+	f, err := os.Create(filepath.Join(p.root, page.File))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := page.Write(ctx, p.root, f, o); err != nil {
+		return err
+	}
+	return f.Close()
 }

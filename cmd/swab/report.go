@@ -1,9 +1,9 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"io"
+	"os"
 	"path/filepath"
 
 	"swab/ngram/overlap"
@@ -34,25 +34,24 @@ Where those are gone or changed, the report says so and shows the matched words.
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Definitions = definitions()
+			var err error
 			switch out {
 			case "-":
 				return page.Write(cmd.Context(), args[0], cmd.OutOrStdout(), o)
 			case "":
 				out = filepath.Join(args[0], page.File)
+				err = page.WriteFile(cmd.Context(), args[0], o)
+			default:
+				err = writeReport(cmd.Context(), args[0], out, o)
 			}
-			f, err := renameio.NewPendingFile(out, renameio.WithPermissions(0o644))
 			if err != nil {
 				return err
 			}
-			defer f.Cleanup()
-			if err := page.Write(cmd.Context(), args[0], f, o); err != nil {
+			info, err := os.Stat(out)
+			if err != nil {
 				return err
 			}
-			at, err := f.Seek(0, io.SeekCurrent)
-			if err := errors.Join(err, f.CloseAtomicallyReplace()); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s, %s\n", out, size(at))
+			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s, %s\n", out, size(info.Size()))
 			return nil
 		},
 	}
@@ -62,6 +61,18 @@ Where those are gone or changed, the report says so and shows the matched words.
 	f.StringVar(&o.Scores, "scores", "", "what swab score wrote (default DIR/scores.json, if it is there)")
 	f.BoolVar(&o.NoTexts, "no-texts", false, "do not read the benchmarks again; show only the words that match")
 	return c
+}
+
+func writeReport(ctx context.Context, dir, out string, o page.Options) error {
+	f, err := renameio.NewPendingFile(out, renameio.WithPermissions(0o644))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup()
+	if err := page.Write(ctx, dir, f, o); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
 }
 
 // definitions are those of all methods, for the report.

@@ -618,3 +618,32 @@ func TestReviewStays(t *testing.T) {
 	run(func(string) {})
 	has(marks, "one, two")
 }
+
+// TestReplaceFile: while a file is written anew, the directory holds what it held.
+func TestReplaceFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	path := filepath.Join(dir, "report.html")
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(path, []byte("before"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	has := func(want string) {
+		t.Helper()
+		b, err := os.ReadFile(path)
+		entries, err2 := os.ReadDir(dir)
+		if err != nil || err2 != nil || string(b) != want || len(entries) != 1 {
+			t.Errorf("%q, %v, %v; want %q alone", b, entries, errors.Join(err, err2), want)
+		}
+	}
+	boom := errors.New("boom")
+	if err := ReplaceFile(path, func(w io.Writer) error { io.WriteString(w, "half"); has("before"); return boom }); !errors.Is(err, boom) {
+		t.Error(err)
+	}
+	has("before")
+	if err := ReplaceFile(path, func(w io.Writer) error { _, err := io.WriteString(w, "after"); has("before"); return err }); err != nil {
+		t.Error(err)
+	}
+	has("after")
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(dir), ".*")); len(left) > 0 {
+		t.Errorf("left beside it: %q", left)
+	}
+}

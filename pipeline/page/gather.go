@@ -34,7 +34,8 @@ type item struct {
 	id, digest              string
 	index                   int64
 	states                  []byte // by method: f, s, c, n, or . for none
-	state                   byte   // over all methods
+	state                   byte   // by the house method, else the worst of all methods
+	found                   bool   // by any method
 	words, longest, matched int64
 	documents               int64
 	seen, kind              int
@@ -297,6 +298,10 @@ func (b *book) readItems(ctx context.Context, dir string) error {
 			b.longest[bench][binOf(row.longest)]++
 		}
 		isFound := row.state == 'f' || row.state == 's'
+		row.found = isFound
+		if len(it.Verdicts) > 0 && it.Verdicts[0].Method == findings.House {
+			row.state = letter(it.Verdicts[0].State)
+		}
 		if isFound {
 			b.found++
 			b.anyFound[bench]++
@@ -341,7 +346,7 @@ func (b *book) readItems(ctx context.Context, dir string) error {
 		kept := b.items[:0]
 		room := max(0, maxItems-int(b.found))
 		for _, it := range b.items {
-			if it.state == 'f' || it.state == 's' || it.mark != '.' {
+			if it.found || it.mark != '.' {
 				kept = append(kept, it)
 			} else if room > 0 {
 				room--

@@ -41,9 +41,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"swab/pipeline/ledger"
 	"swab/pipeline/report"
-
-	"github.com/google/renameio/v2"
 )
 
 // File is the report's name in an audit directory.
@@ -74,19 +73,7 @@ var (
 
 // WriteFile writes the report of the audit in dir into it, in one step.
 func WriteFile(ctx context.Context, dir string, o Options) error {
-	return write(filepath.Join(dir, File), func(w io.Writer) error { return Write(ctx, dir, w, o) })
-}
-
-func write(path string, fill func(io.Writer) error) error {
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
-	if err != nil {
-		return err
-	}
-	defer f.Cleanup()
-	if err := fill(f); err != nil {
-		return err
-	}
-	return f.CloseAtomicallyReplace()
+	return ledger.ReplaceFile(filepath.Join(dir, File), func(w io.Writer) error { return Write(ctx, dir, w, o) })
 }
 
 // Write writes the report of the audit in dir to w. The same audit, benchmark files and

@@ -41,6 +41,7 @@ type view struct {
 	Method     string // that comes first
 	Scale      int    // of the bars: what their whole width is, percent
 	MoreShards int
+	Files      int64 // of all benchmarks
 	Shards     []ledger.Entry
 	Limits     []string
 }
@@ -127,6 +128,9 @@ func (b *book) view(o Options) *view {
 	b.trouble(v)
 	for _, m := range a.Methods {
 		v.Methods = append(v.Methods, methodOf(m, o.Definitions))
+	}
+	for _, e := range a.Benchmarks {
+		v.Files += int64(len(e.Files))
 	}
 	v.Shards = a.Shards
 	if v.MoreShards = len(a.Shards) - mostShardRows; v.MoreShards > 0 {

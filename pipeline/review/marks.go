@@ -24,8 +24,6 @@ import (
 
 	"swab/pipeline/findings"
 	"swab/pipeline/ledger"
-
-	"github.com/google/renameio/v2"
 )
 
 // File is the name of the marks in an audit directory.
@@ -106,15 +104,16 @@ func Save(dir string, changed Marks) error {
 		return cmp.Or(strings.Compare(a.Benchmark, b.Benchmark), strings.Compare(a.Split, b.Split), strings.Compare(a.Item, b.Item),
 			strings.Compare(a.Key.Item, b.Key.Item), strings.Compare(a.Evidence, b.Evidence))
 	})
-	var out strings.Builder
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	for _, e := range rows {
-		if err := enc.Encode(e); err != nil {
-			return err
+	return ledger.ReplaceFile(filepath.Join(dir, File), func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		for _, e := range rows {
+			if err := enc.Encode(e); err != nil {
+				return err
+			}
 		}
-	}
-	return renameio.WriteFile(filepath.Join(dir, File), []byte(out.String()), 0o644)
+		return nil
+	})
 }
 
 // Place is where an item stands in an audit.
