@@ -57,6 +57,7 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
 		Example: `  swab scan --corpus shards/ --bench gsm8k=test.jsonl --out audit
   swab index --corpus shards/ --out corpus.idx
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
+  swab review audit
   swab benchmarks
   swab methods gpt3`,
 		Version:       programVersion(),
