@@ -3,7 +3,7 @@ SHELL := /bin/bash
 FUZZTIME ?= 3s
 
 help:
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## builds bin/swab
 	go build -trimpath -o bin/swab ./cmd/swab
@@ -40,4 +40,7 @@ golden: ## writes testdata/ and the expected outputs of tests anew
 	go run ./cmd/swabgen demo testdata
 	go test ./cmd/swab -run TestReadme -update
 
-.PHONY: help build demo test check fuzz bench golden
+screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
+	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
+
+.PHONY: help build demo test check fuzz bench golden screenshot

@@ -15,6 +15,7 @@ import (
 	"swab/ngram/overlap"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
+	"swab/pipeline/review"
 	"swab/pipeline/variant"
 )
 
@@ -108,6 +109,7 @@ type publication struct {
 	flagged [][]uint64   // by method: a bit for each item
 	checked [][]uint64   // likewise: the method could check it
 	hits    []report.Hit // of flagged items, those that may be shown
+	marks   review.Marks // that clean variants follow
 }
 
 // shownHits is how many pieces of evidence the terminal shows, chosen from the
@@ -135,6 +137,9 @@ func (p *publication) write(ctx context.Context) error {
 	for range p.Methods {
 		p.flagged = append(p.flagged, make([]uint64, p.set.count/64+1))
 		p.checked = append(p.checked, make([]uint64, p.set.count/64+1))
+	}
+	if err := p.loadMarks(); err != nil {
+		return err
 	}
 	if p.out, err = report.Create(p.root, p.filter != nil); err != nil {
 		return err
@@ -177,7 +182,10 @@ func (p *publication) write(ctx context.Context) error {
 	if err := ledger.WriteAudit(f, p.sum.Audit); err != nil {
 		return err
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return p.page(ctx)
 }
 
 // verdicts reads every benchmark again, item by item beside the merged covers of
@@ -287,6 +295,7 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 		}
 	}
 	first := slices.IndexFunc(flaggedBy, func(name string) bool { return name != "" }) // of several lenses one shows it
+	var evidence []report.Evidence
 	for k, cover := range seen {
 		if cover == nil {
 			continue
@@ -296,6 +305,7 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 			if err := p.out.Evidence(&e); err != nil {
 				return err
 			}
+			evidence = append(evidence, e)
 			if k == first {
 				var part overlap.Part
 				for part.String() != e.Part {
@@ -305,6 +315,7 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 			}
 		}
 	}
+	p.follow(ordinal, it.Digest, evidence)
 	return nil
 }
 

@@ -36,6 +36,8 @@ type Options struct {
 	Reading
 
 	AllowIncomplete bool // write clean variants although some input was not read
+	Reviewed        bool // clean variants follow the marks of package review
+	NoReport        bool // do not write report.html
 
 	// Index, if its Out is set, is a corpus filter to be filled in the same pass. Its
 	// Corpus and Reading are those of the scan.

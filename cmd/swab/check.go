@@ -20,6 +20,7 @@ type benchFlags struct {
 	methods                methodFlags
 	flagSet                *pflag.FlagSet
 	failOver               float64
+	metrics                string
 }
 
 // options fills in what the flags say.
@@ -76,7 +77,7 @@ segments that fired, and the verdicts are those of a full scan.`,
 			if err := b.options(&o.Options); err != nil {
 				return fmt.Errorf("check: %w", err)
 			}
-			return audit(cmd, o.Options, b.failOver, !o.Trace, func(p pipeline.Options) (*pipeline.Summary, error) {
+			return audit(cmd, o.Options, &b, !o.Trace, func(p pipeline.Options) (*pipeline.Summary, error) {
 				o.Options = p
 				return pipeline.Check(cmd.Context(), o)
 			})
@@ -109,4 +110,7 @@ func (b *benchFlags) flags(f *pflag.FlagSet, o *pipeline.Options) {
 	f.StringArrayVar(&b.presets, "presets", nil, "YAML file with more layouts; repeats")
 	f.Float64Var(&b.failOver, "fail-over", 100, "exit with 1 when more than this percentage of a benchmark is flagged or suspected")
 	f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "write clean variants although some input could not be read")
+	f.BoolVar(&o.Reviewed, "reviewed", false, "clean variants follow the marks of swab review: a rejected item is kept, a confirmed one removed")
+	f.BoolVar(&o.NoReport, "no-report", false, "do not write report.html")
+	f.StringVar(&b.metrics, "metrics", "", "file to write figures of the run to, in Prometheus' text format")
 }

@@ -19,6 +19,9 @@ var floors = map[string]int{
 	"swab/pipeline/variant":           3,
 	"swab/pipeline/results":           3,
 	"swab/pipeline/export":            3,
+	"swab/pipeline/findings":          3,
+	"swab/pipeline/review":            3,
+	"swab/pipeline/page":              3,
 	"swab/ngram/bloom":                2,
 	"swab/ngram/exact":                2,
 	"swab/ngram/overlap":              2,
@@ -27,17 +30,21 @@ var floors = map[string]int{
 	"swab/pipeline/record":            1,
 	"swab/pipeline/shard":             1,
 	"swab/pipeline/sample":            1,
+	"swab/pipeline/metrics":           1,
 	"swab/pipeline/internal/realdata": 0,
 }
 
 // Neighbours that may import each other although they stand on one floor.
 var beside = map[string][]string{
-	"swab/ngram/overlap":    {"swab/ngram/exact"},
-	"swab/ngram/substr":     {"swab/ngram/exact"},
-	"swab/pipeline/record":  {"swab/pipeline/shard"},
-	"swab/pipeline/results": {"swab/pipeline/ledger", "swab/pipeline/report", "swab/pipeline/variant"},
-	"swab/pipeline/score":   {"swab/pipeline/report"},
-	"swab/pipeline/export":  {"swab/pipeline/ledger", "swab/pipeline/results", "swab/pipeline/variant"},
+	"swab/ngram/overlap":     {"swab/ngram/exact"},
+	"swab/ngram/substr":      {"swab/ngram/exact"},
+	"swab/pipeline/record":   {"swab/pipeline/shard"},
+	"swab/pipeline/results":  {"swab/pipeline/ledger", "swab/pipeline/report", "swab/pipeline/variant"},
+	"swab/pipeline/score":    {"swab/pipeline/report"},
+	"swab/pipeline/export":   {"swab/pipeline/ledger", "swab/pipeline/results", "swab/pipeline/variant"},
+	"swab/pipeline/findings": {"swab/pipeline/ledger", "swab/pipeline/report", "swab/pipeline/variant"},
+	"swab/pipeline/review":   {"swab/pipeline/ledger", "swab/pipeline/report", "swab/pipeline/findings"},
+	"swab/pipeline/page":     {"swab/pipeline/ledger", "swab/pipeline/report", "swab/pipeline/findings", "swab/pipeline/review"},
 }
 
 func TestImportsGoDownwards(t *testing.T) {

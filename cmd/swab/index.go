@@ -75,7 +75,7 @@ func (b *byteSize) Set(s string) error {
 
 func indexCommand() *cobra.Command {
 	var o pipeline.IndexOptions
-	var part string
+	var part, metrics string
 	var segment, buffers byteSize
 	var dry bool
 	c := &cobra.Command{
@@ -116,7 +116,7 @@ of any size. A shard that cannot be read to its end leaves nothing in the filter
 			if dry {
 				return estimate(cmd.Context(), o, cmd.OutOrStdout())
 			}
-			return index(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return index(cmd.Context(), o, metrics, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
@@ -128,13 +128,14 @@ of any size. A shard that cannot be read to its end leaves nothing in the filter
 	f.Var(&segment, "segment-size", "size of a segment (default 1GiB, less for a small corpus)")
 	f.Var(&buffers, "buffers", "memory for n-grams on their way into a segment; less is slower (default half a segment)")
 	f.StringVar(&o.OnChange, "on-change", pipeline.OnChangeFail, "for shards that changed or are gone: fail, keep or rebuild")
+	f.StringVar(&metrics, "metrics", "", "file to write figures of the run to, in Prometheus' text format")
 	f.BoolVar(&dry, "dry-run", false, "read a sample, and say how many n-grams, segments and bytes there will be")
 	readingFlags(f, &o.Reading, &part)
 	c.AddCommand(indexInfoCommand(), indexVerifyCommand())
 	return c
 }
 
-func index(ctx context.Context, o pipeline.IndexOptions, stdout, stderr io.Writer) error {
+func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout, stderr io.Writer) error {
 	began := time.Now()
 	o.Progress = &pipeline.Progress{}
 	stop := showProgress(o.Progress, stderr)
@@ -160,6 +161,9 @@ func index(ctx context.Context, o pipeline.IndexOptions, stdout, stderr io.Write
 	fmt.Fprintf(stderr, "swab: read %s, %s of text in %s (%s/s)\n", count(int64(sum.Read), "shard"), size(o.Progress.Text.Load()),
 		took.Round(10*time.Millisecond), size(int64(float64(o.Progress.Text.Load())/took.Seconds())))
 	fmt.Fprintf(stderr, "swab: wrote %s\n", o.Out)
+	if err := indexMetrics(metrics, sum, o, took); err != nil {
+		return fmt.Errorf("the index is published, but not its metrics: %w", err)
+	}
 	if !sum.Complete() {
 		return exit{code: exitIncomplete}
 	}

@@ -59,6 +59,7 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
   swab explain --audit audit gsm8k/test/17
   swab score --audit audit --results model=results.jsonl
+  swab review audit
   swab benchmarks
   swab methods gpt3`,
 		Version:       programVersion(),
@@ -68,7 +69,8 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(scanCommand(), indexCommand(), checkCommand(), mergeCommand(), explainCommand(), scoreCommand(), exportCommand(), benchmarksCommand(), methodsCommand())
+	root.AddCommand(scanCommand(), indexCommand(), checkCommand(), mergeCommand(), explainCommand(), reviewCommand(), reportCommand(),
+		scoreCommand(), exportCommand(), benchmarksCommand(), methodsCommand())
 	err := root.ExecuteContext(ctx)
 	var e exit
 	switch {

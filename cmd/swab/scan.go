@@ -36,6 +36,7 @@ func scanCommand() *cobra.Command {
   clean/METHOD/BENCHMARK/…         each benchmark without the flagged items, bytes untouched
   methods.csv, agreement.csv       the methods side by side, and on how many items pairs of them disagree
   removed/METHOD/BENCHMARK/…       the flagged items; together with clean/ the whole benchmark
+  report.html                      all of it to look at, in one file (see swab report)
   shards/                          results by shard: a rerun reads only new or changed shards
 
 A corpus is files, directories, globs and @lists of them: JSON lines (.jsonl,
@@ -68,7 +69,7 @@ the table counts them apart.`,
 				return err
 			}
 			o.Index.Version, o.Index.OnChange = o.Version, pipeline.OnChangeFail
-			return audit(cmd, o, b.failOver, false, func(o pipeline.Options) (*pipeline.Summary, error) {
+			return audit(cmd, o, &b, false, func(o pipeline.Options) (*pipeline.Summary, error) {
 				return pipeline.Scan(cmd.Context(), o)
 			})
 		},
@@ -94,7 +95,7 @@ func loadPresets(files []string) (*variant.Presets, error) {
 
 // audit makes an audit with progress on a terminal, prints what was found, and gives
 // the exit code as an error.
-func audit(cmd *cobra.Command, o pipeline.Options, failOver float64, filter bool, run func(pipeline.Options) (*pipeline.Summary, error)) error {
+func audit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter bool, run func(pipeline.Options) (*pipeline.Summary, error)) error {
 	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
 	began := time.Now()
 	o.Progress = &pipeline.Progress{}
@@ -128,12 +129,16 @@ func audit(cmd *cobra.Command, o pipeline.Options, failOver float64, filter bool
 	if err := report.TableOf(state, stdout, sum.Rows, width); err != nil {
 		return err
 	}
-	closing(stderr, sum, o, filter, time.Since(began))
+	took := time.Since(began)
+	closing(stderr, sum, o, filter, took)
+	if err := auditMetrics(b.metrics, sum, o, filter, took); err != nil {
+		return fmt.Errorf("the audit is published, but not its metrics: %w", err)
+	}
 	switch {
 	case !sum.Audit.Complete:
 		return exit{code: exitIncomplete}
-	case 100*sum.Share() > failOver:
-		fmt.Fprintf(stderr, "swab: %.2f %% of a benchmark is %s, more than %g %%\n", 100*sum.Share(), state, failOver)
+	case 100*sum.Share() > b.failOver:
+		fmt.Fprintf(stderr, "swab: %.2f %% of a benchmark is %s, more than %g %%\n", 100*sum.Share(), state, b.failOver)
 		return exit{code: exitOver}
 	}
 	return nil

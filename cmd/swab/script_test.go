@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"swab/pipeline/findings"
+	"swab/pipeline/review"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -33,7 +37,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "cut": cut, "flip": flip, "same": same, "repeat": repeatBytes, "compress": compressFile,
-			"waitfor": waitFor, "tmpfs": tmpfs,
+			"waitfor": waitFor, "tmpfs": tmpfs, "marks": marks,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
@@ -60,6 +64,30 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	ts.Fatalf("%s does not appear", args[0])
+}
+
+// marks DIR (MARK ITEM)… marks items of an audit, as a reader does.
+func marks(ts *testscript.TestScript, neg bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	digests := map[string]string{}
+	for it, err := range findings.Items(context.Background(), dir) {
+		ts.Check(err)
+		digests[it.ID] = it.Digest
+	}
+	given := review.Marks{}
+	for e, err := range findings.AllEvidence(context.Background(), dir) {
+		ts.Check(err)
+		for i := 1; i < len(args); i += 2 {
+			if args[i+1] == e.Item {
+				k := review.Key{Item: digests[e.Item], Evidence: findings.EvidenceDigest(e.Rows)}
+				given[k] = review.Entry{Key: k, Mark: review.Mark(args[i]), Note: "a note of " + e.Item, Benchmark: e.Benchmark, Split: e.Split, Item: e.Item}
+			}
+		}
+	}
+	if len(given) != len(args)/2 {
+		ts.Fatalf("only %d of the items have evidence", len(given))
+	}
+	ts.Check(review.Save(dir, given))
 }
 
 // tmpfs DIR SIZE mounts a small file system for the rest of the script.

@@ -138,6 +138,23 @@ func Methods(s Settings) ([]*Method, error) {
 	return list, nil
 }
 
+// Named gives the methods of some names, as they are when nothing is set.
+func Named(names ...string) ([]*Method, error) {
+	all, err := Methods(Settings{})
+	if err != nil {
+		return nil, err
+	}
+	var list []*Method
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(m *Method) bool { return m.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no method is named %q: there are %s", name, strings.Join(Names(all), ", "))
+		}
+		list = append(list, all[i])
+	}
+	return list, nil
+}
+
 // Names lists the names of methods.
 func Names(list []*Method) (names []string) {
 	for _, m := range list {

@@ -43,6 +43,10 @@ type Audit struct {
 	Shards     []Entry          `json:"shards"`
 	Totals     Totals           `json:"totals"`   // Sum(Shards)
 	Complete   bool             `json:"complete"` // all input was read to its end
+
+	// Reviewed is the number of items whose place, in clean/ or in removed/, a reader's
+	// mark says and not a method.
+	Reviewed int64 `json:"reviewed,omitempty"`
 }
 
 // Method is one definition of contamination, with what it was given. Numbers in

@@ -65,7 +65,7 @@ type kind struct {
 
 var auditKind = kind{"audit", AuditFile, shardsDir, []string{
 	AuditFile, "verdicts.jsonl", "verdicts.parquet", "evidence.jsonl", "evidence.parquet",
-	"methods.csv", "agreement.csv", "clean", "removed", "report.html", shardsDir, finderFile,
+	"methods.csv", "agreement.csv", "clean", "removed", "report.html", ReviewFile, "scores.json", "curve.csv", shardsDir, finderFile,
 }, func(dir fs.FS) error {
 	f, err := dir.Open(AuditFile)
 	if err != nil {
@@ -82,6 +82,10 @@ var indexKind = kind{"index", IndexFile, SegmentsDir, []string{IndexFile, Segmen
 	_, err := loadIndex(dir)
 	return err
 }}
+
+// ReviewFile is the name, in an audit's directory, of what people marked in it. It is
+// not made by a run, and stays when a run replaces the directory.
+const ReviewFile = "review.jsonl"
 
 const (
 	shardsDir = "shards"
@@ -406,7 +410,8 @@ func create(path string, write func(w io.Writer) error) error {
 // Publish makes a new directory of what build writes below root and of the
 // stored results keys, and puts it in the place of DIR in one step. Results
 // that are not in keys are dropped. build must write audit.json and nothing that is
-// not part of an audit directory; shards/ is there already. In an index directory it
+// not part of an audit directory; shards/ is there already, and review.jsonl if DIR has
+// one, which is kept. In an index directory it
 // must write index.json and the segments that it names; segments/ is there already,
 // and keys must be empty.
 //
@@ -463,10 +468,17 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 		}
 		d.step("result linked")
 	}
+	if err := d.keepReview(root); err != nil {
+		return err
+	}
 	if err := build(root); err != nil {
 		return err
 	}
 	d.step("built")
+	// Again, so that little of what is marked meanwhile is lost.
+	if err := d.keepReview(root); err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return err
@@ -484,6 +496,28 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 		return err
 	}
 	return d.kind.replaceable(d.out)
+}
+
+// keepReview takes the marks of the earlier audit over into the new tree, as they are
+// now.
+func (d *Dir) keepReview(root string) error {
+	from, to := filepath.Join(d.out, ReviewFile), filepath.Join(root, ReviewFile)
+	now, err := os.Lstat(from)
+	if d.kind != &auditKind || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if had, err := os.Lstat(to); err == nil {
+		if os.SameFile(had, now) {
+			return nil
+		}
+		if err := os.Remove(to); err != nil {
+			return err
+		}
+	}
+	return Link(from, to)
 }
 
 // Link gives the file from a second name, or copies it where files have but one.

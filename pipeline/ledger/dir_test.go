@@ -567,3 +567,83 @@ func umask(t *testing.T) fs.FileMode {
 	must(t, err)
 	return 0o777 &^ info.Mode().Perm()
 }
+
+// TestReviewStays: what people marked is in the new tree, also what they marked while it
+// was built.
+func TestReviewStays(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "audit")
+	run := func(build func(root string)) {
+		t.Helper()
+		d, err := Open(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Publish(nil, func(root string) error {
+			build(root)
+			f, err := os.Create(filepath.Join(root, AuditFile))
+			if err != nil {
+				return err
+			}
+			return errors.Join(WriteAudit(f, &Audit{Totals: Sum(nil)}), f.Close())
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	marks := filepath.Join(out, ReviewFile)
+	has := func(path, want string) {
+		t.Helper()
+		if b, err := os.ReadFile(path); err != nil || string(b) != want {
+			t.Errorf("%s: %q, %v; want %q", filepath.Base(path), b, err, want)
+		}
+	}
+	mark := func(text string) { // as package review saves: in the place of the earlier file
+		t.Helper()
+		if err := errors.Join(os.WriteFile(marks+"~", []byte(text), 0o644), os.Rename(marks+"~", marks)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(func(root string) {
+		if _, err := os.Stat(filepath.Join(root, ReviewFile)); err == nil {
+			t.Error("there are marks before anybody made one")
+		}
+	})
+	mark("one")
+	run(func(root string) { has(filepath.Join(root, ReviewFile), "one") })
+	has(marks, "one")
+	run(func(string) { mark("one, two") })
+	has(marks, "one, two")
+	run(func(string) {})
+	has(marks, "one, two")
+}
+
+// TestReplaceFile: while a file is written anew, the directory holds what it held.
+func TestReplaceFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	path := filepath.Join(dir, "report.html")
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(path, []byte("before"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	has := func(want string) {
+		t.Helper()
+		b, err := os.ReadFile(path)
+		entries, err2 := os.ReadDir(dir)
+		if err != nil || err2 != nil || string(b) != want || len(entries) != 1 {
+			t.Errorf("%q, %v, %v; want %q alone", b, entries, errors.Join(err, err2), want)
+		}
+	}
+	boom := errors.New("boom")
+	if err := ReplaceFile(path, func(w io.Writer) error { io.WriteString(w, "half"); has("before"); return boom }); !errors.Is(err, boom) {
+		t.Error(err)
+	}
+	has("before")
+	if err := ReplaceFile(path, func(w io.Writer) error { _, err := io.WriteString(w, "after"); has("before"); return err }); err != nil {
+		t.Error(err)
+	}
+	has("after")
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(dir), ".*")); len(left) > 0 {
+		t.Errorf("left beside it: %q", left)
+	}
+}

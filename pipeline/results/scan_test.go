@@ -20,7 +20,11 @@ func TestRealJoins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := pipeline.Options{Corpus: []string{filepath.Join(data, "corpora", "peps-000.jsonl.gz")}, Presets: presets, Methods: overlap.Methods(overlap.DefaultLongest)[:1], Out: dir}
+	gpt3, err := overlap.Named("gpt3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := pipeline.Options{Corpus: []string{filepath.Join(data, "corpora", "peps-000.jsonl.gz")}, Presets: presets, Methods: gpt3, Out: dir}
 	o.Reading = pipeline.Reading{MaxBadRows: -1, TextField: "text", IDField: "id"}
 	for name, path := range map[string]string{"gsm8k": "gsm8k/test.jsonl", "humaneval": "humaneval/HumanEval.jsonl.gz", "mmlu": "mmlu/test", "cruxeval": "cruxeval/cruxeval.jsonl"} {
 		o.Benchmarks = append(o.Benchmarks, variant.Spec{Name: name, Path: filepath.Join(data, "benchmarks", path)})

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"swab/pipeline/review"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func reviewCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "review DIR",
+		Short: "Look at an audit's evidence item by item, and mark it confirmed or rejected",
+		Long: `Show the items that were found, one a screen, with their evidence:
+
+  n, p      next, previous item
+  c, r      confirm, reject; the same key again takes the mark back
+  o         write a note
+  f         show only items with these words in place, method, state, mark or note
+  q         quit
+
+Every mark is saved at once, in DIR/review.jsonl. It is of the item and its evidence:
+a later run into DIR keeps it as long as both stay as they are. swab report shows the
+marks. With --reviewed, scan and check write clean variants that follow them: a
+rejected item is kept, a confirmed one removed, whatever a method says.
+
+Where the output is no terminal, the items are listed as text.`,
+		Example: `  swab review audit
+  swab review audit | less`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := review.Open(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			stdout := cmd.OutOrStdout()
+			is, _, width := terminal(stdout)
+			if !is || !term.IsTerminal(int(os.Stdin.Fd())) {
+				return s.List(cmd.Context(), stdout, width)
+			}
+			if err := s.Run(cmd.Context(), os.Stdin, stdout); err != nil {
+				return fmt.Errorf("review: %w", err)
+			}
+			return nil
+		},
+	}
+	return c
+}

@@ -1,0 +1,747 @@
+package page
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"swab/ngram/overlap"
+	"swab/pipeline/findings"
+	"swab/pipeline/ledger"
+	"swab/pipeline/report"
+	"swab/pipeline/review"
+)
+
+const (
+	maxItems    = 250_000
+	maxDetailed = 50_000
+	rawBudget   = 40 << 20 // of all texts, uncompressed
+	packBudget  = 19 << 20 // of all chunks, compressed
+	chunkItems  = 256
+	snippetSize = 120
+)
+
+// item is a row of the list.
+type item struct {
+	bench, split, subject   int
+	id, digest              string
+	index                   int64
+	states                  []byte // by method: f, s, c, n, or . for none
+	state                   byte   // by the house method, else the worst of all methods
+	found                   bool   // by any method
+	words, longest, matched int64
+	documents               int64
+	seen, kind              int
+	mark                    byte // c, r, n (a note only) or .
+	note                    string
+	verdicts, proofs, text  int32  // chunk * chunkItems + line, or -1
+	snippet                 string // the words that match, else how the item begins
+	begins                  string // how it begins, if the snippet does not say
+	document                string // id of its first document
+	spans                   []span // of the matches shown, in the item's parts
+}
+
+// span is a match in an item: row is its place among the rows of evidence shown.
+type span struct {
+	row, part  int
+	start, end int64
+}
+
+// count is how often each state was given.
+type count struct {
+	Items, Flagged, Suspected, Clean, NotCheckable int64
+}
+
+// Found counts those that were flagged or are suspected.
+func (c *count) Found() int64 { return c.Flagged + c.Suspected }
+
+type book struct {
+	audit   *ledger.Audit
+	scores  *scores
+	marks   map[review.Place]review.Entry
+	stale   int
+	gone    map[string]string // benchmark file to why it was not read again
+	changed int64             // items whose text is another now
+
+	benches, methods, splits, subjects, seen, kinds, shards *names
+
+	items      []*item
+	found      int64
+	unlisted   int64 // items beyond maxItems
+	leftOut    int64 // items that have evidence which is not in the file
+	shownRows  int64
+	totalRows  int64
+	counts     [][]count // by benchmark, method
+	longest    [][]int64 // by benchmark: items by bin of their longest match
+	perShard   []int64   // items with evidence in it
+	perBench   []int64   // items
+	anyFound   []int64   // by benchmark: items that any method found
+	kindsFound [][]int64 // by benchmark: items that the house method found, by kind
+	confirmed  int64
+	rejected   int64
+	budget     int // of an item's texts, bytes
+	mostRows   int // of evidence an item
+	suspicions bool
+
+	verdicts, proofs, texts chunks
+}
+
+// names numbers strings in the order in which they come.
+type names struct {
+	list []string
+	at   map[string]int
+}
+
+func newNames(list ...string) *names {
+	n := &names{at: map[string]int{}}
+	for _, s := range list {
+		n.of(s)
+	}
+	return n
+}
+
+func (n *names) of(s string) int {
+	i, ok := n.at[s]
+	if !ok {
+		i = len(n.list)
+		n.at[s] = i
+		n.list = append(n.list, s)
+	}
+	return i
+}
+
+// chunks packs lines of JSON by the chunkItems.
+type chunks struct {
+	name   string
+	raw    bytes.Buffer
+	lines  int
+	packed [][]byte
+	size   int
+}
+
+// add gives where the line stands.
+func (c *chunks) add(v any) (int32, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return -1, err
+	}
+	c.raw.Write(b)
+	c.raw.WriteByte('\n')
+	at := int32(len(c.packed)*chunkItems + c.lines)
+	if c.lines++; c.lines == chunkItems {
+		return at, c.flush()
+	}
+	return at, nil
+}
+
+func (c *chunks) flush() error {
+	if c.lines == 0 {
+		return nil
+	}
+	b, err := pack(c.raw.Bytes())
+	c.packed = append(c.packed, b)
+	c.size += len(b)
+	c.lines = 0
+	c.raw.Reset()
+	return err
+}
+
+func pack(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, 6)
+	if err == nil {
+		_, err = z.Write(b)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	return out.Bytes(), err
+}
+
+// gather reads the audit.
+func gather(ctx context.Context, dir string, o Options) (*book, error) {
+	b := &book{gone: map[string]string{}}
+	var err error
+	if b.audit, err = findings.Audit(dir); err != nil {
+		return nil, err
+	}
+	if b.scores, err = readScores(dir, o.Scores); err != nil {
+		return nil, err
+	}
+	if b.marks, b.stale, err = review.Items(ctx, dir); err != nil {
+		return nil, err
+	}
+	b.verdicts.name, b.proofs.name, b.texts.name = "v", "e", "t"
+	b.benches, b.methods, b.splits, b.subjects, b.shards = newNames(), newNames(), newNames(), newNames(), newNames()
+	b.seen, b.kinds = newNames("", "input", "answer", "input and answer"), newNames("")
+	for _, e := range b.audit.Benchmarks {
+		b.bench(e.Name)
+	}
+	for _, m := range b.audit.Methods { // the house method first
+		if m.Name == findings.House {
+			b.methods.of(m.Name)
+		}
+	}
+	for _, m := range b.audit.Methods {
+		b.methods.of(m.Name)
+	}
+	if err := b.readItems(ctx, dir); err != nil {
+		return nil, err
+	}
+	if err := b.readEvidence(ctx, dir); err != nil {
+		return nil, err
+	}
+	if err := b.readTexts(ctx, o); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *book) bench(name string) int {
+	i := b.benches.of(name)
+	for len(b.counts) <= i {
+		b.counts = append(b.counts, nil)
+		b.longest = append(b.longest, make([]int64, len(bins)))
+		b.perBench = append(b.perBench, 0)
+		b.anyFound = append(b.anyFound, 0)
+		b.kindsFound = append(b.kindsFound, nil)
+	}
+	return i
+}
+
+func (b *book) count(bench, method int) *count {
+	for len(b.counts[bench]) <= method {
+		b.counts[bench] = append(b.counts[bench], count{})
+	}
+	return &b.counts[bench][method]
+}
+
+// bins of longest matches, by their first number of words.
+var bins = []int64{1, 8, 10, 13, 17, 21, 26, 34, 51, 101, 201}
+
+func letter(s report.State) byte {
+	switch s {
+	case report.Flagged:
+		return 'f'
+	case report.Suspected:
+		return 's'
+	case report.Clean:
+		return 'c'
+	case report.NotCheckable:
+		return 'n'
+	}
+	return '.'
+}
+
+// readItems reads the verdicts. What is not found is listed while there is room.
+func (b *book) readItems(ctx context.Context, dir string) error {
+	matched := 0 // items that were not found but matched something, with details
+	plain := 0
+	for it, err := range findings.Items(ctx, dir) {
+		if err != nil {
+			return err
+		}
+		bench := b.bench(it.Benchmark)
+		b.perBench[bench]++
+		row := &item{bench: bench, id: it.ID, digest: it.Digest, index: it.Index, verdicts: -1, proofs: -1, text: -1, mark: '.', state: 'n'}
+		row.states = bytes.Repeat([]byte{'.'}, len(b.methods.list))
+		for i := range it.Verdicts {
+			v := &it.Verdicts[i]
+			m := b.methods.of(v.Method)
+			for len(row.states) <= m {
+				row.states = append(row.states, '.')
+			}
+			row.states[m] = letter(v.State)
+			c := b.count(bench, m)
+			c.Items++
+			switch v.State {
+			case report.Flagged:
+				c.Flagged++
+			case report.Suspected:
+				c.Suspected++
+				b.suspicions = true
+			case report.Clean:
+				c.Clean++
+			default:
+				c.NotCheckable++
+			}
+			row.words, row.longest = max(row.words, v.Words), max(row.longest, v.Longest)
+			row.matched, row.documents = max(row.matched, v.Matched), max(row.documents, v.Documents)
+			if l := letter(v.State); strings.IndexByte("ncsf", l) > strings.IndexByte("ncsf", row.state) {
+				row.state = l
+			}
+			if seen := v.SeenParts(); seen != "" && (row.seen == 0 || b.seen.list[row.seen] != "input and answer") {
+				s := b.seen.of(seen)
+				if row.seen != 0 && row.seen != s {
+					s = b.seen.of("input and answer")
+				}
+				row.seen = s
+			}
+			if v.Kind != "" && row.kind == 0 {
+				row.kind = b.kinds.of(v.Kind)
+				for len(b.kindsFound[bench]) <= row.kind {
+					b.kindsFound[bench] = append(b.kindsFound[bench], 0)
+				}
+				if v.Found() {
+					b.kindsFound[bench][row.kind]++
+				}
+			}
+		}
+		if row.longest > 0 {
+			b.longest[bench][binOf(row.longest)]++
+		}
+		isFound := row.state == 'f' || row.state == 's'
+		row.found = isFound
+		if len(it.Verdicts) > 0 && it.Verdicts[0].Method == findings.House {
+			row.state = letter(it.Verdicts[0].State)
+		}
+		if isFound {
+			b.found++
+			b.anyFound[bench]++
+		}
+		entry, marked := b.marks[review.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest}]
+		switch entry.Mark {
+		case review.Confirmed:
+			row.mark = 'c'
+			b.confirmed++
+		case review.Rejected:
+			row.mark = 'r'
+			b.rejected++
+		default:
+			if marked {
+				row.mark = 'n'
+			}
+		}
+		row.note = entry.Note
+		if !isFound && !marked {
+			if plain++; plain > maxItems {
+				b.unlisted++
+				continue
+			}
+		}
+		row.split, row.subject = b.splits.of(it.Split), b.subjects.of(it.Subject)
+		b.items = append(b.items, row)
+		detailed := isFound && b.found <= maxDetailed
+		if !isFound && row.longest > 0 && matched < maxDetailed/2 {
+			matched++
+			detailed = true
+		}
+		if detailed {
+			if row.verdicts, err = b.verdicts.add(b.numbers(it)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := b.verdicts.flush(); err != nil {
+		return err
+	}
+	if over := len(b.items) - maxItems; over > 0 { // the last of those not found give way
+		kept := b.items[:0]
+		room := max(0, maxItems-int(b.found))
+		for _, it := range b.items {
+			if it.found || it.mark != '.' {
+				kept = append(kept, it)
+			} else if room > 0 {
+				room--
+				kept = append(kept, it)
+			}
+		}
+		if len(kept) > maxItems {
+			kept = kept[:maxItems]
+		}
+		b.unlisted += int64(len(b.items) - len(kept))
+		clear(b.items[len(kept):])
+		b.items = kept
+	}
+	detailed := 0
+	for _, it := range b.items {
+		if it.verdicts >= 0 {
+			detailed++
+		}
+	}
+	b.budget = min(max(rawBudget/max(detailed, 1), 600), 12000)
+	b.mostRows = min(max(b.budget/900, 1), 8)
+	return nil
+}
+
+func binOf(n int64) int {
+	i, found := slices.BinarySearch(bins, n)
+	if !found {
+		i--
+	}
+	return i
+}
+
+// numbers is what each method says of an item, as the page's script reads it.
+func (b *book) numbers(it *findings.Item) any {
+	rows := make([][]any, 0, len(it.Verdicts))
+	for i := range it.Verdicts {
+		v := &it.Verdicts[i]
+		rows = append(rows, []any{b.methods.of(v.Method), string(letter(v.State)), v.Score, v.Longest, v.Words, v.Matched, v.Documents,
+			text(strings.Join(v.Parts, ", ")), v.Chance, text(v.Kind), v.Template})
+	}
+	return rows
+}
+
+// readEvidence reads the evidence of listed items.
+func (b *book) readEvidence(ctx context.Context, dir string) error {
+	type place struct {
+		bench, split int
+		id           string
+	}
+	waiting := map[place][]*item{}
+	for _, it := range b.items {
+		if it.verdicts >= 0 {
+			p := place{it.bench, it.split, it.id}
+			waiting[p] = append(waiting[p], it)
+		}
+	}
+	for e, err := range findings.AllEvidence(ctx, dir) {
+		if err != nil {
+			return err
+		}
+		b.totalRows += int64(len(e.Rows))
+		seen := map[int]bool{}
+		for i := range e.Rows {
+			s := b.shards.of(e.Rows[i].Shard)
+			for len(b.perShard) <= s {
+				b.perShard = append(b.perShard, 0)
+			}
+			if !seen[s] {
+				seen[s] = true
+				b.perShard[s]++
+			}
+		}
+		var it *item
+		bench, ok := b.benches.at[e.Benchmark]
+		split, known := b.splits.at[e.Split]
+		if p := (place{bench, split, e.Item}); ok && known && len(waiting[p]) > 0 {
+			it, waiting[p] = waiting[p][0], waiting[p][1:]
+		}
+		if it == nil || b.proofs.size+b.texts.size+b.verdicts.size > packBudget*2/3 {
+			b.leftOut++
+			continue
+		}
+		if it.proofs, err = b.proofs.add(b.quotes(it, e.Rows)); err != nil {
+			return err
+		}
+	}
+	return b.proofs.flush()
+}
+
+// quote is a row of evidence as the page's script reads it: the document's words cut
+// into what stands before the match, the match, and what stands behind it.
+type quote struct {
+	Part   string `json:"p"`
+	Shard  int    `json:"s"`
+	Row    int64  `json:"r"`
+	ID     string `json:"i"`
+	Words  int64  `json:"w"`
+	Before string `json:"a"`
+	Match  string `json:"m"`
+	After  string `json:"z"`
+}
+
+func (b *book) quotes(it *item, rows []report.Evidence) any {
+	// The document with the longest match first, and in it the longest match.
+	type document struct {
+		shard string
+		row   int64
+	}
+	longest := map[document]int64{}
+	for i := range rows {
+		k := document{rows[i].Shard, rows[i].Row}
+		longest[k] = max(longest[k], rows[i].Words)
+	}
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(x, y report.Evidence) int {
+		return cmp.Or(cmp.Compare(longest[document{y.Shard, y.Row}], longest[document{x.Shard, x.Row}]),
+			strings.Compare(x.Shard, y.Shard), cmp.Compare(x.Row, y.Row), cmp.Compare(y.Words, x.Words))
+	})
+	var qs []quote
+	type at struct {
+		shard      string
+		row        int64
+		part       string
+		start, end int64
+	}
+	had := map[at]bool{} // a match stands once for each method that it is evidence for
+	distinct := 0
+	room := b.budget / 2
+	for i := range rows {
+		e := &rows[i]
+		k := at{e.Shard, e.Row, e.Part, e.DocStart, e.ItemStart}
+		if had[k] {
+			continue
+		}
+		had[k] = true
+		if distinct++; len(qs) == b.mostRows {
+			continue
+		}
+		n := int64(len(e.DocText))
+		from := min(max(e.DocStart-e.DocTextStart, 0), n)
+		to := min(max(e.DocEnd-e.DocTextStart, from), n)
+		before, match, after := clip(e.DocText, int(from), int(to), max(room/2, 300))
+		room -= len(before) + len(match) + len(after)
+		if it.document == "" {
+			it.document = text(head(e.DocID, 200))
+			it.snippet = oneLine(match, snippetSize)
+		}
+		it.spans = append(it.spans, span{len(qs), slices.Index(overlap.AllParts.Names(), e.Part), e.ItemStart, e.ItemEnd})
+		qs = append(qs, quote{text(e.Part), b.shards.of(e.Shard), e.Row, text(head(e.DocID, 500)), e.Words, before, match, after})
+		b.shownRows++
+	}
+	return map[string]any{"q": qs, "more": distinct - len(qs)}
+}
+
+// readTexts reads the benchmarks again for the texts of the items that have details.
+func (b *book) readTexts(ctx context.Context, o Options) error {
+	if o.NoTexts {
+		return nil
+	}
+	type place struct {
+		bench  int
+		digest string
+		index  int64
+	}
+	wanted := map[place][]*item{}
+	for _, it := range b.items {
+		if it.verdicts >= 0 {
+			p := place{it.bench, it.digest, it.index}
+			wanted[p] = append(wanted[p], it)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	found := 0
+	for t, err := range findings.Texts(ctx, b.audit, func(f ledger.BenchmarkFile, why error) {
+		b.gone[f.Path] = why.Error()
+	}) {
+		if err != nil {
+			return err
+		}
+		list := wanted[place{b.benches.at[t.Benchmark], t.Digest, int64(t.Index)}]
+		for _, it := range list {
+			if it.text >= 0 || b.proofs.size+b.texts.size+b.verdicts.size > packBudget {
+				continue
+			}
+			found++
+			if it.text, err = b.texts.add(b.itemText(it, t.Text)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, list := range wanted {
+		for _, it := range list {
+			if it.text < 0 {
+				b.changed++
+			}
+		}
+	}
+	return b.texts.flush()
+}
+
+// itemText is an item's parts as the page's script reads them, and where in them the
+// matches stand, in UTF-16 units.
+func (b *book) itemText(it *item, texts [overlap.NumParts]string) any {
+	type part struct {
+		Name string `json:"p"`
+		Text string `json:"t"`
+	}
+	parts := []part{}
+	marks := [][4]int{}
+	room := b.budget / 2
+	for p, s := range texts {
+		if s == "" {
+			continue
+		}
+		limit := room / 2
+		if p >= int(overlap.Choices) {
+			limit = room
+		}
+		from, to := 0, len(s)
+		limit = max(limit, 300)
+		if len(s) > limit { // a window, from a little before the first match
+			first := len(s)
+			for _, m := range it.spans {
+				if m.part == p {
+					first = min(first, int(m.start))
+				}
+			}
+			if first == len(s) {
+				first = 0
+			}
+			from = boundary(s, max(0, min(first-limit/5, len(s)-limit)))
+			to = boundary(s, from+limit)
+		}
+		room -= to - from
+		var out strings.Builder
+		if from > 0 {
+			out.WriteString("… ")
+		}
+		offset := utf16Length(out.String())
+		out.WriteString(text(s[from:to]))
+		if to < len(s) {
+			out.WriteString(" …")
+		}
+		for _, m := range it.spans {
+			start, end := boundary(s, int(max(m.start, int64(from)))), boundary(s, int(min(m.end, int64(to))))
+			if m.part == p && start < end && start >= from {
+				marks = append(marks, [4]int{m.row, len(parts), offset + utf16Length(text(s[from:start])), offset + utf16Length(text(s[from:end]))})
+			}
+		}
+		parts = append(parts, part{overlap.Part(p).String(), out.String()})
+	}
+	// The list shows how the item begins: its question, else its first part.
+	shown := cmp.Or(texts[overlap.Question], texts[overlap.Context], texts[overlap.Choices], texts[overlap.Answer])
+	it.begins = oneLine(text(head(shown, 4*snippetSize)), snippetSize)
+	if it.snippet == "" {
+		it.snippet, it.begins = it.begins, ""
+	}
+	return map[string]any{"parts": parts, "marks": marks}
+}
+
+// text makes text safe to look at, as report.CleanText does, but keeps line breaks.
+func text(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = report.CleanText(strings.ReplaceAll(l, "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// oneLine gives the first n characters or so, on one line.
+func oneLine(s string, n int) string {
+	s = strings.Join(strings.Fields(head(s, 4*n)), " ")
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	r := []rune(s)[:n]
+	return strings.TrimRightFunc(string(r), unicode.IsSpace) + "…"
+}
+
+// head gives the first n bytes of s, or all of it.
+func head(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:boundary(s, n)]
+}
+
+// boundary is the start of the character that byte i of s is in.
+func boundary(s string, i int) int {
+	i = min(max(i, 0), len(s))
+	for i > 0 && i < len(s) && !utf8.RuneStart(s[i]) {
+		i--
+	}
+	return i
+}
+
+// clip cuts a document's text around a match to about room bytes.
+func clip(s string, from, to, room int) (before, match, after string) {
+	from, to = boundary(s, from), boundary(s, to)
+	start := boundary(s, max(0, from-max(100, (room-(to-from))/2)))
+	end := boundary(s, min(len(s), to+max(100, (room-(to-from))/2)))
+	before, match, after = text(s[start:from]), text(s[from:to]), text(s[to:end])
+	if start > 0 {
+		before = "…" + before
+	}
+	if to-from > 2*room {
+		cut := boundary(s, from+2*room)
+		match, after = text(s[from:cut])+fmt.Sprintf("… [%s more bytes match]", report.Thousands(int64(to-cut))), ""
+	}
+	if end < len(s) {
+		after += "…"
+	}
+	return before, match, after
+}
+
+func utf16Length(s string) (n int) {
+	for _, r := range s {
+		if n++; r > 0xffff {
+			n++
+		}
+	}
+	return n
+}
+
+// columns is the list of items as the page's script reads it.
+func (b *book) columns() any {
+	n := len(b.items)
+	type column = []int64
+	c := struct {
+		Benches  []string `json:"benches"`
+		Methods  []string `json:"methods"`
+		Subjects []string `json:"subjects"`
+		Seen     []string `json:"seenNames"`
+		Kinds    []string `json:"kindNames"`
+		Shards   []string `json:"shards"`
+		ID       []string `json:"id"`
+		Snippet  []string `json:"snippet"`
+		Begins   []string `json:"begins"`
+		Document []string `json:"document"`
+		States   []string `json:"states"`
+		State    string   `json:"state"`
+		Mark     string   `json:"mark"`
+		Notes    any      `json:"notes"`
+		Bench    column   `json:"bench"`
+		Subject  column   `json:"subject"`
+		Words    column   `json:"words"`
+		Longest  column   `json:"longest"`
+		Matched  column   `json:"matched"`
+		Docs     column   `json:"documents"`
+		SeenOf   column   `json:"seen"`
+		KindOf   column   `json:"kind"`
+		Verdicts column   `json:"v"`
+		Proofs   column   `json:"e"`
+		Texts    column   `json:"t"`
+	}{Seen: b.seen.list}
+	for _, l := range []struct {
+		to   *[]string
+		from []string
+	}{{&c.Benches, b.benches.list}, {&c.Methods, b.methods.list}, {&c.Subjects, b.subjects.list}, {&c.Kinds, b.kinds.list}, {&c.Shards, b.shards.list}} {
+		*l.to = []string{}
+		for _, s := range l.from {
+			*l.to = append(*l.to, text(head(s, 1000)))
+		}
+	}
+	state, mark := make([]byte, n), make([]byte, n)
+	states := make([][]byte, len(b.methods.list))
+	for m := range states {
+		states[m] = bytes.Repeat([]byte{'.'}, n)
+	}
+	notes := map[int]string{}
+	for i, it := range b.items {
+		c.ID = append(c.ID, text(head(it.id, 300)))
+		c.Snippet = append(c.Snippet, it.snippet)
+		c.Begins = append(c.Begins, it.begins)
+		c.Document = append(c.Document, it.document)
+		state[i], mark[i] = it.state, it.mark
+		for m, s := range it.states {
+			states[m][i] = s
+		}
+		if it.note != "" {
+			notes[i] = text(head(it.note, 4000))
+		}
+		for _, col := range []struct {
+			to *column
+			v  int64
+		}{{&c.Bench, int64(it.bench)}, {&c.Subject, int64(it.subject)}, {&c.Words, it.words}, {&c.Longest, it.longest}, {&c.Matched, it.matched},
+			{&c.Docs, it.documents}, {&c.SeenOf, int64(it.seen)}, {&c.KindOf, int64(it.kind)}, {&c.Verdicts, int64(it.verdicts)}, {&c.Proofs, int64(it.proofs)}, {&c.Texts, int64(it.text)}} {
+			*col.to = append(*col.to, col.v)
+		}
+	}
+	for _, s := range states {
+		c.States = append(c.States, string(s))
+	}
+	c.State, c.Mark, c.Notes = string(state), string(mark), notes
+	return c
+}

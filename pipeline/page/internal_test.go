@@ -1,0 +1,64 @@
+package page
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// For tests from outside.
+var (
+	Source = source
+	Script = script
+)
+
+// TestSpans holds the marks in an item's text, as a script counts, against the words.
+func TestSpans(t *testing.T) {
+	text := "𝄞 smile\x00: " + strings.Repeat("éß", 3000) + " needle \U0001f600\tstands here " + strings.Repeat("zz ", 9000)
+	matched := "needle \U0001f600\tstands here"
+	b := &book{budget: 900, mostRows: 3}
+	from := int64(strings.Index(text, matched))
+	it := &item{spans: []span{{0, 1, from, from + int64(len(matched))}}}
+	raw, err := json.Marshal(b.itemText(it, [4]string{"", text, "a choice", ""}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Parts []struct{ P, T string }
+		Marks [][4]int
+	}
+	if err := json.Unmarshal(raw, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Parts) != 2 || len(got.Marks) != 1 || got.Marks[0][0] != 0 || got.Marks[0][1] != 0 {
+		t.Fatalf("%d parts, marks %v", len(got.Parts), got.Marks)
+	}
+	var units []uint16
+	for _, r := range got.Parts[0].T {
+		if r > 0xffff {
+			r -= 0x10000
+			units = append(units, 0xd800+uint16(r>>10), 0xdc00+uint16(r&0x3ff))
+		} else {
+			units = append(units, uint16(r))
+		}
+	}
+	want := "needle \U0001f600    stands here"
+	if n := got.Marks[0][3] - got.Marks[0][2]; n != len([]rune(want))+1 {
+		t.Errorf("the mark has %d units, want %d", n, len([]rune(want))+1)
+	}
+	if units[got.Marks[0][2]] != 'n' || units[got.Marks[0][3]-1] != 'e' {
+		t.Errorf("the mark is from %c to %c", rune(units[got.Marks[0][2]]), rune(units[got.Marks[0][3]-1]))
+	}
+	if len(got.Parts[0].T) > 2000 {
+		t.Errorf("%d bytes of a long text", len(got.Parts[0].T))
+	}
+}
+
+func TestTicks(t *testing.T) {
+	for _, c := range [][2]float64{{0, 1}, {0.301, 0.302}, {-0.01, 0.04}, {3, 3}, {-1e-9, 1e6}, {0.4, 0.95}} {
+		ticks := ticksOf(c[0], c[1])
+		if len(ticks) < 2 || len(ticks) > 7 || ticks[0] > c[0]+1e-8*(c[1]-c[0]) || ticks[len(ticks)-1] < c[1]-1e-8*(c[1]-c[0]) {
+			t.Errorf("%v: ticks %v", c, ticks)
+		}
+	}
+}

@@ -1,0 +1,239 @@
+// Package page writes an audit as one HTML file that needs no network, no server and
+// no other file: what was checked against what, the items with their evidence, plots,
+// and the exact method.
+//
+// # The file
+//
+// What a reader must see is HTML, made by html/template, which escapes by context; it
+// stands without scripts. The items' columns and the evidence are data: gzipped JSON in
+// base64, in script elements of a type that no browser runs, so no text of a corpus
+// stands in the file as markup. The page's script decodes the columns at once and the
+// evidence, in chunks of up to 256 items, when it is looked at, and puts all text on the
+// page as text. A Content-Security-Policy with the digests of the one script and the
+// one style sheet forbids everything else.
+//
+// # Size
+//
+// Up to [maxItems] items are listed, those found first; the evidence of [maxDetailed]
+// of them is in the file, all together at most about 25 MB. How much of each text is
+// shown depends on how many there are. What is left out is counted, and stands in
+// verdicts.parquet and evidence.parquet. That bounds memory too.
+//
+// # Plots
+//
+// They are SVG of our own, a few shapes each. The plotting libraries for Go draw
+// pictures with fixed colours and no values to point at; here the style sheet gives the
+// colours, for light, dark and paper, each mark has its value, and each plot its table.
+package page
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"swab/pipeline/ledger"
+	"swab/pipeline/report"
+)
+
+// File is the report's name in an audit directory.
+const File = "report.html"
+
+// Options say what the report is made of beside the audit directory.
+type Options struct {
+	Scores      string       // what swab score wrote; "": scores.json in the directory, if it is there
+	Definitions []Definition // of the methods, for readers
+	NoTexts     bool         // leave out the benchmarks' own texts
+}
+
+// Definition is a method in words.
+type Definition struct {
+	Name         string
+	Version      int
+	Text, Source string
+}
+
+var (
+	//go:embed page.html.tmpl
+	markup string
+	//go:embed page.css
+	style string
+	//go:embed page.js
+	script string
+)
+
+// WriteFile writes the report of the audit in dir into it, in one step.
+func WriteFile(ctx context.Context, dir string, o Options) error {
+	return ledger.ReplaceFile(filepath.Join(dir, File), func(w io.Writer) error { return Write(ctx, dir, w, o) })
+}
+
+// Write writes the report of the audit in dir to w. The same audit, benchmark files and
+// options give the same bytes.
+func Write(ctx context.Context, dir string, w io.Writer, o Options) error {
+	b, err := gather(ctx, dir, o)
+	if err != nil {
+		return fmt.Errorf("report of %s: %w", dir, err)
+	}
+	t, err := template.New("page").Funcs(template.FuncMap{
+		"clean": report.CleanText, "n": report.Thousands, "share": report.Share, "unit": unit, "bytes": bytesOf, "pvalue": pvalue,
+		"len64": func(list []benchView) int64 { return int64(len(list)) }, "cleanLines": text,
+		"brief": func(name string) bool { return utf8.RuneCountInString(name) <= 20 },
+	}).Parse(markup)
+	if err != nil {
+		return err
+	}
+	v := b.view(o)
+	v.Policy = "default-src 'none'; script-src " + source(script) + "; style-src " + source(style) + "; base-uri 'none'; form-action 'none'"
+	v.Style = template.CSS(style)
+	buf := bufio.NewWriterSize(w, 1<<16)
+	if err := t.Execute(buf, v); err != nil {
+		return fmt.Errorf("report of %s: %w", dir, err)
+	}
+	columns, err := json.Marshal(b.columns())
+	if err != nil {
+		return err
+	}
+	packed, err := pack(columns)
+	if err != nil {
+		return err
+	}
+	data(buf, "columns", packed)
+	for _, c := range []*chunks{&b.verdicts, &b.proofs, &b.texts} {
+		for i, chunk := range c.packed {
+			data(buf, fmt.Sprint(c.name, i), chunk)
+		}
+	}
+	fmt.Fprintf(buf, "<script>%s</script>\n</body>\n</html>\n", script)
+	return buf.Flush()
+}
+
+// source is what allows one inline script or style sheet.
+func source(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// data writes bytes as an element that no browser runs.
+func data(w *bufio.Writer, id string, b []byte) {
+	fmt.Fprintf(w, "<script type=\"application/gzip\" id=\"%s\">", id)
+	enc := base64.NewEncoder(base64.StdEncoding, w)
+	enc.Write(b)
+	enc.Close()
+	w.WriteString("</script>\n")
+}
+
+// readScores reads what swab score wrote. It is not an error if there is none and none
+// was asked for.
+func readScores(dir, path string) (*scores, error) {
+	asked := path != ""
+	if !asked {
+		path = filepath.Join(dir, "scores.json")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		if !asked && os.IsNotExist(err) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	s := new(scores)
+	if err := json.Unmarshal(b, s); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if s.Version != 1 {
+		return nil, fmt.Errorf("%s: its version is %d, this program knows 1", path, s.Version)
+	}
+	return s, nil
+}
+
+// scores is scores.json, as far as it is shown.
+type scores struct {
+	Version int          `json:"version"`
+	Rows    []scoreRow   `json:"rows"`
+	Curves  []scoreCurve `json:"curves"`
+}
+
+type scoreRow struct {
+	Model        string          `json:"model"`
+	Benchmark    string          `json:"benchmark"`
+	Subject      string          `json:"subject"`
+	Method       string          `json:"method"`
+	Metric       string          `json:"metric"`
+	NAll         int64           `json:"n_all"`
+	All          *float64        `json:"all"`
+	NClean       int64           `json:"n_clean"`
+	Clean        *float64        `json:"clean"`
+	NFlagged     int64           `json:"n_flagged"`
+	Flagged      *float64        `json:"flagged"`
+	NotCheckable int64           `json:"n_not_checkable"`
+	Gain         *float64        `json:"gain"`
+	GainLow      *float64        `json:"gain_low"`
+	GainHigh     *float64        `json:"gain_high"`
+	P            *float64        `json:"p"`
+	PHolm        *float64        `json:"p_holm"`
+	Lower        *float64        `json:"lower"`
+	Warnings     json.RawMessage `json:"warnings"`
+}
+
+// shares says that the scores are shares, 0 to 1, and not on a scale of their own.
+func (r *scoreRow) shares() bool {
+	for _, v := range []*float64{r.All, r.Clean, r.Flagged} {
+		if v != nil && (*v < 0 || *v > 1) {
+			return false
+		}
+	}
+	return true
+}
+
+// Value writes a score.
+func (r *scoreRow) Value(v *float64) string {
+	if v == nil || r.shares() {
+		return percent(v)
+	}
+	return number(*v)
+}
+
+// Difference writes a difference of scores, with its sign.
+func (r *scoreRow) Difference(v *float64) string {
+	if v == nil || r.shares() {
+		return points(v)
+	}
+	return strings.Replace(fmt.Sprintf("%+.4g", *v), "-", "−", 1)
+}
+
+// Notes are the row's warnings, whether one text or several.
+func (r *scoreRow) Notes() string {
+	var list []string
+	var one string
+	if json.Unmarshal(r.Warnings, &list) == nil {
+		return strings.Join(list, "; ")
+	}
+	if json.Unmarshal(r.Warnings, &one) == nil {
+		return one
+	}
+	return ""
+}
+
+type scoreCurve struct {
+	Model     string `json:"model"`
+	Benchmark string `json:"benchmark"`
+	Method    string `json:"method"`
+	Points    []struct {
+		Threshold float64  `json:"threshold"`
+		Share     *float64 `json:"share_flagged"`
+		Gain      *float64 `json:"gain"`
+		N         int64    `json:"n_flagged"`
+	} `json:"points"`
+	Best       *float64 `json:"best_threshold"`
+	PNaive     *float64 `json:"p_naive"`
+	PCorrected *float64 `json:"p_corrected"`
+}

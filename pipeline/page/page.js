@@ -1,0 +1,276 @@
+"use strict";
+(async () => {
+  const $ = id => document.getElementById(id);
+  const PAGE = 25, CHUNK = 256;
+  const STATES = {f: "flagged", s: "suspected", c: "clean", n: "not checkable", ".": "not judged"};
+  const MARKS = {c: "confirmed", r: "rejected", n: "note", ".": ""};
+
+  // Everything from the audit goes onto the page through here: as text.
+  function el(tag, attrs, ...children) {
+    const e = document.createElement(tag);
+    for (const k in attrs || {}) if (attrs[k] !== undefined) e.setAttribute(k, attrs[k]);
+    for (const c of children) if (c !== null && c !== undefined && c !== "") e.append(c);
+    return e;
+  }
+  // A name that may break behind each / _ and -.
+  const name = s => s.split(/(?<=[\/_-])/).flatMap(p => [p, el("wbr")]).slice(0, -1);
+  const num = n => n.toLocaleString("en-US");
+  const unit = (n, what) => num(n) + " " + what + (n === 1 ? "" : "s");
+
+  async function unpack(id) {
+    const text = $(id).textContent;
+    let bytes;
+    if (Uint8Array.fromBase64) bytes = Uint8Array.fromBase64(text);
+    else {
+      const s = atob(text);
+      bytes = new Uint8Array(s.length);
+      for (let i = 0; i < s.length; i++) bytes[i] = s.charCodeAt(i);
+    }
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  }
+  const kept = new Map(); // the chunks decoded last
+  async function line(kind, at) {
+    if (at < 0) return null;
+    const id = kind + Math.floor(at / CHUNK);
+    if (!kept.has(id)) {
+      if (kept.size > 24) kept.delete(kept.keys().next().value);
+      kept.set(id, unpack(id).then(t => t.split("\n")));
+    }
+    return JSON.parse((await kept.get(id))[at % CHUNK]);
+  }
+
+  const d = JSON.parse(await unpack("columns"));
+  for (const k of ["id", "snippet", "begins", "document", "bench", "subject", "words", "longest", "matched", "documents", "seen", "kind", "v", "e", "t"]) d[k] = d[k] || [];
+  const n = d.id.length;
+  const haystack = new Array(n);
+  const place = i => [...new Set([d.benches[d.bench[i]], d.subjects[d.subject[i]]]), d.id[i]].join("/");
+  const hay = i => haystack[i] === undefined ? haystack[i] = (place(i) + "\n" + d.snippet[i] + "\n" + d.begins[i] + "\n" + d.document[i]).toLowerCase() : haystack[i];
+  const pause = () => new Promise(r => setTimeout(r, 0));
+  // What is searched is made while nobody waits: first what the list tells of each item,
+  // then the items' whole texts.
+  async function prepare() {
+    for (let i = 0; i < n; i++) {
+      hay(i);
+      if (i % 4000 === 0) await pause();
+    }
+    const at = new Map();
+    for (let i = 0; i < n; i++) if (d.t[i] >= 0) at.set(d.t[i], i);
+    for (let c = 0; $("t" + c); c++) {
+      await pause();
+      (await unpack("t" + c)).split("\n").forEach((l, k) => {
+        const i = at.get(c * CHUNK + k);
+        if (l && i !== undefined) haystack[i] += "\n" + JSON.parse(l).parts.map(p => p.t).join("\n").toLowerCase();
+      });
+    }
+    document.body.dataset.searchable = "true";
+    if ($("q").value !== "") filter();
+  }
+
+  // Filters.
+  function options(id, list, all) {
+    const s = $(id);
+    s.append(el("option", {value: ""}, all));
+    for (const [value, name] of list) s.append(el("option", {value}, name));
+    if (list.length < 2) s.closest("label").hidden = true;
+  }
+  const numbered = list => list.map((name, i) => [i, name]).filter(x => x[1] !== "");
+  const have = s => [...new Set(s)];
+  options("f-bench", numbered(d.benches), "all");
+  options("f-subject", numbered(d.subjects).sort((a, b) => a[1] < b[1] ? -1 : 1), "all");
+  options("f-method", numbered(d.methods), "any");
+  options("f-state", have(d.state).sort((a, b) => "fscn.".indexOf(a) - "fscn.".indexOf(b)).map(s => [s, STATES[s]]), "all");
+  options("f-seen", [...numbered(d.seenNames), [0, "nothing"]].filter(x => d.seen.includes(x[0])), "any");
+  options("f-kind", numbered(d.kindNames), "any");
+  const marks = have(d.mark);
+  options("f-mark", marks.length > 1 ? marks.map(m => [m, MARKS[m] || "not reviewed"]) : [], "all");
+  const SORTS = {
+    longest: ["longest match", (a, b) => d.longest[b] - d.longest[a]],
+    documents: ["documents", (a, b) => d.documents[b] - d.documents[a]],
+    share: ["share of words found", (a, b) => d.matched[b] / (d.words[b] || 1) - d.matched[a] / (d.words[a] || 1)],
+    order: ["benchmark and item", () => 0],
+  };
+  for (const k in SORTS) $("sort").append(el("option", {value: k}, SORTS[k][0]));
+
+  const rank = {f: 0, s: 0, c: 1, n: 2, ".": 3};
+  const orders = {};
+  function order(by) {
+    if (!orders[by]) {
+      const o = Uint32Array.from({length: n}, (_, i) => i);
+      const f = SORTS[by][1];
+      if (by !== "order") o.sort((a, b) => rank[d.state[a]] - rank[d.state[b]] || f(a, b) || a - b);
+      orders[by] = o;
+    }
+    return orders[by];
+  }
+  let shown = [], page = 0, current = -1;
+
+  function filter() {
+    const began = performance.now();
+    const value = id => $(id).value;
+    const words = value("q").toLowerCase().split(/\s+/).filter(Boolean);
+    const bench = value("f-bench"), subject = value("f-subject"), method = value("f-method"), state = value("f-state");
+    const seen = value("f-seen"), kind = value("f-kind"), mark = value("f-mark");
+    const min = value("f-min") === "" ? 0 : +value("f-min"), max = value("f-max") === "" ? Infinity : +value("f-max");
+    const states = method === "" ? d.state : d.states[+method];
+    shown = [];
+    next: for (const i of order(value("sort"))) {
+      if (bench !== "" && d.bench[i] !== +bench) continue;
+      if (subject !== "" && d.subject[i] !== +subject) continue;
+      if (method !== "" && state === "" && states[i] !== "f" && states[i] !== "s") continue;
+      if (state !== "" && states[i] !== state) continue;
+      if (seen !== "" && d.seen[i] !== +seen) continue;
+      if (kind !== "" && d.kind[i] !== +kind) continue;
+      if (mark !== "" && d.mark[i] !== mark) continue;
+      if (d.longest[i] < min || d.longest[i] > max) continue;
+      for (const w of words) if (!hay(i).includes(w)) continue next;
+      shown.push(i);
+    }
+    page = 0;
+    list();
+    document.body.dataset.filterMs = (performance.now() - began).toFixed(1);
+  }
+
+  function list() {
+    const from = page * PAGE, rows = shown.slice(from, from + PAGE);
+    const pages = Math.max(1, Math.ceil(shown.length / PAGE));
+    $("rows").replaceChildren(...rows.map(i => {
+      const pick = el("button", {type: "button", class: "pick", "data-item": i}, ...name(place(i)));
+      return el("tr", {"aria-current": i === current ? "true" : undefined},
+        el("td", {}, pick, el("span", {class: "snippet"}, d.snippet[i] || "")),
+        el("td", {}, el("span", {class: "state " + d.state[i]}, STATES[d.state[i]]), d.mark[i] !== "." ? el("span", {class: "mark"}, MARKS[d.mark[i]]) : null),
+        el("td", {class: "num"}, num(d.longest[i])), el("td", {class: "num"}, num(d.documents[i])));
+    }));
+    $("count").textContent = shown.length === n ? unit(n, "item") : num(shown.length) + " of " + unit(n, "item");
+    $("where").textContent = "Page " + num(page + 1) + " of " + num(pages);
+    $("prev").disabled = page === 0;
+    $("next").disabled = page >= pages - 1;
+  }
+
+  function turn(by) {
+    const pages = Math.ceil(shown.length / PAGE);
+    if (page + by < 0 || page + by >= pages) return false;
+    page += by;
+    list();
+    return true;
+  }
+
+  // One item: its text beside the documents, matches marked in both in one colour.
+  function marked(text, spans) {
+    const out = el("p", {class: "part", dir: "auto"});
+    let at = 0;
+    for (const [start, end, k] of spans.sort((a, b) => a[0] - b[0] || b[1] - a[1])) {
+      if (end <= at) continue;
+      const from = Math.max(at, start);
+      out.append(text.slice(at, from), el("mark", {class: "m" + k % 6}, text.slice(from, end)));
+      at = end;
+    }
+    out.append(text.slice(at));
+    return out;
+  }
+  let asked = 0;
+  async function show(i, focus) {
+    const mine = ++asked;
+    current = i;
+    for (const tr of $("rows").children) {
+      if (tr.querySelector(".pick").dataset.item === String(i)) tr.setAttribute("aria-current", "true");
+      else tr.removeAttribute("aria-current");
+    }
+    const [verdicts, proof, text] = await Promise.all([line("v", d.v[i]), line("e", d.e[i]), line("t", d.t[i])]);
+    if (mine !== asked) return; // another was asked for meanwhile
+    const box = $("item");
+    const parts = [el("h3", {}, ...name(place(i)))];
+    const facts = [unit(d.words[i], "word"), d.longest[i] ? "longest match " + unit(d.longest[i], "word") : "no match", "in " + unit(d.documents[i], "document")];
+    if (d.seenNames[d.seen[i]]) facts.push("seen: " + d.seenNames[d.seen[i]]);
+    if (d.kindNames[d.kind[i]]) facts.push(d.kindNames[d.kind[i]]);
+    parts.push(el("p", {class: "where"}, el("span", {class: "state " + d.state[i]}, STATES[d.state[i]]), " · " + facts.join(" · ")));
+    if (d.mark[i] !== ".") parts.push(el("p", {class: "notice"}, "Reviewed: " + MARKS[d.mark[i]] + (d.notes[i] ? ". " + d.notes[i] : "")));
+    const quotes = proof ? proof.q : [];
+    // The matches of one document at a time are marked in the item.
+    const sources = new Map();
+    quotes.forEach((q, k) => {
+      const key = q.s + ":" + q.r;
+      if (!sources.has(key)) sources.set(key, []);
+      sources.get(key).push(k);
+    });
+    const left = el("div", {}), right = el("div", {}, el("h4", {}, "In the corpus"));
+    function side(chosen) {
+      left.replaceChildren(el("h4", {}, "Item"));
+      if (text) {
+        text.parts.forEach((p, k) => left.append(el("p", {class: "where"}, p.p),
+          marked(p.t, text.marks.filter(m => m[1] === k && chosen.includes(m[0])).map(m => [m[2], m[3], chosen.indexOf(m[0])]))));
+      } else if (quotes.length) {
+        left.append(el("p", {class: "where"}, "The item's own text is not in this file. These of its words match:"));
+        chosen.forEach((k, c) => left.append(el("p", {class: "where"}, quotes[k].p), el("p", {class: "part", dir: "auto"}, el("mark", {class: "m" + c % 6}, quotes[k].m))));
+      } else left.append(el("p", {class: "where"}, "The item's own text is not in this file."));
+    }
+    const buttons = [];
+    for (const ks of sources.values()) {
+      const q = quotes[ks[0]];
+      const most = Math.max(...ks.map(k => quotes[k].w));
+      const head = el("p", {class: "source"}, el("b", {}, ...name(q.i)));
+      if (sources.size > 1) {
+        const b = el("button", {type: "button", "aria-pressed": "false", "aria-label": "Mark in the item what stands in " + q.i}, "mark in item");
+        b.addEventListener("click", () => { for (const o of buttons) o.setAttribute("aria-pressed", String(o === b)); side(ks); });
+        buttons.push(b);
+        head.append(" ", b);
+      }
+      right.append(head, el("p", {class: "where"}, ...name(d.shards[q.s]), ", row " + num(q.r) + "; up to " + unit(most, "word")));
+      ks.forEach((k, c) => right.append(el("p", {class: "doc", dir: "auto"}, quotes[k].a, el("mark", {class: "m" + c % 6}, quotes[k].m), quotes[k].z)));
+    }
+    if (buttons.length) buttons[0].setAttribute("aria-pressed", "true");
+    side(sources.size ? sources.values().next().value : []);
+    if (!quotes.length) right.append(el("p", {class: "where"}, d.longest[i] ? "Its evidence is not in this file; look in evidence.parquet." : "Nothing of it was found."));
+    if (proof && proof.more > 0) right.append(el("p", {class: "where"}, "and " + num(proof.more) + " more in evidence.parquet"));
+    parts.push(el("div", {class: "pair"}, left, right));
+    if (verdicts) {
+      const extra = verdicts.some(v => v[8] !== null || v[10] !== null);
+      const head = ["Method", "State", "Score", "Longest", "Found", "Words", "Docs", "Parts seen"];
+      if (extra) head.push("Chance", "Template");
+      const text = x => x === null || x === undefined ? "-" : typeof x === "number" ? String(+x.toPrecision(3)) : x;
+      parts.push(el("h4", {}, "What every method says"), el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "What every method says"},
+        el("table", {class: "numbers"}, el("thead", {}, el("tr", {}, ...head.map((h, k) => el("th", {scope: "col", class: k > 1 && k !== 7 ? "num" : ""}, h)))),
+          el("tbody", {}, ...verdicts.map(v => el("tr", {}, el("th", {scope: "row"}, d.methods[v[0]]), el("td", {}, STATES[v[1]] + (v[9] ? ", " + v[9] : "")),
+            el("td", {class: "num"}, text(v[2])), el("td", {class: "num"}, num(v[3])), el("td", {class: "num"}, num(v[5])), el("td", {class: "num"}, num(v[4])),
+            el("td", {class: "num"}, num(v[6])), el("td", {}, v[7] || "-"), ...(extra ? [el("td", {class: "num"}, text(v[8])), el("td", {class: "num"}, text(v[10]))] : [])))))));
+    }
+    box.replaceChildren(...parts);
+    box.scrollTop = 0;
+    if (focus) { box.focus({preventScroll: true}); if (innerWidth <= 900) box.scrollIntoView(); }
+  }
+  function step(by) {
+    if (!shown.length) return;
+    let at = shown.indexOf(current);
+    at = at < 0 ? page * PAGE : Math.min(Math.max(at + by, 0), shown.length - 1);
+    if (Math.floor(at / PAGE) !== page) { page = Math.floor(at / PAGE); list(); }
+    show(shown[at]);
+    const pick = $("rows").children[at % PAGE].querySelector(".pick");
+    pick.focus({preventScroll: true});
+    pick.scrollIntoView({block: "nearest"});
+  }
+
+  let timer = 0;
+  $("filters").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(filter, 60); });
+  $("filters").addEventListener("reset", () => setTimeout(filter, 0));
+  $("filters").addEventListener("submit", e => { e.preventDefault(); filter(); });
+  $("rows").addEventListener("click", e => { const b = e.target.closest("tr"); if (b) show(+b.querySelector(".pick").dataset.item, true); });
+  $("prev").addEventListener("click", () => turn(-1));
+  $("next").addEventListener("click", () => turn(1));
+  document.addEventListener("keydown", e => {
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName);
+    if (e.key === "Escape" && typing) { e.target.blur(); return; }
+    if (typing) return;
+    if (e.key === "/") { e.preventDefault(); $("q").focus(); $("q").scrollIntoView({block: "center"}); }
+    else if (e.key === "j") step(1);
+    else if (e.key === "k") step(-1);
+    else if (e.key === "]") turn(1);
+    else if (e.key === "[") turn(-1);
+  });
+
+  filter();
+  $("loading").remove();
+  $("browser").hidden = false;
+  if (shown.length) await show(shown[0]);
+  prepare();
+  document.body.dataset.ready = performance.now().toFixed(0); // milliseconds since it was asked for
+})().catch(e => { document.getElementById("loading").textContent = "The list could not be read: " + e.message; throw e; });

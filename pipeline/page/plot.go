@@ -1,0 +1,483 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"html"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+
+	"swab/pipeline/report"
+)
+
+// A plot is a picture with its values as a table.
+type plot struct {
+	Title string
+	Note  string
+	SVG   template.HTML
+	Head  []string
+	Rows  [][]string
+}
+
+// plotWidth is the width of a picture in pixels; one fits a phone.
+const plotWidth = 340
+
+// canvas collects shapes. All text goes through label and tip.
+type canvas struct {
+	strings.Builder
+	height float64
+}
+
+// tip opens a group whose values a pointer shows.
+func (c *canvas) tip(s string) {
+	fmt.Fprintf(c, "<g><title>%s</title>", html.EscapeString(report.CleanText(s)))
+}
+
+func (c *canvas) end() { c.WriteString("</g>") }
+
+// label writes text at a place; anchor is start, middle or end.
+func (c *canvas) label(x, y float64, anchor, s string) {
+	fmt.Fprintf(c, `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x, y, anchor, html.EscapeString(report.CleanText(s)))
+}
+
+func (c *canvas) rect(class string, x, y, w, h float64) {
+	fmt.Fprintf(c, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class, x, y, math.Max(w, 0), h)
+}
+
+func (c *canvas) line(class string, x1, y1, x2, y2 float64) {
+	fmt.Fprintf(c, `<line class="%s" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, class, x1, y1, x2, y2)
+}
+
+func (c *canvas) dot(class string, x, y float64) {
+	fmt.Fprintf(c, `<circle class="%s" cx="%.1f" cy="%.1f" r="4"/>`, class, x, y)
+}
+
+// svg is the whole picture.
+func (c *canvas) svg(title string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<svg role="img" aria-label="%s" width="%d" height="%.0f" viewBox="0 0 %d %.0f">%s</svg>`,
+		html.EscapeString(report.CleanText(title)), plotWidth, c.height, plotWidth, c.height, c.String()))
+}
+
+// short cuts a name for a label; the tip has it whole.
+func short(s string, n int) string {
+	r := []rune(report.CleanText(s))
+	if len(r) <= n {
+		return string(r)
+	}
+	return string(r[:n-1]) + "…"
+}
+
+// tailOf cuts a name at its front, where paths are all alike.
+func tailOf(s string, n int) string {
+	r := []rune(report.CleanText(s))
+	if len(r) <= n {
+		return string(r)
+	}
+	return "…" + string(r[len(r)-n+1:])
+}
+
+// bar is a row of a bar chart.
+type bar struct {
+	name, label string // label stands at the left
+	value       float64
+	shown, tip  string
+}
+
+// bars draws bars from the left, each with its name and its value.
+func bars(title string, left float64, most float64, list []bar) template.HTML {
+	const step, right = 22.0, 62.0
+	c := canvas{height: float64(len(list))*step + 6}
+	room := plotWidth - left - right
+	for i, b := range list {
+		y := float64(i)*step + 4
+		c.tip(b.tip)
+		c.rect("hit", 0, y-2, plotWidth, step)
+		c.label(left-8, y+13, "end", b.label)
+		w := 0.0
+		if most > 0 {
+			w = b.value / most * room
+		}
+		if b.value > 0 {
+			w = math.Max(w, 2)
+		}
+		c.rect("bar", left, y+2, w, step-8)
+		c.label(left+w+6, y+13, "start", b.shown)
+		c.end()
+	}
+	c.line("axis", left, 0, left, c.height)
+	return c.svg(title)
+}
+
+// tallBars draws bars with their names above them, for names that are long.
+func tallBars(title string, most float64, list []bar) template.HTML {
+	const step, right = 36.0, 62.0
+	c := canvas{height: float64(len(list))*step + 4}
+	for i, b := range list {
+		y := float64(i) * step
+		c.tip(b.tip)
+		c.rect("hit", 0, y, plotWidth, step)
+		c.label(0, y+12, "start", b.label)
+		w := math.Max(b.value/most*(plotWidth-right), 2)
+		c.rect("bar", 0, y+17, w, 11)
+		c.label(w+6, y+27, "start", b.shown)
+		c.end()
+	}
+	return c.svg(title)
+}
+
+// histogram draws a histogram: columns side by side.
+func histogram(title string, labels []string, values []int64, tips []string) template.HTML {
+	const top, bottom = 18.0, 34.0
+	c := canvas{height: 170}
+	most := int64(1)
+	for _, v := range values {
+		most = max(most, v)
+	}
+	w := float64(plotWidth-8) / float64(len(values))
+	room := c.height - top - bottom
+	for i, v := range values {
+		x := 4 + float64(i)*w
+		h := float64(v) / float64(most) * room
+		if v > 0 {
+			h = math.Max(h, 1.5)
+		}
+		c.tip(tips[i])
+		c.rect("hit", x, top, w, room)
+		c.rect("bar", x+2, top+room-h, w-4, h)
+		if v > 0 {
+			c.label(x+w/2, top+room-h-4, "middle", compact(v))
+		}
+		c.label(x+w/2, c.height-bottom+15, "middle", labels[i])
+		c.end()
+	}
+	c.line("axis", 4, top+room, plotWidth-4, top+room)
+	c.label(plotWidth/2, c.height-3, "middle", "words of an item's longest match, from")
+	return c.svg(title)
+}
+
+// compact writes a count in at most five characters.
+func compact(v int64) string {
+	switch {
+	case v >= 10_000_000:
+		return fmt.Sprintf("%dM", v/1_000_000)
+	case v >= 10_000:
+		return fmt.Sprintf("%dk", v/1000)
+	}
+	return report.Thousands(v)
+}
+
+// plots makes all plots that there are values for.
+func (b *book) plots() (groups []plotGroup) {
+	groups = append(groups, b.shareGroup())
+	if b.scores != nil {
+		groups = append(groups,
+			plotGroup{"Score on all items against clean items", "A hollow ring is the score on all items, a filled dot that on clean ones, with the 95 % interval of their difference as a bar around the dot.", b.scorePlots()},
+			plotGroup{"Gain over the threshold", "By how much the score on all items exceeds that on clean ones, for each threshold at which an item would be flagged. A bar marks the threshold with the largest gain.", b.curvePlots()})
+	}
+	groups = append(groups, plotGroup{"Longest matches", "Items by the words of the longest run they share with a document.", b.longestPlots()})
+	groups = append(groups, plotGroup{"Where in the corpus", "Items with evidence in each shard. The evidence kept is that of an item's strongest documents.", b.shardPlots()})
+	kept := groups[:0]
+	for _, g := range groups {
+		if len(g.Plots) > 0 {
+			kept = append(kept, g)
+		}
+	}
+	return kept
+}
+
+type plotGroup struct {
+	Title, Note string
+	Plots       []plot
+}
+
+func (b *book) shareGroup() plotGroup {
+	g := plotGroup{Title: "Share found, by benchmark and method"}
+	var without []string
+	g.Plots, without = b.sharePlots()
+	if len(without) > 0 {
+		g.Note = "Nothing of " + strings.Join(without, ", ") + " was found by any method."
+	}
+	return g
+}
+
+func (b *book) sharePlots() (plots []plot, without []string) {
+	most := 0.0
+	for i := range b.counts {
+		for _, c := range b.counts[i] {
+			if c.Items > 0 {
+				most = math.Max(most, float64(c.Found())/float64(c.Items))
+			}
+		}
+	}
+	if most == 0 {
+		return nil, nil
+	}
+	for i, name := range b.benches.list {
+		p := plot{Title: name, Head: []string{"method", "found", "items", "share"}}
+		var list []bar
+		any := false
+		for m, c := range b.counts[i] {
+			if c.Items == 0 {
+				continue
+			}
+			any = any || c.Found() > 0
+			shown := report.Share(c.Found(), c.Items)
+			method := b.methods.list[m]
+			list = append(list, bar{method, short(method, 16), float64(c.Found()) / float64(c.Items), shown,
+				fmt.Sprintf("%s, %s: %s of %s items (%s)", name, method, report.Thousands(c.Found()), report.Thousands(c.Items), shown)})
+			p.Rows = append(p.Rows, []string{method, report.Thousands(c.Found()), report.Thousands(c.Items), shown})
+		}
+		if any {
+			p.SVG = bars("Share found in "+name+" by method", 118, most, list)
+			plots = append(plots, p)
+		} else {
+			without = append(without, name)
+		}
+	}
+	return plots, without
+}
+
+func (b *book) longestPlots() (plots []plot) {
+	labels := make([]string, len(bins))
+	for i, from := range bins {
+		labels[i] = fmt.Sprint(from)
+	}
+	add := func(name string, values []int64) {
+		p := plot{Title: name, Head: []string{"words", "items"}}
+		tips := make([]string, len(bins))
+		sum := int64(0)
+		for i, v := range values {
+			span := fmt.Sprintf("%d or more", bins[i])
+			if i+1 < len(bins) {
+				span = fmt.Sprintf("%d to %d", bins[i], bins[i+1]-1)
+			}
+			tips[i] = fmt.Sprintf("%s: %s words: %s", name, span, unit(v, "item"))
+			p.Rows = append(p.Rows, []string{span, report.Thousands(v)})
+			sum += v
+		}
+		if sum > 0 {
+			p.SVG = histogram("Longest matches of "+name, labels, values, tips)
+			plots = append(plots, p)
+		}
+	}
+	for i, name := range b.benches.list {
+		add(name, b.longest[i])
+	}
+	return plots
+}
+
+const mostShards = 30
+
+func (b *book) shardPlots() []plot {
+	type hits struct {
+		name string
+		n    int64
+	}
+	var list []hits
+	most, sum := int64(0), int64(0)
+	for i, n := range b.perShard {
+		list = append(list, hits{b.shards.list[i], n})
+		most = max(most, n)
+		sum += n
+	}
+	if sum == 0 {
+		return nil
+	}
+	slices.SortFunc(list, func(x, y hits) int { return cmp.Or(cmp.Compare(y.n, x.n), strings.Compare(x.name, y.name)) })
+	p := plot{Title: "Shards", Head: []string{"shard", "items"}}
+	prefix := list[0].name // of the paths of all shards with evidence
+	for _, h := range list {
+		for !strings.HasPrefix(h.name, prefix) {
+			prefix = prefix[:max(strings.LastIndexByte(strings.TrimSuffix(prefix, "/"), '/')+1, 0)]
+		}
+	}
+	prefix = prefix[:strings.LastIndexByte(prefix, '/')+1]
+	if prefix != "" {
+		p.Title = "Shards below " + prefix
+	}
+	var shown []bar
+	rest := int64(0)
+	for i, h := range list {
+		if i >= mostShards {
+			rest++
+			continue
+		}
+		shown = append(shown, bar{h.name, tailOf(h.name[len(prefix):], 48), float64(h.n), report.Thousands(h.n), h.name + ": " + unit(h.n, "item")})
+		p.Rows = append(p.Rows, []string{h.name, report.Thousands(h.n)})
+	}
+	if rest > 0 {
+		p.Rows = append(p.Rows, []string{"and " + unit(rest, "shard") + " with fewer", ""})
+	}
+	if none := b.audit.Totals.Shards - int64(len(list)); none > 0 {
+		p.Rows = append(p.Rows, []string{unit(none, "shard") + " without evidence", "0"})
+	}
+	p.SVG = tallBars("Items with evidence, by shard", float64(most), shown)
+	return []plot{p}
+}
+
+// mostScores bounds how many rows of scores are drawn; the table has all.
+const mostScores = 60
+
+func (b *book) scorePlots() (plots []plot) {
+	by := map[string][]*scoreRow{}
+	var order []string
+	for i := range b.scores.Rows {
+		r := &b.scores.Rows[i]
+		if r.All == nil || r.Clean == nil || r.Subject != "" && r.Subject != "all" {
+			continue
+		}
+		key := r.Benchmark + " · " + r.Method
+		if by[key] == nil {
+			order = append(order, key)
+		}
+		by[key] = append(by[key], r)
+	}
+	drawn := 0
+	for _, key := range order {
+		rows := by[key]
+		if drawn += len(rows); drawn > mostScores && len(plots) > 0 {
+			break
+		}
+		lo, hi := math.Inf(1), math.Inf(-1)
+		for _, r := range rows {
+			for _, v := range []float64{*r.All, *r.Clean, r.cleanAt(r.GainHigh), r.cleanAt(r.GainLow)} {
+				lo, hi = math.Min(lo, v), math.Max(hi, v)
+			}
+		}
+		ticks := ticksOf(lo, hi)
+		lo, hi = ticks[0], ticks[len(ticks)-1]
+		const left, right, step = 118.0, 14.0, 26.0
+		c := canvas{height: float64(len(rows))*step + 26}
+		x := func(v float64) float64 { return left + (v-lo)/(hi-lo)*(plotWidth-left-right) }
+		for _, t := range ticks {
+			c.line("grid", x(t), 0, x(t), c.height-20)
+			c.label(x(t), c.height-5, "middle", number(t))
+		}
+		p := plot{Title: key, Head: []string{"model", "all", "clean", "gain", "interval"}}
+		for i, r := range rows {
+			y := float64(i)*step + step/2
+			interval := "-"
+			if r.GainLow != nil && r.GainHigh != nil {
+				interval = r.Difference(r.GainLow) + " to " + r.Difference(r.GainHigh)
+			}
+			c.tip(fmt.Sprintf("%s: all %s, clean %s, gain %s (%s)", r.Model, r.Value(r.All), r.Value(r.Clean), r.Difference(r.Gain), interval))
+			c.rect("hit", 0, y-step/2, plotWidth, step)
+			c.label(left-8, y+4, "end", short(r.Model, 16))
+			c.line("whisker", x(r.cleanAt(r.GainHigh)), y, x(r.cleanAt(r.GainLow)), y)
+			c.dot("clean", x(*r.Clean), y)
+			c.dot("all", x(*r.All), y)
+			c.end()
+			p.Rows = append(p.Rows, []string{r.Model, r.Value(r.All), r.Value(r.Clean), r.Difference(r.Gain), interval})
+		}
+		p.SVG = c.svg("Scores on all and on clean items, " + key)
+		plots = append(plots, p)
+	}
+	return plots
+}
+
+// cleanAt is the score on clean items if the gain were g.
+func (r *scoreRow) cleanAt(g *float64) float64 {
+	if g == nil {
+		return *r.Clean
+	}
+	return *r.All - *g
+}
+
+const mostCurves = 24
+
+func (b *book) curvePlots() (plots []plot) {
+	for i := range b.scores.Curves {
+		if len(plots) == mostCurves {
+			break
+		}
+		curve := &b.scores.Curves[i]
+		title := strings.Join([]string{curve.Model, curve.Benchmark, curve.Method}, " · ")
+		p := plot{Title: title, Head: []string{"threshold", "found", "share", "gain"}}
+		lo, hi, first, last := 0.0, 0.0, math.Inf(1), math.Inf(-1)
+		drawn := 0
+		for _, pt := range curve.Points {
+			gain, share := "-", "-"
+			if pt.Share != nil {
+				share = percent(pt.Share)
+			}
+			if pt.Gain != nil {
+				lo, hi = math.Min(lo, *pt.Gain), math.Max(hi, *pt.Gain)
+				first, last = math.Min(first, pt.Threshold), math.Max(last, pt.Threshold)
+				gain = points(pt.Gain)
+				drawn++
+			}
+			p.Rows = append(p.Rows, []string{number(pt.Threshold), report.Thousands(pt.N), share, gain})
+		}
+		if drawn < 2 || first == last {
+			continue
+		}
+		const left, bottom = 46.0, 24.0
+		c := canvas{height: 190}
+		ticks := ticksOf(lo, hi)
+		lo, hi = ticks[0], ticks[len(ticks)-1]
+		x := func(v float64) float64 { return left + (v-first)/(last-first)*(plotWidth-left-16) }
+		y := func(v float64) float64 { return 10 + (hi-v)/(hi-lo)*(c.height-bottom-20) }
+		for _, t := range ticks {
+			class := "grid"
+			if t == 0 {
+				class = "axis"
+			}
+			c.line(class, left, y(t), plotWidth-10, y(t))
+			c.label(left-6, y(t)+4, "end", points(&t))
+		}
+		c.label(left, c.height-6, "start", number(first))
+		c.label((left+plotWidth)/2, c.height-6, "middle", "threshold")
+		c.label(plotWidth-10, c.height-6, "end", number(last))
+		if curve.Best != nil && *curve.Best >= first && *curve.Best <= last {
+			c.tip("largest gain at " + number(*curve.Best))
+			c.line("best", x(*curve.Best), 6, x(*curve.Best), c.height-bottom)
+			c.end()
+		}
+		var path strings.Builder
+		for _, pt := range curve.Points {
+			if pt.Gain != nil {
+				fmt.Fprintf(&path, "%.1f,%.1f ", x(pt.Threshold), y(*pt.Gain))
+			}
+		}
+		fmt.Fprintf(&c, `<polyline class="curve" points="%s"/>`, strings.TrimSpace(path.String()))
+		for _, pt := range curve.Points {
+			if pt.Gain != nil {
+				c.tip(fmt.Sprintf("threshold %s: gain %s, %s found", number(pt.Threshold), points(pt.Gain), unit(pt.N, "item")))
+				fmt.Fprintf(&c, `<circle class="clean" cx="%.1f" cy="%.1f" r="2.5"/><circle class="hit" cx="%.1f" cy="%.1f" r="8"/>`, x(pt.Threshold), y(*pt.Gain), x(pt.Threshold), y(*pt.Gain))
+				c.end()
+			}
+		}
+		p.SVG = c.svg("Gain over threshold, " + title)
+		if curve.Best != nil {
+			p.Note = fmt.Sprintf("Largest gain at %s: p %s, and %s with the choice of the threshold counted in.", number(*curve.Best), pvalue(curve.PNaive), pvalue(curve.PCorrected))
+		}
+		plots = append(plots, p)
+	}
+	return plots
+}
+
+// ticksOf gives three to six round numbers that hold lo and hi between them.
+func ticksOf(lo, hi float64) []float64 {
+	if !(hi > lo) {
+		lo, hi = lo-0.5, hi+0.5
+	}
+	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/3)))
+	for _, m := range []float64{1, 2, 5, 10} {
+		if (hi-lo)/(step*m) <= 4 {
+			step *= m
+			break
+		}
+	}
+	var ticks []float64
+	for k := math.Floor(lo/step + 1e-9); ; k++ {
+		ticks = append(ticks, k*step)
+		if k*step >= hi-1e-9*step {
+			return ticks
+		}
+	}
+}
+
+// number writes a number with the digits it needs.
+func number(v float64) string { return fmt.Sprintf("%.4g", math.Round(v*1e4)/1e4) }

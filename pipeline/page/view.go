@@ -1,0 +1,459 @@
+package page
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"swab/pipeline/ledger"
+	"swab/pipeline/report"
+)
+
+// view is what the template shows.
+type view struct {
+	Policy string
+	Style  template.CSS
+
+	Title      string
+	Audit      *ledger.Audit
+	Benches    []benchView
+	Matrix     matrix
+	Scores     []*scoreRow
+	MoreScores int
+	Trouble    []string // what was not read or not checkable, worst first
+	BadRows    []badRow
+	MoreBad    int
+	Plots      []plotGroup
+	Methods    []methodView
+	Command    string
+	Reviewed   string
+	Notes      []string // on what the report does not show
+	Found      string   // "flagged" or "suspected"
+	Detailed   bool
+	Items      int64
+	FoundItems int64  // by the method that comes first
+	AnyFound   int64  // by any method
+	Method     string // that comes first
+	Scale      int    // of the bars: what their whole width is, percent
+	MoreShards int
+	Files      int64 // of all benchmarks
+	Shards     []ledger.Entry
+	Limits     []string
+}
+
+type benchView struct {
+	Name, Share, Headline, Others, Kinds string
+	Found, Items, NotCheckable           int64
+	Method                               string
+	share                                float64
+	Bar                                  int // its length, 0 to 1000
+}
+
+type matrix struct {
+	Corner string
+	Cols   []string
+	Rows   []matrixRow
+}
+
+type matrixRow struct {
+	Name  string
+	Cells []matrixCell
+}
+
+type matrixCell struct {
+	None         bool
+	Share        string
+	Found        int64
+	NotCheckable int64
+	Items        int64
+}
+
+type badRow struct {
+	Shard, Kind, Detail string
+	Row                 int64
+}
+
+type methodView struct {
+	Name, Text, Source, Params, Note string
+	Version                          int
+}
+
+// What the page lists of what has no bound.
+const (
+	mostScoreRows = 300
+	mostBadRows   = 20
+	mostShardRows = 500
+)
+
+func (b *book) view(o Options) *view {
+	a := b.audit
+	v := &view{Audit: a, Found: "flagged", Command: b.command(), Plots: b.plots(), Detailed: len(b.items) > 0}
+	if b.suspicions {
+		v.Found = "suspected"
+	}
+	v.Title = "swab: " + strings.Join(firstNames(b.benches.list), ", ") + " against " + unit(a.Totals.Shards, "shard")
+	for i, name := range b.benches.list {
+		v.Benches = append(v.Benches, b.benchView(i, name, v.Found))
+		v.Items += b.perBench[i]
+		v.AnyFound += b.anyFound[i]
+		v.FoundItems += v.Benches[i].Found
+	}
+	// What was found most of comes first; the bars have one scale.
+	slices.SortStableFunc(v.Benches, func(x, y benchView) int { return cmp.Compare(y.share, x.share) })
+	if len(v.Benches) > 0 && v.Benches[0].share > 0 {
+		for _, v.Scale = range []int{1, 2, 5, 10, 20, 50, 100} {
+			if v.Benches[0].share*100 <= float64(v.Scale) {
+				break
+			}
+		}
+		for i := range v.Benches {
+			v.Benches[i].Bar = int(v.Benches[i].share * 1e5 / float64(v.Scale))
+		}
+		v.Method = v.Benches[0].Method
+	}
+	v.Matrix = b.matrix()
+	if b.scores != nil {
+		for i := range b.scores.Rows {
+			v.Scores = append(v.Scores, &b.scores.Rows[i])
+		}
+		if v.MoreScores = len(v.Scores) - mostScoreRows; v.MoreScores > 0 {
+			v.Scores = v.Scores[:mostScoreRows]
+		}
+	}
+	b.trouble(v)
+	for _, m := range a.Methods {
+		v.Methods = append(v.Methods, methodOf(m, o.Definitions))
+	}
+	for _, e := range a.Benchmarks {
+		v.Files += int64(len(e.Files))
+	}
+	v.Shards = a.Shards
+	if v.MoreShards = len(a.Shards) - mostShardRows; v.MoreShards > 0 {
+		v.Shards = a.Shards[:mostShardRows]
+	}
+	for _, k := range slices.Sorted(maps.Keys(a.Limits)) {
+		v.Limits = append(v.Limits, fmt.Sprintf("%s = %d", k, a.Limits[k]))
+	}
+	if n := len(b.marks); n > 0 || b.stale > 0 {
+		v.Reviewed = fmt.Sprintf("%s marked by a reader: %d confirmed, %d rejected", unit(int64(n), "item"), b.confirmed, b.rejected)
+		if b.stale > 0 {
+			v.Reviewed += fmt.Sprintf("; %s of evidence that is not here any more", unit(int64(b.stale), "mark"))
+		}
+		v.Reviewed += "."
+	}
+	note := func(format string, args ...any) { v.Notes = append(v.Notes, fmt.Sprintf(format, args...)) }
+	if b.unlisted > 0 {
+		note("%s not listed here, to keep this file small; all are in verdicts.parquet.", were(b.unlisted, "item"))
+	}
+	if b.leftOut > 0 {
+		note("The evidence of %s is not in this file, to keep it small; all of it is in evidence.parquet.", unit(b.leftOut, "more item"))
+	}
+	for i, path := range slices.Sorted(maps.Keys(b.gone)) {
+		if i == 3 {
+			note("And %s of benchmarks could not be read again.", unit(int64(len(b.gone)-3), "more file"))
+			break
+		}
+		note("%s could not be read again, so of its items only the matched words are shown: %s", path, b.gone[path])
+	}
+	if b.changed > 0 && len(b.gone) == 0 && !o.NoTexts {
+		note("The text of %s is not shown: the benchmark's file has changed since the audit, or there was no room.", unit(b.changed, "item"))
+	}
+	return v
+}
+
+func firstNames(list []string) []string {
+	if len(list) <= 3 {
+		return list
+	}
+	return append(slices.Clone(list[:2]), fmt.Sprintf("%d more", len(list)-2))
+}
+
+// benchView says in a sentence what was found: by the first method, which is that of
+// the house where it ran, and between which shares the others are.
+func (b *book) benchView(i int, name, found string) benchView {
+	v := benchView{Name: name, Items: b.perBench[i], Share: "-"}
+	low, high := 2.0, -1.0
+	var lowC, highC count
+	others := 0
+	for m, c := range b.counts[i] {
+		if c.Items == 0 {
+			continue
+		}
+		if v.Method == "" {
+			v.Method = b.methods.list[m]
+			v.Found, v.NotCheckable = c.Found(), c.NotCheckable
+			v.Share = report.Share(c.Found(), c.Items)
+			v.share = float64(c.Found()) / float64(c.Items)
+			continue
+		}
+		others++
+		share := float64(c.Found()) / float64(c.Items)
+		if share < low {
+			low, lowC = share, c
+		}
+		if share > high {
+			high, highC = share, c
+		}
+	}
+	what := "in the corpus"
+	if found == "suspected" {
+		what = "suspected to be in the corpus"
+	}
+	switch {
+	case v.Method == "":
+		v.Headline = "no method looked at it"
+	case v.Found == 0:
+		v.Headline = fmt.Sprintf("none of %s %s", unit(v.Items, "item"), what)
+	default:
+		v.Headline = fmt.Sprintf("%s of %s %s", report.Thousands(v.Found), unit(v.Items, "item"), what)
+	}
+	var kinds []string
+	for k, n := range b.kindsFound[i] {
+		if n > 0 {
+			kinds = append(kinds, report.Thousands(n)+" "+b.kinds.list[k])
+		}
+	}
+	v.Kinds = strings.Join(kinds, ", ")
+	if others > 0 {
+		l, h := report.Share(lowC.Found(), lowC.Items), report.Share(highC.Found(), highC.Items)
+		if v.Others = l; l != h {
+			v.Others += " to " + h
+		}
+		v.Others += " by " + unit(int64(others), "other method")
+	}
+	return v
+}
+
+// matrix has benchmarks one way and methods the other, the fewer of them as columns.
+func (b *book) matrix() matrix {
+	cell := func(bench, method int) matrixCell {
+		if method >= len(b.counts[bench]) || b.counts[bench][method].Items == 0 {
+			return matrixCell{None: true}
+		}
+		c := b.counts[bench][method]
+		return matrixCell{Share: report.Share(c.Found(), c.Items), Found: c.Found(), NotCheckable: c.NotCheckable, Items: c.Items}
+	}
+	m := matrix{Corner: "benchmark", Cols: b.methods.list}
+	rows, cols := b.benches.list, b.methods.list
+	turned := len(b.methods.list) > len(b.benches.list) && len(b.methods.list) > 4
+	if turned {
+		rows, cols = cols, rows
+		m.Corner, m.Cols = "method", cols
+	}
+	for i, name := range rows {
+		r := matrixRow{Name: name}
+		for k := range cols {
+			if turned {
+				r.Cells = append(r.Cells, cell(k, i))
+			} else {
+				r.Cells = append(r.Cells, cell(i, k))
+			}
+		}
+		m.Rows = append(m.Rows, r)
+	}
+	return m
+}
+
+// trouble lists what was not read and not checkable.
+func (b *book) trouble(v *view) {
+	a := b.audit
+	say := func(format string, args ...any) { v.Trouble = append(v.Trouble, fmt.Sprintf(format, args...)) }
+	failed := 0
+	for _, e := range a.Shards {
+		if e.Error != "" {
+			if failed++; failed <= 10 {
+				say("Not used: %s", e.Error)
+			}
+		}
+		for _, bad := range e.FirstBad {
+			if len(v.BadRows) < mostBadRows {
+				v.BadRows = append(v.BadRows, badRow{e.Name, bad.Kind, head(bad.Detail, 300), bad.Row})
+			} else {
+				v.MoreBad++
+			}
+		}
+	}
+	if failed > 10 {
+		say("And %s that could not be used; audit.json names all.", unit(int64(failed-10), "more shard"))
+	}
+	for _, kind := range slices.Sorted(maps.Keys(a.Totals.Skipped)) {
+		say("%s of the corpus skipped: %s. They were not checked.", unit(a.Totals.Skipped[kind], "row"), kind)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(a.Totals.Repaired)) {
+		say("%s of the corpus repaired: %s. They were checked with U+FFFD in place of what is ill-formed.", unit(a.Totals.Repaired[kind], "row"), kind)
+	}
+	for i, name := range b.benches.list {
+		var parts []string
+		for m, c := range b.counts[i] {
+			if c.NotCheckable > 0 {
+				parts = append(parts, fmt.Sprintf("%s by %s", report.Thousands(c.NotCheckable), b.methods.list[m]))
+			}
+		}
+		if len(parts) > 4 {
+			parts = append(parts[:3], fmt.Sprintf("and more by %d other methods", len(parts)-3))
+		}
+		if len(parts) > 0 {
+			say("%s: too short to be checked: %s.", name, strings.Join(parts, ", "))
+		}
+	}
+	for _, e := range a.Benchmarks {
+		for _, w := range e.Warnings {
+			say("%s: %s", e.Name, w)
+		}
+	}
+}
+
+func methodOf(m ledger.Method, defs []Definition) methodView {
+	v := methodView{Name: m.Name, Version: m.Version}
+	i := slices.IndexFunc(defs, func(d Definition) bool { return d.Name == m.Name })
+	switch {
+	case i < 0:
+		v.Note = "This program has no definition of it."
+	case defs[i].Version != m.Version:
+		v.Note = fmt.Sprintf("This program knows version %d of it.", defs[i].Version)
+	default:
+		v.Text, v.Source = defs[i].Text, defs[i].Source
+	}
+	params := maps.Clone(m.Params)
+	if n, ok := params["n"].(map[string]any); ok { // one number if all benchmarks have the same
+		var all []string
+		for _, k := range slices.Sorted(maps.Keys(n)) {
+			all = append(all, fmt.Sprint(n[k]))
+		}
+		if len(slices.Compact(all)) == 1 {
+			params["n"] = n[slices.Sorted(maps.Keys(n))[0]]
+		}
+	}
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(params)) {
+		b, err := json.Marshal(params[k])
+		if err != nil {
+			b = []byte(fmt.Sprint(params[k]))
+		}
+		parts = append(parts, k+" = "+string(b))
+	}
+	v.Params = strings.Join(parts, "; ")
+	return v
+}
+
+// command is a command line that makes the audit again.
+func (b *book) command() string {
+	a := b.audit
+	var w []string
+	if b.suspicions {
+		w = append(w, "swab check --index INDEX")
+	} else {
+		w = append(w, "swab scan")
+		if len(a.Shards) > 20 {
+			w = append(w, "--corpus @shards.txt")
+		} else {
+			for _, e := range a.Shards {
+				w = append(w, "--corpus "+quoteShell(e.Name))
+			}
+		}
+		for _, f := range []struct{ flag, value, standard string }{{"--text-field", a.TextField, "text"}, {"--id-field", a.IDField, "id"}, {"--text-unit", a.TextUnit, "file"}} {
+			if f.value != f.standard {
+				w = append(w, f.flag+" "+quoteShell(f.value))
+			}
+		}
+	}
+	for _, e := range a.Benchmarks {
+		path := ""
+		if len(e.Files) > 0 {
+			path = e.Files[0].Path
+		}
+		if len(e.Files) > 1 {
+			path = filepath.Dir(path)
+			for _, f := range e.Files {
+				for path != filepath.Dir(path) && !strings.HasPrefix(f.Path, path+string(filepath.Separator)) {
+					path = filepath.Dir(path)
+				}
+			}
+		}
+		w = append(w, "--bench "+quoteShell(e.Name+"="+path))
+	}
+	for _, e := range a.Benchmarks { // fields are for all benchmarks of a command
+		if e.Preset == "" && len(a.Benchmarks) == 1 {
+			fields, _, _ := strings.Cut(e.Mapping, " header=")
+			w = append(w, "--fields "+quoteShell(fields))
+		}
+	}
+	for _, m := range a.Methods {
+		w = append(w, "--method "+quoteShell(m.Name))
+	}
+	return strings.Join(append(w, "--out audit"), " \\\n    ")
+}
+
+func quoteShell(s string) string {
+	if s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-=,+:@", r))
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(report.CleanText(s), "'", `'\''`) + "'"
+}
+
+// unit writes n with its unit.
+func unit(n int64, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return report.Thousands(n) + " " + what
+}
+
+func were(n int64, what string) string {
+	if n == 1 {
+		return unit(n, what) + " is"
+	}
+	return unit(n, what) + " are"
+}
+
+func bytesOf(n int64) string {
+	v, u := float64(n), "bytes"
+	for _, next := range []string{"kB", "MB", "GB", "TB", "PB"} {
+		if v < 1000 {
+			break
+		}
+		v, u = v/1000, next
+	}
+	if u == "bytes" {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%.3g %s", v, u)
+}
+
+// percent writes a share as a percentage, or a dash if there is none.
+func percent(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f%%", 100**v)
+}
+
+// points writes a difference of shares in points, with its sign.
+func points(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	s := fmt.Sprintf("%+.1f", 100**v)
+	if s == "+0.0" || s == "-0.0" {
+		s = "0.0"
+	}
+	return strings.Replace(s, "-", "−", 1)
+}
+
+// pvalue writes a probability: small ones as less than.
+func pvalue(v *float64) string {
+	switch {
+	case v == nil:
+		return "-"
+	case *v < 0.001:
+		return "<0.001"
+	}
+	return fmt.Sprintf("%.3f", *v)
+}

@@ -1,0 +1,248 @@
+package review
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"swab/pipeline/findings"
+	"swab/pipeline/ledger"
+	"swab/pipeline/report"
+	"swab/pipeline/variant"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// audit makes an audit whose items all stand in a document, the first with the longest
+// match. The texts stand in a benchmark beside it.
+func audit(tb testing.TB, texts ...string) string {
+	tb.Helper()
+	root := tb.TempDir()
+	dir := filepath.Join(root, "audit")
+	must(tb, os.Mkdir(dir, 0o755))
+	path := filepath.Join(root, "quiz.jsonl")
+	var lines bytes.Buffer
+	for i, s := range texts {
+		must(tb, json.NewEncoder(&lines).Encode(map[string]string{"id": fmt.Sprint("q", i), "question": s}))
+	}
+	must(tb, os.WriteFile(path, lines.Bytes(), 0o644))
+	b, err := variant.Recorded("quiz", path, "quiz", "question=question,id=id")
+	must(tb, err)
+	w, err := report.Create(dir, false)
+	must(tb, err)
+	score := 0.75
+	for it, err := range b.Items(context.Background()) {
+		must(tb, err)
+		text := texts[it.Index]
+		must(tb, w.Verdict(&report.Verdict{Method: "gpt3", Benchmark: "quiz", Split: "quiz", Item: it.ID, Index: int64(it.Index), Digest: it.Digest, State: report.Flagged, Score: &score,
+			Longest: int64(100 - it.Index), Words: 50, Documents: 2, Parts: []string{"question"}}))
+		must(tb, w.Evidence(&report.Evidence{Benchmark: "quiz", Split: "quiz", Item: it.ID, Part: "question", Shard: "web.jsonl", Row: int64(it.Index), DocID: text, DocStart: 4, DocEnd: 4 + int64(len(text)),
+			ItemEnd: int64(len(text)), Words: int64(100 - it.Index), DocText: "say " + text + " now"}))
+	}
+	must(tb, w.Close())
+	a := &ledger.Audit{Benchmarks: []ledger.Benchmark{{Name: "quiz", Mapping: "question=question,id=id", Files: []ledger.BenchmarkFile{{Path: path, Split: "quiz"}}}}, Totals: ledger.Sum(nil)}
+	f, err := os.Create(filepath.Join(dir, ledger.AuditFile))
+	must(tb, err)
+	must(tb, ledger.WriteAudit(f, a))
+	must(tb, f.Close())
+	return dir
+}
+
+func session(tb testing.TB, dir string) (*Session, *screen) {
+	tb.Helper()
+	s, err := Open(context.Background(), dir)
+	must(tb, err)
+	tb.Cleanup(func() { s.Close() })
+	return s, newScreen(context.Background(), s)
+}
+
+// press sends keys as a terminal does: names in angle brackets, else letters.
+func press(m *screen, keys string) (quit bool) {
+	for _, k := range regexp.MustCompile(`<[a-z]+>|.`).FindAllString(keys, -1) {
+		msg := tea.KeyPressMsg{Code: []rune(k)[0], Text: k}
+		switch k {
+		case "<enter>":
+			msg = tea.KeyPressMsg{Code: tea.KeyEnter}
+		case "<esc>":
+			msg = tea.KeyPressMsg{Code: tea.KeyEscape}
+		case "<back>":
+			msg = tea.KeyPressMsg{Code: tea.KeyBackspace}
+		case "<down>":
+			msg = tea.KeyPressMsg{Code: tea.KeyDown}
+		}
+		_, cmd := m.Update(msg)
+		quit = cmd != nil
+	}
+	return quit
+}
+
+func plain(m *screen) string { return ansi.Strip(m.text()) }
+
+func TestScreen(t *testing.T) {
+	dir := audit(t, "the ferry leaves at dawn", "the tower has a bell", "the river runs north")
+	_, m := session(t, dir)
+	for _, want := range []string{"quiz/quiz/q0", "1 of 3; 100 words in 2 documents; unmarked", "gpt3 flagged 0.75", "question", "the ferry leaves at dawn", "web.jsonl, row 0; 100 words of the question", "say the ferry"} {
+		if !strings.Contains(plain(m), want) {
+			t.Errorf("the screen does not say %q:\n%s", want, plain(m))
+		}
+	}
+	if !strings.Contains(m.text(), matchOn+"the ferry leaves at dawn"+matchOff) {
+		t.Error("the match is not marked")
+	}
+	press(m, "c") // and goes on
+	if !strings.Contains(plain(m), "quiz/quiz/q1") {
+		t.Error("c does not go on to the next item")
+	}
+	press(m, "oa proverx<back>b<enter>r")
+	press(m, "n")
+	if !strings.Contains(plain(m), "that was the last one") {
+		t.Errorf("n at the end:\n%s", plain(m))
+	}
+	press(m, "pp")
+	if !strings.Contains(plain(m), "confirmed") || !strings.Contains(plain(m), "quiz/quiz/q0") {
+		t.Error(plain(m))
+	}
+	press(m, "frejected<enter>")
+	if !strings.Contains(plain(m), "1 of 1;") || !strings.Contains(plain(m), "rejected: a proverb") {
+		t.Errorf("filter:\n%s", plain(m))
+	}
+	press(m, "f<back><back><back><back><back><back><back><back><enter>")
+	if !strings.Contains(plain(m), "2 of 3;") {
+		t.Errorf("no filter:\n%s", plain(m))
+	}
+	press(m, "fnever<enter>")
+	if !strings.Contains(plain(m), `no item matches "never"`) {
+		t.Error(plain(m))
+	}
+	press(m, "ocq<esc>") // letters of a note are not keys, and esc leaves it
+	if !press(m, "q") {
+		t.Error("q does not quit")
+	}
+	marks, err := Load(dir)
+	must(t, err)
+	if len(marks) != 2 {
+		t.Errorf("%d marks: %v", len(marks), marks)
+	}
+	_, again := session(t, dir)
+	if !strings.Contains(plain(again), "confirmed") {
+		t.Errorf("a new session has no marks:\n%s", plain(again))
+	}
+	press(again, "c") // takes it back
+	if marks, err = Load(dir); err != nil || len(marks) != 1 {
+		t.Errorf("%d marks, %v", len(marks), err)
+	}
+}
+
+func TestLongItemScrolls(t *testing.T) {
+	_, m := session(t, audit(t, strings.Repeat("so many words and then ", 400)+"the end"))
+	m.Update(tea.WindowSizeMsg{Width: 40, Height: 12})
+	if n := strings.Count(m.text(), "\n"); n != 11 {
+		t.Errorf("%d lines on a terminal of 12", n+1)
+	}
+	for range 10_000 {
+		press(m, "<down>")
+	}
+	if !strings.Contains(plain(m), "end now") {
+		t.Errorf("the end cannot be reached:\n%s", plain(m))
+	}
+	for line := range strings.SplitSeq(m.text(), "\n") {
+		if ansi.StringWidth(line) > 40 {
+			t.Errorf("a line is %d wide", ansi.StringWidth(line))
+		}
+	}
+}
+
+// TestHostileTerminal: no text can send the terminal anything but itself.
+func TestHostileTerminal(t *testing.T) {
+	bad := "a\x1b[2J\x1b]52;c;aGk=\a b\u009b31m \u202e c\x00\r\x08 " + strings.Repeat("x", 1<<20)
+	dir := audit(t, bad)
+	s, m := session(t, dir)
+	m.Update(tea.PasteMsg{Content: bad}) // ignored: nothing is asked for
+	press(m, "o")
+	m.Update(tea.PasteMsg{Content: bad[:40]})
+	press(m, "<enter>")
+	var list bytes.Buffer
+	must(t, s.List(context.Background(), &list, 80))
+	screens := []string{m.text()}
+	for range 3 {
+		press(m, " ")
+		screens = append(screens, m.text())
+	}
+	ours := strings.NewReplacer(matchOn, "", matchOff, "", dim, "", bold, "")
+	for _, out := range append(screens, list.String()) {
+		if got := ours.Replace(out); strings.ContainsAny(got, "\x00\x07\x08\r\x1b\u009b\u202e") {
+			t.Errorf("%.300q", got)
+		}
+	}
+	if !strings.Contains(list.String(), "review: unmarked: a␛[2J") {
+		t.Errorf("the note is not listed: %.500s", list.String())
+	}
+}
+
+func TestMarksOfOtherEvidence(t *testing.T) {
+	dir := audit(t, "the ferry leaves at dawn", "the tower has a bell")
+	_, m := session(t, dir)
+	press(m, "cc")
+	places, stale, err := Items(context.Background(), dir)
+	if err != nil || len(places) != 2 || stale != 0 {
+		t.Fatalf("%v, %d stale, %v", places, stale, err)
+	}
+	path := filepath.Join(dir, findings.EvidenceFile)
+	b, err := os.ReadFile(path)
+	must(t, err)
+	// The order of rows and repetitions for other methods change nothing, other words do.
+	rows := strings.SplitAfter(strings.TrimSpace(string(b))+"\n", "\n")
+	must(t, os.WriteFile(path, []byte(rows[0]+strings.Replace(rows[0], "{", `{"method":"another",`, 1)+strings.Replace(rows[1], "say ", "sing ", 1)), 0o644))
+	places, stale, err = Items(context.Background(), dir)
+	if err != nil || len(places) != 1 || stale != 1 {
+		t.Errorf("%v, %d stale, %v", places, stale, err)
+	}
+	_, m = session(t, dir)
+	press(m, "n")
+	if !strings.Contains(plain(m), "q1") || !strings.Contains(plain(m), "unmarked") {
+		t.Errorf("a mark of other evidence counts:\n%s", plain(m))
+	}
+}
+
+func TestBadMarks(t *testing.T) {
+	dir := audit(t, "the ferry leaves at dawn")
+	for _, row := range []string{"{", `{"mark":"confirmed"}`, `{"item_digest":"0123456789abcdef0123456789abcdef","mark":"perhaps"}`, `{"item_digest":7}`} {
+		must(t, os.WriteFile(filepath.Join(dir, File), []byte(row+"\n"), 0o644))
+		if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "row 0") {
+			t.Errorf("%s: %v", row, err)
+		}
+		if err := Save(dir, Marks{}); err == nil {
+			t.Errorf("%s: a file that cannot be read was replaced", row)
+		}
+	}
+	if _, err := Open(context.Background(), filepath.Dir(dir)); err == nil || !strings.Contains(err.Error(), "no audit") {
+		t.Error(err)
+	}
+}
+
+// TestTwoReaders: marks of two sessions on one audit are both kept.
+func TestTwoReaders(t *testing.T) {
+	dir := audit(t, "the ferry leaves at dawn", "the tower has a bell")
+	_, a := session(t, dir)
+	_, b := session(t, dir)
+	press(a, "c")
+	press(b, "nr")
+	marks, err := Load(dir)
+	if err != nil || len(marks) != 2 {
+		t.Errorf("%v, %v", marks, err)
+	}
+}

@@ -1,0 +1,336 @@
+package review
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"swab/ngram/overlap"
+	"swab/pipeline/report"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// Run shows the session on a terminal until the reader quits. Every mark is saved when
+// it is made.
+func (s *Session) Run(ctx context.Context, in io.Reader, out io.Writer) error {
+	_, err := tea.NewProgram(newScreen(ctx, s), tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out)).Run()
+	return err
+}
+
+// screen is what the terminal shows: one item.
+type screen struct {
+	ctx           context.Context
+	s             *Session
+	shown         []*entry // that the filter lets through
+	at            int
+	body          []string // of the item, laid out
+	top           int      // the first line of it that is seen
+	width, height int
+	filter        string
+	asking        string // what is being typed: "filter", "note", or nothing
+	typed         []rune
+	message       string
+}
+
+func newScreen(ctx context.Context, s *Session) *screen {
+	m := &screen{ctx: ctx, s: s, shown: s.cases, width: 80, height: 24}
+	if s.gone > 0 {
+		m.message = fmt.Sprintf("%d benchmark files could not be read again: of their items only the matches are shown", s.gone)
+	}
+	m.layout()
+	return m
+}
+
+// Init is part of tea.Model.
+func (m *screen) Init() tea.Cmd { return nil }
+
+// Update is part of tea.Model: it does what a key says.
+func (m *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = max(msg.Width, 20), max(msg.Height, 6)
+		m.layout()
+	case tea.PasteMsg:
+		if m.asking != "" {
+			m.typed = append(m.typed, []rune(report.CleanText(msg.Content))...)
+		}
+	case tea.KeyPressMsg:
+		if msg.String() == "ctrl+c" {
+			return m, tea.Quit
+		}
+		if m.asking != "" {
+			m.typing(msg)
+			return m, nil
+		}
+		return m, m.key(msg.String())
+	}
+	return m, nil
+}
+
+func (m *screen) key(key string) tea.Cmd {
+	m.message = ""
+	page := m.room() - 1
+	switch key {
+	case "n", "right", "enter":
+		m.move(1)
+	case "p", "left":
+		m.move(-1)
+	case "down":
+		m.scroll(1)
+	case "up":
+		m.scroll(-1)
+	case "space", "pgdown":
+		m.scroll(page)
+	case "pgup":
+		m.scroll(-page)
+	case "f":
+		m.ask("filter", m.filter)
+	case "o":
+		if e := m.current(); e != nil {
+			m.ask("note", e.note)
+		}
+	case "c":
+		m.mark(Confirmed)
+	case "r":
+		m.mark(Rejected)
+	case "q":
+		return tea.Quit
+	}
+	return nil
+}
+
+func (m *screen) ask(what, now string) { m.asking, m.typed = what, []rune(now) }
+
+// typing edits the line that is being asked for.
+func (m *screen) typing(k tea.KeyPressMsg) {
+	switch k.String() {
+	case "esc":
+		m.asking = ""
+	case "backspace":
+		m.typed = m.typed[:max(len(m.typed)-1, 0)]
+	case "ctrl+u":
+		m.typed = nil
+	case "enter":
+		what, text := m.asking, strings.TrimSpace(string(m.typed))
+		m.asking = ""
+		if what == "filter" {
+			m.apply(text)
+		} else if e := m.current(); e != nil {
+			m.save(e, e.mark, text)
+		}
+	default:
+		m.typed = append(m.typed, []rune(report.CleanText(k.Text))...)
+	}
+}
+
+// apply shows only the items that the filter's words stand in.
+func (m *screen) apply(filter string) {
+	words := strings.Fields(strings.ToLower(filter))
+	var shown []*entry
+	for _, e := range m.s.cases {
+		if e.matches(words) {
+			shown = append(shown, e)
+		}
+	}
+	if len(shown) == 0 {
+		m.message = fmt.Sprintf("no item matches %q", report.CleanText(filter))
+		return
+	}
+	now := m.current()
+	m.filter, m.shown = filter, shown
+	m.at = max(slices.Index(shown, now), 0)
+	m.layout()
+}
+
+func (m *screen) current() *entry {
+	if m.at < len(m.shown) {
+		return m.shown[m.at]
+	}
+	return nil
+}
+
+// mark gives the item a mark, or takes it back if it has that one, and goes on.
+func (m *screen) mark(mark Mark) {
+	e := m.current()
+	if e == nil {
+		return
+	}
+	if e.mark == mark {
+		m.save(e, "", e.note)
+		return
+	}
+	if m.save(e, mark, e.note); m.message == "" {
+		m.move(1)
+	}
+}
+
+func (m *screen) save(e *entry, mark Mark, note string) {
+	before, had := e.mark, e.note
+	if err := m.s.mark(e, mark, note); err != nil {
+		e.mark, e.note = before, had
+		m.message = "not saved: " + report.CleanText(err.Error())
+	}
+}
+
+func (m *screen) move(by int) {
+	at := min(max(m.at+by, 0), max(len(m.shown)-1, 0))
+	if at == m.at {
+		m.message = "that was the last one"
+		if by < 0 {
+			m.message = "that is the first one"
+		}
+		return
+	}
+	m.at = at
+	m.layout()
+}
+
+// room is how many lines of the body are seen at a time.
+func (m *screen) room() int { return max(m.height-4, 1) }
+
+func (m *screen) scroll(by int) {
+	m.top = min(max(m.top+by, 0), max(len(m.body)-m.room(), 0))
+}
+
+const (
+	matchOn  = "\x1b[1;7m"
+	matchOff = "\x1b[0m"
+	dim      = "\x1b[2m"
+	bold     = "\x1b[1m"
+)
+
+// layout makes the body anew.
+func (m *screen) layout() {
+	m.top, m.body = 0, nil
+	e := m.current()
+	if e == nil {
+		return
+	}
+	add := func(s string) {
+		m.body = append(m.body, strings.Split(ansi.Wrap(s, m.width-1, " "), "\n")...)
+	}
+	rows, err := m.s.rows(m.ctx, e)
+	if err != nil {
+		add("its evidence cannot be read: " + report.CleanText(err.Error()))
+	}
+	add(report.CleanText(strings.Join(e.states, "; ")))
+	if e.text != nil {
+		for p, text := range e.text {
+			if text == "" {
+				continue
+			}
+			var spans [][2]int
+			for i := range rows {
+				if _, from, to, ok := e.span(&rows[i]); ok && rows[i].Part == overlap.Part(p).String() {
+					spans = append(spans, [2]int{from, to})
+				}
+			}
+			add("")
+			add(bold + overlap.Part(p).String() + matchOff)
+			add(marked(text, spans))
+		}
+	} else {
+		add("")
+		add(dim + "the item's own text cannot be read again" + matchOff)
+	}
+	for i := range rows {
+		r := &rows[i]
+		add("")
+		add(bold + report.CleanText(r.DocID) + matchOff)
+		add(dim + report.CleanText(fmt.Sprintf("%s, row %d; %d words of the %s", r.Shard, r.Row, r.Words, r.Part)) + matchOff)
+		n := int64(len(r.DocText))
+		from := min(max(r.DocStart-r.DocTextStart, 0), n)
+		to := min(max(r.DocEnd-r.DocTextStart, from), n)
+		add(marked(r.DocText, [][2]int{{int(from), int(to)}}))
+	}
+	if len(rows) == 0 {
+		add("")
+		add("there is no evidence: a corpus filter only suspects, swab check --trace tells")
+	}
+}
+
+// marked gives text, made harmless, with spans of it marked. Line breaks stay.
+func marked(text string, spans [][2]int) string {
+	slices.SortFunc(spans, func(a, b [2]int) int { return a[0] - b[0] })
+	var b strings.Builder
+	at := 0
+	for _, s := range spans {
+		from := max(s[0], at)
+		if s[1] <= from {
+			continue
+		}
+		b.WriteString(lines(text[at:from]))
+		for i, line := range strings.Split(lines(text[from:s[1]]), "\n") {
+			if i > 0 {
+				b.WriteByte('\n')
+			}
+			b.WriteString(matchOn + line + matchOff)
+		}
+		at = s[1]
+	}
+	b.WriteString(lines(text[at:]))
+	return b.String()
+}
+
+// lines makes text harmless line by line.
+func lines(s string) string {
+	parts := strings.Split(s, "\n")
+	for i, p := range parts {
+		parts[i] = report.CleanText(p)
+	}
+	return strings.Join(parts, "\n")
+}
+
+// View is part of tea.Model.
+func (m *screen) View() tea.View {
+	v := tea.NewView(m.text())
+	v.AltScreen = true
+	return v
+}
+
+// text is the screen's content, no line wider than the terminal.
+func (m *screen) text() string {
+	var b strings.Builder
+	line := func(s string) { b.WriteString(ansi.Truncate(s, m.width, "…") + "\n") }
+	e := m.current()
+	if e == nil {
+		line("nothing was found, so there is nothing to review")
+		b.WriteString("q quit")
+		return b.String()
+	}
+	line(bold + e.title() + matchOff)
+	documents := "documents"
+	if e.documents == 1 {
+		documents = "document"
+	}
+	line(fmt.Sprintf("%d of %d; %d words in %d %s; %s%s%s", m.at+1, len(m.shown), e.longest, e.documents, documents, bold, e.says(), matchOff))
+	for i := range m.room() {
+		if m.top+i < len(m.body) {
+			line(m.body[m.top+i])
+		} else {
+			line("")
+		}
+	}
+	switch {
+	case m.asking == "filter":
+		line("filter (place, method, state, mark): " + string(m.typed) + "▏")
+	case m.asking != "":
+		line("note: " + string(m.typed) + "▏")
+	case m.message != "":
+		line(m.message)
+	case m.filter != "":
+		line(dim + "filter: " + report.CleanText(m.filter) + matchOff)
+	default:
+		line("")
+	}
+	more := ""
+	if len(m.body) > m.room() {
+		more = "  ↑↓ space scroll"
+	}
+	b.WriteString(ansi.Truncate("n next  p previous  c confirm  r reject  o note  f filter  q quit"+more, m.width, "…"))
+	return b.String()
+}

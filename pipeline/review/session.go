@@ -1,0 +1,250 @@
+package review
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"swab/ngram/overlap"
+	"swab/pipeline/findings"
+	"swab/pipeline/ledger"
+	"swab/pipeline/report"
+)
+
+// A Session is an audit open for review: its items that a method found or that are
+// marked, those with the longest match first. It holds a line for each, and texts of
+// the benchmarks up to [maxTexts]; the evidence stays in its file, which is kept open,
+// so a run that replaces the audit meanwhile does no harm.
+type Session struct {
+	dir      string
+	evidence *os.File
+	cases    []*entry
+	changed  Marks // in this session
+	gone     int   // benchmark files that could not be read again
+}
+
+// maxTexts bounds the benchmarks' texts that are held, in bytes.
+const maxTexts = 128 << 20
+
+// entry is an item under review.
+type entry struct {
+	Place
+	key       Key
+	at        int64 // of its evidence in the file, or -1
+	longest   int64
+	documents int64
+	states    []string // "gpt3 flagged 1", by method
+	method    string   // that found it, and how
+	state     report.State
+	kind      string
+	text      *[overlap.NumParts]string
+	mark      Mark
+	note      string
+}
+
+// Open reads an audit for review. Close it.
+func Open(ctx context.Context, dir string) (*Session, error) {
+	audit, err := findings.Audit(dir)
+	if err != nil {
+		return nil, err
+	}
+	marks, err := Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{dir: dir, changed: Marks{}}
+	if s.evidence, err = os.Open(filepath.Join(dir, findings.EvidenceFile)); err != nil {
+		return nil, err
+	}
+	if err := s.read(ctx, audit, marks); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close lets go of the audit's files.
+func (s *Session) Close() error { return s.evidence.Close() }
+
+func (s *Session) read(ctx context.Context, audit *ledger.Audit, marks Marks) error {
+	marked := map[string]bool{}
+	for k := range marks {
+		marked[k.Item] = true
+	}
+	type place struct{ benchmark, split, item string }
+	waiting := map[place][]*entry{}
+	for it, err := range findings.Items(ctx, s.dir) {
+		if err != nil {
+			return err
+		}
+		found := it.Found()
+		if found == nil && !marked[it.Digest] {
+			continue
+		}
+		e := &entry{Place: Place{it.Benchmark, it.Split, it.ID, it.Digest}, key: Key{Item: it.Digest}, at: -1, longest: it.Longest()}
+		if found == nil {
+			found = &it.Verdicts[0]
+		}
+		e.method, e.state, e.kind = found.Method, found.State, found.Kind
+		for i := range it.Verdicts {
+			v := &it.Verdicts[i]
+			e.documents = max(e.documents, v.Documents)
+			line := v.Method + " " + strings.ReplaceAll(string(v.State), "_", " ")
+			if v.Score != nil {
+				line += fmt.Sprintf(" %.3g", *v.Score)
+			}
+			e.states = append(e.states, line)
+		}
+		s.cases = append(s.cases, e)
+		p := place{it.Benchmark, it.Split, it.ID}
+		waiting[p] = append(waiting[p], e)
+	}
+	none := findings.EvidenceDigest(nil)
+	for _, e := range s.cases {
+		e.key.Evidence = none
+	}
+	for proof, err := range findings.EvidenceFrom(ctx, s.evidence, 0) {
+		if err != nil {
+			return err
+		}
+		if list := waiting[place{proof.Benchmark, proof.Split, proof.Item}]; len(list) > 0 {
+			digest := findings.EvidenceDigest(proof.Rows)
+			for _, e := range list {
+				e.at, e.key.Evidence = proof.At, digest
+			}
+		}
+	}
+	kept := s.cases[:0]
+	for _, e := range s.cases {
+		if m, ok := marks[e.key]; ok {
+			e.mark, e.note = m.Mark, m.Note
+		} else if e.state != report.Flagged && e.state != report.Suspected {
+			continue // it was marked with other evidence
+		}
+		kept = append(kept, e)
+	}
+	s.cases = kept
+	type content struct{ benchmark, digest string }
+	wanted := map[content][]*entry{}
+	for _, e := range s.cases {
+		wanted[content{e.Benchmark, e.Digest}] = append(wanted[content{e.Benchmark, e.Digest}], e)
+	}
+	room := maxTexts
+	for t, err := range findings.Texts(ctx, audit, func(ledger.BenchmarkFile, error) { s.gone++ }) {
+		if err != nil {
+			return err
+		}
+		list := wanted[content{t.Benchmark, t.Digest}]
+		if len(list) == 0 || list[0].text != nil {
+			continue
+		}
+		for _, part := range t.Text {
+			room -= len(part)
+		}
+		if room < 0 {
+			break
+		}
+		text := t.Text
+		for _, e := range list {
+			e.text = &text
+		}
+	}
+	slices.SortStableFunc(s.cases, func(a, b *entry) int { return cmp.Compare(b.longest, a.longest) })
+	return nil
+}
+
+// mark notes what a reader says and saves it.
+func (s *Session) mark(e *entry, m Mark, note string) error {
+	e.mark, e.note = m, note
+	s.changed[e.key] = Entry{e.key, m, note, e.Benchmark, e.Split, e.Item}
+	return Save(s.dir, s.changed)
+}
+
+// rows reads an item's evidence, the strongest first.
+func (s *Session) rows(ctx context.Context, e *entry) ([]report.Evidence, error) {
+	if e.at < 0 {
+		return nil, nil
+	}
+	for proof, err := range findings.EvidenceFrom(ctx, s.evidence, e.at) {
+		if err != nil {
+			return nil, err
+		}
+		slices.SortStableFunc(proof.Rows, func(a, b report.Evidence) int { return cmp.Compare(b.Words, a.Words) })
+		return proof.Rows, nil
+	}
+	return nil, nil
+}
+
+// title is where the item stands.
+func (e *entry) title() string {
+	return report.CleanText(e.Benchmark + "/" + e.Split + "/" + e.Item)
+}
+
+// says is the mark in words.
+func (e *entry) says() string {
+	what := cmp.Or(string(e.mark), "unmarked")
+	if e.note != "" {
+		what += ": " + report.CleanText(e.note)
+	}
+	return what
+}
+
+// matches says that all words stand in what the list tells of the item.
+func (e *entry) matches(words []string) bool {
+	all := strings.ToLower(strings.Join(append([]string{e.title(), cmp.Or(string(e.mark), "unmarked"), e.kind, e.note}, e.states...), "\n"))
+	for _, w := range words {
+		if !strings.Contains(all, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// List writes all items as plain text, each with its strongest evidence and its mark.
+func (s *Session) List(ctx context.Context, w io.Writer, width int) error {
+	b := bufio.NewWriter(w)
+	for i, e := range s.cases {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		rows, err := s.rows(ctx, e)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			fmt.Fprintf(b, "%s %s %s, no evidence\n", e.title(), report.CleanText(e.method), e.state)
+		} else {
+			h := report.Hit{Evidence: rows[0], Method: e.method, State: e.state, ItemText: rows[0].DocText}
+			if text, from, to, ok := e.span(&rows[0]); ok {
+				h.ItemText = text[from:to]
+			}
+			if err := report.Hits(b, []report.Hit{h}, false, width); err != nil {
+				return err
+			}
+		}
+		if e.mark != "" || e.note != "" {
+			fmt.Fprintf(b, "  review: %s\n", e.says())
+		}
+	}
+	if len(s.cases) == 0 {
+		fmt.Fprintln(b, "nothing was found, so there is nothing to review")
+	}
+	return b.Flush()
+}
+
+// span gives the text of the part that a row is of, and where the match stands in it.
+func (e *entry) span(r *report.Evidence) (text string, from, to int, ok bool) {
+	p := slices.Index(overlap.AllParts.Names(), r.Part)
+	if e.text == nil || p < 0 {
+		return "", 0, 0, false
+	}
+	text = e.text[p]
+	from, to = int(r.ItemStart), int(r.ItemEnd)
+	return text, from, to, 0 <= from && from < to && to <= len(text)
+}
