@@ -155,6 +155,47 @@ func (s *Scanner) AppendWord(dst []byte, i int) []byte {
 	return dst
 }
 
+// A Shape is what the length and first letter say of a word in normal form: its
+// characters, up to 15, and the bits Digit and Wide.
+type Shape uint8
+
+const (
+	Digit Shape = 0x10 // it begins with an ASCII digit
+	Wide  Shape = 0x20 // it begins with a character that is not ASCII
+)
+
+// Size is the number of characters, up to 15.
+func (s Shape) Size() int { return int(s & 15) }
+
+// ShapeOf gives the shape of a word in normal form.
+func ShapeOf(word []byte) Shape {
+	s := Shape(min(utf8.RuneCount(word), 15))
+	switch c := word[0]; {
+	case c >= utf8.RuneSelf:
+		s |= Wide
+	case c <= '9':
+		s |= Digit
+	}
+	return s
+}
+
+// AppendShapes appends the shapes of the block's words.
+func (s *Scanner) AppendShapes(dst []Shape) []Shape {
+	for i, folded := range s.folded[:s.len] {
+		if folded != 0 {
+			dst = append(dst, ShapeOf(cString(s.buf[folded-1:])))
+			continue
+		}
+		start := s.start[i]
+		shape := Shape(min(s.end[i]-start, 15))
+		if s.text[start] <= '9' {
+			shape |= Digit
+		}
+		dst = append(dst, shape)
+	}
+	return dst
+}
+
 // Is reports whether the normal form of word i of the block is word.
 func (s *Scanner) Is(i int, word []byte) bool {
 	if o := s.folded[i]; o != 0 {

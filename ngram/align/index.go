@@ -1,0 +1,251 @@
+package align
+
+import (
+	"fmt"
+	"math/bits"
+
+	"swab/ngram"
+	"swab/ngram/plain"
+
+	"github.com/zeebo/xxh3"
+)
+
+// A Builder collects texts.
+type Builder struct {
+	index   *Index
+	clean   plain.Cleaner
+	scan    *ngram.Scanner
+	numbers map[string]uint32
+	texts   map[textKey]uint32
+	groups  []int    // of the texts
+	times   []uint32 // how many texts each stands for
+	spans   []ngram.Span
+	scratch []byte
+}
+
+type textKey struct {
+	group int
+	words xxh3.Uint128
+}
+
+// NewBuilder makes a builder.
+func NewBuilder() *Builder {
+	x := &Index{vocabulary: newVocabulary(), hashes: []uint64{0}, knowns: []uint8{0}, words: []uint32{0}, kinds: []kind{0}, starts: []uint32{1}}
+	return &Builder{index: x, scan: singleWords(), numbers: map[string]uint32{}, texts: map[textKey]uint32{}}
+}
+
+func singleWords() *ngram.Scanner {
+	scan, err := ngram.Words(1).NewScanner()
+	if err != nil {
+		panic(err) // the recipe is this program's own
+	}
+	return scan
+}
+
+// Add takes a text of a group and gives its number. A group is the texts among which
+// words are common or rare, such as the questions of one benchmark. Texts of a group
+// with the same words have the same number; numbers grow from 0. What many texts of a
+// group hold weighs less; with once, a text that is added many times is one of them.
+func (b *Builder) Add(group int, text string, once bool) (int, error) {
+	x := b.index
+	first := len(x.words)
+	plain := b.clean.Clean([]byte(text))
+	b.spans = b.spans[:0]
+	for word, at := range b.scan.Words(plain) {
+		b.spans = append(b.spans, at)
+		number, ok := b.numbers[string(word)]
+		if !ok {
+			number = uint32(len(x.hashes))
+			b.numbers[string(word)] = number
+			hash := ngram.HashWord(word)
+			x.hashes = append(x.hashes, hash)
+			x.knowns = append(x.knowns, x.vocabulary.known(hash, ngram.ShapeOf(word)))
+		}
+		x.words, x.kinds = append(x.words, number), append(x.kinds, kindOf(plain, at))
+	}
+	if len(x.words) > MaxWords {
+		return 0, fmt.Errorf("the benchmarks hold more than %d words", MaxWords)
+	}
+	cite(plain, b.spans, x.kinds[first:])
+	return b.end(group, first, once), nil
+}
+
+// end makes the words from place first on a text, unless there is one of the same words.
+func (b *Builder) end(group, first int, once bool) int {
+	x := b.index
+	b.scratch = b.scratch[:0]
+	for _, w := range x.words[first:] {
+		b.scratch = append(b.scratch, byte(w), byte(w>>8), byte(w>>16), byte(w>>24))
+	}
+	key := textKey{group, xxh3.Hash128(b.scratch)}
+	if same, ok := b.texts[key]; ok {
+		x.words, x.kinds = x.words[:first], x.kinds[:first]
+		if !once {
+			b.times[same]++
+		}
+		return int(same)
+	}
+	number := x.Texts()
+	b.texts[key] = uint32(number)
+	b.groups, b.times = append(b.groups, group), append(b.times, 1)
+	x.words, x.kinds = append(x.words, 0), append(x.kinds, 0)
+	x.starts = append(x.starts, uint32(len(x.words)))
+	return number
+}
+
+// Recombine adds a text of a group that no document can hold: pieces of so many words
+// of some texts in turn, until it is as long as text like. It weighs nothing in the
+// group. The number is -1 when such a text would be one that was added.
+func (b *Builder) Recombine(group, like int, texts []int, piece int) int {
+	x := b.index
+	first, count := len(x.words), x.Texts()
+	size := x.Words(like)
+	for at := 0; len(x.words)-first < size && at < size; at += piece {
+		for _, t := range texts {
+			from := int(x.starts[t]) + min(at, x.Words(t))
+			to := min(from+piece, int(x.starts[t+1])-1)
+			x.words, x.kinds = append(x.words, x.words[from:to]...), append(x.kinds, x.kinds[from:to]...)
+		}
+	}
+	end := min(len(x.words), first+size)
+	x.words, x.kinds = x.words[:end], x.kinds[:end]
+	number := b.end(group, first, true)
+	if number < count {
+		return -1
+	}
+	b.times[number] = 0
+	return number
+}
+
+// Words is how many words text t has.
+func (b *Builder) Words(t int) int { return b.index.Words(t) }
+
+// Build weighs the words and makes the index. The builder must not be used again.
+func (b *Builder) Build() *Index {
+	x := b.index
+	groups := map[int][]uint32{}
+	var order []int
+	for t, g := range b.groups {
+		if groups[g] == nil {
+			order = append(order, g)
+		}
+		groups[g] = append(groups[g], uint32(t))
+	}
+	x.weights, x.says, x.spans = make([]uint16, len(x.words)), make([]uint8, len(x.words)), make([]uint8, len(x.words))
+	x.totals, x.seeded = make([]Info, x.Texts()), make([]int, x.Texts())
+	w := &weigher{Index: x, times: b.times, count: make([]uint32, len(x.hashes)), stamp: make([]uint32, len(x.hashes))}
+	for _, g := range order {
+		w.group(groups[g])
+	}
+	b.index, b.numbers, b.texts = nil, nil, nil
+	x.table()
+	return x
+}
+
+// Info is an amount of information, in units of a sixteenth of a bit: what words carry
+// in their benchmark, and what they say by themselves.
+type Info struct{ Own, Known int }
+
+func (a Info) plus(b Info) Info { return Info{a.Own + b.Own, a.Known + b.Known} }
+
+// An Index of texts whose words are weighed. It is read by any number of goroutines.
+type Index struct {
+	*vocabulary
+	hashes []uint64 // of distinct words; word 0 is none
+	knowns []uint8  // what is known of them, units
+
+	words   []uint32 // the texts' words by number, 0 before, between and after texts
+	kinds   []kind   // of the words, by place
+	weights []uint16 // own information, by place
+	says    []uint8  // known information, by place
+	spans   []uint8  // words of the text that the seed which begins at a place is in; 0: none begins
+	starts  []uint32 // text t is words[starts[t]:starts[t+1]-1]
+	totals  []Info   // by text
+	seeded  []int    // by text: own information of the words in seeds
+
+	next   []link // from a seed's place to the one before it with the same seed
+	slots  []slot
+	filter []uint64
+	shift  uint
+}
+
+// A slot leads from a seed to the last place at which it stands.
+type slot struct {
+	hash uint64
+	link // place 0: the slot is empty
+}
+
+// A link is a place and the text that it is in; place 0 is none.
+type link struct{ at, text uint32 }
+
+// Texts is how many distinct texts there are.
+func (x *Index) Texts() int { return len(x.starts) - 1 }
+
+// Words is how many words text t has.
+func (x *Index) Words(t int) int { return int(x.starts[t+1] - 1 - x.starts[t]) }
+
+// Total is the information of text t.
+func (x *Index) Total(t int) Info { return x.totals[t] }
+
+// Bytes is about how much memory the index takes.
+func (x *Index) Bytes() int64 {
+	return int64(9*len(x.hashes) + 17*len(x.words) + 28*len(x.starts) + 16*len(x.slots) + 8*len(x.filter))
+}
+
+// window is in how many words of a document the seeds of text t must begin.
+func (x *Index) window(t int) int { return 2*x.Words(t) + 60 }
+
+// content reports whether the word at a place is not common.
+func (x *Index) content(at uint32) bool { return content(x.knowns[x.words[at]]) }
+
+// seedHash is the hash of the words, of the n from a place on, that are not common.
+func (x *Index) seedHash(at uint32, n int) (h uint64) {
+	for k := at; k < at+uint32(n); k++ {
+		if x.content(k) {
+			h = ngram.AddWord(h, x.hashes[x.words[k]])
+		}
+	}
+	return h
+}
+
+// table makes the table of seeds and the filter before it.
+func (x *Index) table() {
+	count := 0
+	for _, n := range x.spans {
+		if n > 0 {
+			count++
+		}
+	}
+	x.next = make([]link, len(x.words))
+	x.slots = make([]slot, count+count/2+1)
+	size := max(bits.Len(uint(max(count-1, 0)>>3)), 8) // words of 64 bits, as a power of two
+	x.filter, x.shift = make([]uint64, 1<<size), uint(64-size)
+	for t := range x.Texts() {
+		for at := x.starts[t]; at < x.starts[t+1]; at++ {
+			if x.spans[at] == 0 {
+				continue
+			}
+			hash := x.seedHash(at, int(x.spans[at]))
+			x.filter[hash>>x.shift] |= twoBits(hash)
+			s := x.find(hash)
+			x.next[at] = s.link
+			*s = slot{hash, link{at, uint32(t)}}
+		}
+	}
+}
+
+// twoBits picks the bits of a filter word that a seed sets.
+func twoBits(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) }
+
+// find gives the slot of a seed, or the empty one that it would take.
+func (x *Index) find(hash uint64) *slot {
+	hi, _ := bits.Mul64(hash, uint64(len(x.slots)))
+	for k := int(hi); ; k++ {
+		if k == len(x.slots) {
+			k = 0
+		}
+		if s := &x.slots[k]; s.at == 0 || s.hash == hash {
+			return s
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package align
+
+import (
+	"math"
+
+	"swab/ngram/overlap"
+)
+
+// needs is the share of its information that must stand in one place, for an item of
+// that much own information in bits; in between it is straight over the logarithm.
+// Fitted on the development set of make eval.
+var needs = [...]struct{ bits, share float64 }{
+	{12, 0.97}, {20, 0.72}, {28, 0.69}, {36, 0.65}, {48, 0.63}, {64, 0.59}, {90, 0.50}, {130, 0.45}, {200, 0.42}, {400, 0.39},
+}
+
+// LeastBits is the own information of an item that can be judged, and LeastKnown what
+// its words must say by themselves.
+const (
+	LeastBits  = 12
+	LeastKnown = 30
+)
+
+// Need is the share of its information that must stand in one place for an item of so
+// many bits of own information to be flagged, when no long stretch of it does.
+func Need(bits float64) float64 {
+	at := 0
+	for at < len(needs)-2 && bits > needs[at+1].bits {
+		at++
+	}
+	a, b := needs[at], needs[at+1]
+	t := (math.Log(bits) - math.Log(a.bits)) / (math.Log(b.bits) - math.Log(a.bits))
+	return a.share + min(max(t, 0), 1)*(b.share-a.share)
+}
+
+// Constants of the judgement, fitted on the development set of make eval.
+const (
+	larger     = 0.2  // of what the larger of the two shares is more
+	alone      = 1.6  // times what is needed when an item has choices and they do not count
+	aloneMost  = 0.96 // or this, if it is less
+	mixed      = 1.1  // times what is needed when less than half of the question is there
+	mixedRun   = 15   // bits that must then stand in one stretch
+	stretch    = 0.25 // less is needed with a long stretch
+	stretchMin = 25   // from so many bits
+	stretchMax = 60   // to so many
+)
+
+// evidence is what one place of a document shows of an item.
+type evidence struct {
+	found, total [overlap.NumParts]Info
+	runs         [overlap.NumParts]int
+	passage      bool // the context is of others
+}
+
+func (e *evidence) sum(parts ...overlap.Part) (found, total Info, run int) {
+	for _, p := range parts {
+		found, total, run = found.plus(e.found[p]), total.plus(e.total[p]), max(run, e.runs[p])
+	}
+	return found, total, run
+}
+
+// own is the parts that are the item's own words, choices aside.
+func (e *evidence) own() []overlap.Part {
+	if e.passage {
+		return []overlap.Part{overlap.Question}
+	}
+	return []overlap.Part{overlap.Context, overlap.Question}
+}
+
+// score gives the share of the item's information that was found, and how much that is
+// of what is needed: 1 flags. Of several ways to look at the item it takes the one that
+// shows most: its question, question and choices, and those with the passage.
+func (e *evidence) score() (share, strength float64) {
+	try := func(needed func(need float64) float64, parts ...overlap.Part) {
+		found, total, run := e.sum(parts...)
+		if total.Own < LeastBits*unit || total.Known < LeastKnown*unit {
+			return
+		}
+		own, known := float64(found.Own)/float64(total.Own), float64(found.Known)/float64(total.Known)
+		s := min(own, known) + larger*(max(own, known)-min(own, known))
+		n := needed(Need(float64(total.Own) / unit))
+		n *= 1 - stretch*min(1, max(0, (float64(run)/unit-stretchMin)/(stretchMax-stretchMin)))
+		if s/n > strength {
+			share, strength = s, s/n
+		}
+	}
+	as := func(need float64) float64 { return need }
+	own := e.own()
+	if e.total[overlap.Choices].Known == 0 {
+		try(as, own...)
+	} else {
+		try(func(need float64) float64 { return min(alone*need, max(need, aloneMost)) }, own...)
+		all := append(own[:len(own):len(own)], overlap.Choices)
+		if e.half(own...) {
+			try(as, all...)
+		} else if _, _, run := e.sum(all...); run >= mixedRun*unit {
+			try(func(need float64) float64 { return min(mixed*need, max(need, aloneMost)) }, all...)
+		}
+	}
+	if e.passage && e.half(overlap.Question, overlap.Choices) {
+		try(as, overlap.Context, overlap.Question, overlap.Choices)
+	}
+	return share, strength
+}
+
+// half reports whether half of the information of some parts was found.
+func (e *evidence) half(parts ...overlap.Part) bool {
+	found, total, _ := e.sum(parts...)
+	return found.Known > 0 && 2*found.Own >= total.Own && 2*found.Known >= total.Known
+}
+
+// hopeful reports whether what seeds show could be enough when looked at closely:
+// words beside seeds about double what seeds hold.
+func (e *evidence) hopeful() bool {
+	for _, parts := range [][]overlap.Part{e.own(), append(e.own(), overlap.Choices), {overlap.Context, overlap.Question, overlap.Choices}} {
+		found, total, _ := e.sum(parts...)
+		if float64(found.Own) >= reported*(1-stretch)*0.6*Need(float64(total.Own)/unit)*float64(total.Own) && found.Own > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// reported is the strength below which a document is not kept.
+const reported = 0.5

@@ -1,0 +1,92 @@
+package align
+
+import (
+	"bytes"
+	"sort"
+	"unicode"
+	"unicode/utf8"
+
+	"swab/ngram"
+)
+
+// kind says more of a word of a text.
+type kind uint8
+
+const (
+	number kind = 1 << iota
+	name        // it has a capital letter and does not begin a sentence
+	begins      // the first word of a line
+	cited       // it stands in a quotation of some length, which is of others
+)
+
+// changes says whether a variant of an item may have another word there.
+func (k kind) changes() bool { return k&(number|name) != 0 }
+
+// alike says whether both are numbers, or both names.
+func (k kind) alike(o kind) bool { return k&(number|name) == o&(number|name) }
+
+// kindOf gives the kind of a word of a text, quotations aside.
+func kindOf(text []byte, at ngram.Span) (k kind) {
+	before := bytes.TrimRight(text[:at.Start], " ")
+	last, _ := utf8.DecodeLastRune(before)
+	if len(before) == 0 || last == '\n' {
+		k = begins
+	}
+	if c := text[at.Start]; '0' <= c && c <= '9' {
+		return k | number
+	}
+	first, _ := utf8.DecodeRune(text[at.Start:])
+	if unicode.IsUpper(first) && (unicode.IsLetter(last) || unicode.IsDigit(last) || last == ',') {
+		k |= name
+	}
+	return k
+}
+
+// Quotations of fewer words are a manner of speaking; an item that is nearly all
+// quotation has nothing else to be found by.
+const (
+	citedWords = 6
+	citedMost  = 0.7
+)
+
+// cite marks the words of a text that stand in quotations.
+func cite(text []byte, spans []ngram.Span, kinds []kind) {
+	var marked []int
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		end := -1
+		switch r {
+		case '“':
+			end = bytes.IndexRune(text[i+size:], '”')
+		case '«':
+			end = bytes.IndexRune(text[i+size:], '»')
+		case '「':
+			end = bytes.IndexRune(text[i+size:], '」')
+		case '"': // one that opens, and is not one of three
+			if i == 0 || text[i-1] <= ' ' || text[i-1] == '(' {
+				end = bytes.IndexByte(text[i+size:], '"')
+			}
+			if end == 0 {
+				end = -1
+			}
+		}
+		if end < 0 {
+			i += size
+			continue
+		}
+		from, to := uint32(i), uint32(i+size+end)
+		first := sort.Search(len(spans), func(k int) bool { return spans[k].Start >= from })
+		last := sort.Search(len(spans), func(k int) bool { return spans[k].Start >= to })
+		if last-first >= citedWords {
+			for k := first; k < last; k++ {
+				marked = append(marked, k)
+			}
+		}
+		i += size + end + 1
+	}
+	if float64(len(marked)) <= citedMost*float64(len(spans)) {
+		for _, k := range marked {
+			kinds[k] |= cited
+		}
+	}
+}

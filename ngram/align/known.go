@@ -1,0 +1,83 @@
+package align
+
+import (
+	"math"
+	"strings"
+
+	"swab/ngram"
+)
+
+// common are English words by the share of texts that hold them.
+var common = []struct {
+	share float64
+	words string
+}{
+	{0.9, "the of and a to in is"},
+	{0.6, "that it for on with as was be are by an at this or from not have has which"},
+	{0.4, "i you he his but they we one all had were been if there their what would can will when who more no out do so up her she its s t"},
+	{0.25, "my me your about into than them some other then two only may also after such like any these first most over new how many " +
+		"where could very much should just now each between those him our under being because did does well before made same " +
+		"must while during both without us within per whose every another here until against still again since off down"},
+	{0.15, "time make used use using find see get go know way people take good year years day days work long right part place " +
+		"number three four five given answer true false value return total if int str def list"},
+}
+
+// vocabulary is the common words by hash, open addressing. A hash of 0 is empty.
+type vocabulary struct {
+	hash [1024]uint64
+	info [1024]uint8
+	size [64]uint8 // of other words, by shape
+}
+
+func newVocabulary() *vocabulary {
+	v := &vocabulary{}
+	for _, c := range common {
+		for _, w := range strings.Fields(c.words) {
+			h := ngram.HashWord([]byte(w))
+			k := h % uint64(len(v.hash))
+			for v.hash[k] != 0 && v.hash[k] != h {
+				k = (k + 1) % uint64(len(v.hash))
+			}
+			if v.hash[k] == 0 {
+				v.hash[k], v.info[k] = h, units(c.share)
+			}
+		}
+	}
+	for i := range v.size {
+		shape := ngram.Shape(i)
+		switch size := shape.Size(); {
+		case size == 0:
+		case shape&ngram.Digit != 0:
+			v.size[i] = units([...]float64{0.12, 0.05, 0.02, 0.008}[min(size, 4)-1])
+		case shape == ngram.Wide|1: // of a script without spaces
+			v.size[i] = units(0.05)
+		default:
+			v.size[i] = units([...]float64{0.12, 0.1, 0.03, 0.015, 0.008, 0.004}[min(size, 6)-1])
+		}
+	}
+	return v
+}
+
+// longestCommon is how many letters the common words have at the most.
+const longestCommon = 7
+
+// known gives the information of a word as far as the word itself says, units.
+func (v *vocabulary) known(hash uint64, shape ngram.Shape) uint8 {
+	if shape <= longestCommon {
+		for k := hash % uint64(len(v.hash)); v.hash[k] != 0; k = (k + 1) % uint64(len(v.hash)) {
+			if v.hash[k] == hash {
+				return v.info[k]
+			}
+		}
+	}
+	return v.size[shape%64]
+}
+
+// units gives the information of what a share of texts holds.
+func units(share float64) uint8 { return uint8(math.Round(-math.Log2(share) * unit)) }
+
+// uncommon is what a word that is not common is known for at the least, units.
+const uncommon = 49 // units(0.12)
+
+// content reports whether a word known for so much is not common.
+func content(known uint8) bool { return known >= uncommon }

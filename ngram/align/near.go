@@ -1,0 +1,315 @@
+package align
+
+import (
+	"unicode/utf8"
+
+	"swab/ngram"
+)
+
+// A Finding is how much of a text stands in the part of a document that was looked at.
+type Finding struct {
+	Info
+	Run     int // known information of the longest stretch of words that follow each other in both
+	Words   int // words found
+	Changed int // numbers and names in whose place other ones stand
+	Kept    int // that stand there
+	Other   int // other words in whose place others stand
+	Same    int // that stand there
+	behind  int // word looked at behind the last one found
+}
+
+// A Run is a stretch of words that follow each other in a text and in a document.
+type Run struct {
+	At, Words  int    // in the text
+	Start, End uint32 // bytes of the cleaned document
+}
+
+// A Near looks closely at parts of documents. It belongs to one goroutine.
+type Near struct {
+	x      *Index
+	scan   *ngram.Scanner
+	shapes []ngram.Shape
+
+	// of what is looked at
+	base    int // its first byte in the document
+	hashes  []uint64
+	spans   []ngram.Span
+	kinds   []kind
+	taken   []bool // the word stands for a word of a text that was asked for
+	rare    []word // words that are not common
+	rares   []uint64
+	seeds   []link // by rare word: where the seed that it begins stands in the texts
+	lengths []uint8
+
+	words   []int32 // by word of the text asked for: 1 + the word looked at that stands for it
+	certain []int32 // likewise, by seeds alone
+	anchors [][2]int
+	best    []int32
+}
+
+// NewNear makes a Near.
+func (x *Index) NewNear() *Near { return &Near{x: x, scan: singleWords()} }
+
+// Look reads bytes from to to of a cleaned document, cut at words.
+func (n *Near) Look(doc []byte, from, to int) {
+	from, to = max(from, 0), min(to, len(doc))
+	for from > 0 && from < to && doc[from-1] != ' ' && doc[from-1] != '\n' && doc[from-1] < utf8.RuneSelf {
+		from++
+	}
+	for from < to && !utf8.RuneStart(doc[from]) {
+		from++
+	}
+	for to < len(doc) && to > from && !utf8.RuneStart(doc[to]) {
+		to--
+	}
+	n.base = from
+	n.hashes, n.spans, n.kinds, n.taken = n.hashes[:0], n.spans[:0], n.kinds[:0], n.taken[:0]
+	n.rare, n.rares, n.seeds, n.lengths = n.rare[:0], n.rares[:0], n.seeds[:0], n.lengths[:0]
+	part := doc[from:to]
+	s := n.scan
+	for s.Reset(part); s.Next(); {
+		n.shapes = s.AppendShapes(n.shapes[:0])
+		for i, h := range s.Hashes() {
+			if k := n.x.known(h, n.shapes[i]); content(k) {
+				n.rare, n.rares = append(n.rare, word{at: uint32(len(n.hashes)), known: k}), append(n.rares, h)
+			}
+			span := ngram.Span{Start: s.Start(i), End: s.End(i)}
+			n.hashes, n.spans, n.taken = append(n.hashes, h), append(n.spans, span), append(n.taken, false)
+			n.kinds = append(n.kinds, kindOf(part, span))
+		}
+	}
+	for i := range n.rare {
+		g := sized(n.rare[i:], n.rares[i:])
+		l := link{}
+		if g.size > 0 && n.rare[i+int(g.size)-1].at-n.rare[i].at < seedSpan {
+			l = n.x.find(g.hash).link
+		}
+		n.seeds, n.lengths = append(n.seeds, l), append(n.lengths, g.size)
+	}
+}
+
+// reach is how many words beside those found may be found by them.
+const reach = 12
+
+// Where the lines of options may stand: from a word looked at on, beside what else was
+// found of them, or nowhere but there.
+const (
+	beside  = -1
+	nowhere = -2
+)
+
+// Text says how much of text t stands in what is looked at: words in seeds, words that
+// follow each other in both between and beside those, and lines that stand whole from
+// word options on. A word looked at stands for a word of one text only, of the first
+// that is asked for.
+func (n *Near) Text(t, options int) Finding {
+	x := n.x
+	first, size := x.starts[t], x.Words(t)
+	n.words = append(n.words[:0], make([]int32, size)...)
+	for i, l := range n.seeds {
+		at := uint32(0) // the first place of the seed in the text that is not found yet
+		for ; l.at != 0; l = x.next[l.at] {
+			if int(l.text) == t && n.words[l.at-first] == 0 {
+				at = l.at
+			}
+		}
+		if at == 0 {
+			continue
+		}
+		for _, w := range n.rare[i : i+int(n.lengths[i])] {
+			for !x.content(at) {
+				at++
+			}
+			n.stand(int(at-first), int(w.at))
+			at++
+		}
+	}
+	if n.anchor(); len(n.anchors) > 0 {
+		n.certain = append(n.certain[:0], n.words...)
+		n.extend(first, size)
+		n.lonely()
+	}
+	switch {
+	case options >= 0:
+		n.options(first, size, options)
+	case options == beside && len(n.anchors) > 0:
+		n.options(first, size, max(0, n.anchors[0][1]-30))
+	}
+	return n.finding(first)
+}
+
+// stand lets word j looked at stand for word i of the text, unless either is taken.
+func (n *Near) stand(i, j int) {
+	if n.words[i] == 0 && !n.taken[j] {
+		n.words[i], n.taken[j] = int32(j)+1, true
+	}
+}
+
+// finding sums up what was found of the text whose first word is at place first.
+func (n *Near) finding(first uint32) (f Finding) {
+	x := n.x
+	last, run := -1, 0
+	for i, j := range n.words {
+		if j == 0 {
+			continue
+		}
+		at := first + uint32(i)
+		if gap := i - last - 1; last >= 0 && gap > 0 && gap <= reach/2 && int(j-n.words[last]) == gap+1 {
+			for k := last + 1; k < i; k++ {
+				switch mine, other := x.kinds[first+uint32(k)], n.kinds[int(n.words[last])-1+k-last]; {
+				case !mine.changes():
+					f.Other++
+				case mine.alike(other):
+					f.Changed++
+				}
+			}
+		}
+		last = i
+		info := x.info(at)
+		f.Info = f.Info.plus(info)
+		f.Words++
+		f.behind = max(f.behind, int(j))
+		if i == 0 || n.words[i-1] != j-1 || j == 1 {
+			run = 0
+		}
+		run += int(x.says[at])
+		f.Run = max(f.Run, run)
+		if x.kinds[at].changes() {
+			f.Kept++
+		} else {
+			f.Same++
+		}
+	}
+	return f
+}
+
+// Runs appends the stretches of the text last asked for that were found.
+func (n *Near) Runs(dst []Run) []Run {
+	begin := len(dst)
+	for i, j := range n.words {
+		if j == 0 {
+			continue
+		}
+		span := n.spans[j-1]
+		if k := len(dst) - 1; k >= begin && i > 0 && n.words[i-1] == j-1 && j > 1 {
+			dst[k].Words++
+			dst[k].End = uint32(n.base) + span.End
+		} else {
+			dst = append(dst, Run{i, 1, uint32(n.base) + span.Start, uint32(n.base) + span.End})
+		}
+	}
+	return dst
+}
+
+// anchor lists the words found so far.
+func (n *Near) anchor() {
+	n.anchors = n.anchors[:0]
+	for i, j := range n.words {
+		if j > 0 {
+			n.anchors = append(n.anchors, [2]int{i, int(j) - 1})
+		}
+	}
+}
+
+// extend finds words between and beside those found by seeds: as many as follow each
+// other in both, within some words of them.
+func (n *Near) extend(first uint32, size int) {
+	const wide = reach + reach/2 // words looked at for reach words of the text
+	begin, end := n.anchors[0], n.anchors[len(n.anchors)-1]
+	n.fill(first, max(0, begin[0]-reach), begin[0], begin[1]-wide, begin[1], true)
+	for k := 1; k < len(n.anchors); k++ {
+		a, b := n.anchors[k-1], n.anchors[k]
+		gap, far := b[0]-a[0]-1, b[1]-a[1]-1
+		switch {
+		case gap == 0:
+		case far >= 0 && gap <= 2*reach && far <= gap+gap/2+4:
+			n.fill(first, a[0]+1, b[0], a[1]+1, b[1], false)
+		default:
+			n.fill(first, a[0]+1, min(a[0]+1+reach, b[0]), a[1]+1, a[1]+1+wide, false)
+			n.fill(first, max(a[0]+1, b[0]-reach), b[0], b[1]-wide, b[1], true)
+		}
+	}
+	n.fill(first, end[0]+1, min(size, end[0]+1+reach), end[1]+1, end[1]+1+wide, false)
+}
+
+// fill matches words i0 to i1 of the text with words j0 to j1 looked at, so that those
+// which follow each other in both say as much as possible; of equal ways with the first
+// words looked at, or with the last.
+func (n *Near) fill(first uint32, i0, i1, j0, j1 int, last bool) {
+	x := n.x
+	j0, j1 = max(j0, 0), min(j1, len(n.hashes))
+	rows, cols := i1-i0, j1-j0
+	if rows <= 0 || cols <= 0 {
+		return
+	}
+	n.best = append(n.best[:0], make([]int32, (rows+1)*(cols+1))...)
+	at := func(i, j int) *int32 { return &n.best[i*(cols+1)+j] }
+	equal := func(i, j int) bool {
+		return n.words[i0+i] == 0 && !n.taken[j0+j] && x.hashes[x.words[first+uint32(i0+i)]] == n.hashes[j0+j]
+	}
+	worth := func(i int) int32 { return 1 + int32(x.knowns[x.words[first+uint32(i0+i)]]) }
+	for i := rows - 1; i >= 0; i-- {
+		for j := cols - 1; j >= 0; j-- {
+			v := max(*at(i+1, j), *at(i, j+1))
+			if equal(i, j) {
+				v = max(v, *at(i+1, j+1)+worth(i))
+			}
+			*at(i, j) = v
+		}
+	}
+	for i, j := 0, 0; i < rows && j < cols; {
+		switch v := *at(i, j); {
+		case last && v == *at(i, j+1):
+			j++
+		case equal(i, j) && v == *at(i+1, j+1)+worth(i):
+			n.stand(i0+i, j0+j)
+			i, j = i+1, j+1
+		case v == *at(i+1, j):
+			i++
+		default:
+			j++
+		}
+	}
+}
+
+// lonely drops words that were found beside others and stand alone: neither word next
+// to them in the text is next to them in the document.
+func (n *Near) lonely() {
+	for i, j := range n.words {
+		if j > 0 && n.certain[i] == 0 && (i == 0 || j == 1 || n.words[i-1] != j-1) && (i+1 == len(n.words) || n.words[i+1] != j+1) {
+			n.words[i], n.taken[j-1] = 0, false
+		}
+	}
+}
+
+// options finds the lines of the text that stand whole from word behind on, not far.
+func (n *Near) options(first uint32, size, behind int) {
+	x := n.x
+	end := min(len(n.hashes), behind+30+4*size)
+	for i := 0; i < size; {
+		next := i + 1
+		for next < size && x.kinds[first+uint32(next)]&begins == 0 {
+			next++
+		}
+		missing := false
+		for k := i; k < next; k++ {
+			missing = missing || n.words[k] == 0
+		}
+		for j := behind; missing && j+next-i <= end; j++ {
+			k := i
+			for k < next && !n.taken[j+k-i] && n.hashes[j+k-i] == x.hashes[x.words[first+uint32(k)]] {
+				k++
+			}
+			if k == next {
+				for k := i; k < next; k++ {
+					if old := n.words[k]; old > 0 {
+						n.words[k], n.taken[old-1] = 0, false
+					}
+					n.stand(k, j+k-i)
+				}
+				missing = false
+			}
+		}
+		i = next
+	}
+}

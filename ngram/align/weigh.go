@@ -1,0 +1,185 @@
+package align
+
+import (
+	"math"
+	"math/bits"
+
+	"swab/ngram"
+)
+
+// weigher weighs the texts of one group after another.
+type weigher struct {
+	*Index
+	times []uint32 // by text: how many texts it stands for
+	count []uint32 // by word: texts of the group that hold it; later, how often it came in the text at hand
+	stamp []uint32 // by word: 1 + the last text that it was counted in
+}
+
+func (w *weigher) group(texts []uint32) {
+	count := 0
+	for _, t := range texts {
+		count += int(w.times[t])
+		for _, word := range w.words[w.starts[t] : w.starts[t+1]-1] {
+			if w.stamp[word] != t+1 {
+				w.stamp[word] = t + 1
+				w.count[word] += w.times[t]
+			}
+		}
+		w.choose(t)
+	}
+	most := min(max(count/10, 4), manyTexts)
+	three := w.texts(texts, func(at uint32) (int, uint64) { return 3, w.hashOf(at, 3) })
+	seeds := w.texts(texts, func(at uint32) (int, uint64) {
+		return int(w.spans[at]), w.seedHash(at, int(w.spans[at]))
+	})
+	at := 0
+	for _, t := range texts {
+		first, last := w.starts[t], w.starts[t+1]-1
+		again := map[uint32]float64{}
+		for i := first; i < last; i++ {
+			word := w.words[i]
+			known := float64(w.knowns[word])
+			own := -math.Log2((float64(w.count[word]) + knowledge*math.Exp2(-known/unit)) / (float64(count) + knowledge))
+			own *= rarity(three[at:], int(i-first), int(last-first), most)
+			again[word]++
+			less := math.Sqrt(again[word])
+			w.weights[i] = uint16(math.Round(max(own, 0) * unit / less))
+			w.says[i] = uint8(math.Round(known / less))
+		}
+		w.settle(t, seeds[at:], most)
+		at += int(last - first)
+	}
+	for _, t := range texts {
+		for _, word := range w.words[w.starts[t] : w.starts[t+1]-1] {
+			w.count[word], w.stamp[word] = 0, 0
+		}
+	}
+}
+
+// rarity is 1 for word i of a text that stands in a gram of three words which few
+// texts hold, and falls to 0 where all its grams are in most texts or more. Counts are
+// those of the grams by their first word.
+func rarity(counts []uint8, i, size, most int) float64 {
+	fewest := math.MaxInt
+	for k := max(0, i-2); k <= i && k+3 <= size; k++ {
+		fewest = min(fewest, int(counts[k]))
+	}
+	few := float64(most) / 3
+	switch {
+	case size < 3 || float64(fewest) <= few:
+		return 1
+	case fewest >= most:
+		return 0
+	}
+	return 1 - math.Log(float64(fewest)/few)/math.Log(3)
+}
+
+// choose finds the seeds of text t: from each word that is not common on, the fewest
+// such words that say enough.
+func (w *weigher) choose(t uint32) {
+	first, last := w.starts[t], w.starts[t+1]-1
+	for i := first; i < last; i++ {
+		if !w.content(i) {
+			continue
+		}
+		sum, count := 0, 0
+		for k := i; k < last && count < maxSeed && k-i < math.MaxUint8; k++ {
+			if !w.content(k) {
+				continue
+			}
+			sum += int(w.knowns[w.words[k]])
+			if count++; count >= minSeed && sum >= seedBits*unit {
+				w.spans[i] = uint8(k - i + 1)
+				break
+			}
+		}
+	}
+}
+
+// settle drops the seeds that stand in more than most texts of the group, or too often
+// in this one, and sums up.
+func (w *weigher) settle(t uint32, counts []uint8, most int) {
+	first, last := w.starts[t], w.starts[t+1]-1
+	same := map[uint64]int{}
+	covered := first
+	for i := first; i < last; i++ {
+		if n := uint32(w.spans[i]); n > 0 {
+			h := w.seedHash(i, int(n))
+			if same[h]++; same[h] > maxSame || int(counts[i-first]) > most {
+				w.spans[i] = 0
+			} else {
+				covered = max(covered, i+n)
+			}
+		}
+		if i < covered {
+			w.seeded[t] += int(w.weights[i])
+		}
+		w.totals[t] = w.totals[t].plus(w.info(i))
+	}
+}
+
+// info is the information of the word at a place.
+func (x *Index) info(at uint32) Info {
+	if x.kinds[at]&cited != 0 {
+		return Info{}
+	}
+	return Info{int(x.weights[at]), int(x.says[at])}
+}
+
+// hashOf is the hash of the n words from a place on, as far as there are words.
+func (x *Index) hashOf(at uint32, n int) (h uint64) {
+	for k := at; k < min(at+uint32(n), uint32(len(x.words))); k++ {
+		h = ngram.AddWord(h, x.hashes[x.words[k]])
+	}
+	return h
+}
+
+type gramCount struct {
+	hash  uint64
+	text  uint32 // 1 + the last text counted
+	count uint32
+}
+
+// tableGrams is how many grams are counted in one pass over the texts.
+const tableGrams = 1 << 21
+
+// texts gives for every word of some texts, one after the other, how many texts hold
+// the gram that begins there, up to 255. Gram says how many words it is in, 0 for none.
+func (w *weigher) texts(texts []uint32, gram func(at uint32) (size int, hash uint64)) []uint8 {
+	words := 0
+	for _, t := range texts {
+		words += w.Words(int(t))
+	}
+	out := make([]uint8, words)
+	passes := uint64(words/tableGrams + 1)
+	table := make([]gramCount, max(1<<bits.Len(uint(2*min(words, tableGrams+tableGrams/4))), 16))
+	mask := uint64(len(table) - 1)
+	find := func(h uint64) *gramCount {
+		for k := h >> 20; ; k++ {
+			if e := &table[k&mask]; e.text == 0 || e.hash == h {
+				return e
+			}
+		}
+	}
+	for pass := range passes {
+		clear(table)
+		each := func(visit func(t uint32, at int, hash uint64)) {
+			at := 0
+			for _, t := range texts {
+				for place := w.starts[t]; place < w.starts[t+1]-1; place++ {
+					if n, h := gram(place); n > 0 && place+uint32(n) < w.starts[t+1] && h%passes == pass {
+						visit(t, at, h)
+					}
+					at++
+				}
+			}
+		}
+		each(func(t uint32, _ int, h uint64) {
+			if e := find(h); e.text != t+1 {
+				*e = gramCount{h, t + 1, e.count + w.times[t]}
+			}
+		})
+		each(func(_ uint32, at int, h uint64) { out[at] = uint8(min(find(h).count, math.MaxUint8)) })
+	}
+	return out
+}
