@@ -36,6 +36,9 @@ fuzz: ## fuzzes every fuzz target for FUZZTIME each
 bench: ## measures each stage and the whole on a corpus made for it
 	go test -run '^$$' -bench . -benchtime 2s ./...
 
+eval: ## measures the methods on the labelled test set: precision, recall, F1, every class
+	go run ./cmd/swabeval -set test -json eval.json
+
 golden: ## writes testdata/ and the expected outputs of tests anew
 	go run ./cmd/swabgen demo testdata
 	go test ./cmd/swab -run TestReadme -update
@@ -43,4 +46,4 @@ golden: ## writes testdata/ and the expected outputs of tests anew
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check fuzz bench golden screenshot
+.PHONY: help build demo test check fuzz bench eval golden screenshot

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"swab/pipeline/eval"
+)
+
+func TestRunReportsAndKeeps(t *testing.T) {
+	dir := t.TempDir()
+	kept, file := filepath.Join(dir, "kept"), filepath.Join(dir, "eval.json")
+	var stdout, stderr bytes.Buffer
+	args := []string{"-own", "-per-class", "2", "-methods", "longest8,gpt3", "-json", file, "-keep", kept, "-list"}
+	if err := run(t.Context(), args, &stdout, &stderr); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(stderr.String(), "own small set") {
+		t.Errorf("the sources are not said: %s", stderr.String())
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r eval.Report
+	if err := json.Unmarshal(b, &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Seed != eval.DevSeed || len(r.Methods) != 2 || r.Methods[0].Method != "gpt3" && r.Methods[0].Method != "longest8" {
+		t.Errorf("seed %d, methods %+v", r.Seed, r.Methods)
+	}
+	listed := 0
+	for _, m := range r.Methods {
+		listed += len(m.Misjudged)
+	}
+	if n := strings.Count(stdout.String(), "\tscore "); n != listed || n == 0 {
+		t.Errorf("%d misjudged items are listed, not %d", n, listed)
+	}
+	for _, name := range []string{"labels.jsonl", "bench/own-ar.jsonl", "corpus/shard-0.jsonl.zst", "audit/verdicts.jsonl"} {
+		if _, err := os.Stat(filepath.Join(kept, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	for _, args := range [][]string{{"-set", "other"}, {"-methods", "gpt9"}, {"-keep", t.TempDir()}, {"stray"}} {
+		if err := run(t.Context(), append([]string{"-own"}, args...), &bytes.Buffer{}, &bytes.Buffer{}); err == nil {
+			t.Errorf("%q: no error", args)
+		}
+	}
+}
+
+func TestSeedsDiffer(t *testing.T) {
+	if eval.DevSeed == eval.TestSeed {
+		t.Error("one seed for both sets")
+	}
+}

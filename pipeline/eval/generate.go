@@ -1,0 +1,408 @@
+package eval
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"swab/ngram/overlap"
+)
+
+// What an item has to have to be planted, in words and in words outside templates.
+const (
+	leastWords = 8
+	leastInfo  = 6
+)
+
+// An entry is an item with what generating needs to know of it.
+type entry struct {
+	SourceItem
+	number  int // in generator.entries
+	bench   int
+	lang    string
+	prompt  string // context and question
+	options []string
+	plain   string // prompt and options as a page would print them
+	passage string // of another writer, about which it asks
+	words   int
+	info    int // words in no template
+
+	class   *planting
+	doc     int
+	repeats string
+}
+
+// fit tells whether e may still be planted.
+func (e *entry) fit() bool {
+	return e.class == nil && e.repeats == "" && e.words >= leastWords && e.info >= leastInfo
+}
+
+// render is an item as a page would print it, without the answer.
+func render(text *[overlap.NumParts]string) string {
+	lines := []string{text[overlap.Context], text[overlap.Question], lettered(options(text[overlap.Choices]), 0)}
+	return strings.Join(slices.DeleteFunc(lines, func(s string) bool { return s == "" }), "\n")
+}
+
+type generator struct {
+	src     Sources
+	seed    uint64
+	list    []*planting
+	entries []entry
+	byBench [][]*entry
+	finder  *finder
+
+	docs    []Doc
+	free    []int // documents without a plant
+	longs   []int // documents of 1 MB
+	planted map[string]int
+
+	corpora []string // names
+	texts   [][]int  // by corpus: numbers of texts
+	latin   []string // words of the texts
+	native  [][]string
+}
+
+// longBytes and longPlants are the length of a long document and its plants.
+const (
+	longBytes  = 1 << 20
+	longPlants = 8
+)
+
+// Generate makes a set. It fails when the sources are too few to plant anything.
+func Generate(seed uint64, src Sources, size Size) (*Set, error) {
+	size.PerClass, size.Docs = cmp.Or(size.PerClass, DefaultPerClass), cmp.Or(size.Docs, DefaultDocs)
+	if len(src.Texts) == 0 || len(src.Benches) == 0 {
+		return nil, errors.New("no texts or no benchmarks to make a set of")
+	}
+	g := &generator{src: src, seed: seed, list: plantings(), planted: map[string]int{}}
+	g.items(g.rng("held"))
+	g.documents(g.rng("documents"), size)
+	g.standing()
+	order := slices.Clone(g.list)
+	slices.SortStableFunc(order, func(a, b *planting) int { return cmp.Compare(a.late, b.late) })
+	for _, c := range order {
+		g.plant(g.rng(c.Name), c, size.PerClass)
+	}
+	return g.set(), nil
+}
+
+// rng gives a generator of random numbers of its own to each step.
+func (g *generator) rng(step string) *rand.Rand {
+	h := uint64(14695981039346656037)
+	for _, c := range []byte(step) {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return rand.New(rand.NewPCG(g.seed, h))
+}
+
+// items takes the sources' items and sets some aside, as siblings of the others.
+func (g *generator) items(r *rand.Rand) {
+	benches := slices.Clone(g.src.Benches)
+	g.src.Benches = benches
+	var parts [][overlap.NumParts]string
+	var bench, sizes []int
+	for i := range benches {
+		b := &benches[i]
+		order := r.Perm(len(b.Items))
+		aside := len(order) * 3 / 100
+		held := slices.Clone(b.Held)
+		for _, k := range order[:aside] {
+			held = append(held, b.Items[k])
+		}
+		slices.Sort(order[aside:])
+		var kept []SourceItem
+		for _, k := range order[aside:] {
+			kept = append(kept, b.Items[k])
+		}
+		b.Items, b.Held = kept, held
+		sizes = append(sizes, len(kept))
+		for _, it := range kept {
+			parts, bench = append(parts, it.Text), append(bench, i)
+		}
+	}
+	g.finder = newFinder(parts, bench, sizes)
+	g.entries = make([]entry, len(parts))
+	g.byBench = make([][]*entry, len(benches))
+	g.native = make([][]string, len(benches))
+	n := 0
+	for i, b := range benches {
+		for _, it := range b.Items {
+			e := &g.entries[n]
+			*e = entry{SourceItem: it, number: n, bench: i, lang: b.Lang, doc: -1, info: g.finder.info[n]}
+			e.options = options(it.Text[overlap.Choices])
+			e.prompt = strings.TrimPrefix(it.Text[overlap.Context]+"\n"+it.Text[overlap.Question], "\n")
+			e.plain = render(&it.Text)
+			e.passage = passageOf(&it, b.Passages)
+			for _, p := range []overlap.Part{overlap.Context, overlap.Question, overlap.Choices} {
+				e.words += countWords(it.Text[p])
+			}
+			g.byBench[i] = append(g.byBench[i], e)
+			if len(g.native[i]) < 4000 {
+				for _, s := range spans(it.Text[overlap.Question]) {
+					g.native[i] = append(g.native[i], it.Text[overlap.Question][s.Start:s.End])
+				}
+			}
+			n++
+		}
+	}
+}
+
+// passageOf gives the text of another writer that an item asks about, if it is long
+// enough to be one.
+func passageOf(it *SourceItem, contexts bool) string {
+	p := ""
+	if q := it.Text[overlap.Question]; contexts {
+		p = it.Text[overlap.Context]
+	} else if strings.HasPrefix(q, "This question refers to the following information.") {
+		from, to := strings.IndexByte(q, '\n'), strings.LastIndexByte(q, '\n')
+		if from >= 0 && from < to {
+			p = q[from+1 : to]
+		}
+	}
+	if countWords(p) < 40 {
+		return ""
+	}
+	return p
+}
+
+// documents makes the texts around plants.
+func (g *generator) documents(r *rand.Rand, size Size) {
+	for i, t := range g.src.Texts {
+		k := slices.Index(g.corpora, t.Corpus)
+		if k < 0 {
+			k = len(g.corpora)
+			g.corpora, g.texts = append(g.corpora, t.Corpus), append(g.texts, nil)
+		}
+		g.texts[k] = append(g.texts[k], i)
+	}
+	n := max(size.Docs, 2*size.PerClass*(len(g.list)+3))
+	for i := range n {
+		words := 50 << r.IntN(6) // the short ones as likely as the long
+		words += r.IntN(words)
+		g.docs = append(g.docs, Doc{fmt.Sprintf("d%06d", i), g.passage(r, words)})
+	}
+	g.free = r.Perm(n)
+	for range max(1, (size.PerClass+longPlants-1)/longPlants) {
+		var b strings.Builder
+		for b.Len() < longBytes {
+			b.WriteString(g.passage(r, 20000))
+			b.WriteString("\n\n")
+		}
+		g.longs = append(g.longs, len(g.docs))
+		g.docs = append(g.docs, Doc{fmt.Sprintf("long%03d", len(g.longs)-1), b.String()})
+	}
+	for len(g.latin) < 5000 {
+		for _, w := range strings.Fields(g.passage(r, 100)) {
+			if w = strings.Trim(w, ".,;:!?\"'()"); len(w) > 0 && !strings.ContainsFunc(w, func(c rune) bool { return c >= 0x250 || !unicode.IsLetter(c) }) {
+				g.latin = append(g.latin, w)
+			}
+		}
+	}
+}
+
+// passage cuts about so many words out of a text, from the start of a line, fewer
+// where the text ends before.
+func (g *generator) passage(r *rand.Rand, words int) string {
+	list := g.texts[r.IntN(len(g.texts))]
+	if k := slices.Index(g.corpora, "classic-books"); k >= 0 && r.IntN(4) == 0 {
+		list = g.texts[k] // prose is the most of a corpus
+	}
+	t := g.src.Texts[list[r.IntN(len(list))]].Text
+	length := words * 6
+	from := 0
+	if len(t) > length {
+		from = r.IntN(len(t) - length)
+		if nl := strings.IndexByte(t[from:], '\n'); nl >= 0 && nl < 2000 {
+			from += nl + 1
+		}
+		for from < len(t) && !utf8.RuneStart(t[from]) {
+			from++
+		}
+	}
+	to := min(from+length, len(t))
+	for to < len(t) && t[to] != ' ' && t[to] != '\n' && to < from+length+100 {
+		to++
+	}
+	for to < len(t) && !utf8.RuneStart(t[to]) {
+		to--
+	}
+	return strings.Clone(t[from:to])
+}
+
+// standing marks the items that the documents hold before anything is planted.
+func (g *generator) standing() {
+	for _, d := range g.docs {
+		for _, k := range g.finder.repeats(d.Text) {
+			if e := &g.entries[k]; e.repeats == "" {
+				e.repeats = d.ID
+			}
+		}
+	}
+}
+
+func (g *generator) class(name string) *planting {
+	return g.list[slices.IndexFunc(g.list, func(c *planting) bool { return c.Name == name })]
+}
+
+// pool gives words in the script of the item.
+func (g *generator) pool(e *entry) func(*rand.Rand) string {
+	list := g.latin
+	if slices.Contains([]string{"zh", "ja", "th", "ru", "ar", "bn", "te"}, e.lang) {
+		list = g.native[e.bench]
+	}
+	return func(r *rand.Rand) string { return list[r.IntN(len(list))] }
+}
+
+// plant plants items of a class until there are so many or no more suit. Benchmarks
+// take turns, by their shares.
+func (g *generator) plant(r *rand.Rand, c *planting, most int) {
+	queues := make([][]*entry, len(g.byBench))
+	for i, list := range g.byBench {
+		queues[i] = slices.Clone(list)
+		r.Shuffle(len(list), func(a, b int) { queues[i][a], queues[i][b] = queues[i][b], queues[i][a] })
+	}
+	for left := true; left; {
+		left = false
+		for i := range queues {
+			for range max(1, g.src.Benches[i].Share) {
+				// One success is a turn.
+				for done := false; !done && len(queues[i]) > 0; {
+					if g.planted[c.Name] >= most {
+						return
+					}
+					left = true
+					e := queues[i][0]
+					queues[i] = queues[i][1:]
+					done = e.fit() && g.one(r, c, e)
+				}
+			}
+		}
+	}
+}
+
+func (g *generator) one(r *rand.Rand, c *planting, e *entry) bool {
+	if c.special != nil {
+		return c.special(g, r, c, e)
+	}
+	s, ok := c.plant(g, r, e)
+	return ok && g.put(r, c, e, []string{s})
+}
+
+// put plants texts of one item into a document each.
+func (g *generator) put(r *rand.Rand, c *planting, e *entry, plants []string) bool {
+	all := strings.Join(plants, "\n")
+	return g.claim(c, []*entry{e}, all, g.next(), func(doc int) {
+		g.insert(r, doc, plants[0])
+		for _, p := range plants[1:] {
+			g.insert(r, g.take(), p)
+		}
+	})
+}
+
+// next is the next document without a plant.
+func (g *generator) next() int { return g.free[0] }
+
+func (g *generator) take() int {
+	d := g.free[0]
+	g.free = g.free[1:]
+	return d
+}
+
+// claim plants items of a class into a document, unless an item planted otherwise
+// would be seen with them. Unplanted items that are seen with them, or that resemble
+// them, are marked: with some words replaced they would be the same.
+func (g *generator) claim(c *planting, list []*entry, text string, doc int, insert func(doc int)) bool {
+	var seen []int
+	if text != "" {
+		seen = g.finder.repeats(text)
+	}
+	if c.Want != Clean && text != "" {
+		for _, e := range list {
+			for _, p := range e.Text {
+				seen = append(seen, g.finder.repeats(p)...)
+			}
+			seen = append(seen, g.finder.repeats(e.plain)...)
+			seen = append(seen, g.finder.resembles(e.bench, e.plain)...)
+		}
+	}
+	others := seen[:0]
+	for _, k := range seen {
+		e := &g.entries[k]
+		if slices.Contains(list, e) {
+			if c.Want == Clean && c.Name != "passage" && c.Name != "quotation" {
+				return false // it is planted after all
+			}
+			continue
+		}
+		if e.class != nil {
+			return false
+		}
+		others = append(others, k)
+	}
+	if doc == g.next() {
+		g.take()
+	}
+	insert(doc)
+	for _, e := range list {
+		e.class, e.doc = c, doc
+	}
+	for _, k := range others {
+		if e := &g.entries[k]; e.repeats == "" {
+			e.repeats = g.src.Benches[list[0].bench].Name + "/" + list[0].ID
+		}
+	}
+	g.planted[c.Name] += len(list)
+	return true
+}
+
+// insert puts text into a document between lines, or in front or behind.
+func (g *generator) insert(r *rand.Rand, doc int, text string) {
+	d := &g.docs[doc]
+	at := 0
+	switch r.IntN(8) {
+	case 0:
+	case 1:
+		at = len(d.Text)
+	default:
+		at = r.IntN(len(d.Text) + 1)
+		if nl := strings.IndexByte(d.Text[at:], '\n'); nl >= 0 {
+			at += nl + 1
+		} else {
+			at = len(d.Text)
+		}
+	}
+	d.Text = d.Text[:at] + "\n" + text + "\n\n" + d.Text[at:]
+}
+
+// set is what was made.
+func (g *generator) set() *Set {
+	s := &Set{Seed: g.seed, Sources: g.src.Name, Docs: g.docs}
+	nothing := Class{Name: Nothing, Want: Clean, About: "nothing was planted"}
+	for i, b := range g.src.Benches {
+		bench := Bench{Name: b.Name}
+		for _, e := range g.byBench[i] {
+			l := Label{Class: Nothing, Want: Clean, Words: e.words, Lang: e.lang, Repeats: e.repeats}
+			if e.class != nil {
+				l.Class, l.Want, l.DocID = e.class.Name, e.class.Want, g.docs[e.doc].ID
+			} else if e.repeats == "" {
+				nothing.Items++
+			}
+			bench.Items = append(bench.Items, Item{ID: e.ID, Text: e.Text, Label: l})
+		}
+		s.Benches = append(s.Benches, bench)
+	}
+	for _, c := range g.list {
+		c.Items = g.planted[c.Name]
+		s.Classes = append(s.Classes, c.Class)
+	}
+	s.Classes = append(s.Classes, nothing)
+	return s
+}
+
+// Nothing is the class of items of which nothing was planted.
+const Nothing = "nothing"
