@@ -223,8 +223,9 @@ func (p *probe) segments(lens, item int) (segments []int) {
 // covers gives the suspicions of a lens in the form of covers.
 func (p *probe) covers(lens int) iter.Seq2[mergedItem, error] {
 	return func(yield func(mergedItem, error) bool) {
+		_, all := p.lenses[lens].(blind)
 		for i := range p.set.count {
-			if len(p.segments(lens, i)) == 0 {
+			if !all && len(p.segments(lens, i)) == 0 {
 				continue
 			}
 			if !yield(mergedItem{i, p.lenses[lens].suspect(i, p.index.Recipe.N, p.of(lens))}, nil) {
@@ -298,6 +299,11 @@ func (p *probe) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 				for _, k := range h.segments {
 					fired[p.index.Segments[k].File] = true
 				}
+			}
+		}
+		if _, all := l.(blind); all {
+			for _, seg := range p.index.Segments {
+				fired[seg.File] = true
 			}
 		}
 		slices.Sort(wanted[i])

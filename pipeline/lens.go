@@ -95,6 +95,21 @@ type bounded interface {
 	count(item, k, n int, hits func(text int) []uint64) (all, hit int)
 }
 
+// A blind lens is bounded in name only: whatever a corpus filter says, any document may
+// hold any of its items.
+type blind interface{ blind() bool }
+
+// A calibrated lens looks at all covers before it judges.
+type calibrated interface {
+	calibrate(covers iter.Seq2[mergedItem, error]) error
+	decoysOf(bench int) Decoys
+}
+
+// A shower is a lens that shows a document as a whole, not each piece of evidence.
+type shower interface {
+	show(it *variant.Item, cover any) (report.Hit, bool)
+}
+
 // A place says which lens serves a method, and under which number.
 type place struct{ lens, k int }
 
@@ -129,6 +144,10 @@ func newLenses(o Options) ([]lens, []place, error) {
 	}
 	var lenses []lens
 	for _, k := range kinds {
+		if k.norm == overlap.Plain {
+			lenses = append(lenses, newAlignLens(methods[k][0]))
+			continue
+		}
 		l, err := newGramLens(k.norm, methods[k], o)
 		if err != nil {
 			return nil, nil, err

@@ -153,7 +153,10 @@ func (p *publication) write(ctx context.Context) error {
 	if p.filter != nil {
 		covers = p.filter.covers
 	}
-	err = p.verdicts(ctx, covers)
+	err = p.calibrate(covers)
+	if err == nil {
+		err = p.verdicts(ctx, covers)
+	}
 	stored.close()
 	if err != nil {
 		p.out.Close()
@@ -186,6 +189,33 @@ func (p *publication) write(ctx context.Context) error {
 		return err
 	}
 	return p.page(ctx)
+}
+
+// calibrate lets the lenses that want it look at all covers.
+func (p *publication) calibrate(covers func(lens int) iter.Seq2[mergedItem, error]) error {
+	if p.filter != nil {
+		return nil
+	}
+	for k, l := range p.set.lenses {
+		c, ok := l.(calibrated)
+		if !ok {
+			continue
+		}
+		if err := c.calibrate(covers(k)); err != nil {
+			return err
+		}
+		for i, m := range p.Methods {
+			if p.set.places[i].lens != k {
+				continue
+			}
+			p.sum.Audit.Methods[i].Params = l.params(p.set.places[i].k, p.set.benches)
+			for number, b := range p.set.benches {
+				d := c.decoysOf(number)
+				p.sum.Audit.Decoys = append(p.sum.Audit.Decoys, ledger.Decoys{Method: m.Name, Benchmark: b.Name, Items: int64(d.Looked), Flagged: int64(d.Flagged)})
+			}
+		}
+	}
+	return nil
 }
 
 // verdicts reads every benchmark again, item by item beside the merged covers of
@@ -270,7 +300,7 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 		line := report.Verdict{
 			Method: m.Name, Benchmark: b.Name, Split: it.Split, Item: it.ID, Index: int64(it.Index), Digest: it.Digest,
 			State: report.State(v.State), Longest: int64(v.Longest), Words: int64(v.Words), Matched: int64(v.Matched),
-			Documents: v.Documents, Parts: v.Parts.Names(), Seen: string(v.Seen), Template: v.Template, Details: v.Details,
+			Documents: v.Documents, Parts: v.Parts.Names(), Seen: string(v.Seen), Kind: v.Kind, Template: v.Template, Details: v.Details,
 		}
 		switch v.State {
 		case overlap.NotCheckable:
@@ -283,6 +313,9 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 		default:
 			rows[i].Clean++
 			line.Score = &v.Score
+		}
+		if v.Kind != "" {
+			p.sum.kind(m.Name, line.State, v.Kind)
 		}
 		if v.State != overlap.NotCheckable {
 			p.checked[i][ordinal/64] |= 1 << (ordinal % 64)
@@ -300,13 +333,20 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 		if cover == nil {
 			continue
 		}
+		w, whole := p.set.lenses[k].(shower)
+		if whole && k == first {
+			if h, ok := w.show(it, cover); ok {
+				h.Benchmark, h.Split, h.Item, h.Method, h.State = b.Name, it.Split, it.ID, flaggedBy[k], report.Flagged
+				p.show(h)
+			}
+		}
 		for _, e := range p.set.lenses[k].evidence(it, cover) {
 			e.Benchmark, e.Split, e.Item = b.Name, it.Split, it.ID
 			if err := p.out.Evidence(&e); err != nil {
 				return err
 			}
 			evidence = append(evidence, e)
-			if k == first {
+			if k == first && !whole {
 				var part overlap.Part
 				for part.String() != e.Part {
 					part++
@@ -317,6 +357,20 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 	}
 	p.follow(ordinal, it.Digest, evidence)
 	return nil
+}
+
+// kind counts a verdict.
+func (s *Summary) kind(method string, state report.State, kind string) {
+	if s.Kinds == nil {
+		s.Kinds = map[string]map[report.State]map[string]int64{}
+	}
+	if s.Kinds[method] == nil {
+		s.Kinds[method] = map[report.State]map[string]int64{}
+	}
+	if s.Kinds[method][state] == nil {
+		s.Kinds[method][state] = map[string]int64{}
+	}
+	s.Kinds[method][state][kind]++
 }
 
 // compare writes the methods side by side, and how pairs of them agree.

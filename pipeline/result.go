@@ -272,7 +272,9 @@ type sectionReader struct {
 	cover any
 }
 
+// newSectionReader reads a section from its beginning, whoever has read it before.
 func newSectionReader(in *io.SectionReader) *sectionReader {
+	in = io.NewSectionReader(in, 0, in.Size())
 	return &sectionReader{in: bufio.NewReaderSize(in, 16<<10), left: in.Size(), item: -1}
 }
 

@@ -60,6 +60,9 @@ type Summary struct {
 	Files    []shard.Skipped
 	Notices  []string // guesses and oddities that a reader should know of
 	Variants bool     // clean variants were written
+
+	// Kinds counts verdicts by method, state and kind, for methods that tell kinds apart.
+	Kinds map[string]map[report.State]map[string]int64
 }
 
 // Share is the largest share of flagged items, 0 to 1, of any benchmark and method.

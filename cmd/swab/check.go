@@ -28,7 +28,7 @@ func (b *benchFlags) options(o *pipeline.Options) (err error) {
 	if len(b.benches) == 0 || o.Out == "" {
 		return fmt.Errorf("it needs --bench and --out")
 	}
-	b.methods.longestSet = b.flagSet.Changed("longest-threshold")
+	b.methods.longestSet, b.methods.maxFalseSet = b.flagSet.Changed("longest-threshold"), b.flagSet.Changed("max-false")
 	if o.Methods, err = b.methods.methods(); err != nil {
 		return err
 	}
@@ -63,7 +63,9 @@ has a chance: the probability that the filter's errors alone would make as many 
 the item's n-grams hit.
 
 A filter of words says nothing of methods that count characters, cut words in another
-way, or look for shorter texts: --method all leaves them out here.
+way, or look for shorter texts: --method all leaves them out here. Nor can it acquit by
+the method swab, which finds copies that share no n-gram with the item: all items are
+suspected then, and --trace reads every shard.
 
 --trace turns suspicion into evidence or acquittal: it reads the shards of the
 segments that fired, and the verdicts are those of a full scan.`,
@@ -87,23 +89,25 @@ segments that fired, and the verdicts are those of a full scan.`,
 	f.SortFlags = false
 	f.StringVar(&o.Index, "index", "", "directory of the corpus filter")
 	f.BoolVar(&o.Trace, "trace", false, "read the shards that may hold suspected items, and convict or acquit")
-	b.flags(f, &o.Options)
+	b.flags(f, &o.Options, "gpt3")
 	lanesFlags(f, &o.Reading)
 	return c
 }
 
-func (b *benchFlags) flags(f *pflag.FlagSet, o *pipeline.Options) {
+// flags adds the flags to f; method is the default.
+func (b *benchFlags) flags(f *pflag.FlagSet, o *pipeline.Options, method string) {
 	b.flagSet = f
 	f.StringArrayVar(&b.benches, "bench", nil, "benchmark as [NAME=]PATH, a file or a directory; repeats")
 	f.StringVar(&o.Out, "out", "", "directory of the audit; an earlier audit there is brought up to date")
 	m := &b.methods
-	f.StringSliceVar(&m.names, "method", []string{"gpt3"}, "method, or all; repeats (see swab methods)")
+	f.StringSliceVar(&m.names, "method", []string{method}, "method, or all; repeats (see swab methods)")
 	f.StringArrayVar(&m.set, "set", nil, "parameter of a method as METHOD.PARAMETER=VALUE; repeats (see swab methods METHOD)")
 	f.StringArrayVar(&m.parts, "parts", nil, "parts of an item that a method looks at, as METHOD=question,answer; repeats")
 	f.StringVar(&m.file, "methods-file", "", "YAML file of methods with their parameters and parts; --set and --parts go before it")
 	f.Uint64Var(&m.seed, "seed", 0, "seed of the windows that gpt4 draws")
 	f.BoolVar(&m.ignoreTemplate, "ignore-template", false, "n-grams that stand in at least 1 % of a benchmark's items, and in 5, do not count")
 	f.Float64Var(&m.longest, "longest-threshold", overlap.DefaultLongest, "as --set longest8.threshold")
+	f.Float64Var(&m.maxFalse, "max-false", 0, "as --set swab.max-false: flag less until at most this percentage of decoys is flagged")
 	f.StringVar(&b.preset, "preset", "", "layout of the benchmarks, by name (see swab benchmarks)")
 	f.StringVar(&b.fields, "fields", "", "layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")
 	f.StringVar(&b.header, "header", "", "whether CSV and TSV files begin with a header: yes, no, or nothing to look")

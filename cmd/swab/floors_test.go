@@ -10,8 +10,10 @@ import (
 
 // floors says on which floor each package stands. Imports go only downwards.
 var floors = map[string]int{
-	"swab/cmd/swab":                   5,
-	"swab/cmd/swabgen":                5,
+	"swab/cmd/swab":                   6,
+	"swab/cmd/swabgen":                6,
+	"swab/cmd/swabeval":               6,
+	"swab/pipeline/eval":              5,
 	"swab/pipeline":                   4,
 	"swab/pipeline/ledger":            3,
 	"swab/pipeline/report":            3,
@@ -22,10 +24,12 @@ var floors = map[string]int{
 	"swab/pipeline/findings":          3,
 	"swab/pipeline/review":            3,
 	"swab/pipeline/page":              3,
+	"swab/ngram/align":                3,
 	"swab/ngram/bloom":                2,
 	"swab/ngram/exact":                2,
 	"swab/ngram/overlap":              2,
 	"swab/ngram/substr":               2,
+	"swab/ngram/plain":                1,
 	"swab/ngram":                      1,
 	"swab/pipeline/record":            1,
 	"swab/pipeline/shard":             1,

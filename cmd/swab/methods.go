@@ -97,6 +97,8 @@ type methodFlags struct {
 	file              string
 	longest           float64
 	longestSet        bool
+	maxFalse          float64 // percent
+	maxFalseSet       bool
 	seed              uint64
 	ignoreTemplate    bool
 	bounded           bool // all means all that a corpus filter bounds
@@ -119,6 +121,9 @@ func (f *methodFlags) methods() ([]*overlap.Method, error) {
 	}
 	if f.longestSet && (slices.Contains(f.names, "longest8") || slices.Contains(f.names, "all")) {
 		put("longest8", "threshold", fmt.Sprint(f.longest))
+	}
+	if f.maxFalseSet {
+		put(overlap.House, "max-false", fmt.Sprint(f.maxFalse))
 	}
 	for _, set := range f.set {
 		name, value, ok := strings.Cut(set, "=")

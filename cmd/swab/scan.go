@@ -7,9 +7,11 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"swab/ngram/overlap"
 	"swab/pipeline"
 	"swab/pipeline/export"
 	"swab/pipeline/ledger"
@@ -77,7 +79,7 @@ the table counts them apart.`,
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringArrayVar(&o.Corpus, "corpus", nil, "file, directory, glob or @list of shards; repeats")
-	b.flags(f, &o)
+	b.flags(f, &o, overlap.House)
 	f.StringVar(&o.Index.Out, "index", "", "directory of a corpus filter to fill in the same pass (see swab index)")
 	readingFlags(f, &o.Reading, &part)
 	return c
@@ -129,6 +131,7 @@ func audit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter bool, r
 	if err := report.TableOf(state, stdout, sum.Rows, width); err != nil {
 		return err
 	}
+	sure(stderr, sum)
 	took := time.Since(began)
 	closing(stderr, sum, o, filter, took)
 	if err := auditMetrics(b.metrics, sum, o, filter, took); err != nil {
@@ -142,6 +145,31 @@ func audit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter bool, r
 		return exit{code: exitOver}
 	}
 	return nil
+}
+
+// sure says what kinds of flags there are, and how many are wrong by chance.
+func sure(w io.Writer, s *pipeline.Summary) {
+	for _, method := range slices.Sorted(maps.Keys(s.Kinds)) {
+		for _, state := range []report.State{report.Flagged, report.Clean} {
+			var parts []string
+			for _, kind := range slices.Sorted(maps.Keys(s.Kinds[method][state])) {
+				parts = append(parts, fmt.Sprintf("%s %s", report.Thousands(s.Kinds[method][state][kind]), kind))
+			}
+			if parts != nil {
+				fmt.Fprintf(w, "swab: %s by %s: %s\n", state, method, strings.Join(parts, ", "))
+			}
+		}
+	}
+	decoys := map[string]ledger.Decoys{}
+	for _, d := range s.Audit.Decoys {
+		all := decoys[d.Method]
+		decoys[d.Method] = ledger.Decoys{Items: all.Items + d.Items, Flagged: all.Flagged + d.Flagged}
+	}
+	for _, method := range slices.Sorted(maps.Keys(decoys)) {
+		if d := decoys[method]; d.Items > 0 {
+			fmt.Fprintf(w, "swab: %s flags %d of %s, made of pieces of items so that no document holds them\n", method, d.Flagged, count(d.Items, "decoy"))
+		}
+	}
 }
 
 // closing writes what was read, what was not, and where the results are.

@@ -50,6 +50,7 @@ type Verdict struct {
 	Documents int64   // documents with a run that counts
 	Parts     Parts   // parts in which such a run was seen
 	Seen      Seen
+	Kind      string         // what was found, for methods that tell kinds apart
 	Template  float64        // share, of the words in n-grams seen, that stand in such n-grams of the template
 	Details   map[string]any // what else the method defines: float64 or string
 	Counted   []uint64       // what was seen and counts, as in Tally.Seen
@@ -77,7 +78,9 @@ type Method struct {
 
 	Level     Level // its N is set when the method is fitted
 	Threshold float64
-	Windows   int // of N characters, drawn at random; 0: all
+	Windows   int     // of N characters, drawn at random; 0: all
+	Factor    float64 // times what is needed, and
+	MaxFalse  float64 // share of decoys that may be flagged; 0: any. Both are of the method over texts without markup
 	view
 	flags Parts // that can flag an item, if they are not all that are looked at
 	judge func(c *judgement)

@@ -44,7 +44,7 @@ func definitions() []definition {
 		m.Norm, m.Unit, m.Version = "words", "word", 1
 		return m
 	}
-	list := []definition{{
+	list := []definition{house(), {
 		Method: words(Method{
 			Name: "gpt2", Brief: "share of the 8-grams that stand in the corpus", Parts: AllParts,
 			Source:    "Radford et al. 2019, section 4",

@@ -60,6 +60,8 @@ func (m *Method) Bounded() bool { return m.Norm == "words" && m.Level.Short == 0
 // Short says what the method does with parts that are too short for an n-gram.
 func (m *Method) Short() string {
 	switch s := m.Level.Short; {
+	case m.Norm == Plain:
+		return "an item that carries less than 12 bits, or says less than 30, is not checkable"
 	case s == 0:
 		return fmt.Sprintf("parts of fewer than n %ss are not looked at; an item that has no other is not checkable", m.Unit)
 	case s == 1:
@@ -118,6 +120,9 @@ func Methods(s Settings) ([]*Method, error) {
 				}
 			}
 			if parts, ok := s.Parts[name]; ok {
+				if m.Norm == Plain {
+					return nil, fmt.Errorf("method %s weighs all parts: none can be left out", name)
+				}
 				m.Parts = parts
 			}
 		}

@@ -40,6 +40,7 @@ type Audit struct {
 	TextUnit   string           `json:"text_unit"` // what is a document of a plain text shard: file or line
 	Limits     map[string]int64 `json:"limits"`
 	Benchmarks []Benchmark      `json:"benchmarks"`
+	Decoys     []Decoys         `json:"decoys,omitempty"` // by method and benchmark
 	Shards     []Entry          `json:"shards"`
 	Totals     Totals           `json:"totals"`   // Sum(Shards)
 	Complete   bool             `json:"complete"` // all input was read to its end
@@ -65,6 +66,15 @@ type Benchmark struct {
 	Files    []BenchmarkFile `json:"files"`
 	Items    int64           `json:"items"`
 	Warnings []string        `json:"warnings,omitempty"`
+}
+
+// Decoys says how many items that no document can hold a method looked for beside those
+// of a benchmark, and how many of them it flagged: all of those are wrong.
+type Decoys struct {
+	Method    string `json:"method"`
+	Benchmark string `json:"benchmark"`
+	Items     int64  `json:"items"`
+	Flagged   int64  `json:"flagged"`
 }
 
 // BenchmarkFile is one file of a benchmark.

@@ -112,8 +112,8 @@ func (x *Explanation) Write(w io.Writer, color bool, width int) error {
 		if v.Template > 0 {
 			template = strconv.FormatFloat(v.Template, 'g', 4, 64)
 		}
-		cells = append(cells, []string{CleanText(v.Method), CleanText(string(v.State)), score, thousands(v.Longest), thousands(v.Matched), thousands(v.Words),
-			thousands(v.Documents), CleanText(v.Seen), template})
+		cells = append(cells, []string{CleanText(v.Method), CleanText(string(v.State)), score, Thousands(v.Longest), Thousands(v.Matched), Thousands(v.Words),
+			Thousands(v.Documents), CleanText(v.Seen), template})
 	}
 	widths := make([]int, len(cells[0]))
 	for _, line := range cells {
@@ -151,7 +151,7 @@ func (x *Explanation) Write(w io.Writer, color bool, width int) error {
 		if e.Words != 1 {
 			unit += "s"
 		}
-		fmt.Fprintf(b, "\n%s\n", shorten(CleanText(fmt.Sprintf("%s: %s %s, normaliser %s", e.Part, thousands(e.Words), unit, e.Norm)), width))
+		fmt.Fprintf(b, "\n%s\n", shorten(CleanText(fmt.Sprintf("%s: %s %s, normaliser %s", e.Part, Thousands(e.Words), unit, e.Norm)), width))
 		fmt.Fprintf(b, "%s\n", shorten(CleanText(fmt.Sprintf("  in %s:%d %s", e.Shard, e.Row, e.DocID)), width))
 		for _, line := range quote(&Hit{Evidence: *e}, color, width-2) {
 			fmt.Fprintf(b, "  %s\n", line)

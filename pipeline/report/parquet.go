@@ -42,6 +42,7 @@ func verdictSchema() *arrow.Schema {
 		{Name: "documents", Type: number},
 		{Name: "parts", Type: arrow.ListOfNonNullable(text)},
 		{Name: "seen", Type: text},
+		{Name: "kind", Type: text},
 		{Name: "template", Type: arrow.PrimitiveTypes.Float64},
 		{Name: "details", Type: text},
 	}, nil)
@@ -124,7 +125,7 @@ func (c *columns) verdict(v *Verdict) error {
 	c.share(v.Score)
 	c.number(v.Longest, v.Words, v.Matched, v.Documents)
 	c.list(v.Parts)
-	c.text(v.Seen)
+	c.text(v.Seen, v.Kind)
 	c.share(&v.Template)
 	details := ""
 	if len(v.Details) > 0 {

@@ -6,7 +6,7 @@
 // UTF-8 in both: a byte that is not part of a character becomes U+FFFD.
 //
 //	verdicts   method, benchmark, split, item, index, digest, state, score,
-//	           longest, words, matched, documents, parts, seen, template, details
+//	           longest, words, matched, documents, parts, seen, kind, template, details
 //	evidence   benchmark, split, item, part, shard, row, doc_id, doc_start,
 //	           doc_end, item_start, item_end, words, doc_text, doc_text_start, norm
 //
@@ -55,6 +55,7 @@ type Verdict struct {
 	// Seen is "", "input", "answer", or "input and answer" when one document holds
 	// both within 1,000 bytes; what was seen of both only apart is "input".
 	Seen     string         `json:"seen"`
+	Kind     string         `json:"kind"`              // what was found, where the method tells kinds apart; of any state
 	Template float64        `json:"template"`          // share of the words in n-grams seen that are the benchmark's template
 	Details  map[string]any `json:"details,omitempty"` // what else the method defines: numbers and strings; in Parquet as JSON
 
@@ -117,7 +118,7 @@ func Create(dir string, filter bool) (*Writer, error) {
 	if filter {
 		schema = filterSchema
 	}
-	w.verdicts = w.table(dir, "verdicts", schema, "method", "benchmark", "split", "state", "parts.list.element", "seen")
+	w.verdicts = w.table(dir, "verdicts", schema, "method", "benchmark", "split", "state", "parts.list.element", "seen", "kind")
 	w.evidence = w.table(dir, "evidence", evidenceSchema, "benchmark", "split", "item", "part", "shard", "norm")
 	if w.err != nil {
 		return nil, errors.Join(w.err, w.closeFiles())
@@ -162,7 +163,7 @@ func (w *Writer) Verdict(v *Verdict) error {
 	if r.Parts = parts; parts == nil {
 		r.Parts = []string{}
 	}
-	for _, s := range []*string{&r.Method, &r.Benchmark, &r.Split, &r.Item, &r.Digest, &r.Seen} {
+	for _, s := range []*string{&r.Method, &r.Benchmark, &r.Split, &r.Item, &r.Digest, &r.Seen, &r.Kind} {
 		*s = valid(*s)
 	}
 	for i, part := range r.Parts {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -61,8 +62,8 @@ func TableOf(flagged State, w io.Writer, rows []Row, width int) error {
 	cells := [][]string{{"benchmark", "method", "items", string(flagged), "clean", "not checkable", string(flagged) + "/items"}}
 	add := func(r Row) {
 		cells = append(cells, []string{
-			CleanText(r.Benchmark), CleanText(r.Method), thousands(r.Items), thousands(r.Flagged),
-			thousands(r.Clean), thousands(r.NotCheckable), share(r.Flagged, r.Items),
+			CleanText(r.Benchmark), CleanText(r.Method), Thousands(r.Items), Thousands(r.Flagged),
+			Thousands(r.Clean), Thousands(r.NotCheckable), share(r.Flagged, r.Items),
 		})
 	}
 	var totals []Row
@@ -125,8 +126,8 @@ func TableOf(flagged State, w io.Writer, rows []Row, width int) error {
 	return b.Flush()
 }
 
-// thousands writes n with commas.
-func thousands(n int64) string {
+// Thousands writes n with commas.
+func Thousands(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
@@ -172,6 +173,10 @@ type Hit struct {
 	ItemText string // the words of the item that match, or more of it
 	Method   string
 	State    State
+
+	// Marks, if there are any, are all stretches of the document, in bytes of it, that
+	// belong to the match. DocStart and DocEnd are then one of them.
+	Marks [][2]int64
 }
 
 // unitOf is what evidence of a normaliser counts.
@@ -204,7 +209,7 @@ func Hits(w io.Writer, hits []Hit, color bool, width int) error {
 			unit += "s"
 		}
 		where := h.Benchmark + "/" + h.Split + "/" + h.Item
-		what := fmt.Sprintf(" %s: %s %s, %s %s", h.Part, thousands(h.Words), unit, h.Method, h.State)
+		what := fmt.Sprintf(" %s: %s %s, %s %s", h.Part, Thousands(h.Words), unit, h.Method, h.State)
 		what = shorten(CleanText(what), width/2)
 		fmt.Fprintf(b, "%s%s\n", shorten(CleanText(where), width-uniseg.StringWidth(what)), what)
 		fmt.Fprintf(b, "%s\n", shorten(CleanText(fmt.Sprintf("  in %s:%d %s", h.Shard, h.Row, h.DocID)), width))
@@ -239,17 +244,30 @@ var escapes = [...]string{around: "\x1b[2m", match: "\x1b[1;7m"}
 // quote lays out the document's text in docLines lines of width columns. The
 // match gets what room there is; what stands around it half a line each side.
 func quote(h *Hit, color bool, width int) []string {
-	n := int64(len(h.DocText))
-	from := min(max(h.DocStart-h.DocTextStart, 0), n)
-	to := min(max(h.DocEnd-h.DocTextStart, from), n)
-	before := cells(nil, h.DocText[:from], around)
-	mid := cells(nil, h.DocText[from:to], match)
-	after := cells(nil, h.DocText[to:], around)
-
+	marks := h.Marks
+	if len(marks) == 0 {
+		marks = [][2]int64{{h.DocStart, h.DocEnd}}
+	}
+	marks = slices.SortedFunc(slices.Values(marks), func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
 	open, shut := []cell{{"[[", 2, match}}, []cell{{"]]", 2, match}}
 	if color {
 		open, shut = nil, nil
 	}
+	n := int64(len(h.DocText))
+	var before, mid []cell
+	end := int64(0)
+	for i, m := range marks {
+		from := min(max(m[0]-h.DocTextStart, end), n)
+		to := min(max(m[1]-h.DocTextStart, from), n)
+		if gap := cells(nil, h.DocText[end:from], around); i == 0 {
+			before = gap
+		} else {
+			mid = slices.Concat(mid, shut, gap, open)
+		}
+		mid = cells(mid, h.DocText[from:to], match)
+		end = to
+	}
+	after := cells(nil, h.DocText[end:], around)
 	before = tail(before, width/2)
 	after = head(after, width/2)
 	// A line broken at a space can lose up to half of it, hence the margin.

@@ -90,7 +90,7 @@ func lineWidth(line string) int { return uniseg.StringWidth(strings.TrimSuffix(l
 
 func TestNumbers(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", -1000: "-1,000", -100: "-100", 14042: "14,042", 1 << 62: "4,611,686,018,427,387,904"} {
-		if got := thousands(n); got != want {
+		if got := Thousands(n); got != want {
 			t.Errorf("%d: %s", n, got)
 		}
 	}

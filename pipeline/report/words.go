@@ -1,8 +1,5 @@
 package report
 
-// Thousands writes n with commas, as the tables do.
-func Thousands(n int64) string { return thousands(n) }
-
 // Share writes n of all as a percentage, as the tables do: some is never shown as none,
 // and not quite all never as all.
 func Share(n, all int64) string { return share(n, all) }
