@@ -124,7 +124,8 @@ func TestLoadAudit(t *testing.T) {
 	// Fields that this program does not know yet do not matter.
 	b, err := os.ReadFile(filepath.Join(dir, "verdicts.jsonl"))
 	must(t, err)
-	b = bytes.Replace(b, []byte(`{"method"`), []byte(`{"kind":"near","seen":["question"],"template":0.5,"method"`), 1)
+	b = bytes.Replace(b, []byte(`"kind":""`), []byte(`"kind":"near"`), 1)
+	b = bytes.Replace(b, []byte(`{"method"`), []byte(`{"later":"near","more":["question"],"number":0.5,"method"`), 1)
 	must(t, os.WriteFile(filepath.Join(dir, "verdicts.jsonl"), b, 0o666))
 	parquet := filepath.Join(dir, "verdicts.parquet")
 	whole, err := os.ReadFile(parquet)

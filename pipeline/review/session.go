@@ -175,7 +175,19 @@ func (s *Session) rows(ctx context.Context, e *entry) ([]report.Evidence, error)
 		if err != nil {
 			return nil, err
 		}
-		slices.SortStableFunc(proof.Rows, func(a, b report.Evidence) int { return cmp.Compare(b.Words, a.Words) })
+		// What the method that speaks first rests on comes first; six characters are a word.
+		house := e.method == findings.House
+		rank := func(r *report.Evidence) int64 {
+			words := r.Words
+			if r.Norm == "chars" || r.Norm == "raw" {
+				words /= 6
+			}
+			if house == (r.Norm == overlap.Plain) {
+				words += 1 << 32
+			}
+			return words
+		}
+		slices.SortStableFunc(proof.Rows, func(a, b report.Evidence) int { return cmp.Compare(rank(&b), rank(&a)) })
 		return proof.Rows, nil
 	}
 	return nil, nil
