@@ -142,7 +142,7 @@ func gather(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
 
 // chunk does what apply does for the first 64 bytes of text and the end of the
 // character that the last is of. It gives how many they are, how many it put out,
-// and how many of those are not the first of a character. It may write 15 bytes
+// and how many of those are not the first of a character. It may write 16 bytes
 // more; text has 80.
 func (c *class) chunk(dst, text []byte) (size, out, wide int) {
 	in := (*[64]byte)(text)
@@ -178,6 +178,26 @@ func (c *class) chunk(dst, text []byte) (size, out, wide int) {
 	}
 	kept &^= other
 	size = 64
+	long := kept & (kept >> 1) // bits: the first of 2, 4, 8 and 16 bytes that are kept
+	long &= long >> 2
+	long &= long >> 4
+	long &= long >> 8
+	if other|long&(kept>>16) == 0 {
+		// Runs of at most 16 bytes, four a step: past the last, from and to are 64. No
+		// branch depends on where they lie.
+		to := (*[64 + 16]byte)(dst)
+		from := (*[64 + 16]byte)(text)
+		for edges := kept ^ kept<<1; edges != 0; {
+			for range 4 {
+				at := bits.TrailingZeros64(edges)
+				edges &= edges - 1
+				*(*[16]byte)(to[out:]) = *(*[16]byte)(from[at:])
+				out += bits.TrailingZeros64(edges) - at
+				edges &= edges - 1
+			}
+		}
+		return size, out, 0
+	}
 	for left := kept | other; left != 0; {
 		from := bits.TrailingZeros64(left)
 		var n int

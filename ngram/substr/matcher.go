@@ -63,14 +63,18 @@ func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 	if room := most(len(text)); len(m.buf) < room {
 		m.buf = make([]byte, room+room/4)
 	}
-	size, chars, marks := m.x.class.apply(m.buf, text, m.marks[:0])
+	x := m.x
+	size, chars, marks := x.class.apply(m.buf, text, m.marks[:0])
 	for i := range 8 { // eight bytes can be read anywhere
 		m.buf[size+i] = endOfDoc
 	}
 	m.text, m.doc, m.marks, m.last = text, m.buf[:size], marks, [8]seen{}
 	for from := 0; from < size; from += blockBytes {
-		for _, l := range m.x.levels {
+		for _, l := range x.levels {
 			m.block(l, from, min(from+blockBytes, size-l.width+1))
+		}
+		if x.tiny != nil {
+			m.tiny(from, min(from+blockBytes, size))
 		}
 		m.flush(from+blockBytes, visit) // what is found after this ends later
 	}
@@ -118,6 +122,29 @@ func (m *Matcher) block(l *level, from, end int) {
 			m.short(l, hashes[i], at)
 			for o := 1; o < probe && o <= at; o++ {
 				m.short(l, l.hash(b, at-o), at-o)
+			}
+		}
+	}
+}
+
+// tiny looks up what begins at bytes from to end in the tiny levels.
+func (m *Matcher) tiny(from, end int) {
+	b, pairs := m.buf[from:end+1], m.x.pairs
+	candidates := m.candidates[:end-from]
+	count := 0
+	for i := range candidates {
+		p := binary.LittleEndian.Uint16(b[i:])
+		candidates[count] = uint32(i)
+		count += int(pairs[p>>3] >> (p & 7) & 1)
+	}
+	for _, i := range candidates[:count] {
+		at := from + int(i)
+		for _, l := range m.x.tiny {
+			if at+l.width > len(m.doc) {
+				continue
+			}
+			if h := l.hash(m.buf, at); bitsOf(h)&^l.filter[h>>(l.shift&63)] == 0 {
+				m.short(l, h, at)
 			}
 		}
 	}

@@ -26,11 +26,13 @@
 //
 // All texts are one array of UTF-8, a byte 0xFF before and after each. Sharing 50
 // characters is sharing at least 50 bytes, and of those, whatever the alignment,
-// 24 begin at a multiple of 8 bytes of the text and a multiple of 3 of the
-// document (8 and 3 have no common divisor, and 24+24-1 <= 50). So one in 8 of the
-// texts' 24-byte grams is indexed and one in 3 of the document's is looked up; a
+// 24 begin at a multiple of 3 bytes of the text and a multiple of 8 of the
+// document (3 and 8 have no common divisor, and 24+24-1 <= 50). So one in 3 of the
+// texts' 24-byte grams is indexed and one in 8 of the document's is looked up; a
 // one-bit filter turns most of them away. Where a gram stands in both, the run is
-// extended to both sides byte by byte and cut to whole characters.
+// extended to both sides byte by byte and cut to whole characters. Texts of more
+// than 32 MiB are indexed at multiples of 8, and of the document one in 3 is looked
+// up: half the memory, and half the speed.
 //
 // A run is extended at its first such gram only: entries of one gram are sorted by
 // the gram that stands 24 bytes before them, so those that continue what the
@@ -41,13 +43,15 @@
 // if it were longer.
 //
 // Texts shorter than n match only as a whole. They are sorted; one that is found
-// leads to those that it begins with. Those of 26 bytes and more are looked up with
-// the long ones; others in passes of their own, made only if there are such texts:
-// for 14, 8, 5, 4, 3, 2 bytes and more, and 1. The last four look at every byte of
-// the document.
+// leads to those that it begins with. Those of 31 bytes and more (of 26, if texts
+// take more than 32 MiB) are looked up with the long ones; others in passes of their
+// own, made only if there are such texts: for 14 bytes and more, for 8, and for the
+// rest. The last looks at every byte of the document, and goes on where two bytes
+// stand that such a text begins with.
 //
-// Ten million characters of texts take about 51 MB: 10 of text, 11 of entries, 16
-// of slots, 10 of gram numbers, 2 of filter.
+// Ten million characters of texts take about 115 MB: 10 of text, 28 of entries, 42
+// of slots, 27 of gram numbers, 4 of filter. A hundred million, indexed at multiples
+// of 8, take 510 MB.
 package substr
 
 import (
@@ -65,6 +69,10 @@ import (
 
 // Whole as n lets every text match only as a whole.
 const Whole = 1<<31 - 1
+
+// denseBytes is how many bytes the characters of texts may take that are indexed for
+// speed and not for memory.
+const denseBytes = 32 << 20
 
 // MaxBytes is how many bytes the characters of all texts of an index may take.
 const MaxBytes = 1<<32 - 1<<10
@@ -91,6 +99,7 @@ type Builder struct {
 	numbers map[uint64]uint32 // hash of a text, or the next free key after it, to its number
 	scratch []byte
 	marks   []mark
+	dense   int // denseBytes; tests set less
 }
 
 // NewBuilder makes a builder of an index by the recipe "chars".
@@ -101,7 +110,7 @@ func NewRawBuilder() *Builder { return newBuilder(raw(), RawRecipe) }
 
 func newBuilder(c *class, recipe func(n int) ngram.Recipe) *Builder {
 	x := &Index{class: c, recipe: recipe(0), letters: []byte{endOfText}, starts: []uint32{1}}
-	return &Builder{index: x, numbers: map[uint64]uint32{}}
+	return &Builder{index: x, numbers: map[uint64]uint32{}, dense: denseBytes}
 }
 
 // Words is how many characters the text of that number has.
@@ -153,29 +162,32 @@ func (b *Builder) Build(n int) (*Index, error) {
 		sum += countChars(block)
 	}
 
-	long, short := []int(nil), make([][]int, len(forShort))
+	g := forLong(n, len(x.letters) <= b.dense)
+	grids := forShort(g)
+	long, short := []int(nil), make([][]int, len(grids))
 	for t := range x.Texts() {
 		if x.Words(t) >= n {
 			long = append(long, t)
 			continue
 		}
 		size := len(x.text(t))
-		for i, f := range forShort {
+		for i, f := range grids {
 			if size >= f.least() {
 				short[i] = append(short[i], t)
 				break
 			}
 		}
 	}
-	g := forLong(n)
-	shared := slices.Index(forShort, grid{g.width, 1, g.probe})
+	shared := slices.Index(grids, grid{g.width, 1, g.probe})
 	if shared < 0 && long != nil {
 		x.levels = append(x.levels, x.newLevel(g, long, nil))
 	}
-	for i, f := range forShort {
+	for i, f := range grids {
 		switch {
 		case i == shared && long != nil:
 			x.levels = append(x.levels, x.newLevel(g, long, short[i]))
+		case short[i] != nil && f.probe == 1:
+			x.addTiny(x.newLevel(f, nil, short[i]))
 		case short[i] != nil:
 			x.levels = append(x.levels, x.newLevel(f, nil, short[i]))
 		}
@@ -193,19 +205,27 @@ func (g grid) period() int { return g.stride * g.probe }
 // least is how many bytes must be shared for a gram to be compared.
 func (g grid) least() int { return g.width + g.period() - 1 }
 
-// forLong gives the grid for texts of n characters and more. Width is never below
-// the period: a gram and the one before it leave no byte out.
-func forLong(n int) grid {
-	for _, g := range []grid{{24, 8, 3}, {24, 1, 3}} {
-		if n >= g.least() {
+// forLong gives the grid for texts of n characters and more: a dense one looks up
+// less of a document. Width is never below the period: a gram and the one before it
+// leave no byte out.
+func forLong(n int, dense bool) grid {
+	for _, g := range []grid{{24, 3, 8}, {24, 8, 3}, {24, 1, 3}} {
+		if n >= g.least() && (dense || g.stride != 3) {
 			return g
 		}
 	}
 	return grid{min(n, 24), 1, 1}
 }
 
-// forShort are the grids for texts that match as a whole.
-var forShort = []grid{{24, 1, 3}, {12, 1, 3}, {6, 1, 3}, {4, 1, 2}, {4, 1, 1}, {3, 1, 1}, {2, 1, 1}, {1, 1, 1}}
+// forShort gives the grids for texts that match as a whole, beside a grid for long
+// texts, whose pass the first may share.
+func forShort(long grid) []grid {
+	probe := 8
+	if long.width == 24 && long.probe > 1 {
+		probe = long.probe
+	}
+	return []grid{{24, 1, probe}, {12, 1, 3}, {6, 1, 3}, {4, 1, 1}, {3, 1, 1}, {2, 1, 1}, {1, 1, 1}}
+}
 
 // An Index of the windows of texts.
 type Index struct {
@@ -216,6 +236,8 @@ type Index struct {
 	chars   []uint32 // of each text
 	before  []uint32 // characters before every countEvery-th byte of letters
 	levels  []*level
+	tiny    []*level        // of short texts alone, at every byte of a document
+	pairs   *[1 << 13]uint8 // bits: the two bytes that a text of tiny levels may begin with
 }
 
 // A level is a pass over the document: the grams of one grid.
@@ -273,7 +295,7 @@ func (x *Index) Words(t int) int { return int(x.chars[t]) }
 // Bytes is about how much memory the index takes.
 func (x *Index) Bytes() int64 {
 	sum := len(x.letters) + 4*(len(x.starts)+len(x.chars)+len(x.before))
-	for _, l := range x.levels {
+	for _, l := range slices.Concat(x.levels, x.tiny) {
 		sum += 8*(len(l.filter)+len(l.entries)+len(l.grams.slots)+len(l.heads.slots)) +
 			4*(len(l.first)+len(l.grams.at)+len(l.heads.at)+len(l.short)+len(l.prefix)+len(l.group))
 	}
@@ -355,6 +377,26 @@ func (x *Index) addShort(l *level, texts []int) {
 		l.short, l.prefix = append(l.short, uint32(t)), append(l.prefix, p)
 	}
 	l.group = append(l.group, uint32(len(texts)))
+}
+
+// addTiny adds a level to those that a document is held against at every byte.
+func (x *Index) addTiny(l *level) {
+	if x.pairs == nil {
+		x.pairs = new([1 << 13]uint8)
+	}
+	x.tiny = append(x.tiny, l)
+	for _, at := range l.heads.at {
+		first, second := uint16(x.letters[at]), uint16(x.letters[at+1])
+		if l.width > 1 {
+			p := second<<8 | first
+			x.pairs[p>>3] |= 1 << (p & 7)
+			continue
+		}
+		for second := range uint16(256) { // one that ends there, whatever follows
+			p := second<<8 | first
+			x.pairs[p>>3] |= 1 << (p & 7)
+		}
+	}
 }
 
 // hash gives the hash of the gram that begins at byte at of b, after which eight

@@ -36,6 +36,13 @@ var recipes = []recipe{
 		return r, unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r)
 	}},
 	{"raw", NewRawBuilder, func(r rune) (rune, bool) { return unicode.ToLower(r), true }},
+	{"chars of many texts", func() *Builder {
+		b := NewBuilder()
+		b.dense = 0
+		return b
+	}, func(r rune) (rune, bool) {
+		return r, unicode.In(r, unicode.L, unicode.M, unicode.N) && !unicode.Is(unicode.Variation_Selector, r) && r != '\u034f'
+	}},
 }
 
 // normal gives the characters of text and the bytes where each stands.
@@ -196,7 +203,7 @@ func TestRunsEqualComparingEveryCharacter(t *testing.T) {
 			docs = append(docs, doc)
 		}
 		docs = append(docs, texts[0], texts[0]+alphabet[0], alphabet[0]+strings.Join(texts, ""))
-		check(t, recipes[rng.IntN(2)], n, texts, docs)
+		check(t, recipes[rng.IntN(len(recipes))], n, texts, docs)
 	}
 }
 
