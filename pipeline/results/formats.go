@@ -77,42 +77,90 @@ func (r *reader) choose(have []string) string {
 	return r.metric
 }
 
-// readRow reads a row with an id and a score, also of HumanEval's *_results.jsonl.
-func readRow(r *reader, row row) error {
-	var buf [8]string
-	have := buf[:0]
+// A shape says where in rows with these keys, in this order, the parts of a result
+// may stand. Rows of a file mostly have one shape.
+type shape struct {
+	keys   []string
+	have   []string             // metrics, best first
+	fields [len(rowNames)][]int // of each list of names, those that the rows have, best first
+}
+
+// The lists of rowNames.
+const (
+	rowID = iota
+	rowIndex
+	rowText
+	rowEpoch
+	rowModel
+	rowBenchmark
+	rowSplit
+	rowSubject
+)
+
+var rowNames = [...][]string{
+	rowID:        idNames,
+	rowIndex:     indexNames,
+	rowText:      textNames,
+	rowEpoch:     epochNames,
+	rowModel:     {"model", "model_name", "model_id"},
+	rowBenchmark: {"benchmark", "dataset", "task", "task_name"},
+	rowSplit:     {"split"},
+	rowSubject:   {"subject"},
+}
+
+// of makes s the shape of a row.
+func (s *shape) of(r row) {
+	if slices.EqualFunc(s.keys, r, func(key string, f field) bool { return key == f.key }) {
+		return
+	}
+	*s = shape{keys: s.keys[:0]}
+	for _, f := range r {
+		s.keys = append(s.keys, f.key)
+	}
 	for _, n := range scoreNames {
-		if row.get(n) != nil {
-			have = append(have, n)
+		if slices.Contains(s.keys, n) {
+			s.have = append(s.have, n)
 		}
 	}
-	metric := r.choose(have)
-	o := Outcome{Index: -1}
-	if n, raw := row.firstOf(idNames...); n != "" {
-		o.ID = nameOf(raw)
+	for k, names := range rowNames {
+		for _, n := range names {
+			if i := slices.Index(s.keys, n); i >= 0 {
+				s.fields[k] = append(s.fields[k], i)
+			}
+		}
 	}
-	if n, raw := row.firstOf(indexNames...); n != "" {
+}
+
+// first gives the first value that is not null of a list of rowNames, or nil.
+func (s *shape) first(r row, names int) []byte {
+	for _, i := range s.fields[names] {
+		if raw := r[i].raw; raw != nil && string(raw) != "null" {
+			return raw
+		}
+	}
+	return nil
+}
+
+// readRow reads a row with an id and a score, also of HumanEval's *_results.jsonl.
+func readRow(r *reader, row row) error {
+	s := &r.shape
+	s.of(row)
+	metric := r.choose(s.have)
+	o := Outcome{ID: nameOf(s.first(row, rowID)), Index: -1}
+	if raw := s.first(row, rowIndex); raw != nil {
 		o.Index = integer(raw)
 	}
 	if r.o.Text {
-		_, raw := row.firstOf(textNames...)
-		o.Text, _ = str(raw)
+		o.Text, _ = str(s.first(row, rowText))
 	}
-	g := Group{Metric: metric}
-	for _, f := range [...]struct {
-		to    *string
-		names []string
-	}{
-		{&g.Model, []string{"model", "model_name", "model_id"}},
-		{&g.Benchmark, []string{"benchmark", "dataset", "task", "task_name"}},
-		{&g.Split, []string{"split"}},
-		{&g.Subject, []string{"subject"}},
-	} {
-		_, raw := row.firstOf(f.names...)
-		*f.to = nameOf(raw)
+	g := Group{
+		Metric:    metric,
+		Model:     nameOf(s.first(row, rowModel)),
+		Benchmark: nameOf(s.first(row, rowBenchmark)),
+		Split:     nameOf(s.first(row, rowSplit)),
+		Subject:   nameOf(s.first(row, rowSubject)),
 	}
-	_, sample := row.firstOf(epochNames...)
-	return r.add(g, o, nameOf(sample), row.get(metric))
+	return r.add(g, o, nameOf(s.first(row, rowEpoch)), row.get(metric))
 }
 
 // textOf finds the question in an object.

@@ -256,17 +256,20 @@ func (j *joiner) byID(u *unit, b *bench, splits []uint16) []match {
 	}
 	m := match{bench: b, how: "id", items: make([]int32, len(u.outcomes)), splits: splits}
 	numeric, with := 0, 0
-	for i, o := range u.outcomes {
+	k := int32(-1)
+	for i := range u.outcomes {
+		o := &u.outcomes[i]
 		m.items[i] = -1
 		if o.ID == "" {
 			continue
 		}
 		with++
-		if k := b.pick(o.ID, splits); k >= 0 {
+		// Results mostly stand in the order of the items, so the next is looked at first.
+		if k = b.pick(o.ID, splits, k+1); k >= 0 {
 			m.items[i] = k
 			m.n++
 		}
-		if _, err := strconv.ParseInt(o.ID, 10, 64); err == nil {
+		if isNumber(o.ID) {
 			numeric++
 		}
 	}
@@ -493,8 +496,10 @@ func (j *joiner) take(u *unit, m *match) error {
 	if d.from == nil {
 		d.from = make([]uint32, m.bench.last-m.bench.first)
 	}
-	for i, o := range u.outcomes {
-		k := m.items[i]
+	d.Matched = slices.Grow(d.Matched, m.n)
+	last := -1 // split
+	for i := range u.outcomes {
+		o, k := &u.outcomes[i], m.items[i]
 		if k < 0 {
 			d.left(u.outcomes[i : i+1])
 			continue
@@ -502,14 +507,16 @@ func (j *joiner) take(u *unit, m *match) error {
 		have := &d.from[int(k)-m.bench.first]
 		switch {
 		case *have == u.number:
-			return fmt.Errorf("%w: by %s, two results are of item %s of %s, one of them %s", ErrAmbiguous, m.how, clip(j.a.Items[k].ID), m.bench.name, describe(o))
+			return fmt.Errorf("%w: by %s, two results are of item %s of %s, one of them %s", ErrAmbiguous, m.how, clip(j.a.Items[k].ID), m.bench.name, describe(*o))
 		case *have > 0:
 			return fmt.Errorf("%w: item %s of %s has a result of %s here and in %q: leave one file out, or name the runs apart as MODEL=PATH",
 				ErrAmbiguous, clip(j.a.Items[k].ID), m.bench.name, clip(u.group.Model), j.files[*have-1].Path)
 		}
 		*have = u.number
 		d.Matched = append(d.Matched, Joined{Score: o.Score, Item: k, Samples: o.Samples, Binary: o.Binary})
-		d.splits[j.a.Items[k].Split] = true
+		if s := j.a.Items[k].Split; int(s) != last {
+			d.splits[s], last = true, int(s)
+		}
 	}
 	return nil
 }
@@ -632,8 +639,20 @@ func (b *bench) place(s uint16, index int64) int32 {
 	return int32(k)
 }
 
-// pick gives the one item of an id in the splits, or -1.
-func (b *bench) pick(id string, splits []uint16) int32 {
+// isNumber says that an id is a number of at most 64 bits and nothing else.
+func isNumber(id string) bool {
+	if c := id[len(id)-1]; c < '0' || c > '9' {
+		return false
+	}
+	if c := id[0]; (c < '0' || c > '9') && c != '+' && c != '-' {
+		return false
+	}
+	_, err := strconv.ParseInt(id, 10, 64)
+	return err == nil
+}
+
+// pick gives the one item of an id in the splits, or -1; try is looked at first.
+func (b *bench) pick(id string, splits []uint16, try int32) int32 {
 	if b.byID == nil {
 		b.byID = make(map[string]int32, b.last-b.first)
 		b.more = make(map[string][]int32)
@@ -644,6 +663,11 @@ func (b *bench) pick(id string, splits []uint16) int32 {
 			} else {
 				b.byID[id] = int32(k)
 			}
+		}
+	}
+	if len(b.more) == 0 && int(try) >= b.first && int(try) < b.last {
+		if it := &b.a.Items[try]; it.ID == id && slices.Contains(splits, it.Split) {
+			return try
 		}
 	}
 	first, ok := b.byID[id]

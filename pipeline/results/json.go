@@ -218,7 +218,11 @@ func (r row) firstOf(names ...string) (string, []byte) {
 type parser struct {
 	row  row
 	keys map[string]string
+	last []lastKey // by place in the row, of a row before
 }
+
+// lastKey is a key as it is written and what it is.
+type lastKey struct{ inner, key string }
 
 // object cuts b, which has to be one object and nothing else.
 func (p *parser) object(b []byte) (row, error) {
@@ -238,7 +242,7 @@ func (p *parser) object(b []byte) (row, error) {
 		if err != nil {
 			return nil, err
 		}
-		name, err := p.key(b[from:to])
+		name, err := p.key(b[from:to], len(p.row))
 		if err != nil {
 			return nil, err
 		}
@@ -276,9 +280,17 @@ func rest(b []byte, i int) error {
 	return nil
 }
 
-func (p *parser) key(quoted []byte) (string, error) {
+// key gives the key at a place of a row.
+func (p *parser) key(quoted []byte, at int) (string, error) {
 	inner := quoted[1 : len(quoted)-1]
+	if at < len(p.last) && p.last[at].inner == string(inner) {
+		return p.last[at].key, nil
+	}
 	if k, ok := p.keys[string(inner)]; ok {
+		if at < 1<<6 {
+			p.last = append(p.last, make([]lastKey, max(0, at+1-len(p.last)))...)
+			p.last[at] = lastKey{string(inner), k}
+		}
 		return k, nil
 	}
 	k, ok := str(quoted)

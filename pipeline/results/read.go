@@ -122,10 +122,14 @@ type reader struct {
 		number uint16
 		ok     bool
 	}
-	seen    map[uint64]int32 // outcome by group and id
-	epochs  map[epoch]bool   // samples that have a number
-	metric  string           // chosen
-	others  map[string]bool  // metrics that were passed over
+	seen    places          // outcomes by group and id
+	ids     strings.Builder // the last of the blocks that ids stand in
+	shape   shape           // of the last row with an id and a score
+	size    int64           // bytes of the file if it is not packed, else 0
+	read    int64           // bytes of lines read
+	epochs  map[epoch]bool  // samples that have a number
+	metric  string          // chosen
+	others  map[string]bool // metrics that were passed over
 	filter  string
 	filters map[string]bool
 	any     bool // a row was read as one of the format
@@ -152,7 +156,7 @@ func readFile(path, model string, o Options) (*File, error) {
 		return nil, err
 	}
 	defer f.Close()
-	r := &reader{o: o, model: model, file: &File{Path: path}, groups: map[Group]uint16{}, seen: map[uint64]int32{}}
+	r := &reader{o: o, model: model, file: &File{Path: path}, groups: map[Group]uint16{}}
 	r.told.Model = r.fallback()
 	if err := r.open(f); err != nil {
 		return nil, fmt.Errorf("%q: %w", path, err)
@@ -205,6 +209,9 @@ func (r *reader) open(f *os.File) error {
 		}
 		defer z.Close()
 		return r.plain(bufio.NewReaderSize(&bounded{z, maxFile}, 1<<18))
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		r.size = info.Size()
 	}
 	return r.plain(in)
 }
@@ -294,6 +301,7 @@ func readLine(in *bufio.Reader, buf []byte) ([]byte, error) {
 func (r *reader) lines(in *bufio.Reader, line []byte) error {
 	var err error
 	for {
+		r.read += int64(len(line))
 		if len(bytes.TrimSpace(line)) > 0 {
 			if bad := r.raw(line); bad != nil {
 				var rowError *rowError
@@ -529,19 +537,10 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 		if o.ID == "" {
 			h = uint64(o.Index) * 0x9e3779b97f4a7c15
 		}
-		for h += uint64(o.Group) << 48; ; h++ {
-			k, ok := r.seen[h]
-			if !ok {
-				r.seen[h] = at
-				break
-			}
+		at = r.seen.put(h+uint64(o.Group)*0x9e3779b97f4a7c15, at, func(k int32) bool {
 			have := &r.file.Outcomes[k]
-			if have.Group != o.Group || have.ID != o.ID || o.ID == "" && have.Index != o.Index {
-				continue
-			}
-			at = k
-			break
-		}
+			return have.Group == o.Group && have.ID == o.ID && (o.ID != "" || have.Index == o.Index)
+		})
 	}
 	if sample != "" {
 		if r.epochs == nil {
@@ -557,6 +556,8 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 		if at == math.MaxInt32 {
 			return errors.New("more than 2^31 results in one file")
 		}
+		r.grow()
+		o.ID = r.keep(o.ID)
 		r.file.Outcomes = append(r.file.Outcomes, o)
 		return nil
 	}
@@ -568,6 +569,32 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 	have.Samples++
 	have.Binary = have.Binary && binary
 	return nil
+}
+
+// grow makes room for an outcome: in lines that are not packed for all that the file
+// can still hold if it goes on as it began, in steps, since it need not.
+func (r *reader) grow() {
+	have := len(r.file.Outcomes)
+	if have < cap(r.file.Outcomes) || have < 1<<10 || r.read == 0 || r.size <= r.read {
+		return
+	}
+	all := int64(float64(have) * float64(r.size) / float64(r.read) * 1.01)
+	r.file.Outcomes = slices.Grow(r.file.Outcomes, int(min(all-int64(have), 7*int64(have)))+1)
+}
+
+// keep copies an id into a block of many, which are less to look after than as many
+// texts.
+func (r *reader) keep(id string) string {
+	if id == "" {
+		return ""
+	}
+	if r.ids.Len()+len(id) > r.ids.Cap() {
+		r.ids = strings.Builder{}
+		r.ids.Grow(max(len(id), min(1<<16, 16*len(r.file.Outcomes))))
+	}
+	from := r.ids.Len()
+	r.ids.WriteString(id)
+	return r.ids.String()[from:]
 }
 
 func (r *reader) describe(o Outcome) string {
@@ -584,6 +611,12 @@ func (r *reader) describe(o Outcome) string {
 func score(raw []byte) (v float64, binary bool, bad string) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return 0, false, "missing score"
+	}
+	if c := raw[0]; c >= '0' && c <= '9' { // a number of JSON
+		if len(raw) == 1 {
+			return float64(c - '0'), c <= '1', ""
+		}
+		return parseScore(string(raw))
 	}
 	s := string(raw)
 	if t, ok := str(raw); ok {
@@ -606,6 +639,10 @@ func score(raw []byte) (v float64, binary bool, bad string) {
 	if strings.ContainsAny(s, "xXpP_") { // Go's own forms of numbers
 		return 0, false, "unreadable score"
 	}
+	return parseScore(s)
+}
+
+func parseScore(s string) (v float64, binary bool, bad string) {
 	v, err := strconv.ParseFloat(s, 64)
 	switch {
 	case errors.Is(err, strconv.ErrRange) || math.IsInf(v, 0) || math.IsNaN(v):
@@ -662,6 +699,9 @@ func (r *reader) finish() error {
 	}
 	if len(f.Groups) > 1 {
 		slices.SortStableFunc(f.Outcomes, func(a, b Outcome) int { return int(a.Group) - int(b.Group) })
+	}
+	if cap(f.Outcomes)-len(f.Outcomes) > len(f.Outcomes)/16 {
+		f.Outcomes = slices.Clone(f.Outcomes)
 	}
 	f.Outcomes = slices.Clip(f.Outcomes)
 	return nil
