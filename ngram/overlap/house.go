@@ -51,13 +51,14 @@ too), or "variant" (more numbers and names are others than are kept, and hardly 
 other word). Of items that are not flagged it says "passage only", "template only" or
 "fragment" when something was found.
 
-Example. In a benchmark of 1,000 items a question is "Which glacier feeds Lake
-Tarnholm?" No other item has glacier, feeds, lake or tarnholm. Glacier: one item and
-1,000 x 0.004 of general English in 2,000, so -log2(5/2000) = 8.6 bits; tarnholm 8.6;
-feeds (five letters, 0.008) 7.8; lake (four, 0.015) 7.0: 32 bits own. A page says
-"<b>Lake Tarnholm</b> is fed by a glacier." Lake and tarnholm are a seed: 15.6 bits,
-49 %. Glacier stands alone there and does not count. Needed are 67 %: not flagged,
-"fragment". A page with "Which glacier feeds Lake Tarnholm" holds all: flagged.`,
+Example. In a benchmark of 1,000 items a question is "Which old glacier feeds Lake
+Tarnholm?", and no other item has any of its words. Glacier: 1 item and 1,000 x 0.004
+of general English, of 2,000 in all: -log2(5/2000) = 8.6 bits. So tarnholm; feeds
+(five letters, 0.008) has 7.8, lake (four, 0.015) 7.0, old (three, 0.03) 6.0, and
+which (common, 0.6) 1.7: together 39.8 bits own, and 34.7 known. Needed are 64 %. A page says
+"<b>Lake Tarnholm</b> is fed by an old river of ice". Lake and tarnholm are a seed, old
+stands alone: 15.6 bits own are 39 %, 14.0 known 40 %. It is not flagged but a fragment,
+score 0.395. "He asked: which old glacier feeds <i>Lake Tarnholm</i>?" holds all: flagged.`,
 			Source:  "this program; measured by make eval",
 			Choices: "A copy translated or told in other words is not found.",
 			Params: []Param{
