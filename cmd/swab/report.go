@@ -1,8 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -42,7 +42,7 @@ Where those are gone or changed, the report says so and shows the matched words.
 				out = filepath.Join(args[0], page.File)
 				err = page.WriteFile(cmd.Context(), args[0], o)
 			default:
-				err = writeReport(cmd.Context(), args[0], out, o)
+				err = writeFile(out, func(w io.Writer) error { return page.Write(cmd.Context(), args[0], w, o) })
 			}
 			if err != nil {
 				return err
@@ -63,13 +63,14 @@ Where those are gone or changed, the report says so and shows the matched words.
 	return c
 }
 
-func writeReport(ctx context.Context, dir, out string, o page.Options) error {
+// writeFile writes a file that appears when it is complete.
+func writeFile(out string, write func(io.Writer) error) error {
 	f, err := renameio.NewPendingFile(out, renameio.WithPermissions(0o644))
 	if err != nil {
 		return err
 	}
 	defer f.Cleanup()
-	if err := page.Write(ctx, dir, f, o); err != nil {
+	if err := write(f); err != nil {
 		return err
 	}
 	return f.CloseAtomicallyReplace()

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +18,10 @@ import (
 	"strings"
 
 	"swab/pipeline/ledger"
+	"swab/pipeline/page"
 	"swab/pipeline/report"
 	"swab/pipeline/results"
+	"swab/pipeline/review"
 	"swab/pipeline/score"
 	"swab/pipeline/variant"
 
@@ -37,6 +41,8 @@ type scoreFlags struct {
 	aggregates       string
 	format, out      string
 	curves           bool
+	reviewed         bool
+	noReport         bool
 	unread           int64 // rows of results
 	score.Options
 }
@@ -65,10 +71,16 @@ grade-school-math; what they are is read from them. They are joined by id, by in
 or by content, whichever is certain, and what is left over is named.
 
 --out names a file (.json, .csv, .md, .tex) or a directory for scores.json,
-scores.csv, scores.md and curve.csv: gain and share flagged at every threshold.`,
+scores.csv, scores.md and curve.csv: gain and share flagged at every threshold. Or it is
+the audit's own directory: scores.json and curve.csv are put into it and its report.html
+is made again with them. A later scan into that directory drops them.
+
+--reviewed follows the marks of swab review: a confirmed item counts as flagged, a
+rejected one as clean, whatever a method says.`,
 		Example: `  swab score --audit audit --results llama=llama/samples_gsm8k.jsonl --results gpt=gpt.jsonl
   swab score --audit audit --results helm/ --by subject --format markdown > scores.md
   swab score --audit audit --results runs/ --reference base --out scores
+  swab score --audit audit --results runs/ --out audit
   swab score --audit audit --results runs/ --exam bar.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -80,7 +92,11 @@ scores.csv, scores.md and curve.csv: gain and share flagged at every threshold.`
 				return fmt.Errorf("score: %w", err)
 			}
 			if o.out != "" {
-				if err := writeScores(o.out, t); err != nil {
+				write := writeScores
+				if sameDir(o.out, o.audit) {
+					write = o.writeIntoAudit
+				}
+				if err := write(cmd.Context(), o.out, t); err != nil {
 					return fmt.Errorf("score: %w", err)
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s\n", o.out)
@@ -111,6 +127,8 @@ scores.csv, scores.md and curve.csv: gain and share flagged at every threshold.`
 	f.StringVar(&o.stratify, "stratify", "", "subject: test within subjects")
 	f.StringVar(&o.Reference, "reference", "", "model that was not trained on the corpus, for the difference in differences")
 	f.StringArrayVar(&o.exams, "exam", nil, "YAML file that says how items make an exam's score; repeats")
+	f.BoolVar(&o.reviewed, "reviewed", false, "follow the marks of swab review: a rejected item is clean, a confirmed one flagged")
+	f.BoolVar(&o.noReport, "no-report", false, "do not make report.html again when --out is the audit")
 	f.BoolVar(&o.curves, "curves", false, "search all thresholds; with --out it is done anyway")
 	f.StringVar(&o.format, "format", "table", strings.Join(score.Formats(), ", "))
 	f.StringVar(&o.out, "out", "", "file or directory to write, beside what is printed")
@@ -145,7 +163,7 @@ func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, e
 	if o.Resamples < 100 || o.Permutations < 100 {
 		return nil, errors.New("--resamples and --permutations are 100 or more")
 	}
-	if err := checkOut(o.out); err != nil {
+	if err := checkOut(o.out, o.audit); err != nil {
 		return nil, err
 	}
 	var exams []*score.Exam
@@ -166,6 +184,12 @@ func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, e
 	}
 	if err != nil {
 		return nil, err
+	}
+	var followed []string
+	if o.reviewed {
+		if followed, err = follow(ctx, a); err != nil {
+			return nil, err
+		}
 	}
 	methods, err := o.chosen(a)
 	if err != nil {
@@ -193,7 +217,7 @@ func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, e
 			return nil, err
 		}
 	}
-	t.Warnings = append(t.Warnings, told...)
+	t.Warnings = append(append(t.Warnings, told...), followed...)
 	if !a.Complete {
 		t.Warnings = append(t.Warnings, "the audit is incomplete: items called clean may stand in what was not read")
 	}
@@ -211,6 +235,60 @@ func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, e
 		t.Warnings = append(t.Warnings, warnings...)
 	}
 	return t, nil
+}
+
+// follow puts what readers say of items in the place of what the methods say. A
+// confirmed item is as contaminated as any of its benchmark, so that it counts as
+// flagged at every threshold that flags one. told is what a reader of the table must
+// know of it.
+func follow(ctx context.Context, a *results.Audit) (told []string, err error) {
+	marked, stale, err := review.Items(ctx, a.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var confirmed, rejected int64
+	for _, b := range a.Benchmarks {
+		most := make([]float64, len(a.Verdicts))
+		for m := range a.Verdicts {
+			for _, s := range a.Verdicts[m].Score[b.First:b.Last] {
+				if s > most[m] {
+					most[m] = s
+				}
+			}
+			most[m] = cmp.Or(most[m], 1)
+		}
+		for k := b.First; k < b.Last && len(marked) > 0; k++ {
+			it := &a.Items[k]
+			e := marked[review.Place{Benchmark: b.Name, Split: a.Splits[it.Split], Item: it.ID, Digest: hex.EncodeToString(it.Digest[:])}]
+			switch e.Mark {
+			case review.Confirmed:
+				confirmed++
+			case review.Rejected:
+				rejected++
+			default:
+				continue
+			}
+			for m := range a.Verdicts {
+				v := &a.Verdicts[m]
+				switch {
+				case v.State[k] == results.Missing:
+				case e.Mark == review.Confirmed:
+					v.State[k], v.Score[k] = results.Flagged, most[m]
+				default:
+					v.State[k], v.Score[k] = results.Clean, 0
+				}
+			}
+		}
+	}
+	if confirmed+rejected == 0 {
+		told = append(told, "no item is marked as the evidence stands, so scores follow the methods; swab review makes marks")
+	} else {
+		told = append(told, fmt.Sprintf("scores follow a reader's marks: %s confirmed, %s rejected", count(confirmed, "item"), count(rejected, "item")))
+	}
+	if stale > 0 {
+		told = append(told, count(int64(stale), "mark")+" of items or evidence that the audit no longer has not followed")
+	}
+	return told, nil
 }
 
 // readAll reads and joins results, two at a time, since a model's results on many items
@@ -640,7 +718,7 @@ func scoreFiles(t *score.Table) map[string]func(io.Writer) error {
 	as := func(format string) func(io.Writer) error {
 		return func(w io.Writer) error { return t.Write(w, format, 0) }
 	}
-	return map[string]func(io.Writer) error{"scores.json": as("json"), "scores.csv": as("csv"), "scores.md": as("markdown"), "curve.csv": t.WriteCurves}
+	return map[string]func(io.Writer) error{ledger.ScoresFile: as("json"), "scores.csv": as("csv"), "scores.md": as("markdown"), ledger.CurveFile: t.WriteCurves}
 }
 
 // outFormat gives the format that a file's ending asks for; "" is a directory.
@@ -649,8 +727,8 @@ func outFormat(out string) string {
 }
 
 // checkOut refuses an --out that would destroy what swab score did not make.
-func checkOut(out string) error {
-	if out == "" {
+func checkOut(out, audit string) error {
+	if out == "" || sameDir(out, audit) {
 		return nil
 	}
 	info, err := os.Stat(out)
@@ -676,11 +754,35 @@ func checkOut(out string) error {
 	return nil
 }
 
+// sameDir says that both names are of one directory that is there.
+func sameDir(a, b string) bool {
+	one, err1 := os.Stat(a)
+	other, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && one.IsDir() && os.SameFile(one, other)
+}
+
+// writeIntoAudit puts a table into the audit's directory and makes the report again.
+func (o *scoreFlags) writeIntoAudit(ctx context.Context, dir string, t *score.Table) error {
+	files := scoreFiles(t)
+	for _, name := range []string{ledger.CurveFile, ledger.ScoresFile} {
+		if err := ledger.ReplaceFile(filepath.Join(dir, name), files[name]); err != nil {
+			return err
+		}
+	}
+	if o.noReport {
+		return nil
+	}
+	if err := page.WriteFile(ctx, dir, page.Options{Definitions: definitions()}); err != nil {
+		return fmt.Errorf("%s is written, but not the report: %w", ledger.ScoresFile, err)
+	}
+	return nil
+}
+
 // writeScores writes a table into a file by its ending, or all forms into a directory.
 // Either appears whole.
-func writeScores(out string, t *score.Table) (err error) {
+func writeScores(_ context.Context, out string, t *score.Table) (err error) {
 	if format := outFormat(out); format != "" {
-		return writeWhole(out, func(w io.Writer) error { return t.Write(w, format, 0) })
+		return writeFile(out, func(w io.Writer) error { return t.Write(w, format, 0) })
 	}
 	out = filepath.Clean(out)
 	work, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+".*")
@@ -694,7 +796,7 @@ func writeScores(out string, t *score.Table) (err error) {
 	}
 	files := scoreFiles(t)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := writeWhole(filepath.Join(made, name), files[name]); err != nil {
+		if err := writeFile(filepath.Join(made, name), files[name]); err != nil {
 			return err
 		}
 	}
@@ -703,25 +805,6 @@ func writeScores(out string, t *score.Table) (err error) {
 	}
 	if err := os.Rename(made, out); err != nil {
 		return errors.Join(err, os.Rename(old, out))
-	}
-	return nil
-}
-
-// writeWhole writes a file that appears when it is complete.
-func writeWhole(name string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	if err = write(f); err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
 }

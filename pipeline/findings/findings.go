@@ -92,12 +92,40 @@ func (it *Item) Found() *Verdict {
 	return nil
 }
 
-// Longest is the longest match in words that any method tells of.
-func (it *Item) Longest() (n int64) {
-	for i := range it.Verdicts {
-		n = max(n, it.Verdicts[i].Longest)
+// Norms gives the normaliser of each method of an audit.
+func Norms(a *ledger.Audit) map[string]string {
+	norms := map[string]string{}
+	for _, m := range a.Methods {
+		norm, ok := m.Params["normaliser"].(string)
+		if !ok {
+			norm = "words"
+		}
+		norms[m.Name] = norm
 	}
-	return n
+	return norms
+}
+
+// Lengths are the item's own and those of its matches, the largest that any method
+// tells of. They are in words, and in characters where no method counts words: Unit is
+// word or character.
+type Lengths struct {
+	Total, Matched, Longest int64
+	Unit                    string
+}
+
+// Lengths compares the methods' numbers, given the normalisers of [Norms].
+func (it *Item) Lengths(norms map[string]string) (l Lengths) {
+	for i := range it.Verdicts {
+		v := &it.Verdicts[i]
+		switch unit := report.UnitOf(norms[v.Method]); {
+		case l.Unit == "word" && unit != "word":
+			continue
+		case l.Unit != unit:
+			l = Lengths{Unit: unit}
+		}
+		l.Total, l.Matched, l.Longest = max(l.Total, v.Words), max(l.Matched, v.Matched), max(l.Longest, v.Longest)
+	}
+	return l
 }
 
 // Audit reads DIR/audit.json.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"swab/pipeline/ledger"
 	"swab/pipeline/report"
 )
 
@@ -36,7 +37,7 @@ func TestItems(t *testing.T) {
 		if v := it.Found(); v != nil {
 			found = v.Method
 		}
-		line := fmt.Sprintf("%d of %s: %d verdicts, first %s, longest %d, found by %s, seen", it.Index, it.Subject, len(it.Verdicts), it.Verdicts[0].Method, it.Longest(), found)
+		line := fmt.Sprintf("%d of %s: %d verdicts, first %s, longest %d, found by %s, seen", it.Index, it.Subject, len(it.Verdicts), it.Verdicts[0].Method, it.Lengths(nil).Longest, found)
 		for i := range it.Verdicts {
 			line += fmt.Sprintf(" %q", it.Verdicts[i].SeenParts())
 		}
@@ -125,6 +126,35 @@ func TestEvidenceDigest(t *testing.T) {
 		change(&other[1])
 		if EvidenceDigest(other) == want {
 			t.Errorf("change %d does not change it", i)
+		}
+	}
+}
+
+// Lengths are in words where any method counts words, whatever stands first; else in
+// characters.
+func TestLengths(t *testing.T) {
+	norms := Norms(&ledger.Audit{Methods: []ledger.Method{{Name: "gpt3"}, {Name: "gpt4", Params: map[string]any{"normaliser": "chars"}},
+		{Name: "helm9", Params: map[string]any{"normaliser": "helm"}}, {Name: "starcoder", Params: map[string]any{"normaliser": "raw"}}}})
+	of := map[string]Verdict{
+		"gpt3": {Words: 40, Matched: 20, Longest: 13}, "helm9": {Words: 41, Matched: 12, Longest: 12},
+		"gpt4": {Words: 190, Matched: 100, Longest: 70}, "starcoder": {Words: 240, Matched: 240, Longest: 240},
+	}
+	for _, tt := range []struct {
+		methods []string
+		want    Lengths
+	}{
+		{[]string{"gpt3", "gpt4", "helm9"}, Lengths{41, 20, 13, "word"}},
+		{[]string{"gpt4", "starcoder", "gpt3"}, Lengths{40, 20, 13, "word"}},
+		{[]string{"gpt4", "starcoder"}, Lengths{240, 240, 240, "character"}},
+	} {
+		var it Item
+		for _, m := range tt.methods {
+			v := of[m]
+			v.Method = m
+			it.Verdicts = append(it.Verdicts, v)
+		}
+		if got := it.Lengths(norms); got != tt.want {
+			t.Errorf("%v: %+v, want %+v", tt.methods, got, tt.want)
 		}
 	}
 }

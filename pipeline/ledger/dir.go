@@ -65,7 +65,7 @@ type kind struct {
 
 var auditKind = kind{"audit", AuditFile, shardsDir, []string{
 	AuditFile, "verdicts.jsonl", "verdicts.parquet", "evidence.jsonl", "evidence.parquet",
-	"methods.csv", "agreement.csv", "clean", "removed", "report.html", ReviewFile, "scores.json", "curve.csv", shardsDir, finderFile,
+	"methods.csv", "agreement.csv", "clean", "removed", "report.html", ReviewFile, ScoresFile, CurveFile, shardsDir, finderFile,
 }, func(dir fs.FS) error {
 	f, err := dir.Open(AuditFile)
 	if err != nil {
@@ -86,6 +86,13 @@ var indexKind = kind{"index", IndexFile, SegmentsDir, []string{IndexFile, Segmen
 // ReviewFile is the name, in an audit's directory, of what people marked in it. It is
 // not made by a run, and stays when a run replaces the directory.
 const ReviewFile = "review.jsonl"
+
+// What swab score writes into an audit's directory. It is of the audit's verdicts, so a
+// new audit in its place drops it.
+const (
+	ScoresFile = "scores.json"
+	CurveFile  = "curve.csv"
+)
 
 const (
 	shardsDir = "shards"
@@ -343,6 +350,9 @@ func isKey(key string) bool {
 	return 0 < len(key) && len(key) <= 128 && strings.Trim(key, "0123456789abcdef") == ""
 }
 
+// Scored says that the published directory has scores, which Publish drops.
+func (d *Dir) Scored() bool { return exists(filepath.Join(d.out, ScoresFile)) }
+
 // Get finds the result stored under key, in this run, in one that was killed,
 // or in the published directory. The file may be read until Publish is called.
 func (d *Dir) Get(key string) (path string, ok bool) {
@@ -411,7 +421,7 @@ func create(path string, write func(w io.Writer) error) error {
 // stored results keys, and puts it in the place of DIR in one step. Results
 // that are not in keys are dropped. build must write audit.json and nothing that is
 // not part of an audit directory; shards/ is there already, and review.jsonl if DIR has
-// one, which is kept. In an index directory it
+// one, which is kept. Scores are not: they are of the verdicts that go. In an index directory it
 // must write index.json and the segments that it names; segments/ is there already,
 // and keys must be empty.
 //

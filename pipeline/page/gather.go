@@ -67,6 +67,7 @@ type book struct {
 	scores  *scores
 	marks   map[review.Place]review.Entry
 	stale   int
+	unit    string            // what lengths count: word or character
 	gone    map[string]string // benchmark file to why it was not read again
 	changed int64             // items whose text is another now
 
@@ -167,7 +168,7 @@ func pack(b []byte) ([]byte, error) {
 
 // gather reads the audit.
 func gather(ctx context.Context, dir string, o Options) (*book, error) {
-	b := &book{gone: map[string]string{}}
+	b := &book{gone: map[string]string{}, unit: "word"}
 	var err error
 	if b.audit, err = findings.Audit(dir); err != nil {
 		return nil, err
@@ -244,6 +245,7 @@ func letter(s report.State) byte {
 func (b *book) readItems(ctx context.Context, dir string) error {
 	matched := 0 // items that were not found but matched something, with details
 	plain := 0
+	norms := findings.Norms(b.audit)
 	for it, err := range findings.Items(ctx, dir) {
 		if err != nil {
 			return err
@@ -251,6 +253,9 @@ func (b *book) readItems(ctx context.Context, dir string) error {
 		bench := b.bench(it.Benchmark)
 		b.perBench[bench]++
 		row := &item{bench: bench, id: it.ID, digest: it.Digest, index: it.Index, verdicts: -1, proofs: -1, text: -1, mark: '.', state: 'n'}
+		lengths := it.Lengths(norms)
+		row.words, row.longest, row.matched = lengths.Total, lengths.Longest, lengths.Matched
+		b.unit = lengths.Unit
 		row.states = bytes.Repeat([]byte{'.'}, len(b.methods.list))
 		for i := range it.Verdicts {
 			v := &it.Verdicts[i]
@@ -272,8 +277,7 @@ func (b *book) readItems(ctx context.Context, dir string) error {
 			default:
 				c.NotCheckable++
 			}
-			row.words, row.longest = max(row.words, v.Words), max(row.longest, v.Longest)
-			row.matched, row.documents = max(row.matched, v.Matched), max(row.documents, v.Documents)
+			row.documents = max(row.documents, v.Documents)
 			if l := letter(v.State); strings.IndexByte("ncsf", l) > strings.IndexByte("ncsf", row.state) {
 				row.state = l
 			}
@@ -385,7 +389,7 @@ func (b *book) numbers(it *findings.Item) any {
 	for i := range it.Verdicts {
 		v := &it.Verdicts[i]
 		rows = append(rows, []any{b.methods.of(v.Method), string(letter(v.State)), v.Score, v.Longest, v.Words, v.Matched, v.Documents,
-			text(strings.Join(v.Parts, ", ")), v.Chance, text(v.Kind), v.Template})
+			text(strings.Join(v.Parts, ", ")), v.Chance, text(v.Kind), v.Template, text(v.Seen)})
 	}
 	return rows
 }
@@ -444,13 +448,18 @@ type quote struct {
 	Row    int64  `json:"r"`
 	ID     string `json:"i"`
 	Words  int64  `json:"w"`
+	Unit   string `json:"u"`
 	Before string `json:"a"`
 	Match  string `json:"m"`
 	After  string `json:"z"`
 }
 
+// length is that of a match in the document, in bytes.
+func length(e *report.Evidence) int64 { return e.DocEnd - e.DocStart }
+
 func (b *book) quotes(it *item, rows []report.Evidence) any {
-	// The document with the longest match first, and in it the longest match.
+	// The document with the longest match first, and in it the longest match: longest by
+	// its bytes, since some evidence is counted in words and some in characters.
 	type document struct {
 		shard string
 		row   int64
@@ -458,12 +467,13 @@ func (b *book) quotes(it *item, rows []report.Evidence) any {
 	longest := map[document]int64{}
 	for i := range rows {
 		k := document{rows[i].Shard, rows[i].Row}
-		longest[k] = max(longest[k], rows[i].Words)
+		longest[k] = max(longest[k], length(&rows[i]))
 	}
 	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(x, y report.Evidence) int {
+	slices.SortStableFunc(rows, func(p, q report.Evidence) int {
+		x, y := &p, &q
 		return cmp.Or(cmp.Compare(longest[document{y.Shard, y.Row}], longest[document{x.Shard, x.Row}]),
-			strings.Compare(x.Shard, y.Shard), cmp.Compare(x.Row, y.Row), cmp.Compare(y.Words, x.Words))
+			strings.Compare(x.Shard, y.Shard), cmp.Compare(x.Row, y.Row), cmp.Compare(length(y), length(x)))
 	})
 	var qs []quote
 	type at struct {
@@ -495,7 +505,7 @@ func (b *book) quotes(it *item, rows []report.Evidence) any {
 			it.snippet = oneLine(match, snippetSize)
 		}
 		it.spans = append(it.spans, span{len(qs), slices.Index(overlap.AllParts.Names(), e.Part), e.ItemStart, e.ItemEnd})
-		qs = append(qs, quote{text(e.Part), b.shards.of(e.Shard), e.Row, text(head(e.DocID, 500)), e.Words, before, match, after})
+		qs = append(qs, quote{text(e.Part), b.shards.of(e.Shard), e.Row, text(head(e.DocID, 500)), e.Words, report.UnitOf(e.Norm), before, match, after})
 		b.shownRows++
 	}
 	return map[string]any{"q": qs, "more": distinct - len(qs)}
@@ -678,6 +688,7 @@ func (b *book) columns() any {
 	n := len(b.items)
 	type column = []int64
 	c := struct {
+		Unit     string   `json:"unit"`
 		Benches  []string `json:"benches"`
 		Methods  []string `json:"methods"`
 		Subjects []string `json:"subjects"`
@@ -703,7 +714,7 @@ func (b *book) columns() any {
 		Verdicts column   `json:"v"`
 		Proofs   column   `json:"e"`
 		Texts    column   `json:"t"`
-	}{Seen: b.seen.list}
+	}{Unit: b.unit, Seen: b.seen.list}
 	for _, l := range []struct {
 		to   *[]string
 		from []string

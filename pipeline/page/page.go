@@ -136,7 +136,7 @@ func data(w *bufio.Writer, id string, b []byte) {
 func readScores(dir, path string) (*scores, error) {
 	asked := path != ""
 	if !asked {
-		path = filepath.Join(dir, "scores.json")
+		path = filepath.Join(dir, ledger.ScoresFile)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -157,9 +157,10 @@ func readScores(dir, path string) (*scores, error) {
 
 // scores is scores.json, as far as it is shown.
 type scores struct {
-	Version int          `json:"version"`
-	Rows    []scoreRow   `json:"rows"`
-	Curves  []scoreCurve `json:"curves"`
+	Version  int          `json:"version"`
+	Rows     []scoreRow   `json:"rows"`
+	Curves   []scoreCurve `json:"curves"`
+	Warnings []string     `json:"warnings"`
 }
 
 type scoreRow struct {
@@ -233,7 +234,9 @@ type scoreCurve struct {
 		Gain      *float64 `json:"gain"`
 		N         int64    `json:"n_flagged"`
 	} `json:"points"`
-	Best       *float64 `json:"best_threshold"`
-	PNaive     *float64 `json:"p_naive"`
-	PCorrected *float64 `json:"p_corrected"`
+	Best *struct {
+		Threshold float64  `json:"threshold"`
+		P         *float64 `json:"p"`
+		PMax      *float64 `json:"p_max"` // corrected for the choice of the threshold
+	} `json:"best"`
 }

@@ -86,7 +86,7 @@
   const SORTS = {
     longest: ["longest match", (a, b) => d.longest[b] - d.longest[a]],
     documents: ["documents", (a, b) => d.documents[b] - d.documents[a]],
-    share: ["share of words found", (a, b) => d.matched[b] / (d.words[b] || 1) - d.matched[a] / (d.words[a] || 1)],
+    share: ["share of " + d.unit + "s found", (a, b) => d.matched[b] / (d.words[b] || 1) - d.matched[a] / (d.words[a] || 1)],
     order: ["benchmark and item", () => 0],
   };
   for (const k in SORTS) $("sort").append(el("option", {value: k}, SORTS[k][0]));
@@ -179,7 +179,7 @@
     if (mine !== asked) return; // another was asked for meanwhile
     const box = $("item");
     const parts = [el("h3", {}, ...name(place(i)))];
-    const facts = [unit(d.words[i], "word"), d.longest[i] ? "longest match " + unit(d.longest[i], "word") : "no match", "in " + unit(d.documents[i], "document")];
+    const facts = [unit(d.words[i], d.unit), d.longest[i] ? "longest match " + unit(d.longest[i], d.unit) : "no match", "in " + unit(d.documents[i], "document")];
     if (d.seenNames[d.seen[i]]) facts.push("seen: " + d.seenNames[d.seen[i]]);
     if (d.kindNames[d.kind[i]]) facts.push(d.kindNames[d.kind[i]]);
     parts.push(el("p", {class: "where"}, el("span", {class: "state " + d.state[i]}, STATES[d.state[i]]), " · " + facts.join(" · ")));
@@ -206,7 +206,7 @@
     const buttons = [];
     for (const ks of sources.values()) {
       const q = quotes[ks[0]];
-      const most = Math.max(...ks.map(k => quotes[k].w));
+      const most = quotes[ks[0]]; // the longest of its document
       const head = el("p", {class: "source"}, el("b", {}, ...name(q.i)));
       if (sources.size > 1) {
         const b = el("button", {type: "button", "aria-pressed": "false", "aria-label": "Mark in the item what stands in " + q.i}, "mark in item");
@@ -214,7 +214,7 @@
         buttons.push(b);
         head.append(" ", b);
       }
-      right.append(head, el("p", {class: "where"}, ...name(d.shards[q.s]), ", row " + num(q.r) + "; up to " + unit(most, "word")));
+      right.append(head, el("p", {class: "where"}, ...name(d.shards[q.s]), ", row " + num(q.r) + "; up to " + unit(most.w, most.u)));
       ks.forEach((k, c) => right.append(el("p", {class: "doc", dir: "auto"}, quotes[k].a, el("mark", {class: "m" + c % 6}, quotes[k].m), quotes[k].z)));
     }
     if (buttons.length) buttons[0].setAttribute("aria-pressed", "true");
@@ -223,15 +223,17 @@
     if (proof && proof.more > 0) right.append(el("p", {class: "where"}, "and " + num(proof.more) + " more in evidence.parquet"));
     parts.push(el("div", {class: "pair"}, left, right));
     if (verdicts) {
-      const extra = verdicts.some(v => v[8] !== null || v[10] !== null);
+      const chance = verdicts.some(v => v[8] !== null), template = verdicts.some(v => v[10]), seen = verdicts.some(v => v[11]);
       const head = ["Method", "State", "Score", "Longest", "Found", "Words", "Docs", "Parts seen"];
-      if (extra) head.push("Chance", "Template");
+      if (seen) head.push("Seen");
+      if (chance) head.push("Chance");
+      if (template) head.push("Template");
       const text = x => x === null || x === undefined ? "-" : typeof x === "number" ? String(+x.toPrecision(3)) : x;
       parts.push(el("h4", {}, "What every method says"), el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "What every method says"},
-        el("table", {class: "numbers"}, el("thead", {}, el("tr", {}, ...head.map((h, k) => el("th", {scope: "col", class: k > 1 && k !== 7 ? "num" : ""}, h)))),
+        el("table", {class: "numbers"}, el("thead", {}, el("tr", {}, ...head.map((h, k) => el("th", {scope: "col", class: k > 1 && k !== 7 && h !== "Seen" ? "num" : ""}, h)))),
           el("tbody", {}, ...verdicts.map(v => el("tr", {}, el("th", {scope: "row"}, d.methods[v[0]]), el("td", {}, STATES[v[1]] + (v[9] ? ", " + v[9] : "")),
             el("td", {class: "num"}, text(v[2])), el("td", {class: "num"}, num(v[3])), el("td", {class: "num"}, num(v[5])), el("td", {class: "num"}, num(v[4])),
-            el("td", {class: "num"}, num(v[6])), el("td", {}, v[7] || "-"), ...(extra ? [el("td", {class: "num"}, text(v[8])), el("td", {class: "num"}, text(v[10]))] : [])))))));
+            el("td", {class: "num"}, num(v[6])), el("td", {}, v[7] || "-"), ...(seen ? [el("td", {}, v[11] || "-")] : []), ...(chance ? [el("td", {class: "num"}, text(v[8]))] : []), ...(template ? [el("td", {class: "num"}, text(v[10]))] : [])))))));
     }
     box.replaceChildren(...parts);
     box.scrollTop = 0;

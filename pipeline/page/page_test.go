@@ -289,7 +289,7 @@ func TestScores(t *testing.T) {
 		 "gain":0.0625,"gain_low":-0.01,"gain_high":0.13,"p":0.04,"p_holm":0.08,"lower":0.4375,"warnings":["12 items are few"]},
 		{"model":"exam","benchmark":"quiz","method":"gpt3","all":3.5,"clean":3.25,"lower":3.25,"gain":0.25}],
 		"curves":[{"model":"m-7b","benchmark":"quiz","method":"gpt3","points":[{"threshold":0.1,"share_flagged":0.2,"gain":0.01,"n_flagged":12},
-		 {"threshold":0.5,"share_flagged":0.1,"gain":0.02,"n_flagged":6},{"threshold":0.9,"share_flagged":0,"gain":null,"n_flagged":0}],"best_threshold":0.5,"p_naive":0.01,"p_corrected":0.03}]}`), 0o644))
+		 {"threshold":0.5,"share_flagged":0.1,"gain":0.02,"n_flagged":6},{"threshold":0.9,"share_flagged":0,"gain":null,"n_flagged":0}],"best":{"threshold":0.5,"n_flagged":6,"share_flagged":0.1,"gain":0.02,"z":2.5,"p":0.01,"p_max":0.03}}]}`), 0o644))
 	out := render(t, dir, page.Options{})
 	text := words(t, out)
 	for _, want := range []string{"m-7b", "50.0% 43.8% 43.8% 75.0% +6.2 −1.0 to +13.0 0.080 60 48", "12 items are few", "3.5 3.25 3.25 - +0.25",

@@ -128,7 +128,7 @@ func tallBars(title string, most float64, list []bar) template.HTML {
 }
 
 // histogram draws a histogram: columns side by side.
-func histogram(title string, labels []string, values []int64, tips []string) template.HTML {
+func histogram(title, counted string, labels []string, values []int64, tips []string) template.HTML {
 	const top, bottom = 18.0, 34.0
 	c := canvas{height: 170}
 	most := int64(1)
@@ -153,7 +153,7 @@ func histogram(title string, labels []string, values []int64, tips []string) tem
 		c.end()
 	}
 	c.line("axis", 4, top+room, plotWidth-4, top+room)
-	c.label(plotWidth/2, c.height-3, "middle", "words of an item's longest match, from")
+	c.label(plotWidth/2, c.height-3, "middle", counted+"s of an item's longest match, from")
 	return c.svg(title)
 }
 
@@ -176,7 +176,7 @@ func (b *book) plots() (groups []plotGroup) {
 			plotGroup{"Score on all items against clean items", "A hollow ring is the score on all items, a filled dot that on clean ones, with the 95 % interval of their difference as a bar around the dot.", b.scorePlots()},
 			plotGroup{"Gain over the threshold", "By how much the score on all items exceeds that on clean ones, for each threshold at which an item would be flagged. A bar marks the threshold with the largest gain.", b.curvePlots()})
 	}
-	groups = append(groups, plotGroup{"Longest matches", "Items by the words of the longest run they share with a document.", b.longestPlots()})
+	groups = append(groups, plotGroup{"Longest matches", "Items by the " + b.unit + "s of the longest run they share with a document.", b.longestPlots()})
 	groups = append(groups, plotGroup{"Where in the corpus", "Items with evidence in each shard. The evidence kept is that of an item's strongest documents.", b.shardPlots()})
 	kept := groups[:0]
 	for _, g := range groups {
@@ -245,7 +245,7 @@ func (b *book) longestPlots() (plots []plot) {
 		labels[i] = fmt.Sprint(from)
 	}
 	add := func(name string, values []int64) {
-		p := plot{Title: name, Head: []string{"words", "items"}}
+		p := plot{Title: name, Head: []string{b.unit + "s", "items"}}
 		tips := make([]string, len(bins))
 		sum := int64(0)
 		for i, v := range values {
@@ -253,12 +253,12 @@ func (b *book) longestPlots() (plots []plot) {
 			if i+1 < len(bins) {
 				span = fmt.Sprintf("%d to %d", bins[i], bins[i+1]-1)
 			}
-			tips[i] = fmt.Sprintf("%s: %s words: %s", name, span, unit(v, "item"))
+			tips[i] = fmt.Sprintf("%s: %s %ss: %s", name, span, b.unit, unit(v, "item"))
 			p.Rows = append(p.Rows, []string{span, report.Thousands(v)})
 			sum += v
 		}
 		if sum > 0 {
-			p.SVG = histogram("Longest matches of "+name, labels, values, tips)
+			p.SVG = histogram("Longest matches of "+name, b.unit, labels, values, tips)
 			plots = append(plots, p)
 		}
 	}
@@ -430,9 +430,9 @@ func (b *book) curvePlots() (plots []plot) {
 		c.label(left, c.height-6, "start", number(first))
 		c.label((left+plotWidth)/2, c.height-6, "middle", "threshold")
 		c.label(plotWidth-10, c.height-6, "end", number(last))
-		if curve.Best != nil && *curve.Best >= first && *curve.Best <= last {
-			c.tip("largest gain at " + number(*curve.Best))
-			c.line("best", x(*curve.Best), 6, x(*curve.Best), c.height-bottom)
+		if curve.Best != nil && curve.Best.Threshold >= first && curve.Best.Threshold <= last {
+			c.tip("largest gain at " + number(curve.Best.Threshold))
+			c.line("best", x(curve.Best.Threshold), 6, x(curve.Best.Threshold), c.height-bottom)
 			c.end()
 		}
 		var path strings.Builder
@@ -451,7 +451,7 @@ func (b *book) curvePlots() (plots []plot) {
 		}
 		p.SVG = c.svg("Gain over threshold, " + title)
 		if curve.Best != nil {
-			p.Note = fmt.Sprintf("Largest gain at %s: p %s, and %s with the choice of the threshold counted in.", number(*curve.Best), pvalue(curve.PNaive), pvalue(curve.PCorrected))
+			p.Note = fmt.Sprintf("Largest gain at %s: p %s, and %s with the choice of the threshold counted in.", number(curve.Best.Threshold), pvalue(curve.Best.P), pvalue(curve.Best.PMax))
 		}
 		plots = append(plots, p)
 	}

@@ -19,31 +19,33 @@ type view struct {
 	Policy string
 	Style  template.CSS
 
-	Title      string
-	Audit      *ledger.Audit
-	Benches    []benchView
-	Matrix     matrix
-	Scores     []*scoreRow
-	MoreScores int
-	Trouble    []string // what was not read or not checkable, worst first
-	BadRows    []badRow
-	MoreBad    int
-	Plots      []plotGroup
-	Methods    []methodView
-	Command    string
-	Reviewed   string
-	Notes      []string // on what the report does not show
-	Found      string   // "flagged" or "suspected"
-	Detailed   bool
-	Items      int64
-	FoundItems int64  // by the method that comes first
-	AnyFound   int64  // by any method
-	Method     string // that comes first
-	Scale      int    // of the bars: what their whole width is, percent
-	MoreShards int
-	Files      int64 // of all benchmarks
-	Shards     []ledger.Entry
-	Limits     []string
+	Title       string
+	Audit       *ledger.Audit
+	Benches     []benchView
+	Matrix      matrix
+	Scores      []*scoreRow
+	MoreScores  int
+	ScoreNotes  []string
+	Unit, Units string   // what lengths count
+	Trouble     []string // what was not read or not checkable, worst first
+	BadRows     []badRow
+	MoreBad     int
+	Plots       []plotGroup
+	Methods     []methodView
+	Command     string
+	Reviewed    string
+	Notes       []string // on what the report does not show
+	Found       string   // "flagged" or "suspected"
+	Detailed    bool
+	Items       int64
+	FoundItems  int64  // by the method that comes first
+	AnyFound    int64  // by any method
+	Method      string // that comes first
+	Scale       int    // of the bars: what their whole width is, percent
+	MoreShards  int
+	Files       int64 // of all benchmarks
+	Shards      []ledger.Entry
+	Limits      []string
 }
 
 type benchView struct {
@@ -117,10 +119,12 @@ func (b *book) view(o Options) *view {
 		v.Method = v.Benches[0].Method
 	}
 	v.Matrix = b.matrix()
+	v.Unit, v.Units = b.unit, strings.ToUpper(b.unit[:1])+b.unit[1:]+"s"
 	if b.scores != nil {
 		for i := range b.scores.Rows {
 			v.Scores = append(v.Scores, &b.scores.Rows[i])
 		}
+		v.ScoreNotes = b.scores.Warnings
 		if v.MoreScores = len(v.Scores) - mostScoreRows; v.MoreScores > 0 {
 			v.Scores = v.Scores[:mostScoreRows]
 		}

@@ -147,7 +147,7 @@ func (x *Explanation) Write(w io.Writer, color bool, width int) error {
 	}
 	for i := range x.Evidence {
 		e := &x.Evidence[i]
-		unit := unitOf(e.Norm)
+		unit := UnitOf(e.Norm)
 		if e.Words != 1 {
 			unit += "s"
 		}

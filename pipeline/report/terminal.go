@@ -179,8 +179,8 @@ type Hit struct {
 	Marks [][2]int64
 }
 
-// unitOf is what evidence of a normaliser counts.
-func unitOf(norm string) string {
+// UnitOf is what evidence of a normaliser counts.
+func UnitOf(norm string) string {
 	if norm == "chars" || norm == "raw" {
 		return "character"
 	}
@@ -204,7 +204,7 @@ func Hits(w io.Writer, hits []Hit, color bool, width int) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		unit := unitOf(h.Norm)
+		unit := UnitOf(h.Norm)
 		if h.Words != 1 {
 			unit += "s"
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"swab/ngram"
 )
@@ -99,6 +100,7 @@ type match struct {
 	n      int     // items joined
 	sure   bool    // texts agree, or ids that are no mere numbers do
 	places bool    // by mere numbers
+	loose  bool    // only the numbers that ids end in agree, in few results
 	doubt  string  // why it cannot stand unless it is sure
 	named  bool    // the results name the benchmark, or split
 	splits []uint16
@@ -138,6 +140,15 @@ func (j *joiner) join(u *unit) error {
 		if slices.ContainsFunc(found, better) {
 			found, strong = slices.DeleteFunc(found, func(m match) bool { return !better(m) }), true
 		}
+	}
+	// It had to be compared with the others first: what it outdoes or equals must not be
+	// taken in its place.
+	if len(found) == 1 && found[0].loose && !found[0].sure && j.o.How == "" {
+		text := fmt.Sprintf("%s: of %d ids only the last numbers agree with those of items (--join id takes them)", found[0].bench.name, found[0].n)
+		if found[0].named {
+			return fmt.Errorf("%w: %s", ErrAmbiguous, text)
+		}
+		found, reasons = nil, append(reasons, text)
 	}
 	switch {
 	case len(found) == 1 && (strong || len(why) == 0):
@@ -318,7 +329,43 @@ func (j *joiner) byNumbers(u *unit, b *bench, splits []uint16) []match {
 	if opaque(u.file.Format) || strings.HasPrefix(u.group.Benchmark, CleanPrefix) || m.n == 0 || j.o.How != "id" && (m.n != len(u.outcomes) || !zero) {
 		return nil
 	}
+	m.loose = b.loose(u, &m)
 	return []match{m}
+}
+
+// enoughNumbers is how many items a split has at least whose results join by number
+// although their ids are others.
+const enoughNumbers = 20
+
+// loose says that a join by the last numbers of ids may be chance: the ids differ in
+// more than an affix, as "x-1" and "r-01" do and "1" and "test/HumanEval/1" do not, and
+// the results are not those of all items of a split of some size.
+func (b *bench) loose(u *unit, m *match) bool {
+	if all := b.size(m.splits); all >= enoughNumbers && m.n == all {
+		return false
+	}
+	for i := range u.outcomes {
+		if k := m.items[i]; k >= 0 {
+			one, other := letters(u.outcomes[i].ID), letters(b.a.Items[k].ID)
+			if len(one) > len(other) {
+				one, other = other, one
+			}
+			if !strings.HasPrefix(other, one) && !strings.HasSuffix(other, one) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// letters gives the letters and digits of an id before its last number, in lower case.
+func letters(id string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsNumber(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, strings.TrimRight(id, "0123456789"))
 }
 
 // opaque says that a harness numbers instances through all its splits, so its
@@ -345,14 +392,14 @@ func (j *joiner) byIndex(u *unit, b *bench, splits []uint16) []match {
 		return nil // places in a clean variant are not the benchmark's
 	}
 	places := make([]int64, len(u.outcomes))
-	stated := true
+	stated, fromIDs := true, false
 	have := make(map[int64]bool, len(u.outcomes))
 	lowest, highest := int64(math.MaxInt64), int64(-1)
 	for i, o := range u.outcomes {
 		n := o.Index
 		if n < 0 && o.ID != "" && !opaque(u.file.Format) {
 			if k, ok := lastNumber(o.ID); ok {
-				n = k
+				n, fromIDs = k, true
 			}
 		}
 		if n < 0 || have[n] {
@@ -394,6 +441,7 @@ func (j *joiner) byIndex(u *unit, b *bench, splits []uint16) []match {
 					m.n--
 				}
 			}
+			m.loose = fromIDs && b.ownIDs && b.loose(u, &m)
 			if j.enough(m.n, u) && (m.n == len(places) || j.o.How == "index") {
 				out = append(out, m)
 			}

@@ -202,6 +202,7 @@ func TestJoin(t *testing.T) {
 	bare := bencher{"piers", plain, []string{"test"}, map[string][]string{"test": makeRows(60, 100, "")}}
 	twins := bencher{"quays", plain, []string{"north_test", "south_test"}, map[string][]string{"north_test": makeRows(30, 200, ""), "south_test": makeRows(30, 240, "")}}
 	numbered := bencher{"docks", plain + ",id=id", []string{"test"}, map[string][]string{"test": makeRows(40, 11, "%d")}}
+	few := bencher{"rafts", plain + ",id=id", []string{"test"}, map[string][]string{"test": makeRows(12, 1, "r-%02d")}}
 	question := func(i int) string {
 		_, q, _ := strings.Cut(makeRows(1, i, "")[0], `"question":"`)
 		q, _, _ = strings.Cut(q, `"`)
@@ -223,6 +224,11 @@ func TestJoin(t *testing.T) {
 		{"own ids", []bencher{own, bare}, "r.jsonl", resultLines(40, 0, func(i int) string { return fmt.Sprintf(`{"id":"Ferry/%d","score":%d}`, i, i%2) }), JoinOptions{}, "id", "ferries", 0, 40, 0, 0, ""},
 		{"some own ids and strange ones", []bencher{own}, "r.jsonl", resultLines(30, 20, func(i int) string { return fmt.Sprintf(`{"id":"Ferry/%d","score":%d}`, i, i%2) }), JoinOptions{}, "id", "ferries", 0, 20, 10, 20, ""},
 		{"last numbers of ids", []bencher{own}, "r.jsonl", resultLines(40, 0, func(i int) string { return fmt.Sprintf(`{"id":"test-%d","score":%d}`, i, i%2) }), JoinOptions{}, "id", "ferries", 0, 40, 0, 0, ""},
+		{"last numbers of a few ids", []bencher{own}, "r.jsonl", resultLines(2, 0, func(i int) string { return fmt.Sprintf(`{"id":"x-%d","score":%d}`, i, i%2) }), JoinOptions{}, "", "", 0, 0, 0, 0, "none of the results"},
+		{"last numbers of a few ids, of a named benchmark", []bencher{own}, "ferries.jsonl", resultLines(2, 0, func(i int) string { return fmt.Sprintf(`{"id":"x-%d","score":%d}`, i, i%2) }), JoinOptions{}, "", "", 0, 0, 0, 0, "only the last numbers agree"},
+		{"last numbers of a few ids, asked for", []bencher{own}, "r.jsonl", resultLines(2, 0, func(i int) string { return fmt.Sprintf(`{"id":"x-%d","score":%d}`, i, i%2) }), JoinOptions{How: "id"}, "id", "ferries", 0, 2, 0, 38, ""},
+		{"a few ids that differ in an affix", []bencher{own}, "r.jsonl", resultLines(2, 0, func(i int) string { return fmt.Sprintf(`{"id":"test/ferry-%d","score":%d}`, i, i%2) }), JoinOptions{}, "id", "ferries", 0, 2, 0, 38, ""},
+		{"last numbers of all ids of few", []bencher{few}, "r.jsonl", resultLines(12, 1, func(i int) string { return fmt.Sprintf(`{"id":"x-%02d","score":1}`, i) }), JoinOptions{}, "", "", 0, 0, 0, 0, "none of the results"},
 		{"numbers from 1 to the last are places", []bencher{own}, "r.jsonl", resultLines(40, 1, func(i int) string { return fmt.Sprintf(`{"id":%d,"score":%d}`, i, i%2) }), JoinOptions{}, "index", "ferries", 1, 40, 0, 0, ""},
 		{"numbers without first and last are nothing", []bencher{own}, "r.jsonl", resultLines(20, 1, func(i int) string { return fmt.Sprintf(`{"id":%d,"score":%d}`, i, i%2) }), JoinOptions{}, "", "", 0, 0, 0, 0, "from 0 or from 1"},
 		{"but questions tell", []bencher{own}, "r.jsonl", resultLines(20, 1, func(i int) string {

@@ -241,7 +241,7 @@ func (m *screen) layout() {
 		r := &rows[i]
 		add("")
 		add(bold + report.CleanText(r.DocID) + matchOff)
-		add(dim + report.CleanText(fmt.Sprintf("%s, row %d; %d words of the %s", r.Shard, r.Row, r.Words, r.Part)) + matchOff)
+		add(dim + report.CleanText(fmt.Sprintf("%s, row %d; %d %ss of the %s", r.Shard, r.Row, r.Words, report.UnitOf(r.Norm), r.Part)) + matchOff)
 		n := int64(len(r.DocText))
 		from := min(max(r.DocStart-r.DocTextStart, 0), n)
 		to := min(max(r.DocEnd-r.DocTextStart, from), n)

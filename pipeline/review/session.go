@@ -25,6 +25,7 @@ import (
 type Session struct {
 	dir      string
 	evidence *os.File
+	norms    map[string]string // by method
 	cases    []*entry
 	changed  Marks // in this session
 	gone     int   // benchmark files that could not be read again
@@ -59,7 +60,7 @@ func Open(ctx context.Context, dir string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{dir: dir, changed: Marks{}}
+	s := &Session{dir: dir, norms: findings.Norms(audit), changed: Marks{}}
 	if s.evidence, err = os.Open(filepath.Join(dir, findings.EvidenceFile)); err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func (s *Session) read(ctx context.Context, audit *ledger.Audit, marks Marks) er
 		if found == nil && !marked[it.Digest] {
 			continue
 		}
-		e := &entry{Place: Place{it.Benchmark, it.Split, it.ID, it.Digest}, key: Key{Item: it.Digest}, at: -1, longest: it.Longest()}
+		e := &entry{Place: Place{it.Benchmark, it.Split, it.ID, it.Digest}, key: Key{Item: it.Digest}, at: -1, longest: it.Lengths(s.norms).Longest}
 		if found == nil {
 			found = &it.Verdicts[0]
 		}
@@ -175,19 +176,16 @@ func (s *Session) rows(ctx context.Context, e *entry) ([]report.Evidence, error)
 		if err != nil {
 			return nil, err
 		}
-		// What the method that speaks first rests on comes first; six characters are a word.
-		house := e.method == findings.House
-		rank := func(r *report.Evidence) int64 {
-			words := r.Words
-			if r.Norm == "chars" || r.Norm == "raw" {
-				words /= 6
+		// What the method that is named rests on comes first.
+		other := func(r *report.Evidence) int {
+			if r.Norm == s.norms[e.method] {
+				return 0
 			}
-			if house == (r.Norm == overlap.Plain) {
-				words += 1 << 32
-			}
-			return words
+			return 1
 		}
-		slices.SortStableFunc(proof.Rows, func(a, b report.Evidence) int { return cmp.Compare(rank(&b), rank(&a)) })
+		slices.SortStableFunc(proof.Rows, func(a, b report.Evidence) int {
+			return cmp.Or(cmp.Compare(other(&a), other(&b)), cmp.Compare(b.DocEnd-b.DocStart, a.DocEnd-a.DocStart), cmp.Compare(b.Words, a.Words))
+		})
 		return proof.Rows, nil
 	}
 	return nil, nil
