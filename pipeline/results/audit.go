@@ -309,8 +309,11 @@ func (l *loader) lines(name string) error {
 			return fmt.Errorf("%w: row %d: %w", ledger.ErrCorrupt, n, err)
 		}
 		v := verdict{score: math.NaN(), index: integer(r.get("index")), kind: nameOf(r.get("kind"))}
-		for k, to := range map[string]*string{"method": &v.method, "benchmark": &v.benchmark, "split": &v.split, "item": &v.item, "digest": &v.digest, "state": &v.state} {
-			*to = nameOf(r.get(k))
+		for _, f := range [...]struct {
+			key string
+			to  *string
+		}{{"method", &v.method}, {"benchmark", &v.benchmark}, {"split", &v.split}, {"item", &v.item}, {"digest", &v.digest}, {"state", &v.state}} {
+			*f.to = nameOf(r.get(f.key))
 		}
 		if raw := r.get("score"); string(raw) != "null" {
 			s, _, bad := score(raw)

@@ -3,6 +3,7 @@ package results
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -122,17 +123,19 @@ type reader struct {
 		number uint16
 		ok     bool
 	}
-	seen    places          // outcomes by group and id
-	ids     strings.Builder // the last of the blocks that ids stand in
-	shape   shape           // of the last row with an id and a score
-	size    int64           // bytes of the file if it is not packed, else 0
-	read    int64           // bytes of lines read
-	epochs  map[epoch]bool  // samples that have a number
-	metric  string          // chosen
-	others  map[string]bool // metrics that were passed over
-	filter  string
-	filters map[string]bool
-	any     bool // a row was read as one of the format
+	seen     places // outcomes by group and id, from when they are out of order
+	disorder bool
+	top      int32           // number of the last outcome with an id or place, from 1
+	ids      strings.Builder // the last of the blocks that ids stand in
+	shape    shape           // of the last row with an id and a score
+	size     int64           // bytes of the file if it is not packed, else 0
+	read     int64           // bytes of lines read
+	epochs   map[epoch]bool  // samples that have a number
+	metric   string          // chosen
+	others   map[string]bool // metrics that were passed over
+	filter   string
+	filters  map[string]bool
+	any      bool // a row was read as one of the format
 
 	told    Group             // what the document says of all its rows
 	prompts map[string]string // by sample, of a log that scores it in another row
@@ -533,14 +536,7 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 	o.Score, o.Samples, o.Binary = v, 1, binary
 	at := int32(len(r.file.Outcomes))
 	if o.ID != "" || o.Index >= 0 {
-		h := xxh3.HashString(o.ID)
-		if o.ID == "" {
-			h = uint64(o.Index) * 0x9e3779b97f4a7c15
-		}
-		at = r.seen.put(h+uint64(o.Group)*0x9e3779b97f4a7c15, at, func(k int32) bool {
-			have := &r.file.Outcomes[k]
-			return have.Group == o.Group && have.ID == o.ID && (o.ID != "" || have.Index == o.Index)
-		})
+		at = r.find(&o, at)
 	}
 	if sample != "" {
 		if r.epochs == nil {
@@ -569,6 +565,51 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 	have.Samples++
 	have.Binary = have.Binary && binary
 	return nil
+}
+
+// find gives the outcome with the group and id of o, or at, where o will stand. While
+// every outcome goes behind all before it, only the last can be the one.
+func (r *reader) find(o *Outcome, at int32) int32 {
+	if !r.disorder {
+		c := 1
+		if r.top > 0 {
+			c = inOrder(o, &r.file.Outcomes[r.top-1])
+		}
+		switch {
+		case c == 0:
+			return r.top - 1
+		case c > 0:
+			r.top = at + 1
+			return at
+		}
+		r.disorder = true
+		for k := range r.file.Outcomes {
+			if have := &r.file.Outcomes[k]; have.ID != "" || have.Index >= 0 {
+				r.seen.put(hashOf(have), int32(k), func(int32) bool { return false })
+			}
+		}
+	}
+	return r.seen.put(hashOf(o), at, func(k int32) bool { return inOrder(o, &r.file.Outcomes[k]) == 0 })
+}
+
+// inOrder compares groups, then ids, the shorter before the longer so that 9 goes
+// before 10, and places where there are no ids.
+func inOrder(a, b *Outcome) int {
+	if c := cmp.Or(int(a.Group)-int(b.Group), len(a.ID)-len(b.ID)); c != 0 {
+		return c
+	}
+	if a.ID == "" {
+		return cmp.Compare(a.Index, b.Index)
+	}
+	return strings.Compare(a.ID, b.ID)
+}
+
+func hashOf(o *Outcome) uint64 {
+	h := xxh3.HashString(o.ID)
+	if o.ID == "" {
+		h = uint64(o.Index) * 0x9e3779b97f4a7c15
+	}
+	return h + uint64(o.Group)*0x9e3779b97f4a7c15
 }
 
 // grow makes room for an outcome: in lines that are not packed for all that the file

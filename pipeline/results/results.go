@@ -19,7 +19,7 @@
 // An audit of a million items and the results of ten models on them are held at
 // once, so what is the same for many items stands once: results in a [Group],
 // verdicts column by column in [Audit]. An outcome takes 64 bytes beside its id, a
-// joined result 24, an item 64 beside its id and 10 for each method: 790 MB for ten
+// joined result 24, an item 64 beside its id and 10 for each method: 710 MB for ten
 // models and five methods. Files may be read and joined model by model, which a
 // [Join] needs no more; then it is a third.
 package results
