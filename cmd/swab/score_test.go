@@ -27,6 +27,9 @@ func TestStatesAgree(t *testing.T) {
 // Real results against an audit of real benchmarks: every item is joined, and the
 // scores are what the models' answers add up to.
 func TestScoreRealResults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: real benchmarks take half a minute")
+	}
 	data := os.Getenv("SWAB_DATA")
 	if data == "" {
 		data = "../../../shared/data" // beside the project

@@ -338,7 +338,7 @@ func (b *book) readItems(ctx context.Context, dir string) error {
 			detailed = true
 		}
 		if detailed {
-			if row.verdicts, err = b.verdicts.add(b.numbers(it)); err != nil {
+			if row.verdicts, err = b.verdicts.add(b.numbers(it, norms)); err != nil {
 				return err
 			}
 		}
@@ -384,12 +384,12 @@ func binOf(n int64) int {
 }
 
 // numbers is what each method says of an item, as the page's script reads it.
-func (b *book) numbers(it *findings.Item) any {
+func (b *book) numbers(it *findings.Item, norms map[string]string) any {
 	rows := make([][]any, 0, len(it.Verdicts))
 	for i := range it.Verdicts {
 		v := &it.Verdicts[i]
 		rows = append(rows, []any{b.methods.of(v.Method), string(letter(v.State)), v.Score, v.Longest, v.Words, v.Matched, v.Documents,
-			text(strings.Join(v.Parts, ", ")), v.Chance, text(v.Kind), v.Template, text(v.Seen)})
+			text(strings.Join(v.Parts, ", ")), v.Chance, text(v.Kind), v.Template, text(v.Seen), report.UnitOf(norms[v.Method])})
 	}
 	return rows
 }

@@ -224,15 +224,17 @@
     parts.push(el("div", {class: "pair"}, left, right));
     if (verdicts) {
       const chance = verdicts.some(v => v[8] !== null), template = verdicts.some(v => v[10]), seen = verdicts.some(v => v[11]);
-      const head = ["Method", "State", "Score", "Longest", "Found", "Words", "Docs", "Parts seen"];
+      const head = ["Method", "State", "Score", "Longest", "Found", "Of", "Docs", "Parts seen"];
       if (seen) head.push("Seen");
       if (chance) head.push("Chance");
       if (template) head.push("Template");
+      // Of methods that count characters it says so.
+      const long = (v, n) => v[12] === "word" ? num(n) : unit(n, "char");
       const text = x => x === null || x === undefined ? "-" : typeof x === "number" ? String(+x.toPrecision(3)) : x;
       parts.push(el("h4", {}, "What every method says"), el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "What every method says"},
         el("table", {class: "numbers"}, el("thead", {}, el("tr", {}, ...head.map((h, k) => el("th", {scope: "col", class: k > 1 && k !== 7 && h !== "Seen" ? "num" : ""}, h)))),
           el("tbody", {}, ...verdicts.map(v => el("tr", {}, el("th", {scope: "row"}, d.methods[v[0]]), el("td", {}, STATES[v[1]] + (v[9] ? ", " + v[9] : "")),
-            el("td", {class: "num"}, text(v[2])), el("td", {class: "num"}, num(v[3])), el("td", {class: "num"}, num(v[5])), el("td", {class: "num"}, num(v[4])),
+            el("td", {class: "num"}, text(v[2])), el("td", {class: "num"}, long(v, v[3])), el("td", {class: "num"}, long(v, v[5])), el("td", {class: "num"}, long(v, v[4])),
             el("td", {class: "num"}, num(v[6])), el("td", {}, v[7] || "-"), ...(seen ? [el("td", {}, v[11] || "-")] : []), ...(chance ? [el("td", {class: "num"}, text(v[8]))] : []), ...(template ? [el("td", {class: "num"}, text(v[10]))] : [])))))));
     }
     box.replaceChildren(...parts);

@@ -323,3 +323,25 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("%d scripts", scripts)
 	}
 }
+
+// TestUnits: characters are not called words, in an audit of both and in one of
+// characters alone; columns are there when a verdict has them.
+func TestUnits(t *testing.T) {
+	units := func(a *ledger.Audit) {
+		for i := range a.Methods {
+			if a.Methods[i].Name == "gpt4" {
+				a.Methods[i].Params["normaliser"] = "chars"
+			}
+		}
+	}
+	both := words(t, render(t, audit(t, []string{"gpt3", "gpt4"}, quiz(), units), page.Options{}))
+	if !strings.Contains(both, "Match, words from") || strings.Contains(both, "haracter") {
+		t.Error("an audit with a method of words counts in characters")
+	}
+	alone := words(t, render(t, audit(t, []string{"gpt4"}, quiz(), units), page.Options{}))
+	for _, want := range []string{"Match, characters from", "Item State Characters Docs", "characters of an item's longest match"} {
+		if !strings.Contains(alone, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}

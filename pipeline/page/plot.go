@@ -174,7 +174,7 @@ func (b *book) plots() (groups []plotGroup) {
 	if b.scores != nil {
 		groups = append(groups,
 			plotGroup{"Score on all items against clean items", "A hollow ring is the score on all items, a filled dot that on clean ones, with the 95 % interval of their difference as a bar around the dot.", b.scorePlots()},
-			plotGroup{"Gain over the threshold", "By how much the score on all items exceeds that on clean ones, for each threshold at which an item would be flagged. A bar marks the threshold with the largest gain.", b.curvePlots()})
+			plotGroup{"Gain over the threshold", "By how much the score on all items exceeds that on clean ones, for each threshold at which an item would be flagged. A bar marks the largest gain with at least ten items on either side.", b.curvePlots()})
 	}
 	groups = append(groups, plotGroup{"Longest matches", "Items by the " + b.unit + "s of the longest run they share with a document.", b.longestPlots()})
 	groups = append(groups, plotGroup{"Where in the corpus", "Items with evidence in each shard. The evidence kept is that of an item's strongest documents.", b.shardPlots()})
@@ -346,14 +346,22 @@ func (b *book) scorePlots() (plots []plot) {
 				lo, hi = math.Min(lo, v), math.Max(hi, v)
 			}
 		}
+		shares := !slices.ContainsFunc(rows, func(r *scoreRow) bool { return !r.shares() })
+		if shares && hi-lo < 0.01 { // nothing to see: not made to look like much
+			lo, hi = max(lo-0.01, 0), min(hi+0.01, 1)
+		}
 		ticks := ticksOf(lo, hi)
 		lo, hi = ticks[0], ticks[len(ticks)-1]
-		const left, right, step = 118.0, 14.0, 26.0
+		const left, right, step = 118.0, 26.0, 26.0
 		c := canvas{height: float64(len(rows))*step + 26}
 		x := func(v float64) float64 { return left + (v-lo)/(hi-lo)*(plotWidth-left-right) }
 		for _, t := range ticks {
 			c.line("grid", x(t), 0, x(t), c.height-20)
-			c.label(x(t), c.height-5, "middle", number(t))
+			label := number(t)
+			if shares {
+				label = fmt.Sprintf("%.*f%%", digits(ticks, 0), 100*t)
+			}
+			c.label(x(t), c.height-5, "middle", label)
 		}
 		p := plot{Title: key, Head: []string{"model", "all", "clean", "gain", "interval"}}
 		for i, r := range rows {
@@ -364,7 +372,7 @@ func (b *book) scorePlots() (plots []plot) {
 			}
 			c.tip(fmt.Sprintf("%s: all %s, clean %s, gain %s (%s)", r.Model, r.Value(r.All), r.Value(r.Clean), r.Difference(r.Gain), interval))
 			c.rect("hit", 0, y-step/2, plotWidth, step)
-			c.label(left-8, y+4, "end", short(r.Model, 16))
+			c.label(left-8, y+4, "end", short(r.Model, 14))
 			c.line("whisker", x(r.cleanAt(r.GainHigh)), y, x(r.cleanAt(r.GainLow)), y)
 			c.dot("clean", x(*r.Clean), y)
 			c.dot("all", x(*r.All), y)
@@ -425,7 +433,11 @@ func (b *book) curvePlots() (plots []plot) {
 				class = "axis"
 			}
 			c.line(class, left, y(t), plotWidth-10, y(t))
-			c.label(left-6, y(t)+4, "end", points(&t))
+			label := strings.Replace(fmt.Sprintf("%+.*f", digits(ticks, 1), 100*t), "-", "−", 1)
+			if t == 0 {
+				label = "0"
+			}
+			c.label(left-6, y(t)+4, "end", label)
 		}
 		c.label(left, c.height-6, "start", number(first))
 		c.label((left+plotWidth)/2, c.height-6, "middle", "threshold")
@@ -472,11 +484,16 @@ func ticksOf(lo, hi float64) []float64 {
 	}
 	var ticks []float64
 	for k := math.Floor(lo/step + 1e-9); ; k++ {
-		ticks = append(ticks, k*step)
+		ticks = append(ticks, k*step+0) // no −0
 		if k*step >= hi-1e-9*step {
 			return ticks
 		}
 	}
+}
+
+// digits is how many decimals tell ticks apart that are shown times 100, least or more.
+func digits(ticks []float64, least int) int {
+	return min(max(least, int(math.Ceil(-math.Log10(100*(ticks[1]-ticks[0]))-1e-9))), 6)
 }
 
 // number writes a number with the digits it needs.

@@ -46,6 +46,8 @@ import (
 	"runtime"
 	"slices"
 
+	"swab/pipeline/report"
+
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 )
@@ -560,7 +562,7 @@ func (j *job) test(row *Row, o *Options, d, c, all sums, binary bool, low, high 
 	if most := MDE(variance, d.n, c.n); variance > 0 && !(row.unit && most > 1) {
 		row.MDE = number(w * most)
 	} else if variance > 0 {
-		row.Warnings = append(row.Warnings, fmt.Sprintf("%s flagged and %s clean: no gain would show, however large", plural(d.n, "item"), thousands(c.n)))
+		row.Warnings = append(row.Warnings, fmt.Sprintf("%s flagged and %s clean: no gain would show, however large", plural(d.n, "item"), report.Thousands(c.n)))
 	}
 	if binary && in.Cluster == nil {
 		l, h := Newcombe(int64(d.sum), d.n, int64(c.sum), c.n)

@@ -69,9 +69,9 @@ func (t *Table) text(w *bufio.Writer, width int) {
 	for _, key := range order {
 		rows := groups[key]
 		r := rows[0]
-		head := fmt.Sprintf("%s, %s: %s scored, %s flagged (%s), %s clean", r.Benchmark, r.Method, plural(r.NAll, "item"), thousands(r.NFlagged), percent(r.ShareFlagged), thousands(r.NClean))
+		head := fmt.Sprintf("%s, %s: %s scored, %s flagged (%s), %s clean", r.Benchmark, r.Method, plural(r.NAll, "item"), report.Thousands(r.NFlagged), percent(r.ShareFlagged), report.Thousands(r.NClean))
 		if r.NNotCheckable > 0 {
-			head += fmt.Sprintf(", %s of them not checkable", thousands(r.NNotCheckable))
+			head += fmt.Sprintf(", %s of them not checkable", report.Thousands(r.NNotCheckable))
 		}
 		columns := []string{"model", "all", "clean", "flagged", "gain [95 %]", "mde", "p", "Holm", "BH", "lower"}
 		if subjects {
@@ -91,12 +91,12 @@ func (t *Table) text(w *bufio.Writer, width int) {
 				if name = r.Subject; name == "" {
 					name = "all"
 				}
-				cells = append(cells, []string{clean(name), thousands(r.NAll), thousands(r.NFlagged), r.score(r.All), r.score(r.Clean), r.gain(r.Gain, r.GainLow, r.GainHigh), r.fine(r.MDE), small(r.P), small(r.PHolm), r.score(r.Lower)})
+				cells = append(cells, []string{clean(name), report.Thousands(r.NAll), report.Thousands(r.NFlagged), r.score(r.All), r.score(r.Clean), r.gain(r.Gain, r.GainLow, r.GainHigh), r.fine(r.MDE), small(r.P), small(r.PHolm), r.score(r.Lower)})
 			} else {
 				cells = append(cells, []string{clean(name), r.score(r.All), r.score(r.Clean), r.score(r.Flagged), r.gain(r.Gain, r.GainLow, r.GainHigh), r.fine(r.MDE), small(r.P), small(r.PHolm), small(r.PBH), r.score(r.Lower)})
 			}
 			if r.Reference != "" {
-				did = append(did, []string{clean(name), thousands(r.DiDItems), r.gain(r.DiD, r.DiDLow, r.DiDHigh), small(r.DiDP)})
+				did = append(did, []string{clean(name), report.Thousands(r.DiDItems), r.gain(r.DiD, r.DiDLow, r.DiDHigh), small(r.DiDP)})
 			}
 			for _, text := range r.Warnings {
 				at := slices.IndexFunc(notes, func(n [2]string) bool { return n[0] == text })
@@ -366,15 +366,7 @@ func plural(n int64, unit string) string {
 	if n != 1 {
 		unit += "s"
 	}
-	return thousands(n) + " " + unit
-}
-
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return report.Thousands(n) + " " + unit
 }
 
 // csv writes all fields of all rows, numbers as they are; an empty cell is no number.
@@ -450,7 +442,7 @@ func (t *Table) wide(escape func(string) string) (cells [][]string, notes []stri
 		if subjects && r.Subject != "" {
 			bench += " / " + escape(r.Subject)
 		}
-		cells = append(cells, []string{name, bench, escape(r.Method), thousands(r.NAll), thousands(r.NFlagged), thousands(r.NNotCheckable),
+		cells = append(cells, []string{name, bench, escape(r.Method), report.Thousands(r.NAll), report.Thousands(r.NFlagged), report.Thousands(r.NNotCheckable),
 			r.score(r.All), r.score(r.Clean), r.score(r.Flagged), r.gain(r.Gain, r.GainLow, r.GainHigh),
 			small(r.P), small(r.PHolm), small(r.PBH), change(r.Relative), change(r.Symmetric), r.fine(r.MDE), r.score(r.Lower)})
 	}
