@@ -128,7 +128,7 @@ func TestWeightsEqualFormula(t *testing.T) {
 // document, over strings, for every scanner and over blocks.
 func TestSpotsEqualEveryWindow(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
-	found := 0
+	found, noted := 0, 0
 	for round := range 150 {
 		var group [][]string
 		b := NewBuilder()
@@ -145,7 +145,7 @@ func TestSpotsEqualEveryWindow(t *testing.T) {
 		x := b.Build()
 		size := 300
 		if round%50 == 0 {
-			size = 9000 // several blocks
+			size = 150000 // several blocks, and more seeds than are noted at a time
 		}
 		var doc []string
 		for len(doc) < size {
@@ -159,6 +159,7 @@ func TestSpotsEqualEveryWindow(t *testing.T) {
 		for _, s := range spots(t, m, 1+r.IntN(8), strings.Join(doc, " ")) {
 			got[s.Text] = s.Found
 		}
+		noted = max(noted, cap(m.noted))
 		for k, text := range group {
 			seeds := plainSeeds(group, text)
 			var at [][2]int // word of the document, word of the text
@@ -169,7 +170,7 @@ func TestSpotsEqualEveryWindow(t *testing.T) {
 					}
 				}
 			}
-			best, bar := 0, int(m.bars[k])
+			best, bar := 0, int(x.bars[k])
 			for a := range at {
 				if a > 0 && at[a][0] == at[a-1][0] {
 					continue
@@ -198,8 +199,8 @@ func TestSpotsEqualEveryWindow(t *testing.T) {
 			}
 		}
 	}
-	if found < 500 {
-		t.Errorf("only %d places", found)
+	if found < 500 || noted < mostNoted {
+		t.Errorf("only %d places, %d seeds noted", found, noted)
 	}
 }
 

@@ -132,7 +132,7 @@ func (b *Builder) Build() *Index {
 		groups[g] = append(groups[g], uint32(t))
 	}
 	x.weights, x.says, x.spans = make([]uint16, len(x.words)), make([]uint8, len(x.words)), make([]uint8, len(x.words))
-	x.totals, x.seeded = make([]Info, x.Texts()), make([]int, x.Texts())
+	x.totals, x.bars, x.least = make([]Info, x.Texts()), make([]int32, x.Texts()), make([]uint8, x.Texts())
 	w := &weigher{Index: x, times: b.times, count: make([]uint32, len(x.hashes)), stamp: make([]uint32, len(x.hashes))}
 	for _, g := range order {
 		w.group(groups[g])
@@ -161,22 +161,29 @@ type Index struct {
 	spans   []uint8  // words of the text that the seed which begins at a place is in; 0: none begins
 	starts  []uint32 // text t is words[starts[t]:starts[t+1]-1]
 	totals  []Info   // by text
-	seeded  []int    // by text: own information of the words in seeds
+	bars    []int32  // by text: own information below which a place of a document is not reported
+	least   []uint8  // by text: fewer of its seeds than that never reach the bar
 
-	next   []link // from a seed's place to the one before it with the same seed
 	slots  []slot
+	links  []link // of one seed after another, last places first
 	filter []uint64
 	shift  uint
 }
 
-// A slot leads from a seed to the last place at which it stands.
+// A slot leads from a seed to the places at which it stands.
 type slot struct {
 	hash uint64
-	link // place 0: the slot is empty
+	list
 }
 
-// A link is a place and the text that it is in; place 0 is none.
+// A list is so many links from one on; no links: none, and the slot is empty.
+type list struct{ from, size uint32 }
+
+// A link is a place and the text that it is in.
 type link struct{ at, text uint32 }
+
+// all gives the links of a list.
+func (x *Index) all(l list) []link { return x.links[l.from:][:l.size] }
 
 // Texts is how many distinct texts there are.
 func (x *Index) Texts() int { return len(x.starts) - 1 }
@@ -189,7 +196,7 @@ func (x *Index) Total(t int) Info { return x.totals[t] }
 
 // Bytes is about how much memory the index takes.
 func (x *Index) Bytes() int64 {
-	return int64(9*len(x.hashes) + 17*len(x.words) + 28*len(x.starts) + 16*len(x.slots) + 8*len(x.filter))
+	return int64(9*len(x.hashes) + 9*len(x.words) + 25*len(x.starts) + 16*len(x.slots) + 8*len(x.links) + 8*len(x.filter))
 }
 
 // window is in how many words of a document the seeds of text t must begin.
@@ -216,35 +223,52 @@ func (x *Index) table() {
 			count++
 		}
 	}
-	x.next = make([]link, len(x.words))
 	x.slots = make([]slot, count+count/2+1)
 	size := max(bits.Len(uint(max(count-1, 0)>>3)), 8) // words of 64 bits, as a power of two
 	x.filter, x.shift = make([]uint64, 1<<size), uint(64-size)
-	for t := range x.Texts() {
-		for at := x.starts[t]; at < x.starts[t+1]; at++ {
-			if x.spans[at] == 0 {
-				continue
+	each := func(visit func(s *slot, hash uint64, l link)) {
+		for t := range x.Texts() {
+			for at := x.starts[t]; at < x.starts[t+1]; at++ {
+				if n := x.spans[at]; n > 0 {
+					hash := x.seedHash(at, int(n))
+					visit(x.find(hash), hash, link{at, uint32(t)})
+				}
 			}
-			hash := x.seedHash(at, int(x.spans[at]))
-			x.filter[hash>>x.shift] |= twoBits(hash)
-			s := x.find(hash)
-			x.next[at] = s.link
-			*s = slot{hash, link{at, uint32(t)}}
 		}
 	}
+	each(func(s *slot, hash uint64, _ link) {
+		x.filter[hash>>x.shift] |= twoBits(hash)
+		s.hash = hash
+		s.size++
+	})
+	end := uint32(0)
+	for i := range x.slots {
+		end += x.slots[i].size
+		x.slots[i].from = end
+	}
+	x.links = make([]link, count)
+	each(func(s *slot, _ uint64, l link) {
+		s.from--
+		x.links[s.from] = l
+	})
 }
 
 // twoBits picks the bits of a filter word that a seed sets.
 func twoBits(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) }
 
+// slot is where the slot of a seed may be, or behind it.
+func (x *Index) slot(hash uint64) int {
+	hi, _ := bits.Mul64(hash, uint64(len(x.slots)))
+	return int(hi)
+}
+
 // find gives the slot of a seed, or the empty one that it would take.
 func (x *Index) find(hash uint64) *slot {
-	hi, _ := bits.Mul64(hash, uint64(len(x.slots)))
-	for k := int(hi); ; k++ {
+	for k := x.slot(hash); ; k++ {
 		if k == len(x.slots) {
 			k = 0
 		}
-		if s := &x.slots[k]; s.at == 0 || s.hash == hash {
+		if s := &x.slots[k]; s.size == 0 || s.hash == hash {
 			return s
 		}
 	}

@@ -2,6 +2,7 @@ package align
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"swab/ngram"
@@ -21,16 +22,23 @@ type Spot struct {
 // number of texts, and each place where it does enters and leaves a text's window once.
 type Matcher struct {
 	x      *Index
-	bars   []int32 // by text: own information below which a spot is not reported
 	shapes []ngram.Shape
-	known  []uint8 // by word of the block
 
 	// Words that are not common: those of the block before that begin seeds which may
 	// reach into this one, and those of this one.
 	words  []word
 	hashes []uint64 // of them
 	grams  []gram   // that begin with them
-	loaded []uint64 // the filter's words for the grams
+	loaded []uint64 // memory that was asked for them
+	found  []uint32 // those that the filter lets through
+
+	// Most texts of which a document holds a seed have too few of them there to be
+	// looked at. So seeds are only noted and counted at first.
+	noted   []note
+	marks   []mark   // by text
+	touched []uint32 // texts whose seeds are noted
+	rest    []note
+	any     bool // enough seeds of one are noted
 
 	where []int32 // by text: 1 + its place in open
 	open  []state
@@ -58,6 +66,19 @@ type state struct {
 	best   Spot
 }
 
+// note is a seed of texts in the document.
+type note struct {
+	list
+	doc        uint32 // word
+	start, end uint32
+}
+
+// mark says how many seeds of a text are noted, up to 255, and how many are enough.
+type mark struct{ count, least uint8 }
+
+// mostNoted is how many seeds are noted before they are taken up or dropped.
+const mostNoted = 1 << 14
+
 // hit is a seed of a text in the document.
 type hit struct {
 	doc        int // word
@@ -71,9 +92,9 @@ const leastFound = 0.15
 
 // NewMatcher makes a matcher.
 func (x *Index) NewMatcher() *Matcher {
-	m := &Matcher{x: x, where: make([]int32, x.Texts()), bars: make([]int32, x.Texts())}
-	for t, seeded := range x.seeded {
-		m.bars[t] = int32(leastFound*float64(seeded)) + 1
+	m := &Matcher{x: x, where: make([]int32, x.Texts()), marks: make([]mark, x.Texts())}
+	for t, least := range x.least {
+		m.marks[t].least = least
 	}
 	return m
 }
@@ -85,18 +106,16 @@ func (m *Matcher) Block(s *ngram.Scanner) {
 	if base > 0 {
 		skip = s.N() - 1 // words that were in the block before
 	}
-	hashes := s.Hashes()
-	known := m.known[:0]
-	for i, h := range hashes {
-		known = append(known, m.x.known(h, m.shapes[i]))
+	hashes, kept := s.Hashes(), len(m.words)
+	m.words = slices.Grow(m.words, len(hashes))[:kept+len(hashes)]
+	m.hashes = slices.Grow(m.hashes, len(hashes))[:kept+len(hashes)]
+	for i := skip; i < len(hashes); i++ { // without a branch that half of all words take
+		k := m.x.known(hashes[i], m.shapes[i])
+		m.words[kept] = word{uint32(base + i), s.Start(i), s.End(i), k}
+		m.hashes[kept] = hashes[i]
+		kept += int(uint32(uncommon-1-int32(k)) >> 31)
 	}
-	m.known = known
-	for i := skip; i < len(hashes); i++ {
-		if k := known[i]; content(k) {
-			m.words = append(m.words, word{uint32(base + i), s.Start(i), s.End(i), k})
-			m.hashes = append(m.hashes, hashes[i])
-		}
-	}
+	m.words, m.hashes = m.words[:kept], m.hashes[:kept]
 	if whole := len(m.words) - (maxSeed - 1); whole > 0 {
 		m.seeds(whole)
 		m.words = append(m.words[:0], m.words[whole:]...)
@@ -109,6 +128,10 @@ func (m *Matcher) Block(s *ngram.Scanner) {
 func (m *Matcher) Spots() []Spot {
 	m.seeds(len(m.words))
 	m.words, m.hashes = m.words[:0], m.hashes[:0]
+	if m.any || m.used > 0 {
+		m.take(0, nil)
+	}
+	m.forget()
 	m.spots = m.spots[:0]
 	for i := range m.open[:m.used] {
 		st := &m.open[i]
@@ -140,38 +163,139 @@ func sized(words []word, hashes []uint64) gram {
 	return gram{}
 }
 
+// sizedOf is sized where there are more words than any seed has, of which so many always
+// say enough. It has no branch: which size it will be is anyone's guess.
+func sizedOf(words *[maxSeed]word, hashes *[maxSeed]uint64) gram {
+	const enough = seedBits * unit
+	two := int64(words[0].known) + int64(words[1].known)
+	three := two + int64(words[2].known)
+	four := three + int64(words[3].known)
+	less2, less3, less4 := uint64((two-enough)>>63), uint64((three-enough)>>63), uint64((four-enough)>>63)
+	g2 := ngram.AddWord(hashes[0], hashes[1])
+	g3 := ngram.AddWord(g2, hashes[2])
+	g4 := ngram.AddWord(g3, hashes[3])
+	g5 := ngram.AddWord(g4, hashes[4])
+	return gram{g2&^less2 | g3&(less2&^less3) | g4&(less3&^less4) | g5&less4, uint8(2 - less2 - less3 - less4)}
+}
+
 // seeds looks up the seeds that begin with the first so many words.
 func (m *Matcher) seeds(whole int) {
+	if whole == 0 {
+		return
+	}
 	x := m.x
-	grams := m.grams[:0]
-	for i := range whole {
-		grams = append(grams, sized(m.words[i:], m.hashes[i:]))
+	if cap(m.found) <= whole {
+		m.grams, m.loaded, m.found = make([]gram, 2*whole), make([]uint64, 2*whole), make([]uint32, 2*whole+1)
 	}
-	// A loop of its own, so that many loads are under way at a time.
+	grams, loaded, found := m.grams[:whole], m.loaded[:whole], m.found[:whole+1]
+	safe := min(whole, max(len(m.words)-(maxSeed-1), 0))
+	for i := range safe {
+		grams[i] = sizedOf((*[maxSeed]word)(m.words[i:]), (*[maxSeed]uint64)(m.hashes[i:]))
+	}
+	for i := safe; i < whole; i++ {
+		grams[i] = sized(m.words[i:], m.hashes[i:])
+	}
+	// Loops of their own, so that many loads are under way at a time and no branch waits
+	// for one: of the filter, of the table, of the links.
 	filter, shift := x.filter, x.shift&63
-	loaded := m.loaded[:0]
-	for _, g := range grams {
-		loaded = append(loaded, filter[g.hash>>shift])
-	}
-	m.grams, m.loaded = grams, loaded
 	for i, g := range grams {
-		if twoBits(g.hash)&^loaded[i] != 0 || g.size == 0 {
+		loaded[i] = filter[g.hash>>shift]
+	}
+	count := 0
+	for i, g := range grams {
+		found[count] = uint32(i)
+		lacks := twoBits(g.hash) &^ loaded[i]
+		count += int((lacks|-lacks)>>63 ^ 1)
+	}
+	found = found[:count]
+	for k, i := range found {
+		loaded[k] = x.slots[x.slot(grams[i].hash)].hash
+	}
+	first := len(m.noted)
+	for k, i := range found {
+		g := grams[i]
+		if g.size == 0 {
 			continue
 		}
-		first, last := m.words[i], m.words[i+int(g.size)-1]
-		if slot := x.find(g.hash); slot.at != 0 && last.at-first.at < seedSpan {
-			m.seed(slot.link, int(first.at), first.start, last.end)
+		slot := &x.slots[x.slot(g.hash)]
+		if loaded[k] != g.hash {
+			slot = x.find(g.hash)
+		}
+		first, last := &m.words[i], &m.words[int(i)+int(g.size)-1]
+		if slot.size > 0 && last.at-first.at < seedSpan {
+			m.noted = append(m.noted, note{slot.list, first.at, first.start, last.end})
 		}
 	}
-}
-
-// seed lets a seed of the document take part in the windows of all texts that hold it.
-func (m *Matcher) seed(l link, doc int, start, end uint32) {
-	for ; l.at != 0; l = m.x.next[l.at] {
-		m.hit(int(l.text), hit{doc: doc, at: l.at, start: start, end: end})
+	for k, n := range m.noted[first:] {
+		loaded[k] = uint64(x.links[n.from].text)
+	}
+	for _, n := range m.noted[first:] {
+		m.count(n.list)
+	}
+	if len(m.noted) >= mostNoted {
+		m.settle()
 	}
 }
 
+// count counts a noted seed for all texts that hold it.
+func (m *Matcher) count(l list) {
+	for _, l := range m.x.all(l) {
+		k := &m.marks[l.text]
+		if k.count == 0 {
+			m.touched = append(m.touched, l.text)
+		}
+		if k.count < math.MaxUint8 {
+			k.count++
+		}
+		m.any = m.any || k.count >= k.least
+	}
+}
+
+// forget drops what is noted.
+func (m *Matcher) forget() {
+	for _, t := range m.touched {
+		m.marks[t].count = 0
+	}
+	m.noted, m.touched, m.any = m.noted[:0], m.touched[:0], false
+}
+
+// take lets the noted seeds take part in the windows of those texts that have enough of
+// them, or had before, and appends the others to rest that may be in a window with a seed
+// at word doc or behind it; doc 0 is the end.
+func (m *Matcher) take(doc uint32, rest []note) []note {
+	for _, n := range m.noted {
+		for i, l := range m.x.all(n.list) {
+			t := int(l.text)
+			if k := m.marks[t]; k.count >= k.least || m.where[t] != 0 {
+				m.hit(t, hit{doc: int(n.doc), at: l.at, start: n.start, end: n.end})
+			} else if doc > 0 && int(n.doc) > int(doc)-m.x.window(t) {
+				n := n
+				n.list = list{n.from + uint32(i), 1}
+				rest = append(rest, n)
+			}
+		}
+	}
+	return rest
+}
+
+// settle makes room for notes in a long document.
+func (m *Matcher) settle() {
+	m.rest = m.take(m.noted[len(m.noted)-1].doc, m.rest[:0])
+	m.forget()
+	if len(m.rest) > mostNoted/2 {
+		for _, n := range m.rest {
+			l := m.x.links[n.from]
+			m.hit(int(l.text), hit{doc: int(n.doc), at: l.at, start: n.start, end: n.end})
+		}
+		return
+	}
+	for _, n := range m.rest {
+		m.noted = append(m.noted, n)
+		m.count(n.list)
+	}
+}
+
+// hit lets a seed of the document take part in the window of a text.
 func (m *Matcher) hit(text int, h hit) {
 	x := m.x
 	k := m.where[text]
@@ -213,7 +337,7 @@ func (m *Matcher) hit(text int, h hit) {
 	switch {
 	case st.active:
 		st.count(x, h)
-	case st.most >= int(m.bars[text]):
+	case st.most >= int(x.bars[text]):
 		st.active, st.found = true, 0
 		st.counts = append(st.counts[:0], make([]int32, x.Words(text))...)
 		for _, old := range st.hits[st.first:] {
@@ -222,7 +346,7 @@ func (m *Matcher) hit(text int, h hit) {
 	default:
 		return
 	}
-	if st.found > st.best.Found && st.found >= int(m.bars[text]) {
+	if st.found > st.best.Found && st.found >= int(x.bars[text]) {
 		st.best = Spot{Text: text, Found: st.found, Start: st.hits[st.first].start}
 		for _, o := range st.hits[max(st.first, len(st.hits)-64):] { // those that began last reach furthest
 			st.best.End = max(st.best.End, o.end)

@@ -38,7 +38,7 @@ type Near struct {
 	taken   []bool // the word stands for a word of a text that was asked for
 	rare    []word // words that are not common
 	rares   []uint64
-	seeds   []link // by rare word: where the seed that it begins stands in the texts
+	seeds   []list // by rare word: where the seed that it begins stands in the texts
 	lengths []uint8
 
 	words   []int32 // by word of the text asked for: 1 + the word looked at that stands for it
@@ -80,9 +80,9 @@ func (n *Near) Look(doc []byte, from, to int) {
 	}
 	for i := range n.rare {
 		g := sized(n.rare[i:], n.rares[i:])
-		l := link{}
+		l := list{}
 		if g.size > 0 && n.rare[i+int(g.size)-1].at-n.rare[i].at < seedSpan {
-			l = n.x.find(g.hash).link
+			l = n.x.find(g.hash).list
 		}
 		n.seeds, n.lengths = append(n.seeds, l), append(n.lengths, g.size)
 	}
@@ -108,8 +108,8 @@ func (n *Near) Text(t, options int) Finding {
 	n.words = append(n.words[:0], make([]int32, size)...)
 	for i, l := range n.seeds {
 		at := uint32(0) // the first place of the seed in the text that is not found yet
-		for ; l.at != 0; l = x.next[l.at] {
-			if int(l.text) == t && n.words[l.at-first] == 0 {
+		for _, l := range x.all(l) {
+			if int(l.text) == t && n.words[l.at-first] == 0 && (at == 0 || l.at < at) {
 				at = l.at
 			}
 		}

@@ -97,11 +97,11 @@ func (w *weigher) choose(t uint32) {
 }
 
 // settle drops the seeds that stand in more than most texts of the group, or too often
-// in this one, and sums up.
+// in this one, and sums up what the matcher asks of it.
 func (w *weigher) settle(t uint32, counts []uint8, most int) {
 	first, last := w.starts[t], w.starts[t+1]-1
 	same := map[uint64]int{}
-	covered := first
+	covered, seeded, strongest := first, 0, 0
 	for i := first; i < last; i++ {
 		if n := uint32(w.spans[i]); n > 0 {
 			h := w.seedHash(i, int(n))
@@ -109,13 +109,27 @@ func (w *weigher) settle(t uint32, counts []uint8, most int) {
 				w.spans[i] = 0
 			} else {
 				covered = max(covered, i+n)
+				strongest = max(strongest, w.strength(i))
 			}
 		}
 		if i < covered {
-			w.seeded[t] += int(w.weights[i])
+			seeded += int(w.weights[i])
 		}
 		w.totals[t] = w.totals[t].plus(w.info(i))
 	}
+	bar := int(leastFound*float64(seeded)) + 1
+	w.bars[t], w.least[t] = int32(bar), math.MaxUint8
+	if strongest > 0 {
+		w.least[t] = uint8(min((bar+strongest-1)/strongest, math.MaxUint8))
+	}
+}
+
+// strength is the own information of the words of the seed at a place.
+func (x *Index) strength(at uint32) (sum int) {
+	for _, w := range x.weights[at : at+uint32(x.spans[at])] {
+		sum += int(w)
+	}
+	return sum
 }
 
 // info is the information of the word at a place.
