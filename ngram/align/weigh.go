@@ -10,9 +10,13 @@ import (
 // weigher weighs the texts of one group after another.
 type weigher struct {
 	*Index
-	times []uint32 // by text: how many texts it stands for
-	count []uint32 // by word: texts of the group that hold it; later, how often it came in the text at hand
-	stamp []uint32 // by word: 1 + the last text that it was counted in
+	times []uint32    // by text: how many texts it stands for
+	count []uint32    // by word: texts of the group that hold it; later, how often it came in the text at hand
+	stamp []uint32    // by word: 1 + the last text that it was counted in
+	grams []gramAt    // memory for those at hand
+	table []gramCount // likewise
+	again map[uint32]float64
+	same  map[uint64]int
 }
 
 func (w *weigher) group(texts []uint32) {
@@ -35,7 +39,8 @@ func (w *weigher) group(texts []uint32) {
 	at := 0
 	for _, t := range texts {
 		first, last := w.starts[t], w.starts[t+1]-1
-		again := map[uint32]float64{}
+		w.again = emptied(w.again)
+		again := w.again
 		for i := first; i < last; i++ {
 			word := w.words[i]
 			known := float64(w.knowns[word])
@@ -100,7 +105,8 @@ func (w *weigher) choose(t uint32) {
 // in this one, and sums up what the matcher asks of it.
 func (w *weigher) settle(t uint32, counts []uint8, most int) {
 	first, last := w.starts[t], w.starts[t+1]-1
-	same := map[uint64]int{}
+	w.same = emptied(w.same)
+	same := w.same
 	covered, seeded, strongest := first, 0, 0
 	for i := first; i < last; i++ {
 		if n := uint32(w.spans[i]); n > 0 {
@@ -132,6 +138,15 @@ func (x *Index) strength(at uint32) (sum int) {
 	return sum
 }
 
+// emptied empties a map, so that a map of one long text does not cost every short one.
+func emptied[K comparable, V any](m map[K]V) map[K]V {
+	if len(m) > 1024 {
+		return map[K]V{}
+	}
+	clear(m)
+	return m
+}
+
 // info is the information of the word at a place.
 func (x *Index) info(at uint32) Info {
 	if x.kinds[at]&cited != 0 {
@@ -154,8 +169,18 @@ type gramCount struct {
 	count uint32
 }
 
-// tableGrams is how many grams are counted in one pass over the texts.
-const tableGrams = 1 << 21
+// gramAt is a gram of a text, and its number among the words of the texts at hand.
+type gramAt struct {
+	hash     uint64
+	text, at uint32
+}
+
+// Grams are counted in parts by their hash, each of about partGrams, so that its table
+// stays in cache, and so many parts at a time as have roundGrams together.
+const (
+	partGrams  = 1 << 16
+	roundGrams = 1 << 24
+)
 
 // texts gives for every word of some texts, one after the other, how many texts hold
 // the gram that begins there, up to 255. Gram says how many words it is in, 0 for none.
@@ -165,9 +190,55 @@ func (w *weigher) texts(texts []uint32, gram func(at uint32) (size int, hash uin
 		words += w.Words(int(t))
 	}
 	out := make([]uint8, words)
-	passes := uint64(words/tableGrams + 1)
-	table := make([]gramCount, max(1<<bits.Len(uint(2*min(words, tableGrams+tableGrams/4))), 16))
-	mask := uint64(len(table) - 1)
+	each := func(visit func(part int, g gramAt)) {
+		at, parts := uint32(0), uint64(words/partGrams+1)
+		for _, t := range texts {
+			end := w.starts[t+1] - 1
+			for place := w.starts[t]; place < end; place++ {
+				if n, h := gram(place); n > 0 && place+uint32(n) <= end {
+					part, _ := bits.Mul64(h, parts)
+					visit(int(part), gramAt{h, t, at})
+				}
+				at++
+			}
+		}
+	}
+	sizes := make([]int, words/partGrams+1)
+	each(func(part int, _ gramAt) { sizes[part]++ })
+	ends := make([]int, len(sizes)) // of the parts, in grams
+	for first := 0; first < len(sizes); {
+		last, size := first, 0
+		for ; last < len(sizes) && (last == first || size+sizes[last] <= roundGrams); last++ {
+			ends[last] = size // as far as it is filled
+			size += sizes[last]
+		}
+		if cap(w.grams) < size {
+			w.grams = make([]gramAt, size)
+		}
+		grams := w.grams[:size]
+		each(func(part int, g gramAt) {
+			if first <= part && part < last {
+				grams[ends[part]] = g
+				ends[part]++
+			}
+		})
+		for part := first; part < last; part++ {
+			w.tally(grams[ends[part]-sizes[part]:ends[part]], out)
+		}
+		first = last
+	}
+	return out
+}
+
+// tally counts for each of some grams, which are all of their hashes, the texts that
+// hold it.
+func (w *weigher) tally(grams []gramAt, out []uint8) {
+	size := 1 << bits.Len(uint(2*len(grams)))
+	if cap(w.table) < size {
+		w.table = make([]gramCount, size)
+	}
+	table, mask := w.table[:size], uint64(size-1)
+	clear(table)
 	find := func(h uint64) *gramCount {
 		for k := h >> 20; ; k++ {
 			if e := &table[k&mask]; e.text == 0 || e.hash == h {
@@ -175,25 +246,12 @@ func (w *weigher) texts(texts []uint32, gram func(at uint32) (size int, hash uin
 			}
 		}
 	}
-	for pass := range passes {
-		clear(table)
-		each := func(visit func(t uint32, at int, hash uint64)) {
-			at := 0
-			for _, t := range texts {
-				for place := w.starts[t]; place < w.starts[t+1]-1; place++ {
-					if n, h := gram(place); n > 0 && place+uint32(n) < w.starts[t+1] && h%passes == pass {
-						visit(t, at, h)
-					}
-					at++
-				}
-			}
+	for _, g := range grams {
+		if e := find(g.hash); e.text != g.text+1 {
+			*e = gramCount{g.hash, g.text + 1, e.count + w.times[g.text]}
 		}
-		each(func(t uint32, _ int, h uint64) {
-			if e := find(h); e.text != t+1 {
-				*e = gramCount{h, t + 1, e.count + w.times[t]}
-			}
-		})
-		each(func(_ uint32, at int, h uint64) { out[at] = uint8(min(find(h).count, math.MaxUint8)) })
 	}
-	return out
+	for _, g := range grams {
+		out[g.at] = uint8(min(find(g.hash).count, math.MaxUint8))
+	}
 }
