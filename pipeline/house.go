@@ -252,7 +252,8 @@ func (l *alignLens) hits(it *variant.Item, cover any) (list []alignHit) {
 	var by plain.Cleaner
 	for p, text := range texts {
 		for _, span := range l.words.Words(by.Clean([]byte(text))) {
-			spans[p] = append(spans[p], ngram.Span{Start: uint32(by.Original(int(span.Start))), End: uint32(by.Original(int(span.End)-1) + 1)})
+			start, end := by.Original(int(span.Start), int(span.End))
+			spans[p] = append(spans[p], ngram.Span{Start: uint32(start), End: uint32(end)})
 		}
 	}
 	for _, s := range c.own.Sightings {

@@ -396,10 +396,13 @@ func (g *Sighting) quote(runs [overlap.NumParts][]Run, text []byte, by *plain.Cl
 	from, to := math.MaxInt, 0
 	for p, list := range runs {
 		for _, r := range longest(list) {
-			start, end := by.Original(int(r.Start)), by.Original(int(r.End)-1)+1
+			start, end := by.Original(int(r.Start), int(r.End))
 			g.Runs = append(g.Runs, Quote{Part: overlap.Part(p), At: r.At, Words: r.Words, Start: int64(start), End: int64(end)})
 			from, to = min(from, start), max(to, end)
 		}
+	}
+	if len(g.Runs) == 0 {
+		return
 	}
 	begin := max(0, from-quoteAround)
 	for begin < from && !utf8.RuneStart(text[begin]) {

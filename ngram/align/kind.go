@@ -52,16 +52,17 @@ const (
 // cite marks the words of a text that stand in quotations.
 func cite(text []byte, spans []ngram.Span, kinds []kind) {
 	var marked []int
+	closing := map[rune]rune{'“': '”', '«': '»', '「': '」'} // of those that may be closed in the rest of the text
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
 		end := -1
 		switch r {
-		case '“':
-			end = bytes.IndexRune(text[i+size:], '”')
-		case '«':
-			end = bytes.IndexRune(text[i+size:], '»')
-		case '「':
-			end = bytes.IndexRune(text[i+size:], '」')
+		case '“', '«', '「':
+			if mark, ok := closing[r]; ok {
+				if end = bytes.IndexRune(text[i+size:], mark); end < 0 {
+					delete(closing, r)
+				}
+			}
 		case '"': // one that opens, and is not one of three
 			if i == 0 || text[i-1] <= ' ' || text[i-1] == '(' {
 				end = bytes.IndexByte(text[i+size:], '"')

@@ -52,8 +52,9 @@ func (x *Index) NewNear() *Near { return &Near{x: x, scan: singleWords()} }
 
 // Look reads bytes from to to of a cleaned document, cut at words.
 func (n *Near) Look(doc []byte, from, to int) {
-	from, to = max(from, 0), min(to, len(doc))
-	for from > 0 && from < to && doc[from-1] != ' ' && doc[from-1] != '\n' && doc[from-1] < utf8.RuneSelf {
+	from = min(max(from, 0), len(doc))
+	to = min(max(from, to), len(doc))
+	for from > 0 && from < to && alphanumeric(doc[from-1]) {
 		from++
 	}
 	for from < to && !utf8.RuneStart(doc[from]) {
@@ -88,6 +89,10 @@ func (n *Near) Look(doc []byte, from, to int) {
 	}
 }
 
+func alphanumeric(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'z'
+}
+
 // reach is how many words beside those found may be found by them.
 const reach = 12
 
@@ -107,9 +112,19 @@ func (n *Near) Text(t, options int) Finding {
 	first, size := x.starts[t], x.Words(t)
 	n.words = append(n.words[:0], make([]int32, size)...)
 	for i, l := range n.seeds {
-		at := uint32(0) // the first place of the seed in the text that is not found yet
+		// Of several places of the seed in the text it is the one whose first word stands
+		// here already, by the seed before, or else the first that is not found yet.
+		at := uint32(0)
 		for _, l := range x.all(l) {
-			if int(l.text) == t && n.words[l.at-first] == 0 && (at == 0 || l.at < at) {
+			if int(l.text) != t {
+				continue
+			}
+			stands := n.words[l.at-first]
+			if stands == int32(n.rare[i].at)+1 {
+				at = l.at
+				break
+			}
+			if stands == 0 && (at == 0 || l.at < at) {
 				at = l.at
 			}
 		}
@@ -156,7 +171,9 @@ func (n *Near) finding(first uint32) (f Finding) {
 		at := first + uint32(i)
 		if gap := i - last - 1; last >= 0 && gap > 0 && gap <= reach/2 && int(j-n.words[last]) == gap+1 {
 			for k := last + 1; k < i; k++ {
-				switch mine, other := x.kinds[first+uint32(k)], n.kinds[int(n.words[last])-1+k-last]; {
+				in := int(n.words[last]) - 1 + k - last
+				switch mine, other := x.kinds[first+uint32(k)], n.kinds[in]; {
+				case x.hashes[x.words[first+uint32(k)]] == n.hashes[in]: // it stands alone
 				case !mine.changes():
 					f.Other++
 				case mine.alike(other):

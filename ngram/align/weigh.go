@@ -46,6 +46,9 @@ func (w *weigher) group(texts []uint32) {
 			known := float64(w.knowns[word])
 			own := -math.Log2((float64(w.count[word]) + knowledge*math.Exp2(-known/unit)) / (float64(count) + knowledge))
 			own *= rarity(three[at:], int(i-first), int(last-first), most)
+			if w.kinds[i]&cited != 0 {
+				own = 0
+			}
 			again[word]++
 			less := math.Sqrt(again[word])
 			w.weights[i] = uint16(math.Round(max(own, 0) * unit / less))

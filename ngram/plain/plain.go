@@ -8,11 +8,13 @@
 //	entities        &amp; &#39; &nbsp;                       the character
 //	link targets    [words](https://…)                       a space
 //	escapes         \n \t \" \\ \u00e9, as in JSON           the character
-//	LaTeX           \frac{1}{2}, \alpha, \begin{…}           the letter, else a space
+//	LaTeX           \frac{1}{2}, \alpha, \sin, \begin{…}     the letter or function, else a space
 //	hyphenation     exam- at the end of a line, ple          joined
 //
-// All else stays as it is, byte for byte. The result is for cutting into words: what
-// is neither letter nor digit need not be right.
+// All else stays as it is, byte for byte: "a <b and c> d" is no tag. What cannot be told
+// from markup is taken for it, in every copy of the text alike: C:\new has an escape.
+// The result is for cutting into words: what is neither letter nor digit need not be
+// right.
 package plain
 
 import (
@@ -43,8 +45,9 @@ type Cleaner struct {
 }
 
 // edit says that out byte at and those behind it are the text's from byte text on,
-// until the next edit.
-type edit struct{ at, text int }
+// until the next edit. Bytes from to at of out stand for markup that begins at byte
+// mark of the text.
+type edit struct{ from, at, mark, text int }
 
 // signs begin what is replaced.
 var signs = [...]string{"<", "&", "\\", "](", "-\n", "-\r\n"}
@@ -70,7 +73,7 @@ func (c *Cleaner) Clean(text []byte) []byte {
 		}
 		c.out = append(append(c.out, text[done:at]...), by...)
 		done = at + size
-		c.edits = append(c.edits, edit{len(c.out), done})
+		c.edits = append(c.edits, edit{len(c.out) - len(by), len(c.out), at, done})
 		at = c.next(text, done)
 	}
 	if len(c.edits) == 0 {
@@ -97,14 +100,28 @@ func (c *Cleaner) next(text []byte, from int) int {
 	return first
 }
 
-// Original gives the byte of the text that byte at of its cleaned form comes from.
-func (c *Cleaner) Original(at int) int {
-	i := sort.Search(len(c.edits), func(i int) bool { return c.edits[i].at > at })
-	if i == 0 {
-		return at
+// Original gives the bytes of the text that bytes start to end of its cleaned form come
+// from. Markup that they stand for is in it whole.
+func (c *Cleaner) Original(start, end int) (from, to int) {
+	from, _ = c.original(start)
+	if start == end {
+		return from, from
 	}
-	e := c.edits[i-1]
-	return e.text + at - e.at
+	_, to = c.original(end - 1)
+	return from, to
+}
+
+// original gives where the text's letter or markup that a byte of its cleaned form
+// comes from begins and ends.
+func (c *Cleaner) original(at int) (from, to int) {
+	i := sort.Search(len(c.edits), func(i int) bool { return c.edits[i].at > at })
+	if i < len(c.edits) && at >= c.edits[i].from {
+		return c.edits[i].mark, c.edits[i].text
+	}
+	if i > 0 {
+		at += c.edits[i-1].text - c.edits[i-1].at
+	}
+	return at, at + 1
 }
 
 // replace gives what stands for the markup at byte at, and the markup's size: 0 when
@@ -171,7 +188,8 @@ func entity(rest []byte) (by string, size int) {
 		}
 	}
 	raw := string(rest[:end+1])
-	if by = html.UnescapeString(raw); by == raw {
+	// "&timestamp;" would be "×tamp;", but is code.
+	if by = html.UnescapeString(raw); by == raw || len(by) > 1 && by[len(by)-1] == ';' {
 		return "", 0
 	}
 	return by, end + 1

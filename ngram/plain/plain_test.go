@@ -1,108 +1,246 @@
 package plain
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
-func TestClean(t *testing.T) {
-	var c Cleaner
-	for _, test := range []struct{ text, want string }{
-		{"plain words, and no more", "plain words, and no more"},
-		{"a <b>bold</b> word", "a  bold  word"},
-		{`a <a href="x.html">link</a>`, "a  link "},
-		{"end<br/>of<br />line", "end of line"},
-		{"a <!-- hidden words --> b", "a   b"},
-		{"a <b and c> d", "a <b and c> d"},
-		{"if a<b && c>d", "if a<b && c>d"},
-		{"mail <x@example.org> me", "mail <x@example.org> me"},
-		{"3 < 4 > 2", "3 < 4 > 2"},
-		{"Tom &amp; Ann&#39;s &lt;tag&gt; &nbsp;x", "Tom & Ann's <tag> \u00a0x"},
-		{"AT&T; R&D and &unknown; &", "AT&T; R&D and &unknown; &"},
-		{"see [the page](https://example.org/a_b) now", "see [the page]  now"},
-		{"f[x](y)", "f[x](y)"},
-		{`one\ntwo\tthree \"four\" caf\u00e9 \ud83d\ude00`, "one two three \"four\" café 😀"},
-		{`a\\nb`, `a\nb`},
-		{`C:\dir \d+ \w`, `C:\dir \d+ \w`},
-		{`\frac{1}{2} \times \alpha \sin x`, " {1}{2}   α  sin  x"},
-		{`\begin{align} x \end{align}`, "  x  "},
-		{"exam-\nple and exam-\r\n  > ple", "example and example"},
-		{"a list -\nnext, 3-\n4, Anglo-\nSaxon", "a list -\nnext, 3-\n4, Anglo-\nSaxon"},
-		{"", ""},
-		{"\\", "\\"},
-		{"<", "<"},
-		{"\xff<b>\xfe", "\xff \xfe"},
+func TestMarkup(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		// tags
+		{"a<b>c</b>d", "a c d"},
+		{"<td>1</td><br/><br />2</p >", " 1   2 "},
+		{`see <a href="https://x.org/?q=1">here</a>`, "see  here "},
+		{"<h1 class=x>T</h1>", " T "},
+		{"a<!-- no text -->b<!---->c", "a b c"},
+		{"<ns:tag-name>x", " x"},
+		// entities
+		{"R&amp;D", "R&D"},
+		{"caf&eacute; &#39;s&#x27; &nbsp;x", "café 's' \u00a0x"},
+		{"a&semi;b&#59;c", "a;b;c"},
+		{"1 &lt; 2 &gt; 0", "1 < 2 > 0"},
+		// link targets
+		{"[the words](https://x.org/a_b) go on", "[the words]  go on"},
+		{"[up](#top), ![a](img/b.png)", "[up] , ![a] "},
+		{"[w](/wiki/X)", "[w] "},
+		// escapes
+		{`one\ntwo\tthree\rfour`, "one two three four"},
+		{`\"quoted\" \'so\' a\/b c\\d`, `"quoted" 'so' a/b c\d`},
+		{`caf\u00e9 \ud83d\ude00 \u00C9`, "café 😀 É"},
+		{`\ud83d\u0041`, `\ud83dA`}, // half of a pair is left as it is
+		// LaTeX
+		{`\frac{1}{2}`, " {1}{2}"},
+		{`\alpha+\Omega\varphi`, "α+ωφ"},
+		{`\varsigma \sigma \tau \omicron`, "σ σ τ ο"},
+		{`\begin{array}{c}x\end{array}`, " {c}x "},
+		{`a \bmod n, \sin x, 3\cdot4`, "a  mod  n,  sin  x, 3 4"},
+		{`\label{eq:1}y \ref x`, " y   x"},
+		// hyphenation
+		{"exam-\nple", "example"},
+		{"exam-\r\n   ple", "example"},
+		{"> exam-\n> ple", "> example"},
+		{"Übersee-\n\tküste", "Überseeküste"},
+		{`a\alpha-` + "\nb", "aαb"},
+		// a path may look like an escape: it is read as one
+		{`C:\new`, "C: ew"},
+		{`&amp;lt;`, "&lt;"}, // undone once
 	} {
-		if got := string(c.Clean([]byte(test.text))); got != test.want {
-			t.Errorf("%q gives %q, want %q", test.text, got, test.want)
+		var cl Cleaner
+		if got := string(cl.Clean([]byte(c.text))); got != c.want {
+			t.Errorf("%q gives %q, want %q", c.text, got, c.want)
 		}
-	}
-	text := []byte("no markup & none < at all")
-	if got := c.Clean(text); &got[0] != &text[0] {
-		t.Error("a text without markup is copied")
 	}
 }
 
-// TestOriginal: the words of a marked-up text are there again, each at its place.
+// TestNoMarkup: what only looks like markup stays, and a text without any is returned
+// as it is.
+func TestNoMarkup(t *testing.T) {
+	long := strings.Repeat("x", 600)
+	for _, text := range []string{
+		"", "plain words, no more.", "Ünïcode 中文",
+		// no tags
+		"a <b and c> d", "if a<b && c>d", "<john@x.com>", "<https://x.org/a>", "1 < 2 > 0", "a<b", "<", "</", "<>", "< b>", "<1>",
+		"x <b <i", "<b disabled>", "<b =c>", "<b\x00>", "x <= y >= z", "<!-- open", "<!-", "<b " + "c=" + long + ">", "<!--" + strings.Repeat("y", maxComment) + "-->",
+		// no entities
+		"AT&T; x", "a & b; c", "&amp no", "?a=1&copy=2;", "&;", "&#;", "&", "&nosuchthing;", "&am p;", "p = &timestamp; q = &region;",
+		"go(&x, &y);", "if (a&&notready;)", "&" + strings.Repeat("a", maxEntity) + ";", "&#12ab;",
+		// no targets
+		"f[i](x)", "a[k](y + 1)", "[x]()", "](", "x](/a", "[a](b\n/c)", "[a](b<c/d)", "[w](/" + long + ")", "m[1](-)",
+		// no escapes
+		`\d+\.\w*\s`, `[\[\]]\{2\}`, `\`, `a\`, `C:\dir\Windows`, `\u12`, `\uzzzz`, `\ud83d`, `\ude00`, `\ud83d\ude`, `\x41`, `\0`, `\alphabet`,
+		`\%\$\_`,
+		// no hyphenation
+		"1-\n2", "list:\n-\n-\nb", "a -\nb", "word-\nB", "word-\n2", "word-\n\nb", "word-\n", "-\nb", "word- b", "well-known",
+	} {
+		in := []byte(text)
+		var c Cleaner
+		got := c.Clean(in)
+		if string(got) != text {
+			t.Errorf("%q gives %q", text, got)
+		} else if len(in) > 0 && &got[0] != &in[0] {
+			t.Errorf("%q is copied", text)
+		}
+		for i := range in {
+			if from, to := c.Original(i, i+1); from != i || to != i+1 {
+				t.Fatalf("%q: byte %d is from %d to %d", text, i, from, to)
+			}
+		}
+	}
+}
+
+// TestLongest: markup is recognised up to the size that the constants say.
+func TestLongest(t *testing.T) {
+	for _, c := range []struct {
+		before, after string
+		most          int
+	}{
+		{"<b c=", ">", maxTag}, {"<!--", "-->", maxComment}, {"](/", ")", maxTarget},
+	} {
+		for _, size := range []int{c.most - 1, c.most, c.most + 1} {
+			text := c.before + strings.Repeat("x", size-len(c.before)-len(c.after)) + c.after
+			var cl Cleaner
+			if got := string(cl.Clean([]byte(text))); (got != text) != (size <= c.most) {
+				t.Errorf("%d bytes of %s give %d bytes", size, c.before, len(got))
+			}
+		}
+	}
+}
+
+var wordPattern = regexp.MustCompile(`[\p{L}\p{M}\p{N}]+`)
+
+// TestOriginal: of a text put together from words and markup, the words are there
+// again, and each comes from where it was put.
 func TestOriginal(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
+	rng := rand.New(rand.NewPCG(3, 9))
+	// A word as it may be written, and as it reads.
+	written := [][2]string{
+		{"river", "river"}, {"Ofen", "Ofen"}, {"7", "7"}, {"été", "été"}, {"caf&eacute;", "café"}, {"&eacute;t&#233;", "été"},
+		{`na\u00efve`, "naïve"}, {`\u00e9cole`, "école"}, {`\alpha`, "α"}, {`\Sigma`, "σ"}, {"exam-\nple", "example"}, {"hy-\r\n  phen", "hyphen"}, {"中", "中"},
+		{`\sin`, "sin"}, {`\bmod`, "mod"}, {"a&amp;-\nb", "a b"}, // two words: no letter before the hyphen
+	}
+	between := []string{" ", ", ", "\n", "<b>", "</i> ", `<a href="x">`, "<!-- c -->", "&nbsp;", "&lt;", "](/x) ", `\"`, ` \frac `, `\,`, " < ", " & ", "; ", "&nvlt; ", ") "}
+	marked := 0
 	var c Cleaner
-	marks := []string{" ", "<b>", "</i> ", `<td class="x">`, "&nbsp;", `\n`, "<!-- no -->", " &amp; ", `\times `, "\n> "}
-	for range 500 {
+	for range 1500 {
 		var text strings.Builder
-		places := map[string]int{}
-		for i := range 1 + r.IntN(30) {
-			text.WriteString(marks[r.IntN(len(marks))])
-			word := fmt.Sprintf("7word%dx", i)
-			places[word] = text.Len()
-			text.WriteString(word)
-		}
-		clean := c.Clean([]byte(text.String()))
-		for word, at := range places {
-			k := bytes.Index(clean, []byte(word))
-			if k < 0 {
-				t.Fatalf("%q: %s is not in %q", text.String(), word, clean)
+		var want []string
+		var at [][2]int
+		for range rng.IntN(20) {
+			text.WriteString(between[rng.IntN(len(between))])
+			w := written[rng.IntN(len(written))]
+			if before := text.String(); before[len(before)-1] == '\\' {
+				text.WriteByte(' ')
 			}
-			for i := range word {
-				if got := c.Original(k + i); got != at+i {
-					t.Fatalf("%q: byte %d of %s is at %d, want %d", text.String(), i, word, got, at+i)
-				}
+			start := text.Len()
+			text.WriteString(w[0])
+			if strings.Contains(w[1], " ") {
+				want = append(want, "a", "b")
+				at = append(at, [2]int{start, start + 1}, [2]int{start + len(w[0]) - 1, start + len(w[0])})
+			} else {
+				want = append(want, w[1])
+				at = append(at, [2]int{start, start + len(w[0])})
+			}
+			if w[0] != w[1] {
+				marked++
+			}
+			if strings.HasPrefix(w[0], `\`) && w[0][1] != 'u' { // a letter behind it would be of its name
+				text.WriteByte(' ')
 			}
 		}
+		in := text.String()
+		cleaned := string(c.Clean([]byte(in)))
+		var got []string
+		var from [][2]int
+		for _, span := range wordPattern.FindAllStringIndex(cleaned, -1) {
+			w := cleaned[span[0]:span[1]]
+			if r, _ := utf8.DecodeRuneInString(w); unicode.IsMark(r) { // of &nvlt;
+				continue
+			}
+			start, end := c.Original(span[0], span[1])
+			got, from = append(got, w), append(from, [2]int{start, end})
+		}
+		if !slices.Equal(got, want) || !slices.Equal(from, at) {
+			t.Fatalf("%q\ncleaned %q\nwords %q at %v\nwant  %q at %v", in, cleaned, got, from, want, at)
+		}
+		sound(t, &c, in, cleaned)
+	}
+	if marked < 5000 {
+		t.Errorf("only %d words are written with markup", marked)
+	}
+}
+
+// sound holds what must be true of any text against what its cleaner says.
+func sound(t *testing.T, c *Cleaner, text, cleaned string) {
+	t.Helper()
+	if 3*len(cleaned) > 4*len(text)+6 { // " ln " for "\ln"
+		t.Fatalf("%q grows to %q", text, cleaned)
+	}
+	last, behind := 0, 0
+	for i := range len(cleaned) {
+		from, to := c.Original(i, i+1)
+		if from < last || to < behind || from >= to || to > len(text) {
+			t.Fatalf("%q: byte %d of %q is from %d to %d", text, i, cleaned, from, to)
+		}
+		if to-from == 1 && text[from] != cleaned[i] {
+			t.Fatalf("%q: byte %d of %q is from %d", text, i, cleaned, from)
+		}
+		last, behind = from, to
+	}
+	if from, to := c.Original(len(cleaned), len(cleaned)); from != to || from != len(text) {
+		t.Fatalf("%q: the end is %d, %d of %d", text, from, to, len(text))
 	}
 }
 
 func FuzzClean(f *testing.F) {
-	for _, s := range []string{"a <b>c</b> &amp; \\n [x](/y) z-\nw", `\frac{1}{2}\u00e9\ud83d\ude00`, "<<<<", "&&&&;;", "](](/)", "\\begin{", "-\n-\r\n>"} {
+	for _, s := range []string{
+		"a <b and c> d <b>x</b> <!-- -->", "&amp; &nvlt;&#x110000; &copyx;", "[a](/b) ](#)", `\n\ln\u00e9\ud83d\ude00 \begin{x} \begin`, "a-\nb-\r\n > c-\n",
+		`\bmod\alpha-` + "\nb", "\xff-\n\xfe<\xff>",
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
+		before := string(text)
 		var c Cleaner
-		clean := c.Clean(bytes.Clone(text))
-		if len(clean) > 3*len(text)+16 {
-			t.Fatalf("%d bytes of %d", len(clean), len(text))
+		cleaned := c.Clean(text)
+		if string(text) != before {
+			t.Fatal("the text was changed")
 		}
-		last := 0
-		for i := range clean {
-			at := c.Original(i)
-			if at < 0 || at >= len(text)+3 {
-				t.Fatalf("byte %d is at %d of %d", i, at, len(text))
-			}
-			last = max(last, at)
+		sound(t, &c, before, string(cleaned))
+		first := string(cleaned)
+		if again := string(c.Clean(text)); again != first {
+			t.Fatalf("%q gives %q, then %q", before, first, again)
 		}
 	})
 }
 
-// TestHostile: a text of nothing but beginnings of markup takes time linear in its length.
+// TestHostile: megabytes of what begins markup and does not end take linear time. One
+// look at all the rest for each would be 10¹² steps.
 func TestHostile(t *testing.T) {
+	size := 1 << 20
+	if testing.Short() {
+		size = 1 << 17
+	}
+	for _, piece := range []string{
+		"<", "<a", "<a b=", "<a <", "<!--", "&", "&a", "](", "](/", "](/a\n", `\`, `\u`, `\ud83d`, `\begin{`, "-\n", "a-\n", "a-\r\n", "a-\nb", "-", "]", "<a>&amp;](/)",
+	} {
+		t.Run(fmt.Sprintf("%q", piece), func(t *testing.T) {
+			text := strings.Repeat(piece, size/len(piece))
+			var c Cleaner
+			cleaned := c.Clean([]byte(text))
+			if 3*len(cleaned) > 4*len(text) {
+				t.Errorf("%d bytes grow to %d", len(text), len(cleaned))
+			}
+		})
+	}
+	text := "a-\n" + strings.Repeat(" ", 1<<20) + "b <" + strings.Repeat("x", 1<<20) + `\` + strings.Repeat("n", 1<<20)
 	var c Cleaner
-	for _, s := range []string{"<", "<a ", "&", "&a", "](", "](/", "\\", "\\u", "-\n", "<!--", "<a b=", "&#"} {
-		text := []byte(strings.Repeat(s, 1<<20/len(s)))
-		if got := c.Clean(text); len(got) > 2*len(text) {
-			t.Errorf("%q grows to %d", s, len(got))
-		}
+	if got := c.Clean([]byte(text)); len(got) != 1<<21+4 { // \n gives one byte for two
+		t.Errorf("%d bytes", len(got))
 	}
 }

@@ -1,0 +1,404 @@
+package align
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"swab/ngram/overlap"
+	"swab/ngram/plain"
+)
+
+// TestNeed: the share that is needed falls with an item's information, without steps.
+func TestNeed(t *testing.T) {
+	for bits, want := range map[float64]float64{0: 0.97, 1: 0.97, 12: 0.97, 20: 0.72, 64: 0.59, 400: 0.39, 1e9: 0.39, math.Sqrt(12 * 20): (0.97 + 0.72) / 2} {
+		if got := Need(bits); math.Abs(got-want) > 1e-12 {
+			t.Errorf("%g bits need %g, want %g", bits, got, want)
+		}
+	}
+	last, lastBits := Need(10), 10.0
+	for bits := 10.0; bits < 1000; bits *= 1.0001 {
+		need := Need(bits)
+		if need > last || last-need > 0.001 || bits > 12.01 && bits < 399 && need == last {
+			t.Fatalf("%g bits need %g, %g bits %g", lastBits, last, bits, need)
+		}
+		last, lastBits = need, bits
+	}
+}
+
+// TestStrengthGrows: more that is found never makes an item's strength smaller, and
+// where there is one way to look at it, not its share either.
+func TestStrengthGrows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	seen := map[string]int{}
+	for range 100_000 {
+		var e evidence
+		e.passage = rng.IntN(2) == 0
+		for p := range e.total {
+			if rng.IntN(3) > 0 || overlap.Part(p) == overlap.Question {
+				e.total[p] = Info{rng.IntN(150 * unit), 1 + rng.IntN(150*unit)}
+				if rng.IntN(3) > 0 {
+					e.found[p] = Info{rng.IntN(e.total[p].Own + 1), rng.IntN(e.total[p].Known + 1)}
+					e.runs[p] = rng.IntN(e.found[p].Known + 1)
+				}
+			}
+		}
+		share, strength := e.score()
+		if share < 0 || share > 1 || strength < 0 || (share == 0) != (strength == 0) {
+			t.Fatalf("%+v: share %g, strength %g", e, share, strength)
+		}
+		more := e
+		for p := range more.total {
+			f, all := &more.found[p], more.total[p]
+			f.Own += rng.IntN(all.Own - f.Own + 1)
+			f.Known += rng.IntN(all.Known - f.Known + 1)
+			more.runs[p] += rng.IntN(f.Known - more.runs[p] + 1)
+		}
+		share2, strength2 := more.score()
+		one := !e.passage && e.total[overlap.Choices].Known == 0
+		if strength2 < strength || one && share2 < share {
+			t.Fatalf("%+v: share %g, strength %g\n%+v: %g, %g", e, share, strength, more, share2, strength2)
+		}
+		seen[fmt.Sprintf("one way %v, flags %v %v", one, strength >= 1, strength2 >= 1)]++
+		// A passage or choices that are not there take nothing from an item of its own.
+		answer := e
+		answer.found[overlap.Answer], answer.runs[overlap.Answer] = Info{}, 0
+		if _, s := answer.score(); s != strength {
+			t.Fatalf("%+v: the answer counts", e)
+		}
+		// What flags may be looked at closely: seeds alone show much of it.
+		if strength >= 1 && !e.hopeful() {
+			t.Fatalf("%+v flags and is not looked at", e)
+		}
+	}
+	for _, what := range []string{"one way true, flags false true", "one way true, flags true true", "one way true, flags false false",
+		"one way false, flags false true", "one way false, flags true true", "one way false, flags false false"} {
+		if seen[what] < 500 {
+			t.Errorf("%s: only %d", what, seen[what])
+		}
+	}
+}
+
+// TestScore: by hand, an item of 64 bits needs 59 %.
+func TestScore(t *testing.T) {
+	bits := func(own, known int) Info { return Info{own * unit, known * unit} }
+	const q, ch, ctx = overlap.Question, overlap.Choices, overlap.Context
+	for _, c := range []struct {
+		what            string
+		total, found    map[overlap.Part]Info
+		run             int // bits, of the question
+		passage         bool
+		share, strength float64
+	}{
+		{"half", map[overlap.Part]Info{q: bits(64, 64)}, map[overlap.Part]Info{q: bits(32, 32)}, 0, false, 0.5, 0.5 / 0.59},
+		{"less of what is known", map[overlap.Part]Info{q: bits(64, 64)}, map[overlap.Part]Info{q: bits(48, 32)}, 0, false, 0.55, 0.55 / 0.59},
+		{"less of its own", map[overlap.Part]Info{q: bits(64, 64)}, map[overlap.Part]Info{q: bits(32, 48)}, 0, false, 0.55, 0.55 / 0.59},
+		{"a run of 25 bits", map[overlap.Part]Info{q: bits(64, 64)}, map[overlap.Part]Info{q: bits(32, 32)}, 25, false, 0.5, 0.5 / 0.59},
+		{"a run of 60 bits", map[overlap.Part]Info{q: bits(64, 64)}, map[overlap.Part]Info{q: bits(32, 32)}, 60, false, 0.5, 0.5 / (0.75 * 0.59)},
+		{"too little to judge", map[overlap.Part]Info{q: bits(11, 64)}, map[overlap.Part]Info{q: bits(11, 64)}, 0, false, 0, 0},
+		{"common words only", map[overlap.Part]Info{q: bits(64, 29)}, map[overlap.Part]Info{q: bits(64, 29)}, 0, false, 0, 0},
+		{"its context counts", map[overlap.Part]Info{q: bits(32, 32), ctx: bits(32, 32)}, map[overlap.Part]Info{ctx: bits(32, 32)}, 0, false, 0.5, 0.5 / 0.59},
+		{"a passage does not", map[overlap.Part]Info{q: bits(64, 64), ctx: bits(64, 64)}, map[overlap.Part]Info{ctx: bits(64, 64)}, 0, true, 0, 0},
+		{"no choices there", map[overlap.Part]Info{q: bits(20, 40), ch: bits(200, 200)}, map[overlap.Part]Info{q: bits(20, 40)}, 0, false, 1, 1 / 0.96},
+		{"nor much of the question", map[overlap.Part]Info{q: bits(400, 400), ch: bits(4000, 4000)}, map[overlap.Part]Info{q: bits(100, 100)}, 0, false, 0.25, 0.25 / (1.6 * 0.39)},
+		{"half of all, half of the question", map[overlap.Part]Info{q: bits(60, 60), ch: bits(30, 30)}, map[overlap.Part]Info{q: bits(30, 30), ch: bits(30, 30)}, 0, false, 60. / 90, 60. / 90 / 0.5},
+		{"choices without the question", map[overlap.Part]Info{q: bits(45, 45), ch: bits(45, 45)}, map[overlap.Part]Info{q: bits(15, 15), ch: bits(45, 45)}, 14, false, 1. / 3, 0},
+		{"and with a stretch", map[overlap.Part]Info{q: bits(45, 45), ch: bits(45, 45)}, map[overlap.Part]Info{q: bits(15, 15), ch: bits(45, 45)}, 15, false, 60. / 90, 60. / 90 / 0.55},
+	} {
+		e := evidence{passage: c.passage}
+		for p, i := range c.total {
+			e.total[p] = i
+		}
+		for p, i := range c.found {
+			e.found[p] = i
+		}
+		e.runs[q] = c.run * unit
+		share, strength := e.score()
+		if c.strength == 0 && c.share > 0 { // the question alone
+			c.strength = c.share / min(1.6*Need(45), max(Need(45), 0.96))
+		}
+		if math.Abs(share-c.share) > 1e-9 || math.Abs(strength-c.strength) > 1e-9 {
+			t.Errorf("%s: share %g, strength %g, want %g, %g", c.what, share, strength, c.share, c.strength)
+		}
+	}
+}
+
+// bench is items of text with the index of their texts.
+func bench(t testing.TB, items ...[overlap.NumParts]string) *Items {
+	t.Helper()
+	b := NewBuilder()
+	var list []overlap.Item
+	for _, it := range items {
+		var item overlap.Item
+		for p, text := range it {
+			if item.Texts[p] = overlap.None; text != "" {
+				item.Texts[p] = int32(mustAdd(t, b, p, text, overlap.Part(p) == overlap.Context))
+			}
+		}
+		list = append(list, item)
+	}
+	return NewItems(list, b.Build())
+}
+
+// read shows a collector a document, as a scan does.
+func read(t testing.TB, c *Collector, row int64, doc string) {
+	t.Helper()
+	var by plain.Cleaner
+	cleaned := by.Clean([]byte(doc))
+	s := scanner(t, 1)
+	for s.Reset(cleaned); s.Next(); {
+		c.Matcher.Block(s)
+	}
+	c.End(row, fmt.Sprint("d", row), []byte(doc), cleaned, &by)
+}
+
+// judged gives the verdict on item 0 after some documents.
+func judged(t testing.TB, s *Items, docs ...string) Verdict {
+	t.Helper()
+	c := s.NewCollector()
+	c.Reset("shard")
+	for row, doc := range docs {
+		read(t, c, int64(row), doc)
+	}
+	for i, cover := range c.Covers() {
+		if i == 0 {
+			return s.Judge(0, cover, 1)
+		}
+	}
+	return s.Judge(0, nil, 1)
+}
+
+// TestKinds: what is said of an item for what a document shows of it.
+func TestKinds(t *testing.T) {
+	passage := "Long ago the keepers of the northern lighthouse counted passing whales every morning. " +
+		"They wrote numbers into leather notebooks, dried the pages near their stove, and sent everything southward with the autumn steamer. " +
+		"Scholars later compared those figures against temperatures measured offshore and published several surprising tables."
+	const question = "Which vessel carried the notebooks of the lighthouse keepers southward each year?"
+	const choices = "the autumn steamer\na fishing schooner\nthe royal yacht\nan icebreaker"
+	const answer = "Because everything was sent southward with the autumn steamer, the first option is correct."
+	full := bench(t, [4]string{passage, question, choices, answer}, [4]string{passage, "How many whales passed on Sundays during spring migrations?", "two\nfour", ""})
+	mended := bench(t, [4]string{"", sailors + " and Ingrid paid 350 crowns for 6 barrels of herring", "", "Every barrel costs fifty crowns because Ingrid divided honestly"})
+	const filler = "Unrelated sentences of another page. "
+	for _, c := range []struct {
+		what  string
+		items *Items
+		doc   string
+		state overlap.State
+		kind  string
+	}{
+		{"nothing", full, filler, overlap.Clean, ""},
+		{"all", full, passage + "\n" + question + "\n" + choices + "\n" + answer, overlap.Flagged, InputAndAnswer},
+		{"no answer", full, passage + "\n" + question + "\n" + choices, overlap.Flagged, Input},
+		{"no passage", full, filler + question + "\n" + choices, overlap.Flagged, Input},
+		{"the passage alone", full, filler + passage + filler, overlap.Clean, PassageOnly},
+		{"a number of crowns", mended, filler + sailors + " and Ingrid paid 350 crowns for 6 barrels of herring", overlap.Flagged, Input},
+		{"other numbers and names", mended, strings.NewReplacer("42", "57", "Bergen", "Tromso", "Ingrid", "Astrid", "350", "480", " 6 ", " 8 ").Replace(sailors + " and Ingrid paid 350 crowns for 6 barrels of herring"), overlap.Flagged, Variant},
+		{"a third", mended, "Seven tired sailors from Bergen mended 42 crates", overlap.Clean, Fragment},
+		{"too short", bench(t, [4]string{"", "What is it?", "", "A lamp"}), "What is it? A lamp", overlap.NotCheckable, ""},
+	} {
+		v := judged(t, c.items, c.doc)
+		if v.State != c.state || v.Kind != c.kind {
+			t.Errorf("%s: %+v", c.what, v)
+		}
+		if v.State == overlap.Flagged && (v.Score < v.Need || v.Run == 0 || v.Parts == 0) || v.State == overlap.Clean && v.Score >= v.Need {
+			t.Errorf("%s: %+v", c.what, v)
+		}
+	}
+	// Most of what words say by themselves and little of what they say in the benchmark.
+	var template Sighting
+	all := mended.total(0)[overlap.Question]
+	template.Found[overlap.Question].Info = Info{all.Own / 5, all.Known * 3 / 5}
+	if v := mended.Judge(0, &Cover{Sightings: []Sighting{template}}, 1); v.Kind != TemplateOnly || v.State != overlap.Clean {
+		t.Errorf("%+v", v)
+	}
+	// The factor flags less.
+	v := judged(t, mended, sailors)
+	for _, factor := range []float64{0.5, 1, 1.5, 2, 3} {
+		var g Sighting
+		g.Found[overlap.Question].Info = Info{all.Own * 2 / 3, all.Known * 2 / 3}
+		w := mended.Judge(0, &Cover{Sightings: []Sighting{g}}, factor)
+		if (w.State == overlap.Flagged) != (w.Score >= w.Need) || math.Abs(w.Need-factor*Need(w.Bits)) > 1e-9 || w.Bits != v.Bits {
+			t.Errorf("factor %g: %+v", factor, w)
+		}
+	}
+}
+
+// TestQuotationHidesNothing: a quotation in an item is of others, and a document that
+// has it, and the item without it elsewhere, shows the item.
+func TestQuotationHidesNothing(t *testing.T) {
+	quoted := "“Whoever travels northward without lanterns shall never discover harbours”"
+	s := bench(t, [4]string{"", sailors + " while somebody sang " + quoted, "", ""})
+	far := strings.Repeat("filler paragraphs about nothing whatsoever ", 100)
+	if v := judged(t, s, quoted); v.State != overlap.Clean {
+		t.Errorf("the quotation alone: %+v", v)
+	}
+	for _, doc := range []string{sailors + " while somebody sang", quoted + far + sailors + " while somebody sang", sailors + " while somebody sang" + far + quoted} {
+		if v := judged(t, s, doc); v.State != overlap.Flagged {
+			t.Errorf("%.40q: %+v", doc, v)
+		}
+	}
+}
+
+// randomItems is items that share words, passages and choices.
+func randomItems(t *testing.T, rng *rand.Rand) (s *Items, texts []string) {
+	var list [][overlap.NumParts]string
+	for range 2 + rng.IntN(6) {
+		var it [overlap.NumParts]string
+		for p := range it {
+			switch text := strings.Join(randomWords(rng, alphabet[9:], 8+rng.IntN(25)), " "); {
+			case overlap.Part(p) == overlap.Context && len(list) > 0 && rng.IntN(2) == 0:
+				it[p] = list[0][p]
+			case overlap.Part(p) == overlap.Choices && rng.IntN(2) == 0:
+				it[p] = strings.Join(randomWords(rng, alphabet[9:], 4), "\n")
+			case overlap.Part(p) == overlap.Question || rng.IntN(2) == 0:
+				it[p] = text
+			}
+			texts = append(texts, it[p])
+		}
+		list = append(list, it)
+	}
+	return bench(t, list...), texts
+}
+
+// TestMergeInAnyTree: however documents are divided among collectors and covers merged,
+// the result is that of one collector that saw all.
+func TestMergeInAnyTree(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 1))
+	full, flagged := 0, 0
+	for range 150 {
+		s, texts := randomItems(t, rng)
+		var docs []string
+		for range 1 + rng.IntN(20) {
+			var doc []string
+			for range 1 + rng.IntN(6) {
+				doc = append(doc, texts[rng.IntN(len(texts))], strings.Join(randomWords(rng, alphabet, rng.IntN(8)), " "))
+			}
+			docs = append(docs, strings.Join(doc, "\n"))
+		}
+		if len(docs) > 3 {
+			docs[2] = docs[0] // equal strength
+		}
+		whole := s.NewCollector()
+		whole.Reset("shard")
+		parts := make([]*Collector, 1+rng.IntN(5))
+		for i := range parts {
+			parts[i] = s.NewCollector()
+			parts[i].Reset("shard")
+		}
+		for row, doc := range docs {
+			read(t, whole, int64(row), doc)
+			read(t, parts[rng.IntN(len(parts))], int64(row), doc)
+		}
+		want := map[int]*Cover{}
+		for i, c := range whole.Covers() {
+			want[i] = c
+		}
+		for i, w := range want {
+			var trees []*Cover
+			for _, p := range parts {
+				c := p.covers[uint32(i)]
+				if c == nil {
+					c = &Cover{}
+				}
+				trees = append(trees, c)
+			}
+			for len(trees) > 1 {
+				a, b := rng.IntN(len(trees)), rng.IntN(len(trees))
+				if a == b {
+					continue
+				}
+				s.Merge(i, trees[a], trees[b])
+				trees = slices.Delete(trees, b, b+1)
+			}
+			if got := trees[0]; got.Documents != w.Documents || !reflect.DeepEqual(got.Sightings, w.Sightings) {
+				t.Fatalf("item %d: merged %+v\nwant %+v", i, got, w)
+			}
+			if len(w.Sightings) == Kept && int(w.Documents) > Kept {
+				full++
+			}
+			if s.Judge(i, w, 1).State == overlap.Flagged {
+				flagged++
+				if w.Documents == 0 {
+					t.Fatalf("flagged in no document: %+v", w)
+				}
+			}
+			for k := 1; k < len(w.Sightings); k++ {
+				_, a := s.evidence(i, &w.Sightings[k-1]).score()
+				_, b := s.evidence(i, &w.Sightings[k]).score()
+				if a < b {
+					t.Fatalf("sighting %d is stronger than the one before", k)
+				}
+			}
+		}
+		for _, p := range parts {
+			for i := range p.Covers() {
+				if want[i] == nil {
+					t.Fatalf("item %d is seen by a part and not by the whole", i)
+				}
+			}
+		}
+	}
+	if full < 50 || flagged < 100 {
+		t.Errorf("%d items have more documents than are kept, %d are flagged", full, flagged)
+	}
+}
+
+func TestSplit(t *testing.T) {
+	passage := strings.Repeat("word ", leastPassage)
+	for text, want := range map[string]int{
+		"": 0, "no lines": 0, passage + "asks": 0, passage + "\nasks?": len(passage) + 1, passage + "\n  asks?  \n\n": len(passage) + 1,
+		"word\nasks?": 0, passage[5:] + "\nasks?": 0, passage + "\n\n": 0, passage + "\nfirst\nasks?": len(passage) + 7,
+	} {
+		if got := Split(text); got != want {
+			t.Errorf("%.20q… of %d bytes: %d, want %d", text, len(text), got, want)
+		}
+	}
+}
+
+// TestLongestQuotes: of very many stretches the longest are quoted, in their order.
+func TestLongestQuotes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	text := []byte(strings.Repeat("é", 20_000))
+	var by plain.Cleaner
+	by.Clean(text)
+	for range 200 {
+		var runs []Run
+		at := 0
+		for range rng.IntN(150) {
+			r := Run{At: at, Words: 1 + rng.IntN(5), Start: uint32(2 * rng.IntN(7_900))}
+			r.End = r.Start + uint32(2*(1+rng.IntN(50)))
+			runs = append(runs, r)
+			at += r.Words + 1
+		}
+		var g Sighting
+		g.quote([overlap.NumParts][]Run{overlap.Question: runs}, text, &by)
+		list := g.Runs
+		if len(list) != min(len(runs), quoteRuns) {
+			t.Fatalf("%d of %d", len(list), len(runs))
+		}
+		sizes := func(n int, f func(i int) int) (all []int) {
+			for i := range n {
+				all = append(all, f(i))
+			}
+			slices.Sort(all)
+			return all[max(0, len(all)-quoteRuns):]
+		}
+		if !slices.Equal(sizes(len(runs), func(i int) int { return runs[i].Words }), sizes(len(list), func(i int) int { return list[i].Words })) {
+			t.Fatal("the longest are not quoted")
+		}
+		for i, q := range list {
+			if i > 0 && q.At <= list[i-1].At || q.Start < g.TextStart || q.End > g.TextStart+int64(len(g.Text)) {
+				t.Fatalf("%+v", q)
+			}
+		}
+		if len(list) > 0 {
+			if string(text[g.TextStart:][:len(g.Text)]) != g.Text || len(g.Text) > quoteMost || strings.Trim(g.Text, "é") != "" {
+				t.Fatalf("text from byte %d, %d bytes", g.TextStart, len(g.Text))
+			}
+		}
+	}
+}
