@@ -212,7 +212,8 @@ func (j *jsonSplit) start(data []byte, end bool) (int, error) {
 	if j.mode == jsonArray {
 		return i, nil
 	}
-	for { // over the object's members, to a list of objects
+	empty := 0 // behind the bracket of the first empty list, which held records that were left out
+	for {      // over the object's members, to a list of objects
 		var name int
 		if i = skipSpace(data, i); i < len(data) && data[i] == '"' {
 			if name, err = valueEnd(data[i:], end); err != nil {
@@ -222,6 +223,9 @@ func (j *jsonSplit) start(data []byte, end bool) (int, error) {
 		}
 		if i == len(data) {
 			return 0, errMore
+		}
+		if data[i] == '}' && empty > 0 {
+			return empty, nil
 		}
 		if data[i] != ':' {
 			return 0, errors.New("the object holds no list of records")
@@ -236,6 +240,9 @@ func (j *jsonSplit) start(data []byte, end bool) (int, error) {
 			}
 			if data[first] == '{' {
 				return i + 1, nil
+			}
+			if data[first] == ']' && empty == 0 {
+				empty = i + 1
 			}
 		}
 		n, err := valueEnd(data[i:], end)
@@ -395,8 +402,9 @@ func jsonModeOf(r io.Reader, ext string) jsonMode {
 		mode = jsonValues
 	}
 	if ext == ".json" {
-		_, noList := (&jsonSplit{mode: jsonObject}).start(body, true)
-		if _, _, err := s.next(); err == io.EOF && noList == nil {
+		list, err := (&jsonSplit{mode: jsonObject}).start(body, true)
+		records := err == nil && body[skipSpace(body, list)] == '{'
+		if _, _, err := s.next(); err == io.EOF && records {
 			return jsonObject
 		}
 	}

@@ -940,8 +940,10 @@ func TestPresets(t *testing.T) {
 // Any bytes, read as each format that they may be, are an error or items that can
 // be divided.
 func FuzzDivide(f *testing.F) {
-	for _, s := range []string{"{\"q\":1}\n{\"q\":2}", "[{\"q\":1},{\"q\":2}]", "{\"d\":[{\"q\":1}]}", "{\n\"q\":1}{\"q\":2}", "q,a\n1,\"2\"\n"} {
-		f.Add([]byte(s), uint8(len(s)))
+	for _, s := range []string{"{\"q\":1}\n{\"q\":2}", "[{\"q\":1},{\"q\":2}]", "{\"d\":[{\"q\":1}]}", "{\"e\":[],\"d\":[{\"q\":1}]}", "{\n\"q\":1}{\"q\":2}", "q,a\n1,\"2\"\n"} {
+		for ext := range uint8(5) {
+			f.Add([]byte(s), ext)
+		}
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte, ext uint8) {
