@@ -275,3 +275,12 @@ func (x *Index) find(hash uint64) *slot {
 		}
 	}
 }
+
+// seed gives the places of a seed in the texts. Most hashes are of none, which the filter
+// knows at the price of one load.
+func (x *Index) seed(hash uint64) list {
+	if twoBits(hash)&^x.filter[hash>>(x.shift&63)] != 0 {
+		return list{}
+	}
+	return x.find(hash).list
+}

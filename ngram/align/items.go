@@ -277,6 +277,7 @@ type Collector struct {
 	covers  map[uint32]*Cover
 	spots   []*Spot // by text of the document at hand
 	owners  []uint32
+	places  []place // of the document at hand
 }
 
 // NewCollector makes a collector.
@@ -304,8 +305,14 @@ func (c *Collector) End(row int64, id string, text, cleaned []byte, by *plain.Cl
 	}
 	slices.Sort(c.owners)
 	c.owners = slices.Compact(c.owners)
+	c.places = c.places[:0]
 	for _, i := range c.owners {
-		c.item(int(i), row, id, text, cleaned, by)
+		c.place(int(i))
+	}
+	slices.SortFunc(c.places, func(a, b place) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.item, b.item)) })
+	c.near.Document(cleaned)
+	for _, at := range c.places {
+		c.item(at, row, id, text, by)
 	}
 	for i := range spots {
 		c.spots[spots[i].Text] = nil
@@ -315,8 +322,11 @@ func (c *Collector) End(row int64, id string, text, cleaned []byte, by *plain.Cl
 // anchors are the parts beside which the others are looked for, best first.
 var anchors = [...]overlap.Part{overlap.Question, overlap.Choices, overlap.Context}
 
-// item looks closely at the document's best place for item i.
-func (c *Collector) item(i int, row int64, id string, text, cleaned []byte, by *plain.Cleaner) {
+// place is where a document is worth a close look for an item.
+type place struct{ item, from, to int }
+
+// place notes the document's best place for item i, if there is hope.
+func (c *Collector) place(i int) {
 	s, x := c.items, c.items.x
 	texts := s.list[i].Texts
 	e := evidence{total: s.total(i), passage: s.passage[i]}
@@ -344,7 +354,14 @@ func (c *Collector) item(i int, row int64, id string, text, cleaned []byte, by *
 		return // its answer alone
 	}
 	around := 400 + 12*words
-	c.near.Look(cleaned, from-around, to+around)
+	c.places = append(c.places, place{i, max(0, from-around), to + around})
+}
+
+// item looks closely at a place for its item.
+func (c *Collector) item(at place, row int64, id string, text []byte, by *plain.Cleaner) {
+	s, x, i := c.items, c.items.x, at.item
+	texts := s.list[i].Texts
+	c.near.Look(at.from, at.to)
 	g := Sighting{Shard: c.shard, Row: row, ID: id}
 	var runs [overlap.NumParts][]Run
 	options := beside

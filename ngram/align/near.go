@@ -1,6 +1,8 @@
 package align
 
 import (
+	"slices"
+	"sort"
 	"unicode/utf8"
 
 	"swab/ngram"
@@ -25,21 +27,25 @@ type Run struct {
 }
 
 // A Near looks closely at parts of documents. It belongs to one goroutine.
+//
+// Parts that overlap are read once, if they are asked for in the order of their begins.
+// So that what a part shows does not depend on those looked at before, a document is read
+// in pieces that it alone decides about.
 type Near struct {
 	x      *Index
 	scan   *ngram.Scanner
 	shapes []ngram.Shape
 
-	// of what is looked at
-	base    int // its first byte in the document
-	hashes  []uint64
-	spans   []ngram.Span
-	kinds   []kind
-	taken   []bool // the word stands for a word of a text that was asked for
-	rare    []word // words that are not common
-	rares   []uint64
-	seeds   []list // by rare word: where the seed that it begins stands in the texts
-	lengths []uint8
+	doc      []byte
+	piece    int // the next piece to read
+	from, to int // bytes read: their first, and the first behind them
+	read     reading
+	seeded   int // rare words whose seeds are known, unless more words are read
+
+	// Of what is looked at: words from word first read on.
+	first int
+	reading
+	taken []bool // the word stands for a word of a text that was asked for
 
 	words   []int32 // by word of the text asked for: 1 + the word looked at that stands for it
 	certain []int32 // likewise, by seeds alone
@@ -47,50 +53,142 @@ type Near struct {
 	best    []int32
 }
 
+// reading is what is known of words of a document.
+type reading struct {
+	hashes  []uint64
+	spans   []ngram.Span // bytes of the document
+	kinds   []kind
+	rare    []word // words that are not common; at is a word read
+	rares   []uint64
+	seeds   []list // by rare word: where the seed that it begins stands in the texts
+	lengths []uint8
+}
+
 // NewNear makes a Near.
 func (x *Index) NewNear() *Near { return &Near{x: x, scan: singleWords()} }
 
-// Look reads bytes from to to of a cleaned document, cut at words.
-func (n *Near) Look(doc []byte, from, to int) {
-	from = min(max(from, 0), len(doc))
-	to = min(max(from, to), len(doc))
-	for from > 0 && from < to && alphanumeric(doc[from-1]) {
-		from++
+// Document begins a cleaned document, which is lent until the next one.
+func (n *Near) Document(doc []byte) {
+	n.doc = doc
+	n.begin(0)
+}
+
+// begin forgets what was read, and goes on with a piece.
+func (n *Near) begin(piece int) {
+	n.piece, n.from = piece, n.cut(piece)
+	n.to, n.seeded = n.from, 0
+	r := &n.read
+	r.hashes, r.spans, r.kinds = r.hashes[:0], r.spans[:0], r.kinds[:0]
+	r.rare, r.rares, r.seeds, r.lengths = r.rare[:0], r.rares[:0], r.seeds[:0], r.lengths[:0]
+}
+
+const (
+	pieceSize = 1 << 10
+	pieceMore = pieceSize / 4 // a piece may begin so much later, behind white space
+)
+
+// cut says where a piece begins.
+func (n *Near) cut(piece int) int {
+	at := min(piece*pieceSize, len(n.doc))
+	end := min(at+pieceMore, len(n.doc))
+	for i := at; i < end && i > 0; i++ {
+		if isSpace(n.doc[i-1]) {
+			return i
+		}
 	}
-	for from < to && !utf8.RuneStart(doc[from]) {
-		from++
+	if at == 0 {
+		return 0
 	}
-	for to < len(doc) && to > from && !utf8.RuneStart(doc[to]) {
-		to--
+	for end < len(n.doc) && !utf8.RuneStart(n.doc[end]) {
+		end++
 	}
-	n.base = from
-	n.hashes, n.spans, n.kinds, n.taken = n.hashes[:0], n.spans[:0], n.kinds[:0], n.taken[:0]
-	n.rare, n.rares, n.seeds, n.lengths = n.rare[:0], n.rares[:0], n.seeds[:0], n.lengths[:0]
-	part := doc[from:to]
-	s := n.scan
-	for s.Reset(part); s.Next(); {
+	return end
+}
+
+func isSpace(b byte) bool { return b == ' ' || b == '\n' }
+
+// Look takes the words that stand whole in bytes from to to of the document.
+func (n *Near) Look(from, to int) {
+	from = min(max(from, 0), len(n.doc))
+	to = min(max(from, to), len(n.doc))
+	piece := from / pieceSize
+	if piece > 0 && n.cut(piece) > from {
+		piece--
+	}
+	if begin := n.cut(piece); begin < n.from || begin > n.to {
+		n.begin(piece)
+	} else if k := n.word(begin); k > len(n.read.spans)/2 {
+		n.drop(k, begin)
+	}
+	for n.to < to {
+		n.more()
+	}
+	n.seed()
+	r := &n.read
+	n.first = n.word(from)
+	last := sort.Search(len(r.spans), func(k int) bool { return int(r.spans[k].End) > to })
+	last = max(last, n.first)
+	n.hashes, n.spans, n.kinds = r.hashes[n.first:last], r.spans[n.first:last], r.kinds[n.first:last]
+	n.taken = append(n.taken[:0], make([]bool, last-n.first)...)
+	a, b := r.rareFrom(n.first), r.rareFrom(last)
+	n.rare, n.seeds, n.lengths = r.rare[a:b], r.seeds[a:b], r.lengths[a:b]
+}
+
+// word gives the first word read that begins at a byte or behind it.
+func (n *Near) word(at int) int {
+	return sort.Search(len(n.read.spans), func(k int) bool { return int(n.read.spans[k].Start) >= at })
+}
+
+// rareFrom gives the first rare word that is word k read or behind it.
+func (r *reading) rareFrom(k int) int {
+	return sort.Search(len(r.rare), func(i int) bool { return int(r.rare[i].at) >= k })
+}
+
+// drop forgets the first k words read, before byte begin.
+func (n *Near) drop(k, begin int) {
+	r := &n.read
+	i := r.rareFrom(k)
+	r.hashes, r.spans, r.kinds = slices.Delete(r.hashes, 0, k), slices.Delete(r.spans, 0, k), slices.Delete(r.kinds, 0, k)
+	r.rare, r.rares = slices.Delete(r.rare, 0, i), slices.Delete(r.rares, 0, i)
+	r.seeds, r.lengths = slices.Delete(r.seeds, 0, i), slices.Delete(r.lengths, 0, i)
+	for j := range r.rare {
+		r.rare[j].at -= uint32(k)
+	}
+	n.seeded = max(0, n.seeded-i)
+	n.from = begin
+}
+
+// more reads one piece more.
+func (n *Near) more() {
+	base := n.to
+	n.piece++
+	n.to = n.cut(n.piece)
+	r, s := &n.read, n.scan
+	for s.Reset(n.doc[base:n.to]); s.Next(); {
 		n.shapes = s.AppendShapes(n.shapes[:0])
 		for i, h := range s.Hashes() {
 			if k := n.x.known(h, n.shapes[i]); content(k) {
-				n.rare, n.rares = append(n.rare, word{at: uint32(len(n.hashes)), known: k}), append(n.rares, h)
+				r.rare, r.rares = append(r.rare, word{at: uint32(len(r.hashes)), known: k}), append(r.rares, h)
 			}
-			span := ngram.Span{Start: s.Start(i), End: s.End(i)}
-			n.hashes, n.spans, n.taken = append(n.hashes, h), append(n.spans, span), append(n.taken, false)
-			n.kinds = append(n.kinds, kindOf(part, span))
+			span := ngram.Span{Start: uint32(base) + s.Start(i), End: uint32(base) + s.End(i)}
+			r.hashes, r.spans, r.kinds = append(r.hashes, h), append(r.spans, span), append(r.kinds, kindOf(n.doc, span))
 		}
-	}
-	for i := range n.rare {
-		g := sized(n.rare[i:], n.rares[i:])
-		l := list{}
-		if g.size > 0 && n.rare[i+int(g.size)-1].at-n.rare[i].at < seedSpan {
-			l = n.x.find(g.hash).list
-		}
-		n.seeds, n.lengths = append(n.seeds, l), append(n.lengths, g.size)
 	}
 }
 
-func alphanumeric(b byte) bool {
-	return '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'z'
+// seed looks up the seeds of all words read.
+func (n *Near) seed() {
+	r := &n.read
+	r.seeds, r.lengths = r.seeds[:n.seeded], r.lengths[:n.seeded]
+	for i := n.seeded; i < len(r.rare); i++ {
+		g := sized(r.rare[i:], r.rares[i:])
+		l := list{}
+		if g.size > 0 && r.rare[i+int(g.size)-1].at-r.rare[i].at < seedSpan {
+			l = n.x.seed(g.hash)
+		}
+		r.seeds, r.lengths = append(r.seeds, l), append(r.lengths, g.size)
+	}
+	n.seeded = max(0, len(r.rare)-(maxSeed-1))
 }
 
 // reach is how many words beside those found may be found by them.
@@ -112,6 +210,9 @@ func (n *Near) Text(t, options int) Finding {
 	first, size := x.starts[t], x.Words(t)
 	n.words = append(n.words[:0], make([]int32, size)...)
 	for i, l := range n.seeds {
+		if i+int(n.lengths[i]) > len(n.rare) {
+			break // it reaches out of what is looked at, as do those behind it
+		}
 		// Of several places of the seed in the text it is the one whose first word stands
 		// here already, by the seed before, or else the first that is not found yet.
 		at := uint32(0)
@@ -120,7 +221,7 @@ func (n *Near) Text(t, options int) Finding {
 				continue
 			}
 			stands := n.words[l.at-first]
-			if stands == int32(n.rare[i].at)+1 {
+			if stands == int32(n.rare[i].at)-int32(n.first)+1 {
 				at = l.at
 				break
 			}
@@ -135,7 +236,7 @@ func (n *Near) Text(t, options int) Finding {
 			for !x.content(at) {
 				at++
 			}
-			n.stand(int(at-first), int(w.at))
+			n.stand(int(at-first), int(w.at)-n.first)
 			at++
 		}
 	}
@@ -210,9 +311,9 @@ func (n *Near) Runs(dst []Run) []Run {
 		span := n.spans[j-1]
 		if k := len(dst) - 1; k >= begin && i > 0 && n.words[i-1] == j-1 && j > 1 {
 			dst[k].Words++
-			dst[k].End = uint32(n.base) + span.End
+			dst[k].End = span.End
 		} else {
-			dst = append(dst, Run{i, 1, uint32(n.base) + span.Start, uint32(n.base) + span.End})
+			dst = append(dst, Run{i, 1, span.Start, span.End})
 		}
 	}
 	return dst

@@ -17,7 +17,8 @@ func near(t testing.TB, text, doc string, options int) (f Finding, runs []Run, x
 	mustAdd(t, b, 0, text, false)
 	x = b.Build()
 	n := x.NewNear()
-	n.Look([]byte(doc), 0, len(doc))
+	n.Document([]byte(doc))
+	n.Look(0, len(doc))
 	f = n.Text(0, options)
 	return f, n.Runs(nil), x
 }
@@ -108,7 +109,8 @@ func TestNearCopies(t *testing.T) {
 		before, behind := spell(rng, around()), spell(rng, around())
 		copied := spell(rng, texts[k])
 		doc := before + copied + behind
-		n.Look([]byte(doc), len(before)-rng.IntN(40), len(before)+len(copied)+rng.IntN(40))
+		n.Document([]byte(doc))
+		n.Look(len(before)-rng.IntN(40), len(before)+len(copied)+rng.IntN(40))
 		f := n.Text(k, nowhere)
 		if !slices.ContainsFunc(x.spans[x.starts[k]:x.starts[k+1]], func(n uint8) bool { return n > 0 }) {
 			none++
@@ -124,7 +126,8 @@ func TestNearCopies(t *testing.T) {
 			mixed = append(append(mixed, w[i:i+rng.IntN(len(w)-i)]...), randomWords(rng, alphabet, rng.IntN(6))...)
 		}
 		doc = spell(rng, mixed)
-		n.Look([]byte(doc), rng.IntN(20)-10, len(doc)-rng.IntN(20)+10)
+		n.Document([]byte(doc))
+		n.Look(rng.IntN(20)-10, len(doc)-rng.IntN(20)+10)
 		taken := map[uint32]int{}
 		for k := range texts {
 			f := n.Text(k, []int{nowhere, beside, 0}[rng.IntN(3)])
@@ -193,7 +196,8 @@ func TestTaken(t *testing.T) {
 	x := b.Build()
 	n := x.NewNear()
 	words := func(doc string, texts ...int) (found []int) {
-		n.Look([]byte(doc), 0, len(doc))
+		n.Document([]byte(doc))
+		n.Look(0, len(doc))
 		for _, k := range texts {
 			found = append(found, n.Text(k, nowhere).Words)
 		}
@@ -227,7 +231,8 @@ func TestLookIsCutAtWords(t *testing.T) {
 		n := x.NewNear()
 		for from := len(filler) - 20; from <= len(filler); from++ {
 			doc := filler + copied + by + filler
-			n.Look([]byte(doc), from, len(filler)+len(copied)+20)
+			n.Document([]byte(doc))
+			n.Look(from, len(filler)+len(copied)+20)
 			if f := n.Text(0, nowhere); f.Info != x.Total(0) {
 				t.Fatalf("words divided by %q, from byte %d: %+v", by, from-len(filler), f)
 			}
