@@ -252,3 +252,75 @@ func TestLookIsCutAtWords(t *testing.T) {
 		}
 	}
 }
+
+// TestPlacesInOrder: what a place shows does not depend on the places looked at before,
+// and is what stands in it, whatever divides the words of the document.
+func TestPlacesInOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 4))
+	found := 0
+	for round := range 60 {
+		b := NewBuilder()
+		var texts []string
+		for range 6 {
+			texts = append(texts, strings.Join(randomWords(rng, alphabet[9:], 8+rng.IntN(50)), " "))
+			mustAdd(t, b, 0, texts[len(texts)-1], false)
+		}
+		x := b.Build()
+		by := []string{" ", "\n", ",", "—", "  ", "国"}[round%6]
+		spaced := strings.TrimSpace(by) == ""
+		var doc strings.Builder
+		for doc.Len() < 20_000 {
+			words := randomWords(rng, alphabet, rng.IntN(80))
+			if rng.IntN(3) == 0 {
+				words = append(words, strings.Fields(texts[rng.IntN(len(texts))])...)
+			}
+			for _, w := range words {
+				doc.WriteString(w + by)
+			}
+			if !spaced && rng.IntN(20) == 0 {
+				doc.WriteString(strings.Repeat("endless", 500) + by)
+			}
+		}
+		whole := []byte(doc.String())
+		var all []ngram.Span
+		for _, at := range singleWords().Words(whole) {
+			all = append(all, at)
+		}
+		var places [][2]int
+		for range 40 {
+			from := rng.IntN(len(whole)) - 50
+			places = append(places, [2]int{from, from + rng.IntN(4000)})
+		}
+		slices.SortFunc(places, func(a, b [2]int) int { return a[0] - b[0] })
+		moving := x.NewNear()
+		moving.Document(whole)
+		for _, p := range places {
+			moving.Look(p[0], p[1])
+			fresh := x.NewNear()
+			fresh.Document(whole)
+			fresh.Look(p[0], p[1])
+			if !slices.Equal(moving.hashes, fresh.hashes) || !slices.Equal(moving.spans, fresh.spans) || !slices.Equal(moving.kinds, fresh.kinds) {
+				t.Fatalf("words divided by %q, bytes %v: %d words, %d when looked at alone", by, p, len(moving.hashes), len(fresh.hashes))
+			}
+			for k := range texts {
+				got, want := moving.Text(k, beside), fresh.Text(k, beside)
+				if got != want || !slices.Equal(moving.Runs(nil), fresh.Runs(nil)) {
+					t.Fatalf("words divided by %q, bytes %v, text %d: %+v, looked at alone %+v", by, p, k, got, want)
+				}
+				found += got.Words
+			}
+			for i, at := range moving.spans {
+				if int(at.Start) < p[0] || int(at.End) > p[1] || i > 0 && at.Start < moving.spans[i-1].End {
+					t.Fatalf("words divided by %q: %+v is not in bytes %v", by, at, p)
+				}
+			}
+			in := slices.DeleteFunc(slices.Clone(all), func(at ngram.Span) bool { return int(at.Start) < p[0] || int(at.End) > p[1] })
+			if spaced && !slices.Equal(moving.spans, in) {
+				t.Fatalf("words divided by %q, bytes %v: %d words, %d when the document is read in one go", by, p, len(moving.spans), len(in))
+			}
+		}
+	}
+	if found < 10_000 {
+		t.Errorf("%d words found", found)
+	}
+}
