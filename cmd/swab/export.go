@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 
 	"swab/pipeline/export"
+	"swab/pipeline/results"
 
 	"github.com/spf13/cobra"
 )
@@ -14,6 +16,7 @@ import (
 func exportCommand() *cobra.Command {
 	var o export.Options
 	var tasks []string
+	var reviewed bool
 	c := &cobra.Command{
 		Use:   "export --audit DIR --for evals|lm-eval|inspect|ids --out DIR",
 		Short: "Write clean variants so that an evaluation harness scores them",
@@ -30,7 +33,10 @@ inspect   BENCHMARK/SPLIT.txt for inspect eval --sample-id "$(cat FILE)". Items 
 ids       BENCHMARK/SPLIT.txt, one id a line.
 
 Places count in the file that was audited: audit the file that the harness reads. Items
-that are not checkable are kept, as in the audit's clean/.`,
+that are not checkable are kept, as in the audit's clean/.
+
+--reviewed follows the marks of swab review: a confirmed item is left out, a rejected
+one kept, whatever the method says.`,
 		Example: `  swab export --audit audit --for lm-eval --method gpt3 --out clean
   lm_eval --tasks gsm8k --samples clean/gsm8k.json --model hf --model_args pretrained=MODEL
 
@@ -49,6 +55,11 @@ that are not checkable are kept, as in the audit's clean/.`,
 				}
 				o.Tasks[t[:i]] = t[i+1:]
 			}
+			if reviewed {
+				o.Follow = func(ctx context.Context, a *results.Audit) ([]string, error) {
+					return follow(ctx, a, "clean variants")
+				}
+			}
 			o.Version = programVersion()
 			sum, err := export.Write(cmd.Context(), o)
 			if err != nil {
@@ -61,6 +72,9 @@ that are not checkable are kept, as in the audit's clean/.`,
 				for _, l := range s.Left {
 					fmt.Fprintf(cmd.ErrOrStderr(), "swab: %s/%s: item %s; it is left out\n", s.Benchmark, visible(s.Split), l)
 				}
+			}
+			for _, told := range sum.Reviewed {
+				fmt.Fprintf(cmd.ErrOrStderr(), "swab: note: %s\n", told)
 			}
 			if !sum.Complete {
 				fmt.Fprintln(cmd.ErrOrStderr(), "swab: the audit is incomplete: items that are kept may stand in what was not read")
@@ -77,6 +91,7 @@ that are not checkable are kept, as in the audit's clean/.`,
 	f.StringVar(&o.Out, "out", "", "directory to write, which must not exist")
 	f.StringArrayVar(&o.Benchmarks, "bench", nil, "benchmark of the audit, all without it; repeats")
 	f.StringArrayVar(&tasks, "task", nil, "the harness's name of a task, as BENCHMARK[/SPLIT]=TASK; repeats")
+	f.BoolVar(&reviewed, "reviewed", false, "follow the marks of swab review: a rejected item is kept, a confirmed one left out")
 	f.BoolVar(&o.SkipEmpty, "skip-empty", false, "leave out splits of which no item is left")
 	f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "export although some input of the audit could not be read")
 	return c

@@ -187,7 +187,7 @@ func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, e
 	}
 	var followed []string
 	if o.reviewed {
-		if followed, err = follow(ctx, a); err != nil {
+		if followed, err = follow(ctx, a, "scores"); err != nil {
 			return nil, err
 		}
 	}
@@ -239,9 +239,9 @@ func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, e
 
 // follow puts what readers say of items in the place of what the methods say. A
 // confirmed item is as contaminated as any of its benchmark, so that it counts as
-// flagged at every threshold that flags one. told is what a reader of the table must
+// flagged at every threshold that flags one. told is what a reader of what follows must
 // know of it.
-func follow(ctx context.Context, a *results.Audit) (told []string, err error) {
+func follow(ctx context.Context, a *results.Audit, what string) (told []string, err error) {
 	marked, stale, err := review.Items(ctx, a.Dir)
 	if err != nil {
 		return nil, err
@@ -281,9 +281,9 @@ func follow(ctx context.Context, a *results.Audit) (told []string, err error) {
 		}
 	}
 	if confirmed+rejected == 0 {
-		told = append(told, "no item is marked as the evidence stands, so scores follow the methods; swab review makes marks")
+		told = append(told, fmt.Sprintf("no item is marked as the evidence stands, so %s follow the methods; swab review makes marks", what))
 	} else {
-		told = append(told, fmt.Sprintf("scores follow a reader's marks: %s confirmed, %s rejected", count(confirmed, "item"), count(rejected, "item")))
+		told = append(told, fmt.Sprintf("%s follow a reader's marks: %s confirmed, %s rejected", what, count(confirmed, "item"), count(rejected, "item")))
 	}
 	if stale > 0 {
 		told = append(told, count(int64(stale), "mark")+" of items or evidence that the audit no longer has not followed")

@@ -117,6 +117,9 @@ func (w *writer) evals(ctx context.Context) error {
 			return fmt.Errorf("%w that can be written: %s", ErrEmpty, s.Left[0])
 		}
 		text := fmt.Sprintf("%s, %s: the %d of %d items that %s did not flag", s.Benchmark, s.Split, s.Kept, s.Items, w.verdict.Method)
+		for _, told := range w.sum.Reviewed {
+			text += "; " + told
+		}
 		if err := e.Encode(map[string]spec{base: {ID: full, Metrics: []string{"accuracy"}, Text: text}, full: {Class: o.class, Args: &args{samples}}}); err != nil {
 			return err
 		}

@@ -55,6 +55,10 @@ type Options struct {
 	AllowIncomplete bool
 	SkipEmpty       bool   // leave out splits of which nothing is left
 	Version         string // of the program
+
+	// Follow changes the verdicts before they are followed, if it is not nil: what
+	// readers marked, say. What it tells goes into the summary.
+	Follow func(context.Context, *results.Audit) (told []string, err error)
 }
 
 // Split is what was written of one split.
@@ -76,13 +80,14 @@ type Split struct {
 
 // Summary says what was written.
 type Summary struct {
-	Format   string  `json:"format"` // "swab export"
-	Version  int     `json:"version"`
-	Swab     string  `json:"swab"`
-	For      string  `json:"for"`
-	Method   string  `json:"method"`
-	Complete bool    `json:"complete"`
-	Splits   []Split `json:"splits"`
+	Format   string   `json:"format"` // "swab export"
+	Version  int      `json:"version"`
+	Swab     string   `json:"swab"`
+	For      string   `json:"for"`
+	Method   string   `json:"method"`
+	Complete bool     `json:"complete"`
+	Reviewed []string `json:"reviewed,omitempty"` // what Follow told
+	Splits   []Split  `json:"splits"`
 }
 
 // writer writes one form.
@@ -103,6 +108,12 @@ func Write(ctx context.Context, o Options) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	var told []string
+	if o.Follow != nil {
+		if told, err = o.Follow(ctx, a); err != nil {
+			return nil, err
+		}
+	}
 	w := &writer{o: o, a: a}
 	if err := w.choose(); err != nil {
 		return nil, fmt.Errorf("%q: %w", o.Audit, err)
@@ -110,7 +121,7 @@ func Write(ctx context.Context, o Options) (*Summary, error) {
 	if !a.Complete && !o.AllowIncomplete {
 		return nil, fmt.Errorf("%q: %w", o.Audit, ErrIncomplete)
 	}
-	w.sum = &Summary{Format: "swab export", Version: 1, Swab: o.Version, For: o.For, Method: w.verdict.Method, Complete: a.Complete}
+	w.sum = &Summary{Format: "swab export", Version: 1, Swab: o.Version, For: o.For, Method: w.verdict.Method, Complete: a.Complete, Reviewed: told}
 	if err := w.splits(); err != nil {
 		return nil, fmt.Errorf("%q: %w", o.Audit, err)
 	}
