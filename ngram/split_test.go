@@ -142,3 +142,20 @@ func TestSplittersEqualPython(t *testing.T) {
 		check(strings.Repeat("a ", n) + "b")
 	}
 }
+
+// FuzzSplitters holds both against the harnesses' own expressions on any text.
+func FuzzSplitters(f *testing.F) {
+	for _, text := range []string{"(A) It's – “so”, 3.5%!", "É\u00a0x\x1cy\x00z_`", "中。A-B\xff\u2028", "...", ""} {
+		f.Add(text, uint8(3))
+	}
+	f.Fuzz(func(t *testing.T, text string, n uint8) {
+		splitWords(t, HELM(int(n)%MaxN+1), text) // ill-formed: spans and blocks agree
+		text = strings.ToValidUTF8(text, "\ufffd")
+		if got, want := splitWords(t, HELM(int(n)%MaxN+1), text), plainHELM(text); !slices.Equal(got, want) {
+			t.Fatalf("helm %q:\n%q, want\n%q", text, got, want)
+		}
+		if got, want := splitWords(t, LMEval(int(n)%MaxN+1), text), plainLMEval(text); !slices.Equal(got, want) {
+			t.Fatalf("lmeval %q:\n%q, want\n%q", text, got, want)
+		}
+	})
+}
