@@ -240,11 +240,10 @@ func BenchmarkScan(b *testing.B) {
 // already costs what a new one does. Beside it stands the library's own filter of that
 // size, filled by its own Add from the first shard on one goroutine.
 //
-// Two cores of an AMD EPYC that others used as well (load 8), Go 1.26.8, ten passes on
-// one lane: 76 MB a second of CPU time, 0.161 of decompression alone in the same run,
-// in wall time 53 MB/s; of a lane's time 0.63 reads, 0.32 inserts. One pass: 37 to 58 MB
-// a second of CPU time, as clearing fresh memory and emptying the buffers are in it.
-// The library's own filter: 5 MB/s.
+// Two cores of an AMD EPYC that nobody else used at the time, Go 1.26.8, ten passes: 72 MB/s
+// on one lane, 0.19 of decompression alone in the same run, and 150 on two; of one lane's
+// time 0.61 reads, 0.31 inserts. One pass: 51 and 76, as clearing fresh memory and emptying
+// the buffers are in it. The library's own filter: 5.6.
 func BenchmarkIndex(b *testing.B) {
 	corpus := madeCorpus(b, ".jsonl.zst")
 	once, _, err := shard.Find(corpus)
@@ -405,8 +404,9 @@ func cpuSeconds(system bool) float64 {
 // BenchmarkCheck asks an index of one segment of 1 GiB about the real benchmarks, warm
 // and after the system has dropped the segment from its memory.
 //
-// The same machine at load 11, 33,715 items: 3.4 s warm and 3.3 s cold, 1.4 and 1.5 s
-// of CPU time.
+// The same machine, 33,715 items: 3.2 s warm and 3.4 s cold, 3.5 s of CPU time with what the
+// system does. A quarter asks the segment, all of whose partitions are read and held against
+// their checksums, a quarter reads the benchmarks, two fifths write audit and report.
 func BenchmarkCheck(b *testing.B) {
 	data := realdata.Dir(b)
 	shards, err := filepath.Glob(filepath.Join(data, "corpora", "*"))
