@@ -29,7 +29,8 @@
 // of its known information the smaller share, and a fifth of what the other is more.
 // What is needed is less the more information the item has ([Need]): nearly
 // all of an item of 12 bits, 39 % of one of 400. It is less too where a long stretch
-// stands there word for word, and more where an item with choices shows none of them.
+// stands there word for word, and more where an item with choices shows none of them
+// or the words of a short one stand scattered.
 // A passage that several items share, or that stands before the question proper,
 // counts only together with half of the question and choices.
 //

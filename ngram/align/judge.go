@@ -34,11 +34,17 @@ func Need(bits float64) float64 {
 
 // Constants of the judgement, fitted on the development set of make eval.
 const (
-	larger     = 0.2  // of what the larger of the two shares is more
-	alone      = 1.6  // times what is needed when an item has choices and they do not count
-	aloneMost  = 0.96 // or this, if it is less
-	mixed      = 1.1  // times what is needed when less than half of the question is there
-	mixedRun   = 15   // bits that must then stand in one stretch
+	larger    = 0.2  // of what the larger of the two shares is more
+	alone     = 1.6  // times what is needed when an item has choices and they do not count
+	aloneMost = 0.96 // or this, if it is less
+	mixed     = 1.1  // times what is needed when less than half of the question is there
+	mixedRun  = 15   // bits that must then stand in one stretch
+
+	// The words of a short task stand near each other in any text about its matter.
+	scattered     = 1.1 // times what is needed when no long stretch holds them
+	scatteredRun  = 0.4 // of what is known
+	scatteredBits = 64  // below so many bits
+
 	stretch    = 0.25 // less is needed with a long stretch
 	stretchMin = 25   // from so many bits
 	stretchMax = 60   // to so many
@@ -78,6 +84,9 @@ func (e *evidence) score() (share, strength float64) {
 		own, known := float64(found.Own)/float64(total.Own), float64(found.Known)/float64(total.Known)
 		s := min(own, known) + larger*(max(own, known)-min(own, known))
 		n := needed(Need(float64(total.Own) / unit))
+		if total.Own < scatteredBits*unit && float64(run) < scatteredRun*float64(total.Known) {
+			n = min(scattered*n, max(n, aloneMost))
+		}
 		n *= 1 - stretch*min(1, max(0, (float64(run)/unit-stretchMin)/(stretchMax-stretchMin)))
 		if s/n > strength {
 			share, strength = s, s/n
