@@ -3,10 +3,10 @@ package align
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"swab/ngram/overlap"
 	"swab/ngram/plain"
@@ -402,11 +402,8 @@ func (c *Collector) item(at place, row int64, id string, text []byte, by *plain.
 	s.prune(i, cover)
 }
 
-const (
-	quoteAround = 100   // bytes shown on either side
-	quoteMost   = 16384 // bytes shown in all; a longer place is cut at its end
-	quoteRuns   = 64    // stretches quoted of a part; of more the longest ones
-)
+// quoteRuns is how many stretches of a part are quoted; of more the longest ones.
+const quoteRuns = 64
 
 // quote keeps the stretches found, and the text of the place.
 func (g *Sighting) quote(runs [overlap.NumParts][]Run, text []byte, by *plain.Cleaner) {
@@ -421,14 +418,7 @@ func (g *Sighting) quote(runs [overlap.NumParts][]Run, text []byte, by *plain.Cl
 	if len(g.Runs) == 0 {
 		return
 	}
-	begin := max(0, from-quoteAround)
-	for begin < from && !utf8.RuneStart(text[begin]) {
-		begin++
-	}
-	stop := min(len(text), to+quoteAround, begin+quoteMost)
-	for stop < len(text) && stop > begin && !utf8.RuneStart(text[stop]) {
-		stop--
-	}
+	begin, stop := overlap.Surroundings(text, from, to)
 	g.TextStart, g.Text = int64(begin), string(text[begin:stop])
 	g.Runs = slices.DeleteFunc(g.Runs, func(q Quote) bool { return q.End > int64(stop) })
 }
@@ -448,12 +438,7 @@ func longest(runs []Run) []Run {
 // Covers gives the covers of all items seen, by rising item number.
 func (c *Collector) Covers() iter.Seq2[int, *Cover] {
 	return func(yield func(int, *Cover) bool) {
-		numbers := make([]uint32, 0, len(c.covers))
-		for i := range c.covers {
-			numbers = append(numbers, i)
-		}
-		slices.Sort(numbers)
-		for _, i := range numbers {
+		for _, i := range slices.Sorted(maps.Keys(c.covers)) {
 			if !yield(int(i), c.covers[i]) {
 				return
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -550,32 +551,34 @@ func orAt(dst, src []uint64, offset int) {
 	}
 }
 
-const (
-	quoteAround = 100   // bytes shown on either side of a run
-	quoteMost   = 16384 // bytes shown in all; a longer run is cut at its end
-)
+const quoteAround = 100 // bytes shown on either side of a run
 
-func quote(p Part, r exact.Run, text []byte) Quote {
-	from := max(0, int(r.Start)-quoteAround)
-	for from < int(r.Start) && !utf8.RuneStart(text[from]) {
+// QuoteMost is how many bytes are shown in all; what is longer is cut at its end.
+const QuoteMost = 16384
+
+// Surroundings gives the bytes of a text to show of what stands at bytes start to end:
+// some more on either side, whole characters, QuoteMost at most.
+func Surroundings(text []byte, start, end int) (from, to int) {
+	from = max(0, start-quoteAround)
+	for from < start && !utf8.RuneStart(text[from]) {
 		from++
 	}
-	to := min(len(text), int(r.End)+quoteAround, from+quoteMost)
+	to = min(len(text), end+quoteAround, from+QuoteMost)
 	for to < len(text) && to > from && !utf8.RuneStart(text[to]) {
 		to--
 	}
+	return from, to
+}
+
+func quote(p Part, r exact.Run, text []byte) Quote {
+	from, to := Surroundings(text, int(r.Start), int(r.End))
 	return Quote{Part: p, At: r.At, Words: r.Words, Start: int64(r.Start), End: int64(r.End), TextStart: int64(from), Text: string(text[from:to])}
 }
 
 // Covers gives the covers of all items seen, by rising item number.
 func (c *Collector) Covers() iter.Seq2[int, *Cover] {
 	return func(yield func(int, *Cover) bool) {
-		numbers := make([]uint32, 0, len(c.covers))
-		for i := range c.covers {
-			numbers = append(numbers, i)
-		}
-		slices.Sort(numbers)
-		for _, i := range numbers {
+		for _, i := range slices.Sorted(maps.Keys(c.covers)) {
 			if !yield(int(i), c.covers[i]) {
 				return
 			}
