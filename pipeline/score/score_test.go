@@ -27,7 +27,7 @@ func near(t *testing.T, what string, got, want, tolerance float64) {
 func long(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("long")
+		t.Skip("skipped: simulates many tables; not for -short")
 	}
 }
 
