@@ -235,15 +235,15 @@ func BenchmarkScan(b *testing.B) {
 // "save" writes and publishes the segment, whatever is in it, and is in no rate, as is
 // "plan". CPU time is that of all lanes, sys a part of it.
 //
-// The shards are read once, which has the one-time cost of 1.5 GiB of fresh memory, and
+// The shards are read once, which has the one-time cost of 1.3 GiB of fresh memory, and
 // ten times over, by ten names, which nearly fills the filter: a gram that is inside
 // already costs what a new one does. Beside it stands the library's own filter of that
 // size, filled by its own Add from the first shard on one goroutine.
 //
-// Two cores of an AMD EPYC that nobody else used at the time, Go 1.26.8, ten passes: 72 MB/s
-// on one lane, 0.19 of decompression alone in the same run, and 150 on two; of one lane's
-// time 0.61 reads, 0.31 inserts. One pass: 51 and 76, as clearing fresh memory and emptying
-// the buffers are in it. The library's own filter: 5.6.
+// Two cores of an AMD EPYC, Go 1.26.8, ten passes, in three runs: 104 MB/s on one lane, and
+// 84 in a run that others disturbed (0.18 and 0.15 of decompression alone in the same run);
+// 203 on two lanes. One pass: 50 and 105, as clearing fresh memory and emptying the buffers
+// are in it. The library's own filter: 3.6 to 5.6.
 func BenchmarkIndex(b *testing.B) {
 	corpus := madeCorpus(b, ".jsonl.zst")
 	once, _, err := shard.Find(corpus)

@@ -40,7 +40,7 @@ type IndexOptions struct {
 	N            int     // words of a gram; 8
 	FPR          float64 // promised share of absent grams that are taken for present; 1e-4
 	SegmentBytes int64   // of each segment's filter
-	BufferBytes  int64   // of the buffers before it; half of a segment
+	BufferBytes  int64   // of the buffers before it; a quarter of a segment
 	OnChange     string
 	Reading
 }
@@ -138,10 +138,10 @@ type spooled struct {
 // openSegment is the segment that takes grams.
 type openSegment struct {
 	filter  *bloom.Filter
-	filler  *bloom.Filler
-	file    string // of the published segment that it goes on from, if any
-	planned int64  // no more distinct grams than these are in it
-	shards  []int  // of index.Shards
+	filler  *bloom.Filler // nil in a merge
+	file    string        // of the published segment that it goes on from, if any
+	planned int64         // no more distinct grams than these are in it
+	shards  []int         // of index.Shards
 	inserts sync.WaitGroup
 }
 
@@ -186,9 +186,9 @@ func (r *indexRun) prepare(found []shard.Shard) (*IndexSummary, error) {
 		return nil, err
 	}
 	if r.BufferBytes == 0 {
-		r.BufferBytes = r.index.Plan.Bytes() / 2
+		r.BufferBytes = r.index.Plan.Bytes() / 4
 	}
-	if r.pool, err = bloom.NewPool(r.index.Plan, spoolBytes); err != nil {
+	if r.pool, err = bloom.NewPool(r.index.Plan, r.BufferBytes+spoolBytes, r.Lanes); err != nil {
 		return nil, err
 	}
 	if sum.Changed, err = r.plan(found); err != nil {
@@ -217,8 +217,9 @@ func (r *indexRun) lane() *indexLane {
 	return &indexLane{indexRun: r, scan: scan, out: r.pool.NewSpooler()}
 }
 
-// spoolBytes is the memory, for all lanes together, of shards that are not in the
-// filter yet: 8 bytes a gram, about 50 MB of text. What is more goes by way of files.
+// spoolBytes is memory beside the buffers, for all lanes together, of shards that are not
+// in the filter yet: 8 bytes a gram, 64 MiB for about 50 MB of text. They may have half of
+// the buffers too; what is more goes by way of files.
 const spoolBytes = 64 << 20
 
 // Defaults of a new index.
@@ -416,8 +417,7 @@ func (r *indexRun) reopen() error {
 		}
 		r.index.Segments = slices.Delete(r.index.Segments, i, i+1)
 		r.open = o
-		o.filler, err = filter.NewFiller(r.BufferBytes)
-		return err
+		return r.fill(o)
 	}
 	return nil
 }
@@ -430,8 +430,6 @@ type indexLane struct {
 	file  *spoolFile // of the shard at hand
 	err   error
 	grams []uint64
-	into  *openSegment // that the inserter is of
-	ins   *bloom.Inserter
 }
 
 func (l *indexLane) shard(ctx context.Context, i int) error {
@@ -639,10 +637,7 @@ func (l *indexLane) insert(seg *openSegment, s *spooled, before func(grams int64
 			}
 			to = l.open
 		}
-		if l.into != to {
-			l.into, l.ins = to, to.filler.NewInserter()
-		}
-		l.ins.AddBlock(block)
+		to.filler.AddBlock(block)
 	}
 	return s.drop()
 }
@@ -674,7 +669,14 @@ func (r *indexRun) need() error {
 		return err
 	}
 	r.open = &openSegment{filter: filter}
-	r.open.filler, err = filter.NewFiller(r.BufferBytes)
+	return r.fill(r.open)
+}
+
+// fill makes a segment ready to take grams, unless the run only merges.
+func (r *indexRun) fill(o *openSegment) (err error) {
+	if r.pool != nil {
+		o.filler, err = r.pool.NewFiller(o.filter)
+	}
 	return err
 }
 
@@ -684,8 +686,10 @@ func (r *indexRun) closeSegment(full bool) error {
 	if o == nil {
 		return nil
 	}
-	r.flush()
-	o.filler.Close()
+	if o.filler != nil {
+		r.flush()
+		o.filler.Close()
+	}
 	seg, err := r.save(o, full)
 	if err != nil {
 		return err

@@ -100,7 +100,6 @@ func (r *indexRun) merge(ctx context.Context, dirs []string) (*ledger.Index, err
 			base := *x
 			base.Segments, base.Shards, base.Swab = nil, nil, r.Version
 			r.index = &base
-			r.BufferBytes = x.Plan.Bytes() / 2
 		}
 		y := r.index
 		if x.Recipe != y.Recipe || x.Plan != y.Plan || x.TextField != y.TextField || x.IDField != y.IDField || x.TextUnit != y.TextUnit || x.MaxRow != y.MaxRow {
@@ -260,11 +259,12 @@ func Estimate(ctx context.Context, o IndexOptions) (*Estimation, error) {
 	e.Text = int64(float64(text) / e.Share)
 	e.Grams = int64(seen.count() / e.Share)
 	e.Segments = int((e.Grams + x.Plan.Capacity() - 1) / x.Plan.Capacity())
-	// Reading and cutting took this long on one lane; inserting takes about as long again.
-	e.Time = time.Duration(2 * float64(time.Since(began)) / e.Share / float64(o.Lanes))
+	// Reading and cutting took this long on one lane; inserting takes about two thirds of it
+	// again.
+	e.Time = time.Duration(5. / 3 * float64(time.Since(began)) / e.Share / float64(o.Lanes))
 	buffers := o.BufferBytes
 	if buffers == 0 {
-		buffers = x.Plan.Bytes() / 2
+		buffers = x.Plan.Bytes() / 4
 	}
 	e.Memory = x.Plan.Bytes() + buffers + 200e6
 	return e, nil

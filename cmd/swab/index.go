@@ -126,7 +126,7 @@ of any size. A shard that cannot be read to its end leaves nothing in the filter
 	f.IntVar(&o.N, "n", 0, "words of an n-gram (default 8)")
 	f.Float64Var(&o.FPR, "fpr", 0, "share of absent n-grams that are taken for present (default 1e-4)")
 	f.Var(&segment, "segment-size", "size of a segment (default 1GiB, less for a small corpus)")
-	f.Var(&buffers, "buffers", "memory for n-grams on their way into a segment; less is slower (default half a segment)")
+	f.Var(&buffers, "buffers", "memory for n-grams on their way into a segment; less is slower (default a quarter of a segment)")
 	f.StringVar(&o.OnChange, "on-change", pipeline.OnChangeFail, "for shards that changed or are gone: fail, keep or rebuild")
 	f.StringVar(&metrics, "metrics", "", "file to write figures of the run to, in Prometheus' text format")
 	f.BoolVar(&dry, "dry-run", false, "read a sample, and say how many n-grams, segments and bytes there will be")

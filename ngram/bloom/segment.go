@@ -20,7 +20,7 @@ import (
 // The file; FORMAT.md says the same in words.
 const (
 	magic     = "\x89swabA\r\n"
-	version   = 1
+	version   = 2
 	preamble  = 16       // magic, version, length of the header
 	maxHeader = 64 << 20 // bytes
 	entry     = 16       // of the table: a partition's checksum and number of set bits
@@ -131,7 +131,7 @@ func (r *Reader) open(size int64) error {
 		return fmt.Errorf("no segment: %w", ErrCorrupt)
 	}
 	if v := binary.LittleEndian.Uint32(front[len(magic):]); v != version {
-		return fmt.Errorf("format %d, where this program knows %d: %w", v, version, ErrVersion)
+		return fmt.Errorf("format %d, where this program knows %d: %w; build the index anew in another directory", v, version, ErrVersion)
 	}
 	headerLen := int64(binary.LittleEndian.Uint32(front[len(magic)+4:]))
 	if headerLen > min(maxHeader, size-preamble) {
@@ -260,7 +260,7 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 		next[part]++ // is where the next partition begins, once all are in
 	}
 	buf := r.buffer()
-	m := multipliers[:r.header.Plan.K]
+	k := r.header.Plan.K
 	for i, from := 0, uint32(0); i < int(parts); i++ {
 		grams := order[from:next[i]]
 		from = next[i]
@@ -274,17 +274,25 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 		bytes := (*[partBytes]byte)(data)
 		for _, g := range grams {
 			place := mix(hashes[g]) * parts
-			in[g] = true
-			for _, m := range m {
-				at := place * m >> placeShift
-				if bytes[at/8]>>(at%8)&1 == 0 {
-					in[g] = false
-					break
-				}
-			}
+			in[g] = inside(bytes, place, k)
 		}
 	}
 	return nil
+}
+
+// inside is Has for the bytes of a partition in a file.
+func inside(part *[partBytes]byte, place uint64, k int) bool {
+	for range k / 2 {
+		if w, mask := pair(place); binary.LittleEndian.Uint64(part[w*8:])&mask != mask {
+			return false
+		}
+		place *= multiplier
+	}
+	if k%2 == 0 {
+		return true
+	}
+	w, mask := single(place)
+	return binary.LittleEndian.Uint64(part[w*8:])&mask != 0
 }
 
 // Verify reads the whole segment.

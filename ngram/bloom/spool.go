@@ -7,13 +7,12 @@ import (
 	"io"
 	"iter"
 	"math/bits"
-	"sync"
 
 	"github.com/zeebo/xxh3"
 )
 
 const (
-	spoolMagic = "\x89swabgrams\r\n\x1a\n\x02\x00"
+	spoolMagic = "\x89swabgrams\r\n\x1a\n\x03\x00"
 	blockHead  = 16 // bytes: count, bucket, checksum
 )
 
@@ -22,99 +21,51 @@ const (
 type Spool struct {
 	pool     *Pool
 	grams    int64
-	slots    [][]uint64
-	blocks   []Block // in slots, in the order they were filled
+	blocks   []Block // in memory, in the order they were filled
+	mixed    []slot  // of blocks that are not full
+	room     int     // that is left in the last of them
 	overflow bool    // more are in the stream
 }
 
 // A Block has some of a shard's grams, all of one bucket of the plan's partitions.
 type Block struct {
-	partitions int // of the plan
-	bucket     int
-	hashes     []uint64 // mixed
+	pool   *Pool
+	bucket int
+	hashes []uint64 // mixed
+	given  bool     // with its slot, which has nothing else
+	slot   slot
 }
 
 // Grams is how many the block has.
 func (b Block) Grams() int { return len(b.hashes) }
 
-// A Pool lends memory to the spools of one plan. Any number of goroutines may use it.
-type Pool struct {
-	plan  Plan
-	shift int // a bucket has 1<<shift partitions
-	block int // hashes of a full block
-	words []uint64
-
-	mu   sync.Mutex
-	next int        // of words, never lent before
-	free [][]uint64 // were lent and came back
-}
-
-// NewPool gives a pool of that many bytes at most, which it takes when they are
-// needed first. Without any, all grams go into streams.
-func NewPool(p Plan, bytes int64) (*Pool, error) {
-	pool := &Pool{plan: p, shift: bucketShift(p)}
-	// Blocks come one bucket at a time, and a shard larger than a segment is divided
-	// between them: no bucket may then be far ahead of the others.
-	bucket := p.Capacity() / int64(p.Partitions) << pool.shift
-	pool.block = int(min(max(bucket/64, 1), laneLen))
-	if bytes < int64(8*pool.block) {
-		return pool, nil
-	}
-	var err error
-	if pool.words, err = alloc(int(bytes / 8)); err != nil {
-		return nil, fmt.Errorf("memory for the grams of shards: %w", err)
-	}
-	return pool, nil
-}
-
-// Close gives the memory back. The pool's spools are of no use afterwards.
-func (p *Pool) Close() {
-	release(p.words)
-	p.words, p.free, p.next = nil, nil, 0
-}
-
-// get lends room for a block, or nil.
-func (p *Pool) get() []uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n := len(p.free); n > 0 {
-		slot := p.free[n-1]
-		p.free = p.free[:n-1]
-		return slot
-	}
-	from := p.next
-	if p.next+p.block > len(p.words) {
-		return nil
-	}
-	p.next += p.block
-	return p.words[from:from:p.next]
-}
-
-func (p *Pool) put(slots [][]uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.free = append(p.free, slots...)
-}
-
 // Grams is how many were added; of distinct ones there are at most as many.
 func (s *Spool) Grams() int64 { return s.grams }
 
-// Drop gives the spool's memory back to its pool. Its blocks must not be used
-// afterwards; a second Drop does nothing.
+// Drop gives the spool's memory back to its pool, but for blocks that went to a filler.
+// Those that did not must not be used afterwards; a second Drop does nothing.
 func (s *Spool) Drop() {
-	s.pool.put(s.slots)
-	s.slots, s.blocks = nil, nil
+	slots := s.mixed
+	for _, b := range s.blocks {
+		if b.given {
+			slots = append(slots, b.slot)
+		}
+	}
+	s.pool.put(slots)
+	s.pool.moved(len(slots))
+	s.blocks, s.mixed, s.room = nil, nil, 0
 }
 
-// Blocks gives what was added, in an order that depends on the plan and on what was
-// added only. A block is lent for one step. Stream is what was written, and may be
-// nil when nothing was. After an error, which is ErrCorrupt when the stream is not
-// whole, nothing follows.
+// Blocks gives what was added, once, in an order that depends on the plan and on what
+// was added only. Each block must go to a filler before the next. Stream is what was
+// written, and may be nil when nothing was. After an error, which is ErrCorrupt when
+// the stream is not whole, nothing follows.
 func (s *Spool) Blocks(stream io.Reader) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
 		total := int64(0)
-		for _, b := range s.blocks {
+		for i, b := range s.blocks {
 			total += int64(len(b.hashes))
+			s.blocks[i].given = false // it is the filler's now
 			if !yield(b, nil) {
 				return
 			}
@@ -122,7 +73,7 @@ func (s *Spool) Blocks(stream io.Reader) iter.Seq2[Block, error] {
 		if !s.overflow {
 			return
 		}
-		for b, err := range readSpool(stream, s.pool.plan) {
+		for b, err := range readSpool(stream, s.pool) {
 			total += int64(len(b.hashes))
 			if !yield(b, err) || err != nil {
 				return
@@ -135,7 +86,7 @@ func (s *Spool) Blocks(stream io.Reader) iter.Seq2[Block, error] {
 }
 
 // A Spooler is one lane's way into spools, one shard at a time. It sorts grams by
-// bucket, which an Inserter then need not do. It belongs to one goroutine.
+// bucket. It belongs to one goroutine.
 type Spooler struct {
 	pool   *Pool
 	spool  *Spool
@@ -143,24 +94,35 @@ type Spooler struct {
 	data   []byte // a block as it is written
 	wrote  int64  // grams
 	err    error
-	n      [buckets]uint32
-	hashes [buckets][laneLen]uint64 // mixed
+	at     [maxBuckets]slot // where each bucket's next hash goes; a slot is never full
 }
 
-// NewSpooler gives a lane its spooler, of 4 MiB.
+// NewSpooler gives a lane its spooler. There are as many as the pool was made for.
 func (p *Pool) NewSpooler() *Spooler {
-	return &Spooler{pool: p, err: errors.New("no spool was begun")}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := &Spooler{pool: p, err: errors.New("no spool was begun")}
+	if int(p.own) >= len(p.words) {
+		panic("more spoolers than the pool was made for")
+	}
+	for b := range p.buckets {
+		s.at[b] = p.own
+		p.own += slot(p.block)
+	}
+	return s
 }
 
 // Begin starts a spool, and drops the one at hand if it was not ended. What finds no
-// room in the pool is written to stream, in pieces of up to 64 KiB, 8 bytes a gram;
+// room in the pool is written to stream, in pieces of up to 8 KiB, 8 bytes a gram;
 // nothing is written as long as there is room.
 func (s *Spooler) Begin(stream io.Writer) {
 	if s.spool != nil {
 		s.spool.Drop()
 	}
 	s.spool, s.stream, s.wrote, s.err = &Spool{pool: s.pool}, stream, 0, nil
-	clear(s.n[:])
+	for b := range s.at[:s.pool.buckets] {
+		s.at[b] &^= slot(s.pool.block - 1)
+	}
 }
 
 // Add takes the hashes of grams. After an error all else fails with it.
@@ -169,33 +131,50 @@ func (s *Spooler) Add(hashes []uint64) error {
 		return s.err
 	}
 	s.spool.grams += int64(len(hashes))
-	parts, shift, full := uint64(s.pool.plan.Partitions), s.pool.shift&63, uint32(s.pool.block)
+	parts, shift, last := uint64(s.pool.plan.Partitions), s.pool.shift&63, slot(s.pool.block-1)
+	words := s.pool.words
 	for _, h := range hashes {
 		x := mix(h)
 		part, _ := bits.Mul64(x, parts)
-		b := part >> shift % buckets
-		n := s.n[b]
-		s.hashes[b][n%laneLen] = x
-		if n++; n == full {
-			s.put(int(b), s.hashes[b][:n])
-			n = 0
+		b := part >> shift % maxBuckets
+		at := s.at[b]
+		words[at] = x
+		at++
+		s.at[b] = at
+		if at&last == 0 {
+			s.full(int(b))
 		}
-		s.n[b] = n
 	}
 	return s.err
 }
 
+// full hands the full slot of bucket b over to the spool, for an empty one.
+func (s *Spooler) full(b int) {
+	old := s.at[b] - slot(s.pool.block)
+	s.at[b] = old
+	hashes := s.pool.hashes(old, s.pool.block)
+	if s.err == nil && !s.spool.overflow {
+		if empty, ok := s.pool.get(true); ok {
+			s.at[b] = empty
+			s.spool.blocks = append(s.spool.blocks, Block{s.pool, b, hashes, true, old})
+			return
+		}
+	}
+	s.write(b, hashes)
+}
+
 // End gives the spool of what was added.
 func (s *Spooler) End() (*Spool, error) {
-	for b, n := range s.n {
-		if n > 0 {
-			s.put(b, s.hashes[b][:n])
+	for b, at := range s.at[:s.pool.buckets] {
+		if n := int(at) % s.pool.block; n > 0 {
+			s.at[b] -= slot(n)
+			s.rest(b, s.pool.hashes(s.at[b], n))
 		}
 	}
 	if s.err == nil && s.spool.overflow {
 		s.head(0, 0)
 		s.data = binary.LittleEndian.AppendUint64(s.data, uint64(s.wrote))
-		s.write()
+		s.flush()
 	}
 	if s.err != nil {
 		return nil, s.err
@@ -205,28 +184,36 @@ func (s *Spooler) End() (*Spool, error) {
 	return done, nil
 }
 
-// put takes a block that is of bucket b.
-func (s *Spooler) put(b int, hashes []uint64) {
+// rest hands a copy of what is left of bucket b over to the spool.
+func (s *Spooler) rest(b int, hashes []uint64) {
 	sp := s.spool
+	if s.err == nil && !sp.overflow {
+		ok := sp.room >= len(hashes)
+		if !ok {
+			var empty slot
+			if empty, ok = s.pool.get(true); ok {
+				sp.mixed, sp.room = append(sp.mixed, empty), s.pool.block
+			}
+		}
+		if ok {
+			from := sp.mixed[len(sp.mixed)-1] + slot(s.pool.block-sp.room)
+			to := s.pool.words[from : int(from)+len(hashes)]
+			copy(to, hashes)
+			sp.room -= len(hashes)
+			sp.blocks = append(sp.blocks, Block{pool: s.pool, bucket: b, hashes: to})
+			return
+		}
+	}
+	s.write(b, hashes)
+}
+
+// write writes a block of bucket b, for which there is no room, to the stream.
+func (s *Spooler) write(b int, hashes []uint64) {
 	if s.err != nil {
 		return
 	}
-	if !sp.overflow {
-		last := len(sp.slots) - 1
-		if last < 0 || len(sp.slots[last])+len(hashes) > cap(sp.slots[last]) {
-			if slot := s.pool.get(); slot != nil {
-				sp.slots = append(sp.slots, slot[:0])
-				last++
-			} else {
-				sp.overflow = true
-			}
-		}
-		if !sp.overflow {
-			slot := append(sp.slots[last], hashes...)
-			sp.blocks = append(sp.blocks, Block{s.pool.plan.Partitions, b, slot[len(slot)-len(hashes):]})
-			sp.slots[last] = slot
-			return
-		}
+	if !s.spool.overflow {
+		s.spool.overflow = true
 		if _, s.err = io.WriteString(s.stream, spoolMagic); s.err != nil {
 			return
 		}
@@ -236,7 +223,7 @@ func (s *Spooler) put(b int, hashes []uint64) {
 	for _, h := range hashes {
 		s.data = binary.LittleEndian.AppendUint64(s.data, h)
 	}
-	s.write()
+	s.flush()
 }
 
 // head begins a block of the stream.
@@ -249,17 +236,17 @@ func (s *Spooler) head(count, bucket int) {
 	s.data = s.data[:blockHead]
 }
 
-func (s *Spooler) write() {
+func (s *Spooler) flush() {
 	binary.LittleEndian.PutUint64(s.data[8:], xxh3.HashSeed(s.data[blockHead:], binary.LittleEndian.Uint64(s.data)))
 	_, s.err = s.stream.Write(s.data)
 }
 
-// readSpool gives the blocks of a stream that the spooler of such a plan wrote.
-func readSpool(r io.Reader, p Plan) iter.Seq2[Block, error] {
+// readSpool gives the blocks of a stream that a spooler of such a pool wrote.
+func readSpool(r io.Reader, p *Pool) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
 		var (
-			data   = make([]byte, 8*laneLen)
-			hashes = make([]uint64, laneLen)
+			data   = make([]byte, 8*maxBlock)
+			hashes = make([]uint64, maxBlock)
 			total  uint64
 		)
 		fail := func(what string, err error) {
@@ -279,7 +266,7 @@ func readSpool(r io.Reader, p Plan) iter.Seq2[Block, error] {
 			}
 			head, sum := binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[8:])
 			count, bucket := head&(1<<32-1), int(head>>32)
-			if count > laneLen || bucket >= buckets {
+			if count > uint64(p.block) || bucket >= p.buckets {
 				fail("impossible block", nil)
 				return
 			}
@@ -304,7 +291,7 @@ func readSpool(r io.Reader, p Plan) iter.Seq2[Block, error] {
 				return
 			}
 			total += count
-			if !yield(Block{p.Partitions, bucket, hashes[:count]}, nil) {
+			if !yield(Block{pool: p, bucket: bucket, hashes: hashes[:count]}, nil) {
 				return
 			}
 		}

@@ -1,0 +1,115 @@
+package bloom
+
+import (
+	"fmt"
+	"math/bits"
+	"sync"
+)
+
+const (
+	maxBuckets = 1024
+	maxBlock   = 1024 // hashes of a slot
+)
+
+// bucketShift gives the number of partitions of a bucket, as a power of two.
+func bucketShift(p Plan) int {
+	return max(0, bits.Len(uint(p.Partitions-1))-bits.Len(maxBuckets-1))
+}
+
+// A Pool lends memory, a slot at a time, to the spools of one plan and to the filler of
+// the filter that they go into. Any number of goroutines may use it.
+type Pool struct {
+	plan    Plan
+	shift   int // a bucket has 1<<shift partitions
+	buckets int
+	block   int      // hashes of a slot, a power of two
+	slots   int      // that it lends
+	words   []uint64 // slots, those of spoolers behind those that it lends
+
+	mu      sync.Mutex
+	next    slot // never lent before
+	free    []slot
+	spooled int     // slots that spools have
+	filler  *Filler // the one at work, if any
+	own     slot    // of the next spooler
+}
+
+// A slot is the place in a pool's words of the first of a block's hashes.
+type slot uint32
+
+// NewPool gives a pool of at most that many bytes, with what that many spoolers need
+// beside them: up to 8 MiB each. It takes memory from the system when it is used first.
+// Spools have at most half of it, and without any, all their grams go into streams.
+func NewPool(p Plan, bytes int64, spoolers int) (*Pool, error) {
+	pool := &Pool{plan: p, shift: bucketShift(p)}
+	pool.buckets = (p.Partitions-1)>>pool.shift + 1
+	// Blocks come one bucket at a time, and a shard larger than a segment is divided
+	// between them: no bucket may then be far ahead of the others.
+	bucket := p.Capacity() / int64(p.Partitions) << pool.shift
+	pool.block = 1 << (bits.Len64(uint64(min(max(bucket/64, 1), maxBlock))) - 1)
+	own := spoolers * pool.buckets
+	pool.slots = int(min(max(bytes, 0)/8, 1<<32-1)) / pool.block
+	pool.slots = max(0, min(pool.slots, (1<<32-1)/pool.block-own))
+	pool.own = slot(pool.slots * pool.block)
+	var err error
+	if pool.words, err = alloc((pool.slots + own) * pool.block); err != nil {
+		return nil, fmt.Errorf("buffers of a filter: %w", err)
+	}
+	return pool, nil
+}
+
+// Close gives the memory back. The pool's spools are of no use afterwards.
+func (p *Pool) Close() {
+	release(p.words)
+	p.words, p.free, p.next, p.slots = nil, nil, 0, 0
+}
+
+// hashes are the first n of a slot, with room for the rest.
+func (p *Pool) hashes(s slot, n int) []uint64 {
+	from := int(s)
+	return p.words[from : from+n : from+p.block]
+}
+
+// get lends a slot. When all are lent, the filler sets the bits of one of its buckets.
+func (p *Pool) get(forSpool bool) (slot, bool) {
+	p.mu.Lock()
+	if forSpool {
+		if p.spooled >= (p.slots+1)/2 {
+			p.mu.Unlock()
+			return 0, false
+		}
+		p.spooled++
+	}
+	if n := len(p.free); n > 0 {
+		s := p.free[n-1]
+		p.free = p.free[:n-1]
+		p.mu.Unlock()
+		return s, true
+	}
+	if s := p.next; int(s) < p.slots*p.block {
+		p.next += slot(p.block)
+		p.mu.Unlock()
+		return s, true
+	}
+	filler := p.filler
+	p.mu.Unlock()
+	s, ok := filler.relieve()
+	if !ok && forSpool {
+		p.moved(1)
+	}
+	return s, ok
+}
+
+// put takes slots back that a filler had.
+func (p *Pool) put(slots []slot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, slots...)
+}
+
+// moved says that so many slots of spools are theirs no more.
+func (p *Pool) moved(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spooled -= n
+}
