@@ -126,22 +126,7 @@ func (s *Scanner) AppendGrams(dst []uint64, n int) []uint64 {
 	if s.base > 0 {
 		first = s.n - n
 	}
-	hash := s.hash[first:s.len]
-	if len(hash) < n {
-		return dst
-	}
-	var g uint64
-	top := uint64(1)
-	for _, h := range hash[:n] {
-		g = g*gramBase + h
-		top *= gramBase
-	}
-	dst = append(dst, g)
-	for i, h := range hash[n:] {
-		g = g*gramBase + h - hash[i]*top
-		dst = append(dst, g)
-	}
-	return dst
+	return AppendGrams(dst, s.hash[first:s.len], n)
 }
 
 // AppendWord appends the normal form of word i of the block to dst.
@@ -278,6 +263,25 @@ func HashGram(words []uint64) uint64 {
 
 // AddWord gives the hash of a gram with one more word behind it.
 func AddWord(gram, word uint64) uint64 { return gram*gramBase + word }
+
+// AppendGrams appends the hashes of all grams of n words, at least 1, among words with
+// these hashes. It may put them where the words are.
+func AppendGrams(dst, words []uint64, n int) []uint64 {
+	if len(words) < n {
+		return dst
+	}
+	g, top := uint64(0), uint64(1)
+	for _, h := range words[:n] {
+		g = AddWord(g, h)
+		top *= gramBase
+	}
+	for i, h := range words[n:] {
+		next := AddWord(g, h) - words[i]*top
+		dst = append(dst, g)
+		g = next
+	}
+	return append(dst, g)
+}
 
 const (
 	ones  = 0x0101010101010101

@@ -19,6 +19,7 @@ type benchSet struct {
 	benches []*variant.Benchmark // by name
 	first   []int                // number of each benchmark's first item
 	count   int                  // items
+	ids     []variant.IDs        // of each benchmark's items, until the audit is published
 	lenses  []lens
 	places  []place // of the methods
 }
@@ -45,6 +46,7 @@ func load(ctx context.Context, o Options) (*benchSet, error) {
 	}
 	for _, b := range set.benches {
 		set.first = append(set.first, set.count)
+		var ids variant.IDs
 		for it, err := range b.Items(ctx) {
 			for _, l := range set.lenses {
 				if err == nil {
@@ -54,8 +56,10 @@ func load(ctx context.Context, o Options) (*benchSet, error) {
 			if err != nil {
 				return nil, err
 			}
+			ids.Add(it)
 			set.count++
 		}
+		set.ids = append(set.ids, ids)
 		for _, l := range set.lenses {
 			if err := l.fit(); err != nil {
 				return nil, err

@@ -170,6 +170,7 @@ func (p *probe) run(ctx context.Context, dir string) error {
 		return nil
 	}
 	for k, l := range p.lenses {
+		grams = slices.Grow(grams, min(l.gramsAll(p.index.Recipe.N), probeGrams))
 		for t, of := range l.grams(p.index.Recipe.N) {
 			spans = append(spans, span{k, t, len(grams)})
 			if grams = append(grams, of...); len(grams) >= probeGrams {

@@ -387,15 +387,20 @@ func (l wordsLens) grams(n int) iter.Seq2[int, []uint64] {
 		var words, grams []uint64
 		for t := range b.Texts() {
 			words = b.AppendHashes(words[:0], t)
-			grams = grams[:0]
-			for i := 0; i+n <= len(words); i++ {
-				grams = append(grams, ngram.HashGram(words[i:i+n]))
-			}
+			grams = ngram.AppendGrams(grams[:0], words, n)
 			if len(grams) > 0 && !yield(t, grams) {
 				return
 			}
 		}
 	}
+}
+
+func (l wordsLens) gramsAll(n int) (all int) {
+	b := l.builder.(*exact.Builder)
+	for t := range b.Texts() {
+		all += max(0, b.Words(t)-n+1)
+	}
+	return all
 }
 
 func (l wordsLens) texts(dst []int, item int) []int {

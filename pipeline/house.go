@@ -461,6 +461,7 @@ func (l *alignLens) decoysOf(bench int) Decoys { return l.looked[bench] }
 
 func (l *alignLens) refuses(int, []*variant.Benchmark) string               { return "" }
 func (l *alignLens) grams(int) iter.Seq2[int, []uint64]                     { return func(func(int, []uint64) bool) {} }
+func (l *alignLens) gramsAll(int) int                                       { return 0 }
 func (l *alignLens) texts(dst []int, _ int) []int                           { return dst }
 func (l *alignLens) possible(int, []uint64) bool                            { return true }
 func (l *alignLens) buildOf(func(int) bool) error                           { return l.build() }

@@ -81,6 +81,8 @@ type bounded interface {
 	// grams gives the hashes of the n-grams of each text, by the text's number,
 	// where there are any. It is called before build. They are lent.
 	grams(n int) iter.Seq2[int, []uint64]
+	// gramsAll is how many those are.
+	gramsAll(n int) int
 	// texts appends the numbers of an item's texts.
 	texts(dst []int, item int) []int
 	// possible reports whether a document may hold something of a text of whose

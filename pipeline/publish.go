@@ -43,14 +43,14 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 			sum.Resumed++
 		}
 	}
-	for _, b := range s.set.benches {
+	for i, b := range s.set.benches {
 		if b.Guessed {
 			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: read as %s, a guess from its fields (%s); --preset or --fields says otherwise", b.Name, b.Preset, b.Mapping))
 		}
 		for _, f := range b.Skipped {
 			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: %s: not read: %s", b.Name, f.Path, f.Why))
 		}
-		names, more, err := b.DuplicateIDs(ctx, 3)
+		names, more, err := b.DuplicateIDs(ctx, s.set.ids[i], 3)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 	"sync/atomic"
 
 	"swab/ngram"
@@ -261,6 +262,7 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 	}
 	buf := r.buffer()
 	k := r.header.Plan.K
+	var places [64]uint64
 	for i, from := 0, uint32(0); i < int(parts); i++ {
 		grams := order[from:next[i]]
 		from = next[i]
@@ -272,9 +274,14 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 			return err
 		}
 		bytes := (*[partBytes]byte)(data)
-		for _, g := range grams {
-			place := mix(hashes[g]) * parts
-			in[g] = inside(bytes, place, k)
+		for some := range slices.Chunk(grams, len(places)) {
+			// Hashes are far apart: in a loop without branches memory brings many at a time.
+			for j, g := range some {
+				places[j] = mix(hashes[g]) * parts
+			}
+			for j, g := range some {
+				in[g] = inside(bytes, places[j], k)
+			}
 		}
 	}
 	return nil

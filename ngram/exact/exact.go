@@ -23,6 +23,7 @@ package exact
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"swab/ngram"
 
@@ -35,9 +36,10 @@ const MaxWords = 1<<32 - 2
 // A Builder collects texts.
 type Builder struct {
 	scan    *ngram.Scanner // of single words
-	numbers map[string]uint32
+	numbers []uint32       // hash table of words: their numbers, 0 where there is none; a power of two, half of it free
 	index   *Index
 	texts   map[uint64]uint32 // hash of a text's word numbers to the text's number; the last of that hash
+	text    []byte            // the one that is added
 	scratch []byte
 }
 
@@ -50,7 +52,7 @@ func NewBuilder(recipe ngram.Recipe) (*Builder, error) {
 		return nil, err
 	}
 	x := &Index{recipe: recipe, offsets: []uint32{0, 0}, hashes: []uint64{0}, words: []uint32{0}, starts: []uint32{1}}
-	return &Builder{scan: scan, numbers: map[string]uint32{}, texts: map[uint64]uint32{}, index: x}, nil
+	return &Builder{scan: scan, numbers: make([]uint32, 1<<10), texts: map[uint64]uint32{}, index: x}, nil
 }
 
 // Words is how many words the text of that number has.
@@ -61,19 +63,18 @@ func (b *Builder) Words(text int) int { return b.index.Words(text) }
 func (b *Builder) Add(text string) (int, error) {
 	x := b.index
 	first := len(x.words)
-	for word := range b.scan.Words([]byte(text)) {
-		number, ok := b.numbers[string(word)]
-		if !ok {
-			if len(x.letters)+len(word) > 1<<32-1 {
-				return 0, fmt.Errorf("the benchmarks' distinct words take more than 4 GiB")
-			}
-			number = uint32(len(x.hashes))
-			b.numbers[string(word)] = number
-			x.letters = append(x.letters, word...)
-			x.offsets = append(x.offsets, uint32(len(x.letters)))
-			x.hashes = append(x.hashes, ngram.HashWord(word))
+	b.text = append(b.text[:0], text...)
+	for b.scan.Reset(b.text); b.scan.Next(); {
+		if cap(x.words)-len(x.words) < b.scan.Len() { // append adds a quarter, and copies more
+			x.words = slices.Grow(x.words, min(len(x.words), 1<<22)+b.scan.Len())
 		}
-		x.words = append(x.words, number)
+		for i, hash := range b.scan.Hashes() {
+			number, err := b.number(i, hash)
+			if err != nil {
+				return 0, err
+			}
+			x.words = append(x.words, number)
+		}
 	}
 	if len(x.words) > MaxWords {
 		return 0, fmt.Errorf("the benchmarks hold more than %d words", MaxWords)
@@ -94,6 +95,42 @@ func (b *Builder) Add(text string) (int, error) {
 	x.starts = append(x.starts, uint32(len(x.words)))
 	return number, nil
 }
+
+// number gives the number of word i of the scanner's block, a new one if it is new.
+func (b *Builder) number(i int, hash uint64) (uint32, error) {
+	x := b.index
+	at := b.home(hash)
+	for ; b.numbers[at] != 0; at = (at + 1) & (len(b.numbers) - 1) {
+		if n := b.numbers[at]; x.hashes[n] == hash && b.scan.Is(i, x.word(n)) {
+			return n, nil
+		}
+	}
+	x.letters = b.scan.AppendWord(x.letters, i)
+	if len(x.letters) > 1<<32-1 {
+		return 0, fmt.Errorf("the benchmarks' distinct words take more than 4 GiB")
+	}
+	number := uint32(len(x.hashes))
+	x.offsets = append(x.offsets, uint32(len(x.letters)))
+	x.hashes = append(x.hashes, hash)
+	b.numbers[at] = number
+	if 2*len(x.hashes) > len(b.numbers) {
+		b.numbers = make([]uint32, 2*len(b.numbers))
+		for n, hash := range x.hashes {
+			if n == 0 { // no word
+				continue
+			}
+			at := b.home(hash)
+			for b.numbers[at] != 0 {
+				at = (at + 1) & (len(b.numbers) - 1)
+			}
+			b.numbers[at] = uint32(n)
+		}
+	}
+	return number, nil
+}
+
+// home is the place of the table at which the search for a word begins.
+func (b *Builder) home(hash uint64) int { return int(hash>>32) & (len(b.numbers) - 1) }
 
 func equal(a, b []uint32) bool {
 	if len(a) != len(b) {
@@ -127,7 +164,7 @@ func (b *Builder) Build(n, short int, wanted func(text int) bool) (*Index, error
 	if _, err := x.recipe.NewScanner(); err != nil {
 		return nil, err
 	}
-	b.numbers, b.texts, b.index = nil, nil, nil
+	b.numbers, b.texts, b.text, b.index = nil, nil, nil, nil
 	use := func(t int) bool { return x.Words(t) >= n && (wanted == nil || wanted(t)) } // shorter texts have no n-grams
 	grams := 0
 	var shorter []int

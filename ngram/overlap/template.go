@@ -81,7 +81,7 @@ func (s *Items) benchTemplate(into map[uint32][]uint64, from, to, n int, grams f
 			}
 		}
 	}
-	size := min(max(bits.Len(uint(all)), 10), 24)
+	size := min(max(bits.Len(uint(all))-1, 10), 24)
 	rough, shift, enough := make([]counter, 1<<size), 64-size, false
 	each(func(item uint32, gram uint64) {
 		if c := &rough[gram*0x9e3779b97f4a7c15>>shift]; c.last != item {

@@ -200,12 +200,11 @@ func Items(ctx context.Context, dir string) iter.Seq2[*Item, error] {
 			return
 		}
 		defer f.Close()
-		for r, err := range rows[Verdict](ctx, f, f.Name(), 0) {
+		for v, err := range verdicts(ctx, f, f.Name()) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			v := r.v
 			if v.Benchmark != it.Benchmark || v.Split != it.Split || v.Index != it.Index || v.Digest != it.Digest {
 				if !give() {
 					return
@@ -303,12 +302,15 @@ type Text struct {
 }
 
 // Texts reads the files of a's benchmarks again and gives their items, in the order of
-// the audit. A file that is gone or cannot be read gives no more items, and gone is
+// the audit, but for files whose benchmark and split are not wanted. A file that is gone or cannot be read gives no more items, and gone is
 // told why; whether an item is still the same its digest tells.
-func Texts(ctx context.Context, a *ledger.Audit, gone func(file ledger.BenchmarkFile, why error)) iter.Seq2[Text, error] {
+func Texts(ctx context.Context, a *ledger.Audit, wanted func(benchmark, split string) bool, gone func(file ledger.BenchmarkFile, why error)) iter.Seq2[Text, error] {
 	return func(yield func(Text, error) bool) {
 		for _, b := range a.Benchmarks {
 			for _, f := range b.Files {
+				if !wanted(b.Name, f.Split) {
+					continue
+				}
 				opened, err := variant.Recorded(b.Name, f.Path, f.Split, b.Mapping)
 				if err != nil {
 					gone(f, err)

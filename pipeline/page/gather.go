@@ -3,7 +3,6 @@ package page
 import (
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
 	"swab/pipeline/review"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 const (
@@ -522,17 +523,19 @@ func (b *book) readTexts(ctx context.Context, o Options) error {
 		index  int64
 	}
 	wanted := map[place][]*item{}
+	files := map[[2]string]bool{} // benchmark and split
 	for _, it := range b.items {
 		if it.verdicts >= 0 {
 			p := place{it.bench, it.digest, it.index}
 			wanted[p] = append(wanted[p], it)
+			files[[2]string{b.benches.list[it.bench], b.splits.list[it.split]}] = true
 		}
 	}
 	if len(wanted) == 0 {
 		return nil
 	}
 	found := 0
-	for t, err := range findings.Texts(ctx, b.audit, func(f ledger.BenchmarkFile, why error) {
+	for t, err := range findings.Texts(ctx, b.audit, func(bench, split string) bool { return files[[2]string{bench, split}] }, func(f ledger.BenchmarkFile, why error) {
 		b.gone[f.Path] = why.Error()
 	}) {
 		if err != nil {

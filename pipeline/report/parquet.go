@@ -88,10 +88,15 @@ type columns struct {
 // get a dictionary.
 func newColumns(w io.Writer, s *arrow.Schema, repeating []string) (*columns, error) {
 	options := []parquet.WriterProperty{
-		parquet.WithCompression(compress.Codecs.Zstd),
+		parquet.WithCompression(compress.Codecs.Snappy),
 		parquet.WithCreatedBy("swab"),
 		parquet.WithDictionaryDefault(false),
 		parquet.WithMaxRowGroupLength(groupRows),
+	}
+	// The columns that make the size. The library makes a new encoder of megabytes for each
+	// page with zstd, which is too much for the others.
+	for _, name := range []string{"item", "digest", "details", "doc_id", "doc_text"} {
+		options = append(options, parquet.WithCompressionFor(name, compress.Codecs.Zstd))
 	}
 	for _, name := range repeating {
 		options = append(options, parquet.WithDictionaryFor(name, true))

@@ -137,7 +137,7 @@ func (s *Session) read(ctx context.Context, audit *ledger.Audit, marks Marks) er
 		wanted[content{e.Benchmark, e.Digest}] = append(wanted[content{e.Benchmark, e.Digest}], e)
 	}
 	room := maxTexts
-	for t, err := range findings.Texts(ctx, audit, func(ledger.BenchmarkFile, error) { s.gone++ }) {
+	for t, err := range findings.Texts(ctx, audit, func(string, string) bool { return true }, func(ledger.BenchmarkFile, error) { s.gone++ }) {
 		if err != nil {
 			return err
 		}

@@ -100,6 +100,7 @@ func (f *File) readText(ctx context.Context, split splitter, visit func(n int, s
 	}
 	defer r.Close()
 	s := newSpans(r, split)
+	defer s.free()
 	for n := 0; ; n++ {
 		if err := ctx.Err(); err != nil {
 			return n, err

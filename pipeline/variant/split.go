@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // A text file is read as spans that tile it:
@@ -41,15 +42,23 @@ type splitter interface {
 type spans struct {
 	r        io.Reader
 	split    splitter
-	buf      []byte
-	from, to int  // buf[from:to] is read and not yet given out
-	end      bool // r is at its end
+	first    *[64 << 10]byte
+	buf      []byte // first, or a longer one
+	from, to int    // buf[from:to] is read and not yet given out
+	end      bool   // r is at its end
 	max      int
 }
 
 func newSpans(r io.Reader, s splitter) *spans {
-	return &spans{r: r, split: s, buf: make([]byte, 64<<10), max: maxRecord}
+	first := buffers.Get().(*[64 << 10]byte)
+	return &spans{r: r, split: s, first: first, buf: first[:], max: maxRecord}
 }
+
+// buffers are those that spans begin with: benchmarks have many small files.
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// free gives the first buffer back. The spans must not be used afterwards.
+func (s *spans) free() { buffers.Put(s.first) }
 
 // fill reads more. What is held at least doubles before a splitter sees it
 // again, so that looking twice costs a constant factor.
@@ -374,6 +383,7 @@ func stringEnd(data []byte) int {
 // another follows. What it cannot make out it leaves to the reading to tell.
 func jsonModeOf(r io.Reader, ext string) jsonMode {
 	s := newSpans(r, &jsonSplit{mode: jsonValues})
+	defer s.free()
 	s.max = 1 << 20
 	if ext == ".json" {
 		s.max = maxRecord

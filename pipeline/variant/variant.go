@@ -591,20 +591,21 @@ func (b *Benchmark) count() {
 	}
 }
 
-// DuplicateIDs reads the benchmark and gives the number of items whose split and
-// id an earlier item has, and the first most of them as "split/id", in order and as
-// they stand in the file. It holds 16 bytes an item.
-func (b *Benchmark) DuplicateIDs(ctx context.Context, most int) (names []string, n int, err error) {
-	var seen []xxh3.Uint128
-	hash := func(it *Item) xxh3.Uint128 {
-		return xxh3.HashString128(strconv.Itoa(len(it.Split)) + it.Split + it.ID)
-	}
-	for it, err := range b.Items(ctx) {
-		if err != nil {
-			return nil, 0, err
-		}
-		seen = append(seen, hash(it))
-	}
+// IDs are what items are called, by a hash each.
+type IDs []xxh3.Uint128
+
+// Add takes an item.
+func (ids *IDs) Add(it *Item) { *ids = append(*ids, hashID(it)) }
+
+func hashID(it *Item) xxh3.Uint128 {
+	return xxh3.HashString128(strconv.Itoa(len(it.Split)) + it.Split + it.ID)
+}
+
+// DuplicateIDs gives the number of items whose split and id an earlier item has, and the
+// first most of them as "split/id", in order and as they stand in the file. All items are
+// in ids, which it uses up; it reads the benchmark again only to name some.
+func (b *Benchmark) DuplicateIDs(ctx context.Context, ids IDs, most int) (names []string, n int, err error) {
+	seen := ids
 	order := func(x, y xxh3.Uint128) int {
 		return cmp.Or(cmp.Compare(x.Hi, y.Hi), cmp.Compare(x.Lo, y.Lo))
 	}
@@ -626,7 +627,7 @@ func (b *Benchmark) DuplicateIDs(ctx context.Context, most int) (names []string,
 		if err != nil {
 			return nil, 0, err
 		}
-		i, found := slices.BinarySearchFunc(double, hash(it), order)
+		i, found := slices.BinarySearchFunc(double, hashID(it), order)
 		if found && met[i] {
 			if names = append(names, it.Split+"/"+it.ID); len(names) == most {
 				break

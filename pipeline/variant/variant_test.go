@@ -252,7 +252,7 @@ func TestRealBenchmarks(t *testing.T) {
 					t.Fatalf("item %d: %+v", i, it)
 				}
 			}
-			if names, n, err := b.DuplicateIDs(ctx, 3); err != nil || n > 0 {
+			if names, n, err := b.DuplicateIDs(ctx, idsOf(t, b), 3); err != nil || n > 0 {
 				t.Error(names, n, err)
 			}
 			checkDivide(t, b, uint64(c.items))
@@ -743,6 +743,17 @@ func TestWarnsOfOtherCounts(t *testing.T) {
 	}
 }
 
+func idsOf(t *testing.T, b *Benchmark) (ids IDs) {
+	t.Helper()
+	for it, err := range b.Items(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids.Add(it)
+	}
+	return ids
+}
+
 func TestDuplicateIDs(t *testing.T) {
 	dir := t.TempDir()
 	var a strings.Builder
@@ -756,7 +767,7 @@ func TestDuplicateIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for most, want := range map[int][]string{0: nil, 2: {"a/5", "a/6"}, 9: {"a/5", "a/6", "a/5"}} {
-		if got, n, err := b.DuplicateIDs(ctx, most); !slices.Equal(got, want) || n != 3 || err != nil {
+		if got, n, err := b.DuplicateIDs(ctx, idsOf(t, b), most); !slices.Equal(got, want) || n != 3 || err != nil {
 			t.Errorf("%d: %q, %d, %v", most, got, n, err)
 		}
 	}
