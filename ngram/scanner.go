@@ -190,6 +190,10 @@ func (s *Scanner) Is(i int, word []byte) bool {
 	if len(text) != len(word) {
 		return false
 	}
+	if len(text) <= 8 && cap(text) >= 8 && cap(word) >= 8 { // what stands behind them does not count
+		unlike := (binary.LittleEndian.Uint64(text[:8]) | 0x20*ones) ^ binary.LittleEndian.Uint64(word[:8])
+		return unlike<<(64-8*len(text)) == 0
+	}
 	for j, c := range text {
 		if c|0x20 != word[j] {
 			return false

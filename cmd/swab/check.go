@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"swab/ngram/overlap"
@@ -75,6 +76,9 @@ segments that fired, and the verdicts are those of a full scan.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Index == "" {
 				return fmt.Errorf("check needs --index, --bench and --out")
+			}
+			if !o.Trace && os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(200) // it holds little: a third more memory, and a tenth less time
 			}
 			if err := b.options(&o.Options); err != nil {
 				return fmt.Errorf("check: %w", err)

@@ -176,7 +176,9 @@ func (b *Builder) Build(n, short int, wanted func(text int) bool) (*Index, error
 		}
 	}
 	x.addShort(shorter)
-	x.next = make([]uint32, len(x.words))
+	if grams > 0 {
+		x.next = make([]uint32, len(x.words))
+	}
 	x.slots = make([]slot, grams+grams/2+1)
 	filter := max(bits.Len(uint(max(grams-1, 0)>>3)), 8) // words of 64 bits, as a power of two
 	x.filter = make([]uint64, 1<<filter)

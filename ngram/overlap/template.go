@@ -83,8 +83,9 @@ func (s *Items) benchTemplate(into map[uint32][]uint64, from, to, n int, grams f
 	}
 	size := min(max(bits.Len(uint(all))-1, 10), 24)
 	rough, shift, enough := make([]counter, 1<<size), 64-size, false
+	of := func(gram uint64) *counter { return &rough[gram*0x9e3779b97f4a7c15>>shift] }
 	each(func(item uint32, gram uint64) {
-		if c := &rough[gram*0x9e3779b97f4a7c15>>shift]; c.last != item {
+		if c := of(gram); c.last != item {
 			c.items, c.last = c.items+1, item
 			enough = enough || int(c.items) >= least
 		}
@@ -94,7 +95,7 @@ func (s *Items) benchTemplate(into map[uint32][]uint64, from, to, n int, grams f
 	}
 	exactly := map[uint64]counter{}
 	each(func(item uint32, gram uint64) {
-		if int(rough[gram*0x9e3779b97f4a7c15>>shift].items) < least {
+		if int(of(gram).items) < least {
 			return
 		}
 		if c := exactly[gram]; c.last != item {
@@ -108,7 +109,7 @@ func (s *Items) benchTemplate(into map[uint32][]uint64, from, to, n int, grams f
 			}
 			scratch = grams(scratch[:0], int(t), n)
 			for k, g := range scratch {
-				if int(exactly[g].items) < least {
+				if int(of(g).items) < least || int(exactly[g].items) < least {
 					continue
 				}
 				if into[uint32(t)] == nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -155,12 +156,21 @@ func (c *chunks) flush() error {
 	return err
 }
 
+// packers are made once, as each takes megabytes.
+var packers = sync.Pool{New: func() any {
+	z, err := gzip.NewWriterLevel(nil, 6)
+	if err != nil {
+		panic(err) // of the level
+	}
+	return z
+}}
+
 func pack(b []byte) ([]byte, error) {
 	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, 6)
-	if err == nil {
-		_, err = z.Write(b)
-	}
+	z := packers.Get().(*gzip.Writer)
+	defer packers.Put(z)
+	z.Reset(&out)
+	_, err := z.Write(b)
 	if err == nil {
 		err = z.Close()
 	}

@@ -95,8 +95,8 @@ func newColumns(w io.Writer, s *arrow.Schema, repeating []string) (*columns, err
 	}
 	// The columns that make the size. The library makes a new encoder of megabytes for each
 	// page with zstd, which is too much for the others.
-	for _, name := range []string{"item", "digest", "details", "doc_id", "doc_text"} {
-		options = append(options, parquet.WithCompressionFor(name, compress.Codecs.Zstd))
+	for _, name := range []string{"item", "digest", "doc_id", "doc_text"} {
+		options = append(options, parquet.WithCompressionFor(name, compress.Codecs.Zstd), parquet.WithCompressionLevelFor(name, 1))
 	}
 	for _, name := range repeating {
 		options = append(options, parquet.WithDictionaryFor(name, true))

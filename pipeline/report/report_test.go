@@ -260,7 +260,7 @@ func TestParquetProperties(t *testing.T) {
 			has = has || e == parquet.Encodings.RLEDict || e == parquet.Encodings.PlainDict
 		}
 		codec := "SNAPPY"
-		if path == "item" || path == "digest" || path == "details" {
+		if path == "item" || path == "digest" {
 			codec = "ZSTD"
 		}
 		if has != dict || c.Compression().String() != codec {
