@@ -18,7 +18,8 @@
 //     (k=13). Three bits a word gained nothing more, and cost 3 %.
 //   - Double hashing (bits a, a+b, a+2b, …) inserts k=20 a fifth faster, but the bits
 //     of a gram then hang together too much for so small a partition: at a promise of
-//     1e-8 it gave 246 false answers in 4e9, where 40 are right and single bits gave 47.
+//     1e-8 it gave 246 false answers in 4e9, where 40 are right, single bits gave 47 and
+//     pairs gave 42.
 //
 // A [Plan] has room for as many distinct grams as keep the promised rate on average
 // over partitions that chance fills unequally. Hashes have 64 bits: of n grams inside,
@@ -42,9 +43,9 @@
 // within [Plan.Capacity] it is surely not full; then flush, take [Stats].Grams for the
 // sum, and go on.
 //
-// Roads not taken: 64 buckets, and behind them a buffer for each partition, took 46 ns
-// a gram where this takes 22 to 25. Buckets of 16 MiB, more than a core's share of the
-// third cache, took five times as long as those of 1 MiB. Sorting the grams to drop
+// Roads not taken: 64 buckets, and behind them a buffer for each partition, took some 45 ns
+// a gram where this takes 25. In buckets of 16 MiB, more than a core's share of the third
+// cache, bits were set seven times as slowly as in those of 1 MiB. Sorting the grams to drop
 // those that are repeated and to write differences was measured at 138 ns a gram, for
 // 6.4 bytes in place of 8. Reading a shard twice, first to see that it is whole, costs
 // more than half of reading it to grams. Inserting at once, and building the segment
