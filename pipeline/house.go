@@ -121,10 +121,11 @@ func (l *alignLens) recombine(bench int, items []overlap.Item, first int) {
 	r := rand.New(rand.NewPCG(uint64(len(questions)), xxh3.HashString("decoys")))
 	for _, i := range r.Perm(len(questions))[:min(len(questions), mostDecoys)] {
 		like := questions[i]
+		others := []int{like}
 		var texts []int
-		for _, k := range r.Perm(len(questions))[:decoyItems+1] {
-			if questions[k] != like && len(texts) < decoyItems {
-				texts = append(texts, int(items[questions[k]].Texts[overlap.Question]))
+		for len(texts) < decoyItems {
+			if k := questions[r.IntN(len(questions))]; !slices.Contains(others, k) {
+				others, texts = append(others, k), append(texts, int(items[k].Texts[overlap.Question]))
 			}
 		}
 		t := l.builder.Recombine(l.group(bench, overlap.Question), int(items[like].Texts[overlap.Question]), texts, decoyPieces)
@@ -141,7 +142,8 @@ func (l *alignLens) recombine(bench int, items []overlap.Item, first int) {
 	}
 }
 
-func (l *alignLens) key() any { return []any{"align", l.method.Version} }
+// key: the second number is that of how decoys are drawn.
+func (l *alignLens) key() any { return []any{"align", l.method.Version, 2} }
 
 func (l *alignLens) recipe() ngram.Recipe {
 	r := ngram.Words(1)

@@ -15,7 +15,7 @@ type Builder struct {
 	index   *Index
 	clean   plain.Cleaner
 	scan    *ngram.Scanner
-	numbers map[string]uint32
+	numbers map[uint64]uint32 // of words by their hashes, by which they are compared with documents too
 	texts   map[textKey]uint32
 	groups  []int    // of the texts
 	times   []uint32 // how many texts each stands for
@@ -31,7 +31,7 @@ type textKey struct {
 // NewBuilder makes a builder.
 func NewBuilder() *Builder {
 	x := &Index{vocabulary: newVocabulary(), hashes: []uint64{0}, knowns: []uint8{0}, words: []uint32{0}, kinds: []kind{0}, starts: []uint32{1}}
-	return &Builder{index: x, scan: singleWords(), numbers: map[string]uint32{}, texts: map[textKey]uint32{}}
+	return &Builder{index: x, scan: singleWords(), numbers: map[uint64]uint32{}, texts: map[textKey]uint32{}}
 }
 
 func singleWords() *ngram.Scanner {
@@ -51,17 +51,20 @@ func (b *Builder) Add(group int, text string, once bool) (int, error) {
 	first := len(x.words)
 	plain := b.clean.Clean([]byte(text))
 	b.spans = b.spans[:0]
-	for word, at := range b.scan.Words(plain) {
-		b.spans = append(b.spans, at)
-		number, ok := b.numbers[string(word)]
-		if !ok {
-			number = uint32(len(x.hashes))
-			b.numbers[string(word)] = number
-			hash := ngram.HashWord(word)
-			x.hashes = append(x.hashes, hash)
-			x.knowns = append(x.knowns, x.vocabulary.known(hash, ngram.ShapeOf(word)))
+	for b.scan.Reset(plain); b.scan.Next(); {
+		for i, hash := range b.scan.Hashes() {
+			number, ok := b.numbers[hash]
+			if !ok {
+				number = uint32(len(x.hashes))
+				b.numbers[hash] = number
+				b.scratch = b.scan.AppendWord(b.scratch[:0], i)
+				x.hashes = append(x.hashes, hash)
+				x.knowns = append(x.knowns, x.vocabulary.known(hash, ngram.ShapeOf(b.scratch)))
+			}
+			at := ngram.Span{Start: b.scan.Start(i), End: b.scan.End(i)}
+			b.spans = append(b.spans, at)
+			x.words, x.kinds = append(x.words, number), append(x.kinds, kindOf(plain, at))
 		}
-		x.words, x.kinds = append(x.words, number), append(x.kinds, kindOf(plain, at))
 	}
 	if len(x.words) > MaxWords {
 		return 0, fmt.Errorf("the benchmarks hold more than %d words", MaxWords)
