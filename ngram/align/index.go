@@ -137,8 +137,7 @@ func (b *Builder) Build() *Index {
 	x.weights, x.says, x.spans = make([]uint16, len(x.words)), make([]uint8, len(x.words)), make([]uint8, len(x.words))
 	x.totals, x.bars, x.least = make([]Info, x.Texts()), make([]int32, x.Texts()), make([]uint8, x.Texts())
 	b.numbers, b.texts = nil, nil
-	w := &weigher{Index: x, times: b.times, count: make([]uint32, len(x.hashes)), stamp: make([]uint32, len(x.hashes)),
-		again: map[uint32]float64{}, same: map[uint64]int{}}
+	w := newWeigher(x, b.times)
 	for _, g := range order {
 		w.group(groups[g])
 	}

@@ -11,12 +11,26 @@ import (
 type weigher struct {
 	*Index
 	times []uint32    // by text: how many texts it stands for
-	count []uint32    // by word: texts of the group that hold it; later, how often it came in the text at hand
+	count []uint32    // by word: texts of the group that hold it
 	stamp []uint32    // by word: 1 + the last text that it was counted in
+	own   []float64   // by word: bits that it carries in the group; NaN: not yet known
+	came  []wordCount // by word: how often, in the text at hand
 	grams []gramAt    // memory for those at hand
 	table []gramCount // likewise
-	again map[uint32]float64
 	same  map[uint64]int
+}
+
+// wordCount is how often a word came in a text, by 1 + its number.
+type wordCount struct{ text, times uint32 }
+
+func newWeigher(x *Index, times []uint32) *weigher {
+	words := len(x.hashes)
+	w := &weigher{Index: x, times: times, count: make([]uint32, words), stamp: make([]uint32, words),
+		own: make([]float64, words), came: make([]wordCount, words), same: map[uint64]int{}}
+	for i := range w.own {
+		w.own[i] = math.NaN()
+	}
+	return w
 }
 
 func (w *weigher) group(texts []uint32) {
@@ -39,18 +53,23 @@ func (w *weigher) group(texts []uint32) {
 	at := 0
 	for _, t := range texts {
 		first, last := w.starts[t], w.starts[t+1]-1
-		w.again = emptied(w.again)
-		again := w.again
 		for i := first; i < last; i++ {
 			word := w.words[i]
 			known := float64(w.knowns[word])
-			own := -math.Log2((float64(w.count[word]) + knowledge*math.Exp2(-known/unit)) / (float64(count) + knowledge))
+			own := w.own[word]
+			if math.IsNaN(own) {
+				own = -math.Log2((float64(w.count[word]) + knowledge*math.Exp2(-known/unit)) / (float64(count) + knowledge))
+				w.own[word] = own
+			}
 			own *= rarity(three[at:], int(i-first), int(last-first), most)
 			if w.kinds[i]&cited != 0 {
 				own = 0
 			}
-			again[word]++
-			less := math.Sqrt(again[word])
+			if w.came[word].text != t+1 {
+				w.came[word] = wordCount{t + 1, 0}
+			}
+			w.came[word].times++
+			less := math.Sqrt(float64(w.came[word].times))
 			w.weights[i] = uint16(math.Round(max(own, 0) * unit / less))
 			w.says[i] = uint8(math.Round(known / less))
 		}
@@ -59,7 +78,7 @@ func (w *weigher) group(texts []uint32) {
 	}
 	for _, t := range texts {
 		for _, word := range w.words[w.starts[t] : w.starts[t+1]-1] {
-			w.count[word], w.stamp[word] = 0, 0
+			w.count[word], w.stamp[word], w.own[word] = 0, 0, math.NaN()
 		}
 	}
 }
@@ -142,9 +161,9 @@ func (x *Index) strength(at uint32) (sum int) {
 }
 
 // emptied empties a map, so that a map of one long text does not cost every short one.
-func emptied[K comparable, V any](m map[K]V) map[K]V {
+func emptied(m map[uint64]int) map[uint64]int {
 	if len(m) > 1024 {
-		return map[K]V{}
+		return map[uint64]int{}
 	}
 	clear(m)
 	return m
