@@ -25,11 +25,15 @@ check: ## what .ci/run runs: format, vet, tidy, build, tests, short ones under t
 	go test -race -short -count=1 -timeout 60m ./...
 	$(MAKE) fuzz
 
+# At the end of its time a target without a find sometimes fails with "context deadline
+# exceeded" and no input (go.dev/issue/75804, until Go 1.27); it must then pass when it is run again.
 fuzz: ## fuzzes every fuzz target for FUZZTIME each
-	@set -e; for pkg in $$(go list ./...); do \
+	@set -e; out=$$(mktemp); trap 'rm -f $$out' EXIT; \
+	run() { go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg >$$out 2>&1; }; \
+	late() { grep -q '^ *context deadline exceeded$$' $$out && ! grep -q 'Failing input' $$out; }; \
+	for pkg in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			echo "fuzz $$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg >/tmp/swab-fuzz.$$$$ 2>&1 || { cat /tmp/swab-fuzz.$$$$; exit 1; }; \
-			rm -f /tmp/swab-fuzz.$$$$; \
+			echo "fuzz $$pkg $$target"; run || { late && echo 'fuzz: out of time without a find; again' && run; } || { cat $$out; exit 1; }; \
 		done; \
 	done
 
