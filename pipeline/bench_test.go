@@ -231,8 +231,9 @@ func BenchmarkScan(b *testing.B) {
 
 // BenchmarkIndex fills a segment of 1 GiB with 8-grams until all are in the filter, and
 // saves it. MB are of text; "of-decompression" is the rate by CPU time as a share of that
-// of decompression alone, just before and after. What a lane does is split: "read" is from shard to n-grams
-// in the spool, "insert" from there into the filter, "flush" the rest of the buffers.
+// of decompression alone, just before and after. What a lane does is split: "read" is from
+// shard to n-grams in the spool, with the bits set to make room for them, "insert" from
+// there to the filter's buffers, "flush" the rest of these.
 // "save" writes and publishes the segment, whatever is in it, and is in no rate, as is
 // "plan". CPU time is that of all lanes, sys a part of it.
 //

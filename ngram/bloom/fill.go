@@ -152,10 +152,12 @@ func (w *Filler) set(b int, hashes []uint64) {
 		part, place := bits.Mul64(x, parts)
 		return (*[partWords]uint64)(words[(part-uint64(first))*partWords:]), place
 	}
-	// Two grams at a time, whose products do not wait for each other.
-	for ; len(hashes) >= 2; hashes = hashes[2:] {
-		p, x := part(hashes[0])
-		q, y := part(hashes[1])
+	// Two grams at a time, whose products do not wait for each other; an odd last one
+	// goes with itself.
+	last := len(hashes) - 1
+	for i := 0; i <= last; i += 2 {
+		p, x := part(hashes[i])
+		q, y := part(hashes[min(i+1, last)])
 		for range k / 2 {
 			setPair(p, x)
 			setPair(q, y)
@@ -164,16 +166,6 @@ func (w *Filler) set(b int, hashes []uint64) {
 		if k%2 != 0 {
 			setSingle(p, x)
 			setSingle(q, y)
-		}
-	}
-	for _, h := range hashes {
-		p, x := part(h)
-		for range k / 2 {
-			setPair(p, x)
-			x *= multiplier
-		}
-		if k%2 != 0 {
-			setSingle(p, x)
 		}
 	}
 }

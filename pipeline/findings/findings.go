@@ -145,34 +145,33 @@ func Audit(dir string) (*ledger.Audit, error) {
 	return a, nil
 }
 
-// row is a row of JSON lines, lent until the next, and the byte at which it begins.
-type row[T any] struct {
-	v  *T
+// row is a row of evidence.jsonl, lent until the next, and the byte at which it begins.
+type row struct {
+	v  *report.Evidence
 	at int64
 }
 
-// rows gives the rows of a file of JSON lines from a byte on.
-func rows[T any](ctx context.Context, in io.ReaderAt, name string, from int64) iter.Seq2[row[T], error] {
-	return func(yield func(row[T], error) bool) {
+// proofs gives the rows of evidence.jsonl from a byte on.
+func proofs(ctx context.Context, in io.ReaderAt, name string, from int64) iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
 		dec := json.NewDecoder(bufio.NewReaderSize(io.NewSectionReader(in, from, math.MaxInt64-from), 1<<18))
-		v := new(T)
+		var v report.Evidence
 		for n := 0; ; n++ {
 			if n%1024 == 0 && ctx.Err() != nil {
-				yield(row[T]{}, ctx.Err())
+				yield(row{}, ctx.Err())
 				return
 			}
-			var zero T
-			*v = zero
+			v = report.Evidence{}
 			at := from + dec.InputOffset()
-			err := dec.Decode(v)
+			err := dec.Decode(&v)
 			if err == io.EOF {
 				return
 			}
 			if err != nil {
-				yield(row[T]{}, fmt.Errorf("%s: row %d: %w", name, n, err))
+				yield(row{}, fmt.Errorf("%s: row %d: %w", name, n, err))
 				return
 			}
-			if !yield(row[T]{v, at}, nil) {
+			if !yield(row{&v, at}, nil) {
 				return
 			}
 		}
@@ -257,7 +256,7 @@ func AllEvidence(ctx context.Context, dir string) iter.Seq2[*Evidence, error] {
 func EvidenceFrom(ctx context.Context, f *os.File, at int64) iter.Seq2[*Evidence, error] {
 	return func(yield func(*Evidence, error) bool) {
 		var e Evidence
-		for next, err := range rows[report.Evidence](ctx, f, f.Name(), at) {
+		for next, err := range proofs(ctx, f, f.Name(), at) {
 			if err != nil {
 				yield(nil, err)
 				return

@@ -605,14 +605,13 @@ func hashID(it *Item) xxh3.Uint128 {
 // first most of them as "split/id", in order and as they stand in the file. All items are
 // in ids, which it uses up; it reads the benchmark again only to name some.
 func (b *Benchmark) DuplicateIDs(ctx context.Context, ids IDs, most int) (names []string, n int, err error) {
-	seen := ids
 	order := func(x, y xxh3.Uint128) int {
 		return cmp.Or(cmp.Compare(x.Hi, y.Hi), cmp.Compare(x.Lo, y.Lo))
 	}
-	slices.SortFunc(seen, order)
-	double := seen[:0] // each hash that is there more than once
-	for i := 1; i < len(seen); i++ {
-		if h := seen[i]; h == seen[i-1] {
+	slices.SortFunc(ids, order)
+	double := ids[:0] // each hash that is there more than once
+	for i := 1; i < len(ids); i++ {
+		if h := ids[i]; h == ids[i-1] {
 			n++
 			if len(double) == 0 || double[len(double)-1] != h {
 				double = append(double, h)
