@@ -30,7 +30,7 @@ const (
 // The header of index.json.
 const (
 	indexFormat  = "swab index"
-	indexVersion = 1
+	indexVersion = 2 // 1 had segments of format 1
 )
 
 // anew is what to do with an index that this program cannot go on from.

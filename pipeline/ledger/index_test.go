@@ -22,7 +22,7 @@ import (
 
 // An index.json put together by hand from FORMAT.md, which shows the same.
 const (
-	goldenHead = `{"format":"swab index","version":1,"xxh3":"79a2305d8c3229f4"}` + "\n"
+	goldenHead = `{"format":"swab index","version":2,"xxh3":"79a2305d8c3229f4"}` + "\n"
 	goldenBody = `{
   "swab": "0.1",
   "recipe": {
@@ -203,9 +203,9 @@ func TestIndexRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %v that says %s", name, err, test.want, test.says)
 		}
 	}
-	later := strings.Replace(goldenHead, `"version":1`, `"version":2,"more":0`, 1) + goldenBody
+	later := strings.Replace(goldenHead, `"version":2`, `"version":3,"more":0`, 1) + goldenBody
 	if _, err := ReadIndex(strings.NewReader(later)); !errors.Is(err, ErrVersion) || !strings.HasSuffix(err.Error(),
-		"its format is 2, this program knows 1; build the index anew with swab index into a new directory") {
+		"its format is 3, this program knows 2; build the index anew with swab index into a new directory") {
 		t.Errorf("later format: %v", err)
 	}
 	if _, err := ReadIndex(bytes.NewReader(write(t, sample()))); !errors.Is(err, ErrCorrupt) {
@@ -462,7 +462,7 @@ func TestForeignIndex(t *testing.T) {
 			change(out, IndexFile, func(b []byte) []byte { return bytes.Replace(b, []byte("words"), []byte("wards"), 1) })
 		}, ErrCorrupt, "index.json: not valid: wrong checksum"},
 		"later": {OpenIndex, func(out string) {
-			change(out, IndexFile, func(b []byte) []byte { return bytes.Replace(b, []byte(`"version":1`), []byte(`"version":2`), 1) })
+			change(out, IndexFile, func(b []byte) []byte { return bytes.Replace(b, []byte(`"version":2`), []byte(`"version":3`), 1) })
 		}, ErrVersion, anew},
 	} {
 		t.Run(name, func(t *testing.T) {
