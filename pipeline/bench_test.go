@@ -242,10 +242,11 @@ func BenchmarkScan(b *testing.B) {
 // already costs what a new one does. Beside it stands the library's own filter of that
 // size, filled by its own Add from the first shard on one goroutine.
 //
-// Two cores of an AMD EPYC, Go 1.26.8, ten passes, in three runs: 104 MB/s on one lane, and
-// 84 in a run that others disturbed (0.18 and 0.15 of decompression alone in the same run);
-// 203 on two lanes. One pass: 50 and 105, as clearing fresh memory and emptying the buffers
-// are in it. The library's own filter: 3.6 to 5.6.
+// Two cores of an AMD EPYC, Go 1.26.8, ten passes, in six runs: 92 to 105 MB/s on one lane,
+// and 84 in one that others disturbed (0.15 to 0.22 of decompression alone in the same run);
+// 143 to 203 on two lanes, 1.5 to 2.0 times that of one in the same run. One pass: 50 to 55,
+// and 105 to 127, as clearing fresh memory and emptying the buffers are in it. The library's
+// own filter: 3.6 to 5.6.
 func BenchmarkIndex(b *testing.B) {
 	corpus := madeCorpus(b, ".jsonl.zst")
 	once, _, err := shard.Find(corpus)
@@ -406,8 +407,8 @@ func cpuSeconds(system bool) float64 {
 // BenchmarkCheck asks an index of one segment of 1 GiB about the real benchmarks, warm
 // and after the system has dropped the segment from its memory.
 //
-// The same machine, 33,715 items, in six runs: 0.99 to 1.09 s warm and 1.2 to 1.7 s cold; 0.96
-// to 1.12 s of CPU time warm, with what the system does. An eighth reads the segment, all of whose partitions are held against their
+// The same machine, 33,715 items, in seven runs: 0.99 to 1.17 s warm and 1.2 to 1.7 s cold; 0.96
+// to 1.22 s of CPU time warm, with what the system does. An eighth reads the segment, all of whose partitions are held against their
 // checksums, a quarter reads the benchmarks and numbers their words, a seventh makes the
 // report.
 func BenchmarkCheck(b *testing.B) {
