@@ -40,16 +40,16 @@ func classify(r rune) (kind, rune) {
 	case unicode.In(r, unicode.Mark):
 		return mark, r
 	case unicode.In(r, unicode.Letter, unicode.Number):
-		if unspaced(r) {
+		if isUnspaced(r) {
 			return single, r
 		}
-		return letter, fold(r)
+		return letter, foldCase(r)
 	}
 	return separator, 0
 }
 
 // unspaced reports whether r is of a script that writes no spaces between words.
-func unspaced(r rune) bool {
+func isUnspaced(r rune) bool {
 	switch {
 	case r == 0x3006, 0x3031 <= r && r <= 0x3035, r == 0x303C, r == 0x30FC:
 		return true // marks of Japanese that Unicode counts to no script
@@ -60,7 +60,7 @@ func unspaced(r rune) bool {
 
 // fold is simple case folding: the lower case of the first rune of r's case orbit,
 // so that σ and ς, k and K agree.
-func fold(r rune) rune {
+func foldCase(r rune) rune {
 	first := r
 	for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
 		first = min(first, o)
@@ -121,7 +121,7 @@ func rawEntry(r rune) entry {
 
 // settle gives what rawEntry gives for runes of every plane, the folded rune
 // apart since it may not fit an entry.
-func settle(t *[1 << 16]entry, r rune) (kind, rune, uint8) {
+func lookup(t *[1 << 16]entry, r rune) (kind, rune, uint8) {
 	if r < 1<<16 {
 		e := t[r]
 		return e.kind(), e.rune(), e.ccc()

@@ -182,7 +182,7 @@ func (s *Scanner) AppendShapes(dst []Shape) []Shape {
 }
 
 // Is reports whether the normal form of word i of the block is word.
-func (s *Scanner) Is(i int, word []byte) bool {
+func (s *Scanner) WordEquals(i int, word []byte) bool {
 	if o := s.folded[i]; o != 0 {
 		return string(cString(s.buf[o-1:])) == string(word)
 	}
@@ -294,7 +294,7 @@ const (
 
 // alnum gives, in the high bit of each byte, whether that byte of x is an ASCII
 // letter or digit.
-func alnum(x uint64) uint64 {
+func alnumMask(x uint64) uint64 {
 	y := x &^ highs
 	z := y | 0x20*ones
 	isLetter := (z + (0x80-'a')*ones) &^ (z + (0x7f-'z')*ones)
@@ -303,7 +303,7 @@ func alnum(x uint64) uint64 {
 }
 
 // gather packs the high bits of x's bytes into eight bits.
-func gather(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
+func packHighBits(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
 
 // fill appends words to the block until it is full or the text ends. ASCII text
 // goes 64 bytes at a time: two bitmaps say which bytes are letters or digits and
@@ -321,11 +321,11 @@ func (s *Scanner) fill() {
 		for i := 0; i < 64; i += 8 {
 			x := binary.LittleEndian.Uint64(chunk[i:])
 			wide |= x & highs
-			a |= gather(alnum(x)) << i
+			a |= packHighBits(alnumMask(x)) << i
 		}
 		cut, slow := 64, false
 		if wide != 0 {
-			cut, slow = plainUntil(text[pos : pos+72])
+			cut, slow = plainPrefix(text[pos : pos+72])
 			a &= 1<<cut - 1 // all of a when cut is 64
 		}
 		edges := a ^ (a<<1 | in)
@@ -338,10 +338,10 @@ func (s *Scanner) fill() {
 			edges &= edges - 1
 			if slow && e == cut {
 				s.len = k
-				s.runes(open)
+				s.fillRunes(open)
 				return
 			}
-			s.ascii(k, open, pos+e)
+			s.setASCII(k, open, pos+e)
 			k++
 			open = -1
 		}
@@ -366,7 +366,7 @@ func (s *Scanner) fill() {
 				s.hash[k] = hi ^ lo
 				s.start[k], s.end[k], s.folded[k] = uint32(b), uint32(pos+e), 0
 			} else {
-				s.ascii(k, b, pos+e)
+				s.setASCII(k, b, pos+e)
 			}
 			k++
 		}
@@ -375,7 +375,7 @@ func (s *Scanner) fill() {
 				next = open
 			}
 			s.len = k
-			s.runes(next)
+			s.fillRunes(next)
 			return
 		}
 		in = a >> 63
@@ -387,7 +387,7 @@ func (s *Scanner) fill() {
 	}
 	s.len, s.pos = k, pos
 	if tail {
-		s.runes(pos)
+		s.fillRunes(pos)
 	}
 }
 
@@ -396,10 +396,10 @@ func (s *Scanner) fill() {
 // marks, ellipsis. What follows is slow, except where one of these stands across the
 // end of the 64 bytes. A byte that is not ASCII behind one makes it slow, since it
 // might combine. Chunk has 72 bytes, of whose first 64 some are not ASCII.
-func plainUntil(chunk []byte) (cut int, slow bool) {
+func plainPrefix(chunk []byte) (cut int, slow bool) {
 	var wide uint64
 	for i := 0; i < 64; i += 8 {
-		wide |= gather(binary.LittleEndian.Uint64(chunk[i:])&highs) << i
+		wide |= packHighBits(binary.LittleEndian.Uint64(chunk[i:])&highs) << i
 	}
 	for wide != 0 {
 		c := bits.TrailingZeros64(wide)
@@ -426,7 +426,7 @@ func plainUntil(chunk []byte) (cut int, slow bool) {
 
 // ascii sets word k to text[b:e], which is all ASCII letters and digits and has at
 // least 8 bytes of text behind its last.
-func (s *Scanner) ascii(k, b, e int) {
+func (s *Scanner) setASCII(k, b, e int) {
 	h := uint64(wordSeed)
 	i := b
 	for ; e-i > 8; i += 8 {
@@ -446,19 +446,19 @@ type pending struct {
 
 // put lets a normalised and folded rune, found in text[from:to], take part in the
 // word under construction.
-func (s *Scanner) put(w *pending, k kind, r rune, from, to int) {
+func (s *Scanner) addRune(w *pending, k kind, r rune, from, to int) {
 	switch k {
 	case separator:
-		s.close(w)
+		s.endWord(w)
 		return
 	case ignored:
 		return
 	case letter:
 		if w.single {
-			s.close(w)
+			s.endWord(w)
 		}
 	case single:
-		s.close(w)
+		s.endWord(w)
 	}
 	if w.start < 0 {
 		*w = pending{start: from, buf: len(s.buf), single: k == single}
@@ -472,7 +472,7 @@ func (s *Scanner) put(w *pending, k kind, r rune, from, to int) {
 }
 
 // close appends the word under construction to the block, if there is one.
-func (s *Scanner) close(w *pending) {
+func (s *Scanner) endWord(w *pending) {
 	if w.start < 0 {
 		return
 	}
@@ -497,7 +497,7 @@ func (s *Scanner) grow() {
 // runes goes on at byte i rune by rune. It comes back, with no word under
 // construction, where a separator was read and an ASCII byte follows, where the
 // block is full, or at the end of the text.
-func (s *Scanner) runes(i int) {
+func (s *Scanner) fillRunes(i int) {
 	if s.plane == nil {
 		s.plane = basicPlane()
 	}
@@ -508,7 +508,7 @@ func (s *Scanner) runes(i int) {
 		c := text[i]
 		if c < utf8.RuneSelf {
 			k, r := asciiKind(c)
-			s.put(&w, k, r, i, i+1)
+			s.addRune(&w, k, r, i, i+1)
 			i++
 			ccc = 0
 			if k == separator && (s.len >= blockWords || i+72 <= len(text) && text[i] < utf8.RuneSelf) {
@@ -518,20 +518,20 @@ func (s *Scanner) runes(i int) {
 			continue
 		}
 		r, size := utf8.DecodeRune(text[i:])
-		k, f, cc := settle(s.plane, r)
+		k, f, cc := lookup(s.plane, r)
 		if k == compose || cc != 0 && cc < ccc {
-			i = s.segments(&w, i)
+			i = s.fillSegments(&w, i)
 			ccc = 0 // a segment begins with a boundary
 			continue
 		}
 		if s.len >= blockWords && (k == separator || k == single) {
 			break
 		}
-		s.put(&w, k, f, i, i+size)
+		s.addRune(&w, k, f, i, i+size)
 		ccc = cc
 		i += size
 	}
-	s.close(&w)
+	s.endWord(&w)
 	s.pos = i
 }
 
@@ -548,7 +548,7 @@ func asciiKind(c byte) (kind, rune) {
 // taken back and read again from its first byte, or from the last boundary before
 // it. It goes on, a segment at a time, until the word it is in has ended or can
 // only end, so no byte is read more than twice. It returns the first byte not read.
-func (s *Scanner) segments(w *pending, i int) int {
+func (s *Scanner) fillSegments(w *pending, i int) int {
 	from := i
 	if !norm.NFKC.Properties(s.text[i:]).BoundaryBefore() {
 		if w.start >= 0 {
@@ -568,7 +568,7 @@ func (s *Scanner) segments(w *pending, i int) int {
 			for part := s.iter.Next(); len(part) > 0; {
 				r, size := utf8.DecodeRune(part)
 				k, f := classify(r)
-				s.put(w, k, f, b, e)
+				s.addRune(w, k, f, b, e)
 				part = part[size:]
 			}
 		}
@@ -580,7 +580,7 @@ func (s *Scanner) segments(w *pending, i int) int {
 		}
 		if w.single {
 			next, _ := utf8.DecodeRune(s.text[e:])
-			if k, _, _ := settle(s.plane, next); k == separator || k == letter || k == single {
+			if k, _, _ := lookup(s.plane, next); k == separator || k == letter || k == single {
 				return e
 			}
 		}

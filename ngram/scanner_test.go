@@ -105,7 +105,7 @@ func check(t *testing.T, s *Scanner, text string) {
 				t.Fatalf("%.300q: gram %d has another hash", text, at)
 			}
 			for j := range s.N() {
-				if !s.Is(i+j, []byte(want[at+j])) || s.Is(i+j, []byte(want[at+j]+"x")) || string(s.AppendWord(nil, i+j)) != want[at+j] {
+				if !s.WordEquals(i+j, []byte(want[at+j])) || s.WordEquals(i+j, []byte(want[at+j]+"x")) || string(s.AppendWord(nil, i+j)) != want[at+j] {
 					t.Fatalf("%.300q: word %d is not %q", text, at+j, want[at+j])
 				}
 			}

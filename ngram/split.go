@@ -34,7 +34,7 @@ func newSplitter(punctuation splitClass, helm bool) (p splitter) {
 		switch {
 		case b >= utf8.RuneSelf:
 			p.class[b] = other
-		case space(rune(b)):
+		case isSpace(rune(b)):
 			p.class[b] = between
 		case 'a' <= b|0x20 && b|0x20 <= 'z', '0' <= b && b <= '9':
 			p.class[b] = plain
@@ -48,7 +48,7 @@ func newSplitter(punctuation splitClass, helm bool) (p splitter) {
 }
 
 // space reports whether Python takes r for white space.
-func space(r rune) bool { return 0x1C <= r && r <= 0x1F || unicode.IsSpace(r) }
+func isSpace(r rune) bool { return 0x1C <= r && r <= 0x1F || unicode.IsSpace(r) }
 
 // fillSplit appends words to the block until it is full or the text ends.
 func (s *Scanner) fillSplit() {
@@ -56,11 +56,11 @@ func (s *Scanner) fillSplit() {
 	if s.split.empty && s.pos == 0 && s.base == 0 && s.len == 0 && !s.ended {
 		if len(text) == 0 {
 			s.ended = true
-			s.word(0, 0)
+			s.addWord(0, 0)
 			return
 		}
 		if r, _ := utf8.DecodeRune(text); s.separates(r) {
-			s.word(0, 0)
+			s.addWord(0, 0)
 		}
 	}
 	i := s.pos
@@ -70,7 +70,7 @@ func (s *Scanner) fillSplit() {
 			i++
 			continue
 		case other:
-			i = s.slow(i)
+			i = s.addSlowWord(i)
 			continue
 		}
 		b := i
@@ -82,16 +82,16 @@ func (s *Scanner) fillSplit() {
 			i++
 		}
 		if i < len(text) && class[text[i]] != between {
-			i = s.slow(b)
+			i = s.addSlowWord(b)
 			continue
 		}
-		s.word(b, end)
+		s.addWord(b, end)
 	}
 	s.pos = i
 	if s.split.empty && i == len(text) && s.len < blockWords && !s.ended {
 		s.ended = true
 		if r, _ := utf8.DecodeLastRune(text); len(text) > 0 && s.separates(r) {
-			s.word(len(text), len(text))
+			s.addWord(len(text), len(text))
 		}
 	}
 }
@@ -101,11 +101,11 @@ func (s *Scanner) separates(r rune) bool {
 	if r < utf8.RuneSelf {
 		return s.split.class[r] == between
 	}
-	return space(r)
+	return isSpace(r)
 }
 
 // word appends text[b:e], ASCII letters and digits, to the block.
-func (s *Scanner) word(b, e int) {
+func (s *Scanner) addWord(b, e int) {
 	h := uint64(wordSeed)
 	i := b
 	for ; e-i > 8; i += 8 {
@@ -128,7 +128,7 @@ func (s *Scanner) word(b, e int) {
 // slow reads a word that is not all ASCII letters and digits, whose first character
 // stands at byte i, or passes over a separator that is not ASCII. It gives the byte
 // behind it. A NUL, which would end the normal form, becomes 0xFF.
-func (s *Scanner) slow(i int) int {
+func (s *Scanner) addSlowWord(i int) int {
 	text, from, end := s.text, len(s.buf), i
 	b := i
 	for i < len(text) {
@@ -153,7 +153,7 @@ func (s *Scanner) slow(i int) int {
 			continue
 		}
 		r, size := utf8.DecodeRune(text[i:])
-		if space(r) {
+		if isSpace(r) {
 			if len(s.buf) == from {
 				return i + size
 			}

@@ -58,7 +58,7 @@ func splitWords(t *testing.T, r Recipe, text string) (words []string) {
 	at := 0
 	for s.Reset([]byte(text)); s.Next(); {
 		for i, h := range s.Hashes() {
-			if w := s.AppendWord(nil, i); HashWord(w) != h || !s.Is(i, w) || s.Is(i, append(w, 'x')) {
+			if w := s.AppendWord(nil, i); HashWord(w) != h || !s.WordEquals(i, w) || s.WordEquals(i, append(w, 'x')) {
 				t.Fatalf("%q: word %d is not itself", text, i)
 			}
 		}

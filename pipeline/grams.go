@@ -339,7 +339,7 @@ func (l *gramLens) evidence(it *variant.Item, cover any) (list []report.Evidence
 			spans[part] = l.spans(text)
 		}
 	}
-	for _, s := range cover.(*overlap.Cover).Sightings {
+	for _, s := range cover.(*overlap.Cover).Evidence {
 		for _, q := range s.Quotes {
 			part, first := q.Part, q.At
 			for joined && part < overlap.NumParts-1 && first >= len(spans[part]) { // it begins in a later part

@@ -107,7 +107,7 @@ func appendCover(b []byte, c *overlap.Cover) []byte {
 		n(int64(t.Covered))
 		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(t.Best))
 		near := int64(0)
-		if t.Near {
+		if t.Together {
 			near = 1
 		}
 		n(near)
@@ -120,8 +120,8 @@ func appendCover(b []byte, c *overlap.Cover) []byte {
 			n(int64(count))
 		}
 	}
-	n(int64(len(c.Sightings)))
-	for _, s := range c.Sightings {
+	n(int64(len(c.Evidence)))
+	for _, s := range c.Evidence {
 		str(s.Shard)
 		n(s.Row)
 		str(s.ID)
@@ -152,7 +152,7 @@ func readCover(r *sectionReader) *overlap.Cover {
 		if best := r.bytes(8); r.err == nil {
 			t.Best = math.Float64frombits(binary.LittleEndian.Uint64(best))
 		}
-		t.Near = r.uvarint() != 0
+		t.Together = r.uvarint() != 0
 		seen := r.bytes(8 * uint64(r.count()))
 		for len(seen) >= 8 {
 			t.Seen = append(t.Seen, binary.LittleEndian.Uint64(seen))
@@ -169,7 +169,7 @@ func readCover(r *sectionReader) *overlap.Cover {
 		}
 	}
 	for range r.count() {
-		s := overlap.Sighting{Shard: string(r.bytes(r.uvarint())), Row: int64(r.uvarint()), ID: string(r.bytes(r.uvarint()))}
+		s := overlap.Evidence{Shard: string(r.bytes(r.uvarint())), Row: int64(r.uvarint()), ID: string(r.bytes(r.uvarint()))}
 		for range r.count() {
 			s.Found = append(s.Found, overlap.Found{Longest: int(r.uvarint()), Covered: int(r.uvarint())})
 		}
@@ -180,7 +180,7 @@ func readCover(r *sectionReader) *overlap.Cover {
 				return nil
 			}
 		}
-		if c.Sightings = append(c.Sightings, s); r.err != nil {
+		if c.Evidence = append(c.Evidence, s); r.err != nil {
 			return nil
 		}
 	}

@@ -61,7 +61,7 @@ func printMethod(w io.Writer, m *overlap.Method) error {
 	if m.Choices != "" {
 		fmt.Fprintf(&b, "\n%s\n", m.Choices)
 	}
-	fmt.Fprintf(&b, "\nParts looked at: %s (--parts %s=…)\nShort parts: %s\n", strings.Join(m.Parts.Names(), ", "), m.Name, m.Short())
+	fmt.Fprintf(&b, "\nParts looked at: %s (--parts %s=…)\nShort parts: %s\n", strings.Join(m.Parts.Names(), ", "), m.Name, m.ShortParts())
 	if m.Statistic != "" {
 		fmt.Fprintf(&b, "Statistic of a benchmark: share of the %s\n", m.Statistic)
 	}

@@ -418,7 +418,7 @@ func (g *Sighting) quote(runs [overlap.NumParts][]Run, text []byte, by *plain.Cl
 	if len(g.Runs) == 0 {
 		return
 	}
-	begin, stop := overlap.Surroundings(text, from, to)
+	begin, stop := overlap.QuoteBounds(text, from, to)
 	g.TextStart, g.Text = int64(begin), string(text[begin:stop])
 	g.Runs = slices.DeleteFunc(g.Runs, func(q Quote) bool { return q.End > int64(stop) })
 }

@@ -399,7 +399,7 @@ func TestLongestQuotes(t *testing.T) {
 			}
 		}
 		if len(list) > 0 {
-			if string(text[g.TextStart:][:len(g.Text)]) != g.Text || len(g.Text) > overlap.QuoteMost || strings.Trim(g.Text, "é") != "" {
+			if string(text[g.TextStart:][:len(g.Text)]) != g.Text || len(g.Text) > overlap.MaxQuoteBytes || strings.Trim(g.Text, "é") != "" {
 				t.Fatalf("text from byte %d, %d bytes", g.TextStart, len(g.Text))
 			}
 		}

@@ -141,17 +141,17 @@ func (p Plan) Bytes() int64 { return int64(p.Partitions) * partBytes }
 // grams than others, and for equal hashes of unequal grams (one in 2^64 for each
 // gram inside: 1e10 grams add 5e-10 to the rate).
 func (p Plan) Capacity() int64 {
-	return int64(sort.Search(p.Partitions*partBits, func(n int) bool { return p.expected(n+1) > p.FPR }))
+	return int64(sort.Search(p.Partitions*partBits, func(n int) bool { return p.expectedRate(n+1) > p.FPR }))
 }
 
 // expected is the rate expected once n distinct grams are inside. The number in one
 // partition has mean and, nearly, variance n/Partitions; the mean of the rate over
 // that spread is taken from one deviation below and one above.
-func (p Plan) expected(n int) float64 {
+func (p Plan) expectedRate(n int) float64 {
 	mean := float64(n) / float64(p.Partitions)
 	dev := math.Sqrt(mean * (1 - 1/float64(p.Partitions)))
 	rate := func(grams float64) float64 {
-		_, rate := p.odds(max(grams, 0) / partWords)
+		_, rate := p.fillAndRate(max(grams, 0) / partWords)
 		return rate
 	}
 	return (rate(mean-dev)+rate(mean+dev))/2 + float64(n)/(1<<64)
@@ -160,7 +160,7 @@ func (p Plan) expected(n int) float64 {
 // hits is the share of picks of a gram, one a word on average, that touch any of so
 // many given bits of a word: two bits are picked alike and on their own, a last odd one
 // alone.
-func (p Plan) hits(bits float64) float64 {
+func (p Plan) hitShare(bits float64) float64 {
 	miss := 1 - bits/64
 	return float64(p.K/2)*(1-miss*miss) + float64(p.K%2)*(1-miss)
 }
@@ -168,8 +168,8 @@ func (p Plan) hits(bits float64) float64 {
 // odds gives the share of bits that are set in a partition with that many grams a word,
 // and the share of absent grams that have all their bits there. Words are independent
 // and get Poisson numbers of picks.
-func (p Plan) odds(load float64) (fill, rate float64) {
-	one, two := math.Exp(-load*p.hits(1)), math.Exp(-load*p.hits(2)) // chance that one bit, or two, are not set
+func (p Plan) fillAndRate(load float64) (fill, rate float64) {
+	one, two := math.Exp(-load*p.hitShare(1)), math.Exp(-load*p.hitShare(2)) // chance that one bit, or two, are not set
 	fill = 1 - one
 	both := (63*(1-2*one+two) + fill) / 64 // picks name the same bit once in 64
 	return fill, math.Pow(both, float64(p.K/2)) * math.Pow(fill, float64(p.K%2))
@@ -216,7 +216,7 @@ func New(p Plan, recipe ngram.Recipe) (*Filter, error) {
 // Close gives the memory back. The filter, and a filler at work, is of no use afterwards.
 func (f *Filter) Close() {
 	if f.filler != nil {
-		f.filler.leave()
+		f.filler.detach()
 	}
 	release(f.words)
 	f.words, f.parts = nil, nil
@@ -237,12 +237,12 @@ const multiplier = 0xf1357aea2e62a9c5
 
 // pair is the word of a partition that the top of a product names, and two of its bits,
 // which may be one.
-func pair(product uint64) (word, mask uint64) {
+func pairMask(product uint64) (word, mask uint64) {
 	return product >> wordShift, 1<<(product>>bitShift%64) | 1<<(product>>bit2Shift%64)
 }
 
 // single is the word and one bit: the last of an odd number.
-func single(product uint64) (word, mask uint64) {
+func singleMask(product uint64) (word, mask uint64) {
 	return product >> wordShift, 1 << (product >> bitShift % 64)
 }
 
@@ -251,7 +251,7 @@ func (f *Filter) Has(h uint64) bool {
 	part, place := bits.Mul64(mix(h), uint64(f.plan.Partitions))
 	words := (*[partWords]uint64)(f.words[part*partWords:])
 	for range f.plan.K / 2 {
-		if w, mask := pair(place); words[w]&mask != mask {
+		if w, mask := pairMask(place); words[w]&mask != mask {
 			return false
 		}
 		place *= multiplier
@@ -259,7 +259,7 @@ func (f *Filter) Has(h uint64) bool {
 	if f.plan.K%2 == 0 {
 		return true
 	}
-	w, mask := single(place)
+	w, mask := singleMask(place)
 	return words[w]&mask != 0
 }
 
@@ -314,11 +314,11 @@ func (p Plan) stats(ones []int) Stats {
 	var fill, rate, grams float64
 	for _, n := range ones {
 		share := float64(n) / partBits
-		load := -math.Log1p(-min(share, 1-1./partBits)) / p.hits(1)
+		load := -math.Log1p(-min(share, 1-1./partBits)) / p.hitShare(1)
 		fill += share
 		grams += load * partWords
 		if n < partBits {
-			_, odds := p.odds(load)
+			_, odds := p.fillAndRate(load)
 			rate += odds
 		} else {
 			rate++

@@ -722,9 +722,9 @@ func TestSpool(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
-						if b.given {
-							pool.put([]slot{b.slot})
-							pool.moved(1)
+						if b.ownsSlot {
+							pool.takeBack([]slot{b.slot})
+							pool.leaveSpool(1)
 						}
 						b = Block{bucket: b.bucket, hashes: slices.Clone(b.hashes)}
 						blocks = append(blocks, b)

@@ -51,17 +51,17 @@ func (w *Filler) AddBlock(b Block) {
 	k := &w.buckets[b.bucket]
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if b.given {
+	if b.ownsSlot {
 		k.slots, k.blocks = append(k.slots, b.slot), append(k.blocks, b.hashes)
-		w.pool.moved(1)
+		w.pool.leaveSpool(1)
 		return
 	}
 	if k.room < len(b.hashes) {
 		k.mu.Unlock() // it may be this bucket that gives its slots back
-		s, ok := w.pool.get(false)
+		s, ok := w.pool.lend(false)
 		k.mu.Lock()
 		if !ok {
-			w.set(b.bucket, b.hashes)
+			w.setBits(b.bucket, b.hashes)
 			return
 		}
 		k.open, k.room = len(k.blocks), w.pool.block
@@ -73,14 +73,14 @@ func (w *Filler) AddBlock(b Block) {
 
 // relieve sets the bits of the next bucket that has any slots, lends one of them and
 // gives the pool the rest.
-func (w *Filler) relieve() (slot, bool) {
+func (w *Filler) emptyNext() (slot, bool) {
 	if w == nil {
 		return 0, false
 	}
 	for range w.buckets {
-		slots := w.empty(int(w.next.Add(1) % uint32(len(w.buckets))))
+		slots := w.emptyBucket(int(w.next.Add(1) % uint32(len(w.buckets))))
 		if len(slots) > 0 {
-			w.pool.put(slots[1:])
+			w.pool.takeBack(slots[1:])
 			return slots[0], true
 		}
 	}
@@ -88,7 +88,7 @@ func (w *Filler) relieve() (slot, bool) {
 }
 
 // empty sets the bits of what bucket b has gathered. It gives its slots.
-func (w *Filler) empty(b int) []slot {
+func (w *Filler) emptyBucket(b int) []slot {
 	k := &w.buckets[b]
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -98,10 +98,10 @@ func (w *Filler) empty(b int) []slot {
 	}
 	first := b << w.pool.shift
 	if region := w.f.words[first*partWords : min(first+1<<w.pool.shift, w.f.plan.Partitions)*partWords]; grams > len(region)/64 {
-		fetch(region)
+		prefetch(region)
 	}
 	for _, hashes := range k.blocks {
-		w.set(b, hashes)
+		w.setBits(b, hashes)
 	}
 	slots := k.slots
 	k.slots, k.blocks, k.room = nil, k.blocks[:0], 0
@@ -115,17 +115,17 @@ func (w *Filler) Flush() { w.FlushShare(0, 1) }
 // all shares are. They may run at the same time.
 func (w *Filler) FlushShare(i, of int) {
 	for b := i; b < len(w.buckets); b += of {
-		w.pool.put(w.empty(b))
+		w.pool.takeBack(w.emptyBucket(b))
 	}
 }
 
 // Close flushes, and lets filter and pool have other fillers.
 func (w *Filler) Close() {
 	w.Flush()
-	w.leave()
+	w.detach()
 }
 
-func (w *Filler) leave() {
+func (w *Filler) detach() {
 	w.pool.mu.Lock()
 	defer w.pool.mu.Unlock()
 	w.f.filler, w.pool.filler = nil, nil
@@ -145,7 +145,7 @@ func (w *Filler) pending() bool {
 }
 
 // set sets the bits of mixed hashes, which are all of bucket b, whose lock is held.
-func (w *Filler) set(b int, hashes []uint64) {
+func (w *Filler) setBits(b int, hashes []uint64) {
 	first, parts, k := b<<w.pool.shift, uint64(w.f.plan.Partitions), w.f.plan.K
 	words := w.f.words[first*partWords:]
 	part := func(x uint64) (*[partWords]uint64, uint64) {
@@ -171,12 +171,12 @@ func (w *Filler) set(b int, hashes []uint64) {
 }
 
 func setPair(words *[partWords]uint64, product uint64) {
-	w, mask := pair(product)
+	w, mask := pairMask(product)
 	words[w] |= mask
 }
 
 func setSingle(words *[partWords]uint64, product uint64) {
-	w, mask := single(product)
+	w, mask := singleMask(product)
 	words[w] |= mask
 }
 
@@ -184,7 +184,7 @@ func setSingle(words *[partWords]uint64, product uint64) {
 // full speed; the bits set next would ask for its lines one by one.
 //
 //go:noinline
-func fetch(words []uint64) (all uint64) {
+func prefetch(words []uint64) (all uint64) {
 	for ; len(words) >= 8; words = words[8:] {
 		all |= words[0]
 	}

@@ -71,7 +71,7 @@ func (p *Pool) hashes(s slot, n int) []uint64 {
 }
 
 // get lends a slot. When all are lent, the filler sets the bits of one of its buckets.
-func (p *Pool) get(forSpool bool) (slot, bool) {
+func (p *Pool) lend(forSpool bool) (slot, bool) {
 	p.mu.Lock()
 	if forSpool {
 		if p.spooled >= (p.slots+1)/2 {
@@ -93,22 +93,22 @@ func (p *Pool) get(forSpool bool) (slot, bool) {
 	}
 	filler := p.filler
 	p.mu.Unlock()
-	s, ok := filler.relieve()
+	s, ok := filler.emptyNext()
 	if !ok && forSpool {
-		p.moved(1)
+		p.leaveSpool(1)
 	}
 	return s, ok
 }
 
 // put takes slots back that a filler had.
-func (p *Pool) put(slots []slot) {
+func (p *Pool) takeBack(slots []slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.free = append(p.free, slots...)
 }
 
 // moved says that so many slots of spools are theirs no more.
-func (p *Pool) moved(n int) {
+func (p *Pool) leaveSpool(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.spooled -= n

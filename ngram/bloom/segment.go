@@ -124,7 +124,7 @@ func OpenBytes(file []byte) (*Reader, error) {
 }
 
 func (r *Reader) open(size int64) error {
-	front, err := r.read(nil, min(size, preamble))
+	front, err := r.extendFront(nil, min(size, preamble))
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (r *Reader) open(size int64) error {
 	if headerLen > min(maxHeader, size-preamble) {
 		return fmt.Errorf("header of %d bytes: %w", headerLen, ErrCorrupt)
 	}
-	if front, err = r.read(front, preamble+headerLen); err != nil {
+	if front, err = r.extendFront(front, preamble+headerLen); err != nil {
 		return err
 	}
 	dec := json.NewDecoder(bytes.NewReader(front[preamble:]))
@@ -156,7 +156,7 @@ func (r *Reader) open(size int64) error {
 	if size != end {
 		return fmt.Errorf("%d bytes, where its header calls for %d: %w", size, end, ErrCorrupt)
 	}
-	if front, err = r.read(front, body); err != nil {
+	if front, err = r.extendFront(front, body); err != nil {
 		return err
 	}
 	if xxh3.Hash(front[:sum]) != binary.LittleEndian.Uint64(front[sum:]) {
@@ -180,7 +180,7 @@ func (r *Reader) open(size int64) error {
 }
 
 // read makes front, the file's first bytes, as long as size.
-func (r *Reader) read(front []byte, size int64) ([]byte, error) {
+func (r *Reader) extendFront(front []byte, size int64) ([]byte, error) {
 	longer := make([]byte, size)
 	return longer, r.readAt(longer[copy(longer, front):], int64(len(front)))
 }
@@ -230,7 +230,7 @@ func (r *Reader) partition(i int, buf []byte) ([]byte, error) {
 }
 
 // buffer is what partition needs.
-func (r *Reader) buffer() []byte {
+func (r *Reader) newBuffer() []byte {
 	if r.bytes != nil {
 		return nil
 	}
@@ -260,7 +260,7 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 		order[next[part]] = uint32(i)
 		next[part]++ // is where the next partition begins, once all are in
 	}
-	buf := r.buffer()
+	buf := r.newBuffer()
 	k := r.header.Plan.K
 	var places [64]uint64
 	for i, from := 0, uint32(0); i < int(parts); i++ {
@@ -280,7 +280,7 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 				places[j] = mix(hashes[g]) * parts
 			}
 			for j, g := range some {
-				in[g] = inside(bytes, places[j], k)
+				in[g] = hasIn(bytes, places[j], k)
 			}
 		}
 	}
@@ -288,9 +288,9 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 }
 
 // inside is Has for the bytes of a partition in a file.
-func inside(part *[partBytes]byte, place uint64, k int) bool {
+func hasIn(part *[partBytes]byte, place uint64, k int) bool {
 	for range k / 2 {
-		if w, mask := pair(place); binary.LittleEndian.Uint64(part[w*8:])&mask != mask {
+		if w, mask := pairMask(place); binary.LittleEndian.Uint64(part[w*8:])&mask != mask {
 			return false
 		}
 		place *= multiplier
@@ -298,13 +298,13 @@ func inside(part *[partBytes]byte, place uint64, k int) bool {
 	if k%2 == 0 {
 		return true
 	}
-	w, mask := single(place)
+	w, mask := singleMask(place)
 	return binary.LittleEndian.Uint64(part[w*8:])&mask != 0
 }
 
 // Verify reads the whole segment.
 func (r *Reader) Verify() error {
-	buf := r.buffer()
+	buf := r.newBuffer()
 	for i := range r.sums {
 		data, err := r.partition(i, buf)
 		if err != nil {
@@ -327,7 +327,7 @@ func (r *Reader) MergeInto(f *Filter) error {
 	if err := compatible(f.recipe, r.header.Recipe, f.plan, r.header.Plan); err != nil {
 		return err
 	}
-	buf, words := r.buffer(), make([]uint64, partWords)
+	buf, words := r.newBuffer(), make([]uint64, partWords)
 	for i, part := range f.parts {
 		data, err := r.partition(i, buf)
 		if err != nil {

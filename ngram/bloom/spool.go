@@ -29,11 +29,11 @@ type Spool struct {
 
 // A Block has some of a shard's grams, all of one bucket of the plan's partitions.
 type Block struct {
-	pool   *Pool
-	bucket int
-	hashes []uint64 // mixed
-	given  bool     // with its slot, which has nothing else
-	slot   slot
+	pool     *Pool
+	bucket   int
+	hashes   []uint64 // mixed
+	ownsSlot bool     // with its slot, which has nothing else
+	slot     slot
 }
 
 // Grams is how many the block has.
@@ -47,12 +47,12 @@ func (s *Spool) Grams() int64 { return s.grams }
 func (s *Spool) Drop() {
 	slots := s.mixed
 	for _, b := range s.blocks {
-		if b.given {
+		if b.ownsSlot {
 			slots = append(slots, b.slot)
 		}
 	}
-	s.pool.put(slots)
-	s.pool.moved(len(slots))
+	s.pool.takeBack(slots)
+	s.pool.leaveSpool(len(slots))
 	s.blocks, s.mixed, s.room = nil, nil, 0
 }
 
@@ -65,7 +65,7 @@ func (s *Spool) Blocks(stream io.Reader) iter.Seq2[Block, error] {
 		total := int64(0)
 		for i, b := range s.blocks {
 			total += int64(len(b.hashes))
-			s.blocks[i].given = false // it is the filler's now
+			s.blocks[i].ownsSlot = false // it is the filler's now
 			if !yield(b, nil) {
 				return
 			}
@@ -142,19 +142,19 @@ func (s *Spooler) Add(hashes []uint64) error {
 		at++
 		s.at[b] = at
 		if at&last == 0 {
-			s.full(int(b))
+			s.spoolFull(int(b))
 		}
 	}
 	return s.err
 }
 
 // full hands the full slot of bucket b over to the spool, for an empty one.
-func (s *Spooler) full(b int) {
+func (s *Spooler) spoolFull(b int) {
 	old := s.at[b] - slot(s.pool.block)
 	s.at[b] = old
 	hashes := s.pool.hashes(old, s.pool.block)
 	if s.err == nil && !s.spool.overflow {
-		if empty, ok := s.pool.get(true); ok {
+		if empty, ok := s.pool.lend(true); ok {
 			s.at[b] = empty
 			s.spool.blocks = append(s.spool.blocks, Block{s.pool, b, hashes, true, old})
 			return
@@ -168,11 +168,11 @@ func (s *Spooler) End() (*Spool, error) {
 	for b, at := range s.at[:s.pool.buckets] {
 		if n := int(at) % s.pool.block; n > 0 {
 			s.at[b] -= slot(n)
-			s.rest(b, s.pool.hashes(s.at[b], n))
+			s.endBucket(b, s.pool.hashes(s.at[b], n))
 		}
 	}
 	if s.err == nil && s.spool.overflow {
-		s.head(0, 0)
+		s.beginBlock(0, 0)
 		s.data = binary.LittleEndian.AppendUint64(s.data, uint64(s.wrote))
 		s.flush()
 	}
@@ -185,13 +185,13 @@ func (s *Spooler) End() (*Spool, error) {
 }
 
 // rest hands a copy of what is left of bucket b over to the spool.
-func (s *Spooler) rest(b int, hashes []uint64) {
+func (s *Spooler) endBucket(b int, hashes []uint64) {
 	sp := s.spool
 	if s.err == nil && !sp.overflow {
 		ok := sp.room >= len(hashes)
 		if !ok {
 			var empty slot
-			if empty, ok = s.pool.get(true); ok {
+			if empty, ok = s.pool.lend(true); ok {
 				sp.mixed, sp.room = append(sp.mixed, empty), s.pool.block
 			}
 		}
@@ -219,7 +219,7 @@ func (s *Spooler) write(b int, hashes []uint64) {
 		}
 	}
 	s.wrote += int64(len(hashes))
-	s.head(len(hashes), b)
+	s.beginBlock(len(hashes), b)
 	for _, h := range hashes {
 		s.data = binary.LittleEndian.AppendUint64(s.data, h)
 	}
@@ -227,7 +227,7 @@ func (s *Spooler) write(b int, hashes []uint64) {
 }
 
 // head begins a block of the stream.
-func (s *Spooler) head(count, bucket int) {
+func (s *Spooler) beginBlock(count, bucket int) {
 	if s.data == nil {
 		s.data = make([]byte, 0, blockHead+8*s.pool.block)
 	}

@@ -101,7 +101,7 @@ func (b *Builder) number(i int, hash uint64) (uint32, error) {
 	x := b.index
 	at := b.home(hash)
 	for ; b.numbers[at] != 0; at = (at + 1) & (len(b.numbers) - 1) {
-		if n := b.numbers[at]; x.hashes[n] == hash && b.scan.Is(i, x.word(n)) {
+		if n := b.numbers[at]; x.hashes[n] == hash && b.scan.WordEquals(i, x.word(n)) {
 			return n, nil
 		}
 	}
@@ -309,7 +309,7 @@ func (x *Index) find(hash uint64, s *ngram.Scanner, i int) uint32 {
 // same compares a seed's words letter by letter.
 func (x *Index) same(at uint32, s *ngram.Scanner, i int) bool {
 	for k := range x.seed {
-		if !s.Is(i+k, x.word(x.words[int(at)+k])) {
+		if !s.WordEquals(i+k, x.word(x.words[int(at)+k])) {
 			return false
 		}
 	}

@@ -141,7 +141,7 @@ func (m *Matcher) same(s *ngram.Scanner, i int, want uint32) bool {
 	if k := m.words[i]; k != 0 {
 		return k == want
 	}
-	if !s.Is(i, m.x.word(want)) {
+	if !s.WordEquals(i, m.x.word(want)) {
 		return false
 	}
 	m.words[i] = want

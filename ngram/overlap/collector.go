@@ -44,8 +44,8 @@ type Items struct {
 	windows   func(item int) []uint32
 	templates []map[uint32][]uint64 // by level and text: a bit for each gram that is template
 	ignore    bool                  // template grams do not count
-	count     []bool                // by level: occurrences of grams are counted
-	near      []bool                // by level: some view asks whether input and answer are near
+	counted   []bool                // by level: occurrences of grams are counted
+	stretches []bool                // by level: some view asks whether input and answer are near
 }
 
 // Options of NewItems.
@@ -75,10 +75,10 @@ func NewItems(list []Item, rules [][]Rule, index Index, o Options) (*Items, erro
 			if v.level = slices.Index(s.levels, r.Level); v.level < 0 {
 				v.level = len(s.levels)
 				s.levels = append(s.levels, r.Level)
-				s.count, s.near = append(s.count, false), append(s.near, false)
+				s.counted, s.stretches = append(s.counted, false), append(s.stretches, false)
 			}
-			s.count[v.level] = s.count[v.level] || v.counts == occurrences
-			s.near[v.level] = s.near[v.level] || v.parts.Has(Answer) && v.parts&^PartsOf(Answer) != 0
+			s.counted[v.level] = s.counted[v.level] || v.counts == occurrences
+			s.stretches[v.level] = s.stretches[v.level] || v.parts.Has(Answer) && v.parts&^PartsOf(Answer) != 0
 			if rs[k].at = slices.Index(views, v); rs[k].at < 0 {
 				rs[k].at = len(views)
 				views = append(views, v)
@@ -194,13 +194,13 @@ type textState struct {
 
 // levelState is what it shows on one level.
 type levelState struct {
-	gram    int // words that a run must have; 0: none counts
-	any     bool
-	longest int // without what is left out as template
-	covered int
-	seen    []uint64
-	counts  []uint16  // occurrences of each gram
-	near    []stretch // where runs stand
+	gram      int // words that a run must have; 0: none counts
+	found     bool
+	longest   int // without what is left out as template
+	covered   int
+	seen      []uint64
+	counts    []uint16  // occurrences of each gram
+	stretches []stretch // where runs stand
 }
 
 // NewCollector makes a collector.
@@ -216,11 +216,11 @@ func (s *Items) NewCollector() *Collector {
 // covers of the shard before are no longer the collector's.
 func (c *Collector) Reset(shard string) {
 	c.shard, c.covers = shard, map[uint32]*Cover{}
-	c.drop()
+	c.forget()
 }
 
 // drop forgets the document at hand.
-func (c *Collector) drop() {
+func (c *Collector) forget() {
 	for i := range c.texts[:c.touched] {
 		c.where[c.texts[i].text] = 0
 	}
@@ -235,7 +235,7 @@ func (c *Collector) Begin(text []byte) {
 }
 
 // touch gives the state of a text in the document at hand.
-func (c *Collector) touch(text int) *textState {
+func (c *Collector) touchText(text int) *textState {
 	if k := c.where[text]; k != 0 {
 		return &c.texts[k-1]
 	}
@@ -249,18 +249,18 @@ func (c *Collector) touch(text int) *textState {
 	words := c.items.index.Words(text)
 	for l := range st.levels {
 		ls := &st.levels[l]
-		ls.gram = c.items.levels[l].gram(words)
-		ls.any, ls.longest, ls.near = false, 0, ls.near[:0]
-		ls.seen = cleared(ls.seen, (words+63)/64)
-		if c.items.count[l] {
-			ls.counts = cleared(ls.counts, words)
+		ls.gram = c.items.levels[l].gramWords(words)
+		ls.found, ls.longest, ls.stretches = false, 0, ls.stretches[:0]
+		ls.seen = zeroed(ls.seen, (words+63)/64)
+		if c.items.counted[l] {
+			ls.counts = zeroed(ls.counts, words)
 		}
 	}
 	return st
 }
 
 // cleared gives n zeros, in the memory of s if it is enough.
-func cleared[T any](s []T, n int) []T {
+func zeroed[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)
 	}
@@ -271,7 +271,7 @@ func cleared[T any](s []T, n int) []T {
 
 // Add takes a run of the document at hand.
 func (c *Collector) Add(r exact.Run) {
-	st := c.touch(r.Text)
+	st := c.touchText(r.Text)
 	for l := range st.levels {
 		ls := &st.levels[l]
 		if ls.gram == 0 || r.Words < ls.gram {
@@ -280,21 +280,21 @@ func (c *Collector) Add(r exact.Run) {
 		if c.items.levels[l].Extend && !c.extend(ls, l, r) {
 			continue
 		}
-		ls.any = true
-		if c.items.near[l] {
-			ls.near = addStretch(ls.near, r.Start, r.End)
+		ls.found = true
+		if c.items.stretches[l] {
+			ls.stretches = addStretch(ls.stretches, r.Start, r.End)
 		}
 		if c.items.levels[l].Extend {
 			continue
 		}
 		from, to := r.At, r.At+r.Words-ls.gram+1
 		setRange(ls.seen, from, to)
-		if c.items.count[l] {
+		if c.items.counted[l] {
 			for i := from; i < to; i++ {
 				addCount(&ls.counts[i], 1)
 			}
 		}
-		template := c.items.left(l, r.Text)
+		template := c.items.ignoredGrams(l, r.Text)
 		if template == nil {
 			ls.longest = max(ls.longest, r.Words)
 			continue
@@ -308,7 +308,7 @@ func (c *Collector) Add(r exact.Run) {
 			}
 		}
 	}
-	st.keep(r)
+	st.keepQuote(r)
 }
 
 // extend follows a run to the right and lets it take part in the level, if it is long
@@ -348,7 +348,7 @@ func (c *Collector) extend(ls *levelState, l int, r exact.Run) bool {
 
 // keep keeps r as a quote unless one that is kept says as much; of too many it
 // drops the shortest, of equals the last.
-func (st *textState) keep(r exact.Run) {
+func (st *textState) keepQuote(r exact.Run) {
 	for _, k := range st.runs {
 		if k.At <= r.At && r.At+r.Words <= k.At+k.Words {
 			return
@@ -378,47 +378,47 @@ func (c *Collector) End(row int64, id string, text []byte) {
 		st := &c.texts[i]
 		for l := range st.levels {
 			ls := &st.levels[l]
-			if ls.covered = 0; !ls.any {
+			if ls.covered = 0; !ls.found {
 				continue
 			}
 			seen := ls.seen
-			if template := c.items.left(l, st.text); template != nil {
-				c.scratch = without(c.scratch[:0], seen, template)
+			if template := c.items.ignoredGrams(l, st.text); template != nil {
+				c.scratch = appendWithout(c.scratch[:0], seen, template)
 				seen = c.scratch
-				if c.items.levels[l].Extend && !anyBit(seen) {
+				if c.items.levels[l].Extend && !hasBit(seen) {
 					ls.longest = 0
 				}
 			}
-			ls.covered, _ = countCovered(seen, 0, 64*len(seen), c.items.levels[l].unit(c.items.index.Words(st.text)))
+			ls.covered, _ = countCovered(seen, 0, 64*len(seen), c.items.levels[l].unitWords(c.items.index.Words(st.text)))
 		}
 		c.owners = append(c.owners, c.items.owned[c.items.first[st.text]:c.items.first[st.text+1]]...)
 	}
 	slices.Sort(c.owners)
 	c.owners = slices.Compact(c.owners)
 	for _, i := range c.owners {
-		c.fold(i, row, id, text)
+		c.addToCover(i, row, id, text)
 	}
-	c.drop()
+	c.forget()
 }
 
 // state gives what the document at hand shows of a text on a level, or nil.
-func (c *Collector) state(text int32, level int) *levelState {
+func (c *Collector) levelState(text int32, level int) *levelState {
 	if text == None || c.where[text] == 0 {
 		return nil
 	}
-	if ls := &c.texts[c.where[text]-1].levels[level]; ls.any {
+	if ls := &c.texts[c.where[text]-1].levels[level]; ls.found {
 		return ls
 	}
 	return nil
 }
 
 // fold lets the document take part in the cover of item i.
-func (c *Collector) fold(i uint32, row int64, id string, text []byte) {
+func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 	item := &c.items.list[i]
 	views := c.items.views[item.Bench]
 	layout := c.items.Layout(int(i))
-	c.found = cleared(c.found, len(views))
-	c.best = cleared(c.best, len(views))
+	c.found = zeroed(c.found, len(views))
+	c.best = zeroed(c.best, len(views))
 	any := false
 	for v, view := range views {
 		f := &c.found[v]
@@ -428,7 +428,7 @@ func (c *Collector) fold(i uint32, row int64, id string, text []byte) {
 				continue
 			}
 			parts++
-			ls := c.state(t, view.level)
+			ls := c.levelState(t, view.level)
 			if ls == nil || view.windows && !c.hitsWindow(int(i), ls) {
 				continue
 			}
@@ -472,24 +472,24 @@ func (c *Collector) fold(i uint32, row int64, id string, text []byte) {
 		}
 		var answer *levelState
 		if view.parts.Has(Answer) {
-			answer = c.state(item.Texts[Answer], view.level)
+			answer = c.levelState(item.Texts[Answer], view.level)
 		}
 		for p, n := range item.Texts {
-			ls := c.state(n, view.level)
+			ls := c.levelState(n, view.level)
 			if ls == nil || !view.parts.Has(Part(p)) {
 				continue
 			}
-			c.see(t, view, ls, layout.offset(Part(p)), int(i))
-			if Part(p) != Answer && answer != nil && !t.Near {
-				t.Near = near(ls.near, answer.near)
+			c.addToTally(t, view, ls, layout.offset(Part(p)), int(i))
+			if Part(p) != Answer && answer != nil && !t.Together {
+				t.Together = withinGap(ls.stretches, answer.stretches)
 			}
 		}
 	}
 	if !seen {
 		return
 	}
-	s := Sighting{Shard: c.shard, Row: row, ID: id, Found: c.found}
-	if cover.wanted(views, &s) {
+	s := Evidence{Shard: c.shard, Row: row, ID: id, Found: c.found}
+	if cover.keeps(views, &s) {
 		s.ID, s.Found = strings.Clone(id), slices.Clone(c.found)
 		for p, n := range item.Texts {
 			if n != None && c.where[n] != 0 {
@@ -501,14 +501,14 @@ func (c *Collector) fold(i uint32, row int64, id string, text []byte) {
 		slices.SortFunc(s.Quotes, func(a, b Quote) int {
 			return cmp.Or(cmp.Compare(a.Part, b.Part), cmp.Compare(a.At, b.At), cmp.Compare(a.Start, b.Start))
 		})
-		cover.Sightings = append(cover.Sightings, s)
+		cover.Evidence = append(cover.Evidence, s)
 		cover.prune(views)
 	}
 }
 
 // see adds what a level shows of a part, which begins at word from of the item, to a
 // tally.
-func (c *Collector) see(t *Tally, v view, ls *levelState, from, item int) {
+func (c *Collector) addToTally(t *Tally, v view, ls *levelState, from, item int) {
 	if v.windows {
 		for _, w := range c.items.windows(item) {
 			if ls.seen[w/64]>>(w%64)&1 == 1 {
@@ -554,16 +554,16 @@ func orAt(dst, src []uint64, offset int) {
 const quoteAround = 100 // bytes shown on either side of a run
 
 // QuoteMost is how many bytes are shown in all; what is longer is cut at its end.
-const QuoteMost = 16384
+const MaxQuoteBytes = 16384
 
 // Surroundings gives the bytes of a text to show of what stands at bytes start to end:
 // some more on either side, whole characters, QuoteMost at most.
-func Surroundings(text []byte, start, end int) (from, to int) {
+func QuoteBounds(text []byte, start, end int) (from, to int) {
 	from = max(0, start-quoteAround)
 	for from < start && !utf8.RuneStart(text[from]) {
 		from++
 	}
-	to = min(len(text), end+quoteAround, from+QuoteMost)
+	to = min(len(text), end+quoteAround, from+MaxQuoteBytes)
 	for to < len(text) && to > from && !utf8.RuneStart(text[to]) {
 		to--
 	}
@@ -571,7 +571,7 @@ func Surroundings(text []byte, start, end int) (from, to int) {
 }
 
 func quote(p Part, r exact.Run, text []byte) Quote {
-	from, to := Surroundings(text, int(r.Start), int(r.End))
+	from, to := QuoteBounds(text, int(r.Start), int(r.End))
 	return Quote{Part: p, At: r.At, Words: r.Words, Start: int64(r.Start), End: int64(r.End), TextStart: int64(from), Text: string(text[from:to])}
 }
 

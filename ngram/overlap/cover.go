@@ -9,16 +9,16 @@ import (
 // Kept is how many documents a Cover keeps as evidence in each view, the
 // strongest ones; and MaxQuotes how many runs it quotes of each part in each.
 const (
-	Kept      = 3
-	MaxQuotes = 8
+	MaxEvidence = 3
+	MaxQuotes   = 8
 )
 
 // A Cover is what a set of documents shows of one item. The zero Cover is that of
 // no document; Merge is associative and commutative, so the covers of shards join
 // in any order.
 type Cover struct {
-	Tallies   []Tally    // one for each view of the item's benchmark; none if nothing was seen
-	Sightings []Sighting // the strongest documents, in the order of their names
+	Tallies  []Tally    // one for each view of the item's benchmark; none if nothing was seen
+	Evidence []Evidence // the strongest documents, in the order of their names
 }
 
 // A Tally is what a rule needs to know of the documents.
@@ -27,13 +27,13 @@ type Tally struct {
 	Longest   int      // longest run in any document, words
 	Covered   int      // words in runs that count, in the document that has most
 	Best      float64  // score of the document that has the highest, for rules that score documents
-	Near      bool     // some document holds input and answer within Near bytes
+	Together  bool     // some document holds input and answer within Near bytes
 	Seen      []uint64 // bit i: the n-gram at word i of the item stands in some document
 	Counts    []uint16 // by word of the item: documents that hold the n-gram there, or its occurrences, up to MaxCount; for rules that ask
 }
 
 // A Sighting is one document in which an item was seen.
-type Sighting struct {
+type Evidence struct {
 	Shard  string
 	Row    int64
 	ID     string
@@ -57,12 +57,12 @@ type Quote struct {
 	Text      string // the words with some of what stands around them
 }
 
-func (a *Sighting) compare(b *Sighting) int {
+func (a *Evidence) compare(b *Evidence) int {
 	return cmp.Or(cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row))
 }
 
 // stronger orders the documents that view r shows: strongest first, then by name.
-func stronger(views []view, r int, a, b *Sighting) int {
+func stronger(views []view, r int, a, b *Evidence) int {
 	x, y := a.Found[r], b.Found[r]
 	if views[r].byCovered {
 		return cmp.Or(cmp.Compare(y.Covered, x.Covered), cmp.Compare(y.Longest, x.Longest), a.compare(b))
@@ -71,18 +71,18 @@ func stronger(views []view, r int, a, b *Sighting) int {
 }
 
 // wanted reports whether s is among the Kept strongest in any view.
-func (c *Cover) wanted(views []view, s *Sighting) bool {
+func (c *Cover) keeps(views []view, s *Evidence) bool {
 	for r, f := range s.Found {
 		if f.Longest == 0 {
 			continue
 		}
 		before := 0
-		for i := range c.Sightings {
-			if stronger(views, r, &c.Sightings[i], s) < 0 {
+		for i := range c.Evidence {
+			if stronger(views, r, &c.Evidence[i], s) < 0 {
 				before++
 			}
 		}
-		if before < Kept {
+		if before < MaxEvidence {
 			return true
 		}
 	}
@@ -91,28 +91,28 @@ func (c *Cover) wanted(views []view, s *Sighting) bool {
 
 // prune drops the sightings that no view wants.
 func (c *Cover) prune(views []view) {
-	if len(c.Sightings) > Kept {
-		keep := make([]bool, len(c.Sightings))
-		order := make([]int, len(c.Sightings))
+	if len(c.Evidence) > MaxEvidence {
+		keep := make([]bool, len(c.Evidence))
+		order := make([]int, len(c.Evidence))
 		for r := range views {
 			for i := range order {
 				order[i] = i
 			}
-			slices.SortFunc(order, func(i, j int) int { return stronger(views, r, &c.Sightings[i], &c.Sightings[j]) })
-			for _, i := range order[:Kept] {
-				keep[i] = keep[i] || c.Sightings[i].Found[r].Longest > 0
+			slices.SortFunc(order, func(i, j int) int { return stronger(views, r, &c.Evidence[i], &c.Evidence[j]) })
+			for _, i := range order[:MaxEvidence] {
+				keep[i] = keep[i] || c.Evidence[i].Found[r].Longest > 0
 			}
 		}
-		kept := c.Sightings[:0]
-		for i, s := range c.Sightings {
+		kept := c.Evidence[:0]
+		for i, s := range c.Evidence {
 			if keep[i] {
 				kept = append(kept, s)
 			}
 		}
-		clear(c.Sightings[len(kept):])
-		c.Sightings = kept
+		clear(c.Evidence[len(kept):])
+		c.Evidence = kept
 	}
-	slices.SortFunc(c.Sightings, func(a, b Sighting) int { return a.compare(&b) })
+	slices.SortFunc(c.Evidence, func(a, b Evidence) int { return a.compare(&b) })
 }
 
 func (c *Cover) merge(views []view, d *Cover) {
@@ -125,7 +125,7 @@ func (c *Cover) merge(views []view, d *Cover) {
 	for r := range c.Tallies {
 		c.Tallies[r].add(&d.Tallies[r])
 	}
-	c.Sightings = append(c.Sightings, d.Sightings...)
+	c.Evidence = append(c.Evidence, d.Evidence...)
 	c.prune(views)
 }
 
@@ -134,7 +134,7 @@ func (t *Tally) add(u *Tally) {
 	t.Longest = max(t.Longest, u.Longest)
 	t.Covered = max(t.Covered, u.Covered)
 	t.Best = max(t.Best, u.Best)
-	t.Near = t.Near || u.Near
+	t.Together = t.Together || u.Together
 	if t.Seen == nil {
 		t.Seen, t.Counts = slices.Clone(u.Seen), slices.Clone(u.Counts)
 		return

@@ -6,7 +6,7 @@ import (
 )
 
 // helm is HELM's data overlap for n-grams of n words.
-func helm(n int) definition {
+func helmDefinition(n int) definition {
 	metrics := []string{"binary", "jaccard", "token"}
 	return definition{
 		Method: Method{
@@ -16,14 +16,14 @@ func helm(n int) definition {
 				"Each part is a text of its own; the code joins references with spaces to score them and looks for them one by one. " +
 				"HELM reports n = 5, 9 and 13: helm5, helm9, helm13; --method helm takes all three. Counts are exact up to 65,535. Lower case is Unicode's simple one.",
 			Params: []Param{
-				{Name: "side", Text: "what flags an item", Value: "input", Of: []string{"input", "reference", "either"}},
-				{Name: "metric", Text: "the score", Value: "binary", Of: metrics},
+				{Name: "side", Text: "what flags an item", Value: "input", Values: []string{"input", "reference", "either"}},
+				{Name: "metric", Text: "the score", Value: "binary", Values: metrics},
 				{Name: "filter", Text: "n-grams that stand in more places of the corpus do not count for the score; 0: all do", Value: 0, Low: 0, High: MaxCount - 1},
-				{Name: "weighted", Text: "n-grams weigh one by the number of places in which they stand, for jaccard and token", Value: "no", Of: yesNo}},
+				{Name: "weighted", Text: "n-grams weigh one by the number of places in which they stand, for jaccard and token", Value: "no", Values: yesNo}},
 		},
 		make: func(m *Method) {
-			m.N, m.counts = fixed(n), occurrences
-			side, metric, filter, weighted := m.param("side").(string), m.param("metric").(string), m.int("filter"), m.is("weighted", "yes")
+			m.N, m.counts = fixedN(n), occurrences
+			side, metric, filter, weighted := m.value("side").(string), m.value("metric").(string), m.intValue("filter"), m.hasValue("weighted", "yes")
 			m.flags = map[string]Parts{"input": PartsOf(Context, Question), "reference": PartsOf(Choices, Answer)}[side]
 			of := side
 			if side == "either" {
@@ -41,7 +41,7 @@ func helm(n int) definition {
 				for name, parts := range map[string]Parts{"input": PartsOf(Context, Question), "reference": PartsOf(Choices, Answer)} {
 					for _, most := range []int{0, 10} {
 						suffix := map[int]string{0: "", 10: "_10"}[most]
-						f := c.helm(parts, most)
+						f := c.helmMetrics(parts, most)
 						if f.binary == 0 {
 							continue
 						}
@@ -54,7 +54,7 @@ func helm(n int) definition {
 					if side != name && side != "either" {
 						continue
 					}
-					f := c.helm(parts, filter)
+					f := c.helmMetrics(parts, filter)
 					score := map[string]float64{"binary": f.binary, "jaccard": f.jaccard, "token": f.token}[metric]
 					if weighted && metric != "binary" {
 						score = map[string]float64{"jaccard": f.jaccardWeighted, "token": f.tokenWeighted}[metric]
@@ -64,9 +64,9 @@ func helm(n int) definition {
 				if len(c.Details) == 0 {
 					c.Details = nil
 				}
-				c.frequent(0, filter)
-				c.Matched = c.words(c.seen)
-				c.flag(c.Score > 0)
+				c.dropByCount(0, filter)
+				c.Matched = c.countWords(c.seen)
+				c.flagIf(c.Score > 0)
 			}
 		},
 	}
@@ -78,9 +78,9 @@ type helmFigures struct{ binary, jaccard, jaccardWeighted, token, tokenWeighted 
 // helm gives the metrics of some parts, without n-grams that stand more than most
 // times, if most is not 0. The words of a stretch of n-grams without a gap weigh one
 // over the least of their counts.
-func (c *judgement) helm(parts Parts, most int) (f helmFigures) {
+func (c *judgement) helmMetrics(parts Parts, most int) (f helmFigures) {
 	grams, words := 0, c.layout.Total(parts&c.Rule.Method.Parts)
-	c.each(func(p Part, from, size, n int) {
+	c.eachPart(func(p Part, from, size, n int) {
 		if !parts.Has(p) {
 			return
 		}

@@ -7,7 +7,7 @@ const (
 	Plain = "plain"
 )
 
-func house() definition {
+func swabDefinition() definition {
 	return definition{
 		Method: Method{
 			Name: House, Brief: "the share of an item's information that stands in one place of a document", Version: 1,
@@ -68,8 +68,8 @@ score 0.395. "He asked: which old glacier feeds <i>Lake Tarnholm</i>?" holds all
 			},
 		},
 		make: func(m *Method) {
-			m.Factor, m.MaxFalse = m.share("factor"), m.share("max-false")/100
-			m.N = fixed(1)
+			m.Factor, m.MaxFalse = m.floatValue("factor"), m.floatValue("max-false")/100
+			m.N = fixedN(1)
 		},
 	}
 }

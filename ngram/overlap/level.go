@@ -21,7 +21,7 @@ type Level struct {
 }
 
 // gram is how many words of a part of so many a run must have, or 0 when none counts.
-func (l Level) gram(words int) int {
+func (l Level) gramWords(words int) int {
 	switch {
 	case words >= l.N:
 		return l.N
@@ -32,11 +32,11 @@ func (l Level) gram(words int) int {
 }
 
 // unit is how many words stand behind each bit that is seen of a part of so many.
-func (l Level) unit(words int) int {
+func (l Level) unitWords(words int) int {
 	if l.Extend && words > 0 {
 		return 1
 	}
-	return l.gram(words)
+	return l.gramWords(words)
 }
 
 // A view is what of documents a rule needs to know. Rules of a benchmark with equal
@@ -67,7 +67,7 @@ func addCount(a *uint16, n int) { *a = uint16(min(int(*a)+n, MaxCount)) }
 
 // Near is how many bytes of a document may lie between input and answer of an item
 // that are seen near each other.
-const Near = 1000
+const MaxGap = 1000
 
 // A stretch is bytes of a document that a text was found in, with gaps of up to Near.
 type stretch struct{ from, to uint32 }
@@ -75,11 +75,11 @@ type stretch struct{ from, to uint32 }
 // addStretch puts bytes from to to into the list, which is sorted.
 func addStretch(list []stretch, from, to uint32) []stretch {
 	i := len(list) // those before i begin before it ends, or within reach
-	for i > 0 && int(list[i-1].from) > int(to)+Near {
+	for i > 0 && int(list[i-1].from) > int(to)+MaxGap {
 		i--
 	}
 	k := i
-	for k > 0 && int(list[k-1].to)+Near >= int(from) {
+	for k > 0 && int(list[k-1].to)+MaxGap >= int(from) {
 		k--
 		from, to = min(from, list[k].from), max(to, list[k].to)
 	}
@@ -87,12 +87,12 @@ func addStretch(list []stretch, from, to uint32) []stretch {
 }
 
 // near reports whether a stretch of a and one of b lie within reach of each other.
-func near(a, b []stretch) bool {
+func withinGap(a, b []stretch) bool {
 	for len(a) > 0 && len(b) > 0 {
 		switch {
-		case int(a[0].to)+Near < int(b[0].from):
+		case int(a[0].to)+MaxGap < int(b[0].from):
 			a = a[1:]
-		case int(b[0].to)+Near < int(a[0].from):
+		case int(b[0].to)+MaxGap < int(a[0].from):
 			b = b[1:]
 		default:
 			return true

@@ -128,7 +128,7 @@ func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n 
 	r, l := s.Rules(i)[k], s.Layout(i)
 	v := Verdict{State: NotCheckable, Words: l.Total(r.Parts)}
 	for p, words := range l {
-		if r.Parts.Has(Part(p)) && (r.flags == 0 || r.flags.Has(Part(p))) && r.Level.gram(words) > 0 {
+		if r.Parts.Has(Part(p)) && (r.flags == 0 || r.flags.Has(Part(p))) && r.Level.gramWords(words) > 0 {
 			v.State = Clean
 		}
 	}
@@ -137,7 +137,7 @@ func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n 
 	}
 	c := judgement{Rule: r, Verdict: &v, layout: l, tally: &Tally{}}
 	c.hashes = func(p Part, n int) []uint64 { return hashes(nil, int(s.list[i].Texts[p]), n) }
-	if cover == nil || !anyBit(cover.Tallies[r.at].Seen) {
+	if cover == nil || !hasBit(cover.Tallies[r.at].Seen) {
 		if r.Statistic != "" { // all its n-grams count
 			c.seen = make([]uint64, (l.Total(AllParts)+63)/64)
 			r.judge(&c)
@@ -149,27 +149,27 @@ func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n 
 	if r.windows {
 		c.windows = s.windows(i)
 	}
-	template := s.template(i, s.views[s.list[i].Bench][r.at].level)
+	template := s.templateGrams(i, s.views[s.list[i].Bench][r.at].level)
 	if template != nil {
 		marked := make([]uint64, len(template))
 		for w := range marked {
 			marked[w] = template[w] & c.seen[w]
 		}
-		v.Template = float64(c.words(marked)) / float64(c.words(c.seen))
+		v.Template = float64(c.countWords(marked)) / float64(c.countWords(c.seen))
 		if s.ignore {
-			c.seen = without(nil, c.seen, template)
+			c.seen = appendWithout(nil, c.seen, template)
 		}
 	}
 	v.Longest, v.Documents = c.tally.Longest, c.tally.Documents
 	r.judge(&c)
 	v.Counted = c.seen
 	for p := range NumParts {
-		if from := l.offset(p); r.Parts.Has(p) && anyIn(c.seen, from, from+l[p]) {
+		if from := l.offset(p); r.Parts.Has(p) && hasBitIn(c.seen, from, from+l[p]) {
 			v.Parts |= 1 << p
 		}
 	}
 	switch {
-	case c.tally.Near:
+	case c.tally.Together:
 		v.Seen = SeenBoth
 	case v.Parts&^PartsOf(Answer) != 0:
 		v.Seen = SeenInput
@@ -180,7 +180,7 @@ func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n 
 }
 
 // flag says whether the item is flagged.
-func (c *judgement) flag(is bool) {
+func (c *judgement) flagIf(is bool) {
 	if is {
 		c.State = Flagged
 	}
@@ -188,17 +188,17 @@ func (c *judgement) flag(is bool) {
 
 // each calls f for every part that the rule looks at and can see something of: where
 // it begins, its words, and the words behind each bit of seen.
-func (c *judgement) each(f func(p Part, from, words, unit int)) {
+func (c *judgement) eachPart(f func(p Part, from, words, unit int)) {
 	for p := range NumParts {
-		if unit := c.Rule.Level.unit(c.layout[p]); c.Rule.Method.Parts.Has(p) && unit > 0 {
+		if unit := c.Rule.Level.unitWords(c.layout[p]); c.Rule.Method.Parts.Has(p) && unit > 0 {
 			f(p, c.layout.offset(p), c.layout[p], unit)
 		}
 	}
 }
 
 // words counts the words that stand in grams of the set.
-func (c *judgement) words(set []uint64) (sum int) {
-	c.each(func(p Part, from, words, unit int) {
+func (c *judgement) countWords(set []uint64) (sum int) {
+	c.eachPart(func(p Part, from, words, unit int) {
 		n, _ := countCovered(set, from, from+words, unit)
 		sum += n
 	})
@@ -207,7 +207,7 @@ func (c *judgement) words(set []uint64) (sum int) {
 
 // found counts the n-grams of a part, and those of them that were seen: at every
 // place, or only once each.
-func (c *judgement) found(distinct bool, p Part, from, words, unit int) (found, all int) {
+func (c *judgement) countFound(distinct bool, p Part, from, words, unit int) (found, all int) {
 	if !distinct {
 		_, found = countCovered(c.seen, from, from+words, 1)
 		return found, words - unit + 1
@@ -227,7 +227,7 @@ func (c *judgement) found(distinct bool, p Part, from, words, unit int) (found, 
 // frequent leaves out of what is seen the grams that do not stand in least to most
 // documents, or places of documents if the view counts those; no most is 0. Counts
 // are not known of a filter's suspicions, and then all stay.
-func (c *judgement) frequent(least, most int) {
+func (c *judgement) dropByCount(least, most int) {
 	if c.tally.Counts == nil || least <= 1 && most == 0 {
 		return
 	}
@@ -242,12 +242,12 @@ func (c *judgement) frequent(least, most int) {
 	}
 }
 
-func anyIn(set []uint64, from, to int) bool {
+func hasBitIn(set []uint64, from, to int) bool {
 	_, grams := countCovered(set, from, to, 1)
 	return grams > 0
 }
 
-func fixed(n int) func([]int) int { return func([]int) int { return n } }
+func fixedN(n int) func([]int) int { return func([]int) int { return n } }
 
 // Percentile gives the p-th percentile of lengths by the nearest-rank rule, or 0
 // of none.

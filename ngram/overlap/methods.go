@@ -13,7 +13,7 @@ type definition struct {
 const DefaultLongest = 0.4
 
 // whole as n of a gram lets parts match only as a whole.
-const whole = 1<<31 - 1
+const wholePart = 1<<31 - 1
 
 var (
 	yesNo    = []string{"yes", "no"}
@@ -44,7 +44,7 @@ func definitions() []definition {
 		m.Norm, m.Unit, m.Version = "words", "word", 1
 		return m
 	}
-	list := []definition{house(), {
+	list := []definition{swabDefinition(), {
 		Method: words(Method{
 			Name: "gpt2", Brief: "share of the 8-grams that stand in the corpus", Parts: AllParts,
 			Source:    "Radford et al. 2019, section 4",
@@ -52,21 +52,21 @@ func definitions() []definition {
 			Choices: "The paper gives one share for a benchmark, which methods.csv has as its statistic, and flags no items; here an item is flagged when its share is above the threshold, 0 as in the paper's look at LAMBADA. " +
 				placesChoice + " \"Alphanumeric words\" are the words of this program. Parts shorter than n have no n-gram.",
 			Params: []Param{gramParam(8), shareParam("threshold", 0, "share above which an item is flagged"),
-				{Name: "count", Text: "n-grams that count", Value: "places", Of: counting}},
+				{Name: "count", Text: "n-grams that count", Value: "places", Values: counting}},
 		}),
 		make: func(m *Method) {
-			m.Threshold = m.share("threshold")
-			m.Text = fmt.Sprintf("Flagged when more than %g of the %d-grams of words of all parts stand in any document. Score: that share.", m.Threshold, m.int("n"))
-			distinct := m.is("count", "distinct")
+			m.Threshold = m.floatValue("threshold")
+			m.Text = fmt.Sprintf("Flagged when more than %g of the %d-grams of words of all parts stand in any document. Score: that share.", m.Threshold, m.intValue("n"))
+			distinct := m.hasValue("count", "distinct")
 			m.judge = func(c *judgement) {
 				c.Verdict.Grams = [2]int{}
-				c.each(func(p Part, from, words, unit int) {
-					found, all := c.found(distinct, p, from, words, unit)
+				c.eachPart(func(p Part, from, words, unit int) {
+					found, all := c.countFound(distinct, p, from, words, unit)
 					c.Verdict.Grams[0] += found
 					c.Verdict.Grams[1] += all
 				})
-				c.Score, c.Matched = share(c.Verdict.Grams[0], c.Verdict.Grams[1]), c.words(c.seen)
-				c.flag(c.Score > m.Threshold)
+				c.Score, c.Matched = ratio(c.Verdict.Grams[0], c.Verdict.Grams[1]), c.countWords(c.seen)
+				c.flagIf(c.Score > m.Threshold)
 			}
 		},
 	}, {
@@ -79,33 +79,33 @@ func definitions() []definition {
 				{Name: "n", Text: "words in an n-gram; 0: the percentile", Value: 0, Low: 0, High: 64},
 				{Name: "min", Text: "the least n", Value: 8, Low: 1, High: 64},
 				{Name: "max", Text: "the largest n", Value: 13, Low: 1, High: 64},
-				{Name: "percentile", Text: "how the 5th percentile of lengths is taken", Value: "nearest", Of: []string{"nearest", "linear"}},
+				{Name: "percentile", Text: "how the 5th percentile of lengths is taken", Value: "nearest", Values: []string{"nearest", "linear"}},
 				{Name: "max-documents", Text: "n-grams that stand in more documents do not count; 0: all count", Value: 0, Low: 0, High: MaxCount - 1},
 				shortParam(0)},
 		}),
 		make: func(m *Method) {
-			low, high := m.int("min"), max(m.int("min"), m.int("max"))
+			low, high := m.intValue("min"), max(m.intValue("min"), m.intValue("max"))
 			m.Text = "Flagged when any n-gram of words of any part stands in any document. "
-			m.Level.Short = m.int("short")
+			m.Level.Short = m.intValue("short")
 			percentile, how := Percentile, "nearest rank"
-			if m.is("percentile", "linear") {
+			if m.hasValue("percentile", "linear") {
 				percentile, how = LinearPercentile, "linear"
 			}
-			if n := m.int("n"); n > 0 {
-				m.N = fixed(n)
+			if n := m.intValue("n"); n > 0 {
+				m.N = fixedN(n)
 				m.Text += fmt.Sprintf("n is %d. Score: 1 or 0.", n)
 			} else {
 				m.N = func(lengths []int) int { return min(max(percentile(lengths, 5), low), high) }
 				m.Text += fmt.Sprintf("n is the 5th percentile (%s) of the benchmark's item lengths in words, at least %d, at most %d. Score: 1 or 0.", how, low, high)
 			}
-			most := m.int("max-documents")
+			most := m.intValue("max-documents")
 			if most > 0 {
 				m.counts = documents
 				m.Text += fmt.Sprintf(" N-grams that stand in more than %d documents do not count.", most)
 			}
 			m.judge = func(c *judgement) {
-				c.frequent(0, most)
-				c.any()
+				c.dropByCount(0, most)
+				c.flagAny()
 			}
 		},
 	}, {
@@ -117,8 +117,8 @@ func definitions() []definition {
 			Params: []Param{{Name: "n", Text: "characters in a window", Value: 50, Low: 8, High: 10000}, {Name: "windows", Text: "windows drawn from an item", Value: 3, Low: 1, High: 1000}},
 		},
 		make: func(m *Method) {
-			n := m.int("n")
-			m.Level.Short, m.Windows, m.windows = 1, m.int("windows"), true
+			n := m.intValue("n")
+			m.Level.Short, m.Windows, m.windows = 1, m.intValue("windows"), true
 			m.Text = fmt.Sprintf("Flagged when any of %d random windows of %d characters of the item, or all of a shorter item, stands in any document; "+
 				"only letters and digits count, nothing stands between them, and the parts looked at are one text. Score: the share of windows that do.", m.Windows, n)
 			m.judge = func(c *judgement) {
@@ -126,8 +126,8 @@ func definitions() []definition {
 				for _, w := range c.windows {
 					hits += int(c.seen[w/64] >> (w % 64) & 1)
 				}
-				c.Score, c.Matched = share(hits, len(c.windows)), c.words(c.seen)
-				c.flag(hits > 0)
+				c.Score, c.Matched = ratio(hits, len(c.windows)), c.countWords(c.seen)
+				c.flagIf(hits > 0)
 			}
 		},
 	}, {
@@ -140,14 +140,14 @@ func definitions() []definition {
 		make: func(m *Method) {
 			m.Level.Short = 1
 			m.Text = fmt.Sprintf("Flagged when any window of %d characters of the item, or all of a shorter item, stands in any document; "+
-				"only letters and digits count, nothing stands between them, and the parts looked at are one text. Score: the share of all windows that do.", m.int("n"))
+				"only letters and digits count, nothing stands between them, and the parts looked at are one text. Score: the share of all windows that do.", m.intValue("n"))
 			m.judge = func(c *judgement) {
-				c.each(func(p Part, from, words, unit int) {
-					found, all := c.found(false, p, from, words, unit)
-					c.Score += share(found, all)
+				c.eachPart(func(p Part, from, words, unit int) {
+					found, all := c.countFound(false, p, from, words, unit)
+					c.Score += ratio(found, all)
 				})
-				c.Matched = c.words(c.seen)
-				c.flag(c.Score > 0)
+				c.Matched = c.countWords(c.seen)
+				c.flagIf(c.Score > 0)
 			}
 		},
 	}, {
@@ -157,28 +157,28 @@ func definitions() []definition {
 			Choices: "\"The question, prompt, or target\" is read as the n-grams of all three together; fields=any flags when any one of them reaches the threshold by itself. " + placesChoice +
 				" Parts shorter than n have no n-gram. " + unitChoice,
 			Params: []Param{gramParam(8), shareParam("threshold", 0.7, "share from which an item is flagged"),
-				{Name: "fields", Text: "of what the share is taken: all parts together, or any one", Value: "union", Of: []string{"union", "any"}},
-				{Name: "count", Text: "n-grams that count", Value: "places", Of: counting}},
+				{Name: "fields", Text: "of what the share is taken: all parts together, or any one", Value: "union", Values: []string{"union", "any"}},
+				{Name: "count", Text: "n-grams that count", Value: "places", Values: counting}},
 		}),
 		make: func(m *Method) {
-			m.Threshold = m.share("threshold")
-			single, distinct := m.is("fields", "any"), m.is("count", "distinct")
+			m.Threshold = m.floatValue("threshold")
+			single, distinct := m.hasValue("fields", "any"), m.hasValue("count", "distinct")
 			of := "context, question and answer together"
 			if single {
 				of = "any one of context, question and answer"
 			}
-			m.Text = fmt.Sprintf("Flagged when at least %g of the %d-grams of words of %s stand in any document. Score: that share.", m.Threshold, m.int("n"), of)
+			m.Text = fmt.Sprintf("Flagged when at least %g of the %d-grams of words of %s stand in any document. Score: that share.", m.Threshold, m.intValue("n"), of)
 			m.judge = func(c *judgement) {
 				sum, grams, best := 0, 0, 0.0
-				c.each(func(p Part, from, words, unit int) {
-					found, all := c.found(distinct, p, from, words, unit)
-					sum, grams, best = sum+found, grams+all, max(best, share(found, all))
+				c.eachPart(func(p Part, from, words, unit int) {
+					found, all := c.countFound(distinct, p, from, words, unit)
+					sum, grams, best = sum+found, grams+all, max(best, ratio(found, all))
 				})
-				if c.Score = share(sum, grams); single {
+				if c.Score = ratio(sum, grams); single {
 					c.Score = best
 				}
-				c.Matched = c.words(c.seen)
-				c.flag(c.Score > 0 && c.Score >= m.Threshold)
+				c.Matched = c.countWords(c.seen)
+				c.flagIf(c.Score > 0 && c.Score >= m.Threshold)
 			}
 		},
 	}, {
@@ -192,21 +192,21 @@ func definitions() []definition {
 				{Name: "n", Text: "words at the beginning of a run that must be equal", Value: 10, Low: 1, High: 64},
 				{Name: "skip", Text: "words of a run that may differ", Value: 4, Low: 0, High: 64},
 				{Name: "length", Text: "words in a run at the least", Value: 10, Low: 1, High: 1000},
-				{Name: "gaps", Text: "words that differ inside a run are contaminated", Value: "yes", Of: yesNo},
+				{Name: "gaps", Text: "words that differ inside a run are contaminated", Value: "yes", Values: yesNo},
 				shareParam("threshold", 0.2, "share from which an item is not clean, and flagged"),
 				shareParam("dirty", 0.8, "share from which it is dirty")},
 		}),
 		make: func(m *Method) {
-			m.Threshold = m.share("threshold")
-			dirty := m.share("dirty")
-			m.Level = Level{Extend: true, Skip: m.int("skip"), Least: m.int("length"), Gaps: m.is("gaps", "yes")}
+			m.Threshold = m.floatValue("threshold")
+			dirty := m.floatValue("dirty")
+			m.Level = Level{Extend: true, Skip: m.intValue("skip"), Least: m.intValue("length"), Gaps: m.hasValue("gaps", "yes")}
 			m.Text = fmt.Sprintf("Flagged when at least %g of the words of all parts stand in runs shared with documents: %d equal words, followed to the right over at most %d that differ to the last equal one, "+
 				"of at least %d words. Score: that share. The detail subset names the two of the paper's four subsets that hold the item: clean below %g or not clean, dirty from %g on or not dirty.",
-				m.Threshold, m.int("n"), m.int("skip"), m.int("length"), m.Threshold, dirty)
+				m.Threshold, m.intValue("n"), m.intValue("skip"), m.intValue("length"), m.Threshold, dirty)
 			m.judge = func(c *judgement) {
-				c.Matched = c.words(c.seen)
-				c.Score = share(c.Matched, c.Words)
-				c.flag(c.Score > 0 && c.Score >= m.Threshold)
+				c.Matched = c.countWords(c.seen)
+				c.Score = ratio(c.Matched, c.Words)
+				c.flagIf(c.Score > 0 && c.Score >= m.Threshold)
 				subset := "clean, not dirty"
 				switch {
 				case c.State == Flagged && c.Score >= dirty:
@@ -226,9 +226,9 @@ func definitions() []definition {
 			Params: []Param{gramParam(8), shareParam("threshold", 0.5, "share from which an item is flagged")},
 		}),
 		make: func(m *Method) {
-			m.Threshold = m.share("threshold")
-			m.Text = fmt.Sprintf("Flagged when at least %g of the words of all parts stand in %d-grams that stand in any document. Score: that share.", m.Threshold, m.int("n"))
-			m.judge = covered(m, 0)
+			m.Threshold = m.floatValue("threshold")
+			m.Text = fmt.Sprintf("Flagged when at least %g of the words of all parts stand in %d-grams that stand in any document. Score: that share.", m.Threshold, m.intValue("n"))
+			m.judge = judgeCovered(m, 0)
 		},
 	}, {
 		Method: words(Method{
@@ -237,7 +237,7 @@ func definitions() []definition {
 			Params: []Param{shareParam("threshold", 0.5, "share above which an item is flagged")},
 		}),
 		make: func(m *Method) {
-			m.Threshold, m.N, m.byCovered = m.share("threshold"), fixed(8), true
+			m.Threshold, m.N, m.byCovered = m.floatValue("threshold"), fixedN(8), true
 			much := fmt.Sprintf("%g", m.Threshold)
 			if m.Threshold == 0.5 {
 				much = "half"
@@ -245,8 +245,8 @@ func definitions() []definition {
 			m.Text = "Flagged when a single document covers more than " + much + " of the words of question and context by 8-grams. " +
 				"Score: that share, of the document in which it is largest."
 			m.judge = func(c *judgement) {
-				c.Score, c.Matched = share(c.tally.Covered, c.Words), c.tally.Covered
-				c.flag(c.Score > m.Threshold)
+				c.Score, c.Matched = ratio(c.tally.Covered, c.Words), c.tally.Covered
+				c.flagIf(c.Score > m.Threshold)
 			}
 		},
 	}, {
@@ -258,12 +258,12 @@ func definitions() []definition {
 			Params: []Param{shareParam("threshold", DefaultLongest, "share from which an item is flagged")},
 		}),
 		make: func(m *Method) {
-			m.Threshold, m.N = m.share("threshold"), fixed(8)
+			m.Threshold, m.N = m.floatValue("threshold"), fixedN(8)
 			m.Text = "Flagged when the longest run of at least 8 words that question or context shares with a document is at least " +
 				fmt.Sprintf("%g", m.Threshold) + " of the words of both. Score: that share."
 			m.judge = func(c *judgement) {
-				c.Score, c.Matched = share(c.tally.Longest, c.Words), c.tally.Longest
-				c.flag(c.Score > 0 && c.Score >= m.Threshold)
+				c.Score, c.Matched = ratio(c.tally.Longest, c.Words), c.tally.Longest
+				c.flagIf(c.Score > 0 && c.Score >= m.Threshold)
 			}
 		},
 	}, {
@@ -274,18 +274,18 @@ func definitions() []definition {
 			Params:  contamParams(),
 		}),
 		make: func(m *Method) {
-			m.Threshold = m.share("threshold")
+			m.Threshold = m.floatValue("threshold")
 			least := contamCounts(m)
-			m.Text = fmt.Sprintf("Flagged when at least %g of the %d-grams of words of question and context stand%s. Score: that share.", m.Threshold, m.int("n"), atLeastTimes(least))
+			m.Text = fmt.Sprintf("Flagged when at least %g of the %d-grams of words of question and context stand%s. Score: that share.", m.Threshold, m.intValue("n"), atLeastTimes(least))
 			m.judge = func(c *judgement) {
-				c.frequent(least, 0)
+				c.dropByCount(least, 0)
 				sum, grams := 0, 0
-				c.each(func(p Part, from, words, unit int) {
-					found, all := c.found(false, p, from, words, unit)
+				c.eachPart(func(p Part, from, words, unit int) {
+					found, all := c.countFound(false, p, from, words, unit)
 					sum, grams = sum+found, grams+all
 				})
-				c.Score, c.Matched = share(sum, grams), c.words(c.seen)
-				c.flag(c.Score > 0 && c.Score >= m.Threshold)
+				c.Score, c.Matched = ratio(sum, grams), c.countWords(c.seen)
+				c.flagIf(c.Score > 0 && c.Score >= m.Threshold)
 			}
 		},
 	}, {
@@ -296,10 +296,10 @@ func definitions() []definition {
 			Params:  contamParams(),
 		}),
 		make: func(m *Method) {
-			m.Threshold = m.share("threshold")
+			m.Threshold = m.floatValue("threshold")
 			least := contamCounts(m)
-			m.Text = fmt.Sprintf("Flagged when at least %g of the words of question and context stand in %d-grams that stand%s. Score: that share.", m.Threshold, m.int("n"), atLeastTimes(least))
-			m.judge = covered(m, least)
+			m.Text = fmt.Sprintf("Flagged when at least %g of the words of question and context stand in %d-grams that stand%s. Score: that share.", m.Threshold, m.intValue("n"), atLeastTimes(least))
+			m.judge = judgeCovered(m, least)
 		},
 	}, {
 		Method: words(Method{
@@ -309,14 +309,14 @@ func definitions() []definition {
 				"The paper does not normalise; the words here are those of this program.",
 			Params: []Param{gramParam(8), shareParam("threshold", DefaultLongest, "share from which an item is flagged"),
 				{Name: "skip", Text: "words of a run that may differ", Value: 4, Low: 0, High: 64},
-				{Name: "gaps", Text: "words that differ inside a run are found", Value: "yes", Of: yesNo}},
+				{Name: "gaps", Text: "words that differ inside a run are found", Value: "yes", Values: yesNo}},
 		}),
 		make: func(m *Method) {
-			m.Threshold = m.share("threshold")
-			m.Level = Level{Extend: true, Skip: m.int("skip"), Gaps: m.is("gaps", "yes")}
+			m.Threshold = m.floatValue("threshold")
+			m.Level = Level{Extend: true, Skip: m.intValue("skip"), Gaps: m.hasValue("gaps", "yes")}
 			m.Text = fmt.Sprintf("Flagged when at least %g of the words of question and context stand in runs shared with documents: %d equal words, followed to the right over at most %d that differ to the last equal one. Score: that share.",
-				m.Threshold, m.int("n"), m.int("skip"))
-			m.judge = covered(m, 0)
+				m.Threshold, m.intValue("n"), m.intValue("skip"))
+			m.judge = judgeCovered(m, 0)
 		},
 	}, {
 		Method: words(Method{
@@ -327,12 +327,12 @@ func definitions() []definition {
 			Params: []Param{gramParam(8), shareParam("threshold", 0.5, "score above which an item is flagged")},
 		}),
 		make: func(m *Method) {
-			m.Threshold, m.byCovered, m.mean = m.share("threshold"), true, true
+			m.Threshold, m.byCovered, m.mean = m.floatValue("threshold"), true, true
 			m.Text = fmt.Sprintf("Flagged when the score of a single document is above %g: the mean, over question and context where there are both, of the share of its words that the document covers by %d-grams. Score: the highest of any document.",
-				m.Threshold, m.int("n"))
+				m.Threshold, m.intValue("n"))
 			m.judge = func(c *judgement) {
 				c.Score, c.Matched = c.tally.Best, c.tally.Covered
-				c.flag(c.Score > m.Threshold)
+				c.flagIf(c.Score > m.Threshold)
 			}
 		},
 	}, {
@@ -343,12 +343,12 @@ func definitions() []definition {
 			Params:  []Param{gramParam(10), shortParam(3)},
 		}),
 		make: func(m *Method) {
-			m.Level.Short = m.int("short")
-			m.Text = fmt.Sprintf("Flagged when any %d-gram of words of context, question or answer stands in any document, or all of one that has fewer words and at least %d. Score: 1 or 0.", m.int("n"), m.int("short"))
+			m.Level.Short = m.intValue("short")
+			m.Text = fmt.Sprintf("Flagged when any %d-gram of words of context, question or answer stands in any document, or all of one that has fewer words and at least %d. Score: 1 or 0.", m.intValue("n"), m.intValue("short"))
 			if m.Level.Short == 0 {
-				m.Text = fmt.Sprintf("Flagged when any %d-gram of words of context, question or answer stands in any document. Score: 1 or 0.", m.int("n"))
+				m.Text = fmt.Sprintf("Flagged when any %d-gram of words of context, question or answer stands in any document. Score: 1 or 0.", m.intValue("n"))
 			}
-			m.judge = func(c *judgement) { c.any() }
+			m.judge = func(c *judgement) { c.flagAny() }
 		},
 	}, {
 		Method: words(Method{
@@ -358,9 +358,9 @@ func definitions() []definition {
 			Params:  []Param{gramParam(13), shortParam(0)},
 		}),
 		make: func(m *Method) {
-			m.Level.Short = m.int("short")
-			m.Text = fmt.Sprintf("Flagged when any %d-gram of words of any part stands in any document. Score: 1 or 0.", m.int("n"))
-			m.judge = func(c *judgement) { c.any() }
+			m.Level.Short = m.intValue("short")
+			m.Text = fmt.Sprintf("Flagged when any %d-gram of words of any part stands in any document. Score: 1 or 0.", m.intValue("n"))
+			m.judge = func(c *judgement) { c.flagAny() }
 		},
 	}, {
 		Method: Method{
@@ -370,8 +370,8 @@ func definitions() []definition {
 			Params:  []Param{gramParam(13)},
 		},
 		make: func(m *Method) {
-			m.Text = fmt.Sprintf("Flagged when any %d-gram of question or context stands in any document. Words are what white space separates, once ASCII punctuation is deleted and ASCII letters are lower case. Score: 1 or 0.", m.int("n"))
-			m.judge = func(c *judgement) { c.any() }
+			m.Text = fmt.Sprintf("Flagged when any %d-gram of question or context stands in any document. Words are what white space separates, once ASCII punctuation is deleted and ASCII letters are lower case. Score: 1 or 0.", m.intValue("n"))
+			m.judge = func(c *judgement) { c.flagAny() }
 		},
 	}, {
 		Method: Method{
@@ -381,22 +381,22 @@ func definitions() []definition {
 				"Lower case is Unicode's simple one.",
 		},
 		make: func(m *Method) {
-			m.N, m.Level.Short = fixed(whole), 1
+			m.N, m.Level.Short = fixedN(wholePart), 1
 			m.Text = "Flagged when all of a part looked at, character by character and in lower case, stands in any document. Score: the share of such parts that do."
 			m.judge = func(c *judgement) {
 				found, all := 0, 0
-				c.each(func(_ Part, from, words, _ int) {
-					if all++; anyIn(c.seen, from, from+words) {
+				c.eachPart(func(_ Part, from, words, _ int) {
+					if all++; hasBitIn(c.seen, from, from+words) {
 						found++
 					}
 				})
-				c.Score, c.Matched = share(found, all), c.words(c.seen)
-				c.flag(found > 0)
+				c.Score, c.Matched = ratio(found, all), c.countWords(c.seen)
+				c.flagIf(found > 0)
 			}
 		},
 	}}
 	for _, n := range []int{5, 9, 13} {
-		list = append(list, helm(n))
+		list = append(list, helmDefinition(n))
 	}
 	return list
 }
@@ -410,10 +410,10 @@ func contamParams() []Param {
 
 // contamCounts sets up the counting that mincount needs.
 func contamCounts(m *Method) int {
-	if m.int("mincount") > 1 {
+	if m.intValue("mincount") > 1 {
 		m.counts = occurrences
 	}
-	return m.int("mincount")
+	return m.intValue("mincount")
 }
 
 func atLeastTimes(n int) string {
@@ -424,24 +424,24 @@ func atLeastTimes(n int) string {
 }
 
 // covered judges by the share of words in what is seen.
-func covered(m *Method, least int) func(*judgement) {
+func judgeCovered(m *Method, least int) func(*judgement) {
 	return func(c *judgement) {
-		c.frequent(least, 0)
-		c.Matched = c.words(c.seen)
-		c.Score = share(c.Matched, c.Words)
-		c.flag(c.Score > 0 && c.Score >= m.Threshold)
+		c.dropByCount(least, 0)
+		c.Matched = c.countWords(c.seen)
+		c.Score = ratio(c.Matched, c.Words)
+		c.flagIf(c.Score > 0 && c.Score >= m.Threshold)
 	}
 }
 
 // any judges by whether anything is seen.
-func (c *judgement) any() {
-	c.Matched = c.words(c.seen)
+func (c *judgement) flagAny() {
+	c.Matched = c.countWords(c.seen)
 	if c.Matched > 0 {
 		c.Score, c.State = 1, Flagged
 	}
 }
 
-func share(n, of int) float64 {
+func ratio(n, of int) float64 {
 	if of == 0 {
 		return 0
 	}

@@ -345,7 +345,7 @@ func TestSettings(t *testing.T) {
 	got := map[string]any{}
 	for _, m := range all {
 		if m.Group == "helm" {
-			got[m.Name] = m.int("filter")
+			got[m.Name] = m.intValue("filter")
 		}
 		if m.Name == "gpt4" && m.Parts != PartsOf(Answer) {
 			t.Errorf("gpt4 looks at %v", m.Parts.Names())

@@ -198,7 +198,7 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 		}
 		for _, a := range sides[0] {
 			for _, b := range sides[1] {
-				if a[1]+Near >= b[0] && b[1]+Near >= a[0] {
+				if a[1]+MaxGap >= b[0] && b[1]+MaxGap >= a[0] {
 					v.Seen = SeenBoth
 				}
 			}
@@ -264,7 +264,7 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 		seen := map[string]bool{}
 		for _, s := range spots {
 			if slices.Contains(parts, s.p) {
-				if r.has("count") && r.is("count", "distinct") {
+				if r.has("count") && r.hasValue("count", "distinct") {
 					g := fmt.Sprint(s.p) + field(s.n, part(s.p), s.i)
 					if seen[g] {
 						continue
@@ -280,7 +280,7 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 		if r.Name == "gpt2" {
 			v.Grams = [2]int{found, all}
 		}
-		return share(found, all)
+		return ratio(found, all)
 	}
 	every := []Part{Context, Question, Choices, Answer}
 	v.Matched = len(union)
@@ -295,15 +295,15 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 		}
 	case "palm":
 		v.Score = of(every...)
-		if r.is("fields", "any") {
+		if r.hasValue("fields", "any") {
 			v.Score = max(of(Context), of(Question), of(Answer))
 		}
 		flagged = v.Score > 0 && v.Score >= r.Threshold
 	case "llama3", "token-match", "token-extend":
-		v.Score = share(len(union), v.Words)
+		v.Score = ratio(len(union), v.Words)
 		flagged = v.Score > 0 && v.Score >= r.Threshold
 	case "llama2":
-		v.Score = share(len(union), v.Words)
+		v.Score = ratio(len(union), v.Words)
 		flagged = v.Score > 0 && v.Score >= r.Threshold
 		if len(allWords) > 0 {
 			subset := []string{"clean", "not dirty"}
@@ -319,13 +319,13 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 		v.Score = of(every...)
 		flagged = v.Score > 0 && v.Score >= r.Threshold
 	case "coverage8":
-		v.Score, v.Matched = share(best, v.Words), best
+		v.Score, v.Matched = ratio(best, v.Words), best
 		flagged = 2*best > v.Words
 	case "tulu3":
 		v.Score, v.Matched = bestMean, best
 		flagged = bestMean > 0.5
 	case "longest8":
-		v.Score, v.Matched = share(v.Longest, v.Words), v.Longest
+		v.Score, v.Matched = ratio(v.Longest, v.Words), v.Longest
 		flagged = v.Score > 0 && v.Score >= r.Threshold
 	default:
 		panic(r.Name)
@@ -342,7 +342,7 @@ func (m *Method) has(param string) bool {
 
 // limit says whether a gram that stands in c[0] documents, c[1] times, does not count.
 func (r Rule) limit(c [2]int) bool {
-	return r.has("max-documents") && r.int("max-documents") > 0 && c[0] > r.int("max-documents") || r.has("mincount") && c[1] < r.int("mincount")
+	return r.has("max-documents") && r.intValue("max-documents") > 0 && c[0] > r.intValue("max-documents") || r.has("mincount") && c[1] < r.intValue("mincount")
 }
 
 // settings choose in turn every way of reading a paper that a parameter chooses.
@@ -522,7 +522,7 @@ func TestVerdictsEqualReference(t *testing.T) {
 				states[r.Name+" "+string(got.State)]++
 				seen[got.Seen]++
 				if !o.IgnoreTemplate {
-					checkSightings(t, r, k, it, docs, covers[i])
+					checkEvidence(t, r, k, it, docs, covers[i])
 				}
 			}
 		}
@@ -543,14 +543,14 @@ func TestVerdictsEqualReference(t *testing.T) {
 
 // checkSightings: the strongest document of a rule is there, and quotes are what
 // the document holds.
-func checkSightings(t *testing.T, r Rule, k int, item testItem, docs []testDoc, c *Cover) {
+func checkEvidence(t *testing.T, r Rule, k int, item testItem, docs []testDoc, c *Cover) {
 	t.Helper()
 	k = r.at
 	if c == nil || c.Tallies[k].Documents == 0 || r.Level.Extend {
 		return
 	}
 	longest, covered, kept := 0, 0, int64(0)
-	for _, s := range c.Sightings {
+	for _, s := range c.Evidence {
 		d := docs[slices.IndexFunc(docs, func(d testDoc) bool { return d.shard == s.Shard && d.row == s.Row })]
 		if d.id != s.ID {
 			t.Fatalf("sighting of %q names %q", d.id, s.ID)
@@ -570,7 +570,7 @@ func checkSightings(t *testing.T, r Rule, k int, item testItem, docs []testDoc, 
 		}
 	}
 	tally := c.Tallies[k]
-	if longest != tally.Longest || !r.byCovered && kept < min(tally.Documents, Kept) || r.byCovered && covered != tally.Covered {
+	if longest != tally.Longest || !r.byCovered && kept < min(tally.Documents, MaxEvidence) || r.byCovered && covered != tally.Covered {
 		if r.byCovered && longest != tally.Longest {
 			return // its strongest document need not hold the longest run
 		}

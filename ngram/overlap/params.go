@@ -13,17 +13,17 @@ type Param struct {
 	Text      string
 	Value     any      // int, float64 or string
 	Low, High float64  // of a number
-	Of        []string // what a string may be
+	Values    []string // what a string may be
 }
 
 // set reads a value.
-func (p *Param) set(text string) error {
+func (p *Param) parse(text string) error {
 	var number float64
 	var err error
 	switch p.Value.(type) {
 	case string:
-		if !slices.Contains(p.Of, text) {
-			return fmt.Errorf("%q is none of %s", text, strings.Join(p.Of, ", "))
+		if !slices.Contains(p.Values, text) {
+			return fmt.Errorf("%q is none of %s", text, strings.Join(p.Values, ", "))
 		}
 		p.Value = text
 		return nil
@@ -47,8 +47,8 @@ func (p *Param) set(text string) error {
 
 // Range says which values the parameter may have, after a space, or nothing.
 func (p Param) Range() string {
-	if p.Of != nil {
-		return " (" + strings.Join(p.Of, ", ") + ")"
+	if p.Values != nil {
+		return " (" + strings.Join(p.Values, ", ") + ")"
 	}
 	return fmt.Sprintf(" (%g to %g)", p.Low, p.High)
 }
@@ -58,7 +58,7 @@ func (p Param) Range() string {
 func (m *Method) Bounded() bool { return m.Norm == "words" && m.Level.Short == 0 }
 
 // Short says what the method does with parts that are too short for an n-gram.
-func (m *Method) Short() string {
+func (m *Method) ShortParts() string {
 	switch s := m.Level.Short; {
 	case m.Norm == Plain:
 		return "an item that carries less than 12 bits, or says less than 30, is not checkable"
@@ -71,7 +71,7 @@ func (m *Method) Short() string {
 	}
 }
 
-func (m *Method) param(name string) any {
+func (m *Method) value(name string) any {
 	for _, p := range m.Params {
 		if p.Name == name {
 			return p.Value
@@ -80,10 +80,10 @@ func (m *Method) param(name string) any {
 	panic("overlap: method " + m.Name + " has no parameter " + name)
 }
 
-func (m *Method) int(name string) int       { return m.param(name).(int) }
-func (m *Method) share(name string) float64 { return m.param(name).(float64) }
-func (m *Method) is(name, value string) bool {
-	return m.param(name).(string) == value
+func (m *Method) intValue(name string) int       { return m.value(name).(int) }
+func (m *Method) floatValue(name string) float64 { return m.value(name).(float64) }
+func (m *Method) hasValue(name, value string) bool {
+	return m.value(name).(string) == value
 }
 
 // Settings are what a user says of methods, by their names: parameters, and the parts
@@ -113,9 +113,9 @@ func Methods(s Settings) ([]*Method, error) {
 					for _, p := range m.Params {
 						names = append(names, p.Name)
 					}
-					return nil, fmt.Errorf("method %s has no parameter %q: it has %s", name, param, orNone(names))
+					return nil, fmt.Errorf("method %s has no parameter %q: it has %s", name, param, joinOrNone(names))
 				}
-				if err := m.Params[i].set(value); err != nil {
+				if err := m.Params[i].parse(value); err != nil {
 					return nil, fmt.Errorf("%s.%s: %w", name, param, err)
 				}
 			}
@@ -128,12 +128,12 @@ func Methods(s Settings) ([]*Method, error) {
 		}
 		d.make(m)
 		if m.N == nil {
-			m.N = fixed(m.int("n"))
+			m.N = fixedN(m.intValue("n"))
 		}
 		m.view.parts = m.Parts
 		list = append(list, m)
 	}
-	for _, named := range [][]string{keys(s.Params), keys(s.Parts)} {
+	for _, named := range [][]string{sortedKeys(s.Params), sortedKeys(s.Parts)} {
 		for _, name := range named {
 			if !known[name] {
 				return nil, fmt.Errorf("no method is named %q: there are %s", name, strings.Join(Names(list), ", "))
@@ -144,7 +144,7 @@ func Methods(s Settings) ([]*Method, error) {
 }
 
 // Named gives the methods of some names, as they are when nothing is set.
-func Named(names ...string) ([]*Method, error) {
+func MethodsByName(names ...string) ([]*Method, error) {
 	all, err := Methods(Settings{})
 	if err != nil {
 		return nil, err
@@ -168,14 +168,14 @@ func Names(list []*Method) (names []string) {
 	return names
 }
 
-func orNone(names []string) string {
+func joinOrNone(names []string) string {
 	if len(names) == 0 {
 		return "none"
 	}
 	return strings.Join(names, ", ")
 }
 
-func keys[V any](m map[string]V) (list []string) {
+func sortedKeys[V any](m map[string]V) (list []string) {
 	for k := range m {
 		list = append(list, k)
 	}

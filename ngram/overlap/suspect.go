@@ -10,12 +10,12 @@ func (s *Items) Suspect(i, n int, hits [NumParts][]uint64) *Cover {
 	layout, views := s.Layout(i), s.views[s.list[i].Bench]
 	c := &Cover{Tallies: make([]Tally, len(views))}
 	for k, v := range views {
-		c.Tallies[k] = suspect(layout, v, s.levels[v.level], n, hits)
+		c.Tallies[k] = suspectTally(layout, v, s.levels[v.level], n, hits)
 	}
 	return c
 }
 
-func suspect(l Layout, v view, level Level, n int, hits [NumParts][]uint64) Tally {
+func suspectTally(l Layout, v view, level Level, n int, hits [NumParts][]uint64) Tally {
 	t := Tally{Seen: make([]uint64, (l.Total(AllParts)+63)/64)}
 	parts, input, answer := 0, false, false
 	for p := range NumParts {
@@ -46,13 +46,13 @@ func suspect(l Layout, v view, level Level, n int, hits [NumParts][]uint64) Tall
 		}
 		t.Documents = 1
 		t.Longest = max(t.Longest, longest)
-		words, _ := countCovered(t.Seen, from, from+l[p], level.unit(l[p]))
+		words, _ := countCovered(t.Seen, from, from+l[p], level.unitWords(l[p]))
 		t.Covered += words
 		t.Best += float64(words) / float64(l[p])
 		answer = answer || p == Answer
 		input = input || p != Answer
 	}
-	t.Near = input && answer
+	t.Together = input && answer
 	if parts > 0 {
 		t.Best /= float64(parts)
 	}

@@ -122,7 +122,7 @@ func (s *Items) benchTemplate(into map[uint32][]uint64, from, to, n int, grams f
 }
 
 // left gives the grams of a text that do not count on a level, or nil when all do.
-func (s *Items) left(level, text int) []uint64 {
+func (s *Items) ignoredGrams(level, text int) []uint64 {
 	if !s.ignore {
 		return nil
 	}
@@ -130,7 +130,7 @@ func (s *Items) left(level, text int) []uint64 {
 }
 
 // template gives the template grams of an item on a level, as in Tally.Seen, or nil.
-func (s *Items) template(item, level int) (set []uint64) {
+func (s *Items) templateGrams(item, level int) (set []uint64) {
 	layout := s.Layout(item)
 	for p, t := range s.list[item].Texts {
 		if t == None || s.templates[level][uint32(t)] == nil {
@@ -145,13 +145,13 @@ func (s *Items) template(item, level int) (set []uint64) {
 }
 
 // without appends the bits of a that are not in b to dst.
-func without(dst, a, b []uint64) []uint64 {
+func appendWithout(dst, a, b []uint64) []uint64 {
 	for i, w := range a {
 		dst = append(dst, w&^b[i])
 	}
 	return dst
 }
 
-func anyBit(set []uint64) bool {
+func hasBit(set []uint64) bool {
 	return slices.ContainsFunc(set, func(w uint64) bool { return w != 0 })
 }

@@ -7,7 +7,7 @@ const braced = "{}"
 
 // command gives what stands for a LaTeX command, and whether name is one that texts
 // about mathematics use. Others may be escapes, paths or programs.
-func command(name string) (string, bool) {
+func latexCommand(name string) (string, bool) {
 	switch name {
 	case "begin", "end", "label", "ref", "cite", "color", "hspace", "vspace":
 		return braced, true
@@ -15,9 +15,9 @@ func command(name string) (string, bool) {
 		"omicron", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega",
 		"Alpha", "Beta", "Gamma", "Delta", "Epsilon", "Zeta", "Eta", "Theta", "Iota", "Kappa", "Lambda", "Mu", "Nu", "Xi",
 		"Omicron", "Pi", "Rho", "Sigma", "Tau", "Upsilon", "Phi", "Chi", "Psi", "Omega":
-		return greek(strings.ToLower(name)), true
+		return greekLetter(strings.ToLower(name)), true
 	case "varepsilon", "vartheta", "varphi", "varrho", "varsigma", "varpi":
-		return greek(name[3:]), true
+		return greekLetter(name[3:]), true
 	case "sin", "cos", "tan", "cot", "sec", "csc", "log", "ln", "exp", "lim", "max", "min", "gcd", "det", "deg", "mod", "bmod":
 		return " " + strings.TrimPrefix(name, "b") + " ", true
 	case "frac", "dfrac", "tfrac", "cfrac", "binom", "sqrt", "cdot", "cdots", "times", "div", "pm", "mp", "ast", "star",
@@ -36,7 +36,7 @@ func command(name string) (string, bool) {
 }
 
 // greek gives the small letter of that name.
-func greek(name string) string {
+func greekLetter(name string) string {
 	const names = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma_ sigma tau upsilon phi chi psi omega"
 	for i, n := range strings.Fields(names) {
 		if n == name {

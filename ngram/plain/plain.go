@@ -59,7 +59,7 @@ func (c *Cleaner) Clean(text []byte) []byte {
 	for k := range c.marks {
 		c.marks[k] = -1
 	}
-	at := c.next(text, 0)
+	at := c.nextSign(text, 0)
 	if at == len(text) {
 		return text
 	}
@@ -68,13 +68,13 @@ func (c *Cleaner) Clean(text []byte) []byte {
 	for at < len(text) {
 		by, size := c.replace(text, at)
 		if size == 0 {
-			at = c.next(text, at+1)
+			at = c.nextSign(text, at+1)
 			continue
 		}
 		c.out = append(append(c.out, text[done:at]...), by...)
 		done = at + size
 		c.edits = append(c.edits, edit{len(c.out) - len(by), len(c.out), at, done})
-		at = c.next(text, done)
+		at = c.nextSign(text, done)
 	}
 	if len(c.edits) == 0 {
 		return text
@@ -84,7 +84,7 @@ func (c *Cleaner) Clean(text []byte) []byte {
 }
 
 // next gives the place of the first sign at or behind from, or the end of the text.
-func (c *Cleaner) next(text []byte, from int) int {
+func (c *Cleaner) nextSign(text []byte, from int) int {
 	first := len(text)
 	for k, sign := range signs {
 		if c.marks[k] < from {
@@ -130,19 +130,19 @@ func (c *Cleaner) replace(text []byte, at int) (by string, size int) {
 	rest := text[at:]
 	switch rest[0] {
 	case '<':
-		return " ", tag(rest)
+		return " ", tagSize(rest)
 	case '&':
-		return entity(rest)
+		return decodeEntity(rest)
 	case '\\':
-		return escape(rest)
+		return decodeEscape(rest)
 	case ']':
-		return "] ", target(rest)
+		return "] ", targetSize(rest)
 	}
-	return "", hyphen(text, at)
+	return "", hyphenSize(text, at)
 }
 
 // tag gives the size of the tag or comment that rest begins with, or 0.
-func tag(rest []byte) int {
+func tagSize(rest []byte) int {
 	if bytes.HasPrefix(rest, []byte("<!--")) {
 		if end := bytes.Index(rest[:min(len(rest), maxComment)], []byte("-->")); end > 0 {
 			return end + 3
@@ -153,10 +153,10 @@ func tag(rest []byte) int {
 	if i < len(rest) && rest[i] == '/' {
 		i++
 	}
-	if i == len(rest) || !letter(rest[i]) {
+	if i == len(rest) || !isLetter(rest[i]) {
 		return 0
 	}
-	for i < len(rest) && (letter(rest[i]) || digit(rest[i]) || rest[i] == '-' || rest[i] == ':') {
+	for i < len(rest) && (isLetter(rest[i]) || isDigit(rest[i]) || rest[i] == '-' || rest[i] == ':') {
 		i++
 	}
 	end := bytes.IndexByte(rest[:min(len(rest), maxTag)], '>')
@@ -168,22 +168,22 @@ func tag(rest []byte) int {
 		return end + 1
 	}
 	// Attributes have a value; "a <b and c> d" is no tag.
-	if !space(inside[0]) || bytes.IndexByte(inside, '<') >= 0 {
+	if !isSpace(inside[0]) || bytes.IndexByte(inside, '<') >= 0 {
 		return 0
 	}
-	if trimmed := bytes.TrimSpace(inside); len(trimmed) > 0 && (!letter(trimmed[0]) || bytes.IndexByte(trimmed, '=') < 0) {
+	if trimmed := bytes.TrimSpace(inside); len(trimmed) > 0 && (!isLetter(trimmed[0]) || bytes.IndexByte(trimmed, '=') < 0) {
 		return 0
 	}
 	return end + 1
 }
 
-func entity(rest []byte) (by string, size int) {
+func decodeEntity(rest []byte) (by string, size int) {
 	end := bytes.IndexByte(rest[:min(len(rest), maxEntity)], ';')
 	if end < 2 {
 		return "", 0
 	}
 	for i, b := range rest[1:end] {
-		if !letter(b) && !digit(b) && !(i == 0 && b == '#') {
+		if !isLetter(b) && !isDigit(b) && !(i == 0 && b == '#') {
 			return "", 0
 		}
 	}
@@ -196,7 +196,7 @@ func entity(rest []byte) (by string, size int) {
 }
 
 // target gives the size of "](…)" around a link's target, or 0.
-func target(rest []byte) int {
+func targetSize(rest []byte) int {
 	end := bytes.IndexByte(rest[:min(len(rest), maxTarget)], ')')
 	if end < 3 || bytes.ContainsAny(rest[2:end], "\n<") {
 		return 0
@@ -210,7 +210,7 @@ func target(rest []byte) int {
 
 // hyphen gives the size of the hyphen, line end and indentation that divide a word,
 // or 0.
-func hyphen(text []byte, at int) int {
+func hyphenSize(text []byte, at int) int {
 	if before, _ := utf8.DecodeLastRune(text[:at]); !unicode.IsLetter(before) {
 		return 0
 	}
@@ -225,7 +225,7 @@ func hyphen(text []byte, at int) int {
 }
 
 // escape gives what the escape or command that rest begins with stands for.
-func escape(rest []byte) (by string, size int) {
+func decodeEscape(rest []byte) (by string, size int) {
 	if len(rest) < 2 {
 		return "", 0
 	}
@@ -233,14 +233,14 @@ func escape(rest []byte) (by string, size int) {
 	case '"', '\'', '/', '\\':
 		return string(rest[1:2]), 2
 	}
-	if !letter(rest[1]) {
+	if !isLetter(rest[1]) {
 		return "", 0
 	}
 	end := 1
-	for end < len(rest) && end <= maxName && letter(rest[end]) {
+	for end < len(rest) && end <= maxName && isLetter(rest[end]) {
 		end++
 	}
-	if sign, ok := command(string(rest[1:end])); ok {
+	if sign, ok := latexCommand(string(rest[1:end])); ok {
 		if sign == braced { // \begin{…}: the name goes too
 			if stop := bytes.IndexByte(rest[:min(len(rest), end+maxName)], '}'); stop > 0 && end < len(rest) && rest[end] == '{' {
 				return " ", stop + 1
@@ -278,6 +278,6 @@ func hex4(b []byte) (rune, bool) {
 	return rune(v), err == nil
 }
 
-func letter(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' }
-func digit(b byte) bool  { return '0' <= b && b <= '9' }
-func space(b byte) bool  { return b == ' ' || '\t' <= b && b <= '\r' }
+func isLetter(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' }
+func isDigit(b byte) bool  { return '0' <= b && b <= '9' }
+func isSpace(b byte) bool  { return b == ' ' || '\t' <= b && b <= '\r' }

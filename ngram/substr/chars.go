@@ -11,7 +11,7 @@ import (
 // kept reports whether the recipe "chars" keeps r: letters, marks and numbers
 // (categories L, M, N), without the marks that only choose or hold a shape
 // (variation selectors, combining grapheme joiner).
-func kept(r rune) bool {
+func isKept(r rune) bool {
 	switch {
 	case r == 0x034F, 0x180B <= r && r <= 0x180D, r == 0x180F, 0xFE00 <= r && r <= 0xFE0F, 0xE0100 <= r && r <= 0xE01EF:
 		return false
@@ -30,13 +30,13 @@ var (
 	chars = sync.OnceValue(func() *class {
 		c := &class{plane: new([1 << 13]uint8)}
 		for r := range rune(1 << 16) {
-			if kept(r) {
+			if isKept(r) {
 				c.plane[r>>3] |= 1 << (r & 7)
 			}
 		}
 		for b := range uint16(256) {
 			c.ascii[b] = b
-			if b < utf8.RuneSelf && kept(rune(b)) {
+			if b < utf8.RuneSelf && isKept(rune(b)) {
 				c.ascii[b] |= 1 << 8
 			}
 		}
@@ -61,7 +61,7 @@ const bad = 0xFD
 // rune gives what becomes of the character that text begins with, its bytes in
 // text, and the bytes that are put out for it: 0 when it is removed. A bad byte has
 // r = -1.
-func (c *class) rune(text []byte) (r rune, size, out int) {
+func (c *class) convert(text []byte) (r rune, size, out int) {
 	if b := text[0]; b < utf8.RuneSelf {
 		e := c.ascii[b]
 		return rune(e & 0xFF), 1, int(e >> 8)
@@ -74,7 +74,7 @@ func (c *class) rune(text []byte) (r rune, size, out int) {
 		}
 		r = unicode.ToLower(r)
 		return r, size, utf8.RuneLen(r)
-	case r < 1<<16 && c.plane[r>>3]>>(r&7)&1 == 0, r >= 1<<16 && !kept(r):
+	case r < 1<<16 && c.plane[r>>3]>>(r&7)&1 == 0, r >= 1<<16 && !isKept(r):
 		return r, size, 0
 	}
 	return r, size, size
@@ -92,7 +92,7 @@ const markEvery = 64
 
 // most is how many bytes may come of a text of so many, with some to spare: lower
 // case can take three bytes for two.
-func most(bytes int) int { return bytes + bytes/2 + 16 }
+func maxOutput(bytes int) int { return bytes + bytes/2 + 16 }
 
 // apply writes what becomes of text to dst, which has room for most(len(text)),
 // and appends to marks. It gives the bytes and the characters written.
@@ -101,12 +101,12 @@ func (c *class) apply(dst, text []byte, marks []mark) (bytes, count int, _ []mar
 	for i := 0; i < len(text); {
 		marks = append(marks, mark{uint32(i), uint32(k), uint32(char)})
 		if i+markEvery+16 <= len(text) {
-			size, out, wide := c.chunk(dst[k:], text[i:])
+			size, out, wide := c.applyChunk(dst[k:], text[i:])
 			i, k, char = i+size, k+out, char+out-wide
 			continue
 		}
 		for end := min(i+markEvery, len(text)); i < end; {
-			size, out := c.put(dst[k:], text[i:])
+			size, out := c.putRune(dst[k:], text[i:])
 			i, k, char = i+size, k+out, char+min(out, 1)
 		}
 	}
@@ -115,8 +115,8 @@ func (c *class) apply(dst, text []byte, marks []mark) (bytes, count int, _ []mar
 
 // put does what apply does for the first character of text. It gives its bytes and
 // how many it put out.
-func (c *class) put(dst, text []byte) (size, out int) {
-	r, size, out := c.rune(text)
+func (c *class) putRune(dst, text []byte) (size, out int) {
+	r, size, out := c.convert(text)
 	switch {
 	case r < 0:
 		dst[0] = bad
@@ -133,18 +133,18 @@ const (
 
 // between gives, in the high bit of each byte, whether that byte of x, which is
 // ASCII, is one of first to last.
-func between(x uint64, first, last uint64) uint64 {
+func inRange(x uint64, first, last uint64) uint64 {
 	return (x + (0x80-first)*ones) &^ (x + (0x7f-last)*ones) & highs
 }
 
 // gather packs the high bits of x's bytes, all others being 0, into eight bits.
-func gather(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
+func packHighBits(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
 
 // chunk does what apply does for the first 64 bytes of text and the end of the
 // character that the last is of. It gives how many they are, how many it put out,
 // and how many of those are not the first of a character. It may write 16 bytes
 // more; text has 80.
-func (c *class) chunk(dst, text []byte) (size, out, wide int) {
+func (c *class) applyChunk(dst, text []byte) (size, out, wide int) {
 	in := (*[64]byte)(text)
 	var any uint64
 	for i := 0; i < 64; i += 8 {
@@ -156,12 +156,12 @@ func (c *class) chunk(dst, text []byte) (size, out, wide int) {
 			to := (*[64]byte)(dst)
 			for i := 0; i < 64; i += 8 {
 				x := binary.LittleEndian.Uint64(in[i:])
-				binary.LittleEndian.PutUint64(to[i:], x|between(x, 'A', 'Z')>>2)
+				binary.LittleEndian.PutUint64(to[i:], x|inRange(x, 'A', 'Z')>>2)
 			}
 			return 64, 64, 0
 		}
 		for size < 64 {
-			n, o := c.put(dst[out:], text[size:])
+			n, o := c.putRune(dst[out:], text[size:])
 			size, out, wide = size+n, out+o, wide+o-1
 		}
 		return size, out, wide
@@ -171,10 +171,10 @@ func (c *class) chunk(dst, text []byte) (size, out, wide int) {
 	for i := 0; i < 64; i += 8 {
 		x := binary.LittleEndian.Uint64(in[i:])
 		if any != 0 {
-			other |= gather(x&highs) << i
+			other |= packHighBits(x&highs) << i
 			x &^= highs
 		}
-		kept |= gather(between(x|0x20*ones, 'a', 'z')|between(x, '0', '9')) << i
+		kept |= packHighBits(inRange(x|0x20*ones, 'a', 'z')|inRange(x, '0', '9')) << i
 	}
 	kept &^= other
 	size = 64
@@ -203,7 +203,7 @@ func (c *class) chunk(dst, text []byte) (size, out, wide int) {
 		var n int
 		if other>>from&1 != 0 {
 			var o int
-			n, o = c.put(dst[out:], text[from:])
+			n, o = c.putRune(dst[out:], text[from:])
 			size, out, wide = max(size, from+n), out+o, wide+max(o-1, 0)
 		} else { // 16 bytes a step
 			n = bits.TrailingZeros64(^(kept >> from))
@@ -219,7 +219,7 @@ func (c *class) chunk(dst, text []byte) (size, out, wide int) {
 
 // find gives the byte of text whose character was put out at byte at of the
 // output, the byte after it, and the number of characters put out before it.
-func (c *class) find(text []byte, marks []mark, at int) (start, end, char int) {
+func (c *class) locate(text []byte, marks []mark, at int) (start, end, char int) {
 	lo, hi := 0, len(marks) // the last mark with to <= at lies in marks[lo:hi]
 	for hi-lo > 1 {
 		if mid := (lo + hi) / 2; int(marks[mid].to) <= at {
@@ -231,7 +231,7 @@ func (c *class) find(text []byte, marks []mark, at int) (start, end, char int) {
 	m := marks[lo]
 	start, char = int(m.from), int(m.char)
 	for to := int(m.to); ; {
-		_, size, out := c.rune(text[start:])
+		_, size, out := c.convert(text[start:])
 		if out > 0 {
 			if to == at {
 				return start, start + size, char

@@ -38,7 +38,7 @@ func (x *Index) Spans(text string) iter.Seq[ngram.Span] {
 		rest := []byte(text)
 		at := uint32(0)
 		for len(rest) > 0 {
-			_, size, out := x.class.rune(rest)
+			_, size, out := x.class.convert(rest)
 			if out > 0 && !yield(ngram.Span{Start: at, End: at + uint32(size)}) {
 				return
 			}

@@ -27,24 +27,24 @@ type Matcher struct {
 	doc   []byte // its characters
 	marks []mark
 
-	hashes     []uint64 // of a block's grams
-	words      []uint64 // of the filter, for each
-	candidates []uint32 // those that the filter lets through
-	last       [8]seen  // the grams of long texts found last, by the number of the probe
-	touched    uint32   // of no meaning: it makes loads that find will need happen before
-	runs       []found  // not yet handed out
-	work       int      // steps made in comparing, each of up to 256 bytes; tests bound it
+	hashes     []uint64    // of a block's grams
+	words      []uint64    // of the filter, for each
+	candidates []uint32    // those that the filter lets through
+	last       [8]lastGram // the grams of long texts found last, by the number of the probe
+	prefetched uint32      // of no meaning: it makes loads that find will need happen before
+	runs       []foundRun  // not yet handed out
+	work       int         // steps made in comparing, each of up to 256 bytes; tests bound it
 }
 
 // seen is a gram of long texts that stands in the document.
-type seen struct {
+type lastGram struct {
 	after uint32 // the byte after its first; 0: there is none
 	gram  uint32
 }
 
 // found is a run: bytes start to end of the document's characters, and the byte of
 // the texts' letters at which it ends.
-type found struct{ start, end, textEnd uint32 }
+type foundRun struct{ start, end, textEnd uint32 }
 
 // NewMatcher makes a matcher.
 func (x *Index) NewMatcher() *Matcher {
@@ -60,7 +60,7 @@ func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 	if len(text) > MaxDocument {
 		panic("substr: document of 2 GiB or more")
 	}
-	if room := most(len(text)); len(m.buf) < room {
+	if room := maxOutput(len(text)); len(m.buf) < room {
 		m.buf = make([]byte, room+room/4)
 	}
 	x := m.x
@@ -68,13 +68,13 @@ func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 	for i := range 8 { // eight bytes can be read anywhere
 		m.buf[size+i] = endOfDoc
 	}
-	m.text, m.doc, m.marks, m.last = text, m.buf[:size], marks, [8]seen{}
+	m.text, m.doc, m.marks, m.last = text, m.buf[:size], marks, [8]lastGram{}
 	for from := 0; from < size; from += blockBytes {
 		for _, l := range x.levels {
-			m.block(l, from, min(from+blockBytes, size-l.width+1))
+			m.matchBlock(l, from, min(from+blockBytes, size-l.width+1))
 		}
 		if x.tiny != nil {
-			m.tiny(from, min(from+blockBytes, size))
+			m.matchTiny(from, min(from+blockBytes, size))
 		}
 		m.flush(from+blockBytes, visit) // what is found after this ends later
 	}
@@ -84,7 +84,7 @@ func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 }
 
 // block looks up the grams that begin at bytes from to end.
-func (m *Matcher) block(l *level, from, end int) {
+func (m *Matcher) matchBlock(l *level, from, end int) {
 	b, second, third, mask, probe := m.buf, l.second, l.third, l.mask, l.probe
 	hashes := m.hashes[:0]
 	for at := from; at < end; at += probe {
@@ -104,31 +104,31 @@ func (m *Matcher) block(l *level, from, end int) {
 	count := 0
 	for i, h := range hashes {
 		candidates[count] = uint32(i)
-		lacks := bitsOf(h) &^ words[i]
+		lacks := filterBits(h) &^ words[i]
 		count += int((lacks|-lacks)>>63 ^ 1)
 	}
 	candidates = candidates[:count]
 	if len(l.entries) > 0 {
 		for _, i := range candidates {
-			m.touched += l.grams.slots[l.grams.home(hashes[i])].tag
+			m.prefetched += l.grams.slots[l.grams.homeSlot(hashes[i])].tag
 		}
 	}
 	for _, i := range candidates {
 		at := from + int(i)*probe
 		if len(l.entries) > 0 {
-			m.long(l, hashes[i], at)
+			m.matchLong(l, hashes[i], at)
 		}
 		if len(l.short) > 0 {
-			m.short(l, hashes[i], at)
+			m.matchShort(l, hashes[i], at)
 			for o := 1; o < probe && o <= at; o++ {
-				m.short(l, l.hash(b, at-o), at-o)
+				m.matchShort(l, l.hash(b, at-o), at-o)
 			}
 		}
 	}
 }
 
 // tiny looks up what begins at bytes from to end in the tiny levels.
-func (m *Matcher) tiny(from, end int) {
+func (m *Matcher) matchTiny(from, end int) {
 	b, pairs := m.buf[from:end+1], m.x.pairs
 	candidates := m.candidates[:end-from]
 	count := 0
@@ -143,15 +143,15 @@ func (m *Matcher) tiny(from, end int) {
 			if at+l.width > len(m.doc) {
 				continue
 			}
-			if h := l.hash(m.buf, at); bitsOf(h)&^l.filter[h>>(l.shift&63)] == 0 {
-				m.short(l, h, at)
+			if h := l.hash(m.buf, at); filterBits(h)&^l.filter[h>>(l.shift&63)] == 0 {
+				m.matchShort(l, h, at)
 			}
 		}
 	}
 }
 
 // long finds the runs whose first compared gram begins at byte at.
-func (m *Matcher) long(l *level, hash uint64, at int) {
+func (m *Matcher) matchLong(l *level, hash uint64, at int) {
 	m.work++
 	gram, _ := l.grams.find(m.x.letters, hash, m.doc[at:at+l.width])
 	if gram < 0 {
@@ -160,7 +160,7 @@ func (m *Matcher) long(l *level, hash uint64, at int) {
 	entries := l.entries[l.first[gram]:l.first[gram+1]]
 	last := &m.last[at/l.probe%l.stride] // a period is stride probes: what it holds was one ago, or more
 	before := *last
-	*last = seen{uint32(at) + 1, uint32(gram)}
+	*last = lastGram{uint32(at) + 1, uint32(gram)}
 	if int(before.after) != at-l.period()+1 || before.after == 0 {
 		m.extend(l, entries, at)
 		return
@@ -181,7 +181,7 @@ func (m *Matcher) extend(l *level, entries []entry, at int) {
 		for left < at && m.doc[at-left-1] == x.letters[int(e.at)-left-1] {
 			left++
 		}
-		right := l.width + m.shared(m.buf[at+l.width:len(m.doc)+8], x.letters[int(e.at)+l.width:])
+		right := l.width + m.commonPrefix(m.buf[at+l.width:len(m.doc)+8], x.letters[int(e.at)+l.width:])
 		start, end := at-left, at+right
 		if end-start < x.recipe.N {
 			continue
@@ -197,14 +197,14 @@ func (m *Matcher) extend(l *level, entries []entry, at int) {
 			}
 		}
 		if end-start >= x.recipe.N && x.count(textEnd-(end-start), textEnd) >= x.recipe.N {
-			m.runs = append(m.runs, found{uint32(start), uint32(end), uint32(textEnd)})
+			m.runs = append(m.runs, foundRun{uint32(start), uint32(end), uint32(textEnd)})
 		}
 	}
 }
 
 // shared gives how many bytes a and b have in common at their beginnings. They
 // differ at least eight bytes before either ends.
-func (m *Matcher) shared(a, b []byte) int {
+func (m *Matcher) commonPrefix(a, b []byte) int {
 	i := 0
 	for long := false; ; i += 8 {
 		m.work++
@@ -223,7 +223,7 @@ func (m *Matcher) shared(a, b []byte) int {
 }
 
 // short finds the short texts that begin at byte at of the document.
-func (m *Matcher) short(l *level, hash uint64, at int) {
+func (m *Matcher) matchShort(l *level, hash uint64, at int) {
 	x := m.x
 	m.work++
 	head, _ := l.heads.find(x.letters, hash, m.doc[at:at+l.width])
@@ -248,7 +248,7 @@ func (m *Matcher) short(l *level, hash uint64, at int) {
 	for ; p >= 0; p = l.prefix[p] {
 		m.work++
 		t := l.short[p]
-		m.runs = append(m.runs, found{uint32(at), uint32(at + len(x.text(int(t)))), x.starts[t+1] - 1})
+		m.runs = append(m.runs, foundRun{uint32(at), uint32(at + len(x.text(int(t)))), x.starts[t+1] - 1})
 	}
 }
 
@@ -258,7 +258,7 @@ func (m *Matcher) flush(end int, visit func(exact.Run)) {
 	if len(m.runs) == 0 {
 		return
 	}
-	slices.SortFunc(m.runs, func(a, b found) int {
+	slices.SortFunc(m.runs, func(a, b foundRun) int {
 		return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(b.textEnd, a.textEnd))
 	})
 	x, count := m.x, 0
@@ -274,12 +274,12 @@ func (m *Matcher) flush(end int, visit func(exact.Run)) {
 			run.At = x.count(int(x.starts[t]), int(at))
 			run.Words = x.count(int(at), int(r.textEnd))
 		}
-		first, _, char := x.class.find(m.text, m.marks, int(r.start))
+		first, _, char := x.class.locate(m.text, m.marks, int(r.start))
 		tail := int(r.end) - 1
 		for m.doc[tail]&0xC0 == 0x80 {
 			tail--
 		}
-		_, last, _ := x.class.find(m.text, m.marks, tail)
+		_, last, _ := x.class.locate(m.text, m.marks, tail)
 		run.Doc, run.Start, run.End = char, uint32(first), uint32(last)
 		visit(run)
 	}

@@ -120,7 +120,7 @@ func (b *Builder) Words(number int) int { return b.index.Words(number) }
 // same number; numbers grow from 0.
 func (b *Builder) Add(text string) (number int, err error) {
 	x := b.index
-	b.scratch = slices.Grow(b.scratch[:0], most(len(text)))
+	b.scratch = slices.Grow(b.scratch[:0], maxOutput(len(text)))
 	size, count, marks := x.class.apply(b.scratch[:cap(b.scratch)], []byte(text), b.marks[:0])
 	b.marks = marks
 	added := b.scratch[:size]
@@ -162,8 +162,8 @@ func (b *Builder) Build(n int) (*Index, error) {
 		sum += countChars(block)
 	}
 
-	g := forLong(n, len(x.letters) <= b.dense)
-	grids := forShort(g)
+	g := longGrid(n, len(x.letters) <= b.dense)
+	grids := shortGrids(g)
 	long, short := []int(nil), make([][]int, len(grids))
 	for t := range x.Texts() {
 		if x.Words(t) >= n {
@@ -172,7 +172,7 @@ func (b *Builder) Build(n int) (*Index, error) {
 		}
 		size := len(x.text(t))
 		for i, f := range grids {
-			if size >= f.least() {
+			if size >= f.minShared() {
 				short[i] = append(short[i], t)
 				break
 			}
@@ -203,14 +203,14 @@ type grid struct{ width, stride, probe int }
 func (g grid) period() int { return g.stride * g.probe }
 
 // least is how many bytes must be shared for a gram to be compared.
-func (g grid) least() int { return g.width + g.period() - 1 }
+func (g grid) minShared() int { return g.width + g.period() - 1 }
 
 // forLong gives the grid for texts of n characters and more: a dense one looks up
 // less of a document. Width is never below the period: a gram and the one before it
 // leave no byte out.
-func forLong(n int, dense bool) grid {
+func longGrid(n int, dense bool) grid {
 	for _, g := range []grid{{24, 3, 8}, {24, 8, 3}, {24, 1, 3}} {
-		if n >= g.least() && (dense || g.stride != 3) {
+		if n >= g.minShared() && (dense || g.stride != 3) {
 			return g
 		}
 	}
@@ -219,7 +219,7 @@ func forLong(n int, dense bool) grid {
 
 // forShort gives the grids for texts that match as a whole, beside a grid for long
 // texts, whose pass the first may share.
-func forShort(long grid) []grid {
+func shortGrids(long grid) []grid {
 	probe := 8
 	if long.width == 24 && long.probe > 1 {
 		probe = long.probe
@@ -326,7 +326,7 @@ func (x *Index) addLong(l *level, texts []int, count int) {
 	for _, t := range texts {
 		for at := int(x.starts[t]); at+l.width < int(x.starts[t+1]); at += l.stride {
 			h := l.hash(x.letters, at)
-			l.filter[h>>l.shift] |= bitsOf(h)
+			l.filter[h>>l.shift] |= filterBits(h)
 			numbers = append(numbers, uint32(l.grams.insert(x.letters, h, at)))
 		}
 	}
@@ -365,7 +365,7 @@ func (x *Index) addShort(l *level, texts []int) {
 		at := int(x.starts[t])
 		for o := range l.probe {
 			h := l.hash(x.letters, at+o)
-			l.filter[h>>l.shift] |= bitsOf(h)
+			l.filter[h>>l.shift] |= filterBits(h)
 		}
 		if g := l.heads.insert(x.letters, l.hash(x.letters, at), at); g == len(l.group) {
 			l.group = append(l.group, uint32(i))
@@ -415,7 +415,7 @@ func mix(a, b, c uint64) uint64 {
 }
 
 // bitsOf picks the three bits of a filter word that a gram sets.
-func bitsOf(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) | 1<<(hash>>12&63) }
+func filterBits(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) | 1<<(hash>>12&63) }
 
 // A table numbers distinct grams, open addressing in 8-byte slots.
 type table struct {
@@ -433,7 +433,7 @@ func newTable(width, most int) table {
 	return table{width: width, slots: make([]slot, most+most/2+1)}
 }
 
-func (t *table) home(hash uint64) int {
+func (t *table) homeSlot(hash uint64) int {
 	hi, _ := bits.Mul64(hash, uint64(len(t.slots)))
 	return int(hi)
 }
@@ -451,7 +451,7 @@ func (t *table) insert(letters []byte, hash uint64, at int) int {
 
 // find gives the number of a gram, or -1 and the slot that it would take.
 func (t *table) find(letters []byte, hash uint64, gram []byte) (number, free int) {
-	for i := t.home(hash); ; i++ {
+	for i := t.homeSlot(hash); ; i++ {
 		if i == len(t.slots) {
 			i = 0
 		}

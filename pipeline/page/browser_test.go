@@ -642,7 +642,7 @@ func TestScreenshot(t *testing.T) {
 	must(t, err)
 	t.Chdir(root) // so that paths in the picture are those of the README
 	dir := filepath.Join(t.TempDir(), "audit")
-	methods, err := overlap.Named("gpt3")
+	methods, err := overlap.MethodsByName("gpt3")
 	must(t, err)
 	_, err = pipeline.Scan(ctx, pipeline.Options{
 		Version: "test", Corpus: []string{"testdata/corpus"}, Presets: presets, Out: dir, Methods: methods,
@@ -669,7 +669,7 @@ func realAudit(tb testing.TB, data string) string {
 	presets, err := variant.Builtin()
 	must(tb, err)
 	dir := filepath.Join(tb.TempDir(), "audit")
-	methods, err := overlap.Named("gpt3", "coverage8", "longest8")
+	methods, err := overlap.MethodsByName("gpt3", "coverage8", "longest8")
 	must(tb, err)
 	_, err = pipeline.Scan(context.Background(), pipeline.Options{
 		Version: "test", Corpus: []string{filepath.Join(data, "corpora/exercism-*.gz"), filepath.Join(data, "corpora/lm-eval-*.gz")}, Presets: presets, Out: dir,

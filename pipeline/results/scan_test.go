@@ -20,7 +20,7 @@ func TestRealJoins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gpt3, err := overlap.Named("gpt3")
+	gpt3, err := overlap.MethodsByName("gpt3")
 	if err != nil {
 		t.Fatal(err)
 	}
