@@ -8,6 +8,7 @@ import (
 	"swab/pipeline/variant"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func benchmarksCommand() *cobra.Command {
@@ -28,18 +29,48 @@ record, and the guess is printed. --fields names the fields yourself.`,
 				return err
 			}
 			if len(args) == 1 {
-				preset, ok := p.Find(args[0])
-				if !ok {
-					return fmt.Errorf("no benchmark layout is named %q: swab benchmarks lists them", args[0])
+				preset, err := findPreset(p, args[0])
+				if err != nil {
+					return err
 				}
-				_, err := fmt.Fprint(cmd.OutOrStdout(), preset.Explain())
+				_, err = fmt.Fprint(cmd.OutOrStdout(), preset.Explain())
 				return err
 			}
 			return listPresets(cmd.OutOrStdout(), p)
 		},
 	}
-	c.Flags().StringArrayVar(&files, "presets", nil, "YAML file with more layouts; repeats")
+	addFlags(c, "Input", func(f *pflag.FlagSet) {
+		f.StringArrayVar(&files, "presets", nil, "`FILE` YAML file with more layouts; repeats")
+	})
+	c.ValidArgsFunction = func(_ *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return presetNames(), cobra.ShellCompDirectiveNoFileComp
+	}
 	return c
+}
+
+// findPreset returns the layout of a name, or an error that names the closest one.
+func findPreset(p *variant.Presets, name string) (variant.Preset, error) {
+	if preset, ok := p.Find(name); ok {
+		return preset, nil
+	}
+	var known []string
+	for _, preset := range p.List() {
+		known = append(known, preset.Name)
+	}
+	err := fmt.Errorf("no benchmark layout is named %q: swab benchmarks lists them", name)
+	return variant.Preset{}, usageError{err: err, verb: "swab benchmarks", instead: closest(name, known)}
+}
+
+// presetNames returns the names of the built-in layouts, as completion wants them.
+func presetNames() (names []string) {
+	p, err := variant.Builtin()
+	if err != nil {
+		return nil
+	}
+	for _, preset := range p.List() {
+		names = append(names, cobra.CompletionWithDesc(preset.Name, preset.About))
+	}
+	return names
 }
 
 func listPresets(w io.Writer, p *variant.Presets) error {

@@ -19,23 +19,24 @@ type benchFlags struct {
 	benches, presets       []string
 	preset, fields, header string
 	methods                methodFlags
-	flagSet                *pflag.FlagSet
-	failOver               float64
+	failAbove              float64 // percent
 	metrics                string
 }
 
 // options fills in what the flags say.
-func (b *benchFlags) options(o *pipeline.Options) (err error) {
-	if len(b.benches) == 0 || o.Out == "" {
-		return fmt.Errorf("it needs --bench and --out")
-	}
-	b.methods.longestSet, b.methods.maxFalseSet = b.flagSet.Changed("longest-threshold"), b.flagSet.Changed("max-false")
+func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) {
+	b.methods.longestSet, b.methods.maxFalseSet = c.Flags().Changed("longest-threshold"), c.Flags().Changed("max-false")
 	if o.Methods, err = b.methods.methods(); err != nil {
 		return err
 	}
 	o.Seed, o.IgnoreTemplate = b.methods.seed, b.methods.ignoreTemplate
 	if o.Presets, err = loadPresets(b.presets); err != nil {
 		return err
+	}
+	if b.preset != "" {
+		if _, err := findPreset(o.Presets, b.preset); err != nil {
+			return err
+		}
 	}
 	for _, bench := range b.benches {
 		name, path, named := strings.Cut(bench, "=")
@@ -74,13 +75,13 @@ segments that fired, and the verdicts are those of a full scan.`,
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit --trace`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.Index == "" {
-				return fmt.Errorf("check needs --index, --bench and --out")
+			if o.Index == "" || len(b.benches) == 0 || o.Out == "" {
+				return misused(cmd, "check needs --index, --bench and --out")
 			}
 			if !o.Trace && os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(200) // it holds little: a third more memory, and a tenth less time
 			}
-			if err := b.options(&o.Options); err != nil {
+			if err := b.options(cmd, &o.Options); err != nil {
 				return fmt.Errorf("check: %w", err)
 			}
 			return audit(cmd, o.Options, &b, !o.Trace, func(p pipeline.Options) (*pipeline.Summary, error) {
@@ -89,36 +90,47 @@ segments that fired, and the verdicts are those of a full scan.`,
 			})
 		},
 	}
-	f := c.Flags()
-	f.SortFlags = false
-	f.StringVar(&o.Index, "index", "", "directory of the corpus filter")
-	f.BoolVar(&o.Trace, "trace", false, "read the shards that may hold suspected items, and convict or acquit")
-	b.flags(f, &o.Options, "gpt3")
-	lanesFlags(f, &o.Reading)
+	addFlags(c, "Corpus filter", func(f *pflag.FlagSet) {
+		f.StringVar(&o.Index, "index", "", "`DIR` directory of the corpus filter")
+		f.BoolVar(&o.Trace, "trace", false, "read the shards that may hold suspected items, and convict or acquit")
+	})
+	b.flags(c, &o.Options, "gpt3")
+	addFlags(c, "Output", func(f *pflag.FlagSet) { b.outputFlags(f, &o.Options) })
+	addFlags(c, "Limits", func(f *pflag.FlagSet) { limitFlags(f, &o.Reading) })
 	return c
 }
 
-// flags adds the flags to f; method is the default.
-func (b *benchFlags) flags(f *pflag.FlagSet, o *pipeline.Options, method string) {
-	b.flagSet = f
-	f.StringArrayVar(&b.benches, "bench", nil, "benchmark as [NAME=]PATH, a file or a directory; repeats")
-	f.StringVar(&o.Out, "out", "", "directory of the audit; an earlier audit there is brought up to date")
+// flags adds the flags for benchmarks and methods; method is the default.
+func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string) {
 	m := &b.methods
-	f.StringSliceVar(&m.names, "method", []string{method}, "method, or all; repeats (see swab methods)")
-	f.StringArrayVar(&m.set, "set", nil, "parameter of a method as METHOD.PARAMETER=VALUE; repeats (see swab methods METHOD)")
-	f.StringArrayVar(&m.parts, "parts", nil, "parts of an item that a method looks at, as METHOD=question,answer; repeats")
-	f.StringVar(&m.file, "methods-file", "", "YAML file of methods with their parameters and parts; --set and --parts go before it")
-	f.Uint64Var(&m.seed, "seed", 0, "seed of the windows that gpt4 draws")
-	f.BoolVar(&m.ignoreTemplate, "ignore-template", false, "n-grams that stand in at least 1 % of a benchmark's items, and in 5, do not count")
-	f.Float64Var(&m.longest, "longest-threshold", overlap.DefaultLongest, "as --set longest8.threshold")
-	f.Float64Var(&m.maxFalse, "max-false", 0, "as --set swab.max-false: flag less until at most this percentage of decoys is flagged")
-	f.StringVar(&b.preset, "preset", "", "layout of the benchmarks, by name (see swab benchmarks)")
-	f.StringVar(&b.fields, "fields", "", "layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")
-	f.StringVar(&b.header, "header", "", "whether CSV and TSV files begin with a header: yes, no, or nothing to look")
-	f.StringArrayVar(&b.presets, "presets", nil, "YAML file with more layouts; repeats")
-	f.Float64Var(&b.failOver, "fail-over", 100, "exit with 1 when more than this percentage of a benchmark is flagged or suspected")
+	addFlags(c, "Benchmarks", func(f *pflag.FlagSet) {
+		f.StringArrayVar(&b.benches, "bench", nil, "`[NAME=]PATH` benchmark, a file or a directory; repeats")
+		f.StringVar(&b.preset, "preset", "", "`NAME` layout of the benchmarks (see swab benchmarks)")
+		f.StringVar(&b.fields, "fields", "", "`FIELDS` layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")
+		f.StringVar(&b.header, "header", "", "`yes|no` whether CSV and TSV files begin with a header; without it, they are examined")
+		f.StringArrayVar(&b.presets, "presets", nil, "`FILE` YAML file with more layouts; repeats")
+	})
+	addFlags(c, "Methods", func(f *pflag.FlagSet) {
+		f.StringSliceVar(&m.names, "method", []string{method}, "`NAME` method, or all; repeats (see swab methods)")
+		f.StringArrayVar(&m.set, "set", nil, "`METHOD.PARAMETER=VALUE` parameter of a method; repeats (see swab methods METHOD)")
+		f.StringArrayVar(&m.parts, "item-parts", nil, "`METHOD=PARTS` parts of an item that a method reads, as gpt3=question,answer; repeats")
+		f.StringVar(&m.file, "methods-file", "", "`FILE` YAML file of methods with their parameters and parts; --set and --item-parts override it")
+		f.Float64Var(&m.maxFalse, "max-false", 0, "`PCT` as --set swab.max-false: flag less until at most this percentage of decoys is flagged")
+		f.Float64Var(&m.longest, "longest-threshold", overlap.DefaultLongest, "`SHARE` as --set longest8.threshold")
+		f.BoolVar(&m.ignoreTemplate, "ignore-template", false, "do not count n-grams that are in at least 1 % of a benchmark's items, and in 5")
+		f.Uint64Var(&m.seed, "seed", 0, "`N` seed of the windows that gpt4 draws")
+	})
+	complete(c, "method", methodNames)
+	complete(c, "preset", presetNames)
+	completeFrom(c, "header", "yes", "no")
+}
+
+// outputFlags adds the flags for what a run that judges benchmarks writes.
+func (b *benchFlags) outputFlags(f *pflag.FlagSet, o *pipeline.Options) {
+	f.StringVar(&o.Out, "out", "", "`DIR` directory of the audit; an earlier audit there is brought up to date")
+	f.Float64Var(&b.failAbove, "fail-above", 100, "`PCT` exit with 1 when more than this percentage of a benchmark is flagged or suspected")
 	f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "write clean variants although some input could not be read")
 	f.BoolVar(&o.Reviewed, "reviewed", false, "clean variants follow the marks of swab review: a rejected item is kept, a confirmed one removed")
 	f.BoolVar(&o.NoReport, "no-report", false, "do not write report.html")
-	f.StringVar(&b.metrics, "metrics", "", "file to write figures of the run to, in Prometheus' text format")
+	f.StringVar(&b.metrics, "metrics", "", "`FILE` write figures of the run in Prometheus' text format")
 }

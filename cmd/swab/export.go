@@ -11,6 +11,7 @@ import (
 	"swab/pipeline/results"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func exportCommand() *cobra.Command {
@@ -18,7 +19,7 @@ func exportCommand() *cobra.Command {
 	var tasks []string
 	var reviewed bool
 	c := &cobra.Command{
-		Use:   "export --audit DIR --for evals|lm-eval|inspect|ids --out DIR",
+		Use:   "export [--audit] DIR --for evals|lm-eval|inspect|ids --out DIR",
 		Short: "Write clean variants so that an evaluation harness scores them",
 		Long: `Write the items that a method did not flag in the form in which a harness takes them,
 so that the harness itself scores the clean variant.
@@ -37,15 +38,17 @@ that are not checkable are kept, as in the audit's clean/.
 
 --reviewed follows the marks of swab review: a confirmed item is left out, a rejected
 one kept, whatever the method says.`,
-		Example: `  swab export --audit audit --for lm-eval --method gpt3 --out clean
+		Example: `  swab export audit --for lm-eval --method gpt3 --out clean
   lm_eval --tasks gsm8k --samples clean/gsm8k.json --model hf --model_args pretrained=MODEL
 
-  swab export --audit audit --for evals --method gpt3 --out clean
+  swab export audit --for evals --method gpt3 --out clean
   oaieval MODEL swab-clean-mmlu-gpt3-virology_test --registry_path clean/registry`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.Audit == "" || o.For == "" || o.Out == "" {
-				return fmt.Errorf("export needs --audit, --for and --out")
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := auditArg(cmd, &o.Audit, args); err != nil {
+				return err
+			}
+			if o.For == "" || o.Out == "" {
+				return misused(cmd, "export needs --for and --out")
 			}
 			o.Tasks = make(map[string]string)
 			for _, t := range tasks {
@@ -83,17 +86,21 @@ one kept, whatever the method says.`,
 			return nil
 		},
 	}
-	f := c.Flags()
-	f.SortFlags = false
-	f.StringVar(&o.Audit, "audit", "", "directory of the audit")
-	f.StringVar(&o.For, "for", "", "evals, lm-eval, inspect or ids")
-	f.StringVar(&o.Method, "method", "", "method whose flagged items are left out; needed if the audit has several")
-	f.StringVar(&o.Out, "out", "", "directory to write, which must not exist")
-	f.StringArrayVar(&o.Benchmarks, "bench", nil, "benchmark of the audit, all without it; repeats")
-	f.StringArrayVar(&tasks, "task", nil, "the harness's name of a task, as BENCHMARK[/SPLIT]=TASK; repeats")
-	f.BoolVar(&reviewed, "reviewed", false, "follow the marks of swab review: a rejected item is kept, a confirmed one left out")
-	f.BoolVar(&o.SkipEmpty, "skip-empty", false, "leave out splits of which no item is left")
-	f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "export although some input of the audit could not be read")
+	addFlags(c, "Input", func(f *pflag.FlagSet) {
+		auditFlag(f, &o.Audit)
+		f.StringVar(&o.Method, "method", "", "`NAME` method whose flagged items are left out; needed if the audit has several")
+		f.StringArrayVar(&o.Benchmarks, "bench", nil, "`NAME` benchmark of the audit, all without it; repeats")
+		f.BoolVar(&reviewed, "reviewed", false, "follow the marks of swab review: a rejected item is kept, a confirmed one left out")
+		f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "export although some input of the audit could not be read")
+	})
+	addFlags(c, "Output", func(f *pflag.FlagSet) {
+		f.StringVar(&o.For, "for", "", "`FORMAT` evals, lm-eval, inspect or ids")
+		f.StringVar(&o.Out, "out", "", "`DIR` directory to write, which must not exist")
+		f.StringArrayVar(&tasks, "task", nil, "`BENCHMARK[/SPLIT]=TASK` the harness's name of a task; repeats")
+		f.BoolVar(&o.SkipEmpty, "skip-empty", false, "leave out splits of which no item is left")
+	})
+	complete(c, "method", methodNames)
+	completeFrom(c, "for", "evals", "lm-eval", "inspect", "ids")
 	return c
 }
 

@@ -18,37 +18,38 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// readingFlags are those of all verbs that read shards.
-func readingFlags(f *pflag.FlagSet, r *pipeline.Reading, part *string) {
-	f.StringVar(&r.TextField, "text-field", "text", "field of the text in a row, dotted path")
-	f.StringVar(&r.IDField, "id-field", "id", "field of the document's id, dotted path; rows without it are known by number")
-	f.StringVar(&r.TextUnit, "text-unit", "file", "what is a document in plain text: file or line")
-	f.StringVar(part, "part", "", "only part I of N of the shards, as I/N, for many machines")
-	lanesFlags(f, r)
+// corpusFlags adds the flags of all verbs that read a corpus.
+func corpusFlags(f *pflag.FlagSet, corpus *[]string, r *pipeline.Reading, task *string) {
+	f.StringArrayVar(corpus, "corpus", nil, "`PATH` file, directory, glob or @list of shards; repeats")
+	f.StringVar(&r.TextField, "text-field", "text", "`FIELD` field of the text in a row, dotted path")
+	f.StringVar(&r.IDField, "id-field", "id", "`FIELD` field of the document's id, dotted path; rows without it are known by number")
+	f.StringVar(&r.TextUnit, "text-unit", "file", "`file|line` what is a document in plain text")
+	f.StringVar(task, "task", "", "`I/N` only the I-th of N tasks: every N-th shard, for many machines")
 }
 
-func lanesFlags(f *pflag.FlagSet, r *pipeline.Reading) {
-	f.IntVar(&r.Lanes, "lanes", 0, "shards read at a time (default: all cores)")
-	f.Int64Var(&r.MaxBadRows, "max-bad-rows", -1, "give up when more rows than this are skipped or repaired (default: never)")
-	f.IntVar(&r.MaxRow, "max-row", 64<<20, "longest row or document, bytes")
-	f.Int64Var(&r.Limits.Window, "max-window", shard.DefaultWindow, "largest decompression window, bytes")
-	f.Int64Var(&r.Limits.Ratio, "max-ratio", shard.DefaultRatio, "largest ratio of decompressed to compressed bytes; 0: any")
+// limitFlags adds the flags that bound how shards are read.
+func limitFlags(f *pflag.FlagSet, r *pipeline.Reading) {
+	f.IntVarP(&r.Lanes, "jobs", "j", 0, "`N` shards read at a time (default: all cores)")
+	f.Int64Var(&r.MaxBadRows, "max-bad-rows", -1, "`N` give up when more rows than this are skipped or repaired (default: never)")
+	f.IntVar(&r.MaxRow, "max-row", 64<<20, "`BYTES` longest row or document")
+	f.Int64Var(&r.Limits.Window, "max-window", shard.DefaultWindow, "`BYTES` largest decompression window")
+	f.Int64Var(&r.Limits.Ratio, "max-ratio", shard.DefaultRatio, "`N` largest ratio of decompressed to compressed bytes; 0: any")
 }
 
-// parsePart reads I/N.
-func parsePart(s string) (part [2]int, err error) {
+// parseTask reads I/N, a task and the number of all tasks.
+func parseTask(s string) (task [2]int, err error) {
 	if s == "" {
-		return part, nil
+		return task, nil
 	}
 	i, n, _ := strings.Cut(s, "/")
-	part[0], err = strconv.Atoi(i)
+	task[0], err = strconv.Atoi(i)
 	if err == nil {
-		part[1], err = strconv.Atoi(n)
+		task[1], err = strconv.Atoi(n)
 	}
-	if err != nil || part[0] < 1 || part[0] > part[1] {
-		return part, fmt.Errorf("--part %s: it must be I/N with I from 1 to N, as in 3/16", s)
+	if err != nil || task[0] < 1 || task[0] > task[1] {
+		return task, fmt.Errorf("--task %s: it must be I/N with I from 1 to N, as in 3/16", s)
 	}
-	return part, nil
+	return task, nil
 }
 
 // byteSize is a flag like 1GiB or 500MB.
@@ -75,7 +76,7 @@ func (b *byteSize) Set(s string) error {
 
 func indexCommand() *cobra.Command {
 	var o pipeline.IndexOptions
-	var part, metrics string
+	var task, metrics string
 	var segment, buffers byteSize
 	var dry bool
 	c := &cobra.Command{
@@ -97,14 +98,14 @@ of any size. A shard that cannot be read to its end leaves nothing in the filter
   swab index --corpus shards/ --out corpus.idx --dry-run
 
   # on sixteen machines, then joined
-  swab index --corpus shards/ --part 3/16 --out part-3.idx
-  swab merge part-*.idx --out corpus.idx`,
+  swab index --corpus shards/ --task 3/16 --out task-3.idx
+  swab merge task-*.idx --out corpus.idx`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if len(o.Corpus) == 0 || o.Out == "" {
-				return fmt.Errorf("index needs --corpus and --out")
+				return misused(cmd, "index needs --corpus and --out")
 			}
-			if o.Part, err = parsePart(part); err != nil {
+			if o.Part, err = parseTask(task); err != nil {
 				return err
 			}
 			switch o.OnChange {
@@ -119,18 +120,22 @@ of any size. A shard that cannot be read to its end leaves nothing in the filter
 			return index(cmd.Context(), o, metrics, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	f := c.Flags()
-	f.SortFlags = false
-	f.StringArrayVar(&o.Corpus, "corpus", nil, "file, directory, glob or @list of shards; repeats")
-	f.StringVar(&o.Out, "out", "", "directory of the index; one that is there is extended")
-	f.IntVar(&o.N, "n", 0, "words of an n-gram (default 8)")
-	f.Float64Var(&o.FPR, "fpr", 0, "share of absent n-grams that are taken for present (default 1e-4)")
-	f.Var(&segment, "segment-size", "size of a segment (default 1GiB, less for a small corpus)")
-	f.Var(&buffers, "buffers", "memory for n-grams on their way into a segment; less is slower (default a quarter of a segment)")
-	f.StringVar(&o.OnChange, "on-change", pipeline.OnChangeFail, "for shards that changed or are gone: fail, keep or rebuild")
-	f.StringVar(&metrics, "metrics", "", "file to write figures of the run to, in Prometheus' text format")
-	f.BoolVar(&dry, "dry-run", false, "read a sample, and say how many n-grams, segments and bytes there will be")
-	readingFlags(f, &o.Reading, &part)
+	addFlags(c, "Corpus", func(f *pflag.FlagSet) { corpusFlags(f, &o.Corpus, &o.Reading, &task) })
+	addFlags(c, "Filter", func(f *pflag.FlagSet) {
+		f.IntVar(&o.N, "n", 0, "`N` words of an n-gram (default 8)")
+		f.Float64Var(&o.FPR, "fpr", 0, "`RATE` false-positive rate of each segment (default 1e-4)")
+		f.Var(&segment, "segment-size", "`SIZE` size of a segment (default 1GiB, less for a small corpus)")
+		f.Var(&buffers, "buffers", "`SIZE` memory for n-grams on their way into a segment; less is slower (default a quarter of a segment)")
+		f.StringVar(&o.OnChange, "on-change", pipeline.OnChangeFail, "`WHAT` for shards that changed or are gone: fail, keep or rebuild")
+	})
+	addFlags(c, "Output", func(f *pflag.FlagSet) {
+		f.StringVar(&o.Out, "out", "", "`DIR` directory of the index; one that is there is extended")
+		f.StringVar(&metrics, "metrics", "", "`FILE` write figures of the run in Prometheus' text format")
+		f.BoolVar(&dry, "dry-run", false, "read a sample, and say how many n-grams, segments and bytes there will be")
+	})
+	addFlags(c, "Limits", func(f *pflag.FlagSet) { limitFlags(f, &o.Reading) })
+	completeFrom(c, "text-unit", "file", "line")
+	completeFrom(c, "on-change", pipeline.OnChangeFail, pipeline.OnChangeKeep, pipeline.OnChangeRebuild)
 	c.AddCommand(indexInfoCommand(), indexVerifyCommand())
 	return c
 }
@@ -257,7 +262,7 @@ func indexInfoCommand() *cobra.Command {
 			return printIndex(cmd.OutOrStdout(), x, shards)
 		},
 	}
-	c.Flags().BoolVar(&shards, "shards", false, "list the shards too")
+	addFlags(c, "Output", func(f *pflag.FlagSet) { f.BoolVar(&shards, "shards", false, "list the shards too") })
 	return c
 }
 
@@ -286,11 +291,11 @@ func mergeCommand() *cobra.Command {
 		Long: `Join indexes that were made with the same settings, each of a part of the corpus, into
 one. Segments that are not full are put together where they fit; if all shards fit
 into one segment, it is byte for byte the one that a single run makes.`,
-		Example: "  swab merge part-*.idx --out corpus.idx",
+		Example: "  swab merge task-*.idx --out corpus.idx",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
-				return fmt.Errorf("merge needs --out")
+				return misused(cmd, "merge needs --out")
 			}
 			x, err := pipeline.MergeIndexes(cmd.Context(), args, out, programVersion())
 			if err != nil {
@@ -303,7 +308,9 @@ into one segment, it is byte for byte the one that a single run makes.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&out, "out", "", "directory of the joined index; one that is there is replaced")
+	addFlags(c, "Output", func(f *pflag.FlagSet) {
+		f.StringVar(&out, "out", "", "`DIR` directory of the joined index; one that is there is replaced")
+	})
 	return c
 }
 

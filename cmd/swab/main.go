@@ -23,7 +23,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // Exit codes.
 const (
 	exitOK          = 0
-	exitOver        = 1   // finished, and --fail-over was exceeded
+	exitOver        = 1   // finished, and --fail-above was exceeded
 	exitTrouble     = 2   // nothing published
 	exitIncomplete  = 3   // finished, but some input could not be read
 	exitInterrupted = 130 // by a signal; what is done is kept for the next run
@@ -42,35 +42,10 @@ func (e exit) Error() string { return fmt.Sprint(e.err) }
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := &cobra.Command{
-		Use:   "swab",
-		Short: "Tell which benchmark items stood in a training corpus, with evidence",
-		Long: `swab streams a training corpus past benchmarks and tells which of their items
-stand in it: the document, the words, and how many documents. It writes each
-benchmark without the items that were found, so that a model can be scored on
-what it has not seen.
-
-It compares words. It cannot see a paraphrase or a translation of an item.
-
-Exit codes: 0 finished; 1 finished and --fail-over was exceeded; 2 trouble,
-nothing published; 3 finished, but some input could not be read; 130 interrupted.`,
-		Example: `  swab scan --corpus shards/ --bench gsm8k=test.jsonl --out audit
-  swab index --corpus shards/ --out corpus.idx
-  swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
-  swab explain --audit audit gsm8k/test/17
-  swab score --audit audit --results model=results.jsonl
-  swab review audit
-  swab benchmarks
-  swab methods gpt3`,
-		Version:       programVersion(),
-		SilenceErrors: true,
-		SilenceUsage:  true,
-	}
+	root := rootCommand()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(scanCommand(), indexCommand(), checkCommand(), mergeCommand(), explainCommand(), reviewCommand(), reportCommand(),
-		scoreCommand(), exportCommand(), benchmarksCommand(), methodsCommand())
 	err := root.ExecuteContext(ctx)
 	var e exit
 	switch {
@@ -87,6 +62,53 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
 		fmt.Fprintf(stderr, "swab: hint: %s\n", h)
 	}
 	return exitTrouble
+}
+
+// rootCommand returns the program with all its verbs.
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "swab",
+		Short: "Tell which benchmark items stood in a training corpus, with evidence",
+		Long: `swab streams a training corpus past benchmarks and tells which of their items
+stand in it: the document, the words, and how many documents. It writes each
+benchmark without the items that were found, so that a model can be scored on
+what it has not seen.
+
+It compares words. It cannot see a paraphrase or a translation of an item.
+
+Exit codes: 0 finished; 1 finished and --fail-above was exceeded; 2 trouble,
+nothing published; 3 finished, but some input could not be read; 130 interrupted.`,
+		Example: `  swab scan --corpus shards/ --bench gsm8k=test.jsonl --out audit
+  swab index --corpus shards/ --out corpus.idx
+  swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
+  swab explain audit gsm8k/test/17
+  swab score audit --results model=results.jsonl
+  swab review audit
+  swab benchmarks
+  swab methods gpt3`,
+		Version:       programVersion(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetUsageFunc(usage)
+	root.SetFlagErrorFunc(flagError)
+	addVerbs(root, "Find", scanCommand(), indexCommand(), checkCommand(), mergeCommand())
+	addVerbs(root, "Read an audit", explainCommand(), reviewCommand(), reportCommand(), scoreCommand(), exportCommand())
+	addVerbs(root, "Learn", benchmarksCommand(), methodsCommand())
+	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	root.SetHelpCommandGroupID("Learn")
+	root.SetCompletionCommandGroupID("Learn")
+	checkArgs(root)
+	return root
+}
+
+// addVerbs adds a group of verbs to the program.
+func addVerbs(root *cobra.Command, title string, verbs ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title + ":"})
+	for _, c := range verbs {
+		c.GroupID = title
+	}
+	root.AddCommand(verbs...)
 }
 
 func programVersion() string {

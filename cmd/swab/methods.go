@@ -17,16 +17,15 @@ import (
 
 func methodsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "methods [NAME]",
+		Use:   "methods [NAME…]",
 		Short: "List the methods, or print the exact definition of one",
-		Args:  cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return methodNames(), cobra.ShellCompDirectiveNoFileComp
+		},
 		Example: `  swab methods
   swab methods gpt3`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := overlap.Methods(overlap.Settings{})
-			if err != nil {
-				return err
-			}
+			all := builtinMethods()
 			if len(args) == 0 {
 				return listMethods(cmd.OutOrStdout(), all)
 			}
@@ -61,7 +60,7 @@ func printMethod(w io.Writer, m *overlap.Method) error {
 	if m.Choices != "" {
 		fmt.Fprintf(&b, "\n%s\n", m.Choices)
 	}
-	fmt.Fprintf(&b, "\nParts looked at: %s (--parts %s=…)\nShort parts: %s\n", strings.Join(m.Parts.Names(), ", "), m.Name, m.ShortParts())
+	fmt.Fprintf(&b, "\nParts looked at: %s (--item-parts %s=…)\nShort parts: %s\n", strings.Join(m.Parts.Names(), ", "), m.Name, m.ShortParts())
 	if m.Statistic != "" {
 		fmt.Fprintf(&b, "Statistic of a benchmark: share of the %s\n", m.Statistic)
 	}
@@ -83,7 +82,8 @@ func chooseMethods(all []*overlap.Method, names []string) ([]*overlap.Method, er
 	for _, name := range names {
 		is := func(m *overlap.Method) bool { return m.Name == name || m.Group == name || name == "all" }
 		if !slices.ContainsFunc(all, is) {
-			return nil, fmt.Errorf("no method is named %q: there are %s", name, strings.Join(known, ", "))
+			err := fmt.Errorf("no method is named %q: there are %s", name, strings.Join(known, ", "))
+			return nil, usageError{err: err, verb: "swab methods", instead: closest(name, known)}
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(m *overlap.Method) bool {
@@ -136,11 +136,11 @@ func (f *methodFlags) methods() ([]*overlap.Method, error) {
 	for _, set := range f.parts {
 		method, list, ok := strings.Cut(set, "=")
 		if !ok {
-			return nil, fmt.Errorf("--parts %q: write it as METHOD=PART,PART, as in gpt3=question,answer", set)
+			return nil, fmt.Errorf("--item-parts %q: write it as METHOD=PART,PART, as in gpt3=question,answer", set)
 		}
 		parts, err := partsNamed(strings.Split(list, ","))
 		if err != nil {
-			return nil, fmt.Errorf("--parts %s: %w", method, err)
+			return nil, fmt.Errorf("--item-parts %s: %w", method, err)
 		}
 		s.Parts[method] = parts
 	}

@@ -6,18 +6,18 @@ import (
 	"os"
 	"path/filepath"
 
-	"swab/ngram/overlap"
 	"swab/pipeline/page"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func reportCommand() *cobra.Command {
 	var o page.Options
-	var out string
+	var out, dir string
 	c := &cobra.Command{
-		Use:   "report DIR",
+		Use:   "report [--audit] DIR",
 		Short: "Write an audit as one HTML file that needs no network",
 		Long: `Write DIR/report.html: what was checked against what, the verdict on each benchmark,
 every item with its evidence, plots, and the exact method, in one file that opens
@@ -31,18 +31,20 @@ Where those are gone or changed, the report says so and shows the matched words.
 		Example: `  swab report audit
   swab report audit --scores scores.json --out for-the-meeting.html
   swab report audit --no-texts --out -`,
-		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := auditArg(cmd, &dir, args); err != nil {
+				return err
+			}
 			o.Definitions = definitions()
 			var err error
 			switch out {
 			case "-":
-				return page.Write(cmd.Context(), args[0], cmd.OutOrStdout(), o)
+				return page.Write(cmd.Context(), dir, cmd.OutOrStdout(), o)
 			case "":
-				out = filepath.Join(args[0], page.File)
-				err = page.WriteFile(cmd.Context(), args[0], o)
+				out = filepath.Join(dir, page.File)
+				err = page.WriteFile(cmd.Context(), dir, o)
 			default:
-				err = writeFile(out, func(w io.Writer) error { return page.Write(cmd.Context(), args[0], w, o) })
+				err = writeFile(out, func(w io.Writer) error { return page.Write(cmd.Context(), dir, w, o) })
 			}
 			if err != nil {
 				return err
@@ -55,11 +57,14 @@ Where those are gone or changed, the report says so and shows the matched words.
 			return nil
 		},
 	}
-	f := c.Flags()
-	f.SortFlags = false
-	f.StringVar(&out, "out", "", "file to write, or - for stdout (default DIR/report.html)")
-	f.StringVar(&o.Scores, "scores", "", "what swab score wrote (default DIR/scores.json, if it is there)")
-	f.BoolVar(&o.NoTexts, "no-texts", false, "do not read the benchmarks again; show only the words that match")
+	addFlags(c, "Input", func(f *pflag.FlagSet) {
+		auditFlag(f, &dir)
+		f.StringVar(&o.Scores, "scores", "", "`FILE` what swab score wrote (default DIR/scores.json, if it is there)")
+		f.BoolVar(&o.NoTexts, "no-texts", false, "do not read the benchmarks again; show only the words that match")
+	})
+	addFlags(c, "Output", func(f *pflag.FlagSet) {
+		f.StringVar(&out, "out", "", "`FILE` file to write, or - for stdout (default DIR/report.html)")
+	})
 	return c
 }
 
@@ -78,11 +83,7 @@ func writeFile(out string, write func(io.Writer) error) error {
 
 // definitions are those of all methods, for the report.
 func definitions() (list []page.Definition) {
-	all, err := overlap.Methods(overlap.Settings{})
-	if err != nil {
-		panic(err) // nothing was set that could be wrong
-	}
-	for _, m := range all {
+	for _, m := range builtinMethods() {
 		list = append(list, page.Definition{Name: m.Name, Version: m.Version, Text: m.Text, Source: m.Source})
 	}
 	return list

@@ -7,12 +7,14 @@ import (
 	"swab/pipeline/review"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
 func reviewCommand() *cobra.Command {
+	var dir string
 	c := &cobra.Command{
-		Use:   "review DIR",
+		Use:   "review [--audit] DIR",
 		Short: "Look at an audit's evidence item by item, and mark it confirmed or rejected",
 		Long: `Show the items that were found, one a screen, with their evidence:
 
@@ -30,9 +32,11 @@ rejected item is kept, a confirmed one removed, whatever a method says.
 Where the output is no terminal, the items are listed as text.`,
 		Example: `  swab review audit
   swab review audit | less`,
-		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := review.Open(cmd.Context(), args[0])
+			if _, err := auditArg(cmd, &dir, args); err != nil {
+				return err
+			}
+			s, err := review.Open(cmd.Context(), dir)
 			if err != nil {
 				return err
 			}
@@ -48,5 +52,6 @@ Where the output is no terminal, the items are listed as text.`,
 			return nil
 		},
 	}
+	addFlags(c, "Input", func(f *pflag.FlagSet) { auditFlag(f, &dir) })
 	return c
 }

@@ -20,13 +20,14 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
 func scanCommand() *cobra.Command {
 	var o pipeline.Options
 	var b benchFlags
-	var part string
+	var task string
 	c := &cobra.Command{
 		Use:   "scan --corpus PATH … --bench [NAME=]PATH … --out DIR",
 		Short: "Stream a corpus past benchmarks: verdicts, evidence, clean variants",
@@ -54,7 +55,7 @@ the table counts them apart.`,
   # a benchmark of your own, three methods, and exit code 1 above 2 % flagged
   swab scan --corpus 'crawl/**/*.jsonl.zst' --bench mine=quiz.csv \
       --fields question=q,choices=a+b+c,answer=key,id=nr \
-      --method gpt3 --method coverage8 --method longest8 --fail-over 2 --out audit
+      --method gpt3 --method coverage8 --method longest8 --fail-above 2 --out audit
 
   # what was found, with jq and DuckDB
   jq 'select(.state == "flagged")' audit/verdicts.jsonl
@@ -62,12 +63,12 @@ the table counts them apart.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if len(o.Corpus) == 0 || len(b.benches) == 0 || o.Out == "" {
-				return errors.New("scan needs --corpus, --bench and --out")
+				return misused(cmd, "scan needs --corpus, --bench and --out")
 			}
-			if o.Part, err = parsePart(part); err != nil {
+			if o.Part, err = parseTask(task); err != nil {
 				return err
 			}
-			if err := b.options(&o); err != nil {
+			if err := b.options(cmd, &o); err != nil {
 				return err
 			}
 			o.Index.Version, o.Index.OnChange = o.Version, pipeline.OnChangeFail
@@ -76,12 +77,14 @@ the table counts them apart.`,
 			})
 		},
 	}
-	f := c.Flags()
-	f.SortFlags = false
-	f.StringArrayVar(&o.Corpus, "corpus", nil, "file, directory, glob or @list of shards; repeats")
-	b.flags(f, &o, overlap.House)
-	f.StringVar(&o.Index.Out, "index", "", "directory of a corpus filter to fill in the same pass (see swab index)")
-	readingFlags(f, &o.Reading, &part)
+	addFlags(c, "Corpus", func(f *pflag.FlagSet) { corpusFlags(f, &o.Corpus, &o.Reading, &task) })
+	b.flags(c, &o, overlap.House)
+	addFlags(c, "Output", func(f *pflag.FlagSet) {
+		b.outputFlags(f, &o)
+		f.StringVar(&o.Index.Out, "index", "", "`DIR` corpus filter to fill in the same pass (see swab index)")
+	})
+	addFlags(c, "Limits", func(f *pflag.FlagSet) { limitFlags(f, &o.Reading) })
+	completeFrom(c, "text-unit", "file", "line")
 	return c
 }
 
@@ -140,8 +143,8 @@ func audit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter bool, r
 	switch {
 	case !sum.Audit.Complete:
 		return exit{code: exitIncomplete}
-	case 100*sum.Share() > b.failOver:
-		fmt.Fprintf(stderr, "swab: %.2f %% of a benchmark is %s, more than %g %%\n", 100*sum.Share(), state, b.failOver)
+	case 100*sum.Share() > b.failAbove:
+		fmt.Fprintf(stderr, "swab: %.2f %% of a benchmark is %s, more than %g %%\n", 100*sum.Share(), state, b.failAbove)
 		return exit{code: exitOver}
 	}
 	return nil
@@ -246,7 +249,10 @@ func size(bytes int64) string {
 
 // hint says what to try after an error.
 func hint(err error) string {
+	var misuse usageError
 	switch {
+	case errors.As(err, &misuse):
+		return misuse.hint()
 	case errors.Is(err, ledger.ErrLocked):
 		return "wait for the other run, or choose another --out"
 	case errors.Is(err, pipeline.ErrChanged):

@@ -26,6 +26,7 @@ import (
 	"swab/pipeline/variant"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -50,7 +51,7 @@ type scoreFlags struct {
 func scoreCommand() *cobra.Command {
 	var o scoreFlags
 	c := &cobra.Command{
-		Use:   "score --audit DIR --results [MODEL=]PATH …",
+		Use:   "score [--audit] DIR --results [MODEL=]PATH …",
 		Short: "Score models on all items, on the clean ones and on the flagged ones",
 		Long: `Join what a harness wrote of each item with the verdicts of an audit, and write a row
 a model, benchmark and method:
@@ -77,15 +78,17 @@ is made again with them. A later scan into that directory drops them.
 
 --reviewed follows the marks of swab review: a confirmed item counts as flagged, a
 rejected one as clean, whatever a method says.`,
-		Example: `  swab score --audit audit --results llama=llama/samples_gsm8k.jsonl --results gpt=gpt.jsonl
-  swab score --audit audit --results helm/ --by subject --format markdown > scores.md
-  swab score --audit audit --results runs/ --reference base --out scores
-  swab score --audit audit --results runs/ --out audit
-  swab score --audit audit --results runs/ --exam bar.yaml`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.audit == "" || len(o.results) == 0 && o.aggregates == "" {
-				return fmt.Errorf("score needs --audit and --results")
+		Example: `  swab score audit --results llama=llama/samples_gsm8k.jsonl --results gpt=gpt.jsonl
+  swab score audit --results helm/ --by subject --format markdown > scores.md
+  swab score audit --results runs/ --reference base --out scores
+  swab score audit --results runs/ --out audit
+  swab score audit --results runs/ --exam bar.yaml`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := auditArg(cmd, &o.audit, args); err != nil {
+				return err
+			}
+			if len(o.results) == 0 && o.aggregates == "" {
+				return misused(cmd, "score needs --results or --aggregates")
 			}
 			t, err := o.run(cmd.Context(), cmd.ErrOrStderr())
 			if err != nil {
@@ -112,30 +115,39 @@ rejected one as clean, whatever a method says.`,
 			return nil
 		},
 	}
-	f := c.Flags()
-	f.SortFlags = false
-	f.StringVar(&o.audit, "audit", "", "directory of an audit")
-	f.StringArrayVar(&o.results, "results", nil, "results as [MODEL=]PATH, a file or a directory; repeats")
-	f.StringSliceVar(&o.methods, "method", []string{"all"}, "method of the audit, or all; repeats")
-	f.StringVar(&o.join.How, "join", "", "join by id, index or content; without it, whichever is certain")
-	f.StringVar(&o.join.Benchmark, "bench", "", "the audit's benchmark that all results are of; without it, it is found")
-	f.StringVar(&o.read.Metric, "metric", "", "metric or scorer, where results have several")
-	f.StringVar(&o.read.Filter, "filter", "", "filter of lm-evaluation-harness, where results have several")
-	f.StringVar(&o.aggregates, "aggregates", "", "CSV file of model,benchmark,method,all,clean: scores without results of items, checked against the audit")
-	f.StringVar(&o.by, "by", "", "subject: rows for each subject (split) of a benchmark too")
-	f.StringVar(&o.cluster, "cluster", "", "subject, or a CSV file of item,cluster[,benchmark]: items that are alike and count together")
-	f.StringVar(&o.stratify, "stratify", "", "subject: test within subjects")
-	f.StringVar(&o.Reference, "reference", "", "model that was not trained on the corpus, for the difference in differences")
-	f.StringArrayVar(&o.exams, "exam", nil, "YAML file that says how items make an exam's score; repeats")
-	f.BoolVar(&o.reviewed, "reviewed", false, "follow the marks of swab review: a rejected item is clean, a confirmed one flagged")
-	f.BoolVar(&o.noReport, "no-report", false, "do not make report.html again when --out is the audit")
-	f.BoolVar(&o.curves, "curves", false, "search all thresholds; with --out it is done anyway")
-	f.StringVar(&o.format, "format", "table", strings.Join(score.Formats(), ", "))
-	f.StringVar(&o.out, "out", "", "file or directory to write, beside what is printed")
-	f.Uint64Var(&o.Seed, "seed", 1, "seed of bootstrap and permutations")
-	f.IntVar(&o.Resamples, "resamples", 2000, "bootstrap resamples")
-	f.IntVar(&o.Permutations, "permutations", 9999, "permutations of a test")
-	f.IntVar(&o.Lanes, "lanes", 0, "rows computed at a time; 0: one a processor")
+	addFlags(c, "Input", func(f *pflag.FlagSet) {
+		auditFlag(f, &o.audit)
+		f.StringArrayVar(&o.results, "results", nil, "`[MODEL=]PATH` results, a file or a directory; repeats")
+		f.StringVar(&o.aggregates, "aggregates", "", "`FILE` CSV file of model,benchmark,method,all,clean: scores without results of items, checked against the audit")
+		f.StringSliceVar(&o.methods, "method", []string{"all"}, "`NAME` method of the audit, or all; repeats")
+		f.StringVar(&o.join.Benchmark, "bench", "", "`NAME` the audit's benchmark that all results are of; without it, it is found")
+		f.StringVar(&o.join.How, "join", "", "`HOW` join by id, index or content; without it, whichever is certain")
+		f.StringVar(&o.read.Metric, "metric", "", "`NAME` metric or scorer, where results have several")
+		f.StringVar(&o.read.Filter, "filter", "", "`NAME` filter of lm-evaluation-harness, where results have several")
+		f.BoolVar(&o.reviewed, "reviewed", false, "follow the marks of swab review: a rejected item is clean, a confirmed one flagged")
+	})
+	addFlags(c, "Statistics", func(f *pflag.FlagSet) {
+		f.StringVar(&o.by, "by", "", "`subject` rows for each subject (split) of a benchmark too")
+		f.StringVar(&o.cluster, "cluster", "", "`subject|FILE` items that are alike and count together: subjects, or a CSV file of item,cluster[,benchmark]")
+		f.StringVar(&o.stratify, "stratify", "", "`subject` test within subjects")
+		f.StringVar(&o.Reference, "reference", "", "`MODEL` model that was not trained on the corpus, for the difference in differences")
+		f.StringArrayVar(&o.exams, "exam", nil, "`FILE` YAML file that says how items make an exam's score; repeats")
+		f.BoolVar(&o.curves, "curves", false, "search all thresholds; with --out it is done anyway")
+		f.Uint64Var(&o.Seed, "seed", 1, "`N` seed of bootstrap and permutations")
+		f.IntVar(&o.Resamples, "resamples", 2000, "`N` bootstrap resamples")
+		f.IntVar(&o.Permutations, "permutations", 9999, "`N` permutations of a test")
+		f.IntVarP(&o.Lanes, "jobs", "j", 0, "`N` rows computed at a time (default: all cores)")
+	})
+	addFlags(c, "Output", func(f *pflag.FlagSet) {
+		f.StringVar(&o.format, "format", "table", "`FORMAT` "+strings.Join(score.Formats(), ", "))
+		f.StringVar(&o.out, "out", "", "`PATH` file or directory to write, beside what is printed")
+		f.BoolVar(&o.noReport, "no-report", false, "do not make report.html again when --out is the audit")
+	})
+	complete(c, "method", methodNames)
+	completeFrom(c, "join", "id", "index", "content")
+	completeFrom(c, "by", "subject")
+	completeFrom(c, "stratify", "subject")
+	completeFrom(c, "format", score.Formats()...)
 	return c
 }
 

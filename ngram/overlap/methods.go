@@ -113,7 +113,7 @@ func definitions() []definition {
 			Name: "gpt4", Brief: "any of 3 random windows of 50 characters", Version: 1, Norm: "chars", Unit: "char", Parts: prompt, Joined: true,
 			Source: "OpenAI 2023, appendices C and D",
 			Choices: "Windows are drawn with replacement, uniformly, from --seed and the item's identity; seed and windows are the same on every machine. Case is kept, for nothing is said of folding it. " +
-				"Characters are Unicode letters, marks and numbers. Choices are left out, as \"in some cases\"; --parts gpt4=context,question,choices takes them in. A half-copied item is often missed: gpt4-all looks at every window.",
+				"Characters are Unicode letters, marks and numbers. Choices are left out, as \"in some cases\"; --item-parts gpt4=context,question,choices takes them in. A half-copied item is often missed: gpt4-all looks at every window.",
 			Params: []Param{{Name: "n", Text: "characters in a window", Value: 50, Low: 8, High: 10000}, {Name: "windows", Text: "windows drawn from an item", Value: 3, Low: 1, High: 1000}},
 		},
 		make: func(m *Method) {
@@ -377,7 +377,7 @@ func definitions() []definition {
 		Method: Method{
 			Name: "starcoder", Brief: "the whole question, in lower case", Version: 1, Norm: "raw", Unit: "char", Parts: PartsOf(Question),
 			Source: "Li et al. 2023, with the code of bigcode-dataset",
-			Choices: "The code looks for docstrings, solutions and questions, by benchmark; here that is the question. --parts starcoder=question,answer takes in the answer, which is of use only where answers are long. " +
+			Choices: "The code looks for docstrings, solutions and questions, by benchmark; here that is the question. --item-parts starcoder=question,answer takes in the answer, which is of use only where answers are long. " +
 				"Lower case is Unicode's simple one.",
 		},
 		make: func(m *Method) {
