@@ -7,6 +7,7 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/exact"
+	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/ngram/substr"
 	"swab/pipeline/report"
@@ -34,10 +35,10 @@ type gramMatcher interface {
 type gramLens struct {
 	norm    string
 	methods []*overlap.Method
-	parts   overlap.Parts // whose texts are looked for
-	ignore  bool          // n-grams of the template
+	parts   item.Parts // whose texts are looked for
+	ignore  bool       // n-grams of the template
 	seed    uint64
-	list    []overlap.Item
+	list    []item.Item
 	rules   [][]overlap.Rule // by benchmark
 	least   int              // the smallest n of any rule
 	short   int              // the smallest part that any rule finds whole; 0: none does
@@ -58,7 +59,7 @@ func newGramLens(norm string, methods []*overlap.Method, o Options) (*gramLens, 
 	recipe := ngram.Words(1)
 	switch norm {
 	case "words":
-		l.parts = overlap.AllParts // evidence quotes what a document holds of the others
+		l.parts = item.AllParts // evidence quotes what a document holds of the others
 	case "helm":
 		recipe = ngram.HELM(1)
 	case "lmeval":
@@ -81,9 +82,9 @@ func newGramLens(norm string, methods []*overlap.Method, o Options) (*gramLens, 
 }
 
 // joined gives the part under which the parts' joined text stands, if they are joined.
-func (l *gramLens) joined() (overlap.Part, bool) {
+func (l *gramLens) joined() (item.Part, bool) {
 	m := l.methods[0]
-	for p := range overlap.NumParts {
+	for p := range item.NumParts {
 		if m.Joined && m.Parts.Has(p) {
 			return p, true
 		}
@@ -92,37 +93,34 @@ func (l *gramLens) joined() (overlap.Part, bool) {
 }
 
 func (l *gramLens) add(it *variant.Item) error {
-	item := overlap.Item{Bench: len(l.rules)}
-	for p := range item.Texts {
-		item.Texts[p] = overlap.None
-	}
+	own := item.Absent(len(l.rules))
 	texts := it.Text
 	at, joined := l.joined()
 	if joined {
 		all := ""
 		for p, text := range it.Text {
-			if l.methods[0].Parts.Has(overlap.Part(p)) {
+			if l.methods[0].Parts.Has(item.Part(p)) {
 				all += text + "\n"
 			}
 		}
-		texts = [overlap.NumParts]string{}
+		texts = [item.NumParts]string{}
 		texts[at] = all
 	}
 	for p, text := range texts {
-		if text == "" || !l.parts.Has(overlap.Part(p)) {
+		if text == "" || !l.parts.Has(item.Part(p)) {
 			continue
 		}
 		t, err := l.builder.Add(text)
 		if err != nil {
 			return err
 		}
-		item.Texts[p] = int32(t)
+		own.Texts[p] = int32(t)
 	}
-	l.list = append(l.list, item)
+	l.list = append(l.list, own)
 	for _, m := range l.methods {
 		if m.Windows > 0 {
 			chars := 0
-			if t := item.Texts[at]; t != overlap.None {
+			if t := own.Texts[at]; t != item.None {
 				chars = l.builder.Words(int(t))
 			}
 			for _, w := range substr.Windows(l.seed, it.ID+"\x00"+it.Digest, chars, m.N(nil), m.Windows) {
@@ -136,7 +134,7 @@ func (l *gramLens) add(it *variant.Item) error {
 }
 
 // windowsOf gives the windows of an item.
-func (l *gramLens) windowsOf(item int) []uint32 { return l.windows[l.from[item]:l.from[item+1]] }
+func (l *gramLens) windowsOf(i int) []uint32 { return l.windows[l.from[i]:l.from[i+1]] }
 
 func (l *gramLens) fit() error {
 	var layouts []overlap.Layout
@@ -157,9 +155,9 @@ func (l *gramLens) fit() error {
 }
 
 // layout is Items.Layout before there are Items.
-func (l *gramLens) layout(item int) (lengths overlap.Layout) {
-	for p, t := range l.list[item].Texts {
-		if t != overlap.None {
+func (l *gramLens) layout(i int) (lengths overlap.Layout) {
+	for p, t := range l.list[i].Texts {
+		if t != item.None {
 			lengths[p] = l.builder.Words(int(t))
 		}
 	}
@@ -277,41 +275,41 @@ func (l *gramWordsLook) share(f ...func(*ngram.Scanner)) int {
 	return l.words.N()
 }
 
-func (l *gramLens) merge(item int, a, b any) any {
+func (l *gramLens) merge(i int, a, b any) any {
 	if a == nil {
 		return b
 	}
 	if b != nil {
-		l.items.Merge(item, a.(*overlap.Cover), b.(*overlap.Cover))
+		l.items.Merge(i, a.(*overlap.Cover), b.(*overlap.Cover))
 	}
 	return a
 }
 
-func (l *gramLens) judge(item, k int, it *variant.Item, cover any) overlap.Verdict {
+func (l *gramLens) judge(i, k int, it *variant.Item, cover any) overlap.Verdict {
 	c, _ := cover.(*overlap.Cover)
-	v := l.items.Judge(item, k, c, l.index.AppendGrams)
+	v := l.items.Judge(i, k, c, l.index.AppendGrams)
 	if at, joined := l.joined(); joined && v.Parts != 0 {
 		// The parts lie one after another in the text that was looked at.
 		v.Parts = 0
-		from, n := 0, min(l.rules[l.list[item].Bench][k].N, l.items.Layout(item)[at])
+		from, n := 0, min(l.rules[l.list[i].Bench][k].N, l.items.Layout(i)[at])
 		for p, text := range it.Text {
-			if !l.methods[k].Parts.Has(overlap.Part(p)) {
+			if !l.methods[k].Parts.Has(item.Part(p)) {
 				continue
 			}
 			chars := 0
 			for range l.index.(*substr.Index).Spans(text) {
 				chars++
 			}
-			for i := max(0, from-n+1); i < from+chars; i++ {
-				if v.Counted[i/64]>>(i%64)&1 == 1 {
+			for w := max(0, from-n+1); w < from+chars; w++ {
+				if v.Counted[w/64]>>(w%64)&1 == 1 {
 					v.Parts |= 1 << p
 					break
 				}
 			}
 			from += chars
 		}
-		if v.Seen = overlap.SeenInput; v.Parts == overlap.PartsOf(overlap.Answer) {
-			v.Seen = overlap.SeenAnswer
+		if v.Seen = item.SeenInput; v.Parts == item.PartsOf(item.Answer) {
+			v.Seen = item.SeenAnswer
 		}
 	}
 	return v
@@ -332,17 +330,17 @@ func (l *gramLens) spans(text string) (spans []ngram.Span) {
 }
 
 func (l *gramLens) evidence(it *variant.Item, cover any) (list []report.Evidence) {
-	var spans [overlap.NumParts][]ngram.Span
+	var spans [item.NumParts][]ngram.Span
 	_, joined := l.joined()
 	for part, text := range it.Text {
-		if !joined || l.methods[0].Parts.Has(overlap.Part(part)) {
+		if !joined || l.methods[0].Parts.Has(item.Part(part)) {
 			spans[part] = l.spans(text)
 		}
 	}
 	for _, s := range cover.(*overlap.Cover).Evidence {
 		for _, q := range s.Quotes {
 			part, first := q.Part, q.At
-			for joined && part < overlap.NumParts-1 && first >= len(spans[part]) { // it begins in a later part
+			for joined && part < item.NumParts-1 && first >= len(spans[part]) { // it begins in a later part
 				first -= len(spans[part])
 				part++
 			}
@@ -403,9 +401,9 @@ func (l wordsLens) gramsAll(n int) (all int) {
 	return all
 }
 
-func (l wordsLens) texts(dst []int, item int) []int {
-	for _, t := range l.list[item].Texts {
-		if t != overlap.None {
+func (l wordsLens) texts(dst []int, i int) []int {
+	for _, t := range l.list[i].Texts {
+		if t != item.None {
 			dst = append(dst, int(t))
 		}
 	}
@@ -415,19 +413,19 @@ func (l wordsLens) texts(dst []int, item int) []int {
 func (l wordsLens) possible(n int, hits []uint64) bool { return longestRun(hits)+n-1 >= l.least }
 
 // ofParts gives an item's hits by part.
-func (l wordsLens) ofParts(item int, hits func(text int) []uint64) (of [overlap.NumParts][]uint64) {
-	for p, t := range l.list[item].Texts {
-		if t != overlap.None {
+func (l wordsLens) ofParts(i int, hits func(text int) []uint64) (of [item.NumParts][]uint64) {
+	for p, t := range l.list[i].Texts {
+		if t != item.None {
 			of[p] = hits(int(t))
 		}
 	}
 	return of
 }
 
-func (l wordsLens) suspect(item, n int, hits func(text int) []uint64) any {
-	return l.items.Suspect(item, n, l.ofParts(item, hits))
+func (l wordsLens) suspect(i, n int, hits func(text int) []uint64) any {
+	return l.items.Suspect(i, n, l.ofParts(i, hits))
 }
 
-func (l wordsLens) count(item, k, n int, hits func(text int) []uint64) (all, hit int) {
-	return l.items.Rules(item)[k].Grams(l.items.Layout(item), n, l.ofParts(item, hits))
+func (l wordsLens) count(i, k, n int, hits func(text int) []uint64) (all, hit int) {
+	return l.items.Rules(i)[k].Grams(l.items.Layout(i), n, l.ofParts(i, hits))
 }

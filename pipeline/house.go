@@ -11,6 +11,7 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/align"
+	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/ngram/plain"
 	"swab/pipeline/report"
@@ -27,11 +28,11 @@ import (
 type alignLens struct {
 	method  *overlap.Method
 	builder *align.Builder
-	list    []overlap.Item // items; behind them, from build on, decoys
-	split   []uint32       // by item: where what is asked begins in its question, 0 when it is not divided
-	bench   []int          // the item behind the last of each benchmark
-	real    int            // items that are no decoys
-	decoys  []int32        // by item: the number of its decoy, or 0
+	list    []item.Item // items; behind them, from build on, decoys
+	split   []uint32    // by item: where what is asked begins in its question, 0 when it is not divided
+	bench   []int       // the item behind the last of each benchmark
+	real    int         // items that are no decoys
+	decoys  []int32     // by item: the number of its decoy, or 0
 	words   *ngram.Scanner
 	items   *align.Items
 	factor  float64  // times what is needed
@@ -52,35 +53,34 @@ func singleWords() *ngram.Scanner {
 
 // looked gives an item's texts as they are looked for: a passage before the question is
 // context.
-func looked(it *variant.Item) (texts [overlap.NumParts]string, split int) {
+func looked(it *variant.Item) (texts [item.NumParts]string, split int) {
 	texts = it.Text
-	if texts[overlap.Choices] != "" && texts[overlap.Context] == "" {
-		if split = align.Split(texts[overlap.Question]); split > 0 {
-			texts[overlap.Context], texts[overlap.Question] = texts[overlap.Question][:split-1], texts[overlap.Question][split:]
+	if texts[item.Choices] != "" && texts[item.Context] == "" {
+		if split = align.Split(texts[item.Question]); split > 0 {
+			texts[item.Context], texts[item.Question] = texts[item.Question][:split-1], texts[item.Question][split:]
 		}
 	}
 	return texts, split
 }
 
 func (l *alignLens) add(it *variant.Item) error {
-	item := overlap.Item{Bench: len(l.bench)}
+	own := item.Absent(len(l.bench))
 	texts, split := looked(it)
 	for p, text := range texts {
-		item.Texts[p] = overlap.None
 		if text == "" {
 			continue
 		}
-		t, err := l.builder.Add(l.group(item.Bench, overlap.Part(p)), text, overlap.Part(p) == overlap.Context)
+		t, err := l.builder.Add(l.group(own.Bench, item.Part(p)), text, item.Part(p) == item.Context)
 		if err != nil {
 			return err
 		}
-		item.Texts[p] = int32(t)
+		own.Texts[p] = int32(t)
 	}
-	l.list, l.split = append(l.list, item), append(l.split, uint32(split))
+	l.list, l.split = append(l.list, own), append(l.split, uint32(split))
 	return nil
 }
 
-func (l *alignLens) group(bench int, p overlap.Part) int { return bench*int(overlap.NumParts) + int(p) }
+func (l *alignLens) group(bench int, p item.Part) int { return bench*int(item.NumParts) + int(p) }
 
 func (l *alignLens) fit() error {
 	l.bench = append(l.bench, len(l.list))
@@ -108,10 +108,10 @@ func (l *alignLens) build() error {
 }
 
 // recombine gives decoys to some items of a benchmark, the same in every run.
-func (l *alignLens) recombine(bench int, items []overlap.Item, first int) {
+func (l *alignLens) recombine(bench int, items []item.Item, first int) {
 	var questions []int // numbers of items that have one
 	for i, it := range items {
-		if t := it.Texts[overlap.Question]; t != overlap.None && l.builder.Words(int(t)) >= 2*decoyPieces {
+		if t := it.Texts[item.Question]; t != item.None && l.builder.Words(int(t)) >= 2*decoyPieces {
 			questions = append(questions, i)
 		}
 	}
@@ -125,19 +125,16 @@ func (l *alignLens) recombine(bench int, items []overlap.Item, first int) {
 		var texts []int
 		for len(texts) < decoyItems {
 			if k := questions[r.IntN(len(questions))]; !slices.Contains(others, k) {
-				others, texts = append(others, k), append(texts, int(items[k].Texts[overlap.Question]))
+				others, texts = append(others, k), append(texts, int(items[k].Texts[item.Question]))
 			}
 		}
-		t := l.builder.Recombine(l.group(bench, overlap.Question), int(items[like].Texts[overlap.Question]), texts, decoyPieces)
+		t := l.builder.Recombine(l.group(bench, item.Question), int(items[like].Texts[item.Question]), texts, decoyPieces)
 		if t < 0 {
 			continue
 		}
 		l.decoys[first+like] = int32(len(l.list))
-		decoy := overlap.Item{Bench: bench}
-		for p := range decoy.Texts {
-			decoy.Texts[p] = overlap.None
-		}
-		decoy.Texts[overlap.Question] = int32(t)
+		decoy := item.Absent(bench)
+		decoy.Texts[item.Question] = int32(t)
 		l.list = append(l.list, decoy)
 	}
 }
@@ -188,21 +185,21 @@ func (l *alignLens) merge(item int, a, b any) any {
 	return x
 }
 
-func (l *alignLens) judge(item, _ int, _ *variant.Item, cover any) overlap.Verdict {
+func (l *alignLens) judge(i, _ int, _ *variant.Item, cover any) overlap.Verdict {
 	var own *align.Cover
 	c, ok := cover.(*alignCover)
 	if ok {
 		own = c.own
 	}
-	a := l.items.Judge(item, own, l.factor)
-	if ok && c.all && a.State == overlap.Clean {
-		a.State, a.Score = overlap.Flagged, 1
+	a := l.items.Judge(i, own, l.factor)
+	if ok && c.all && a.State == item.Clean {
+		a.State, a.Score = item.Flagged, 1
 	}
 	v := overlap.Verdict{State: a.State, Kind: a.Kind, Score: a.Score, Words: a.Words, Matched: a.Found, Longest: a.Run, Parts: a.Parts, Seen: a.Seen}
 	if own != nil {
 		v.Documents = own.Documents
 	}
-	if a.State != overlap.NotCheckable {
+	if a.State != item.NotCheckable {
 		v.Details = map[string]any{"bits": a.Bits, "need": a.Need}
 	}
 	return v
@@ -238,7 +235,7 @@ const evidenceAround = 100
 // An alignHit is a document as evidence: its place and all stretches there.
 type alignHit struct {
 	report.Hit
-	parts []overlap.Part // by mark
+	parts []item.Part // by mark
 	words []int64
 	items [][2]int64 // bytes of the part
 }
@@ -250,7 +247,7 @@ func (l *alignLens) hits(it *variant.Item, cover any) (list []alignHit) {
 		return nil
 	}
 	texts, split := looked(it)
-	var spans [overlap.NumParts][]ngram.Span
+	var spans [item.NumParts][]ngram.Span
 	var by plain.Cleaner
 	for p, text := range texts {
 		for _, span := range l.words.Words(by.Clean([]byte(text))) {
@@ -263,9 +260,9 @@ func (l *alignLens) hits(it *variant.Item, cover any) (list []alignHit) {
 		for _, q := range s.Runs {
 			part, from := q.Part, uint32(0)
 			switch {
-			case split > 0 && part == overlap.Context:
-				part = overlap.Question
-			case split > 0 && part == overlap.Question:
+			case split > 0 && part == item.Context:
+				part = item.Question
+			case split > 0 && part == item.Question:
 				from = uint32(split)
 			}
 			first, last := spans[q.Part][q.At], spans[q.Part][q.At+q.Words-1]
@@ -287,7 +284,7 @@ func (l *alignLens) show(it *variant.Item, cover any) (report.Hit, bool) {
 	h := list[0]
 	words := int64(0)
 	for i, n := range h.words {
-		if h.parts[i] != overlap.Answer {
+		if h.parts[i] != item.Answer {
 			words += n
 		}
 	}
@@ -399,8 +396,8 @@ func readAlignCover(r *sectionReader) *align.Cover {
 		}
 		s.TextStart, s.Text = int64(n()), str()
 		for range r.count() {
-			q := align.Quote{Part: overlap.Part(n()), At: n(), Words: n(), Start: int64(n()), End: int64(n())}
-			if q.Part >= overlap.NumParts {
+			q := align.Quote{Part: item.Part(n()), At: n(), Words: n(), Start: int64(n()), End: int64(n())}
+			if q.Part >= item.NumParts {
 				r.fail()
 			}
 			if s.Runs = append(s.Runs, q); r.err != nil {

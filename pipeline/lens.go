@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"swab/ngram"
+	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/pipeline/report"
 	"swab/pipeline/variant"
@@ -123,7 +124,7 @@ func newLenses(o Options) ([]lens, []place, error) {
 	// Methods of one normaliser share a lens, those that join parts when they join the same.
 	type kind struct {
 		norm   string
-		joined overlap.Parts
+		joined item.Parts
 	}
 	var kinds []kind
 	methods := map[kind][]*overlap.Method{}

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
 	"swab/pipeline/review"
@@ -306,9 +306,9 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 			Documents: v.Documents, Parts: v.Parts.Names(), Seen: string(v.Seen), Kind: v.Kind, Template: v.Template, Details: v.Details,
 		}
 		switch v.State {
-		case overlap.NotCheckable:
+		case item.NotCheckable:
 			rows[i].NotCheckable++
-		case overlap.Flagged:
+		case item.Flagged:
 			rows[i].Flagged++
 			p.flagged[i][ordinal/64] |= 1 << (ordinal % 64)
 			flaggedBy[at.lens] = cmp.Or(flaggedBy[at.lens], m.Name)
@@ -320,7 +320,7 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 		if v.Kind != "" {
 			p.sum.kind(m.Name, line.State, v.Kind)
 		}
-		if v.State != overlap.NotCheckable {
+		if v.State != item.NotCheckable {
 			p.checked[i][ordinal/64] |= 1 << (ordinal % 64)
 		}
 		if p.filter != nil {
@@ -350,7 +350,7 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 			}
 			evidence = append(evidence, e)
 			if k == first && !whole {
-				var part overlap.Part
+				var part item.Part
 				for part.String() != e.Part {
 					part++
 				}

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/pipeline/ledger"
 
@@ -174,7 +175,7 @@ func readCover(r *sectionReader) *overlap.Cover {
 			s.Found = append(s.Found, overlap.Found{Longest: int(r.uvarint()), Covered: int(r.uvarint())})
 		}
 		for range r.count() {
-			s.Quotes = append(s.Quotes, overlap.Quote{Part: overlap.Part(r.uvarint()), At: int(r.uvarint()), Words: int(r.uvarint()),
+			s.Quotes = append(s.Quotes, overlap.Quote{Part: item.Part(r.uvarint()), At: int(r.uvarint()), Words: int(r.uvarint()),
 				Start: int64(r.uvarint()), End: int64(r.uvarint()), TextStart: int64(r.uvarint()), Text: string(r.bytes(r.uvarint()))})
 			if r.err != nil {
 				return nil

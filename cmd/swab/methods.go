@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"swab/ngram/item"
 	"swab/ngram/overlap"
 
 	"github.com/spf13/cobra"
@@ -107,7 +108,7 @@ type methodFlags struct {
 // methods gives the methods chosen, set as the flags say. A flag has the last word
 // over the file.
 func (f *methodFlags) methods() ([]*overlap.Method, error) {
-	s := overlap.Settings{Params: map[string]map[string]string{}, Parts: map[string]overlap.Parts{}}
+	s := overlap.Settings{Params: map[string]map[string]string{}, Parts: map[string]item.Parts{}}
 	put := func(method, param, value string) {
 		if s.Params[method] == nil {
 			s.Params[method] = map[string]string{}
@@ -166,17 +167,17 @@ func (f *methodFlags) methods() ([]*overlap.Method, error) {
 	return chosen, nil
 }
 
-func partsNamed(names []string) (parts overlap.Parts, err error) {
+func partsNamed(names []string) (parts item.Parts, err error) {
 	for _, name := range names {
 		found := false
-		for p := range overlap.NumParts {
+		for p := range item.NumParts {
 			if p.String() == strings.TrimSpace(name) {
-				parts |= overlap.PartsOf(p)
+				parts |= item.PartsOf(p)
 				found = true
 			}
 		}
 		if !found {
-			return 0, fmt.Errorf("no part is named %q: there are %s", name, strings.Join(overlap.AllParts.Names(), ", "))
+			return 0, fmt.Errorf("no part is named %q: there are %s", name, strings.Join(item.AllParts.Names(), ", "))
 		}
 	}
 	return parts, nil
@@ -187,7 +188,7 @@ func partsNamed(names []string) (parts overlap.Parts, err error) {
 //	gpt3:
 //	  max-documents: 10
 //	  parts: [question, answer]
-func readMethods(file string, put func(method, param, value string), parts map[string]overlap.Parts) error {
+func readMethods(file string, put func(method, param, value string), parts map[string]item.Parts) error {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return err

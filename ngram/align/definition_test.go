@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"swab/ngram"
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 	"swab/ngram/plain"
 )
 
@@ -159,13 +159,14 @@ func lookAt(t testing.TB, s *Items, shard string, docs []string, rows []int64) m
 func itemsOf(t testing.TB, questions ...string) *Items {
 	t.Helper()
 	b := NewBuilder()
-	var list []overlap.Item
+	var list []item.Item
 	for _, q := range questions {
 		n, err := b.Add(0, q, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		it := overlap.Item{Texts: [overlap.NumParts]int32{overlap.None, int32(n), overlap.None, overlap.None}}
+		it := item.Absent(0)
+		it.Texts[item.Question] = int32(n)
 		list = append(list, it)
 	}
 	return NewItems(list, b.Build())
@@ -188,11 +189,11 @@ func TestExample(t *testing.T) {
 	t.Logf("total %.1f bits, known %.1f, need %.3f", total, float64(x.Total(0).Known)/unit, Need(total))
 	for _, c := range []struct {
 		doc   string
-		state overlap.State
+		state item.State
 		kind  string
 	}{
-		{"<b>Lake Tarnholm</b> is fed by an old river of ice.", overlap.Clean, Fragment},
-		{"He asked: which old glacier feeds <i>Lake Tarnholm</i>?", overlap.Flagged, Input},
+		{"<b>Lake Tarnholm</b> is fed by an old river of ice.", item.Clean, Fragment},
+		{"He asked: which old glacier feeds <i>Lake Tarnholm</i>?", item.Flagged, Input},
 	} {
 		cover := lookAt(t, s, "s", []string{c.doc}, []int64{0})[0]
 		v := s.Judge(0, cover, 1)

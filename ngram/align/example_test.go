@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"swab/ngram"
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 )
 
 // TestWorkedExample follows the method through a benchmark of four items and a document
@@ -45,9 +45,9 @@ func TestWorkedExample(t *testing.T) {
 		{"the", 3, 0.9, 1, 2, 2, 0, false},          //
 		{"apples", 2, 0.004, 2, 83, 90, 0, false},   // too little is left for a seed
 	}
-	var items [][overlap.NumParts]string
+	var items [][item.NumParts]string
 	for _, q := range questions {
-		items = append(items, [overlap.NumParts]string{overlap.Question: q})
+		items = append(items, [item.NumParts]string{item.Question: q})
 	}
 	s := bench(t, items...)
 	x := s.x
@@ -87,7 +87,7 @@ func TestWorkedExample(t *testing.T) {
 	if math.Abs(v.Score-score) > 1e-12 || math.Abs(v.Need-need) > 1e-12 || math.Abs(v.Score-0.6774) > 5e-5 || math.Abs(v.Need-0.5549) > 5e-5 {
 		t.Errorf("score %g of %g needed", v.Score, v.Need)
 	}
-	if v.State != overlap.Flagged || v.Kind != Input || v.Bits != 65.4375 || v.Words != 16 || v.Found != 10 || v.Run != 8 {
+	if v.State != item.Flagged || v.Kind != Input || v.Bits != 65.4375 || v.Words != 16 || v.Found != 10 || v.Run != 8 {
 		t.Errorf("%+v", v)
 	}
 	c := s.NewCollector()
@@ -100,7 +100,7 @@ func TestWorkedExample(t *testing.T) {
 	if !slices.Equal(quoted, []string{"Maria picks", "apples and 7 pears; how many baskets does"}) {
 		t.Errorf("%q", quoted)
 	}
-	if f := c.covers[0].Sightings[0].Found[overlap.Question]; f.Run != 512 || f.Changed != 1 || f.Kept != 1 { // 12 is 15; 7 is kept
+	if f := c.covers[0].Sightings[0].Found[item.Question]; f.Run != 512 || f.Changed != 1 || f.Kept != 1 { // 12 is 15; 7 is kept
 		t.Errorf("%+v", f)
 	}
 	t.Logf("%.2f of %.2f bits: score %.4f, needed %.4f: %s (%s)", float64(found.Own)/16, v.Bits, v.Score, v.Need, v.State, v.Kind)

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram"
+	"swab/ngram/item"
 	"swab/ngram/plain"
 )
 
@@ -26,7 +27,7 @@ const (
 // Items are all items of a run. Decoys are items too, behind the others: no document
 // can hold them, so what is flagged of them is flagged by chance.
 type Items struct {
-	list    []overlap.Item
+	list    []item.Item
 	x       *Index
 	passage []bool
 	owned   []uint32 // items by text: those of text t are owned[first[t]:first[t+1]]
@@ -36,11 +37,11 @@ type Items struct {
 // NewItems puts items and the index of their texts together. A context that several
 // items share is a passage of others, and so is one before a question that carries
 // enough by itself, when there are choices.
-func NewItems(list []overlap.Item, x *Index) *Items {
+func NewItems(list []item.Item, x *Index) *Items {
 	s := &Items{list: list, x: x, passage: make([]bool, len(list)), first: make([]uint32, x.Texts()+1)}
 	for _, it := range list {
 		for _, t := range it.Texts {
-			if t != overlap.None {
+			if t != item.None {
 				s.first[t+1]++
 			}
 		}
@@ -52,19 +53,19 @@ func NewItems(list []overlap.Item, x *Index) *Items {
 	fill := slices.Clone(s.first)
 	for i, it := range list {
 		for _, t := range it.Texts {
-			if t != overlap.None {
+			if t != item.None {
 				s.owned[fill[t]] = uint32(i)
 				fill[t]++
 			}
 		}
 	}
 	for i, it := range list {
-		t, q := it.Texts[overlap.Context], it.Texts[overlap.Question]
-		if t == overlap.None {
+		t, q := it.Texts[item.Context], it.Texts[item.Question]
+		if t == item.None {
 			continue
 		}
-		asks := q != overlap.None && x.Total(int(q)).Own >= 24*unit
-		s.passage[i] = s.first[t+1]-s.first[t] > 1 || it.Texts[overlap.Choices] != overlap.None && asks && x.Words(int(t)) >= leastPassage
+		asks := q != item.None && x.Total(int(q)).Own >= 24*unit
+		s.passage[i] = s.first[t+1]-s.first[t] > 1 || it.Texts[item.Choices] != item.None && asks && x.Words(int(t)) >= leastPassage
 	}
 	return s
 }
@@ -88,9 +89,9 @@ func Split(question string) (at int) {
 func (s *Items) Len() int { return len(s.list) }
 
 // total is the information of item i by part.
-func (s *Items) total(i int) (total [overlap.NumParts]Info) {
+func (s *Items) total(i int) (total [item.NumParts]Info) {
 	for p, t := range s.list[i].Texts {
-		if t != overlap.None {
+		if t != item.None {
 			total[p] = s.x.Total(int(t))
 		}
 	}
@@ -120,7 +121,7 @@ type Sighting struct {
 	Shard string
 	Row   int64
 	ID    string
-	Found [overlap.NumParts]Finding
+	Found [item.NumParts]Finding
 	Runs  []Quote // by part and word
 
 	TextStart int64  // where Text begins in the document
@@ -129,7 +130,7 @@ type Sighting struct {
 
 // A Quote is a stretch of words as it stands in the document, inside the sighting's text.
 type Quote struct {
-	Part       overlap.Part
+	Part       item.Part
 	At, Words  int   // in words of the text that was looked for
 	Start, End int64 // bytes of the document
 }
@@ -176,7 +177,7 @@ func (s *Items) prune(i int, c *Cover) {
 
 // A Verdict is what the method says of an item.
 type Verdict struct {
-	State overlap.State
+	State item.State
 	Kind  string
 	Score float64 // share of the item's information found in one place
 	Need  float64 // share that flags
@@ -184,23 +185,23 @@ type Verdict struct {
 	Words int     // in those parts
 	Found int     // of these words, in the strongest document
 	Run   int     // words of its longest stretch
-	Parts overlap.Parts
-	Seen  overlap.Seen
+	Parts item.Parts
+	Seen  item.Seen
 }
 
 // Judge gives the verdict on item i, of which the cover is nil when nothing was seen.
 // Factor, 1 by default, multiplies what is needed.
 func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
-	v := Verdict{State: overlap.Clean}
+	v := Verdict{State: item.Clean}
 	total := s.total(i)
 	for p, t := range s.list[i].Texts {
-		if t != overlap.None && overlap.Part(p) != overlap.Answer {
+		if t != item.None && item.Part(p) != item.Answer {
 			v.Words += s.x.Words(int(t))
 			v.Bits += float64(total[p].Own) / unit
 		}
 	}
 	if !s.Checkable(i) {
-		v.State = overlap.NotCheckable
+		v.State = item.NotCheckable
 		return v
 	}
 	v.Need = min(Need(v.Bits)*factor, 1)
@@ -216,24 +217,24 @@ func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
 	}
 	for _, q := range g.Runs {
 		v.Parts |= 1 << q.Part
-		if q.Part != overlap.Answer {
+		if q.Part != item.Answer {
 			v.Run = max(v.Run, q.Words)
 		}
 	}
 	for p, f := range g.Found {
-		if overlap.Part(p) != overlap.Answer {
+		if item.Part(p) != item.Answer {
 			v.Found += f.Words
 		}
 	}
-	answer := total[overlap.Answer].Known >= LeastKnown*unit && e.half(overlap.Answer)
+	answer := total[item.Answer].Known >= LeastKnown*unit && e.half(item.Answer)
 	if v.Parts != 0 {
-		v.Seen = overlap.SeenInput
+		v.Seen = item.SeenInput
 		if answer {
-			v.Seen = overlap.SeenBoth
+			v.Seen = item.SeenBoth
 		}
 	}
 	if strength >= factor {
-		v.State = overlap.Flagged
+		v.State = item.Flagged
 		switch {
 		case g.variant(e.own()):
 			v.Kind = Variant
@@ -246,7 +247,7 @@ func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
 	}
 	found, all, _ := e.sum(e.own()...)
 	switch {
-	case e.passage && e.half(overlap.Context):
+	case e.passage && e.half(item.Context):
 		v.Kind = PassageOnly
 	case 2*found.Known >= all.Known && 4*found.Own < all.Own:
 		v.Kind = TemplateOnly
@@ -258,7 +259,7 @@ func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
 
 // variant reports whether most numbers and names of the item are others in the
 // document, and hardly any other word is.
-func (g *Sighting) variant(parts []overlap.Part) bool {
+func (g *Sighting) variant(parts []item.Part) bool {
 	var changed, kept, other, same int
 	for _, p := range parts {
 		f := g.Found[p]
@@ -320,7 +321,7 @@ func (c *Collector) End(row int64, id string, text, cleaned []byte, by *plain.Cl
 }
 
 // anchors are the parts beside which the others are looked for, best first.
-var anchors = [...]overlap.Part{overlap.Question, overlap.Choices, overlap.Context}
+var anchors = [...]item.Part{item.Question, item.Choices, item.Context}
 
 // place is where a document is worth a close look for an item.
 type place struct{ item, from, to int }
@@ -332,7 +333,7 @@ func (c *Collector) place(i int) {
 	e := evidence{total: s.total(i), passage: s.passage[i]}
 	words := 0
 	for p, t := range texts {
-		if t == overlap.None {
+		if t == item.None {
 			continue
 		}
 		words += x.Words(int(t))
@@ -345,7 +346,7 @@ func (c *Collector) place(i int) {
 	}
 	from, to := math.MaxInt, 0
 	for _, p := range anchors {
-		if t := texts[p]; t != overlap.None && c.spots[t] != nil {
+		if t := texts[p]; t != item.None && c.spots[t] != nil {
 			from, to = int(c.spots[t].Start), int(c.spots[t].End)
 			break
 		}
@@ -363,14 +364,14 @@ func (c *Collector) item(at place, row int64, id string, text []byte, by *plain.
 	texts := s.list[i].Texts
 	c.near.Look(at.from, at.to)
 	g := Sighting{Shard: c.shard, Row: row, ID: id}
-	var runs [overlap.NumParts][]Run
+	var runs [item.NumParts][]Run
 	options := beside
 	for p, t := range texts {
-		if t == overlap.None {
+		if t == item.None {
 			continue
 		}
 		where := nowhere
-		if overlap.Part(p) == overlap.Choices {
+		if item.Part(p) == item.Choices {
 			where = options
 		}
 		f := c.near.Text(int(t), where)
@@ -380,7 +381,7 @@ func (c *Collector) item(at place, row int64, id string, text []byte, by *plain.
 		g.Found[p], runs[p] = f, c.near.Runs(nil)
 	}
 	_, strength := s.evidence(i, &g).score()
-	if strength < reported && !(s.passage[i] && s.evidence(i, &g).half(overlap.Context)) {
+	if strength < reported && !(s.passage[i] && s.evidence(i, &g).half(item.Context)) {
 		return
 	}
 	cover := c.covers[uint32(i)]
@@ -406,19 +407,19 @@ func (c *Collector) item(at place, row int64, id string, text []byte, by *plain.
 const quoteRuns = 64
 
 // quote keeps the stretches found, and the text of the place.
-func (g *Sighting) quote(runs [overlap.NumParts][]Run, text []byte, by *plain.Cleaner) {
+func (g *Sighting) quote(runs [item.NumParts][]Run, text []byte, by *plain.Cleaner) {
 	from, to := math.MaxInt, 0
 	for p, list := range runs {
 		for _, r := range longest(list) {
 			start, end := by.Original(int(r.Start), int(r.End))
-			g.Runs = append(g.Runs, Quote{Part: overlap.Part(p), At: r.At, Words: r.Words, Start: int64(start), End: int64(end)})
+			g.Runs = append(g.Runs, Quote{Part: item.Part(p), At: r.At, Words: r.Words, Start: int64(start), End: int64(end)})
 			from, to = min(from, start), max(to, end)
 		}
 	}
 	if len(g.Runs) == 0 {
 		return
 	}
-	begin, stop := overlap.QuoteBounds(text, from, to)
+	begin, stop := ngram.Excerpt(text, from, to)
 	g.TextStart, g.Text = int64(begin), string(text[begin:stop])
 	g.Runs = slices.DeleteFunc(g.Runs, func(q Quote) bool { return q.End > int64(stop) })
 }

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"swab/ngram/overlap"
+	"swab/ngram"
+	"swab/ngram/item"
 	"swab/ngram/plain"
 )
 
@@ -39,7 +40,7 @@ func TestStrengthGrows(t *testing.T) {
 		var e evidence
 		e.passage = rng.IntN(2) == 0
 		for p := range e.total {
-			if rng.IntN(3) > 0 || overlap.Part(p) == overlap.Question {
+			if rng.IntN(3) > 0 || item.Part(p) == item.Question {
 				e.total[p] = Info{rng.IntN(150 * unit), 1 + rng.IntN(150*unit)}
 				if rng.IntN(3) > 0 {
 					e.found[p] = Info{rng.IntN(e.total[p].Own + 1), rng.IntN(e.total[p].Known + 1)}
@@ -59,14 +60,14 @@ func TestStrengthGrows(t *testing.T) {
 			more.runs[p] += rng.IntN(f.Known - more.runs[p] + 1)
 		}
 		share2, strength2 := more.score()
-		one := !e.passage && e.total[overlap.Choices].Known == 0
+		one := !e.passage && e.total[item.Choices].Known == 0
 		if strength2 < strength || one && share2 < share {
 			t.Fatalf("%+v: share %g, strength %g\n%+v: %g, %g", e, share, strength, more, share2, strength2)
 		}
 		seen[fmt.Sprintf("one way %v, flags %v %v", one, strength >= 1, strength2 >= 1)]++
 		// A passage or choices that are not there take nothing from an item of its own.
 		answer := e
-		answer.found[overlap.Answer], answer.runs[overlap.Answer] = Info{}, 0
+		answer.found[item.Answer], answer.runs[item.Answer] = Info{}, 0
 		if _, s := answer.score(); s != strength {
 			t.Fatalf("%+v: the answer counts", e)
 		}
@@ -86,31 +87,31 @@ func TestStrengthGrows(t *testing.T) {
 // TestScore: by hand, an item of 64 bits needs 59 %.
 func TestScore(t *testing.T) {
 	bits := func(own, known int) Info { return Info{own * unit, known * unit} }
-	const q, ch, ctx = overlap.Question, overlap.Choices, overlap.Context
+	const q, ch, ctx = item.Question, item.Choices, item.Context
 	for _, c := range []struct {
 		what            string
-		total, found    map[overlap.Part]Info
+		total, found    map[item.Part]Info
 		run             int // bits, of the question
 		passage         bool
 		share, strength float64
 	}{
-		{"half", map[overlap.Part]Info{q: bits(64, 64)}, map[overlap.Part]Info{q: bits(32, 32)}, 0, false, 0.5, 0.5 / 0.59},
-		{"less of what is known", map[overlap.Part]Info{q: bits(64, 64)}, map[overlap.Part]Info{q: bits(48, 32)}, 0, false, 0.55, 0.55 / 0.59},
-		{"less of its own", map[overlap.Part]Info{q: bits(64, 64)}, map[overlap.Part]Info{q: bits(32, 48)}, 0, false, 0.55, 0.55 / 0.59},
-		{"a run of 25 bits", map[overlap.Part]Info{q: bits(64, 64)}, map[overlap.Part]Info{q: bits(32, 32)}, 25, false, 0.5, 0.5 / 0.59},
-		{"a run of 60 bits", map[overlap.Part]Info{q: bits(64, 64)}, map[overlap.Part]Info{q: bits(32, 32)}, 60, false, 0.5, 0.5 / (0.75 * 0.59)},
-		{"scattered words of little", map[overlap.Part]Info{q: bits(48, 50)}, map[overlap.Part]Info{q: bits(36, 40)}, 19, false, 0.76, 0.76 / (1.1 * 0.63)},
-		{"and with a stretch of them", map[overlap.Part]Info{q: bits(48, 50)}, map[overlap.Part]Info{q: bits(36, 40)}, 20, false, 0.76, 0.76 / 0.63},
-		{"scattered, and all there", map[overlap.Part]Info{q: bits(12, 50)}, map[overlap.Part]Info{q: bits(12, 50)}, 0, false, 1, 1 / 0.97},
-		{"too little to judge", map[overlap.Part]Info{q: bits(11, 64)}, map[overlap.Part]Info{q: bits(11, 64)}, 0, false, 0, 0},
-		{"common words only", map[overlap.Part]Info{q: bits(64, 29)}, map[overlap.Part]Info{q: bits(64, 29)}, 0, false, 0, 0},
-		{"its context counts", map[overlap.Part]Info{q: bits(32, 32), ctx: bits(32, 32)}, map[overlap.Part]Info{ctx: bits(32, 32)}, 0, false, 0.5, 0.5 / 0.59},
-		{"a passage does not", map[overlap.Part]Info{q: bits(64, 64), ctx: bits(64, 64)}, map[overlap.Part]Info{ctx: bits(64, 64)}, 0, true, 0, 0},
-		{"no choices there", map[overlap.Part]Info{q: bits(20, 40), ch: bits(200, 200)}, map[overlap.Part]Info{q: bits(20, 40)}, 0, false, 1, 1 / 0.96},
-		{"nor much of the question", map[overlap.Part]Info{q: bits(400, 400), ch: bits(4000, 4000)}, map[overlap.Part]Info{q: bits(100, 100)}, 0, false, 0.25, 0.25 / (1.6 * 0.39)},
-		{"half of all, half of the question", map[overlap.Part]Info{q: bits(60, 60), ch: bits(30, 30)}, map[overlap.Part]Info{q: bits(30, 30), ch: bits(30, 30)}, 0, false, 60. / 90, 60. / 90 / 0.5},
-		{"choices without the question", map[overlap.Part]Info{q: bits(45, 45), ch: bits(45, 45)}, map[overlap.Part]Info{q: bits(15, 15), ch: bits(45, 45)}, 14, false, 1. / 3, 0},
-		{"and with a stretch", map[overlap.Part]Info{q: bits(45, 45), ch: bits(45, 45)}, map[overlap.Part]Info{q: bits(15, 15), ch: bits(45, 45)}, 15, false, 60. / 90, 60. / 90 / 0.55},
+		{"half", map[item.Part]Info{q: bits(64, 64)}, map[item.Part]Info{q: bits(32, 32)}, 0, false, 0.5, 0.5 / 0.59},
+		{"less of what is known", map[item.Part]Info{q: bits(64, 64)}, map[item.Part]Info{q: bits(48, 32)}, 0, false, 0.55, 0.55 / 0.59},
+		{"less of its own", map[item.Part]Info{q: bits(64, 64)}, map[item.Part]Info{q: bits(32, 48)}, 0, false, 0.55, 0.55 / 0.59},
+		{"a run of 25 bits", map[item.Part]Info{q: bits(64, 64)}, map[item.Part]Info{q: bits(32, 32)}, 25, false, 0.5, 0.5 / 0.59},
+		{"a run of 60 bits", map[item.Part]Info{q: bits(64, 64)}, map[item.Part]Info{q: bits(32, 32)}, 60, false, 0.5, 0.5 / (0.75 * 0.59)},
+		{"scattered words of little", map[item.Part]Info{q: bits(48, 50)}, map[item.Part]Info{q: bits(36, 40)}, 19, false, 0.76, 0.76 / (1.1 * 0.63)},
+		{"and with a stretch of them", map[item.Part]Info{q: bits(48, 50)}, map[item.Part]Info{q: bits(36, 40)}, 20, false, 0.76, 0.76 / 0.63},
+		{"scattered, and all there", map[item.Part]Info{q: bits(12, 50)}, map[item.Part]Info{q: bits(12, 50)}, 0, false, 1, 1 / 0.97},
+		{"too little to judge", map[item.Part]Info{q: bits(11, 64)}, map[item.Part]Info{q: bits(11, 64)}, 0, false, 0, 0},
+		{"common words only", map[item.Part]Info{q: bits(64, 29)}, map[item.Part]Info{q: bits(64, 29)}, 0, false, 0, 0},
+		{"its context counts", map[item.Part]Info{q: bits(32, 32), ctx: bits(32, 32)}, map[item.Part]Info{ctx: bits(32, 32)}, 0, false, 0.5, 0.5 / 0.59},
+		{"a passage does not", map[item.Part]Info{q: bits(64, 64), ctx: bits(64, 64)}, map[item.Part]Info{ctx: bits(64, 64)}, 0, true, 0, 0},
+		{"no choices there", map[item.Part]Info{q: bits(20, 40), ch: bits(200, 200)}, map[item.Part]Info{q: bits(20, 40)}, 0, false, 1, 1 / 0.96},
+		{"nor much of the question", map[item.Part]Info{q: bits(400, 400), ch: bits(4000, 4000)}, map[item.Part]Info{q: bits(100, 100)}, 0, false, 0.25, 0.25 / (1.6 * 0.39)},
+		{"half of all, half of the question", map[item.Part]Info{q: bits(60, 60), ch: bits(30, 30)}, map[item.Part]Info{q: bits(30, 30), ch: bits(30, 30)}, 0, false, 60. / 90, 60. / 90 / 0.5},
+		{"choices without the question", map[item.Part]Info{q: bits(45, 45), ch: bits(45, 45)}, map[item.Part]Info{q: bits(15, 15), ch: bits(45, 45)}, 14, false, 1. / 3, 0},
+		{"and with a stretch", map[item.Part]Info{q: bits(45, 45), ch: bits(45, 45)}, map[item.Part]Info{q: bits(15, 15), ch: bits(45, 45)}, 15, false, 60. / 90, 60. / 90 / 0.55},
 	} {
 		e := evidence{passage: c.passage}
 		for p, i := range c.total {
@@ -131,18 +132,18 @@ func TestScore(t *testing.T) {
 }
 
 // bench is items of text with the index of their texts.
-func bench(t testing.TB, items ...[overlap.NumParts]string) *Items {
+func bench(t testing.TB, items ...[item.NumParts]string) *Items {
 	t.Helper()
 	b := NewBuilder()
-	var list []overlap.Item
-	for _, it := range items {
-		var item overlap.Item
-		for p, text := range it {
-			if item.Texts[p] = overlap.None; text != "" {
-				item.Texts[p] = int32(mustAdd(t, b, p, text, overlap.Part(p) == overlap.Context))
+	var list []item.Item
+	for _, texts := range items {
+		it := item.Absent(0)
+		for p, text := range texts {
+			if text != "" {
+				it.Texts[p] = int32(mustAdd(t, b, p, text, item.Part(p) == item.Context))
 			}
 		}
-		list = append(list, item)
+		list = append(list, it)
 	}
 	return NewItems(list, b.Build())
 }
@@ -190,41 +191,41 @@ func TestKinds(t *testing.T) {
 		what  string
 		items *Items
 		doc   string
-		state overlap.State
+		state item.State
 		kind  string
 	}{
-		{"nothing", full, filler, overlap.Clean, ""},
-		{"all", full, passage + "\n" + question + "\n" + choices + "\n" + answer, overlap.Flagged, InputAndAnswer},
-		{"no answer", full, passage + "\n" + question + "\n" + choices, overlap.Flagged, Input},
-		{"no passage", full, filler + question + "\n" + choices, overlap.Flagged, Input},
-		{"the passage alone", full, filler + passage + filler, overlap.Clean, PassageOnly},
-		{"a number of crowns", mended, filler + sailors + " and Ingrid paid 350 crowns for 6 barrels of herring", overlap.Flagged, Input},
-		{"other numbers and names", mended, strings.NewReplacer("42", "57", "Bergen", "Tromso", "Ingrid", "Astrid", "350", "480", " 6 ", " 8 ").Replace(sailors + " and Ingrid paid 350 crowns for 6 barrels of herring"), overlap.Flagged, Variant},
-		{"a third", mended, "Seven tired sailors from Bergen mended 42 crates", overlap.Clean, Fragment},
-		{"too short", bench(t, [4]string{"", "What is it?", "", "A lamp"}), "What is it? A lamp", overlap.NotCheckable, ""},
+		{"nothing", full, filler, item.Clean, ""},
+		{"all", full, passage + "\n" + question + "\n" + choices + "\n" + answer, item.Flagged, InputAndAnswer},
+		{"no answer", full, passage + "\n" + question + "\n" + choices, item.Flagged, Input},
+		{"no passage", full, filler + question + "\n" + choices, item.Flagged, Input},
+		{"the passage alone", full, filler + passage + filler, item.Clean, PassageOnly},
+		{"a number of crowns", mended, filler + sailors + " and Ingrid paid 350 crowns for 6 barrels of herring", item.Flagged, Input},
+		{"other numbers and names", mended, strings.NewReplacer("42", "57", "Bergen", "Tromso", "Ingrid", "Astrid", "350", "480", " 6 ", " 8 ").Replace(sailors + " and Ingrid paid 350 crowns for 6 barrels of herring"), item.Flagged, Variant},
+		{"a third", mended, "Seven tired sailors from Bergen mended 42 crates", item.Clean, Fragment},
+		{"too short", bench(t, [4]string{"", "What is it?", "", "A lamp"}), "What is it? A lamp", item.NotCheckable, ""},
 	} {
 		v := judged(t, c.items, c.doc)
 		if v.State != c.state || v.Kind != c.kind {
 			t.Errorf("%s: %+v", c.what, v)
 		}
-		if v.State == overlap.Flagged && (v.Score < v.Need || v.Run == 0 || v.Parts == 0) || v.State == overlap.Clean && v.Score >= v.Need {
+		if v.State == item.Flagged && (v.Score < v.Need || v.Run == 0 || v.Parts == 0) || v.State == item.Clean && v.Score >= v.Need {
 			t.Errorf("%s: %+v", c.what, v)
 		}
 	}
 	// Most of what words say by themselves and little of what they say in the benchmark.
 	var template Sighting
-	all := mended.total(0)[overlap.Question]
-	template.Found[overlap.Question].Info = Info{all.Own / 5, all.Known * 3 / 5}
-	if v := mended.Judge(0, &Cover{Sightings: []Sighting{template}}, 1); v.Kind != TemplateOnly || v.State != overlap.Clean {
+	all := mended.total(0)[item.Question]
+	template.Found[item.Question].Info = Info{all.Own / 5, all.Known * 3 / 5}
+	if v := mended.Judge(0, &Cover{Sightings: []Sighting{template}}, 1); v.Kind != TemplateOnly || v.State != item.Clean {
 		t.Errorf("%+v", v)
 	}
 	// The factor flags less.
 	v := judged(t, mended, sailors)
 	for _, factor := range []float64{0.5, 1, 1.5, 2, 3} {
 		var g Sighting
-		g.Found[overlap.Question].Info = Info{all.Own * 2 / 3, all.Known * 2 / 3}
+		g.Found[item.Question].Info = Info{all.Own * 2 / 3, all.Known * 2 / 3}
 		w := mended.Judge(0, &Cover{Sightings: []Sighting{g}}, factor)
-		if (w.State == overlap.Flagged) != (w.Score >= w.Need) || math.Abs(w.Need-factor*Need(w.Bits)) > 1e-9 || w.Bits != v.Bits {
+		if (w.State == item.Flagged) != (w.Score >= w.Need) || math.Abs(w.Need-factor*Need(w.Bits)) > 1e-9 || w.Bits != v.Bits {
 			t.Errorf("factor %g: %+v", factor, w)
 		}
 	}
@@ -236,11 +237,11 @@ func TestQuotationHidesNothing(t *testing.T) {
 	quoted := "“Whoever travels northward without lanterns shall never discover harbours”"
 	s := bench(t, [4]string{"", sailors + " while somebody sang " + quoted, "", ""})
 	far := strings.Repeat("filler paragraphs about nothing whatsoever ", 100)
-	if v := judged(t, s, quoted); v.State != overlap.Clean {
+	if v := judged(t, s, quoted); v.State != item.Clean {
 		t.Errorf("the quotation alone: %+v", v)
 	}
 	for _, doc := range []string{sailors + " while somebody sang", quoted + far + sailors + " while somebody sang", sailors + " while somebody sang" + far + quoted} {
-		if v := judged(t, s, doc); v.State != overlap.Flagged {
+		if v := judged(t, s, doc); v.State != item.Flagged {
 			t.Errorf("%.40q: %+v", doc, v)
 		}
 	}
@@ -248,16 +249,16 @@ func TestQuotationHidesNothing(t *testing.T) {
 
 // randomItems is items that share words, passages and choices.
 func randomItems(t *testing.T, rng *rand.Rand) (s *Items, texts []string) {
-	var list [][overlap.NumParts]string
+	var list [][item.NumParts]string
 	for range 2 + rng.IntN(6) {
-		var it [overlap.NumParts]string
+		var it [item.NumParts]string
 		for p := range it {
 			switch text := strings.Join(randomWords(rng, alphabet[9:], 8+rng.IntN(25)), " "); {
-			case overlap.Part(p) == overlap.Context && len(list) > 0 && rng.IntN(2) == 0:
+			case item.Part(p) == item.Context && len(list) > 0 && rng.IntN(2) == 0:
 				it[p] = list[0][p]
-			case overlap.Part(p) == overlap.Choices && rng.IntN(2) == 0:
+			case item.Part(p) == item.Choices && rng.IntN(2) == 0:
 				it[p] = strings.Join(randomWords(rng, alphabet[9:], 4), "\n")
-			case overlap.Part(p) == overlap.Question || rng.IntN(2) == 0:
+			case item.Part(p) == item.Question || rng.IntN(2) == 0:
 				it[p] = text
 			}
 			texts = append(texts, it[p])
@@ -323,7 +324,7 @@ func TestMergeInAnyTree(t *testing.T) {
 			if len(w.Sightings) == Kept && int(w.Documents) > Kept {
 				full++
 			}
-			if s.Judge(i, w, 1).State == overlap.Flagged {
+			if s.Judge(i, w, 1).State == item.Flagged {
 				flagged++
 				if w.Documents == 0 {
 					t.Fatalf("flagged in no document: %+v", w)
@@ -378,7 +379,7 @@ func TestLongestQuotes(t *testing.T) {
 			at += r.Words + 1
 		}
 		var g Sighting
-		g.quote([overlap.NumParts][]Run{overlap.Question: runs}, text, &by)
+		g.quote([item.NumParts][]Run{item.Question: runs}, text, &by)
 		list := g.Runs
 		if len(list) != min(len(runs), quoteRuns) {
 			t.Fatalf("%d of %d", len(list), len(runs))
@@ -399,7 +400,7 @@ func TestLongestQuotes(t *testing.T) {
 			}
 		}
 		if len(list) > 0 {
-			if string(text[g.TextStart:][:len(g.Text)]) != g.Text || len(g.Text) > overlap.MaxQuoteBytes || strings.Trim(g.Text, "é") != "" {
+			if string(text[g.TextStart:][:len(g.Text)]) != g.Text || len(g.Text) > ngram.MaxExcerpt || strings.Trim(g.Text, "é") != "" {
 				t.Fatalf("text from byte %d, %d bytes", g.TextStart, len(g.Text))
 			}
 		}

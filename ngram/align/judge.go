@@ -3,7 +3,7 @@ package align
 import (
 	"math"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 )
 
 // needs is the share of its information that must stand in one place, for an item of
@@ -52,12 +52,12 @@ const (
 
 // evidence is what one place of a document shows of an item.
 type evidence struct {
-	found, total [overlap.NumParts]Info
-	runs         [overlap.NumParts]int
+	found, total [item.NumParts]Info
+	runs         [item.NumParts]int
 	passage      bool // the context is of others
 }
 
-func (e *evidence) sum(parts ...overlap.Part) (found, total Info, run int) {
+func (e *evidence) sum(parts ...item.Part) (found, total Info, run int) {
 	for _, p := range parts {
 		found, total, run = found.plus(e.found[p]), total.plus(e.total[p]), max(run, e.runs[p])
 	}
@@ -65,18 +65,18 @@ func (e *evidence) sum(parts ...overlap.Part) (found, total Info, run int) {
 }
 
 // own is the parts that are the item's own words, choices aside.
-func (e *evidence) own() []overlap.Part {
+func (e *evidence) own() []item.Part {
 	if e.passage {
-		return []overlap.Part{overlap.Question}
+		return []item.Part{item.Question}
 	}
-	return []overlap.Part{overlap.Context, overlap.Question}
+	return []item.Part{item.Context, item.Question}
 }
 
 // score gives the share of the item's information that was found, and how much that is
 // of what is needed: 1 flags. Of several ways to look at the item it takes the one that
 // shows most: its question, question and choices, and those with the passage.
 func (e *evidence) score() (share, strength float64) {
-	try := func(needed func(need float64) float64, parts ...overlap.Part) {
+	try := func(needed func(need float64) float64, parts ...item.Part) {
 		found, total, run := e.sum(parts...)
 		if total.Own < LeastBits*unit || total.Known < LeastKnown*unit {
 			return
@@ -94,25 +94,25 @@ func (e *evidence) score() (share, strength float64) {
 	}
 	as := func(need float64) float64 { return need }
 	own := e.own()
-	if e.total[overlap.Choices].Known == 0 {
+	if e.total[item.Choices].Known == 0 {
 		try(as, own...)
 	} else {
 		try(func(need float64) float64 { return min(alone*need, max(need, aloneMost)) }, own...)
-		all := append(own[:len(own):len(own)], overlap.Choices)
+		all := append(own[:len(own):len(own)], item.Choices)
 		if e.half(own...) {
 			try(as, all...)
 		} else if _, _, run := e.sum(all...); run >= mixedRun*unit {
 			try(func(need float64) float64 { return min(mixed*need, max(need, aloneMost)) }, all...)
 		}
 	}
-	if e.passage && e.half(overlap.Question, overlap.Choices) {
-		try(as, overlap.Context, overlap.Question, overlap.Choices)
+	if e.passage && e.half(item.Question, item.Choices) {
+		try(as, item.Context, item.Question, item.Choices)
 	}
 	return share, strength
 }
 
 // half reports whether half of the information of some parts was found.
-func (e *evidence) half(parts ...overlap.Part) bool {
+func (e *evidence) half(parts ...item.Part) bool {
 	found, total, _ := e.sum(parts...)
 	return found.Known > 0 && 2*found.Own >= total.Own && 2*found.Known >= total.Known
 }
@@ -120,7 +120,7 @@ func (e *evidence) half(parts ...overlap.Part) bool {
 // hopeful reports whether what seeds show could be enough when looked at closely:
 // words beside seeds about double what seeds hold.
 func (e *evidence) hopeful() bool {
-	for _, parts := range [][]overlap.Part{e.own(), append(e.own(), overlap.Choices), {overlap.Context, overlap.Question, overlap.Choices}} {
+	for _, parts := range [][]item.Part{e.own(), append(e.own(), item.Choices), {item.Context, item.Question, item.Choices}} {
 		found, total, _ := e.sum(parts...)
 		if float64(found.Own) >= reported*(1-stretch)*0.6*Need(float64(total.Own)/unit)*float64(total.Own) && found.Own > 0 {
 			return true

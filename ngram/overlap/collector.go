@@ -8,20 +8,11 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"swab/ngram"
 	"swab/ngram/exact"
+	"swab/ngram/item"
 )
-
-// None stands for a part that an item does not have.
-const None = -1
-
-// An Item is an item as the matching sees it: the number of each part's text in
-// the index of package exact, or None.
-type Item struct {
-	Bench int // number of its benchmark
-	Texts [NumParts]int32
-}
 
 // An Index is what the runs come from: texts cut into words, or whatever else is
 // counted as words are.
@@ -33,7 +24,7 @@ type Index interface {
 
 // Items are all items of a run, with the rules that judge them.
 type Items struct {
-	list   []Item
+	list   []item.Item
 	rules  [][]Rule // by benchmark
 	views  [][]view // by benchmark
 	levels []Level  // of all views
@@ -59,7 +50,7 @@ type Options struct {
 }
 
 // NewItems puts items, rules by benchmark, and the index of the items' texts together.
-func NewItems(list []Item, rules [][]Rule, index Index, o Options) (*Items, error) {
+func NewItems(list []item.Item, rules [][]Rule, index Index, o Options) (*Items, error) {
 	s := &Items{list: list, rules: rules, index: index, first: make([]uint32, index.Texts()+1), windows: o.Windows, ignore: o.IgnoreTemplate}
 	_, walks := index.(interface{ NewWalker() *exact.Walker })
 	for _, rs := range rules {
@@ -78,7 +69,7 @@ func NewItems(list []Item, rules [][]Rule, index Index, o Options) (*Items, erro
 				s.counted, s.stretches = append(s.counted, false), append(s.stretches, false)
 			}
 			s.counted[v.level] = s.counted[v.level] || v.counts == occurrences
-			s.stretches[v.level] = s.stretches[v.level] || v.parts.Has(Answer) && v.parts&^PartsOf(Answer) != 0
+			s.stretches[v.level] = s.stretches[v.level] || v.parts.Has(item.Answer) && v.parts&^item.PartsOf(item.Answer) != 0
 			if rs[k].at = slices.Index(views, v); rs[k].at < 0 {
 				rs[k].at = len(views)
 				views = append(views, v)
@@ -88,7 +79,7 @@ func NewItems(list []Item, rules [][]Rule, index Index, o Options) (*Items, erro
 	}
 	for _, it := range list {
 		for _, t := range it.Texts {
-			if t != None {
+			if t != item.None {
 				s.first[t]++
 			}
 		}
@@ -102,7 +93,7 @@ func NewItems(list []Item, rules [][]Rule, index Index, o Options) (*Items, erro
 	fill := slices.Clone(s.first)
 	for i, it := range list {
 		for _, t := range it.Texts {
-			if t != None {
+			if t != item.None {
 				s.owned[fill[t]] = uint32(i)
 				fill[t]++
 			}
@@ -126,7 +117,7 @@ func (s *Items) Rules(i int) []Rule { return s.rules[s.list[i].Bench] }
 func (s *Items) Layout(i int) Layout {
 	var l Layout
 	for p, t := range s.list[i].Texts {
-		if t != None {
+		if t != item.None {
 			l[p] = s.index.Words(int(t))
 		}
 	}
@@ -134,13 +125,13 @@ func (s *Items) Layout(i int) Layout {
 }
 
 // A Layout is the number of words in each part of an item.
-type Layout [NumParts]int
+type Layout [item.NumParts]int
 
 // Total is the number of words in the given parts.
-func (l Layout) Total(in Parts) int {
+func (l Layout) Total(in item.Parts) int {
 	sum := 0
 	for p, n := range l {
-		if in.Has(Part(p)) {
+		if in.Has(item.Part(p)) {
 			sum += n
 		}
 	}
@@ -148,10 +139,10 @@ func (l Layout) Total(in Parts) int {
 }
 
 // Longest is the number of words in the longest of the given parts.
-func (l Layout) Longest(in Parts) int {
+func (l Layout) Longest(in item.Parts) int {
 	most := 0
 	for p, n := range l {
-		if in.Has(Part(p)) {
+		if in.Has(item.Part(p)) {
 			most = max(most, n)
 		}
 	}
@@ -159,7 +150,7 @@ func (l Layout) Longest(in Parts) int {
 }
 
 // offset is where part p begins among all words of the item.
-func (l Layout) offset(p Part) int { return l.Total(Parts(1)<<p - 1) }
+func (l Layout) offset(p item.Part) int { return l.Total(item.Parts(1)<<p - 1) }
 
 // A Collector turns the runs of one shard's documents into covers. It belongs to
 // one goroutine. Its memory grows with the items seen, not with the documents. Use,
@@ -403,7 +394,7 @@ func (c *Collector) End(row int64, id string, text []byte) {
 
 // state gives what the document at hand shows of a text on a level, or nil.
 func (c *Collector) levelState(text int32, level int) *levelState {
-	if text == None || c.where[text] == 0 {
+	if text == item.None || c.where[text] == 0 {
 		return nil
 	}
 	if ls := &c.texts[c.where[text]-1].levels[level]; ls.found {
@@ -414,8 +405,8 @@ func (c *Collector) levelState(text int32, level int) *levelState {
 
 // fold lets the document take part in the cover of item i.
 func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
-	item := &c.items.list[i]
-	views := c.items.views[item.Bench]
+	it := &c.items.list[i]
+	views := c.items.views[it.Bench]
 	layout := c.items.Layout(int(i))
 	c.found = zeroed(c.found, len(views))
 	c.best = zeroed(c.best, len(views))
@@ -423,8 +414,8 @@ func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 	for v, view := range views {
 		f := &c.found[v]
 		parts := 0
-		for p, t := range item.Texts {
-			if !view.parts.Has(Part(p)) || layout[p] == 0 {
+		for p, t := range it.Texts {
+			if !view.parts.Has(item.Part(p)) || layout[p] == 0 {
 				continue
 			}
 			parts++
@@ -449,7 +440,7 @@ func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 	cover := c.covers[i]
 	if cover == nil {
 		cover = &Cover{Tallies: make([]Tally, len(views))}
-		words := layout.Total(AllParts)
+		words := layout.Total(item.AllParts)
 		for v, view := range views {
 			cover.Tallies[v].Seen = make([]uint64, (words+63)/64)
 			if view.counts != noCounts {
@@ -471,16 +462,16 @@ func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 			}
 		}
 		var answer *levelState
-		if view.parts.Has(Answer) {
-			answer = c.levelState(item.Texts[Answer], view.level)
+		if view.parts.Has(item.Answer) {
+			answer = c.levelState(it.Texts[item.Answer], view.level)
 		}
-		for p, n := range item.Texts {
+		for p, n := range it.Texts {
 			ls := c.levelState(n, view.level)
-			if ls == nil || !view.parts.Has(Part(p)) {
+			if ls == nil || !view.parts.Has(item.Part(p)) {
 				continue
 			}
-			c.addToTally(t, view, ls, layout.offset(Part(p)), int(i))
-			if Part(p) != Answer && answer != nil && !t.Together {
+			c.addToTally(t, view, ls, layout.offset(item.Part(p)), int(i))
+			if item.Part(p) != item.Answer && answer != nil && !t.Together {
 				t.Together = withinGap(ls.stretches, answer.stretches)
 			}
 		}
@@ -491,10 +482,10 @@ func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 	s := Evidence{Shard: c.shard, Row: row, ID: id, Found: c.found}
 	if cover.keeps(views, &s) {
 		s.ID, s.Found = strings.Clone(id), slices.Clone(c.found)
-		for p, n := range item.Texts {
-			if n != None && c.where[n] != 0 {
+		for p, n := range it.Texts {
+			if n != item.None && c.where[n] != 0 {
 				for _, r := range c.texts[c.where[n]-1].runs {
-					s.Quotes = append(s.Quotes, quote(Part(p), r, text))
+					s.Quotes = append(s.Quotes, quote(item.Part(p), r, text))
 				}
 			}
 		}
@@ -551,27 +542,8 @@ func orAt(dst, src []uint64, offset int) {
 	}
 }
 
-const quoteAround = 100 // bytes shown on either side of a run
-
-// QuoteMost is how many bytes are shown in all; what is longer is cut at its end.
-const MaxQuoteBytes = 16384
-
-// Surroundings gives the bytes of a text to show of what stands at bytes start to end:
-// some more on either side, whole characters, QuoteMost at most.
-func QuoteBounds(text []byte, start, end int) (from, to int) {
-	from = max(0, start-quoteAround)
-	for from < start && !utf8.RuneStart(text[from]) {
-		from++
-	}
-	to = min(len(text), end+quoteAround, from+MaxQuoteBytes)
-	for to < len(text) && to > from && !utf8.RuneStart(text[to]) {
-		to--
-	}
-	return from, to
-}
-
-func quote(p Part, r exact.Run, text []byte) Quote {
-	from, to := QuoteBounds(text, int(r.Start), int(r.End))
+func quote(p item.Part, r exact.Run, text []byte) Quote {
+	from, to := ngram.Excerpt(text, int(r.Start), int(r.End))
 	return Quote{Part: p, At: r.At, Words: r.Words, Start: int64(r.Start), End: int64(r.End), TextStart: int64(from), Text: string(text[from:to])}
 }
 

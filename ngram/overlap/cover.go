@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+
+	"swab/ngram/item"
 )
 
 // Kept is how many documents a Cover keeps as evidence in each view, the
@@ -49,7 +51,7 @@ type Found struct {
 
 // A Quote is a run as it stands in the document.
 type Quote struct {
-	Part      Part
+	Part      item.Part
 	At, Words int    // in words of the part
 	Start     int64  // bytes of the document
 	End       int64  //

@@ -3,6 +3,8 @@ package overlap
 import (
 	"fmt"
 	"math"
+
+	"swab/ngram/item"
 )
 
 // helm is HELM's data overlap for n-grams of n words.
@@ -10,7 +12,7 @@ func helmDefinition(n int) definition {
 	metrics := []string{"binary", "jaccard", "token"}
 	return definition{
 		Method: Method{
-			Name: fmt.Sprintf("helm%d", n), Group: "helm", Brief: fmt.Sprintf("any %d-gram of words by HELM, and its metrics", n), Version: 1, Norm: "helm", Unit: "word", Parts: AllParts,
+			Name: fmt.Sprintf("helm%d", n), Group: "helm", Brief: fmt.Sprintf("any %d-gram of words by HELM, and its metrics", n), Version: 1, Norm: "helm", Unit: "word", Parts: item.AllParts,
 			Source: "Liang et al. 2023, with the code of stanford-crfm/data-overlap",
 			Choices: "Input is context and question, reference choices and answer; the code flags both apart, and here input flags: side=reference and side=either flag otherwise. " +
 				"Each part is a text of its own; the code joins references with spaces to score them and looks for them one by one. " +
@@ -24,7 +26,7 @@ func helmDefinition(n int) definition {
 		make: func(m *Method) {
 			m.N, m.counts = fixedN(n), occurrences
 			side, metric, filter, weighted := m.value("side").(string), m.value("metric").(string), m.intValue("filter"), m.hasValue("weighted", "yes")
-			m.flags = map[string]Parts{"input": PartsOf(Context, Question), "reference": PartsOf(Choices, Answer)}[side]
+			m.flags = map[string]item.Parts{"input": item.PartsOf(item.Context, item.Question), "reference": item.PartsOf(item.Choices, item.Answer)}[side]
 			of := side
 			if side == "either" {
 				of = "input or the reference, whichever is more"
@@ -38,7 +40,7 @@ func helmDefinition(n int) definition {
 			}
 			m.judge = func(c *judgement) {
 				c.Details = map[string]any{}
-				for name, parts := range map[string]Parts{"input": PartsOf(Context, Question), "reference": PartsOf(Choices, Answer)} {
+				for name, parts := range map[string]item.Parts{"input": item.PartsOf(item.Context, item.Question), "reference": item.PartsOf(item.Choices, item.Answer)} {
 					for _, most := range []int{0, 10} {
 						suffix := map[int]string{0: "", 10: "_10"}[most]
 						f := c.helmMetrics(parts, most)
@@ -78,9 +80,9 @@ type helmFigures struct{ binary, jaccard, jaccardWeighted, token, tokenWeighted 
 // helm gives the metrics of some parts, without n-grams that stand more than most
 // times, if most is not 0. The words of a stretch of n-grams without a gap weigh one
 // over the least of their counts.
-func (c *judgement) helmMetrics(parts Parts, most int) (f helmFigures) {
+func (c *judgement) helmMetrics(parts item.Parts, most int) (f helmFigures) {
 	grams, words := 0, c.layout.Total(parts&c.Rule.Method.Parts)
-	c.eachPart(func(p Part, from, size, n int) {
+	c.eachPart(func(p item.Part, from, size, n int) {
 		if !parts.Has(p) {
 			return
 		}

@@ -1,5 +1,7 @@
 package overlap
 
+import "swab/ngram/item"
+
 // House is the name of this program's own method, and Plain its normaliser: words of
 // texts without markup. Package align says how it decides.
 const (
@@ -11,7 +13,7 @@ func swabDefinition() definition {
 	return definition{
 		Method: Method{
 			Name: House, Brief: "the share of an item's information that stands in one place of a document", Version: 1,
-			Norm: Plain, Unit: "word", Parts: AllParts,
+			Norm: Plain, Unit: "word", Parts: item.AllParts,
 			Text: `Flagged when enough of an item's information stands in one place of a document.
 Score: the share found.
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"swab/ngram/exact"
+	"swab/ngram/item"
 )
 
 // A Level says which runs count, and what of the item they make seen.
@@ -43,7 +44,7 @@ func (l Level) unitWords(words int) int {
 // views share it.
 type view struct {
 	level     int // number in Items.levels
-	parts     Parts
+	parts     item.Parts
 	byCovered bool   // the strongest document covers most, it has not the longest run
 	mean      bool   // documents have a score: the mean of their parts' covered shares
 	windows   bool   // only the item's windows count

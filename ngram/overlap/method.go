@@ -18,38 +18,20 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
-)
 
-// State is what a rule says of an item.
-type State string
-
-const (
-	Flagged      State = "flagged"
-	Clean        State = "clean"
-	NotCheckable State = "not_checkable"
-)
-
-// Seen says which sides of an item a rule saw: its input (context, question, choices),
-// its answer, or both.
-type Seen string
-
-const (
-	SeenNothing Seen = ""
-	SeenInput   Seen = "input"
-	SeenAnswer  Seen = "answer"
-	SeenBoth    Seen = "input and answer" // within Near bytes in one document; otherwise it is input
+	"swab/ngram/item"
 )
 
 // A Verdict is what a rule says of an item and the figures that it rests on.
 type Verdict struct {
-	State     State
-	Score     float64 // the rule's own measure, 0 to 1; meaningless when not checkable
-	Longest   int     // longest run, words; 0 when none counts
-	Words     int     // words in the parts that the rule looks at
-	Matched   int     // words of them that the score counts as found
-	Documents int64   // documents with a run that counts
-	Parts     Parts   // parts in which such a run was seen
-	Seen      Seen
+	State     item.State
+	Score     float64    // the rule's own measure, 0 to 1; meaningless when not checkable
+	Longest   int        // longest run, words; 0 when none counts
+	Words     int        // words in the parts that the rule looks at
+	Matched   int        // words of them that the score counts as found
+	Documents int64      // documents with a run that counts
+	Parts     item.Parts // parts in which such a run was seen
+	Seen      item.Seen
 	Kind      string         // what was found, for methods that tell kinds apart
 	Template  float64        // share, of the words in n-grams seen, that stand in such n-grams of the template
 	Details   map[string]any // what else the method defines: float64 or string
@@ -68,10 +50,10 @@ type Method struct {
 	Choices   string // where the source leaves a choice: what was chosen, and what chooses otherwise
 	Statistic string // what the method says of a whole benchmark besides the share flagged: a share of n-grams
 	Params    []Param
-	Norm      string // the normaliser that it is defined over, as in a recipe
-	Unit      string // what it counts: word or char
-	Parts     Parts  // that it looks at
-	Joined    bool   // the parts are one text, one after another
+	Norm      string     // the normaliser that it is defined over, as in a recipe
+	Unit      string     // what it counts: word or char
+	Parts     item.Parts // that it looks at
+	Joined    bool       // the parts are one text, one after another
 	// N gives the words in a gram, from the numbers of words, in the parts looked
 	// at, of all items of the benchmark.
 	N func(lengths []int) int
@@ -82,7 +64,7 @@ type Method struct {
 	Factor    float64 // times what is needed, and
 	MaxFalse  float64 // share of decoys that may be flagged; 0: any. Both are of the method over texts without markup
 	view
-	flags Parts // that can flag an item, if they are not all that are looked at
+	flags item.Parts // that can flag an item, if they are not all that are looked at
 	judge func(c *judgement)
 }
 
@@ -116,9 +98,9 @@ type judgement struct {
 	*Verdict
 	layout  Layout
 	tally   *Tally
-	seen    []uint64                     // grams that count, as in Tally.Seen
-	hashes  func(p Part, n int) []uint64 // of the n-grams of a part
-	windows []uint32                     // of the item
+	seen    []uint64                          // grams that count, as in Tally.Seen
+	hashes  func(p item.Part, n int) []uint64 // of the n-grams of a part
+	windows []uint32                          // of the item
 }
 
 // Judge gives the verdict of rule k of item i's benchmark on the item, given its
@@ -126,20 +108,20 @@ type judgement struct {
 // of the index.
 func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n int) []uint64) Verdict {
 	r, l := s.Rules(i)[k], s.Layout(i)
-	v := Verdict{State: NotCheckable, Words: l.Total(r.Parts)}
+	v := Verdict{State: item.NotCheckable, Words: l.Total(r.Parts)}
 	for p, words := range l {
-		if r.Parts.Has(Part(p)) && (r.flags == 0 || r.flags.Has(Part(p))) && r.Level.gramWords(words) > 0 {
-			v.State = Clean
+		if r.Parts.Has(item.Part(p)) && (r.flags == 0 || r.flags.Has(item.Part(p))) && r.Level.gramWords(words) > 0 {
+			v.State = item.Clean
 		}
 	}
-	if v.State == NotCheckable {
+	if v.State == item.NotCheckable {
 		return v
 	}
 	c := judgement{Rule: r, Verdict: &v, layout: l, tally: &Tally{}}
-	c.hashes = func(p Part, n int) []uint64 { return hashes(nil, int(s.list[i].Texts[p]), n) }
+	c.hashes = func(p item.Part, n int) []uint64 { return hashes(nil, int(s.list[i].Texts[p]), n) }
 	if cover == nil || !hasBit(cover.Tallies[r.at].Seen) {
 		if r.Statistic != "" { // all its n-grams count
-			c.seen = make([]uint64, (l.Total(AllParts)+63)/64)
+			c.seen = make([]uint64, (l.Total(item.AllParts)+63)/64)
 			r.judge(&c)
 		}
 		return v
@@ -163,18 +145,18 @@ func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n 
 	v.Longest, v.Documents = c.tally.Longest, c.tally.Documents
 	r.judge(&c)
 	v.Counted = c.seen
-	for p := range NumParts {
+	for p := range item.NumParts {
 		if from := l.offset(p); r.Parts.Has(p) && hasBitIn(c.seen, from, from+l[p]) {
 			v.Parts |= 1 << p
 		}
 	}
 	switch {
 	case c.tally.Together:
-		v.Seen = SeenBoth
-	case v.Parts&^PartsOf(Answer) != 0:
-		v.Seen = SeenInput
+		v.Seen = item.SeenBoth
+	case v.Parts&^item.PartsOf(item.Answer) != 0:
+		v.Seen = item.SeenInput
 	case v.Parts != 0:
-		v.Seen = SeenAnswer
+		v.Seen = item.SeenAnswer
 	}
 	return v
 }
@@ -182,14 +164,14 @@ func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n 
 // flag says whether the item is flagged.
 func (c *judgement) flagIf(is bool) {
 	if is {
-		c.State = Flagged
+		c.State = item.Flagged
 	}
 }
 
 // each calls f for every part that the rule looks at and can see something of: where
 // it begins, its words, and the words behind each bit of seen.
-func (c *judgement) eachPart(f func(p Part, from, words, unit int)) {
-	for p := range NumParts {
+func (c *judgement) eachPart(f func(p item.Part, from, words, unit int)) {
+	for p := range item.NumParts {
 		if unit := c.Rule.Level.unitWords(c.layout[p]); c.Rule.Method.Parts.Has(p) && unit > 0 {
 			f(p, c.layout.offset(p), c.layout[p], unit)
 		}
@@ -198,7 +180,7 @@ func (c *judgement) eachPart(f func(p Part, from, words, unit int)) {
 
 // words counts the words that stand in grams of the set.
 func (c *judgement) countWords(set []uint64) (sum int) {
-	c.eachPart(func(p Part, from, words, unit int) {
+	c.eachPart(func(p item.Part, from, words, unit int) {
 		n, _ := countCovered(set, from, from+words, unit)
 		sum += n
 	})
@@ -207,7 +189,7 @@ func (c *judgement) countWords(set []uint64) (sum int) {
 
 // found counts the n-grams of a part, and those of them that were seen: at every
 // place, or only once each.
-func (c *judgement) countFound(distinct bool, p Part, from, words, unit int) (found, all int) {
+func (c *judgement) countFound(distinct bool, p item.Part, from, words, unit int) (found, all int) {
 	if !distinct {
 		_, found = countCovered(c.seen, from, from+words, 1)
 		return found, words - unit + 1

@@ -1,6 +1,9 @@
 package overlap
 
-import "fmt"
+import (
+	"fmt"
+	"swab/ngram/item"
+)
 
 // A definition is a method whose parameters are not yet set; make does so.
 type definition struct {
@@ -39,14 +42,14 @@ const placesChoice = "An n-gram that stands several times in a part counts each 
 
 // definitions lists all methods in the order in which they are listed.
 func definitions() []definition {
-	prompt := PartsOf(Context, Question)
+	prompt := item.PartsOf(item.Context, item.Question)
 	words := func(m Method) Method {
 		m.Norm, m.Unit, m.Version = "words", "word", 1
 		return m
 	}
 	list := []definition{swabDefinition(), {
 		Method: words(Method{
-			Name: "gpt2", Brief: "share of the 8-grams that stand in the corpus", Parts: AllParts,
+			Name: "gpt2", Brief: "share of the 8-grams that stand in the corpus", Parts: item.AllParts,
 			Source:    "Radford et al. 2019, section 4",
 			Statistic: "n-grams of the benchmark that stand in the corpus",
 			Choices: "The paper gives one share for a benchmark, which methods.csv has as its statistic, and flags no items; here an item is flagged when its share is above the threshold, 0 as in the paper's look at LAMBADA. " +
@@ -60,7 +63,7 @@ func definitions() []definition {
 			distinct := m.hasValue("count", "distinct")
 			m.judge = func(c *judgement) {
 				c.Verdict.Grams = [2]int{}
-				c.eachPart(func(p Part, from, words, unit int) {
+				c.eachPart(func(p item.Part, from, words, unit int) {
 					found, all := c.countFound(distinct, p, from, words, unit)
 					c.Verdict.Grams[0] += found
 					c.Verdict.Grams[1] += all
@@ -71,7 +74,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "gpt3", Brief: "any n-gram of 8 to 13 words", Parts: AllParts,
+			Name: "gpt3", Brief: "any n-gram of 8 to 13 words", Parts: item.AllParts,
 			Source: "Brown et al. 2020, appendix C",
 			Choices: "The 5th percentile is by nearest rank; percentile=linear interpolates. Items without an n-gram are not checkable: the paper says they were ignored. " +
 				"The paper's training filter, not its benchmark analysis, leaves out n-grams that stand in more than 10 documents; max-documents=10 does. Which parts make an example is not said; here all do.",
@@ -142,7 +145,7 @@ func definitions() []definition {
 			m.Text = fmt.Sprintf("Flagged when any window of %d characters of the item, or all of a shorter item, stands in any document; "+
 				"only letters and digits count, nothing stands between them, and the parts looked at are one text. Score: the share of all windows that do.", m.intValue("n"))
 			m.judge = func(c *judgement) {
-				c.eachPart(func(p Part, from, words, unit int) {
+				c.eachPart(func(p item.Part, from, words, unit int) {
 					found, all := c.countFound(false, p, from, words, unit)
 					c.Score += ratio(found, all)
 				})
@@ -152,7 +155,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "palm", Brief: "at least 70 % of the 8-grams", Parts: PartsOf(Context, Question, Answer),
+			Name: "palm", Brief: "at least 70 % of the 8-grams", Parts: item.PartsOf(item.Context, item.Question, item.Answer),
 			Source: "Chowdhery et al. 2022, section 8",
 			Choices: "\"The question, prompt, or target\" is read as the n-grams of all three together; fields=any flags when any one of them reaches the threshold by itself. " + placesChoice +
 				" Parts shorter than n have no n-gram. " + unitChoice,
@@ -170,7 +173,7 @@ func definitions() []definition {
 			m.Text = fmt.Sprintf("Flagged when at least %g of the %d-grams of words of %s stand in any document. Score: that share.", m.Threshold, m.intValue("n"), of)
 			m.judge = func(c *judgement) {
 				sum, grams, best := 0, 0, 0.0
-				c.eachPart(func(p Part, from, words, unit int) {
+				c.eachPart(func(p item.Part, from, words, unit int) {
 					found, all := c.countFound(distinct, p, from, words, unit)
 					sum, grams, best = sum+found, grams+all, max(best, ratio(found, all))
 				})
@@ -183,7 +186,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "llama2", Brief: "words in runs of 10 and more, over 4 that differ; four subsets", Parts: AllParts,
+			Name: "llama2", Brief: "words in runs of 10 and more, over 4 that differ; four subsets", Parts: item.AllParts,
 			Source: "Touvron et al. 2023, appendix A.6",
 			Choices: "A run \"longer than 10 tokens\" and \"10(+)\" stand side by side in the paper: 10 words are enough; length=11 asks for more, and the paper reports the largest of 10 to 50 at which a benchmark seems to gain. " +
 				"Words that differ inside a run count as contaminated; gaps=no leaves them out. Runs are followed to the right only, for their first 10 words must be equal. " +
@@ -209,9 +212,9 @@ func definitions() []definition {
 				c.flagIf(c.Score > 0 && c.Score >= m.Threshold)
 				subset := "clean, not dirty"
 				switch {
-				case c.State == Flagged && c.Score >= dirty:
+				case c.State == item.Flagged && c.Score >= dirty:
 					subset = "not clean, dirty"
-				case c.State == Flagged:
+				case c.State == item.Flagged:
 					subset = "not clean, not dirty"
 				}
 				c.Details = map[string]any{"subset": subset}
@@ -219,7 +222,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "llama3", Brief: "share of words in 8-grams of the corpus", Parts: AllParts,
+			Name: "llama3", Brief: "share of words in 8-grams of the corpus", Parts: item.AllParts,
 			Source: "Grattafiori et al. 2024, section 5.1.4",
 			Choices: "The paper chooses the threshold for each benchmark, where the estimated gain of its models is largest; without scores there is no such choice, and 0.5 is ours: threshold sets another. " +
 				"Which text of an item is meant is not said; here all parts are. " + unitChoice,
@@ -280,7 +283,7 @@ func definitions() []definition {
 			m.judge = func(c *judgement) {
 				c.dropByCount(least, 0)
 				sum, grams := 0, 0
-				c.eachPart(func(p Part, from, words, unit int) {
+				c.eachPart(func(p item.Part, from, words, unit int) {
 					found, all := c.countFound(false, p, from, words, unit)
 					sum, grams = sum+found, grams+all
 				})
@@ -337,7 +340,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "deepseek", Brief: "any 10-gram, or all of a shorter text", Parts: PartsOf(Context, Question, Answer),
+			Name: "deepseek", Brief: "any 10-gram, or all of a shorter text", Parts: item.PartsOf(item.Context, item.Question, item.Answer),
 			Source:  "Guo et al. 2024 (DeepSeek-Coder), Shao et al. 2024 (DeepSeekMath)",
 			Choices: "What a gram is is not said; here it is a word. Docstrings, questions and solutions are context, question and answer.",
 			Params:  []Param{gramParam(10), shortParam(3)},
@@ -352,7 +355,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: words(Method{
-			Name: "qwen2", Brief: "any 13-gram", Parts: AllParts,
+			Name: "qwen2", Brief: "any 13-gram", Parts: item.AllParts,
 			Source:  "Yang et al. 2024, section on contamination",
 			Choices: "This is the strict report on benchmarks; the paper's filter of training data asks besides for a common subsequence of 60 %. Which parts make an item is not said; here all do. " + unitChoice,
 			Params:  []Param{gramParam(13), shortParam(0)},
@@ -375,7 +378,7 @@ func definitions() []definition {
 		},
 	}, {
 		Method: Method{
-			Name: "starcoder", Brief: "the whole question, in lower case", Version: 1, Norm: "raw", Unit: "char", Parts: PartsOf(Question),
+			Name: "starcoder", Brief: "the whole question, in lower case", Version: 1, Norm: "raw", Unit: "char", Parts: item.PartsOf(item.Question),
 			Source: "Li et al. 2023, with the code of bigcode-dataset",
 			Choices: "The code looks for docstrings, solutions and questions, by benchmark; here that is the question. --item-parts starcoder=question,answer takes in the answer, which is of use only where answers are long. " +
 				"Lower case is Unicode's simple one.",
@@ -385,7 +388,7 @@ func definitions() []definition {
 			m.Text = "Flagged when all of a part looked at, character by character and in lower case, stands in any document. Score: the share of such parts that do."
 			m.judge = func(c *judgement) {
 				found, all := 0, 0
-				c.eachPart(func(_ Part, from, words, _ int) {
+				c.eachPart(func(_ item.Part, from, words, _ int) {
 					if all++; hasBitIn(c.seen, from, from+words) {
 						found++
 					}
@@ -437,7 +440,7 @@ func judgeCovered(m *Method, least int) func(*judgement) {
 func (c *judgement) flagAny() {
 	c.Matched = c.countWords(c.seen)
 	if c.Matched > 0 {
-		c.Score, c.State = 1, Flagged
+		c.Score, c.State = 1, item.Flagged
 	}
 }
 

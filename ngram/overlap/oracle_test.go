@@ -10,6 +10,7 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/exact"
+	"swab/ngram/item"
 )
 
 // span gives the words from to to: w<from> … w<to-1>.
@@ -32,7 +33,7 @@ func verdict(t *testing.T, method string, params map[string]string, item testIte
 	return set.judge(0, 0, covers[0])
 }
 
-func question(text string) testItem { return testItem{Question: text} }
+func question(text string) testItem { return testItem{item.Question: text} }
 
 func near4(a, b float64) bool { return math.Abs(a-b) < 5e-5 }
 
@@ -42,7 +43,7 @@ func TestGPT3Percentile(t *testing.T) {
 	lengths := slices.Concat(slices.Repeat([]int{20}, 50), []int{9, 9, 9})
 	var layouts []Layout
 	for _, n := range lengths {
-		layouts = append(layouts, Layout{Question: n})
+		layouts = append(layouts, Layout{item.Question: n})
 	}
 	for reading, want := range map[string]int{"nearest": 9, "linear": 13} {
 		m := wordMethods(t, map[string]map[string]string{"gpt3": {"percentile": reading}}, "gpt3")[0]
@@ -72,7 +73,7 @@ func TestPaLMSensitivity(t *testing.T) {
 			doc[i] = "other"
 		}
 		v := verdict(t, "palm", nil, question(span(0, c.words)), "before "+strings.Join(doc, " ")+" after")
-		if math.Abs(v.Score-c.want) > 1e-9 || (v.State == Flagged) != (c.want >= 0.7) {
+		if math.Abs(v.Score-c.want) > 1e-9 || (v.State == item.Flagged) != (c.want >= 0.7) {
 			t.Errorf("%d words, %v changed: %v %g, want %g", c.words, c.at, v.State, v.Score, c.want)
 		}
 	}
@@ -85,7 +86,7 @@ func TestPaLMSensitivity(t *testing.T) {
 
 // TestPaLMThreshold: at 0.7 an item is flagged, below it is not.
 func TestPaLMThreshold(t *testing.T) {
-	for hits, want := range map[int]State{7: Flagged, 6: Clean} { // of ten 8-grams
+	for hits, want := range map[int]item.State{7: item.Flagged, 6: item.Clean} { // of ten 8-grams
 		if v := verdict(t, "palm", nil, question(span(0, 17)), span(0, hits+7)); v.State != want {
 			t.Errorf("%d of 10: %v", hits, v.State)
 		}
@@ -146,22 +147,22 @@ func TestLlama2Ends(t *testing.T) {
 func TestTulu3Score(t *testing.T) {
 	for doc, want := range map[string]struct {
 		score float64
-		state State
+		state item.State
 	}{
-		span(2, 17):                       {.75, Flagged},
-		span(5, 15):                       {.50, Clean},
-		span(2, 9) + " x " + span(10, 17): {0, Clean},
+		span(2, 17):                       {.75, item.Flagged},
+		span(5, 15):                       {.50, item.Clean},
+		span(2, 9) + " x " + span(10, 17): {0, item.Clean},
 	} {
 		if v := verdict(t, "tulu3", nil, question(span(0, 20)), doc); v.Score != want.score || v.State != want.state {
 			t.Errorf("%q: %g %v", doc, v.Score, v.State)
 		}
 	}
 	// The mean of two fields, of one document: 1 and 0.2 are 0.6; two documents do not add up.
-	item := testItem{Context: span(100, 150), Question: span(0, 20)}
-	if v := verdict(t, "tulu3", nil, item, span(0, 20)+" x "+span(100, 110)); math.Abs(v.Score-.6) > 1e-9 || v.State != Flagged {
+	it := testItem{item.Context: span(100, 150), item.Question: span(0, 20)}
+	if v := verdict(t, "tulu3", nil, it, span(0, 20)+" x "+span(100, 110)); math.Abs(v.Score-.6) > 1e-9 || v.State != item.Flagged {
 		t.Errorf("two fields: %+v", v)
 	}
-	if v := verdict(t, "tulu3", nil, item, span(0, 20), span(100, 110)); v.Score != .5 || v.State != Clean {
+	if v := verdict(t, "tulu3", nil, it, span(0, 20), span(100, 110)); v.Score != .5 || v.State != item.Clean {
 		t.Errorf("two documents: %+v", v)
 	}
 }
@@ -198,9 +199,9 @@ func TestDeepSeekShort(t *testing.T) {
 	for _, c := range []struct {
 		words int
 		doc   string
-		want  State
-	}{{2, span(0, 2), NotCheckable}, {3, "x " + span(0, 3), Flagged}, {9, span(0, 9) + " x", Flagged}, {9, span(0, 8) + " x", Clean}, {9, span(1, 9), Clean},
-		{10, span(0, 10), Flagged}, {11, span(1, 11), Flagged}, {11, span(1, 10), Clean}, {20, span(3, 12), Clean}} {
+		want  item.State
+	}{{2, span(0, 2), item.NotCheckable}, {3, "x " + span(0, 3), item.Flagged}, {9, span(0, 9) + " x", item.Flagged}, {9, span(0, 8) + " x", item.Clean}, {9, span(1, 9), item.Clean},
+		{10, span(0, 10), item.Flagged}, {11, span(1, 11), item.Flagged}, {11, span(1, 10), item.Clean}, {20, span(3, 12), item.Clean}} {
 		if v := verdict(t, "deepseek", nil, question(span(0, c.words)), c.doc); v.State != c.want {
 			t.Errorf("%d words in %q: %v", c.words, c.doc, v.State)
 		}
@@ -210,7 +211,7 @@ func TestDeepSeekShort(t *testing.T) {
 // TestGPT3Frequency: an n-gram in more than 10 documents does not count, in 10 it does,
 // whatever shards they are in and however often a document repeats it.
 func TestGPT3Frequency(t *testing.T) {
-	for docs, want := range map[int]State{1: Flagged, 10: Flagged, 11: Clean, 200: Clean} {
+	for docs, want := range map[int]item.State{1: item.Flagged, 10: item.Flagged, 11: item.Clean, 200: item.Clean} {
 		text := slices.Repeat([]string{span(0, 13) + " x " + span(0, 13)}, docs)
 		if v := verdict(t, "gpt3", map[string]string{"max-documents": "10"}, question(span(0, 13)), text...); v.State != want || v.Documents != int64(docs) {
 			t.Errorf("%d documents: %+v", docs, v)
@@ -219,7 +220,7 @@ func TestGPT3Frequency(t *testing.T) {
 }
 
 // helmItem judges an item by HELM's metrics for n-grams of 5 words.
-func helmItem(t *testing.T, params map[string]string, item testItem, docs ...string) Verdict {
+func helmItem(t *testing.T, params map[string]string, it testItem, docs ...string) Verdict {
 	t.Helper()
 	all, err := Methods(Settings{Params: map[string]map[string]string{"helm": params}})
 	if err != nil {
@@ -230,22 +231,22 @@ func helmItem(t *testing.T, params map[string]string, item testItem, docs ...str
 	if err != nil {
 		t.Fatal(err)
 	}
-	it := Item{Texts: [NumParts]int32{None, None, None, None}}
+	one := item.Absent(0)
 	var layout Layout
-	for p, text := range item {
+	for p, text := range it {
 		if text != "" {
 			n, err := b.Add(text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			it.Texts[p], layout[p] = int32(n), b.Words(n)
+			one.Texts[p], layout[p] = int32(n), b.Words(n)
 		}
 	}
 	x, err := b.Build(5, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := NewItems([]Item{it}, [][]Rule{{m.Fit([]Layout{layout})}}, x, Options{Grams: x.AppendGrams})
+	set, err := NewItems([]item.Item{one}, [][]Rule{{m.Fit([]Layout{layout})}}, x, Options{Grams: x.AppendGrams})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,8 +275,8 @@ func TestHELMMetrics(t *testing.T) {
 	docs = append(docs, span(3, 8)+" x "+span(3, 8)+" x "+span(3, 8)) // occurrences count, not documents
 	docs = append(docs, strings.Repeat(span(10, 15)+" x ", 12))
 	docs = append(docs, slices.Repeat([]string{span(10, 15)}, 8)...)
-	item := question(span(0, 20))
-	v := helmItem(t, nil, item, docs...)
+	it := question(span(0, 20))
+	v := helmItem(t, nil, it, docs...)
 	want := map[string]any{
 		"input_binary": 1., "input_jaccard": .1875, "input_jaccard_weighted": .08125, "input_token": .55, "input_token_weighted": .3125,
 		"input_binary_10": 1., "input_jaccard_10": .125, "input_jaccard_weighted_10": .078125, "input_token_10": .30, "input_token_weighted_10": .30,
@@ -288,7 +289,7 @@ func TestHELMMetrics(t *testing.T) {
 			t.Errorf("%s is %g, want %g", name, got, x)
 		}
 	}
-	if v.State != Flagged || v.Score != 1 {
+	if v.State != item.Flagged || v.Score != 1 {
 		t.Errorf("%+v", v)
 	}
 	for _, c := range []struct {
@@ -299,22 +300,22 @@ func TestHELMMetrics(t *testing.T) {
 		{map[string]string{"metric": "token", "filter": "10"}, .30}, {map[string]string{"metric": "token", "weighted": "yes"}, .3125},
 		{map[string]string{"filter": "3"}, 1}, {map[string]string{"side": "reference"}, 0}, {map[string]string{"side": "either"}, 1},
 	} {
-		if v := helmItem(t, c.params, item, docs...); math.Abs(v.Score-c.score) > 1e-12 || (v.State == Flagged) != (c.score > 0) {
+		if v := helmItem(t, c.params, it, docs...); math.Abs(v.Score-c.score) > 1e-12 || (v.State == item.Flagged) != (c.score > 0) {
 			t.Errorf("%v: %v %g, want %g", c.params, v.State, v.Score, c.score)
 		}
 	}
-	if v := helmItem(t, map[string]string{"filter": "1"}, question(span(3, 8)), docs...); v.State != Clean || v.Details["input_binary"] != 1. {
+	if v := helmItem(t, map[string]string{"filter": "1"}, question(span(3, 8)), docs...); v.State != item.Clean || v.Details["input_binary"] != 1. {
 		t.Errorf("only n-grams above the filter: %+v", v)
 	}
-	both := testItem{Question: span(0, 20), Answer: span(30, 36)}
-	if v := helmItem(t, map[string]string{"side": "reference"}, both, span(30, 35)); v.State != Flagged || v.Details["reference_jaccard"] != .5 || v.Details["input_binary"] != nil {
+	both := testItem{item.Question: span(0, 20), item.Answer: span(30, 36)}
+	if v := helmItem(t, map[string]string{"side": "reference"}, both, span(30, 35)); v.State != item.Flagged || v.Details["reference_jaccard"] != .5 || v.Details["input_binary"] != nil {
 		t.Errorf("reference: %+v", v)
 	}
 	// Empty words at the ends of texts take part: "(a b c d)" is five words and two empty ones.
-	if v := helmItem(t, nil, question("(a b c d"), "x! a b c d"); v.State != Clean || v.Words != 5 {
+	if v := helmItem(t, nil, question("(a b c d"), "x! a b c d"); v.State != item.Clean || v.Words != 5 {
 		t.Errorf("an empty word stands inside a document: %+v", v)
 	}
-	if v := helmItem(t, nil, question("(a b c d"), "[A, B; c d e"); v.State != Flagged {
+	if v := helmItem(t, nil, question("(a b c d"), "[A, B; c d e"); v.State != item.Flagged {
 		t.Errorf("empty words at the beginning of both: %+v", v)
 	}
 }
@@ -338,7 +339,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
-	all, err := Methods(Settings{Params: map[string]map[string]string{"helm": {"filter": "3"}, "helm9": {"filter": "4"}}, Parts: map[string]Parts{"gpt4": PartsOf(Answer)}})
+	all, err := Methods(Settings{Params: map[string]map[string]string{"helm": {"filter": "3"}, "helm9": {"filter": "4"}}, Parts: map[string]item.Parts{"gpt4": item.PartsOf(item.Answer)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +348,7 @@ func TestSettings(t *testing.T) {
 		if m.Group == "helm" {
 			got[m.Name] = m.intValue("filter")
 		}
-		if m.Name == "gpt4" && m.Parts != PartsOf(Answer) {
+		if m.Name == "gpt4" && m.Parts != item.PartsOf(item.Answer) {
 			t.Errorf("gpt4 looks at %v", m.Parts.Names())
 		}
 		if m.Text == "" || m.Source == "" || m.Version < 1 || m.Norm == "" || m.Unit == "" || m.judge == nil && m.Norm != Plain || m.N == nil {

@@ -10,11 +10,12 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/exact"
+	"swab/ngram/item"
 )
 
 // A testItem's parts are words joined by single spaces, so a reference can work on
 // strings alone.
-type testItem [NumParts]string
+type testItem [item.NumParts]string
 
 type testDoc struct {
 	shard, id, text string
@@ -67,36 +68,36 @@ func frame(items []testItem, n int) func(gram string) bool {
 
 // reference says what a rule makes of an item and documents, from its definition:
 // by comparing strings at every place.
-func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore bool) (v Verdict) {
+func reference(r Rule, items []testItem, it testItem, docs []testDoc, ignore bool) (v Verdict) {
 	template := frame(items, r.N)
 	type spot struct {
-		p    Part
+		p    item.Part
 		i, n int // a gram's part, first word, words
 	}
 	var spots []spot
-	lengths := map[Part]int{}
-	for p, text := range item {
+	lengths := map[item.Part]int{}
+	for p, text := range it {
 		words := strings.Fields(text)
-		if !r.Parts.Has(Part(p)) || len(words) == 0 {
+		if !r.Parts.Has(item.Part(p)) || len(words) == 0 {
 			continue
 		}
 		v.Words += len(words)
-		lengths[Part(p)] = len(words)
+		lengths[item.Part(p)] = len(words)
 		for i := 0; i+r.N <= len(words); i++ {
-			spots = append(spots, spot{Part(p), i, r.N})
+			spots = append(spots, spot{item.Part(p), i, r.N})
 		}
 		if s := r.Method.Level.Short; s > 0 && len(words) >= s && len(words) < r.N {
-			spots = append(spots, spot{Part(p), 0, len(words)})
+			spots = append(spots, spot{item.Part(p), 0, len(words)})
 		}
 	}
-	if v.State = Clean; len(spots) == 0 {
-		return Verdict{State: NotCheckable, Words: v.Words}
+	if v.State = item.Clean; len(spots) == 0 {
+		return Verdict{State: item.NotCheckable, Words: v.Words}
 	}
-	part := func(p Part) []string { return strings.Fields(item[p]) }
+	part := func(p item.Part) []string { return strings.Fields(it[p]) }
 	isFrame := func(s spot) bool { return s.n == r.N && template(field(s.n, part(s.p), s.i)) }
 
 	type word struct {
-		p Part
+		p item.Part
 		i int
 	}
 	counts, grams := map[spot][2]int{}, map[spot]bool{} // documents and occurrences; those found
@@ -107,9 +108,9 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 		covered := map[word]bool{}
 		longest := 0
 		sides := [2][][2]int{} // bytes of input and answer
-		side := func(p Part, from, to int) {
+		side := func(p item.Part, from, to int) {
 			k := 0
-			if p == Answer {
+			if p == item.Answer {
 				k = 1
 			}
 			sides[k] = append(sides[k], [2]int{at[from][0], at[to][1]})
@@ -199,7 +200,7 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 		for _, a := range sides[0] {
 			for _, b := range sides[1] {
 				if a[1]+MaxGap >= b[0] && b[1]+MaxGap >= a[0] {
-					v.Seen = SeenBoth
+					v.Seen = item.SeenBoth
 				}
 			}
 		}
@@ -207,7 +208,7 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 			v.Documents++
 		}
 		mean := 0.0
-		for p := range NumParts {
+		for p := range item.NumParts {
 			if lengths[p] > 0 {
 				n := 0
 				for w := range covered {
@@ -252,14 +253,14 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 		v.Template = float64(len(frameWords)) / float64(len(allWords))
 	}
 	switch {
-	case v.Seen == SeenBoth:
+	case v.Seen == item.SeenBoth:
 	case v.Parts == 0:
-	case v.Parts == PartsOf(Answer):
-		v.Seen = SeenAnswer
+	case v.Parts == item.PartsOf(item.Answer):
+		v.Seen = item.SeenAnswer
 	default:
-		v.Seen = SeenInput
+		v.Seen = item.SeenInput
 	}
-	of := func(parts ...Part) float64 {
+	of := func(parts ...item.Part) float64 {
 		found, all := 0, 0
 		seen := map[string]bool{}
 		for _, s := range spots {
@@ -282,7 +283,7 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 		}
 		return ratio(found, all)
 	}
-	every := []Part{Context, Question, Choices, Answer}
+	every := []item.Part{item.Context, item.Question, item.Choices, item.Answer}
 	v.Matched = len(union)
 	flagged := false
 	switch r.Name {
@@ -296,7 +297,7 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 	case "palm":
 		v.Score = of(every...)
 		if r.hasValue("fields", "any") {
-			v.Score = max(of(Context), of(Question), of(Answer))
+			v.Score = max(of(item.Context), of(item.Question), of(item.Answer))
 		}
 		flagged = v.Score > 0 && v.Score >= r.Threshold
 	case "llama3", "token-match", "token-extend":
@@ -331,7 +332,7 @@ func reference(r Rule, items []testItem, item testItem, docs []testDoc, ignore b
 		panic(r.Name)
 	}
 	if flagged {
-		v.State = Flagged
+		v.State = item.Flagged
 	}
 	return v
 }
@@ -372,24 +373,24 @@ func collect(t testing.TB, items []testItem, methods []*Method, n int, docs []te
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list []Item
-	for _, it := range items {
-		item := Item{Texts: [NumParts]int32{None, None, None, None}}
-		for p, text := range it {
+	var list []item.Item
+	for _, texts := range items {
+		it := item.Absent(0)
+		for p, text := range texts {
 			if text != "" {
 				number, err := b.Add(text)
 				if err != nil {
 					t.Fatal(err)
 				}
-				item.Texts[p] = int32(number)
+				it.Texts[p] = int32(number)
 			}
 		}
-		list = append(list, item)
+		list = append(list, it)
 	}
 	layouts := make([]Layout, len(list))
 	for i, it := range list {
 		for p, text := range it.Texts {
-			if text != None {
+			if text != item.None {
 				layouts[i][p] = b.Words(int(text))
 			}
 		}
@@ -469,7 +470,7 @@ func randomCase(rng *rand.Rand) (items []testItem, docs []testDoc) {
 		}
 		items = append(items, it)
 		if rng.IntN(3) == 0 { // another item on the same passage
-			it[Question] = words(20)
+			it[item.Question] = words(20)
 			items = append(items, it)
 		}
 	}
@@ -479,7 +480,7 @@ func randomCase(rng *rand.Rand) (items []testItem, docs []testDoc) {
 			if rng.IntN(8) == 0 {
 				text += strings.Repeat(" filler", 130+rng.IntN(30)) + " " // about as long as Near
 			}
-			w := strings.Fields(items[of][rng.IntN(int(NumParts))])
+			w := strings.Fields(items[of][rng.IntN(int(item.NumParts))])
 			if len(w) > 0 {
 				from := rng.IntN(len(w))
 				w = slices.Clone(w[from : from+rng.IntN(len(w)-from+1)])
@@ -500,7 +501,7 @@ func randomCase(rng *rand.Rand) (items []testItem, docs []testDoc) {
 // template left out or not, says what its definition says.
 func TestVerdictsEqualReference(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 9))
-	states, seen := map[string]int{}, map[Seen]int{}
+	states, seen := map[string]int{}, map[item.Seen]int{}
 	for round := range rounds(240) {
 		items, docs := randomCase(rng)
 		if rng.IntN(2) == 0 { // a frame around all items
@@ -528,13 +529,13 @@ func TestVerdictsEqualReference(t *testing.T) {
 		}
 	}
 	for _, m := range wordMethods(t, nil) {
-		for _, s := range []State{Flagged, Clean, NotCheckable} {
+		for _, s := range []item.State{item.Flagged, item.Clean, item.NotCheckable} {
 			if states[m.Name+" "+string(s)] < 2 && !testing.Short() {
 				t.Errorf("%s is %s in %d cases: the cases are not mixed", m.Name, s, states[m.Name+" "+string(s)])
 			}
 		}
 	}
-	for _, s := range []Seen{SeenNothing, SeenInput, SeenAnswer, SeenBoth} {
+	for _, s := range []item.Seen{item.SeenNothing, item.SeenInput, item.SeenAnswer, item.SeenBoth} {
 		if seen[s] < rounds(50) {
 			t.Errorf("%q was seen in %d cases", s, seen[s])
 		}
@@ -634,7 +635,7 @@ func TestPercentileNearestRank(t *testing.T) {
 func TestGPT3NIsBetween8And13(t *testing.T) {
 	m := wordMethods(t, nil, "gpt3")[0]
 	for _, c := range []struct{ length, n int }{{1, 8}, {8, 8}, {10, 10}, {13, 13}, {400, 13}} {
-		if got := m.Fit([]Layout{{Question: c.length}}).N; got != c.n {
+		if got := m.Fit([]Layout{{item.Question: c.length}}).N; got != c.n {
 			t.Errorf("items of %d words: n %d, want %d", c.length, got, c.n)
 		}
 	}
@@ -692,7 +693,7 @@ func TestSuspectBoundsEveryVerdict(t *testing.T) {
 		set, covers := collect(t, items, wordMethods(t, settings[1]), 8, docs, Options{})
 		n := 3 + rng.IntN(6)
 		for i, it := range items {
-			var hits [NumParts][]uint64
+			var hits [item.NumParts][]uint64
 			for p, text := range it {
 				words := strings.Fields(text)
 				if len(words) < n {
@@ -715,11 +716,11 @@ func TestSuspectBoundsEveryVerdict(t *testing.T) {
 					continue
 				}
 				is, may := set.judge(i, k, covers[i]), set.judge(i, k, bound)
-				if is.State == Flagged && may.State != Flagged || is.Score > may.Score || is.Longest > may.Longest || is.Matched > may.Matched ||
-					(is.State == NotCheckable) != (may.State == NotCheckable) {
+				if is.State == item.Flagged && may.State != item.Flagged || is.Score > may.Score || is.Longest > may.Longest || is.Matched > may.Matched ||
+					(is.State == item.NotCheckable) != (may.State == item.NotCheckable) {
 					t.Fatalf("%s n %d of %d: %q: is %+v, suspected %+v", r.Name, n, r.N, it, is, may)
 				}
-				if is.State == Flagged {
+				if is.State == item.Flagged {
 					flagged++
 				}
 			}

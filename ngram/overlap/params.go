@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"swab/ngram/item"
 )
 
 // A Param is a parameter of a method.
@@ -90,7 +92,7 @@ func (m *Method) hasValue(name, value string) bool {
 // that a method looks at.
 type Settings struct {
 	Params map[string]map[string]string // method to parameter to value
-	Parts  map[string]Parts
+	Parts  map[string]item.Parts
 }
 
 // Methods gives the methods that this program knows, in the order in which they are

@@ -1,12 +1,14 @@
 package overlap
 
+import "swab/ngram/item"
+
 // Suspect gives the cover that item i would have if one document held every n-gram of
 // which hits has the bit set: hits[p] has a bit for each n-gram of part p, by its
 // first word, and n is at most the n of any rule. No cover that documents with no
 // other n-grams can give has more in any figure, so a rule that does not flag this
 // one flags none of them. Where a run could be followed over words that differ, all
 // that stands behind it is seen.
-func (s *Items) Suspect(i, n int, hits [NumParts][]uint64) *Cover {
+func (s *Items) Suspect(i, n int, hits [item.NumParts][]uint64) *Cover {
 	layout, views := s.Layout(i), s.views[s.list[i].Bench]
 	c := &Cover{Tallies: make([]Tally, len(views))}
 	for k, v := range views {
@@ -15,10 +17,10 @@ func (s *Items) Suspect(i, n int, hits [NumParts][]uint64) *Cover {
 	return c
 }
 
-func suspectTally(l Layout, v view, level Level, n int, hits [NumParts][]uint64) Tally {
-	t := Tally{Seen: make([]uint64, (l.Total(AllParts)+63)/64)}
+func suspectTally(l Layout, v view, level Level, n int, hits [item.NumParts][]uint64) Tally {
+	t := Tally{Seen: make([]uint64, (l.Total(item.AllParts)+63)/64)}
 	parts, input, answer := 0, false, false
-	for p := range NumParts {
+	for p := range item.NumParts {
 		if !v.parts.Has(p) || l[p] == 0 {
 			continue
 		}
@@ -49,8 +51,8 @@ func suspectTally(l Layout, v view, level Level, n int, hits [NumParts][]uint64)
 		words, _ := countCovered(t.Seen, from, from+l[p], level.unitWords(l[p]))
 		t.Covered += words
 		t.Best += float64(words) / float64(l[p])
-		answer = answer || p == Answer
-		input = input || p != Answer
+		answer = answer || p == item.Answer
+		input = input || p != item.Answer
 	}
 	t.Together = input && answer
 	if parts > 0 {
@@ -61,8 +63,8 @@ func suspectTally(l Layout, v view, level Level, n int, hits [NumParts][]uint64)
 
 // Grams counts the n-grams in the parts that the rule looks at, and those whose bits
 // are set in hits.
-func (r Rule) Grams(l Layout, n int, hits [NumParts][]uint64) (all, hit int) {
-	for p := range NumParts {
+func (r Rule) Grams(l Layout, n int, hits [item.NumParts][]uint64) (all, hit int) {
+	for p := range item.NumParts {
 		if count := l[p] - n + 1; r.Parts.Has(p) && count > 0 {
 			all += count
 			if hits[p] != nil {

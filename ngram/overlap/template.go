@@ -3,6 +3,8 @@ package overlap
 import (
 	"math/bits"
 	"slices"
+
+	"swab/ngram/item"
 )
 
 // An n-gram is template when it stands in at least TemplateItems items of a benchmark
@@ -63,7 +65,7 @@ func (s *Items) benchTemplate(into map[uint32][]uint64, from, to, n int, grams f
 	each := func(visit func(item uint32, gram uint64)) {
 		for i := from; i < to; i++ {
 			for _, t := range s.list[i].Texts {
-				if t == None || s.index.Words(int(t)) < n {
+				if t == item.None || s.index.Words(int(t)) < n {
 					continue
 				}
 				scratch = grams(scratch[:0], int(t), n)
@@ -76,7 +78,7 @@ func (s *Items) benchTemplate(into map[uint32][]uint64, from, to, n int, grams f
 	all := 0
 	for _, it := range s.list[from:to] {
 		for _, t := range it.Texts {
-			if t != None {
+			if t != item.None {
 				all += max(0, s.index.Words(int(t))-n+1)
 			}
 		}
@@ -104,7 +106,7 @@ func (s *Items) benchTemplate(into map[uint32][]uint64, from, to, n int, grams f
 	})
 	for i := from; i < to; i++ {
 		for _, t := range s.list[i].Texts {
-			if t == None || s.index.Words(int(t)) < n {
+			if t == item.None || s.index.Words(int(t)) < n {
 				continue
 			}
 			scratch = grams(scratch[:0], int(t), n)
@@ -130,16 +132,16 @@ func (s *Items) ignoredGrams(level, text int) []uint64 {
 }
 
 // template gives the template grams of an item on a level, as in Tally.Seen, or nil.
-func (s *Items) templateGrams(item, level int) (set []uint64) {
-	layout := s.Layout(item)
-	for p, t := range s.list[item].Texts {
-		if t == None || s.templates[level][uint32(t)] == nil {
+func (s *Items) templateGrams(it, level int) (set []uint64) {
+	layout := s.Layout(it)
+	for p, t := range s.list[it].Texts {
+		if t == item.None || s.templates[level][uint32(t)] == nil {
 			continue
 		}
 		if set == nil {
-			set = make([]uint64, (layout.Total(AllParts)+63)/64)
+			set = make([]uint64, (layout.Total(item.AllParts)+63)/64)
 		}
-		orAt(set, s.templates[level][uint32(t)], layout.offset(Part(p)))
+		orAt(set, s.templates[level][uint32(t)], layout.offset(item.Part(p)))
 	}
 	return set
 }

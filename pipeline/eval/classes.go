@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 )
 
 // A planting is how a class is made. Plantings run in the order of the list, those
@@ -42,7 +42,7 @@ func inLang(lang string) func(*generator, *rand.Rand, *entry) (string, bool) {
 
 func halves(second bool) func(*generator, *rand.Rand, *entry) (string, bool) {
 	return func(g *generator, _ *rand.Rand, e *entry) (string, bool) {
-		if e.words < 24 || e.passage != "" || countWords(e.Text[overlap.Context]) >= 40 {
+		if e.words < 24 || e.passage != "" || countWords(e.Text[item.Context]) >= 40 {
 			return "", false // a half would be the passage alone
 		}
 		h, ok := half(e.plain, second)
@@ -102,10 +102,10 @@ func plantings() []*planting {
 		{Class: Class{Name: "first-half", About: "the first half of the words"}, plant: halves(false)},
 		{Class: Class{Name: "second-half", About: "the second half of the words"}, plant: halves(true)},
 		{Class: Class{Name: "question-only", About: "no choices, no answer"}, late: -1, plant: func(g *generator, _ *rand.Rand, e *entry) (string, bool) {
-			return e.prompt, len(e.options) > 0 && g.finder.outside(e.bench, e.Text[overlap.Question]) >= 8
+			return e.prompt, len(e.options) > 0 && g.finder.outside(e.bench, e.Text[item.Question]) >= 8
 		}},
 		{Class: Class{Name: "question-answer", About: "with the answer behind it"}, plant: func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
-			return e.plain + "\n" + []string{"Answer: ", "", "Solution.\n"}[r.IntN(3)] + e.Text[overlap.Answer], e.Text[overlap.Answer] != ""
+			return e.plain + "\n" + []string{"Answer: ", "", "Solution.\n"}[r.IntN(3)] + e.Text[item.Answer], e.Text[item.Answer] != ""
 		}},
 		{Class: Class{Name: "choices-reordered", About: "options in another order"}, plant: func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
 			if len(e.options) < 3 {
@@ -178,7 +178,7 @@ func (g *generator) template(r *rand.Rand, e *entry) (string, bool) {
 	content := g.otherWords(r, e)
 	at, own := 0, 0
 	var lines []string
-	for _, part := range []string{e.Text[overlap.Context], e.Text[overlap.Question], e.Text[overlap.Choices]} {
+	for _, part := range []string{e.Text[item.Context], e.Text[item.Question], e.Text[item.Choices]} {
 		if part == "" {
 			continue
 		}
@@ -212,8 +212,8 @@ func (g *generator) otherWords(r *rand.Rand, e *entry) (list []string) {
 	}
 	for len(list) < 100 {
 		h := held[r.IntN(len(held))]
-		for _, s := range spans(h.Text[overlap.Question]) {
-			list = append(list, h.Text[overlap.Question][s.Start:s.End])
+		for _, s := range spans(h.Text[item.Question]) {
+			list = append(list, h.Text[item.Question][s.Start:s.End])
 		}
 		list = append(list, "so")
 	}
@@ -270,7 +270,7 @@ var furniture = []string{
 // boilerplate lists the item's common phrases between what pages say.
 func (g *generator) boilerplate(r *rand.Rand, e *entry) (string, bool) {
 	var lines []string
-	for _, part := range []string{e.Text[overlap.Context], e.Text[overlap.Question], e.Text[overlap.Choices]} {
+	for _, part := range []string{e.Text[item.Context], e.Text[item.Question], e.Text[item.Choices]} {
 		list, common := spans(part), g.finder.template(e.bench, part)
 		for i := 0; i < len(common) && i < len(list); i++ {
 			if !common[i] {

@@ -18,7 +18,7 @@
 package eval
 
 import (
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 )
 
 // The seeds of the two sets. Methods are developed on DevSeed; TestSeed is for
@@ -64,7 +64,7 @@ type Bench struct {
 // An Item is a benchmark's item with what became of it. IDs are unique in a benchmark.
 type Item struct {
 	ID    string
-	Text  [overlap.NumParts]string
+	Text  [item.NumParts]string
 	Label Label
 }
 

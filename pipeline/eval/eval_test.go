@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/pipeline/variant"
 )
@@ -80,8 +81,8 @@ func TestLabelsSayWhatStandsInDocuments(t *testing.T) {
 			if l.Repeats == "" {
 				counts[l.Class]++
 			}
-			plain, question := render(&it.Text), it.Text[overlap.Question]
-			n := countWords(it.Text[overlap.Context]) + countWords(question) + countWords(it.Text[overlap.Choices])
+			plain, question := render(&it.Text), it.Text[item.Question]
+			n := countWords(it.Text[item.Context]) + countWords(question) + countWords(it.Text[item.Choices])
 			if n != l.Words {
 				t.Errorf("%s/%s has %d words, not %d", b.Name, it.ID, n, l.Words)
 			}
@@ -97,16 +98,16 @@ func TestLabelsSayWhatStandsInDocuments(t *testing.T) {
 			case "case":
 				right = strings.Contains(strings.ToLower(doc), strings.ToLower(plain)) && !has(plain)
 			case "question-only":
-				right = has(question) && !has(it.Text[overlap.Choices])
+				right = has(question) && !has(it.Text[item.Choices])
 			case "question-answer":
-				right = has(plain) && has(it.Text[overlap.Answer])
+				right = has(plain) && has(it.Text[item.Answer])
 			case "choices-reordered", "relettered":
 				right = has(question) && !has(plain)
-				for _, o := range options(it.Text[overlap.Choices]) {
+				for _, o := range options(it.Text[item.Choices]) {
 					right = right && has(o)
 				}
 			case "passage":
-				right = has(it.Text[overlap.Context]) && !has(question)
+				right = has(it.Text[item.Context]) && !has(question)
 			case "first-half", "second-half":
 				h, _ := half(plain, l.Class == "second-half")
 				right = has(h) && !has(plain)
@@ -142,7 +143,7 @@ func TestUnplantedItemsStandNowhere(t *testing.T) {
 	for _, b := range s.Benches {
 		for _, it := range b.Items {
 			if it.Label.Class == Nothing && it.Label.Repeats == "" {
-				if n++; strings.Contains(text, it.Text[overlap.Question]) {
+				if n++; strings.Contains(text, it.Text[item.Question]) {
 					t.Errorf("%s/%s was not planted and stands in a document", b.Name, it.ID)
 				}
 			}
@@ -167,7 +168,7 @@ func TestItemsThatRepeatAreLabelled(t *testing.T) {
 	for i := 300; i < 310; i++ {
 		held[b.Items[i].ID] = true
 		for range 100 {
-			src.Texts = append(src.Texts, Text{"page", b.Items[i].Text[overlap.Question]})
+			src.Texts = append(src.Texts, Text{"page", b.Items[i].Text[item.Question]})
 		}
 	}
 	s, err := Generate(3, src, Size{PerClass: 4, Docs: 700})
@@ -201,7 +202,7 @@ func TestItemsThatRepeatAreLabelled(t *testing.T) {
 }
 
 // plainRepeats is finder.repeats by comparing strings.
-func plainRepeats(items [][overlap.NumParts]string, few int, text string) (found []int) {
+func plainRepeats(items [][item.NumParts]string, few int, text string) (found []int) {
 	grams := func(s string) (list []string) {
 		w := strings.Fields(s)
 		for i := 0; i+gramWords <= len(w); i++ {
@@ -244,13 +245,13 @@ func plainRepeats(items [][overlap.NumParts]string, few int, text string) (found
 					run = 0
 				}
 			}
-			if longest >= 9 || p == int(overlap.Answer) && hits >= 3 && 2*hits >= len(mine) {
+			if longest >= 9 || p == int(item.Answer) && hits >= 3 && 2*hits >= len(mine) {
 				yes = true
 			}
-			if p == int(overlap.Context) || p == int(overlap.Question) {
+			if p == int(item.Context) || p == int(item.Question) {
 				prompt, inPrompt = prompt+len(mine), inPrompt+hits
 			}
-			if p != int(overlap.Answer) {
+			if p != int(item.Answer) {
 				own, seen = own+len(mine), seen+hits
 			}
 		}
@@ -272,7 +273,7 @@ func TestRepeatsEqualComparingStrings(t *testing.T) {
 	}
 	hits := 0
 	for range 30 {
-		items := make([][overlap.NumParts]string, 12)
+		items := make([][item.NumParts]string, 12)
 		bench := make([]int, len(items))
 		for i := range items {
 			for p := range items[i] {
@@ -295,7 +296,7 @@ func TestRepeatsEqualComparingStrings(t *testing.T) {
 }
 
 // plainResembles is finder.resembles by comparing strings.
-func plainResembles(f *finder, items [][overlap.NumParts]string, text string) (found []int) {
+func plainResembles(f *finder, items [][item.NumParts]string, text string) (found []int) {
 	in := strings.Fields(text)
 	own := map[string]bool{}
 	for k, t := range f.template(0, text) {
@@ -305,7 +306,7 @@ func plainResembles(f *finder, items [][overlap.NumParts]string, text string) (f
 	}
 	for i, it := range items {
 		var mine []string
-		for _, part := range it[:overlap.Answer] {
+		for _, part := range it[:item.Answer] {
 			template := f.template(0, part)
 			for k, w := range strings.Fields(part) {
 				if !template[k] {
@@ -339,7 +340,7 @@ func TestResemblesEqualsComparingStrings(t *testing.T) {
 	}
 	hits := 0
 	for range 20 {
-		items := make([][overlap.NumParts]string, 15)
+		items := make([][item.NumParts]string, 15)
 		for i := range items {
 			for p := range items[i] {
 				items[i][p] = "q q q q q " + text(r.IntN(7))

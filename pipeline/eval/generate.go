@@ -10,7 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 )
 
 // What an item has to have to be planted, in words and in words outside templates.
@@ -43,8 +43,8 @@ func (e *entry) fit() bool {
 }
 
 // render is an item as a page would print it, without the answer.
-func render(text *[overlap.NumParts]string) string {
-	lines := []string{text[overlap.Context], text[overlap.Question], lettered(options(text[overlap.Choices]), 0)}
+func render(text *[item.NumParts]string) string {
+	lines := []string{text[item.Context], text[item.Question], lettered(options(text[item.Choices]), 0)}
 	return strings.Join(slices.DeleteFunc(lines, func(s string) bool { return s == "" }), "\n")
 }
 
@@ -104,7 +104,7 @@ func (g *generator) rng(step string) *rand.Rand {
 func (g *generator) items(r *rand.Rand) {
 	benches := slices.Clone(g.src.Benches)
 	g.src.Benches = benches
-	var parts [][overlap.NumParts]string
+	var parts [][item.NumParts]string
 	var bench, sizes []int
 	for i := range benches {
 		b := &benches[i]
@@ -134,17 +134,17 @@ func (g *generator) items(r *rand.Rand) {
 		for _, it := range b.Items {
 			e := &g.entries[n]
 			*e = entry{SourceItem: it, number: n, bench: i, lang: b.Lang, doc: -1, info: g.finder.info[n]}
-			e.options = options(it.Text[overlap.Choices])
-			e.prompt = strings.TrimPrefix(it.Text[overlap.Context]+"\n"+it.Text[overlap.Question], "\n")
+			e.options = options(it.Text[item.Choices])
+			e.prompt = strings.TrimPrefix(it.Text[item.Context]+"\n"+it.Text[item.Question], "\n")
 			e.plain = render(&it.Text)
 			e.passage = passageOf(&it, b.Passages)
-			for _, p := range []overlap.Part{overlap.Context, overlap.Question, overlap.Choices} {
+			for _, p := range []item.Part{item.Context, item.Question, item.Choices} {
 				e.words += countWords(it.Text[p])
 			}
 			g.byBench[i] = append(g.byBench[i], e)
 			if len(g.native[i]) < 4000 {
-				for _, s := range spans(it.Text[overlap.Question]) {
-					g.native[i] = append(g.native[i], it.Text[overlap.Question][s.Start:s.End])
+				for _, s := range spans(it.Text[item.Question]) {
+					g.native[i] = append(g.native[i], it.Text[item.Question][s.Start:s.End])
 				}
 			}
 			n++
@@ -156,8 +156,8 @@ func (g *generator) items(r *rand.Rand) {
 // enough to be one.
 func passageOf(it *SourceItem, contexts bool) string {
 	p := ""
-	if q := it.Text[overlap.Question]; contexts {
-		p = it.Text[overlap.Context]
+	if q := it.Text[item.Question]; contexts {
+		p = it.Text[item.Context]
 	} else if strings.HasPrefix(q, "This question refers to the following information.") {
 		from, to := strings.IndexByte(q, '\n'), strings.LastIndexByte(q, '\n')
 		if from >= 0 && from < to {

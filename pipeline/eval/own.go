@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 	"swab/pipeline/sample"
 )
 
@@ -31,7 +31,7 @@ func Own() Sources {
 			src.Benches = append(src.Benches, SourceBench{Name: name, Lang: f[0], Share: 1})
 		}
 		it := SourceItem{ID: f[1], Family: "own/" + f[1]}
-		it.Text[overlap.Question], it.Text[overlap.Answer] = f[2], f[3]
+		it.Text[item.Question], it.Text[item.Answer] = f[2], f[3]
 		src.Benches[i].Items = append(src.Benches[i].Items, it)
 	}
 	src.Benches = append(src.Benches, made())
@@ -66,8 +66,8 @@ func made() SourceBench {
 			return strings.Join(list, "\n")
 		}
 		num := func() int { return 2 + r.IntN(97) }
-		question := &it.Text[overlap.Question]
-		it.Text[overlap.Answer] = text(12) + fmt.Sprintf(" #### %d", num())
+		question := &it.Text[item.Question]
+		it.Text[item.Answer] = text(12) + fmt.Sprintf(" #### %d", num())
 		switch i % 7 {
 		case 0:
 			*question = fmt.Sprintf("%s If %d * %d and %d/%d, or x^2 of %d: %s How many are %d and $%d?", text(16), num(), num(), num(), num(), num(), text(14), num(), num())
@@ -75,18 +75,18 @@ func made() SourceBench {
 			*question = fmt.Sprintf(`%s Let $\frac{%d}{%d}$ be $x^{%d} \times %d$ there. %s What is $\sqrt{%d}$?`, text(14), num(), num(), num(), num(), text(12), num())
 		case 2:
 			*question = "Read the following carefully and say which of the words below fits it best. " + text(30)
-			it.Text[overlap.Choices] = choices(4)
+			it.Text[item.Choices] = choices(4)
 		case 3:
-			it.Text[overlap.Context] = text(90)
+			it.Text[item.Context] = text(90)
 			*question = text(14)
-			it.Text[overlap.Choices] = choices(5)
+			it.Text[item.Choices] = choices(5)
 		case 4:
 			*question = fmt.Sprintf(`%s It is said: "%s" %s`, text(18), strings.ReplaceAll(text(12), `"`, ""), text(16))
-			it.Text[overlap.Choices] = choices(3)
+			it.Text[item.Choices] = choices(3)
 		case 5:
 			f := strings.Fields(text(10))
 			*question = strings.Join(f[:min(9, len(f))], " ") + "?"
-			it.Text[overlap.Choices] = choices(2)
+			it.Text[item.Choices] = choices(2)
 		default:
 			*question = fmt.Sprintf("%s They call it \"%s\" - it's 'so' & <all> that... %s", text(20), strings.Trim(strings.Join(strings.Fields(text(4))[:3], " "), `"`), text(20))
 		}

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 
 	"swab/ngram"
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 )
 
 // gramWords is the n of the n-grams by which repeats and templates are told.
@@ -53,13 +53,13 @@ func (g *gramScanner) grams(text string) []uint64 {
 // are no words here.
 type finder struct {
 	scan  *gramScanner
-	own   [][overlap.NumParts]int32 // by item and part: own n-grams, each counted once
-	info  []int                     // by item: words of context, question and choices that are in no template
-	units map[uint64][]uint32       // own n-gram → item·NumParts + part, by rising number
-	count map[uint64]uint32         // n-gram and benchmark → items
-	few   []uint32                  // by benchmark: how many items may have an n-gram that is their own
-	words [][]uint64                // by item: hashes of those of the words counted in info, sorted, each once
-	rare  map[uint64][]uint32       // word → items that have it among their rarest half, by rising number
+	own   [][item.NumParts]int32 // by item and part: own n-grams, each counted once
+	info  []int                  // by item: words of context, question and choices that are in no template
+	units map[uint64][]uint32    // own n-gram → item·NumParts + part, by rising number
+	count map[uint64]uint32      // n-gram and benchmark → items
+	few   []uint32               // by benchmark: how many items may have an n-gram that is their own
+	words [][]uint64             // by item: hashes of those of the words counted in info, sorted, each once
+	rare  map[uint64][]uint32    // word → items that have it among their rarest half, by rising number
 
 	stamp uint32   // of the text that resembles was last asked of
 	asked []uint32 // by item: the stamp of the text that it was last compared with
@@ -70,7 +70,7 @@ type finder struct {
 
 // newFinder takes the items' texts, the number of each one's benchmark, and the
 // number of items of each benchmark.
-func newFinder(items [][overlap.NumParts]string, bench []int, sizes []int) *finder {
+func newFinder(items [][item.NumParts]string, bench []int, sizes []int) *finder {
 	f := &finder{scan: newGramScanner(), units: map[uint64][]uint32{}, count: map[uint64]uint32{}}
 	for _, n := range sizes {
 		f.few = append(f.few, uint32(min(max(n/5, 4), 20)))
@@ -87,7 +87,7 @@ func newFinder(items [][overlap.NumParts]string, bench []int, sizes []int) *find
 		}
 	}
 	for i := range items {
-		var own [overlap.NumParts]int32
+		var own [item.NumParts]int32
 		info := 0
 		var words []uint64
 		for p, text := range items[i] {
@@ -95,11 +95,11 @@ func newFinder(items [][overlap.NumParts]string, bench []int, sizes []int) *find
 			slices.Sort(all)
 			for _, g := range slices.Compact(all) {
 				if f.count[inBench(bench[i], g)] <= f.few[bench[i]] {
-					f.units[g] = append(f.units[g], uint32(i*int(overlap.NumParts)+p))
+					f.units[g] = append(f.units[g], uint32(i*int(item.NumParts)+p))
 					own[p]++
 				}
 			}
-			if p != int(overlap.Answer) {
+			if p != int(item.Answer) {
 				info += f.outside(bench[i], text)
 				words = append(words, f.content(bench[i], text)...)
 			}
@@ -109,7 +109,7 @@ func newFinder(items [][overlap.NumParts]string, bench []int, sizes []int) *find
 	}
 	f.index()
 	f.asked = make([]uint32, len(items))
-	n := len(items) * int(overlap.NumParts)
+	n := len(items) * int(item.NumParts)
 	f.seen, f.run, f.longest, f.last = make([]int32, n), make([]int32, n), make([]int32, n), make([]int32, n)
 	return f
 }
@@ -234,32 +234,32 @@ func (f *finder) repeats(text string) (items []int) {
 	}
 	slices.Sort(touched)
 	for from := 0; from < len(touched); {
-		item := int(touched[from]) / int(overlap.NumParts)
+		number := int(touched[from]) / int(item.NumParts)
 		var seen, own int32
 		found := false
-		for _, n := range f.own[item][:overlap.Answer] {
+		for _, n := range f.own[number][:item.Answer] {
 			own += n
 		}
-		prompt := f.own[item][overlap.Context] + f.own[item][overlap.Question]
+		prompt := f.own[number][item.Context] + f.own[number][item.Question]
 		var inPrompt int32
-		for ; from < len(touched) && int(touched[from])/int(overlap.NumParts) == item; from++ {
+		for ; from < len(touched) && int(touched[from])/int(item.NumParts) == number; from++ {
 			u := touched[from]
-			part := u % uint32(overlap.NumParts)
-			switch overlap.Part(part) {
-			case overlap.Context, overlap.Question:
+			part := u % uint32(item.NumParts)
+			switch item.Part(part) {
+			case item.Context, item.Question:
 				inPrompt += f.seen[u]
 				seen += f.seen[u]
-			case overlap.Choices:
+			case item.Choices:
 				seen += f.seen[u]
-			case overlap.Answer:
-				found = found || f.seen[u] >= max(3, (f.own[item][part]+1)/2)
+			case item.Answer:
+				found = found || f.seen[u] >= max(3, (f.own[number][part]+1)/2)
 			}
 			found = found || f.longest[u] >= 13-gramWords+1
 			f.seen[u] = 0
 		}
 		found = found || inPrompt >= max(3, (prompt+1)/2)
 		if found || seen > 0 && seen >= min(own, max(3, (own+3)/4)) {
-			items = append(items, item)
+			items = append(items, number)
 		}
 	}
 	return items

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 	"swab/pipeline/record"
 	"swab/pipeline/shard"
 	"swab/pipeline/variant"
@@ -40,7 +40,7 @@ type SourceItem struct {
 	ID     string
 	Split  string // subject or file; siblings are of one
 	Family string // items that are translations of each other have one; else ""
-	Text   [overlap.NumParts]string
+	Text   [item.NumParts]string
 }
 
 // A Text is what documents are cut from.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/pipeline"
 	"swab/pipeline/variant"
@@ -46,8 +47,8 @@ func (s *Set) Write(dir string) error {
 					Question string   `json:"question"`
 					Choices  []string `json:"choices,omitempty"`
 					Answer   string   `json:"answer,omitempty"`
-				}{ID: it.ID, Context: it.Text[overlap.Context], Question: it.Text[overlap.Question], Answer: it.Text[overlap.Answer]}
-				if c := it.Text[overlap.Choices]; c != "" {
+				}{ID: it.ID, Context: it.Text[item.Context], Question: it.Text[item.Question], Answer: it.Text[item.Answer]}
+				if c := it.Text[item.Choices]; c != "" {
 					row.Choices = strings.Split(c, "\n")
 				}
 				if err := line(row); err != nil {

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 	"swab/pipeline/results"
 	"swab/pipeline/variant"
 
@@ -181,16 +181,16 @@ const maxIdeal = 200
 
 // evalsSample makes the prompt and the answer that the completion is compared with.
 func evalsSample(it *variant.Item, fields int) (*sample, string, error) {
-	answer := strings.TrimSpace(it.Text[overlap.Answer])
+	answer := strings.TrimSpace(it.Text[item.Answer])
 	last := strings.TrimSpace(answer[strings.LastIndexByte(answer, '\n')+1:])
 	var prompt []string
-	for _, p := range []overlap.Part{overlap.Context, overlap.Question} {
+	for _, p := range []item.Part{item.Context, item.Question} {
 		if it.Text[p] != "" {
 			prompt = append(prompt, it.Text[p])
 		}
 	}
-	if it.Text[overlap.Choices] != "" {
-		choices := strings.Split(it.Text[overlap.Choices], "\n")
+	if it.Text[item.Choices] != "" {
+		choices := strings.Split(it.Text[item.Choices], "\n")
 		if fields > 0 && len(choices) != fields {
 			return nil, "", errLines
 		}

@@ -23,7 +23,7 @@ import (
 	"slices"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
 	"swab/pipeline/variant"
@@ -64,7 +64,7 @@ func (v *Verdict) SeenParts() string {
 	if v.Seen != "" || len(v.Parts) == 0 {
 		return v.Seen
 	}
-	answer := slices.Contains(v.Parts, overlap.Answer.String())
+	answer := slices.Contains(v.Parts, item.Answer.String())
 	switch {
 	case !answer:
 		return "input"

@@ -12,7 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"swab/ngram/overlap"
+	itempart "swab/ngram/item"
 	"swab/pipeline/findings"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
@@ -515,7 +515,7 @@ func (b *book) quotes(it *item, rows []report.Evidence) any {
 			it.document = text(head(e.DocID, 200))
 			it.snippet = oneLine(match, snippetSize)
 		}
-		it.spans = append(it.spans, span{len(qs), slices.Index(overlap.AllParts.Names(), e.Part), e.ItemStart, e.ItemEnd})
+		it.spans = append(it.spans, span{len(qs), slices.Index(itempart.AllParts.Names(), e.Part), e.ItemStart, e.ItemEnd})
 		qs = append(qs, quote{text(e.Part), b.shards.of(e.Shard), e.Row, text(head(e.DocID, 500)), e.Words, report.UnitOf(e.Norm), before, match, after})
 		b.shownRows++
 	}
@@ -574,7 +574,7 @@ func (b *book) readTexts(ctx context.Context, o Options) error {
 
 // itemText is an item's parts as the page's script reads them, and where in them the
 // matches stand, in UTF-16 units.
-func (b *book) itemText(it *item, texts [overlap.NumParts]string) any {
+func (b *book) itemText(it *item, texts [itempart.NumParts]string) any {
 	type part struct {
 		Name string `json:"p"`
 		Text string `json:"t"`
@@ -587,7 +587,7 @@ func (b *book) itemText(it *item, texts [overlap.NumParts]string) any {
 			continue
 		}
 		limit := room / 2
-		if p >= int(overlap.Choices) {
+		if p >= int(itempart.Choices) {
 			limit = room
 		}
 		from, to := 0, len(s)
@@ -621,10 +621,10 @@ func (b *book) itemText(it *item, texts [overlap.NumParts]string) any {
 				marks = append(marks, [4]int{m.row, len(parts), offset + utf16Length(text(s[from:start])), offset + utf16Length(text(s[from:end]))})
 			}
 		}
-		parts = append(parts, part{overlap.Part(p).String(), out.String()})
+		parts = append(parts, part{itempart.Part(p).String(), out.String()})
 	}
 	// The list shows how the item begins: its question, else its first part.
-	shown := cmp.Or(texts[overlap.Question], texts[overlap.Context], texts[overlap.Choices], texts[overlap.Answer])
+	shown := cmp.Or(texts[itempart.Question], texts[itempart.Context], texts[itempart.Choices], texts[itempart.Answer])
 	it.begins = oneLine(text(head(shown, 4*snippetSize)), snippetSize)
 	if it.snippet == "" {
 		it.snippet, it.begins = it.begins, ""

@@ -16,7 +16,7 @@ import (
 	"slices"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
 	"swab/pipeline/variant"
@@ -352,8 +352,8 @@ func Fields(mapping, split string) (fields, header string) {
 
 // texts keeps the questions of all items.
 func (a *Audit) texts() error {
-	return a.Read(context.Background(), func(item int, it *variant.Item) error {
-		a.Items[item].Text = it.Text[overlap.Question]
+	return a.Read(context.Background(), func(i int, it *variant.Item) error {
+		a.Items[i].Text = it.Text[item.Question]
 		return nil
 	})
 }

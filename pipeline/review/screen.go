@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 	"swab/pipeline/report"
 
 	tea "charm.land/bubbletea/v2"
@@ -225,12 +225,12 @@ func (m *screen) layout() {
 			}
 			var spans [][2]int
 			for i := range rows {
-				if _, from, to, ok := e.span(&rows[i]); ok && rows[i].Part == overlap.Part(p).String() {
+				if _, from, to, ok := e.span(&rows[i]); ok && rows[i].Part == item.Part(p).String() {
 					spans = append(spans, [2]int{from, to})
 				}
 			}
 			add("")
-			add(bold + overlap.Part(p).String() + matchOff)
+			add(bold + item.Part(p).String() + matchOff)
 			add(marked(text, spans))
 		}
 	} else {

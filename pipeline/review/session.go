@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 	"swab/pipeline/findings"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
@@ -45,7 +45,7 @@ type entry struct {
 	method    string   // that found it, and how
 	state     report.State
 	kind      string
-	text      *[overlap.NumParts]string
+	text      *[item.NumParts]string
 	mark      Mark
 	note      string
 }
@@ -250,7 +250,7 @@ func (s *Session) List(ctx context.Context, w io.Writer, width int) error {
 
 // span gives the text of the part that a row is of, and where the match stands in it.
 func (e *entry) span(r *report.Evidence) (text string, from, to int, ok bool) {
-	p := slices.Index(overlap.AllParts.Names(), r.Part)
+	p := slices.Index(item.AllParts.Names(), r.Part)
 	if e.text == nil || p < 0 {
 		return "", 0, 0, false
 	}

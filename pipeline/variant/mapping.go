@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 )
 
 // source names the place of one text within a record.
@@ -30,7 +30,7 @@ type source struct {
 // choices may be objects: of one with a member "text" that is the text, of any
 // other all members are.
 type mapping struct {
-	parts [overlap.NumParts][]source
+	parts [item.NumParts][]source
 	id    []source // at most one
 }
 
@@ -46,12 +46,12 @@ func parseMapping(s string) (*mapping, error) {
 		}
 		dst := &m.id
 		if name != "id" {
-			p := overlap.Part(slices.Index(overlap.AllParts.Names(), name))
-			if p >= overlap.NumParts {
-				return nil, fmt.Errorf("fields %q: %q is none of %s, id", clip(s), clip(name), strings.Join(overlap.AllParts.Names(), ", "))
+			p := item.Part(slices.Index(item.AllParts.Names(), name))
+			if p >= item.NumParts {
+				return nil, fmt.Errorf("fields %q: %q is none of %s, id", clip(s), clip(name), strings.Join(item.AllParts.Names(), ", "))
 			}
 			dst = &m.parts[p]
-			shown = shown || p != overlap.Answer
+			shown = shown || p != item.Answer
 		}
 		if *dst != nil {
 			return nil, fmt.Errorf("fields %q: %s is given twice", clip(s), name)
@@ -128,7 +128,7 @@ func (t *tape) find(s *source) (int, error) {
 }
 
 // render appends the text at node i to dst.
-func (t *tape) render(dst []byte, i int, p overlap.Part) ([]byte, error) {
+func (t *tape) render(dst []byte, i int, p item.Part) ([]byte, error) {
 	n := &t.nodes[i]
 	switch n.kind {
 	case null:
@@ -138,7 +138,7 @@ func (t *tape) render(dst []byte, i int, p overlap.Part) ([]byte, error) {
 	case foreign:
 		return dst, fmt.Errorf("of type %s, not a text", n.text)
 	case object:
-		if p != overlap.Choices {
+		if p != item.Choices {
 			return dst, errors.New("an object, not a text (a dotted name leads into it)")
 		}
 		if c := t.child(i, "text"); c >= 0 {
@@ -160,7 +160,7 @@ func (t *tape) render(dst []byte, i int, p overlap.Part) ([]byte, error) {
 }
 
 // part appends the text of part p to dst.
-func (m *mapping) part(dst []byte, t *tape, p overlap.Part) ([]byte, error) {
+func (m *mapping) part(dst []byte, t *tape, p item.Part) ([]byte, error) {
 	lines := 0
 	for k := range m.parts[p] {
 		s := &m.parts[p][k]

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	arrays "github.com/apache/arrow/go/v15/arrow/array"
@@ -160,7 +160,7 @@ func TestParquetRows(t *testing.T) {
 				}
 				b, err := Open(Spec{Path: path, Fields: "question=question,context=context,choices=choices,answer=answers.text?+score+right+rows.0.k?,id=id"}, presets(t))
 				got := mustItems(t, b, err)
-				if len(got) != len(rows) || got[7].ID != "7" || got[7].Text[overlap.Question] != rows[7]["question"] {
+				if len(got) != len(rows) || got[7].ID != "7" || got[7].Text[item.Question] != rows[7]["question"] {
 					t.Fatalf("%d items, %+v", len(got), got[7])
 				}
 				checkDivide(t, b, 9)
@@ -290,7 +290,7 @@ func TestParquetTypes(t *testing.T) {
 	b, err := open("question=b,context=i+d")
 	var got []string
 	for _, it := range mustItems(t, b, err) {
-		got = append(got, it.Text[overlap.Question]+"|"+it.Text[overlap.Context])
+		got = append(got, it.Text[item.Question]+"|"+it.Text[item.Context])
 	}
 	if want := []string{"true|-1\n1\n2", "false|", "true|7\n3"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%q", got)

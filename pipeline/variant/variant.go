@@ -49,7 +49,7 @@ import (
 	"strconv"
 	"strings"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 	"swab/pipeline/shard"
 
 	"github.com/zeebo/xxh3"
@@ -86,7 +86,7 @@ type Item struct {
 	Index   int    // position in its file, from 0
 	Split   string // its file's
 	ID      string // the id field as written, else Index in decimal
-	Text    [overlap.NumParts]string
+	Text    [item.NumParts]string
 
 	// Digest is the 128-bit xxh3, 32 hex digits, of each part's length in bytes,
 	// as eight little-endian bytes, with the part behind it.
@@ -491,9 +491,9 @@ var errNoText = errors.New("an item without any text")
 // item fills it.ID, it.Text and it.Digest. It allocates one string.
 func (e *extractor) item(it *Item, m *mapping, t *tape) (err error) {
 	buf := e.buf[:0]
-	var ends [overlap.NumParts]int
+	var ends [item.NumParts]int
 	blank := true
-	for p := range overlap.NumParts {
+	for p := range item.NumParts {
 		from := len(buf)
 		buf = append(buf, 0, 0, 0, 0, 0, 0, 0, 0)
 		if buf, err = m.part(buf, t, p); err != nil {

@@ -19,7 +19,7 @@ import (
 	"sync"
 	"testing"
 
-	"swab/ngram/overlap"
+	"swab/ngram/item"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/shard"
 
@@ -248,7 +248,7 @@ func TestRealBenchmarks(t *testing.T) {
 				t.Errorf("%d items, name %s, preset %s, guessed %t, warnings %q", len(all), b.Name, b.Preset, b.Guessed, b.Warnings)
 			}
 			for i, it := range all {
-				if it.Text[overlap.Question] == "" || it.Ordinal != i {
+				if it.Text[item.Question] == "" || it.Ordinal != i {
 					t.Fatalf("item %d: %+v", i, it)
 				}
 			}
@@ -543,7 +543,7 @@ func TestHeaders(t *testing.T) {
 		all, err := load1(t, "quiz.csv", c.data, Spec{Fields: c.fields, Header: c.header})
 		var got []string
 		for _, it := range all {
-			got = append(got, it.Text[overlap.Question])
+			got = append(got, it.Text[item.Question])
 		}
 		if c.want == nil != (err != nil) || !slices.Equal(got, c.want) {
 			t.Errorf("%q %s %s: %q, %v", c.data, c.fields, c.header, got, err)
@@ -658,7 +658,7 @@ func TestDirectory(t *testing.T) {
 	b, err := Open(Spec{Path: root, Fields: "question=q"}, presets(t))
 	var got []string
 	for _, it := range mustItems(t, b, err) {
-		got = append(got, fmt.Sprintf("%d %d %s %s", it.Ordinal, it.Index, it.Split, it.Text[overlap.Question]))
+		got = append(got, fmt.Sprintf("%d %d %s %s", it.Ordinal, it.Index, it.Split, it.Text[item.Question]))
 	}
 	if want := []string{"0 0 a/link 3", "1 0 a/test 2", "2 0 b/test 1", "3 0 z 3"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

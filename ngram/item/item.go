@@ -1,6 +1,28 @@
-package overlap
+// Package item has the words in which all of the program speaks of a benchmark item:
+// the parts that it consists of, and what a method says of it. It imports nothing of
+// the program, so anything may import it.
+package item
 
 import "fmt"
+
+// An Item is an item as matching sees it: the number of each part's text in an index
+// of texts, or None.
+type Item struct {
+	Bench int // number of its benchmark
+	Texts [NumParts]int32
+}
+
+// None is the number in place of a part that an item does not have.
+const None = -1
+
+// Absent is an item of a benchmark without any part.
+func Absent(bench int) Item {
+	it := Item{Bench: bench}
+	for p := range it.Texts {
+		it.Texts[p] = None
+	}
+	return it
+}
 
 // Part names one of the texts that an item is made of. N-grams never cross from
 // one part into another, so a verdict can say which parts were seen.
@@ -30,7 +52,7 @@ type Parts uint8
 // AllParts holds every part.
 const AllParts = Parts(1<<NumParts - 1)
 
-// PartsOf gives the set of the parts named.
+// PartsOf returns the set of the parts named.
 func PartsOf(ps ...Part) Parts {
 	var s Parts
 	for _, p := range ps {
@@ -52,3 +74,23 @@ func (s Parts) Names() []string {
 	}
 	return names
 }
+
+// State is what a method says of an item.
+type State string
+
+const (
+	Flagged      State = "flagged"
+	Clean        State = "clean"
+	NotCheckable State = "not_checkable"
+)
+
+// Seen says which sides of an item were seen: its input (context, question, choices),
+// its answer, or both.
+type Seen string
+
+const (
+	SeenNothing Seen = ""
+	SeenInput   Seen = "input"
+	SeenAnswer  Seen = "answer"
+	SeenBoth    Seen = "input and answer" // close to each other in one document; otherwise it is input
+)
