@@ -94,7 +94,7 @@ func Index(ctx context.Context, o IndexOptions) (*IndexSummary, error) {
 	return sum, dir.Close()
 }
 
-func newIndexRun(o IndexOptions, dir *ledger.Dir) *indexRun {
+func newIndexRun(o IndexOptions, dir *ledger.IndexDir) *indexRun {
 	return &indexRun{IndexOptions: o, dir: dir, bad: &badRows{allowed: o.MaxBadRows}, ready: map[int]*spooled{}}
 }
 
@@ -111,7 +111,7 @@ func (r *indexRun) close() {
 
 type indexRun struct {
 	IndexOptions
-	dir    *ledger.Dir
+	dir    *ledger.IndexDir
 	index  *ledger.Index // as published last, and what came since
 	temp   string
 	shards []shard.Shard // to be read, by name
@@ -723,7 +723,7 @@ func (r *indexRun) publish() error {
 }
 
 // publishIndex publishes an index whose segments bring puts into their place.
-func publishIndex(dir *ledger.Dir, x *ledger.Index, bring func(root, file string) error) error {
+func publishIndex(dir *ledger.IndexDir, x *ledger.Index, bring func(root, file string) error) error {
 	return dir.Publish(nil, func(root string) error {
 		for _, seg := range x.Segments {
 			if err := bring(root, seg.File); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"swab/ngram/bloom"
 	"swab/pipeline/ledger"
+	"swab/pipeline/publish"
 
 	"github.com/zeebo/xxh3"
 )
@@ -182,7 +183,7 @@ func (r *indexRun) merge(ctx context.Context, dirs []string) (*ledger.Index, err
 		if slices.Contains(r.made, file) {
 			return os.Rename(filepath.Join(r.temp, file), path)
 		}
-		return ledger.Link(paths[file], path)
+		return publish.Link(paths[file], path)
 	})
 }
 

@@ -61,7 +61,7 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 			sum.Notices = append(sum.Notices, b.Name+": "+w)
 		}
 	}
-	if s.dir.Scored() {
+	if s.dir.Has(ledger.ScoresFile) {
 		sum.Notices = append(sum.Notices, fmt.Sprintf("the scores in %s were of the verdicts before and are dropped; swab score --audit DIR --out DIR makes them again", s.Out))
 	}
 	sum.Variants = s.filter == nil && (sum.Audit.Complete || s.AllowIncomplete)

@@ -16,6 +16,7 @@ import (
 
 	"swab/ngram/overlap"
 	"swab/pipeline/ledger"
+	"swab/pipeline/publish"
 	"swab/pipeline/report"
 	"swab/pipeline/shard"
 	"swab/pipeline/variant"
@@ -119,7 +120,7 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 type scan struct {
 	Options
 	set    *benchSet
-	dir    *ledger.Dir
+	dir    *publish.Dir
 	shards []shard.Shard  // to be read in this run or kept from an earlier one
 	done   []done         // by shard
 	known  []ledger.Entry // of shards that need not be read

@@ -34,6 +34,7 @@ var floors = map[string]int{
 	"swab/ngram/item":                 0,
 	"swab/pipeline/record":            1,
 	"swab/pipeline/shard":             1,
+	"swab/pipeline/publish":           1,
 	"swab/pipeline/sample":            1,
 	"swab/pipeline/metrics":           1,
 	"swab/pipeline/internal/realdata": 0,

@@ -15,6 +15,7 @@ import (
 	"swab/pipeline"
 	"swab/pipeline/export"
 	"swab/pipeline/ledger"
+	"swab/pipeline/publish"
 	"swab/pipeline/report"
 	"swab/pipeline/variant"
 
@@ -253,11 +254,11 @@ func hint(err error) string {
 	switch {
 	case errors.As(err, &misuse):
 		return misuse.hint()
-	case errors.Is(err, ledger.ErrLocked):
+	case errors.Is(err, publish.ErrLocked):
 		return "wait for the other run, or choose another --out"
 	case errors.Is(err, pipeline.ErrChanged):
 		return "--on-change keep keeps the n-grams they had; --on-change rebuild reads their segments' shards again"
-	case errors.Is(err, ledger.ErrForeign):
+	case errors.Is(err, publish.ErrForeign):
 		return "choose another --out; swab replaces only what it made"
 	case errors.Is(err, variant.ErrNoPreset):
 		return "say where the parts are, as in --fields question=q,choices=a+b+c,answer=key,id=nr"

@@ -19,6 +19,7 @@ import (
 
 	"swab/pipeline/ledger"
 	"swab/pipeline/page"
+	"swab/pipeline/publish"
 	"swab/pipeline/report"
 	"swab/pipeline/results"
 	"swab/pipeline/review"
@@ -738,30 +739,20 @@ func outFormat(out string) string {
 	return map[string]string{".json": "json", ".csv": "csv", ".md": "markdown", ".tex": "latex"}[filepath.Ext(out)]
 }
 
+// scoresKind is what publish knows of a directory of scores.
+var scoresKind = publish.Kind{Name: "a directory of scores", Mark: ledger.ScoresFile,
+	Names: []string{ledger.ScoresFile, "scores.csv", "scores.md", ledger.CurveFile}}
+
 // checkOut refuses an --out that would destroy what swab score did not make.
 func checkOut(out, audit string) error {
-	if out == "" || sameDir(out, audit) {
-		return nil
-	}
-	info, err := os.Stat(out)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case out == "" || sameDir(out, audit):
 		return nil
-	case err != nil:
-		return err
-	case outFormat(out) != "" && info.Mode().IsRegular():
-		return nil
-	case outFormat(out) != "" || !info.IsDir():
-		return fmt.Errorf("%s: %w: it is a directory where a file is meant, or the other way round", out, ledger.ErrForeign)
+	case outFormat(out) == "":
+		return publish.Replaceable(out, &scoresKind)
 	}
-	entries, err := os.ReadDir(out)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if scoreFiles(nil)[e.Name()] == nil {
-			return fmt.Errorf("%s: %w: it also holds %q", out, ledger.ErrForeign, e.Name())
-		}
+	if info, err := os.Stat(out); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: %w: it is a directory where a file is meant", out, publish.ErrForeign)
 	}
 	return nil
 }
@@ -777,7 +768,7 @@ func sameDir(a, b string) bool {
 func (o *scoreFlags) writeIntoAudit(ctx context.Context, dir string, t *score.Table) error {
 	files := scoreFiles(t)
 	for _, name := range []string{ledger.CurveFile, ledger.ScoresFile} {
-		if err := ledger.ReplaceFile(filepath.Join(dir, name), files[name]); err != nil {
+		if err := publish.ReplaceFile(filepath.Join(dir, name), files[name]); err != nil {
 			return err
 		}
 	}
@@ -792,31 +783,22 @@ func (o *scoreFlags) writeIntoAudit(ctx context.Context, dir string, t *score.Ta
 
 // writeScores writes a table into a file by its ending, or all forms into a directory.
 // Either appears whole.
-func writeScores(_ context.Context, out string, t *score.Table) (err error) {
+func writeScores(_ context.Context, out string, t *score.Table) error {
 	if format := outFormat(out); format != "" {
 		return writeFile(out, func(w io.Writer) error { return t.Write(w, format, 0) })
 	}
-	out = filepath.Clean(out)
-	work, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+".*")
+	dir, err := publish.Open(out, &scoresKind)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	made, old := filepath.Join(work, "new"), filepath.Join(work, "old")
-	if err := os.Mkdir(made, 0o755); err != nil {
-		return err
-	}
-	files := scoreFiles(t)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := writeFile(filepath.Join(made, name), files[name]); err != nil {
-			return err
+	err = dir.Publish(nil, func(root string) error {
+		files := scoreFiles(t)
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			if err := writeFile(filepath.Join(root, name), files[name]); err != nil {
+				return err
+			}
 		}
-	}
-	if err := os.Rename(out, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.Rename(made, out); err != nil {
-		return errors.Join(err, os.Rename(old, out))
-	}
-	return nil
+		return nil
+	})
+	return errors.Join(err, dir.Close())
 }

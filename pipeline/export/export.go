@@ -31,6 +31,7 @@ import (
 	"strconv"
 	"strings"
 
+	"swab/pipeline/publish"
 	"swab/pipeline/results"
 )
 
@@ -211,26 +212,24 @@ func (w *writer) splits() error {
 	return nil
 }
 
-// publish writes all into a directory beside OUT and renames it.
-func (w *writer) publish(ctx context.Context) (err error) {
-	out, err := filepath.Abs(w.o.Out)
+// outKind is what publish knows of an export: nothing is ever replaced.
+var outKind = publish.Kind{Name: "an export", Mark: "export.json", Fresh: true}
+
+// publish writes all into OUT, which appears whole.
+func (w *writer) publish(ctx context.Context) error {
+	out, err := publish.Open(w.o.Out, &outKind)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(out); err == nil {
-		return fmt.Errorf("%q: %w: choose another --out, or remove it", w.o.Out, fs.ErrExist)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	work, err := os.MkdirTemp(filepath.Dir(out), ".swab-export-*")
-	if err != nil {
-		return fmt.Errorf("%q: %w", w.o.Out, err)
-	}
-	defer os.RemoveAll(work)
-	w.root = filepath.Join(work, "new") // with the permissions of any directory
-	if err := os.Mkdir(w.root, 0o777); err != nil {
-		return err
-	}
+	err = out.Publish(nil, func(root string) error {
+		w.root = root
+		return w.write(ctx)
+	})
+	return errors.Join(err, out.Close())
+}
+
+// write writes the form and export.json below the root.
+func (w *writer) write(ctx context.Context) (err error) {
 	switch w.o.For {
 	case "evals":
 		err = w.evals(ctx)
@@ -251,13 +250,7 @@ func (w *writer) publish(ctx context.Context) (err error) {
 	if err := w.put("export.json", about); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := os.Rename(w.root, out); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(out))
+	return ctx.Err()
 }
 
 // put writes one file below the root, named with slashes.
@@ -277,7 +270,7 @@ func (w *writer) put(rel string, b []byte) error {
 		return err
 	}
 	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(name)))
+	return errors.Join(err, f.Close())
 }
 
 func marshal(v any, indent string) ([]byte, error) {

@@ -1,3 +1,5 @@
+// Package ledger keeps what was read: shards with their sizes and digests, and the
+// segments of a corpus filter. FORMAT.md has index.json exactly.
 package ledger
 
 import (
@@ -6,13 +8,44 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 
 	"swab/ngram"
+	"swab/pipeline/publish"
 )
 
 // AuditFile is the name of the audit in its directory.
 const AuditFile = "audit.json"
+
+// ReviewFile is the name, in an audit's directory, of what people marked in it. It is
+// not made by a run, and stays when a run replaces the directory.
+const ReviewFile = "review.jsonl"
+
+// What swab score writes into an audit's directory. It is of the audit's verdicts, so a
+// new audit in its place drops it.
+const (
+	ScoresFile = "scores.json"
+	CurveFile  = "curve.csv"
+)
+
+var auditKind = publish.Kind{Name: "an audit", Mark: AuditFile, Sub: "shards", Kept: ReviewFile, Names: []string{
+	AuditFile, "verdicts.jsonl", "verdicts.parquet", "evidence.jsonl", "evidence.parquet",
+	"methods.csv", "agreement.csv", "clean", "removed", "report.html", ReviewFile, ScoresFile, CurveFile, "shards",
+}, Check: func(dir fs.FS) error {
+	f, err := dir.Open(AuditFile)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := ReadAudit(f); err != nil {
+		return Foreign(fmt.Errorf("%s: %w", AuditFile, err))
+	}
+	return nil
+}}
+
+// Open takes the audit directory out for this run, as publish.Open does.
+func Open(out string) (*publish.Dir, error) { return publish.Open(out, &auditKind) }
 
 // The header of audit.json; a reader knows the file by it.
 const (

@@ -16,6 +16,7 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/bloom"
+	"swab/pipeline/publish"
 
 	"github.com/zeebo/xxh3"
 )
@@ -113,7 +114,7 @@ func (x *Index) check() error {
 			return corrupt("segment %s is there twice", s.File)
 		case s.Size <= x.Plan.Bytes():
 			return corrupt("segment %s has %d bytes, less than its plan", s.File, s.Size)
-		case len(s.Digest) != 32 || !isKey(s.Digest):
+		case len(s.Digest) != 32 || strings.Trim(s.Digest, "0123456789abcdef") != "":
 			return corrupt("segment %s: %q is no digest", s.File, s.Digest)
 		case s.Grams < 0 || !(s.Fill >= 0 && s.Fill <= 1) || !(s.Rate >= 0 && s.Rate < 2): // a saturated filter is a little above 1, for equal hashes
 			return corrupt("segment %s: %d grams, fill %g, rate %g", s.File, s.Grams, s.Fill, s.Rate)
@@ -254,7 +255,7 @@ func (x *Index) checkFiles(dir fs.FS) error {
 	}
 	sizes := map[string]int64{}
 	for _, e := range entries {
-		if e.Name() == finderFile {
+		if e.Name() == publish.FinderFile {
 			continue
 		}
 		name := path.Join(SegmentsDir, e.Name())
@@ -280,15 +281,37 @@ func (x *Index) checkFiles(dir fs.FS) error {
 	return nil
 }
 
-// OpenIndex is Open for an index directory. Any index.json and segments may follow
-// another in it; there are no stored results to publish.
-func OpenIndex(out string) (*Dir, error) {
-	return open(out, &indexKind, exchange, func(string) {})
+// indexKind is what publish knows of an index directory.
+var indexKind = publish.Kind{Name: "an index", Mark: IndexFile, Names: []string{IndexFile, SegmentsDir}, Sub: SegmentsDir, Check: func(dir fs.FS) error {
+	_, err := loadIndex(dir)
+	return Foreign(err)
+}}
+
+// Foreign makes an error that is ErrCorrupt one that is publish.ErrForeign too: what is
+// not valid swab may not have made, and will not replace.
+func Foreign(err error) error {
+	if errors.Is(err, ErrCorrupt) {
+		return fmt.Errorf("%w: %w", publish.ErrForeign, err)
+	}
+	return err
 }
 
-// Index gives the published index, or nil when there is none yet.
-func (d *Dir) Index() (*Index, error) {
-	x, err := LoadIndex(d.out)
+// An IndexDir is an index's directory held by this process. Any index.json and segments
+// may follow another in it; there are no stored results to publish.
+type IndexDir struct{ *publish.Dir }
+
+// OpenIndex takes the index directory out for this run, as publish.Open does.
+func OpenIndex(out string) (*IndexDir, error) {
+	d, err := publish.Open(out, &indexKind)
+	if err != nil {
+		return nil, err
+	}
+	return &IndexDir{d}, nil
+}
+
+// Index reads the published index. It is nil when there is none yet.
+func (d *IndexDir) Index() (*Index, error) {
+	x, err := LoadIndex(d.Path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -296,19 +319,18 @@ func (d *Dir) Index() (*Index, error) {
 }
 
 // SegmentPath is where a segment is in the published directory.
-func (d *Dir) SegmentPath(file string) string {
-	return filepath.Join(d.out, SegmentsDir, file)
+func (d *IndexDir) SegmentPath(file string) string {
+	return filepath.Join(d.Path(), SegmentsDir, file)
 }
 
-// KeepSegment gives a published segment a place in the tree that Publish builds at
-// root: as a second name of the file, or a copy where files have but one.
-func (d *Dir) KeepSegment(root, file string) error {
+// KeepSegment takes a published segment over into the tree that Publish builds at root:
+// as a second name of the file, or a copy where files have but one.
+func (d *IndexDir) KeepSegment(root, file string) error {
 	if !isSegment(file) {
 		return fmt.Errorf("%q cannot name a segment", file)
 	}
-	if err := Link(d.SegmentPath(file), filepath.Join(root, SegmentsDir, file)); err != nil {
+	if err := d.Keep(root, path.Join(SegmentsDir, file)); err != nil {
 		return fmt.Errorf("segment %s: %w", file, err)
 	}
-	d.step("segment kept")
 	return nil
 }

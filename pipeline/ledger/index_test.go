@@ -18,6 +18,7 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/bloom"
+	"swab/pipeline/publish"
 )
 
 // An index.json put together by hand from FORMAT.md, which shows the same.
@@ -295,9 +296,9 @@ func saveIndex(root string, x *Index) error {
 	return errors.Join(WriteIndex(f, x), f.Close())
 }
 
-// runIndex is runOnce for an index: it keeps base.seg and replaces MARK.seg.
-func runIndex(out string, swap func(a, b string) error, step func(string), mark string) error {
-	d, err := open(out, &indexKind, swap, step)
+// runIndex publishes an index: it keeps base.seg and replaces MARK.seg.
+func runIndex(out, mark string) error {
+	d, err := OpenIndex(out)
 	if err != nil {
 		return err
 	}
@@ -319,7 +320,6 @@ func runIndex(out string, swap func(a, b string) error, step func(string), mark 
 			return err
 		}
 	}
-	step("segments made")
 	err = d.Publish(nil, func(root string) error {
 		for _, file := range files {
 			if err := os.Rename(filepath.Join(temp, file), filepath.Join(root, SegmentsDir, file)); err != nil {
@@ -344,8 +344,8 @@ func runIndex(out string, swap func(a, b string) error, step func(string), mark 
 	return d.Close()
 }
 
-// wholeIndex is whole for an index.
-func wholeIndex(t *testing.T, out string, _ ...string) string {
+// wholeIndex returns the mark of the index at out, and fails unless all of it is there.
+func wholeIndex(t *testing.T, out string) string {
 	t.Helper()
 	if entries, err := os.ReadDir(out); errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return ""
@@ -365,13 +365,13 @@ func wholeIndex(t *testing.T, out string, _ ...string) string {
 
 func TestPublishIndexFails(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	must(t, runIndex(out, exchange, func(string) {}, "1"))
+	must(t, runIndex(out, "1"))
 	d, err := OpenIndex(out)
 	must(t, err)
 	defer d.Close()
-	must(t, d.Put("aa", text("result aa")))
+	must(t, d.Put("aa", func(w io.Writer) error { _, err := io.WriteString(w, "result aa"); return err }))
 	for _, dir := range []string{out, filepath.Join(out, SegmentsDir)} {
-		must(t, os.WriteFile(filepath.Join(dir, finderFile), nil, 0o644)) // is in nobody's way
+		must(t, os.WriteFile(filepath.Join(dir, publish.FinderFile), nil, 0o644)) // is in nobody's way
 	}
 	segments := func(root string, names ...string) *Index {
 		x, err := d.Index()
@@ -434,41 +434,86 @@ func TestPublishIndexFails(t *testing.T) {
 	}
 }
 
+func saveAudit(root string) error {
+	f, err := os.Create(filepath.Join(root, AuditFile))
+	if err != nil {
+		return err
+	}
+	return errors.Join(WriteAudit(f, new(Audit)), f.Close())
+}
+
+// snapshot lists everything below root with its content.
+func snapshot(t *testing.T, root string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	must(t, filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			all[path] = string(read(t, path))
+		}
+		return err
+	}))
+	return all
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	must(t, err)
+	return b
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestForeignIndex(t *testing.T) {
+	index := func(out string) (*publish.Dir, error) {
+		d, err := OpenIndex(out)
+		if err != nil {
+			return nil, err
+		}
+		return d.Dir, nil
+	}
 	change := func(out, file string, f func(b []byte) []byte) {
 		path := filepath.Join(out, file)
 		must(t, os.WriteFile(path, f(read(t, path)), 0o644))
 	}
 	for name, test := range map[string]struct {
-		open func(out string) (*Dir, error)
+		open func(out string) (*publish.Dir, error)
 		make func(out string) // changes an index, or makes an audit
 		want error
 		says string
 	}{
-		"audit for index": {OpenIndex, func(out string) {
+		"audit for index": {index, func(out string) {
 			must(t, os.RemoveAll(out))
-			must(t, runOnce(out, exchange, func(string) {}, "1"))
-		}, ErrForeign, "has no index.json"},
-		"index for audit": {Open, func(string) {}, ErrForeign, "has no audit.json"},
-		"both": {OpenIndex, func(out string) {
-			must(t, create(filepath.Join(out, AuditFile), func(w io.Writer) error { return WriteAudit(w, new(Audit)) }))
-		}, ErrForeign, `also holds "audit.json"`},
-		"a note": {OpenIndex, func(out string) {
+			d, err := Open(out)
+			must(t, err)
+			must(t, d.Publish(nil, func(root string) error { return saveAudit(root) }))
+			must(t, d.Close())
+		}, publish.ErrForeign, "has no index.json"},
+		"index for audit": {Open, func(string) {}, publish.ErrForeign, "has no audit.json"},
+		"both": {index, func(out string) {
+			must(t, saveAudit(out))
+		}, publish.ErrForeign, `also holds "audit.json"`},
+		"a note": {index, func(out string) {
 			must(t, os.WriteFile(filepath.Join(out, SegmentsDir, "note"), nil, 0o644))
-		}, ErrForeign, "segments/note"},
-		"segment cut":  {OpenIndex, func(out string) { must(t, os.Truncate(filepath.Join(out, SegmentsDir, "base.seg"), 5)) }, ErrCorrupt, "segments/base.seg"},
-		"segment gone": {OpenIndex, func(out string) { must(t, os.RemoveAll(filepath.Join(out, SegmentsDir))) }, ErrCorrupt, "missing"},
-		"damaged": {OpenIndex, func(out string) {
+		}, publish.ErrForeign, "segments/note"},
+		"segment cut":  {index, func(out string) { must(t, os.Truncate(filepath.Join(out, SegmentsDir, "base.seg"), 5)) }, ErrCorrupt, "segments/base.seg"},
+		"segment gone": {index, func(out string) { must(t, os.RemoveAll(filepath.Join(out, SegmentsDir))) }, ErrCorrupt, "missing"},
+		"damaged": {index, func(out string) {
 			change(out, IndexFile, func(b []byte) []byte { return bytes.Replace(b, []byte("words"), []byte("wards"), 1) })
 		}, ErrCorrupt, "index.json: not valid: wrong checksum"},
-		"later": {OpenIndex, func(out string) {
+		"later": {index, func(out string) {
 			change(out, IndexFile, func(b []byte) []byte { return bytes.Replace(b, []byte(`"version":2`), []byte(`"version":3`), 1) })
 		}, ErrVersion, anew},
 	} {
 		t.Run(name, func(t *testing.T) {
 			top := t.TempDir()
 			out := filepath.Join(top, "out")
-			must(t, runIndex(out, exchange, func(string) {}, "1"))
+			must(t, runIndex(out, "1"))
 			test.make(out)
 			before := snapshot(t, top)
 			d, err := test.open(out)
@@ -515,7 +560,7 @@ func TestTemp(t *testing.T) {
 	d, err = OpenIndex(out)
 	must(t, err)
 	defer d.Close()
-	if exists(temp) {
+	if _, err := os.Stat(temp); err == nil {
 		t.Error("not cleaned")
 	}
 	_, err = d.Temp()
@@ -529,11 +574,11 @@ func TestTemp(t *testing.T) {
 // published meanwhile.
 func TestLoadWhilePublishing(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	must(t, runIndex(out, exchange, func(string) {}, "first"))
+	must(t, runIndex(out, "first"))
 	done := make(chan error, 1)
 	go func() {
 		for i := range 40 {
-			if err := runIndex(out, exchange, func(string) {}, fmt.Sprint("run", i)); err != nil {
+			if err := runIndex(out, fmt.Sprint("run", i)); err != nil {
 				done <- err
 				return
 			}

@@ -42,6 +42,7 @@ import (
 	"unicode/utf8"
 
 	"swab/pipeline/ledger"
+	"swab/pipeline/publish"
 	"swab/pipeline/report"
 )
 
@@ -73,7 +74,7 @@ var (
 
 // WriteFile writes the report of the audit in dir into it, in one step.
 func WriteFile(ctx context.Context, dir string, o Options) error {
-	return ledger.ReplaceFile(filepath.Join(dir, File), func(w io.Writer) error { return Write(ctx, dir, w, o) })
+	return publish.ReplaceFile(filepath.Join(dir, File), func(w io.Writer) error { return Write(ctx, dir, w, o) })
 }
 
 // Write writes the report of the audit in dir to w. The same audit, benchmark files and

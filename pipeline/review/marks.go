@@ -24,6 +24,7 @@ import (
 
 	"swab/pipeline/findings"
 	"swab/pipeline/ledger"
+	"swab/pipeline/publish"
 )
 
 // File is the name of the marks in an audit directory.
@@ -104,7 +105,7 @@ func Save(dir string, changed Marks) error {
 		return cmp.Or(strings.Compare(a.Benchmark, b.Benchmark), strings.Compare(a.Split, b.Split), strings.Compare(a.Item, b.Item),
 			strings.Compare(a.Key.Item, b.Key.Item), strings.Compare(a.Evidence, b.Evidence))
 	})
-	return ledger.ReplaceFile(filepath.Join(dir, File), func(w io.Writer) error {
+	return publish.ReplaceFile(filepath.Join(dir, File), func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		for _, e := range rows {

@@ -1,4 +1,4 @@
-package ledger
+package publish
 
 import (
 	"errors"
@@ -23,7 +23,7 @@ func tmpfs(t *testing.T, options string) string {
 func TestFullDisk(t *testing.T) {
 	out := filepath.Join(tmpfs(t, "size=512k"), "out")
 	must(t, runOnce(out, exchange, func(string) {}, "1"))
-	d, err := Open(out)
+	d, err := openTree(out)
 	must(t, err)
 	must(t, d.Put("cc", text("result cc")))
 	big := strings.Repeat("x", 1<<20)
@@ -34,7 +34,7 @@ func TestFullDisk(t *testing.T) {
 		if err := tree("2")(root); err != nil {
 			return err
 		}
-		return create(filepath.Join(root, "evidence.jsonl"), text(big))
+		return create(filepath.Join(root, "big"), text(big))
 	})
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Publish: %v", err)
@@ -53,7 +53,7 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestMountPoint(t *testing.T) {
-	if _, err := Open(tmpfs(t, "size=64k")); err == nil || !strings.Contains(err.Error(), "mount point") {
+	if _, err := openTree(tmpfs(t, "size=64k")); err == nil || !strings.Contains(err.Error(), "mount point") {
 		t.Error(err)
 	}
 	// A bind mount on the same device shows only when it is renamed.
@@ -65,7 +65,7 @@ func TestMountPoint(t *testing.T) {
 		t.Skipf("bind mount: %v", err)
 	}
 	defer syscall.Unmount(out, 0)
-	d, err := Open(out)
+	d, err := openTree(out)
 	must(t, err)
 	if err := d.Publish(nil, tree("1")); err == nil || !strings.Contains(err.Error(), "mount point") {
 		t.Error(err)
@@ -78,7 +78,7 @@ func TestMountPoint(t *testing.T) {
 
 func TestReadOnly(t *testing.T) {
 	dir := tmpfs(t, "size=64k,ro")
-	if _, err := Open(filepath.Join(dir, "out")); err == nil || !strings.Contains(err.Error(), "parent directory you can write to") {
+	if _, err := openTree(filepath.Join(dir, "out")); err == nil || !strings.Contains(err.Error(), "parent directory you can write to") {
 		t.Error(err)
 	}
 }

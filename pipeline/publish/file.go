@@ -1,4 +1,4 @@
-package ledger
+package publish
 
 import (
 	"bufio"
@@ -9,7 +9,7 @@ import (
 )
 
 // ReplaceFile writes a file of a published directory anew, in one step. It is for what
-// is added to an audit later, by people or from it. Until it is whole it stands beside
+// is added to an audit later, by people or from it. Until it is whole it lies beside
 // the directory, where that can be written: a process that is killed leaves nothing in
 // the directory, which the next run would refuse to replace.
 func ReplaceFile(path string, write func(w io.Writer) error) error {

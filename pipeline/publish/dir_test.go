@@ -1,4 +1,4 @@
-package ledger
+package publish
 
 import (
 	"bytes"
@@ -22,12 +22,41 @@ import (
 // A child process opens a directory, stores results, publishes and closes, and
 // stops dead after a given number of steps.
 const (
-	childMode = "LEDGER_TEST_CHILD" // "steps", "loop" or "hold"
-	childOut  = "LEDGER_TEST_OUT"
-	childStop = "LEDGER_TEST_STOP"
-	childSwap = "LEDGER_TEST_SWAP" // "aside" to do without an exchange
-	childKind = "LEDGER_TEST_KIND" // of kinds
+	childMode = "PUBLISH_TEST_CHILD" // "steps", "loop" or "hold"
+	childOut  = "PUBLISH_TEST_OUT"
+	childStop = "PUBLISH_TEST_STOP"
+	childSwap = "PUBLISH_TEST_SWAP" // "aside" to do without an exchange
+	childKind = "PUBLISH_TEST_KIND" // of kinds
 )
+
+// Two kinds as swab has them: one made of results, as an audit, and one of files that
+// stay from tree to tree, as an index.
+const (
+	treeFile  = "tree"
+	addedFile = "added"
+)
+
+var (
+	treeKind = Kind{Name: "a tree", Mark: treeFile, Sub: shardsDir, Kept: addedFile,
+		Names: []string{treeFile, "file", "big", "clean", "removed", addedFile, shardsDir}, Check: checkTree}
+	partsKind = Kind{Name: "some parts", Mark: "parts.txt", Names: []string{"parts.txt", "parts"}, Sub: "parts"}
+	errLater  = errors.New("of a later version")
+)
+
+func checkTree(tree fs.FS) error {
+	b, err := fs.ReadFile(tree, treeFile)
+	switch {
+	case err != nil:
+		return err
+	case string(b) == "later":
+		return errLater
+	case !bytes.HasPrefix(b, []byte("tree ")):
+		return fmt.Errorf("%w: %s is not valid", ErrForeign, treeFile)
+	}
+	return nil
+}
+
+func openTree(out string) (*Dir, error) { return Open(out, &treeKind) }
 
 // kinds are the directories, how a test publishes one, and how it is looked at.
 var kinds = map[string]struct {
@@ -35,8 +64,66 @@ var kinds = map[string]struct {
 	run   func(out string, swap func(a, b string) error, step func(string), mark string) error
 	whole func(t *testing.T, out string, keys ...string) string
 }{
-	"audit": {Open, runOnce, whole},
-	"index": {OpenIndex, runIndex, wholeIndex},
+	"tree":  {openTree, runOnce, whole},
+	"parts": {func(out string) (*Dir, error) { return Open(out, &partsKind) }, runParts, wholeParts},
+}
+
+// runParts publishes base, which is made once and kept, and a part of its own.
+func runParts(out string, swap func(a, b string) error, step func(string), mark string) error {
+	d, err := open(out, &partsKind, swap, step)
+	if err != nil {
+		return err
+	}
+	temp, err := d.Temp()
+	if err != nil {
+		return err
+	}
+	files := []string{mark}
+	earlier := d.Has("parts.txt")
+	if !earlier {
+		files = append(files, "base")
+	}
+	for _, file := range files {
+		if err := create(filepath.Join(temp, file), text("part "+file)); err != nil {
+			return err
+		}
+	}
+	step("parts made")
+	err = d.Publish(nil, func(root string) error {
+		for _, file := range files {
+			if err := os.Rename(filepath.Join(temp, file), filepath.Join(root, "parts", file)); err != nil {
+				return err
+			}
+		}
+		if earlier {
+			if err := d.Keep(root, "parts/base"); err != nil {
+				return err
+			}
+		}
+		return create(filepath.Join(root, "parts.txt"), text(mark))
+	})
+	if err != nil {
+		return err
+	}
+	return d.Close()
+}
+
+// wholeParts is whole for parts.
+func wholeParts(t *testing.T, out string, _ ...string) string {
+	t.Helper()
+	if entries, err := os.ReadDir(out); errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return ""
+	}
+	mark := string(read(t, filepath.Join(out, "parts.txt")))
+	for _, file := range []string{"base", mark} {
+		if got := string(read(t, filepath.Join(out, "parts", file))); got != "part "+file {
+			t.Fatalf("parts/%s says %q", file, got)
+		}
+	}
+	if parts, _ := os.ReadDir(filepath.Join(out, "parts")); len(parts) != 2 {
+		t.Fatalf("parts: %v", parts)
+	}
+	return mark
 }
 
 func TestMain(m *testing.M) {
@@ -68,7 +155,7 @@ func child(mode string) error {
 	out, runOnce := os.Getenv(childOut), kinds[os.Getenv(childKind)].run
 	switch mode {
 	case "hold":
-		d, err := open(out, &auditKind, swap, step)
+		d, err := open(out, &treeKind, swap, step)
 		if err != nil {
 			return err
 		}
@@ -88,7 +175,7 @@ func child(mode string) error {
 func noExchange(a, b string) error { return errors.ErrUnsupported }
 
 func runOnce(out string, swap func(a, b string) error, step func(string), mark string) error {
-	d, err := open(out, &auditKind, swap, step)
+	d, err := open(out, &treeKind, swap, step)
 	if err != nil {
 		return err
 	}
@@ -112,16 +199,13 @@ func text(s string) func(io.Writer) error {
 	}
 }
 
-// tree builds an audit directory in which every file says mark.
+// tree builds a tree in which every file says mark.
 func tree(mark string) func(root string) error {
 	return func(root string) error {
-		err := create(filepath.Join(root, AuditFile), func(w io.Writer) error {
-			return WriteAudit(w, &Audit{Swab: mark})
-		})
-		if err != nil {
+		if err := create(filepath.Join(root, treeFile), text("tree "+mark)); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(root, "verdicts.jsonl"), []byte(mark), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(root, "file"), []byte(mark), 0o644); err != nil {
 			return err
 		}
 		if err := os.Mkdir(filepath.Join(root, "clean"), 0o755); err != nil {
@@ -143,14 +227,13 @@ func whole(t *testing.T, out string, keys ...string) string {
 	if len(entries) == 0 {
 		return ""
 	}
-	f, err := os.Open(filepath.Join(out, AuditFile))
-	must(t, err)
-	defer f.Close()
-	a, err := ReadAudit(f)
-	must(t, err)
-	for _, name := range []string{"verdicts.jsonl", "clean/x"} {
-		if b, err := os.ReadFile(filepath.Join(out, name)); err != nil || string(b) != a.Swab {
-			t.Fatalf("%s says %q, %v; the audit says %q", name, b, err, a.Swab)
+	mark, ok := strings.CutPrefix(string(read(t, filepath.Join(out, treeFile))), "tree ")
+	if !ok {
+		t.Fatal("it is no tree")
+	}
+	for _, name := range []string{"file", "clean/x"} {
+		if b, err := os.ReadFile(filepath.Join(out, name)); err != nil || string(b) != mark {
+			t.Fatalf("%s says %q, %v; the tree says %q", name, b, err, mark)
 		}
 	}
 	for _, key := range keys {
@@ -158,7 +241,7 @@ func whole(t *testing.T, out string, keys ...string) string {
 			t.Fatalf("shards/%s says %q, %v", key, b, err)
 		}
 	}
-	return a.Swab
+	return mark
 }
 
 func must(t *testing.T, err error) {
@@ -198,7 +281,7 @@ func snapshot(t *testing.T, root string) map[string]string {
 // After death at any step DIR is the old or the new tree, whole, and the next
 // run publishes and leaves nothing behind.
 func TestKilledAtEveryStep(t *testing.T) {
-	for _, test := range []string{"audit/absent", "audit/empty", "audit/earlier", "index/absent", "index/earlier"} {
+	for _, test := range []string{"tree/absent", "tree/empty", "tree/earlier", "parts/absent", "parts/earlier"} {
 		for _, swap := range []string{"exchange", "aside"} {
 			t.Run(test+"/"+swap, func(t *testing.T) {
 				name, before, _ := strings.Cut(test, "/")
@@ -282,7 +365,7 @@ func TestKilledAtRandom(t *testing.T) {
 
 func TestResume(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	d, err := Open(out)
+	d, err := openTree(out)
 	must(t, err)
 	must(t, d.Put("aa", text("result aa")))
 	boom := errors.New("boom")
@@ -292,7 +375,7 @@ func TestResume(t *testing.T) {
 	must(t, d.Close())
 	must(t, os.WriteFile(filepath.Join(d.work, shardsDir, "bb.7"), []byte("half"), 0o644)) // as a killed Put leaves it
 
-	d, err = Open(out)
+	d, err = openTree(out)
 	must(t, err)
 	if path, ok := d.Get("aa"); !ok || string(read(t, path)) != "result aa" {
 		t.Fatal("result lost")
@@ -342,8 +425,8 @@ func TestPublishFails(t *testing.T) {
 		"build":      {nil, func(root string) error { tree("2")(root); return boom }, "boom"},
 		"no result":  {[]string{"dd"}, tree("2"), "does not exist"},
 		"bad key":    {[]string{"../aa"}, tree("2"), "does not exist"},
-		"no audit":   {nil, func(root string) error { return os.Mkdir(filepath.Join(root, "clean"), 0o755) }, AuditFile},
-		"bad audit":  {nil, func(root string) error { return os.WriteFile(filepath.Join(root, AuditFile), []byte("{}"), 0o644) }, "not valid"},
+		"no tree":    {nil, func(root string) error { return os.Mkdir(filepath.Join(root, "clean"), 0o755) }, "has no " + treeFile},
+		"bad tree":   {nil, func(root string) error { return os.WriteFile(filepath.Join(root, treeFile), []byte("{}"), 0o644) }, "not valid"},
 		"other name": {nil, func(root string) error { tree("2")(root); return os.Mkdir(filepath.Join(root, "x"), 0o755) }, `"x" is not`},
 		"link": {nil, func(root string) error {
 			tree("2")(root)
@@ -353,7 +436,7 @@ func TestPublishFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
 			must(t, runOnce(out, exchange, func(string) {}, "1"))
-			d, err := Open(out)
+			d, err := openTree(out)
 			must(t, err)
 			must(t, d.Put("cc", text("result cc")))
 			if err := d.Publish(test.keys, test.build); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -371,7 +454,7 @@ func TestPublishFails(t *testing.T) {
 }
 
 func TestForeign(t *testing.T) {
-	audit := func(dir string) {
+	make := func(dir string) {
 		must(t, os.Mkdir(dir, 0o755))
 		must(t, tree("1")(dir))
 	}
@@ -381,15 +464,15 @@ func TestForeign(t *testing.T) {
 	}{
 		"file":      {func(out string) { must(t, os.WriteFile(out, []byte("mine"), 0o644)) }, ErrForeign},
 		"directory": {func(out string) { must(t, os.MkdirAll(filepath.Join(out, "sub"), 0o755)) }, ErrForeign},
-		"other json": {func(out string) {
-			audit(out)
-			must(t, os.WriteFile(filepath.Join(out, AuditFile), []byte(`{"a":1}`), 0o644))
+		"other": {func(out string) {
+			make(out)
+			must(t, os.WriteFile(filepath.Join(out, treeFile), []byte("mine"), 0o644))
 		}, ErrForeign},
-		"a note": {func(out string) { audit(out); must(t, os.WriteFile(filepath.Join(out, "note"), nil, 0o644)) }, ErrForeign},
+		"a note": {func(out string) { make(out); must(t, os.WriteFile(filepath.Join(out, "note"), nil, 0o644)) }, ErrForeign},
 		"later": {func(out string) {
-			audit(out)
-			must(t, os.WriteFile(filepath.Join(out, AuditFile), []byte(`{"format":"swab audit","version":2}`), 0o644))
-		}, ErrVersion},
+			make(out)
+			must(t, os.WriteFile(filepath.Join(out, treeFile), []byte("later"), 0o644))
+		}, errLater},
 		"work is a file": {func(out string) {
 			must(t, os.WriteFile(filepath.Join(filepath.Dir(out), ".out.swab"), nil, 0o644))
 		}, ErrForeign},
@@ -401,7 +484,7 @@ func TestForeign(t *testing.T) {
 			must(t, os.Mkdir(filepath.Dir(out), 0o755))
 			test.make(out)
 			before := snapshot(t, top)
-			d, err := Open(out)
+			d, err := openTree(out)
 			if !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
@@ -413,10 +496,31 @@ func TestForeign(t *testing.T) {
 			}
 		})
 	}
+	t.Run("fresh", func(t *testing.T) {
+		kind := Kind{Name: "an export", Mark: "m", Fresh: true}
+		out := filepath.Join(t.TempDir(), "out")
+		run := func() error {
+			d, err := Open(out, &kind)
+			if err != nil {
+				return err
+			}
+			return errors.Join(d.Publish(nil, func(root string) error { return create(filepath.Join(root, "m"), text("1")) }), d.Close())
+		}
+		must(t, run())
+		if err := run(); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "choose another --out") {
+			t.Error(err)
+		}
+		if err := Replaceable(out, &kind); !errors.Is(err, fs.ErrExist) {
+			t.Error(err)
+		}
+		if left, _ := os.ReadDir(filepath.Dir(out)); len(left) != 1 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
 	t.Run("current", func(t *testing.T) {
 		t.Chdir(t.TempDir())
 		for _, out := range []string{".", "/", ""} {
-			if d, err := Open(out); err == nil {
+			if d, err := openTree(out); err == nil {
 				d.Close()
 				t.Errorf("%q was taken", out)
 			}
@@ -425,7 +529,7 @@ func TestForeign(t *testing.T) {
 	t.Run("while it runs", func(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
 		must(t, runOnce(out, exchange, func(string) {}, "1"))
-		d, err := Open(out)
+		d, err := openTree(out)
 		must(t, err)
 		defer d.Close()
 		must(t, os.WriteFile(filepath.Join(out, "note"), []byte("mine"), 0o644))
@@ -458,14 +562,14 @@ func TestSymbolicLink(t *testing.T) {
 	}
 	loop := filepath.Join(t.TempDir(), "loop")
 	must(t, os.Symlink("loop", loop))
-	if _, err := Open(loop); err == nil {
+	if _, err := openTree(loop); err == nil {
 		t.Error("a link to itself was taken")
 	}
 }
 
 func TestLocked(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := start(t, "hold", "audit", out, "", 0)
+	cmd := start(t, "hold", "tree", out, "", 0)
 	in, err := cmd.StdinPipe()
 	must(t, err)
 	stdout, err := cmd.StdoutPipe()
@@ -474,7 +578,7 @@ func TestLocked(t *testing.T) {
 	if _, err := io.ReadFull(stdout, make([]byte, 5)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Open(out)
+	_, err = openTree(out)
 	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("pid %d on host", cmd.Process.Pid)) ||
 		!strings.Contains(err.Error(), time.Now().UTC().Format("since 2006-")) {
 		t.Errorf("second process: %v", err)
@@ -483,9 +587,9 @@ func TestLocked(t *testing.T) {
 	cmd.Wait()
 	in.Close()
 
-	d, err := Open(out) // the lock file of the dead process is there
+	d, err := openTree(out) // the lock file of the dead process is there
 	must(t, err)
-	if _, err := Open(out); !errors.Is(err, ErrLocked) {
+	if _, err := openTree(out); !errors.Is(err, ErrLocked) {
 		t.Errorf("same process: %v", err)
 	}
 	must(t, d.Close())
@@ -503,7 +607,7 @@ func TestLockRace(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for got := 0; got < 20; {
-				d, err := Open(out)
+				d, err := openTree(out)
 				if errors.Is(err, ErrLocked) {
 					runtime.Gosched()
 					continue
@@ -528,7 +632,7 @@ func TestLockRace(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
-	d, err := Open(filepath.Join(t.TempDir(), "out"))
+	d, err := openTree(filepath.Join(t.TempDir(), "out"))
 	must(t, err)
 	defer d.Close()
 	for _, key := range []string{"", ".", "..", "../../x", "AA", "a/b", "g", "aa.1", strings.Repeat("a", 129), "a\x00"} {
@@ -568,23 +672,19 @@ func umask(t *testing.T) fs.FileMode {
 	return 0o777 &^ info.Mode().Perm()
 }
 
-// TestReviewStays: what people marked is in the new tree, also what they marked while it
-// was built.
-func TestReviewStays(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "audit")
+// TestAddedStays: what people added is in the new tree, also what they added while it was
+// built.
+func TestAddedStays(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
 	run := func(build func(root string)) {
 		t.Helper()
-		d, err := Open(out)
+		d, err := openTree(out)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := d.Publish(nil, func(root string) error {
 			build(root)
-			f, err := os.Create(filepath.Join(root, AuditFile))
-			if err != nil {
-				return err
-			}
-			return errors.Join(WriteAudit(f, &Audit{Totals: Sum(nil)}), f.Close())
+			return create(filepath.Join(root, treeFile), text("tree"+" of marks"))
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -592,7 +692,7 @@ func TestReviewStays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	marks := filepath.Join(out, ReviewFile)
+	marks := filepath.Join(out, addedFile)
 	has := func(path, want string) {
 		t.Helper()
 		if b, err := os.ReadFile(path); err != nil || string(b) != want {
@@ -606,12 +706,12 @@ func TestReviewStays(t *testing.T) {
 		}
 	}
 	run(func(root string) {
-		if _, err := os.Stat(filepath.Join(root, ReviewFile)); err == nil {
+		if _, err := os.Stat(filepath.Join(root, addedFile)); err == nil {
 			t.Error("there are marks before anybody made one")
 		}
 	})
 	mark("one")
-	run(func(root string) { has(filepath.Join(root, ReviewFile), "one") })
+	run(func(root string) { has(filepath.Join(root, addedFile), "one") })
 	has(marks, "one")
 	run(func(string) { mark("one, two") })
 	has(marks, "one, two")
@@ -621,7 +721,7 @@ func TestReviewStays(t *testing.T) {
 
 // TestReplaceFile: while a file is written anew, the directory holds what it held.
 func TestReplaceFile(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
+	dir := filepath.Join(t.TempDir(), "out")
 	path := filepath.Join(dir, "report.html")
 	if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(path, []byte("before"), 0o644)); err != nil {
 		t.Fatal(err)

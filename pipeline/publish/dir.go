@@ -1,16 +1,12 @@
-// Package ledger keeps what a run leaves on disk: the directory of an audit or of a
-// corpus filter (index), the lock on it, and the results of single shards. FORMAT.md
-// has both directories and index.json exactly.
+// Package publish makes a directory appear whole or not at all: it locks it, writes the
+// new tree beside it, syncs it, and exchanges the two. Audits, indexes, exports and
+// directories of scores are all written by it; a [Kind] says what each may hold.
 //
-// A directory DIR appears whole or not at all. While a run works, all it writes lies
-// in a hidden directory beside DIR:
+// While a run works, all it writes lies in a hidden directory beside DIR:
 //
 //	DIR/                what readers see; replaced in one step by Publish
 //	    audit.json ...
-//	    shards/KEY      results of the shards it was made from
-//	DIR/                or, for an index
-//	    index.json
-//	    segments/FILE   filters of package bloom
+//	    shards/KEY      for an audit: results of the shards it was made from
 //	.DIR.swab/          there while a run works, and after a run that did not publish
 //	    lock            held by flock(2) and naming its owner; a dead process holds nothing
 //	    shards/KEY      results of shards finished since DIR was published
@@ -25,7 +21,7 @@
 // the system or the file system has no such call, DIR is renamed to old/ and
 // then new/ to DIR. A reader who looks between the two finds no DIR; a run
 // killed there leaves none, and the next Open puts old/ back.
-package ledger
+package publish
 
 import (
 	"bufio"
@@ -53,46 +49,24 @@ var (
 	ErrForeign = errors.New("will not be replaced")
 )
 
-// A kind is one of the directories that swab makes. Publish replaces the whole
+// A Kind is one of the directories that swab makes. Publish replaces the whole
 // directory, so one with anything else in it is not taken over.
-type kind struct {
-	name  string            // in messages, after "an"
-	mark  string            // the file that a directory of the kind is known by
-	sub   string            // the directory in it that is made before the tree is built
-	names []string          // all that it may hold
-	check func(fs.FS) error // of a whole tree; an ErrCorrupt is none of the kind
+type Kind struct {
+	Name  string   // in messages, with its article
+	Mark  string   // the file that a directory of the kind is known by
+	Names []string // all that its top may hold; FinderFile always may be there. nil: anything
+	Sub   string   // a directory that Publish makes before the tree is built, or ""
+	Kept  string   // a file that people add to it, which stays when it is replaced, or ""
+	Fresh bool     // DIR must not exist: nothing is ever replaced
+
+	// Check looks at a tree that has the file Mark: an error that is ErrForeign if it
+	// is none of the kind, any other if it must not be replaced for another reason.
+	// nil: whatever has Mark is of the kind.
+	Check func(tree fs.FS) error
 }
 
-var auditKind = kind{"audit", AuditFile, shardsDir, []string{
-	AuditFile, "verdicts.jsonl", "verdicts.parquet", "evidence.jsonl", "evidence.parquet",
-	"methods.csv", "agreement.csv", "clean", "removed", "report.html", ReviewFile, ScoresFile, CurveFile, shardsDir, finderFile,
-}, func(dir fs.FS) error {
-	f, err := dir.Open(AuditFile)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := ReadAudit(f); err != nil {
-		return fmt.Errorf("%s: %w", AuditFile, err)
-	}
-	return nil
-}}
-
-var indexKind = kind{"index", IndexFile, SegmentsDir, []string{IndexFile, SegmentsDir, finderFile}, func(dir fs.FS) error {
-	_, err := loadIndex(dir)
-	return err
-}}
-
-// ReviewFile is the name, in an audit's directory, of what people marked in it. It is
-// not made by a run, and stays when a run replaces the directory.
-const ReviewFile = "review.jsonl"
-
-// What swab score writes into an audit's directory. It is of the audit's verdicts, so a
-// new audit in its place drops it.
-const (
-	ScoresFile = "scores.json"
-	CurveFile  = "curve.csv"
-)
+// FinderFile is left by the file manager of macOS in any directory it shows.
+const FinderFile = ".DS_Store"
 
 const (
 	shardsDir = "shards"
@@ -100,14 +74,12 @@ const (
 	newDir    = "new"
 	oldDir    = "old"
 	lockFile  = "lock"
-
-	finderFile = ".DS_Store" // left by the file manager of macOS in any directory looked at
 )
 
 // Dir is an output directory held by this process. Get and Put may be called by
 // many goroutines at once; Publish and Close only alone.
 type Dir struct {
-	kind      *kind
+	kind      *Kind
 	out, work string
 	lock      *flock.Flock
 	temps     atomic.Int64
@@ -115,17 +87,30 @@ type Dir struct {
 	step      func(name string) // called as each step on disk is done; tests stop there
 }
 
-// Open takes the directory out for this run. It may be absent, empty, or an
-// earlier audit; a symbolic link is followed first. Its parent must exist and be
-// writable. What a killed run left half done is put right. The error is
-// ErrLocked while another run has it, ErrForeign if Publish would destroy
-// something that swab did not make, ErrVersion if it holds an audit of another
-// version; then nothing was touched.
-func Open(out string) (*Dir, error) {
-	return open(out, &auditKind, exchange, func(string) {})
+// Open takes the directory out, of that kind, for this run. It may be absent, empty, or
+// an earlier directory of the kind; a symbolic link is followed first. Its parent must
+// exist and be writable. What a killed run left half done is repaired. The error is
+// ErrLocked while another run has it, ErrForeign if Publish would destroy something that
+// swab did not make, fs.ErrExist if it must not exist, or what the kind's Check returned;
+// then nothing was touched.
+func Open(out string, kind *Kind) (*Dir, error) {
+	return open(out, kind, exchange, func(string) {})
 }
 
-func open(out string, kind *kind, exchange func(a, b string) error, step func(string)) (*Dir, error) {
+// Replaceable reports, as Open does, why out cannot be made a directory of that kind, but
+// takes no lock.
+func Replaceable(out string, kind *Kind) error {
+	path, err := resolve(out)
+	if err == nil {
+		err = kind.replaceable(path)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", out, err)
+	}
+	return nil
+}
+
+func open(out string, kind *Kind, exchange func(a, b string) error, step func(string)) (*Dir, error) {
 	path, err := resolve(out)
 	if err == nil {
 		err = kind.replaceable(path)
@@ -184,16 +169,17 @@ func resolve(out string) (string, error) {
 	return "", errors.New("too many symbolic links")
 }
 
-// replaceable says whether Publish may put its tree in the place of path.
-func (k *kind) replaceable(path string) error {
+// replaceable reports why Publish must not put its tree in the place of path.
+func (k *Kind) replaceable(path string) error {
 	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
-	}
-	if !info.IsDir() {
+	case k.Fresh:
+		return fmt.Errorf("%w; choose another --out, or remove it", fs.ErrExist)
+	case !info.IsDir():
 		return fmt.Errorf("%w: it is a file; choose another --out", ErrForeign)
 	}
 	if here, err := os.Stat("."); err == nil && os.SameFile(here, info) {
@@ -206,20 +192,34 @@ func (k *kind) replaceable(path string) error {
 	if err != nil || len(entries) == 0 {
 		return err
 	}
-	switch err := k.check(os.DirFS(path)); {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: it is not empty and has no %s; choose another --out", ErrForeign, k.mark)
-	case errors.Is(err, ErrCorrupt):
-		return fmt.Errorf("%w: %w", ErrForeign, err)
-	case err != nil:
+	if err := k.check(path); err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !slices.Contains(k.names, e.Name()) {
-			return fmt.Errorf("%w: it also holds %q, which replacing it would destroy; move that away", ErrForeign, e.Name())
-		}
+	if e, ok := k.other(entries); ok {
+		return fmt.Errorf("%w: it also holds %q, which replacing it would destroy; move that away", ErrForeign, e)
 	}
 	return nil
+}
+
+// check reports why the tree at path is none of the kind.
+func (k *Kind) check(path string) error {
+	if !exists(filepath.Join(path, k.Mark)) {
+		return fmt.Errorf("%w: it is not empty and has no %s; choose another --out", ErrForeign, k.Mark)
+	}
+	if k.Check == nil {
+		return nil
+	}
+	return k.Check(os.DirFS(path))
+}
+
+// other returns a name among entries that a directory of the kind may not hold.
+func (k *Kind) other(entries []fs.DirEntry) (string, bool) {
+	for _, e := range entries {
+		if k.Names != nil && e.Name() != FinderFile && !slices.Contains(k.Names, e.Name()) {
+			return e.Name(), true
+		}
+	}
+	return "", false
 }
 
 var errMount = errors.New("a mount point cannot be replaced; name a directory below it")
@@ -335,7 +335,7 @@ func (d *Dir) repair() error {
 	return nil
 }
 
-// in gives a path in the work directory.
+// in returns a path in the work directory.
 func (d *Dir) in(parts ...string) string {
 	return filepath.Join(append([]string{d.work}, parts...)...)
 }
@@ -350,8 +350,11 @@ func isKey(key string) bool {
 	return 0 < len(key) && len(key) <= 128 && strings.Trim(key, "0123456789abcdef") == ""
 }
 
-// Scored says that the published directory has scores, which Publish drops.
-func (d *Dir) Scored() bool { return exists(filepath.Join(d.out, ScoresFile)) }
+// Path is the directory that readers see, free of symbolic links.
+func (d *Dir) Path() string { return d.out }
+
+// Has reports whether the published directory has something of that name.
+func (d *Dir) Has(name string) bool { return exists(filepath.Join(d.out, name)) }
 
 // Get finds the result stored under key, in this run, in one that was killed,
 // or in the published directory. The file may be read until Publish is called.
@@ -390,7 +393,7 @@ func (d *Dir) Put(key string, write func(w io.Writer) error) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// Temp gives a directory for files that only this run needs, on the file system of
+// Temp makes a directory for files that only this run needs, on the file system of
 // the tree that Publish builds. It is empty at first and gone after Close.
 func (d *Dir) Temp() (string, error) {
 	path := d.in(tempDir)
@@ -419,18 +422,16 @@ func create(path string, write func(w io.Writer) error) error {
 
 // Publish makes a new directory of what build writes below root and of the
 // stored results keys, and puts it in the place of DIR in one step. Results
-// that are not in keys are dropped. build must write audit.json and nothing that is
-// not part of an audit directory; shards/ is there already, and review.jsonl if DIR has
-// one, which is kept. Scores are not: they are of the verdicts that go. In an index directory it
-// must write index.json and the segments that it names; segments/ is there already,
-// and keys must be empty.
+// that are not in keys are dropped. build must write the kind's Mark and nothing that its
+// Names do not have; the kind's Sub is there already, and its Kept if DIR has one. Results
+// are for a kind whose Sub is shards.
 //
 // After an error DIR is as it was and the stored results are kept, with one
-// exception that the message names: the new tree stands but could not be synced.
+// exception that the message names: the new tree is in place but could not be synced.
 func (d *Dir) Publish(keys []string, build func(root string) error) error {
 	root := d.in(newDir)
 	if err := d.build(root, keys, build); err != nil {
-		os.RemoveAll(root) // gives its space back; Open and Close try again
+		os.RemoveAll(root) // its space is free again; Open and Close try too
 		return fmt.Errorf("%s: %w", d.out, err)
 	}
 	if err := d.swap(); err != nil {
@@ -462,7 +463,7 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 	if err := os.RemoveAll(root); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(root, d.kind.sub), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(root, d.kind.Sub), 0o755); err != nil {
 		return err
 	}
 	d.step("new made")
@@ -478,7 +479,7 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 		}
 		d.step("result linked")
 	}
-	if err := d.keepReview(root); err != nil {
+	if err := d.keepAdded(root); err != nil {
 		return err
 	}
 	if err := build(root); err != nil {
@@ -486,34 +487,35 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 	}
 	d.step("built")
 	// Again, so that little of what is marked meanwhile is lost.
-	if err := d.keepReview(root); err != nil {
+	if err := d.keepAdded(root); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !slices.Contains(d.kind.names, e.Name()) {
-			return fmt.Errorf("%q is not a part of an %s", e.Name(), d.kind.name)
-		}
+	if e, ok := d.kind.other(entries); ok {
+		return fmt.Errorf("%q is not a part of %s", e, d.kind.Name)
 	}
 	if err := syncTree(root); err != nil {
 		return err
 	}
 	d.step("synced")
-	if err := d.kind.check(os.DirFS(root)); err != nil { // the next Open must know it
+	if err := d.kind.check(root); err != nil { // the next Open must know it
 		return err
 	}
 	return d.kind.replaceable(d.out)
 }
 
-// keepReview takes the marks of the earlier audit over into the new tree, as they are
+// keepAdded takes over into the new tree what people added to the earlier one, as it is
 // now.
-func (d *Dir) keepReview(root string) error {
-	from, to := filepath.Join(d.out, ReviewFile), filepath.Join(root, ReviewFile)
+func (d *Dir) keepAdded(root string) error {
+	if d.kind.Kept == "" {
+		return nil
+	}
+	from, to := filepath.Join(d.out, d.kind.Kept), filepath.Join(root, d.kind.Kept)
 	now, err := os.Lstat(from)
-	if d.kind != &auditKind || errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
@@ -530,7 +532,18 @@ func (d *Dir) keepReview(root string) error {
 	return Link(from, to)
 }
 
-// Link gives the file from a second name, or copies it where files have but one.
+// Keep takes a file of the published directory over into the tree that Publish builds at
+// root. name is its slash-separated place in both.
+func (d *Dir) Keep(root, name string) error {
+	name = filepath.FromSlash(name)
+	if err := Link(filepath.Join(d.out, name), filepath.Join(root, name)); err != nil {
+		return err
+	}
+	d.step("file kept")
+	return nil
+}
+
+// Link makes to a second name of the file from, or a copy where files have but one name.
 func Link(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil

@@ -1,5 +1,0 @@
-//go:build !unix
-
-package export
-
-func syncDir(string) error { return nil }
