@@ -45,7 +45,7 @@ eval: ## measures the methods on the labelled test set: precision, recall, F1, e
 
 golden: ## writes testdata/ and the expected outputs of tests anew
 	go run ./cmd/swabgen demo testdata
-	go test ./cmd/swab -run TestReadme -update
+	go test ./cmd/swab -run TestDocs -update
 
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v

@@ -74,15 +74,21 @@ func usage(c *cobra.Command) error {
 	for _, g := range append(c.Groups(), &cobra.Group{Title: "Verbs:"}) {
 		title := "\n" + g.Title + "\n"
 		for _, sub := range c.Commands() {
-			if sub.IsAvailableCommand() && sub.GroupID == g.ID {
+			if (sub.IsAvailableCommand() || sub.Name() == "help") && sub.GroupID == g.ID {
 				fmt.Fprintf(w, "%s  %-*s  %s\n", title, c.Commands()[0].NamePadding(), sub.Name(), sub.Short)
 				title = ""
 			}
 		}
 	}
 	flagUsages(w, c.LocalFlags())
+	if !c.HasParent() {
+		fmt.Fprint(w, "\nTopics, for swab help TOPIC:\n")
+		for _, t := range topics() {
+			fmt.Fprintf(w, "  %-*s  %s\n", c.Commands()[0].NamePadding(), t.name, t.title)
+		}
+	}
 	if c.HasAvailableSubCommands() {
-		fmt.Fprintf(w, "\n%s VERB --help tells more of a verb.\n", c.CommandPath())
+		fmt.Fprintf(w, "\n%s VERB --help explains a verb.\n", c.CommandPath())
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Swab tells which items of a benchmark stood in a training corpus, with evidence,
+// Swab reports which items of a benchmark were in a training corpus, with evidence,
 // and writes the benchmark without them. See swab --help.
 package main
 
@@ -9,14 +9,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
 )
-
-// version is set by the linker for releases.
-var version = ""
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
@@ -38,7 +34,7 @@ type exit struct {
 func (e exit) Error() string { return fmt.Sprint(e.err) }
 
 // run is the program: it reads args, writes results to stdout and words to stderr,
-// and gives the exit code.
+// and returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -68,13 +64,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "swab",
-		Short: "Tell which benchmark items stood in a training corpus, with evidence",
-		Long: `swab streams a training corpus past benchmarks and tells which of their items
-stand in it: the document, the words, and how many documents. It writes each
-benchmark without the items that were found, so that a model can be scored on
-what it has not seen.
+		Short: "Report which benchmark items were in a training corpus, with evidence",
+		Long: `swab reports, for any language-model benchmark, which of its items were in a training
+corpus, with evidence: the document, the words, and how many documents. It writes
+each benchmark without those items, so that a model can be scored on what it has
+not seen.
 
-It compares words. It cannot see a paraphrase or a translation of an item.
+It compares words: it does not see a paraphrase or a translation of an item.
 
 Exit codes: 0 finished; 1 finished and --fail-above was exceeded; 2 trouble,
 nothing published; 3 finished, but some input could not be read; 130 interrupted.`,
@@ -94,9 +90,11 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
 	root.SetFlagErrorFunc(flagError)
 	addVerbs(root, "Find", scanCommand(), indexCommand(), checkCommand(), mergeCommand())
 	addVerbs(root, "Read an audit", explainCommand(), reviewCommand(), reportCommand(), scoreCommand(), exportCommand())
-	addVerbs(root, "Learn", benchmarksCommand(), methodsCommand())
+	addVerbs(root, "Learn", benchmarksCommand(), methodsCommand(), versionCommand())
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	root.SetHelpCommandGroupID("Learn")
+	help := helpCommand()
+	help.GroupID = "Learn"
+	root.SetHelpCommand(help)
 	root.SetCompletionCommandGroupID("Learn")
 	checkArgs(root)
 	return root
@@ -109,14 +107,4 @@ func addVerbs(root *cobra.Command, title string, verbs ...*cobra.Command) {
 		c.GroupID = title
 	}
 	root.AddCommand(verbs...)
-}
-
-func programVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }
