@@ -1,0 +1,132 @@
+package align
+
+import "swab/ngram/item"
+
+// A corpus filter holds the n-grams of words of a corpus. It cannot bound this method,
+// which finds copies in which every fifth word is another, but it says which items are
+// worth a closer look. Stretches of an item's own words whose n-grams are all in the
+// filter count by the information of their words, of what these carry in their benchmark
+// and say by themselves the smaller, less chanceBits a stretch: as much as any common
+// phrase has. An item is suspected when its stretches have at least leastShare of what
+// they would have if all its n-grams were in the filter. Own words are those of the
+// question, the choices, and a context that is not shared with other items.
+//
+// Three laws hold whatever the constants are. An item all of whose n-grams are in the
+// filter is suspected. More n-grams in the filter suspect no fewer items. An item of
+// which the filter can say nothing, since none of its texts carries enough, is suspected.
+//
+// Both constants are fitted on the development set of make eval and measured on its
+// test set and on real text (swabeval -filter; the figures are in swab help filter).
+// Measured too, and worse: the number of n-grams in the filter, their share, the
+// information of all words in them, and that of the strongest stretch. At an equal share
+// of flagged items, each suspects more items of which no document has anything.
+const (
+	chanceBits = 8
+	leastShare = 1.0 / 16
+)
+
+// FilterGram is the n of the n-grams of a corpus filter by which items are suspected
+// well: the largest with which at least 95 % of what is flagged is suspected, both on
+// the test set of make eval and on real text.
+const FilterGram = 5
+
+// AppendHashes appends the hashes of the words of text t, of which n-grams are made.
+func (b *Builder) AppendHashes(dst []uint64, t int) []uint64 {
+	x := b.index
+	for _, w := range x.words[x.starts[t] : x.starts[t+1]-1] {
+		dst = append(dst, x.hashes[w])
+	}
+	return dst
+}
+
+// AppendOwn appends the numbers of the texts of item i that hold its own words.
+func (s *Items) AppendOwn(dst []int, i int) []int {
+	for p, t := range s.list[i].Texts {
+		others := item.Part(p) == item.Answer || item.Part(p) == item.Context && s.passage[i]
+		if t != item.None && !others {
+			dst = append(dst, int(t))
+		}
+	}
+	return dst
+}
+
+// Suspected reports whether enough n-grams of item i are in a corpus filter for a closer
+// look; of an item that is not checkable it is false. Hits returns the n-grams of a text
+// that are in the filter, by the text's number: a bit for each n-gram, by its first
+// word, or nil for none.
+func (s *Items) Suspected(i, n int, hits func(text int) []uint64) bool {
+	if !s.Checkable(i) {
+		return false
+	}
+	found, most := 0, 0
+	for _, t := range s.AppendOwn(nil, i) {
+		f, m := s.x.stretches(t, n, hits(t))
+		found, most = found+f, most+m
+	}
+	return float64(found) >= leastShare*float64(most)
+}
+
+// Grams counts the n-grams of the own words of item i, and those of them in hits, which
+// are as for Suspected.
+func (s *Items) Grams(i, n int, hits func(text int) []uint64) (all, hit int) {
+	for _, t := range s.AppendOwn(nil, i) {
+		set := hits(t)
+		for k := range s.x.Words(t) - n + 1 {
+			if all++; holdsGram(set, k) {
+				hit++
+			}
+		}
+	}
+	return all, hit
+}
+
+func holdsGram(set []uint64, k int) bool { return set != nil && set[k/64]>>(k%64)&1 == 1 }
+
+// stretches returns the information, in units, of the stretches of text t whose n-grams
+// are in the set, and what it is when all of them are. It takes one pass over the words.
+func (x *Index) stretches(t, n int, set []uint64) (found, most int) {
+	words := x.Words(t)
+	if words < n {
+		return 0, 0
+	}
+	const chance = chanceBits * unit
+	stretch, whole, end := 0, 0, 0 // the words before end are in n-grams of the set
+	for i := range words {
+		if i+n <= words && holdsGram(set, i) {
+			end = i + n
+		}
+		in := x.info(x.starts[t] + uint32(i))
+		bits := min(in.Own, in.Known)
+		whole += bits
+		if i < end {
+			stretch += bits
+			continue
+		}
+		found, stretch = found+max(0, stretch-chance), 0
+	}
+	return found + max(0, stretch-chance), max(0, whole-chance)
+}
+
+// Restrict makes collectors look only for the items that keep reports. What they find of
+// those is what they would find without it; of others they may find something all the
+// same, where texts are shared. It must be called before the first collector is made.
+func (s *Items) Restrict(keep func(i int) bool) {
+	x := s.x
+	kept := make([]bool, x.Texts())
+	for i, it := range s.list {
+		if !keep(i) {
+			continue
+		}
+		for _, t := range it.Texts {
+			if t != item.None {
+				kept[t] = true
+			}
+		}
+	}
+	for t, in := range kept {
+		if !in {
+			clear(x.spans[x.starts[t]:x.starts[t+1]])
+		}
+	}
+	x.table()
+}
