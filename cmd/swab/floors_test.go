@@ -32,7 +32,8 @@ var floors = map[string]int{
 	"swab/ngram/plain":                1,
 	"swab/ngram":                      1,
 	"swab/ngram/item":                 0,
-	"swab/pipeline/record":            1,
+	"swab/pipeline/record":            3,
+	"swab/pipeline/rows":              2,
 	"swab/pipeline/shard":             1,
 	"swab/pipeline/publish":           1,
 	"swab/pipeline/sample":            1,
@@ -44,7 +45,6 @@ var floors = map[string]int{
 var beside = map[string][]string{
 	"swab/ngram/overlap":     {"swab/ngram/exact"},
 	"swab/ngram/substr":      {"swab/ngram/exact"},
-	"swab/pipeline/record":   {"swab/pipeline/shard"},
 	"swab/pipeline/results":  {"swab/pipeline/ledger", "swab/pipeline/report", "swab/pipeline/variant"},
 	"swab/pipeline/score":    {"swab/pipeline/report"},
 	"swab/pipeline/export":   {"swab/pipeline/ledger", "swab/pipeline/results", "swab/pipeline/variant"},

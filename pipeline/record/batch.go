@@ -10,11 +10,12 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"swab/pipeline/rows"
 )
 
-// slack is what a column holds beyond its text, so that sixteen bytes may
-// be stored where one is meant.
-const slack = 16
+// slack is what a column holds beyond its text.
+const slack = rows.Slack
 
 // pool is an allocator that keeps the buffers it gets back for the next batch:
 // those of the few sizes that every batch needs.
@@ -84,13 +85,13 @@ func (c *column) reserve(n int) {
 }
 
 // add appends a plain value, repaired where it has to be.
-func (c *column) add(v []byte, scratch *[]byte) (m marks) {
+func (c *column) add(v []byte, scratch *[]byte) (m rows.Marks) {
 	if bytes.IndexByte(v, 0) >= 0 {
-		m |= markNUL
+		m |= rows.MarkNUL
 	}
 	if !utf8.Valid(v) {
-		m |= markUTF8
-		*scratch = appendValid((*scratch)[:0], v)
+		m |= rows.MarkUTF8
+		*scratch = rows.AppendValid((*scratch)[:0], v)
 		v = *scratch
 	}
 	c.reserve(len(v))

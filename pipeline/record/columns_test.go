@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strings"
+	kinds "swab/pipeline/rows"
 	"testing"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -194,7 +195,7 @@ func TestColumns(t *testing.T) {
 			if want := twice(sampleRows, 4); err != nil || !reflect.DeepEqual(rows, want) {
 				t.Errorf("%s: %q, %v\nwant %q", v.name, rows, err, want)
 			}
-			if c.Skipped[Null] != 2 || c.First[0].Row != 1 || c.First[0].Byte != -1 {
+			if c.Skipped[kinds.Null] != 2 || c.First[0].Row != 1 || c.First[0].Byte != -1 {
 				t.Errorf("%s: %+v", v.name, c)
 			}
 		}

@@ -15,6 +15,8 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/ipc"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"swab/pipeline/rows"
 )
 
 // fileMagic begins an Arrow file, padded to eight bytes, and ends it.
@@ -137,9 +139,9 @@ func (s *sink) putRecord(rec arrow.Record, textPath, idPath []int) error {
 		case err != nil:
 			return err
 		case null:
-			s.skip(Null, -1, func() string { return fmt.Sprintf("column %q", s.o.TextField) })
+			s.skip(rows.Null, -1, func() string { return fmt.Sprintf("column %q", s.o.TextField) })
 		default:
-			if err := s.put(text, id, -1); err != nil {
+			if err := s.put(text, id, 0, -1); err != nil {
 				return err
 			}
 		}

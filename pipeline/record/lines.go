@@ -143,7 +143,7 @@ func readText(ctx context.Context, src Source, s *sink) error {
 			s.c.Blank++
 			return nil
 		}
-		return s.put(text, []byte(s.o.Name), 0)
+		return s.put(text, []byte(s.o.Name), 0, 0)
 	}
 	for {
 		line, off, err := l.next()
@@ -154,7 +154,7 @@ func readText(ctx context.Context, src Source, s *sink) error {
 			s.c.Blank++
 			continue
 		}
-		if err := s.put(line, nil, off); err != nil {
+		if err := s.put(line, nil, 0, off); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/apache/arrow/go/v15/parquet/compress"
 	"github.com/apache/arrow/go/v15/parquet/file"
 	"github.com/apache/arrow/go/v15/parquet/schema"
+
+	"swab/pipeline/rows"
 )
 
 // limited is the allocator of the Arrow library's own buffers. The library takes
@@ -86,10 +88,10 @@ func readParquet(ctx context.Context, src Source, s *sink) error {
 				return err
 			}
 			if null {
-				s.skip(Null, -1, func() string { return fmt.Sprintf("column %q", s.o.TextField) })
+				s.skip(rows.Null, -1, func() string { return fmt.Sprintf("column %q", s.o.TextField) })
 				continue
 			}
-			if err := s.put(text, id, -1); err != nil {
+			if err := s.put(text, id, 0, -1); err != nil {
 				return err
 			}
 		}

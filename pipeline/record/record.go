@@ -29,25 +29,25 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"path"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 )
 
+// ErrField says that a shard with columns has no such text column.
+var ErrField = errors.New("no such text column")
+
+// The classes of a shard that cannot be read, as in package rows.
 var (
-	// ErrCorrupt says that a shard is not what its format promises.
-	ErrCorrupt = errors.New("corrupt")
-	// ErrTooLong says that a row, or what holds it, is longer than allowed.
-	ErrTooLong = errors.New("too long")
-	// ErrField says that a shard with columns has no such text column.
-	ErrField = errors.New("no such text column")
-	// ErrUnsupported says that a shard may be sound but uses what is not read here.
-	ErrUnsupported = errors.New("not supported")
+	ErrCorrupt     = rows.ErrCorrupt
+	ErrTooLong     = rows.ErrTooLong
+	ErrUnsupported = rows.ErrUnsupported
 )
 
 // errStop travels up when the consumer has had enough.
@@ -74,6 +74,10 @@ type Options struct {
 	BatchRows  int              // most rows of a batch; 1024
 	BatchBytes int              // most bytes of a batch; 1 MiB
 	Alloc      memory.Allocator // of the batches; memory.DefaultAllocator
+
+	text, id rows.Field // TextField and IDField
+	want     rows.Want  // of both
+	stem     string     // Name without a compression's ending
 }
 
 func (o Options) filled() (Options, error) {
@@ -86,7 +90,20 @@ func (o Options) filled() (Options, error) {
 	if o.Alloc == nil {
 		o.Alloc = memory.DefaultAllocator
 	}
+	var err error
+	if o.text, err = rows.ParseField(o.TextField); err != nil {
+		return o, fmt.Errorf("text field: %w", err)
+	}
+	if o.id, err = rows.ParseField(o.IDField); err != nil {
+		return o, fmt.Errorf("id field: %w", err)
+	}
+	o.want = rows.Wanted(o.text, o.id)
+	if o.stem = shard.Stem(o.Name); path.Ext(o.stem) == "" {
+		o.stem += ".jsonl"
+	}
 	switch {
+	case len(o.id.Paths()) != 1:
+		return o, fmt.Errorf("id field %q: an id is one field", o.IDField)
 	case o.TextUnit != "file" && o.TextUnit != "line":
 		return o, fmt.Errorf("unit of plain text is %q, want file or line", o.TextUnit)
 	case o.MaxRow < 0 || o.MaxRow > maxRow:
@@ -106,24 +123,7 @@ func or[T comparable](v, def T) T {
 }
 
 // Kind is what was wrong with a row.
-type Kind string
-
-// Kinds of rows that are skipped.
-const (
-	NotJSON   Kind = "not JSON"
-	NotObject Kind = "not an object"
-	Missing   Kind = "field missing"
-	Null      Kind = "null"
-	NotString Kind = "not a string"
-)
-
-// Kinds of rows that are used all the same. NUL is kept as it is: it separates
-// words. The others are read as U+FFFD.
-const (
-	InvalidUTF8   Kind = "invalid UTF-8"
-	LoneSurrogate Kind = "lone surrogate"
-	NUL           Kind = "NUL"
-)
+type Kind = rows.Kind
 
 // firstBad is how many bad rows Counts names.
 const firstBad = 20
@@ -168,15 +168,6 @@ func (c *Counts) name(k Kind, row, off int64, detail func() string) {
 	}
 }
 
-// marks are the repairs that one row needed.
-type marks uint8
-
-const (
-	markUTF8 marks = 1 << iota
-	markSurrogate
-	markNUL
-)
-
 // Schema is that of every batch.
 func Schema() *arrow.Schema {
 	return arrow.NewSchema([]arrow.Field{
@@ -209,7 +200,7 @@ func Documents(ctx context.Context, src Source, f shard.Format, o Options, c *Co
 		defer s.batch.close()
 		switch f {
 		case shard.JSONL:
-			err = readJSONL(ctx, src, s)
+			err = readSpans(ctx, src, s)
 		case shard.Text:
 			err = readText(ctx, src, s)
 		case shard.Parquet:
@@ -244,6 +235,9 @@ type sink struct {
 	batch   *batch
 	row     int64  // the row being read; -1 before there are any
 	scratch []byte // a repaired text or id
+
+	rec            rows.Record // the row being read, where no scanner reads it
+	joined, idText []byte
 }
 
 // flush hands the open batch over, if there is anything in it.
@@ -279,7 +273,7 @@ func (s *sink) skip(k Kind, off int64, detail func() string) {
 }
 
 // commit counts the current row, whose text and id are in the batch.
-func (s *sink) commit(m marks, off int64) {
+func (s *sink) commit(m rows.Marks, off int64) {
 	if m != 0 {
 		s.repaired(m, off)
 	}
@@ -289,27 +283,21 @@ func (s *sink) commit(m marks, off int64) {
 	s.row++
 }
 
-func (s *sink) repaired(m marks, off int64) {
-	if m&markUTF8 != 0 {
-		s.c.repair(InvalidUTF8, s.row, off, func() string { return "each bad byte was read as U+FFFD" })
-	}
-	if m&markSurrogate != 0 {
-		s.c.repair(LoneSurrogate, s.row, off, func() string { return "each was read as U+FFFD" })
-	}
-	if m&markNUL != 0 {
-		s.c.repair(NUL, s.row, off, func() string { return "kept; it separates words" })
-	}
+func (s *sink) repaired(m rows.Marks, off int64) {
+	m.Repairs(func(k Kind, done string) {
+		s.c.repair(k, s.row, off, func() string { return done })
+	})
 }
 
 // put adds a row whose text is plain bytes; without an id it gets its number.
-func (s *sink) put(text, id []byte, off int64) error {
+func (s *sink) put(text, id []byte, m rows.Marks, off int64) error {
 	if long := max(len(text), len(id)); long > s.o.MaxRow {
 		return fmt.Errorf("%d bytes, more than %d: %w", long, s.o.MaxRow, ErrTooLong)
 	}
 	if err := s.room(len(text) + len(id)); err != nil {
 		return err
 	}
-	m := s.batch.text.add(text, &s.scratch)
+	m |= s.batch.text.add(text, &s.scratch)
 	if len(id) > 0 {
 		m |= s.batch.id.add(id, &s.scratch)
 	} else {
@@ -317,16 +305,6 @@ func (s *sink) put(text, id []byte, off int64) error {
 	}
 	s.commit(m, off)
 	return nil
-}
-
-// appendValid appends src with U+FFFD for each byte that is not part of UTF-8.
-func appendValid(dst, src []byte) []byte {
-	for len(src) > 0 {
-		r, n := utf8.DecodeRune(src)
-		dst = utf8.AppendRune(dst, r)
-		src = src[n:]
-	}
-	return dst
 }
 
 // noColumn is the error of a text column that is not there or not text.

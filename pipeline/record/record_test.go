@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strings"
+	kinds "swab/pipeline/rows"
 	"testing"
 	"testing/iotest"
 
@@ -110,10 +111,10 @@ func TestBadRows(t *testing.T) {
 	if !reflect.DeepEqual(rows, want) {
 		t.Errorf("rows %q, want %q", rows, want)
 	}
-	if want := map[Kind]int64{NotJSON: 1, NotObject: 1, Missing: 1, Null: 1, NotString: 1}; !reflect.DeepEqual(c.Skipped, want) {
+	if want := map[Kind]int64{kinds.NotJSON: 1, kinds.NotObject: 1, kinds.Missing: 1, kinds.Null: 1, kinds.NotString: 1}; !reflect.DeepEqual(c.Skipped, want) {
 		t.Errorf("skipped %v", c.Skipped)
 	}
-	if want := map[Kind]int64{InvalidUTF8: 1, LoneSurrogate: 2, NUL: 1}; !reflect.DeepEqual(c.Repaired, want) {
+	if want := map[Kind]int64{kinds.InvalidUTF8: 1, kinds.LoneSurrogate: 2, kinds.NUL: 1}; !reflect.DeepEqual(c.Repaired, want) {
 		t.Errorf("repaired %v", c.Repaired)
 	}
 	if c.Blank != 2 || len(c.First) != 9 {
@@ -126,20 +127,10 @@ func TestBadRows(t *testing.T) {
 	}
 }
 
-// TestFirstIsArray: a JSON array, on one line or several, gets a word of help.
-func TestFirstIsArray(t *testing.T) {
-	for _, src := range []string{"[\n{\"text\":\"x\"},\n{\"text\":\"y\"}\n]", `[{"text":"x"}]`} {
-		_, c, err := collect(t, jsonl([]byte(src)), Options{})
-		if err != nil || len(c.First) == 0 || !strings.Contains(c.First[0].Detail, "not one JSON array") {
-			t.Errorf("%q: %v, %v", src, c.First, err)
-		}
-	}
-}
-
 // TestFirstTwenty: more bad rows are counted, not named.
 func TestFirstTwenty(t *testing.T) {
 	_, c, err := collect(t, jsonl([]byte(strings.Repeat("x\n", 30))), Options{})
-	if err != nil || c.Skipped[NotJSON] != 30 || len(c.First) != 20 {
+	if err != nil || c.Skipped[kinds.NotJSON] != 30 || len(c.First) != 20 {
 		t.Errorf("%v, %v", c, err)
 	}
 }
@@ -264,12 +255,12 @@ func TestRowsAllocateNothing(t *testing.T) {
 	src := bytes.Repeat([]byte(`{"id":"\u0037","te\u0078t":"some \"words\"\nand é more","meta":{"a":[1,2,"x"]}}`+"\n"), 1024)
 	o, _ := Options{}.filled()
 	s := &sink{o: o, c: new(Counts), batch: newBatch(o)}
-	j := scanner{text: []string{"text"}, id: []string{"id"}}
+	j, _ := kinds.NewScanner(o.text, o.id)
 	n := testing.AllocsPerRun(20, func() {
 		s.batch.start()
 		s.batch.n, s.batch.id.data, s.batch.text.data = 0, s.batch.id.data[:0], s.batch.text.data[:0]
 		for line := range bytes.Lines(src) {
-			s.json(&j, line, 0)
+			s.json(j, line, 0)
 		}
 	})
 	if n != 0 || s.c.Documents == 0 {
@@ -335,7 +326,7 @@ func TestText(t *testing.T) {
 	if want := []row{{"a/b.txt", "first é\r\n\n \t\nsecond\x00\uFFFD\nlast", 0}}; err != nil || !reflect.DeepEqual(rows, want) {
 		t.Errorf("file: %q, %v", rows, err)
 	}
-	if c.Repaired[NUL] != 1 || c.Repaired[InvalidUTF8] != 1 {
+	if c.Repaired[kinds.NUL] != 1 || c.Repaired[kinds.InvalidUTF8] != 1 {
 		t.Errorf("file: %v", c.Repaired)
 	}
 	rows, c, err = collect(t, of(shard.Text, src), Options{TextUnit: "line"})

@@ -19,6 +19,7 @@ import (
 	"swab/ngram/item"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
+	"swab/pipeline/rows"
 	"swab/pipeline/variant"
 
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -93,18 +94,18 @@ func (l *loader) add(v *verdict) error {
 		}
 		n++
 	} else if last().ID != v.item {
-		return fmt.Errorf("item %d of %s/%s is %q and %q", v.index, v.benchmark, v.split, clip(last().ID), clip(v.item))
+		return fmt.Errorf("item %d of %s/%s is %q and %q", v.index, v.benchmark, v.split, rows.Clip(last().ID), rows.Clip(v.item))
 	}
 	// The methods of an item come in their order.
 	if l.method++; l.method >= len(a.Verdicts) || a.Verdicts[l.method].Method != v.method {
 		l.method = slices.IndexFunc(a.Verdicts, func(c Verdicts) bool { return c.Method == v.method })
 		if l.method < 0 {
-			return fmt.Errorf("a verdict of %q, which is no method of the audit", clip(v.method))
+			return fmt.Errorf("a verdict of %q, which is no method of the audit", rows.Clip(v.method))
 		}
 	}
 	c := &a.Verdicts[l.method]
 	if len(c.State) == n {
-		return fmt.Errorf("two verdicts of %s on %s/%s/%s", v.method, v.benchmark, v.split, clip(v.item))
+		return fmt.Errorf("two verdicts of %s on %s/%s/%s", v.method, v.benchmark, v.split, rows.Clip(v.item))
 	}
 	c.extend(n - 1)
 	var s State
@@ -118,7 +119,7 @@ func (l *loader) add(v *verdict) error {
 	case report.Suspected:
 		s = Suspected
 	default:
-		return fmt.Errorf("unknown state %q", clip(v.state))
+		return fmt.Errorf("unknown state %q", rows.Clip(v.state))
 	}
 	if math.IsInf(v.score, 0) || (s == NotCheckable) != math.IsNaN(v.score) {
 		return fmt.Errorf("%s with the score %v", v.state, v.score)
@@ -151,7 +152,7 @@ func (l *loader) item(v *verdict) error {
 	newBenchmark := n == 0 || a.Benchmarks[l.benchmark].Name != v.benchmark
 	if newBenchmark {
 		if slices.ContainsFunc(a.Benchmarks, func(b Benchmark) bool { return b.Name == v.benchmark }) {
-			return fmt.Errorf("the items of %s do not stand together", clip(v.benchmark))
+			return fmt.Errorf("the items of %s do not stand together", rows.Clip(v.benchmark))
 		}
 		if l.benchmark = len(a.Benchmarks); l.benchmark > math.MaxUint16 {
 			return errors.New("more than 65,535 benchmarks")
@@ -170,7 +171,7 @@ func (l *loader) item(v *verdict) error {
 	}
 	it := Item{ID: strings.Clone(v.item), Index: v.index, Benchmark: uint16(l.benchmark), Split: uint16(l.split)}
 	if b, err := hex.DecodeString(v.digest); err != nil || copy(it.Digest[:], b) != len(it.Digest) || len(b) != len(it.Digest) {
-		return fmt.Errorf("%q is no digest of an item", clip(v.digest))
+		return fmt.Errorf("%q is no digest of an item", rows.Clip(v.digest))
 	}
 	a.Items = append(a.Items, it)
 	a.Benchmarks[l.benchmark].Last = n + 1
@@ -294,7 +295,7 @@ func (l *loader) lines(name string) error {
 	}
 	defer f.Close()
 	in := bufio.NewReaderSize(f, 1<<18)
-	var p parser
+	var p rows.Cutter
 	var line []byte
 	for n := 0; ; n++ {
 		line, err = readLine(in, line[:0])
@@ -304,18 +305,18 @@ func (l *loader) lines(name string) error {
 		if err != nil && err != io.EOF {
 			return err
 		}
-		r, err := p.object(bytes.TrimSpace(line))
+		r, err := p.Object(bytes.TrimSpace(line))
 		if err != nil {
 			return fmt.Errorf("%w: row %d: %w", ledger.ErrCorrupt, n, err)
 		}
-		v := verdict{score: math.NaN(), index: integer(r.get("index")), kind: nameOf(r.get("kind"))}
+		v := verdict{score: math.NaN(), index: rows.Integer(r.Get("index")), kind: rows.Name(r.Get("kind"))}
 		for _, f := range [...]struct {
 			key string
 			to  *string
 		}{{"method", &v.method}, {"benchmark", &v.benchmark}, {"split", &v.split}, {"item", &v.item}, {"digest", &v.digest}, {"state", &v.state}} {
-			*f.to = nameOf(r.get(f.key))
+			*f.to = rows.Name(r.Get(f.key))
 		}
-		if raw := r.get("score"); string(raw) != "null" {
+		if raw := r.Get("score"); string(raw) != "null" {
 			s, _, bad := score(raw)
 			if bad != "" {
 				return fmt.Errorf("%w: row %d: %s", ledger.ErrCorrupt, n, bad)

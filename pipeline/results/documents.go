@@ -11,35 +11,36 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"swab/pipeline/rows"
 
 	"github.com/klauspost/compress/zstd"
 )
 
 // document reads a file that is one JSON object: HELM's scenario state, a log of
 // inspect_ai, CRUXEval's evaluation, or any with a list of rows.
-func (r *reader) document(d *doc) error {
+func (r *reader) document(d *rows.Doc) error {
 	var header header
-	err := d.object(func(key string) error {
+	err := d.Object(func(key string) error {
 		switch key {
 		case "eval", "status", "results", "adapter_spec":
-			c, err := d.peek()
+			c, err := d.Peek()
 			if err != nil {
 				return err
 			}
 			if c == '[' {
 				return r.elements(d)
 			}
-			raw, err := d.raw()
+			raw, err := d.Raw()
 			if err != nil {
 				return err
 			}
 			header.take(key, raw)
 			if key == "adapter_spec" {
-				r.told.Model = nameOf(sub(raw).get("model"))
+				r.told.Model = rows.Name(rows.SubObject(raw).Get("model"))
 			}
 			return nil
 		case "samples":
-			return d.array(func() error {
+			return d.Array(func() error {
 				if err := r.inspectSample(d); err != nil {
 					return fmt.Errorf("sample %d: %w", r.row, err)
 				}
@@ -49,19 +50,19 @@ func (r *reader) document(d *doc) error {
 		case "raw_scored_generations":
 			return r.cruxeval(d)
 		case "request_states", "items", "rows", "records", "data", "predictions", "details":
-			if c, err := d.peek(); err != nil {
+			if c, err := d.Peek(); err != nil {
 				return err
 			} else if c == '[' {
 				return r.elements(d)
 			}
 		}
-		return d.pass(false)
+		return d.Pass(false)
 	})
 	if err == nil {
-		err = d.end()
+		err = d.End()
 	}
 	if err != nil {
-		if r.format == nil && r.file.Format == "" && (errors.Is(err, errJSON) || errors.Is(err, errCut)) {
+		if r.format == nil && r.file.Format == "" && (errors.Is(err, rows.ErrJSON) || errors.Is(err, rows.ErrCut)) {
 			return fmt.Errorf("%w: %w", ErrNoResults, err)
 		}
 		return err
@@ -113,16 +114,16 @@ func (r *reader) tell(change func(g *Group)) {
 }
 
 // cruxeval reads an object of items, each with a list of verdicts, one a sample.
-func (r *reader) cruxeval(d *doc) error {
+func (r *reader) cruxeval(d *rows.Doc) error {
 	r.file.Format = "CRUXEval evaluation"
 	g := Group{Metric: "pass@1", Benchmark: "cruxeval"}
-	return d.object(func(id string) error {
+	return d.Object(func(id string) error {
 		o := Outcome{ID: id, Index: -1}
-		raw, err := d.raw()
+		raw, err := d.Raw()
 		if err != nil {
 			return err
 		}
-		samples, ok := list(raw)
+		samples, ok := rows.Elements(raw)
 		if !ok || len(samples) == 0 {
 			return r.add(g, o, "", nil)
 		}
@@ -151,32 +152,32 @@ func (h *header) take(key string, raw []byte) {
 	}
 }
 
-func (h *header) is() bool { return sub(h.eval).get("model") != nil }
+func (h *header) is() bool { return rows.SubObject(h.eval).Get("model") != nil }
 
 // inspectEnd applies the header to what was read.
 func (r *reader) inspectEnd(h *header) error {
 	r.any = true
 	r.file.Format = "inspect_ai log"
-	eval := sub(h.eval)
-	dataset := sub(eval.get("dataset"))
-	if model := nameOf(eval.get("model")); r.model == "" && model != "" {
+	eval := rows.SubObject(h.eval)
+	dataset := rows.SubObject(eval.Get("dataset"))
+	if model := rows.Name(eval.Get("model")); r.model == "" && model != "" {
 		r.tell(func(g *Group) { g.Model = model })
 	}
-	task := nameOf(eval.get("task"))
-	if set := nameOf(dataset.get("name")); task == "" {
+	task := rows.Name(eval.Get("task"))
+	if set := rows.Name(dataset.Get("name")); task == "" {
 		task = set
 	}
 	r.tell(func(g *Group) { g.Benchmark = task })
 	r.row = -1
-	if status := nameOf(h.status); status != "success" {
-		r.problem("run not finished", "its status is "+strconv.Quote(clip(status)))
+	if status := rows.Name(h.status); status != "success" {
+		r.problem("run not finished", "its status is "+strconv.Quote(rows.Clip(status)))
 	}
 	if len(r.file.Outcomes) == 0 && r.file.Counts["missing score"] == 0 {
 		r.problem("no samples", "a log without samples")
 	}
 	// What one scorer says decides; the old form of logs names it here alone.
-	if scores, ok := list(sub(h.results).get("scores")); ok && r.metric == oldScore && len(scores) > 0 {
-		if n := nameOf(sub(scores[0]).get("name")); n != "" {
+	if scores, ok := rows.Elements(rows.SubObject(h.results).Get("scores")); ok && r.metric == oldScore && len(scores) > 0 {
+		if n := rows.Name(rows.SubObject(scores[0]).Get("name")); n != "" {
 			r.tell(func(g *Group) { g.Metric = n })
 		}
 	}
@@ -187,12 +188,12 @@ func (r *reader) inspectEnd(h *header) error {
 const oldScore = "score"
 
 // inspectSample reads one sample. Its events and messages are passed over unread.
-func (r *reader) inspectSample(d *doc) error {
+func (r *reader) inspectSample(d *rows.Doc) error {
 	r.file.Format = "inspect_ai log"
 	o := Outcome{Index: -1}
 	var epoch string
 	var scores, failure []byte
-	err := d.object(func(key string) error {
+	err := d.Object(func(key string) error {
 		switch key {
 		case "id", "epoch", "scores", "score", "error":
 		case "input":
@@ -201,17 +202,17 @@ func (r *reader) inspectSample(d *doc) error {
 			}
 			fallthrough
 		default:
-			return d.pass(false)
+			return d.Pass(false)
 		}
-		raw, err := d.raw()
+		raw, err := d.Raw()
 		if err != nil {
 			return err
 		}
 		switch key {
 		case "id":
-			o.ID = nameOf(raw)
+			o.ID = rows.Name(raw)
 		case "epoch":
-			epoch = nameOf(raw)
+			epoch = rows.Name(raw)
 		case "input":
 			o.Text = messageText(raw)
 		case "scores":
@@ -238,22 +239,22 @@ func (r *reader) inspectSample(d *doc) error {
 	}
 	values := make(map[string][]byte)
 	var have []string
-	for _, f := range sub(scores) {
-		raw := sub(f.raw).get("value")
+	for _, f := range rows.SubObject(scores) {
+		raw := rows.SubObject(f.Raw).Get("value")
 		if len(raw) > 0 && raw[0] == '{' {
-			for _, part := range sub(raw) {
-				have = append(have, f.key+"/"+part.key)
-				values[f.key+"/"+part.key] = part.raw
+			for _, part := range rows.SubObject(raw) {
+				have = append(have, f.Key+"/"+part.Key)
+				values[f.Key+"/"+part.Key] = part.Raw
 			}
 			continue
 		}
-		have = append(have, f.key)
-		values[f.key] = raw
+		have = append(have, f.Key)
+		values[f.Key] = raw
 	}
 	g := Group{Metric: r.choose(have)}
 	if len(have) == 0 && failure != nil && string(failure) != "null" {
 		r.any = true
-		r.problem("error", r.describe(o)+": "+clip(string(failure)))
+		r.problem("error", r.describe(o)+": "+rows.Clip(string(failure)))
 	}
 	return r.add(g, o, epoch, values[g.Metric])
 }
@@ -276,7 +277,7 @@ func (r *reader) inspectZip(f *os.File) error {
 	seen := make(map[string]bool)
 	for _, m := range z.File {
 		if seen[m.Name] {
-			return fmt.Errorf("its member %q stands twice", clip(m.Name))
+			return fmt.Errorf("its member %q stands twice", rows.Clip(m.Name))
 		}
 		seen[m.Name] = true
 		switch dir, base := path.Split(m.Name); {
@@ -295,22 +296,22 @@ func (r *reader) inspectZip(f *os.File) error {
 	left := int64(maxFile)
 	for _, m := range samples {
 		if err := member(m, &left, r.inspectSample); err != nil {
-			return fmt.Errorf("member %q: %w", clip(m.Name), err)
+			return fmt.Errorf("member %q: %w", rows.Clip(m.Name), err)
 		}
 		r.row++
 	}
 	var h header
-	err = member(head, &left, func(d *doc) error {
-		return d.object(func(key string) error {
+	err = member(head, &left, func(d *rows.Doc) error {
+		return d.Object(func(key string) error {
 			switch key {
 			case "eval", "status", "results":
-				raw, err := d.raw()
+				raw, err := d.Raw()
 				if err == nil {
 					h.take(key, raw)
 				}
 				return err
 			}
-			return d.pass(false)
+			return d.Pass(false)
 		})
 	})
 	if err != nil {
@@ -323,18 +324,18 @@ func (r *reader) inspectZip(f *os.File) error {
 }
 
 // member reads a member of an archive to its end, where its checksum is compared.
-func member(m *zip.File, left *int64, read func(d *doc) error) error {
+func member(m *zip.File, left *int64, read func(d *rows.Doc) error) error {
 	in, err := m.Open()
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	b := &bounded{in, *left}
-	d := newDoc(bufio.NewReaderSize(b, 1<<16), maxRow)
+	d := rows.NewDoc(bufio.NewReaderSize(b, 1<<16), maxRow)
 	if err := read(d); err != nil {
 		return err
 	}
-	if err := d.end(); err != nil {
+	if err := d.End(); err != nil {
 		return err
 	}
 	if _, err := io.Copy(io.Discard, b); err != nil {

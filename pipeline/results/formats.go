@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"swab/pipeline/rows"
 )
 
 // Names that fields commonly have, the most certain first.
@@ -24,37 +25,37 @@ var (
 // formats are those of rows, the most particular first.
 func formats(o Options) []format {
 	return []format{
-		{"OpenAI Evals log", func(r row) bool { return r.get("spec") != nil }, readEvals},
-		{"lm-evaluation-harness samples", func(r row) bool {
-			return r.get("doc_id") != nil && (r.get("resps") != nil || r.get("filtered_resps") != nil || r.get("doc") != nil)
+		{"OpenAI Evals log", func(r rows.Object) bool { return r.Get("spec") != nil }, readEvals},
+		{"lm-evaluation-harness samples", func(r rows.Object) bool {
+			return r.Get("doc_id") != nil && (r.Get("resps") != nil || r.Get("filtered_resps") != nil || r.Get("doc") != nil)
 		}, readLMEval},
 		{"HELM request states", isRequestState, readRequestState},
-		{"HELM per-instance statistics", func(r row) bool { return r.get("instance_id") != nil && r.get("stats") != nil }, readHELMStats},
-		{"ZeroEval", func(r row) bool {
-			return r.get("output") != nil && r.get("session_id") != nil && r.get("generator") != nil
+		{"HELM per-instance statistics", func(r rows.Object) bool { return r.Get("instance_id") != nil && r.Get("stats") != nil }, readHELMStats},
+		{"ZeroEval", func(r rows.Object) bool {
+			return r.Get("output") != nil && r.Get("session_id") != nil && r.Get("generator") != nil
 		}, readZeroEval},
-		{"solutions of several models", func(r row) bool { return slices.ContainsFunc(r, isSolution) }, readSolutions},
-		{"rows", func(r row) bool { return isRows(r) && hasMetric(o, r) }, rowsFormat("rows").read},
+		{"solutions of several models", func(r rows.Object) bool { return slices.ContainsFunc(r, isSolution) }, readSolutions},
+		{"rows", func(r rows.Object) bool { return isRows(r) && hasMetric(o, r) }, rowsFormat("rows").read},
 	}
 }
 
 func rowsFormat(name string) format { return format{name, isRows, readRow} }
 
-func isRows(r row) bool {
-	id, _ := r.firstOf(idNames...)
-	index, _ := r.firstOf(indexNames...)
-	text, _ := r.firstOf(textNames...)
+func isRows(r rows.Object) bool {
+	id, _ := r.FirstOf(idNames...)
+	index, _ := r.FirstOf(indexNames...)
+	text, _ := r.FirstOf(textNames...)
 	return id != "" || index != "" || text != ""
 }
 
-func hasMetric(o Options, r row) bool {
+func hasMetric(o Options, r rows.Object) bool {
 	if o.Metric != "" {
-		return r.get(o.Metric) != nil
+		return r.Get(o.Metric) != nil
 	}
-	return slices.ContainsFunc(scoreNames, func(n string) bool { return r.get(n) != nil })
+	return slices.ContainsFunc(scoreNames, func(n string) bool { return r.Get(n) != nil })
 }
 
-func (r *reader) hasMetric(row row) bool { return hasMetric(r.o, row) }
+func (r *reader) hasMetric(row rows.Object) bool { return hasMetric(r.o, row) }
 
 // choose gives the metric to use of those that a row has, best first. The choice holds
 // for the whole file; what was passed over is kept for a problem.
@@ -109,13 +110,13 @@ var rowNames = [...][]string{
 }
 
 // of makes s the shape of a row.
-func (s *shape) of(r row) {
-	if slices.EqualFunc(s.keys, r, func(key string, f field) bool { return key == f.key }) {
+func (s *shape) of(r rows.Object) {
+	if slices.EqualFunc(s.keys, r, func(key string, f rows.Member) bool { return key == f.Key }) {
 		return
 	}
 	*s = shape{keys: s.keys[:0]}
 	for _, f := range r {
-		s.keys = append(s.keys, f.key)
+		s.keys = append(s.keys, f.Key)
 	}
 	for _, n := range scoreNames {
 		if slices.Contains(s.keys, n) {
@@ -132,9 +133,9 @@ func (s *shape) of(r row) {
 }
 
 // first gives the first value that is not null of a list of rowNames, or nil.
-func (s *shape) first(r row, names int) []byte {
+func (s *shape) first(r rows.Object, names int) []byte {
 	for _, i := range s.fields[names] {
-		if raw := r[i].raw; raw != nil && string(raw) != "null" {
+		if raw := r[i].Raw; raw != nil && string(raw) != "null" {
 			return raw
 		}
 	}
@@ -142,44 +143,44 @@ func (s *shape) first(r row, names int) []byte {
 }
 
 // readRow reads a row with an id and a score, also of HumanEval's *_results.jsonl.
-func readRow(r *reader, row row) error {
+func readRow(r *reader, row rows.Object) error {
 	s := &r.shape
 	s.of(row)
 	metric := r.choose(s.have)
-	o := Outcome{ID: nameOf(s.first(row, rowID)), Index: -1}
+	o := Outcome{ID: rows.Name(s.first(row, rowID)), Index: -1}
 	if raw := s.first(row, rowIndex); raw != nil {
-		o.Index = integer(raw)
+		o.Index = rows.Integer(raw)
 	}
 	if r.o.Text {
-		o.Text, _ = str(s.first(row, rowText))
+		o.Text, _ = rows.Text(s.first(row, rowText))
 	}
 	g := Group{
 		Metric:    metric,
-		Model:     nameOf(s.first(row, rowModel)),
-		Benchmark: nameOf(s.first(row, rowBenchmark)),
-		Split:     nameOf(s.first(row, rowSplit)),
-		Subject:   nameOf(s.first(row, rowSubject)),
+		Model:     rows.Name(s.first(row, rowModel)),
+		Benchmark: rows.Name(s.first(row, rowBenchmark)),
+		Split:     rows.Name(s.first(row, rowSplit)),
+		Subject:   rows.Name(s.first(row, rowSubject)),
 	}
-	return r.add(g, o, nameOf(s.first(row, rowEpoch)), row.get(metric))
+	return r.add(g, o, rows.Name(s.first(row, rowEpoch)), row.Get(metric))
 }
 
 // textOf finds the question in an object.
-func textOf(r row) string {
-	_, raw := r.firstOf(textNames...)
-	s, _ := str(raw)
+func textOf(r rows.Object) string {
+	_, raw := r.FirstOf(textNames...)
+	s, _ := rows.Text(raw)
 	return s
 }
 
 // readLMEval reads a row of samples_*.jsonl of lm-evaluation-harness. Every document
 // stands once for each filter.
-func readLMEval(r *reader, row row) error {
+func readLMEval(r *reader, row rows.Object) error {
 	if r.row == 0 || r.told.Benchmark == "" {
 		base := stem(baseName(r.file.Path))
 		if task, ok := strings.CutPrefix(base, "samples_"); ok {
 			r.told.Benchmark = lmEvalDate.ReplaceAllString(task, "")
 		}
 	}
-	if f := nameOf(row.get("filter")); row.get("filter") != nil {
+	if f := rows.Name(row.Get("filter")); row.Get("filter") != nil {
 		if r.filter == "" {
 			if r.filter = f; r.o.Filter != "" {
 				r.filter = r.o.Filter
@@ -197,35 +198,35 @@ func readLMEval(r *reader, row row) error {
 		}
 	}
 	var have []string
-	if names, ok := list(row.get("metrics")); ok {
+	if names, ok := rows.Elements(row.Get("metrics")); ok {
 		for _, n := range names {
-			have = append(have, nameOf(n))
+			have = append(have, rows.Name(n))
 		}
 	} else {
 		for _, f := range row {
-			if !slices.Contains(lmEvalFields, f.key) {
-				if _, _, bad := score(f.raw); bad == "" || slices.Contains(scoreNames, f.key) {
-					have = append(have, f.key)
+			if !slices.Contains(lmEvalFields, f.Key) {
+				if _, _, bad := score(f.Raw); bad == "" || slices.Contains(scoreNames, f.Key) {
+					have = append(have, f.Key)
 				}
 			}
 		}
 	}
 	slices.SortStableFunc(have, func(a, b string) int { return rank(a) - rank(b) })
 	g := Group{Metric: r.choose(have)}
-	o := Outcome{Index: integer(row.get("doc_id"))}
+	o := Outcome{Index: rows.Integer(row.Get("doc_id"))}
 	if o.Index < 0 {
 		r.any = true
-		r.problem("missing id", "doc_id is "+clip(string(row.get("doc_id"))))
+		r.problem("missing id", "doc_id is "+rows.Clip(string(row.Get("doc_id"))))
 		return nil
 	}
-	d := sub(row.get("doc"))
-	if n, raw := d.firstOf(idNames...); n != "" {
-		o.ID = nameOf(raw)
+	d := rows.SubObject(row.Get("doc"))
+	if n, raw := d.FirstOf(idNames...); n != "" {
+		o.ID = rows.Name(raw)
 	}
 	if r.o.Text {
 		o.Text = textOf(d)
 	}
-	return r.add(g, o, "", row.get(g.Metric))
+	return r.add(g, o, "", row.Get(g.Metric))
 }
 
 var (
@@ -243,40 +244,40 @@ func rank(metric string) int {
 func baseName(path string) string { return path[strings.LastIndexAny(path, `/\`)+1:] }
 
 // readEvals reads a line of an OpenAI Evals log: the specification, events, a report.
-func readEvals(r *reader, row row) error {
-	if raw := row.get("spec"); raw != nil {
+func readEvals(r *reader, row rows.Object) error {
+	if raw := row.Get("spec"); raw != nil {
 		if r.any {
 			return errors.New("a second run begins in it: divide the log")
 		}
 		r.any = true
-		spec := sub(raw)
-		if fns, ok := list(spec.get("completion_fns")); ok && len(fns) > 0 {
-			r.told.Model = nameOf(fns[0])
-		} else if c := nameOf(sub(spec.get("run_config")).get("model")); c != "" {
+		spec := rows.SubObject(raw)
+		if fns, ok := rows.Elements(spec.Get("completion_fns")); ok && len(fns) > 0 {
+			r.told.Model = rows.Name(fns[0])
+		} else if c := rows.Name(rows.SubObject(spec.Get("run_config")).Get("model")); c != "" {
 			r.told.Model = c
 		}
-		r.told.Benchmark = nameOf(spec.get("base_eval"))
-		r.told.Split = nameOf(spec.get("split"))
+		r.told.Benchmark = rows.Name(spec.Get("base_eval"))
+		r.told.Split = rows.Name(spec.Get("split"))
 		r.file.problem(-1, "no final report", "the run did not end")
 		return nil
 	}
-	if row.get("final_report") != nil {
+	if row.Get("final_report") != nil {
 		delete(r.file.Counts, "no final report")
 		r.file.Problems = slices.DeleteFunc(r.file.Problems, func(p Problem) bool { return p.Kind == "no final report" })
 		return nil
 	}
-	id := nameOf(row.get("sample_id"))
+	id := rows.Name(row.Get("sample_id"))
 	var raw []byte
 	var metric string
-	data := sub(row.get("data"))
-	switch kind := nameOf(row.get("type")); kind {
+	data := rows.SubObject(row.Get("data"))
+	switch kind := rows.Name(row.Get("type")); kind {
 	case "match":
-		metric, raw = "match", data.get("correct")
+		metric, raw = "match", data.Get("correct")
 	case "metrics":
 		var have []string
 		for _, f := range data {
-			if _, _, bad := score(f.raw); bad == "" {
-				have = append(have, f.key)
+			if _, _, bad := score(f.Raw); bad == "" {
+				have = append(have, f.Key)
 			}
 		}
 		if r.o.Metric == "" && r.metric == "match" {
@@ -285,13 +286,13 @@ func readEvals(r *reader, row row) error {
 		}
 		slices.SortStableFunc(have, func(a, b string) int { return rank(a) - rank(b) })
 		metric = r.choose(have)
-		raw = data.get(metric)
+		raw = data.Get(metric)
 	case "error":
-		r.problem("error", "item "+clip(id)+": "+clip(string(data.get("message"))))
+		r.problem("error", "item "+rows.Clip(id)+": "+rows.Clip(string(data.Get("message"))))
 		return nil
 	case "sampling":
 		if r.o.Text && id != "" {
-			r.prompt(id, data.get("prompt"))
+			r.prompt(id, data.Get("prompt"))
 		}
 		return nil
 	default:
@@ -323,26 +324,26 @@ func (r *reader) prompt(id string, raw []byte) {
 // messageText gives a prompt that is a text, or the last text of a user in a list of
 // messages.
 func messageText(raw []byte) string {
-	if s, ok := str(raw); ok {
+	if s, ok := rows.Text(raw); ok {
 		return s
 	}
-	messages, _ := list(raw)
+	messages, _ := rows.Elements(raw)
 	last := ""
 	for _, m := range messages {
-		message := sub(m)
-		if role := nameOf(message.get("role")); role != "user" && role != "" && last != "" {
+		message := rows.SubObject(m)
+		if role := rows.Name(message.Get("role")); role != "user" && role != "" && last != "" {
 			continue
 		} else if role == "assistant" || role == "system" && len(messages) > 1 {
 			continue
 		}
-		content := message.get("content")
-		if s, ok := str(content); ok {
+		content := message.Get("content")
+		if s, ok := rows.Text(content); ok {
 			last = s
 			continue
 		}
-		parts, _ := list(content)
+		parts, _ := rows.Elements(content)
 		for _, p := range parts {
-			if s, ok := str(sub(p).get("text")); ok {
+			if s, ok := rows.Text(rows.SubObject(p).Get("text")); ok {
 				last = s
 			}
 		}
@@ -350,16 +351,16 @@ func messageText(raw []byte) string {
 	return last
 }
 
-func isSolution(f field) bool {
-	return len(f.raw) > 0 && f.raw[0] == '{' && sub(f.raw).get("is_correct") != nil
+func isSolution(f rows.Member) bool {
+	return len(f.Raw) > 0 && f.Raw[0] == '{' && rows.SubObject(f.Raw).Get("is_correct") != nil
 }
 
 // readSolutions reads a question with the solutions of several models, as
 // grade-school-math publishes them.
-func readSolutions(r *reader, row row) error {
+func readSolutions(r *reader, row rows.Object) error {
 	o := Outcome{Index: r.row, Text: textOf(row)}
-	if n, raw := row.firstOf(idNames...); n != "" {
-		o.ID = nameOf(raw)
+	if n, raw := row.FirstOf(idNames...); n != "" {
+		o.ID = rows.Name(raw)
 	}
 	model := r.model
 	defer func() { r.model = model }()
@@ -367,11 +368,11 @@ func readSolutions(r *reader, row row) error {
 		if !isSolution(f) {
 			continue
 		}
-		g := Group{Metric: "is_correct", Model: f.key}
+		g := Group{Metric: "is_correct", Model: f.Key}
 		if r.model = ""; model != "" {
-			g.Model = model + "/" + f.key
+			g.Model = model + "/" + f.Key
 		}
-		if err := r.add(g, o, "", sub(f.raw).get("is_correct")); err != nil {
+		if err := r.add(g, o, "", rows.SubObject(f.Raw).Get("is_correct")); err != nil {
 			return err
 		}
 	}
@@ -387,34 +388,34 @@ var errNoScores = errors.New("it has answers without scores, and swab does not k
 
 // readZeroEval grades as ZeroEval does, which keeps answers and no scores: the first
 // number of the answer for numeric answers, the letter for multiple choice.
-func readZeroEval(r *reader, row row) error {
-	g := Group{Metric: "accuracy", Model: nameOf(row.get("generator")), Benchmark: nameOf(row.get("dataset"))}
-	o := Outcome{ID: nameOf(row.get("id")), Index: -1, Text: textOf(row)}
+func readZeroEval(r *reader, row rows.Object) error {
+	g := Group{Metric: "accuracy", Model: rows.Name(row.Get("generator")), Benchmark: rows.Name(row.Get("dataset"))}
+	o := Outcome{ID: rows.Name(row.Get("id")), Index: -1, Text: textOf(row)}
 	if o.ID == "" {
-		o.ID = nameOf(row.get("session_id"))
+		o.ID = rows.Name(row.Get("session_id"))
 	}
 	if i := strings.LastIndexByte(o.ID, '#'); i >= 0 {
 		if n, err := strconv.ParseInt(o.ID[i+1:], 10, 64); err == nil && n >= 0 {
 			o.Index = n
 		}
 	}
-	outputs, _ := list(row.get("output"))
+	outputs, _ := rows.Elements(row.Get("output"))
 	if len(outputs) == 0 {
 		return r.add(g, o, "", nil)
 	}
 	want, letter := "", false
-	if c, ok := str(row.get("correct_answer")); ok && row.get("choices") != nil {
-		choices, _ := list(row.get("choices"))
-		k := slices.IndexFunc(choices, func(raw []byte) bool { return nameOf(raw) == c })
+	if c, ok := rows.Text(row.Get("correct_answer")); ok && row.Get("choices") != nil {
+		choices, _ := rows.Elements(row.Get("choices"))
+		k := slices.IndexFunc(choices, func(raw []byte) bool { return rows.Name(raw) == c })
 		if k < 0 || k > 25 {
 			return r.add(g, o, "", nil)
 		}
 		want, letter = string(rune('A'+k)), true
-	} else if want = firstNumber.FindString(plainNumber(nameOf(row.get("answer")))); want == "" || g.Benchmark != "gsm" {
+	} else if want = firstNumber.FindString(plainNumber(rows.Name(row.Get("answer")))); want == "" || g.Benchmark != "gsm" {
 		return errNoScores
 	}
 	for k, raw := range outputs {
-		s, _ := str(raw)
+		s, _ := rows.Text(raw)
 		verdict := []byte("0")
 		answer := ""
 		if found := lastAnswer.FindAllStringSubmatch(s, -1); len(found) > 0 {
@@ -444,60 +445,60 @@ func sameNumber(a, b string) bool {
 	return err1 == nil && err2 == nil && x == y
 }
 
-func isRequestState(r row) bool { return r.get("instance") != nil && r.get("result") != nil }
+func isRequestState(r rows.Object) bool { return r.Get("instance") != nil && r.Get("result") != nil }
 
 // readRequestState grades one request of HELM's scenario_state.json, which keeps
 // completions and no scores: exact match of the choice that the letter stands for.
-func readRequestState(r *reader, row row) error {
-	in := sub(row.get("instance"))
-	g := Group{Metric: "exact_match", Model: nameOf(sub(row.get("request")).get("model"))}
-	o := Outcome{ID: nameOf(in.get("id")), Index: -1}
-	o.Text, _ = str(sub(in.get("input")).get("text"))
-	if raw := in.get("perturbation"); raw != nil && string(raw) != "null" {
+func readRequestState(r *reader, row rows.Object) error {
+	in := rows.SubObject(row.Get("instance"))
+	g := Group{Metric: "exact_match", Model: rows.Name(rows.SubObject(row.Get("request")).Get("model"))}
+	o := Outcome{ID: rows.Name(in.Get("id")), Index: -1}
+	o.Text, _ = rows.Text(rows.SubObject(in.Get("input")).Get("text"))
+	if raw := in.Get("perturbation"); raw != nil && string(raw) != "null" {
 		r.any = true
 		r.problem("perturbed", r.describe(o)+": a changed form of an item is left out")
 		return nil
 	}
-	mapping := sub(row.get("output_mapping"))
-	if mapping == nil || row.get("request_mode") != nil && string(row.get("request_mode")) != "null" {
+	mapping := rows.SubObject(row.Get("output_mapping"))
+	if mapping == nil || row.Get("request_mode") != nil && string(row.Get("request_mode")) != "null" {
 		return errors.New("it has completions without scores; HELM writes scores to per_instance_stats.json beside it")
 	}
 	var right []string
-	refs, _ := list(in.get("references"))
+	refs, _ := rows.Elements(in.Get("references"))
 	for _, raw := range refs {
-		ref := sub(raw)
-		tags, _ := list(ref.get("tags"))
-		if slices.ContainsFunc(tags, func(t []byte) bool { return nameOf(t) == "correct" }) {
-			s, _ := str(sub(ref.get("output")).get("text"))
+		ref := rows.SubObject(raw)
+		tags, _ := rows.Elements(ref.Get("tags"))
+		if slices.ContainsFunc(tags, func(t []byte) bool { return rows.Name(t) == "correct" }) {
+			s, _ := rows.Text(rows.SubObject(ref.Get("output")).Get("text"))
 			right = append(right, strings.TrimSpace(s))
 		}
 	}
-	completions, _ := list(sub(row.get("result")).get("completions"))
-	if len(right) == 0 || len(completions) == 0 || string(sub(row.get("result")).get("success")) == "false" {
-		return r.add(g, o, nameOf(row.get("train_trial_index")), nil)
+	completions, _ := rows.Elements(rows.SubObject(row.Get("result")).Get("completions"))
+	if len(right) == 0 || len(completions) == 0 || string(rows.SubObject(row.Get("result")).Get("success")) == "false" {
+		return r.add(g, o, rows.Name(row.Get("train_trial_index")), nil)
 	}
 	best, top := "", 0.0
 	for k, raw := range completions {
-		c := sub(raw)
-		p, err := strconv.ParseFloat(string(c.get("logprob")), 64)
+		c := rows.SubObject(raw)
+		p, err := strconv.ParseFloat(string(c.Get("logprob")), 64)
 		if k == 0 || err == nil && p > top {
-			best, _ = str(c.get("text"))
+			best, _ = rows.Text(c.Get("text"))
 			top = p
 		}
 	}
-	chosen, _ := str(mapping.get(strings.TrimSpace(best)))
+	chosen, _ := rows.Text(mapping.Get(strings.TrimSpace(best)))
 	verdict := []byte("0")
-	if mapping.get(strings.TrimSpace(best)) != nil && slices.Contains(right, strings.TrimSpace(chosen)) {
+	if mapping.Get(strings.TrimSpace(best)) != nil && slices.Contains(right, strings.TrimSpace(chosen)) {
 		verdict = []byte("1")
 	}
-	return r.add(g, o, nameOf(row.get("train_trial_index")), verdict)
+	return r.add(g, o, rows.Name(row.Get("train_trial_index")), verdict)
 }
 
 // readHELMStats reads per_instance_stats.json, where statistics are a list, and
 // display_predictions.json, where they are an object.
-func readHELMStats(r *reader, row row) error {
-	o := Outcome{ID: nameOf(row.get("instance_id")), Index: -1}
-	if raw := row.get("perturbation"); raw != nil && string(raw) != "null" {
+func readHELMStats(r *reader, row rows.Object) error {
+	o := Outcome{ID: rows.Name(row.Get("instance_id")), Index: -1}
+	if raw := row.Get("perturbation"); raw != nil && string(raw) != "null" {
 		r.any = true
 		r.problem("perturbed", r.describe(o)+": a changed form of an item is left out")
 		return nil
@@ -510,25 +511,25 @@ func readHELMStats(r *reader, row row) error {
 		}
 		values[n] = raw
 	}
-	if stats, ok := list(row.get("stats")); ok {
+	if stats, ok := rows.Elements(row.Get("stats")); ok {
 		for _, raw := range stats {
-			s := sub(raw)
-			n := sub(s.get("name"))
-			if p := n.get("perturbation"); p != nil && string(p) != "null" {
+			s := rows.SubObject(raw)
+			n := rows.SubObject(s.Get("name"))
+			if p := n.Get("perturbation"); p != nil && string(p) != "null" {
 				continue
 			}
-			count, err := strconv.ParseFloat(string(s.get("count")), 64)
-			sum := s.get("sum")
+			count, err := strconv.ParseFloat(string(s.Get("count")), 64)
+			sum := s.Get("sum")
 			if v, err2 := strconv.ParseFloat(string(sum), 64); err == nil && err2 == nil && count > 0 && count != 1 {
 				sum = strconv.AppendFloat(nil, v/count, 'g', -1, 64)
 			} else if count == 0 {
 				continue
 			}
-			put(nameOf(n.get("name")), sum)
+			put(rows.Name(n.Get("name")), sum)
 		}
 	} else {
-		for _, f := range sub(row.get("stats")) {
-			put(f.key, f.raw)
+		for _, f := range rows.SubObject(row.Get("stats")) {
+			put(f.Key, f.Raw)
 		}
 	}
 	have = slices.DeleteFunc(have, func(n string) bool { return rank(n) == len(scoreNames) })
@@ -537,5 +538,5 @@ func readHELMStats(r *reader, row row) error {
 	if metric == "" {
 		return fmt.Errorf("none of its statistics is a score that swab knows: name one with --metric")
 	}
-	return r.add(Group{Metric: metric}, o, nameOf(row.get("train_trial_index")), values[metric])
+	return r.add(Group{Metric: metric}, o, rows.Name(row.Get("train_trial_index")), values[metric])
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"swab/pipeline/rows"
 	"unicode"
 
 	"swab/ngram"
@@ -32,7 +33,7 @@ import (
 // results in two files.
 func (a *Audit) Join(files []File, o JoinOptions) ([]Join, error) {
 	if !slices.Contains([]string{"", "id", "index", "content"}, o.How) {
-		return nil, fmt.Errorf("results are joined by id, index or content, not by %q", clip(o.How))
+		return nil, fmt.Errorf("results are joined by id, index or content, not by %q", rows.Clip(o.How))
 	}
 	j := &joiner{a: a, o: o, files: files, of: make(map[joinKey]*joining)}
 	for i, b := range a.Benchmarks {
@@ -41,7 +42,7 @@ func (a *Audit) Join(files []File, o JoinOptions) ([]Join, error) {
 		}
 	}
 	if len(j.benches) == 0 {
-		return nil, fmt.Errorf("the audit has no benchmark %q", clip(o.Benchmark))
+		return nil, fmt.Errorf("the audit has no benchmark %q", rows.Clip(o.Benchmark))
 	}
 	total := 0
 	for i := range files {
@@ -231,7 +232,7 @@ func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, er
 		}
 		candidates = slices.DeleteFunc(candidates, func(m match) bool {
 			if m.doubt == "" && m.places && !named && u.group.Benchmark != "" && j.o.How == "" && j.o.Benchmark == "" {
-				note(refused("numbers fit, yet the results say that they are of %q", clip(u.group.Benchmark)))
+				note(refused("numbers fit, yet the results say that they are of %q", rows.Clip(u.group.Benchmark)))
 				return !m.sure
 			}
 			if m.doubt != "" && !m.sure {
@@ -555,10 +556,10 @@ func (j *joiner) take(u *unit, m *match) error {
 		have := &d.from[int(k)-m.bench.first]
 		switch {
 		case *have == u.number:
-			return fmt.Errorf("%w: by %s, two results are of item %s of %s, one of them %s", ErrAmbiguous, m.how, clip(j.a.Items[k].ID), m.bench.name, describe(*o))
+			return fmt.Errorf("%w: by %s, two results are of item %s of %s, one of them %s", ErrAmbiguous, m.how, rows.Clip(j.a.Items[k].ID), m.bench.name, describe(*o))
 		case *have > 0:
 			return fmt.Errorf("%w: item %s of %s has a result of %s here and in %q: leave one file out, or name the runs apart as MODEL=PATH",
-				ErrAmbiguous, clip(j.a.Items[k].ID), m.bench.name, clip(u.group.Model), j.files[*have-1].Path)
+				ErrAmbiguous, rows.Clip(j.a.Items[k].ID), m.bench.name, rows.Clip(u.group.Model), j.files[*have-1].Path)
 		}
 		*have = u.number
 		d.Matched = append(d.Matched, Joined{Score: o.Score, Item: k, Samples: o.Samples, Binary: o.Binary})
@@ -608,7 +609,7 @@ func (j *joiner) finish() ([]Join, error) {
 				d.problem("", "results left over", fmt.Sprintf("%d results of no item, such as %s", len(d.ResultsLeft), describe(d.ResultsLeft[0])))
 			}
 			if len(d.ItemsLeft) > 0 {
-				d.problem("", "items left over", fmt.Sprintf("%d items without a result, such as %s", len(d.ItemsLeft), clip(j.a.Items[d.ItemsLeft[0]].ID)))
+				d.problem("", "items left over", fmt.Sprintf("%d items without a result, such as %s", len(d.ItemsLeft), rows.Clip(j.a.Items[d.ItemsLeft[0]].ID)))
 			}
 		}
 		out = append(out, d.Join)

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"swab/pipeline/rows"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -113,7 +114,7 @@ type reader struct {
 	model  string // as the user says, or ""
 	file   *File
 	format *format
-	p      parser
+	p      rows.Cutter
 	row    int64 // of the value in hand
 
 	groups    map[Group]uint16
@@ -149,8 +150,8 @@ type epoch struct {
 // A format reads the rows of one harness.
 type format struct {
 	name string
-	is   func(r row) bool
-	read func(r *reader, row row) error
+	is   func(r rows.Object) bool
+	read func(r *reader, row rows.Object) error
 }
 
 func readFile(path, model string, o Options) (*File, error) {
@@ -251,7 +252,7 @@ func (r *reader) plain(in *bufio.Reader) error {
 			in.ReadByte()
 			continue
 		case '[':
-			return r.list(newDoc(in, maxRow))
+			return r.list(rows.NewDoc(in, maxRow))
 		case '{':
 			return r.objects(in)
 		}
@@ -263,19 +264,19 @@ func (r *reader) plain(in *bufio.Reader) error {
 // first line tells: it is a row unless it is not whole or has the lists of a document.
 func (r *reader) objects(in *bufio.Reader) error {
 	line, err := readLine(in, nil)
-	if err != nil && err != io.EOF && err != errTooLong {
+	if err != nil && err != io.EOF && err != rows.ErrTooLong {
 		return err
 	}
-	whole := err != errTooLong
+	whole := err != rows.ErrTooLong
 	if whole {
-		first, bad := r.p.object(bytes.TrimSpace(line))
+		first, bad := r.p.Object(bytes.TrimSpace(line))
 		if whole = bad == nil; whole {
 			for _, list := range documentLists {
-				if raw := first.get(list); raw != nil && raw[0] != '"' && (raw[0] == '[' || raw[0] == '{') && r.sniff(first) == nil {
+				if raw := first.Get(list); raw != nil && raw[0] != '"' && (raw[0] == '[' || raw[0] == '{') && r.sniff(first) == nil {
 					whole = false
 				}
 			}
-			if len(first) == 0 || first.get("eval") != nil && first.get("version") != nil && first.get("status") != nil {
+			if len(first) == 0 || first.Get("eval") != nil && first.Get("version") != nil && first.Get("status") != nil {
 				whole = false
 			}
 		}
@@ -284,7 +285,7 @@ func (r *reader) objects(in *bufio.Reader) error {
 		return r.lines(in, line)
 	}
 	again := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(line), in), 1<<18)
-	return r.document(newDoc(again, maxRow))
+	return r.document(rows.NewDoc(again, maxRow))
 }
 
 // readLine appends a line with its end to buf.
@@ -296,7 +297,7 @@ func readLine(in *bufio.Reader, buf []byte) ([]byte, error) {
 			return buf, err
 		}
 		if len(buf) > maxRow {
-			return buf, errTooLong
+			return buf, rows.ErrTooLong
 		}
 	}
 }
@@ -343,27 +344,27 @@ func (e *rowError) Unwrap() error { return e.err }
 
 // raw reads one row.
 func (r *reader) raw(b []byte) error {
-	row, err := r.p.object(b)
+	row, err := r.p.Object(b)
 	if err != nil {
-		return &rowError{err, errors.Is(err, errCut)}
+		return &rowError{err, errors.Is(err, rows.ErrCut)}
 	}
 	if r.format == nil {
 		if r.format = r.sniff(row); r.format == nil {
-			return fmt.Errorf("%w: its rows have %s; an id and a score are needed, named as id and score or like them (--metric names another field)", ErrNoResults, row.names())
+			return fmt.Errorf("%w: its rows have %s; an id and a score are needed, named as id and score or like them (--metric names another field)", ErrNoResults, names(row))
 		}
 		r.file.Format = r.format.name
 	}
 	return r.format.read(r, row)
 }
 
-func (r row) names() string {
+func names(r rows.Object) string {
 	var names []string
 	for i, f := range r {
 		if i == 20 {
 			names = append(names, fmt.Sprintf("and %d more", len(r)-i))
 			break
 		}
-		names = append(names, strconv.Quote(clip(f.key)))
+		names = append(names, strconv.Quote(rows.Clip(f.Key)))
 	}
 	if names == nil {
 		return "no fields"
@@ -371,7 +372,7 @@ func (r row) names() string {
 	return strings.Join(names, ", ")
 }
 
-func (r *reader) sniff(first row) *format {
+func (r *reader) sniff(first rows.Object) *format {
 	for _, f := range formats(r.o) {
 		if f.is(first) {
 			return &f
@@ -381,16 +382,16 @@ func (r *reader) sniff(first row) *format {
 }
 
 // list reads a JSON list of rows.
-func (r *reader) list(d *doc) error {
+func (r *reader) list(d *rows.Doc) error {
 	if err := r.elements(d); err != nil {
 		return err
 	}
-	return d.end()
+	return d.End()
 }
 
-func (r *reader) elements(d *doc) error {
-	return d.array(func() error {
-		raw, err := d.raw()
+func (r *reader) elements(d *rows.Doc) error {
+	return d.Array(func() error {
+		raw, err := d.Raw()
 		if err == nil && raw[0] != '{' && r.format == nil {
 			return ErrNoResults
 		}
@@ -426,17 +427,17 @@ func (r *reader) table(in *bufio.Reader) error {
 	if err != nil {
 		return ErrNoResults
 	}
-	var columns row
+	var columns rows.Object
 	for _, name := range first {
 		name = strings.TrimSpace(name)
-		if columns.get(name) != nil {
-			return fmt.Errorf("%w: %q names two columns", ErrNoResults, clip(name))
+		if columns.Get(name) != nil {
+			return fmt.Errorf("%w: %q names two columns", ErrNoResults, rows.Clip(name))
 		}
-		columns = append(columns, field{name, []byte(`""`)})
+		columns = append(columns, rows.Member{Key: name, Raw: []byte(`""`)})
 	}
 	f := rowsFormat("table")
 	if !f.is(columns) || !r.hasMetric(columns) {
-		return fmt.Errorf("%w: its columns are %s; an id and a score are needed, named as id and score or like them (--metric names another column)", ErrNoResults, columns.names())
+		return fmt.Errorf("%w: its columns are %s; an id and a score are needed, named as id and score or like them (--metric names another column)", ErrNoResults, names(columns))
 	}
 	r.format, r.file.Format = &f, f.name
 	for ; ; r.row++ {
@@ -453,10 +454,10 @@ func (r *reader) table(in *bufio.Reader) error {
 		}
 		for i, v := range values {
 			if v == "" {
-				columns[i].raw = []byte("null")
+				columns[i].Raw = []byte("null")
 				continue
 			}
-			if columns[i].raw, err = json.Marshal(v); err != nil {
+			if columns[i].Raw, err = json.Marshal(v); err != nil {
 				return err
 			}
 		}
@@ -477,7 +478,7 @@ func (b *rowBound) Read(p []byte) (int, error) {
 	if i := bytes.LastIndexByte(p[:n], '\n'); i >= 0 {
 		b.n = n - i
 	} else if b.n += n; b.n > maxRow {
-		return 0, errTooLong
+		return 0, rows.ErrTooLong
 	}
 	return n, err
 }
@@ -523,7 +524,7 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 	r.any = true
 	v, binary, bad := score(raw)
 	if bad != "" {
-		r.problem(bad, fmt.Sprintf("%s: %s is %s", r.describe(o), g.Metric, clip(string(raw))))
+		r.problem(bad, fmt.Sprintf("%s: %s is %s", r.describe(o), g.Metric, rows.Clip(string(raw))))
 		return nil
 	}
 	var err error
@@ -543,7 +544,7 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 			r.epochs = make(map[epoch]bool)
 		}
 		if r.epochs[epoch{at, sample}] {
-			r.problem("duplicate", fmt.Sprintf("%s: sample %s stands twice; the first counts", r.describe(o), clip(sample)))
+			r.problem("duplicate", fmt.Sprintf("%s: sample %s stands twice; the first counts", r.describe(o), rows.Clip(sample)))
 			return nil
 		}
 		r.epochs[epoch{at, sample}] = true
@@ -641,7 +642,7 @@ func (r *reader) keep(id string) string {
 func (r *reader) describe(o Outcome) string {
 	switch {
 	case o.ID != "":
-		return "item " + clip(o.ID)
+		return "item " + rows.Clip(o.ID)
 	case o.Index >= 0:
 		return fmt.Sprintf("item %d", o.Index)
 	}
@@ -660,7 +661,7 @@ func score(raw []byte) (v float64, binary bool, bad string) {
 		return parseScore(string(raw))
 	}
 	s := string(raw)
-	if t, ok := str(raw); ok {
+	if t, ok := rows.Text(raw); ok {
 		s = strings.TrimSpace(t)
 	}
 	switch strings.ToLower(s) {
@@ -707,14 +708,14 @@ func (r *reader) finish() error {
 	}
 	if len(r.others) > 0 {
 		r.row = -1
-		r.problem("several metrics", fmt.Sprintf("scores are of %s; there are also %s (--metric chooses)", clip(r.metric), listed(r.others)))
+		r.problem("several metrics", fmt.Sprintf("scores are of %s; there are also %s (--metric chooses)", rows.Clip(r.metric), listed(r.others)))
 	}
 	if len(r.filters) > 0 {
 		r.row = -1
-		r.problem("several filters", fmt.Sprintf("scores are of filter %s; there are also %s (--filter chooses)", clip(r.filter), listed(r.filters)))
+		r.problem("several filters", fmt.Sprintf("scores are of filter %s; there are also %s (--filter chooses)", rows.Clip(r.filter), listed(r.filters)))
 	}
 	if r.o.Metric != "" && len(f.Outcomes) == 0 && f.Counts["missing score"] > 0 {
-		return fmt.Errorf("no row has a score named %q", clip(r.o.Metric))
+		return fmt.Errorf("no row has a score named %q", rows.Clip(r.o.Metric))
 	}
 	times := make(map[int32]int)
 	for i := range f.Outcomes {
@@ -751,7 +752,7 @@ func (r *reader) finish() error {
 func listed(set map[string]bool) string {
 	var names []string
 	for n := range set {
-		names = append(names, clip(n))
+		names = append(names, rows.Clip(n))
 	}
 	slices.Sort(names)
 	if len(names) > 10 {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"swab/pipeline/rows"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -273,7 +274,7 @@ func TestBomb(t *testing.T) {
 		t.Skip("unpacks 256 MB")
 	}
 	bomb := zipped(t, entry{"header.json", inspectHeader, 0}, entry{"samples/a.json", `{"id":"` + strings.Repeat("a", maxRow+1) + `"}`, zip.Deflate})
-	if _, err := Read(write(t, "bomb.eval", bomb), "", Options{}); !errors.Is(err, errTooLong) {
+	if _, err := Read(write(t, "bomb.eval", bomb), "", Options{}); !errors.Is(err, rows.ErrTooLong) {
 		t.Errorf("a value of more than a row: %v", err)
 	}
 	events := fmt.Sprintf(inspectSample, "1", 1, `"C"`)

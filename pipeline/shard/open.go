@@ -61,7 +61,8 @@ type Reader struct {
 	head    []byte
 	ahead   *ahead
 	random  *readerAt
-	err     error // of the stream; io.EOF at its end
+	temp    *os.File // the plain bytes of a compressed file that is read at random
+	err     error    // of the stream; io.EOF at its end
 }
 
 // Open opens a shard and compares its first bytes (and last, where the format has
@@ -221,20 +222,38 @@ func (r *Reader) explain(err error) error {
 	return fmt.Errorf("%s: byte %d: %w", printable(r.shard.Name), r.offset(), err)
 }
 
-// ReaderAt gives an uncompressed Parquet or Arrow file for reading at random, and
-// its size. It is of no use after Close. Read is not for a Reader that gave it.
+// ReaderAt returns a Parquet or Arrow file for reading at random, and its size. A
+// compressed one is unpacked into a temporary file first. It is of no use after Close.
+// Read is not for a Reader that returned it.
 func (r *Reader) ReaderAt() (io.ReaderAt, int64, error) {
-	switch {
-	case r.shard.Compression != None && (r.shard.Format == Parquet || r.shard.Format == ArrowFile):
-		return nil, 0, fmt.Errorf("%s: a %s compresses its own pages and is read at random; decompress the file first", printable(r.shard.Name), r.shard.Format)
-	case r.shard.Compression != None || r.src.n > 0:
-		return nil, 0, fmt.Errorf("%s: a stream, or already read as one; cannot be read at random", printable(r.shard.Name))
+	if r.shard.Compression != None {
+		return r.unpack()
+	}
+	if r.src.n > 0 {
+		return nil, 0, fmt.Errorf("%s: already read as a stream; cannot be read at random", printable(r.shard.Name))
 	}
 	if r.random == nil {
 		r.random = &readerAt{f: r.src.f, size: r.size, read: r.src.read}
 		r.err = fmt.Errorf("%s: is read at random, not as a stream", printable(r.shard.Name))
 	}
 	return r.random, r.size, nil
+}
+
+// unpack writes the plain bytes of a compressed file into a temporary one.
+func (r *Reader) unpack() (io.ReaderAt, int64, error) {
+	if r.temp == nil {
+		if r.plain > 0 || r.err != nil {
+			return nil, 0, fmt.Errorf("%s: already read as a stream; cannot be read at random", printable(r.shard.Name))
+		}
+		var err error
+		if r.temp, err = os.CreateTemp("", "swab-*"); err != nil {
+			return nil, 0, fmt.Errorf("%s: a place to unpack it (TMPDIR names another): %w", printable(r.shard.Name), err)
+		}
+		if _, err := io.Copy(r.temp, r); err != nil {
+			return nil, 0, err
+		}
+	}
+	return r.temp, r.plain, nil
 }
 
 // Finish gives the digest of the whole file as stored. It is for after the io.EOF
@@ -289,6 +308,11 @@ func (r *Reader) Close() error {
 		r.br.Reset(nil)
 		inputs.Put(r.br)
 		r.br = nil
+	}
+	if r.temp != nil {
+		r.temp.Close()
+		os.Remove(r.temp.Name())
+		r.temp = nil
 	}
 	err := r.src.f.Close()
 	r.src.f, r.dec, r.release = nil, nil, nil

@@ -156,6 +156,12 @@ func TypeOf(name string) (f Format, c Compression, ok bool) {
 	return f, c, f != 0
 }
 
+// Stem returns a name without the ending of its compression.
+func Stem(name string) string {
+	stem, _ := splitCompression(name)
+	return stem
+}
+
 // splitCompression takes a compression's ending off a name.
 func splitCompression(name string) (stem string, c Compression) {
 	ext := path.Ext(name)

@@ -8,8 +8,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
+	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 
 	"github.com/klauspost/compress/gzip"
@@ -26,14 +28,14 @@ type File struct {
 	Split string // Rel without its endings
 
 	// Known after Items ran to its end once.
-	Digest string // 128-bit xxh3 of the bytes as stored, 32 hex digits
-	Items  int
+	Digest   string // 128-bit xxh3 of the bytes as stored, 32 hex digits
+	Items    int
+	Repaired int // records in which NaN or Infinity stood, which JSON does not have
 
 	ext         string // .jsonl, .csv, …: lower case, without a compression's
 	compression shard.Compression
-	mapping     *mapping // nil for a file without records
-	mode        jsonMode
-	dialect     dialect
+	mapping     *mapping    // nil for a file without records
+	layout      rows.Layout // of a text file
 }
 
 // endings are the formats read here.
@@ -74,12 +76,25 @@ func (f *File) open() (*shard.Reader, error) {
 	return shard.Open(shard.Shard{Name: f.Path, Path: f.Path, Format: format, Compression: f.compression}, shard.Limits{}, false, nil)
 }
 
-// splitter gives what finds f's records.
-func (f *File) splitter() splitter {
-	if f.table() {
-		return &csvSplit{dialect: f.dialect}
+// detect looks how the rows lie in a text file.
+func (f *File) detect() error {
+	if f.ext == ".parquet" {
+		return nil
 	}
-	return &jsonSplit{mode: f.mode}
+	r, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	s := rows.NewSpans(r, 0)
+	defer s.Free()
+	if f.layout, err = s.Detect(f.Split + f.ext); err != nil {
+		return fmt.Errorf("%s: %w", show(f.Path), err)
+	}
+	if f.layout.Shape == rows.Columns {
+		f.Out = f.Split + ".jsonl" + strings.TrimPrefix(f.Out, f.Split+f.ext)
+	}
+	return nil
 }
 
 // errStop ends a reading that needs no more.
@@ -91,36 +106,37 @@ var ErrNoPreset = errors.New("no preset fits its fields")
 // ErrChanged says that a file is not what it was when it was first read.
 var ErrChanged = errors.New("the file changed while it was in use")
 
-// readText gives visit each record's number, separator and body, and at the end
+// readText hands visit each record's number, separator and body, and at the end
 // tail what is left, with the number of records.
-func (f *File) readText(ctx context.Context, split splitter, visit func(n int, sep, body []byte) error, tail func(n int, b []byte) error) (int, error) {
+func (f *File) readText(ctx context.Context, visit func(s *rows.Spans, n int, sep, body []byte) error, tail func(s *rows.Spans, n int, b []byte) error) (int, error) {
 	r, err := f.open()
 	if err != nil {
 		return 0, err
 	}
 	defer r.Close()
-	s := newSpans(r, split)
-	defer s.free()
+	s := rows.NewSpans(r, 0)
+	s.Use(f.layout)
+	defer s.Free()
 	for n := 0; ; n++ {
 		if err := ctx.Err(); err != nil {
 			return n, err
 		}
-		sep, body, err := s.next()
+		sep, body, err := s.Next()
 		if err == nil {
-			err = visit(n, sep, body)
+			err = visit(s, n, sep, body)
 		} else if err == io.EOF {
-			if err := tail(n, sep); err != nil {
+			if err := tail(s, n, sep); err != nil {
 				return n, err
 			}
 			return n, f.finish(r, n)
 		}
 		if err != nil {
-			var bad *readError
+			var bad *rows.ReadError
 			switch {
 			case err == errStop:
 				return n, err
 			case errors.As(err, &bad):
-				return n, bad.err
+				return n, bad.Unwrap()
 			}
 			return n, f.at(n, err)
 		}
@@ -147,48 +163,128 @@ func (f *File) finish(r *shard.Reader, n int) error {
 	return nil
 }
 
-// read gives visit each record, lent.
-func (f *File) read(ctx context.Context, visit func(n int, t *tape) error) error {
-	if f.ext == ".parquet" {
-		return f.readParquet(ctx, visit)
+// want are the names of the fields that are read.
+func (f *File) want() rows.Want {
+	if f.mapping == nil {
+		return nil
 	}
-	split := f.splitter()
-	var t tape
-	tb := table{dialect: f.dialect}
-	_, err := f.readText(ctx, split, func(n int, _, body []byte) error {
-		if !f.table() {
-			if err := t.parseJSON(body); err != nil {
-				return err
-			}
-			return visit(n, &t)
-		}
-		if n == 0 && f.dialect.header {
-			if err := tb.header(split.(*csvSplit).names); err != nil {
-				return err
-			}
-		}
-		if err := tb.parse(&t, body); err != nil {
+	return rows.Wanted(f.mapping.fields()...)
+}
+
+var (
+	errUTF8      = errors.New("it is not valid UTF-8")
+	errSurrogate = errors.New("it holds half of a surrogate pair")
+)
+
+// whole refuses a record that cannot mean one thing: a benchmark is small, and has to be
+// whole.
+func whole(r *rows.Record) error {
+	switch m := r.Marks(); {
+	case m&rows.MarkUTF8 != 0:
+		return errUTF8
+	case m&rows.MarkSurrogate != 0:
+		return errSurrogate
+	}
+	if name, ok := r.Twice(); ok {
+		return fmt.Errorf("it has the name %q twice", rows.Clip(name))
+	}
+	return nil
+}
+
+// read hands visit each record, lent.
+func (f *File) read(ctx context.Context, visit func(n int, t *rows.Record) error) error {
+	f.Repaired = 0
+	take := func(n int, t *rows.Record) error {
+		if err := whole(t); err != nil {
 			return err
 		}
-		return visit(n, &t)
-	}, func(int, []byte) error { return nil })
+		if t.Marks()&rows.MarkNumber != 0 {
+			f.Repaired++
+		}
+		return visit(n, t)
+	}
+	if f.ext == ".parquet" {
+		return f.readParquet(ctx, take)
+	}
+	var t rows.Record
+	want := f.want()
+	_, err := f.readText(ctx, func(s *rows.Spans, n int, _, body []byte) error {
+		if err := s.Parse(&t, body, want); err != nil {
+			return err
+		}
+		return take(n, &t)
+	}, func(*rows.Spans, int, []byte) error { return nil })
 	return err
+}
+
+// openParquet opens a Parquet file, for the columns of want.
+func (f *File) openParquet(want rows.Want) (*shard.Reader, *rows.Parquet, error) {
+	r, err := f.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	at, size, err := r.ReaderAt()
+	if err != nil {
+		r.Close()
+		return nil, nil, err
+	}
+	p, err := rows.OpenParquet(at, size, want, 0)
+	if err != nil {
+		r.Close()
+		return nil, nil, fmt.Errorf("%s: %w", show(f.Path), err)
+	}
+	return r, p, nil
+}
+
+func (f *File) readParquet(ctx context.Context, visit func(n int, t *rows.Record) error) error {
+	r, p, err := f.openParquet(f.want())
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var t rows.Record
+	for n := 0; ; n++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := p.Next(&t)
+		if err == io.EOF {
+			return f.finish(r, n)
+		}
+		if err == nil {
+			err = visit(n, &t)
+		}
+		if err == errStop {
+			return err
+		}
+		if err != nil {
+			return f.at(n, err)
+		}
+	}
 }
 
 // copyTo writes f to the two outputs, each record to the one that side says.
 func (f *File) copyTo(ctx context.Context, out [2]io.Writer, side func(n int) int) error {
 	if f.ext == ".parquet" {
-		return f.divideParquet(ctx, out, side)
+		r, p, err := f.openParquet(nil)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		if p.NumRows() != int64(f.Items) {
+			return fmt.Errorf("%s: %w", show(f.Path), ErrChanged)
+		}
+		if err := p.Divide(ctx, out, f.Items, side); err != nil {
+			return fmt.Errorf("%s: %w", show(f.Path), err)
+		}
+		return f.finish(r, f.Items)
 	}
-	split := f.splitter()
 	var written [2]bool
 	put := func(i int, b []byte) error {
-		if _, err := out[i].Write(b); err != nil {
-			return &readError{err} // which says where itself
-		}
-		return nil
+		_, err := out[i].Write(b)
+		return rows.OfFile(err) // which says where itself
 	}
-	_, err := f.readText(ctx, split, func(n int, sep, body []byte) error {
+	_, err := f.readText(ctx, func(_ *rows.Spans, n int, sep, body []byte) error {
 		if n == 0 {
 			if err := errors.Join(put(0, sep), put(1, sep)); err != nil {
 				return err
@@ -202,9 +298,9 @@ func (f *File) copyTo(ctx context.Context, out [2]io.Writer, side func(n int) in
 		}
 		written[i] = true
 		return put(i, body)
-	}, func(n int, tail []byte) error {
+	}, func(s *rows.Spans, n int, tail []byte) error {
 		for i := range out {
-			if written[i] || n == 0 || split.bracketed() {
+			if written[i] || n == 0 || s.Bracketed() {
 				if _, err := out[i].Write(tail); err != nil {
 					return err
 				}
@@ -213,6 +309,14 @@ func (f *File) copyTo(ctx context.Context, out [2]io.Writer, side func(n int) in
 		return nil
 	})
 	return err
+}
+
+// show returns a file's name for a message, in quotes if a terminal could mind it.
+func show(name string) string {
+	if q := strconv.Quote(name); q[1:len(q)-1] != name {
+		return q
+	}
+	return name
 }
 
 // output is a new file, compressed as its benchmark was.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"swab/pipeline/rows"
 	"testing"
 
 	"swab/ngram/item"
@@ -111,17 +112,16 @@ func decode(tb testing.TB, s string) any {
 	return v
 }
 
-// tapeRows reads all columns of a Parquet file through tapes.
-func tapeRows(tb testing.TB, path string) (all []any) {
+// parquetRows reads all columns of a Parquet file.
+func parquetRows(tb testing.TB, path string) (all []any) {
 	tb.Helper()
 	f, ok := newFile(path, filepath.Base(path))
 	if !ok {
 		tb.Fatal(path)
 	}
-	if err := f.readParquet(ctx, func(_ int, t *tape) error {
-		b, err := json.Marshal(t.value2any(0))
-		all = append(all, decode(tb, string(b)))
-		return err
+	if err := f.readParquet(ctx, func(_ int, t *rows.Record) error {
+		all = append(all, decode(tb, string(t.AppendJSON(nil))))
+		return nil
 	}); err != nil {
 		tb.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestParquetRows(t *testing.T) {
 			t.Run(name+outer, func(t *testing.T) {
 				data, all := quizFile(t, rows, 250, props...)
 				path := write(t, filepath.Join(t.TempDir(), "quiz.parquet"+outer), string(data))
-				for i, got := range tapeRows(t, path) {
+				for i, got := range parquetRows(t, path) {
 					if want := decode(t, all[i]); !reflect.DeepEqual(got, want) {
 						t.Fatalf("row %d is %v, want %v", i, got, want)
 					}
@@ -167,7 +167,7 @@ func TestParquetRows(t *testing.T) {
 				// The second row group is wholly removed.
 				keep := func(i int) bool { return i%3 == 0 && (i < 250 || i >= 500) }
 				dirs := divide(t, b, keep)
-				sides := [2][]any{tapeRows(t, filepath.Join(dirs[0], b.Files[0].Out)), tapeRows(t, filepath.Join(dirs[1], b.Files[0].Out))}
+				sides := [2][]any{parquetRows(t, filepath.Join(dirs[0], b.Files[0].Out)), parquetRows(t, filepath.Join(dirs[1], b.Files[0].Out))}
 				for i := range rows {
 					side := 1
 					if keep(i) {
@@ -386,43 +386,6 @@ func TestParquetDamage(t *testing.T) {
 			t.Errorf("%s: no flipped bit was noticed", name)
 		}
 		t.Logf("%s: %d of %d flipped bits were noticed", name, refused, flips)
-	}
-}
-
-// Levels as the format's text describes them, written out by hand.
-func TestLevels(t *testing.T) {
-	for _, c := range []struct {
-		data string
-		max  int16
-		want []int16 // nil: an error
-		n    int
-	}{
-		{"", 0, []int16{0, 0, 0}, 3},
-		{"\x06\x01", 1, []int16{1, 1, 1}, 3},
-		{"\x04\x02\x02\x00", 3, []int16{2, 2, 0}, 3},
-		{"\x03\x88\xc6\xfa", 7, []int16{0, 1, 2, 3, 4, 5, 6, 7}, 8},
-		{"\x03\x05\x02\x01", 1, []int16{1, 0, 1, 0, 0, 0, 0, 0, 1}, 9},
-		{"\x02\x2c\x01", 300, []int16{300}, 1},
-		{"\x03\x05", 1, nil, 9},
-		{"\x03", 1, nil, 1},
-		{"\x06\x01", 1, nil, 4},
-		{"\x06\x03", 2, nil, 1},
-		{"\x00\x01", 1, nil, 1},
-		{"\x06", 1, nil, 1},
-		{"", 1, nil, 1},
-		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 1, nil, 1},
-	} {
-		l := levels{data: []byte(c.data), max: c.max}
-		got := make([]int16, c.n)
-		_, countErr := l.count(c.n)
-		// In two steps.
-		err := l.next(got[:c.n/2])
-		if err == nil {
-			err = l.next(got[c.n/2:])
-		}
-		if (c.want == nil) != (err != nil) || (err != nil) != (countErr != nil) || err == nil && !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%q: %v, %v, %v", c.data, got, err, countErr)
-		}
 	}
 }
 

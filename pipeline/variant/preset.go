@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"swab/pipeline/rows"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -37,12 +39,12 @@ type Layout struct {
 	Quotes  string            `yaml:"quotes"`
 
 	mapping *mapping
-	when    []source
+	when    []rows.Path
 	match   []match
 }
 
 type match struct {
-	at source
+	at rows.Path
 	re *regexp.Regexp
 }
 
@@ -104,11 +106,11 @@ func (p *Presets) read(r io.Reader) error {
 			return fmt.Errorf("preset %d is empty", i)
 		}
 		if err := q.compile(); err != nil {
-			return fmt.Errorf("preset %q: %w", clip(q.Name), err)
+			return fmt.Errorf("preset %q: %w", rows.Clip(q.Name), err)
 		}
 		for _, n := range slices.Concat([]string{q.Name}, q.Aliases) {
 			if names[n] {
-				return fmt.Errorf("preset %q: the name %q is taken", q.Name, clip(n))
+				return fmt.Errorf("preset %q: the name %q is taken", q.Name, rows.Clip(n))
 			}
 			names[n] = true
 		}
@@ -127,7 +129,7 @@ func (p *Presets) read(r io.Reader) error {
 func patterns(list []string) error {
 	for _, s := range list {
 		if _, err := path.Match(s, ""); err != nil || s == "" {
-			return fmt.Errorf("%q is not a name or pattern", clip(s))
+			return fmt.Errorf("%q is not a name or pattern", rows.Clip(s))
 		}
 	}
 	return nil
@@ -164,44 +166,45 @@ func (l *Layout) compile() (err error) {
 		return errors.New("neither when nor columns nor match says what it fits")
 	}
 	if !slices.Contains([]string{"", "yes", "no"}, l.Header) {
-		return fmt.Errorf("header %q is neither yes nor no", clip(l.Header))
+		return fmt.Errorf("header %q is neither yes nor no", rows.Clip(l.Header))
 	}
 	if !slices.Contains([]string{"", "rfc", "none"}, l.Quotes) {
-		return fmt.Errorf("quotes %q is neither rfc nor none", clip(l.Quotes))
+		return fmt.Errorf("quotes %q is neither rfc nor none", rows.Clip(l.Quotes))
 	}
 	l.when, l.match = nil, nil
 	for _, w := range l.When {
-		l.when = append(l.when, newSource(w, false))
+		p, err := rows.ParsePath(w)
+		if err != nil {
+			return err
+		}
+		l.when = append(l.when, p)
 	}
 	for at, pattern := range l.Match {
 		re, err := regexp.Compile("^(?:" + pattern + ")$")
 		if err != nil {
 			return err
 		}
-		l.match = append(l.match, match{newSource(at, false), re})
+		p, err := rows.ParsePath(at)
+		if err != nil {
+			return err
+		}
+		l.match = append(l.match, match{p, re})
 	}
 	return nil
 }
 
-// fits says whether a file whose first record is t may have this layout.
-func (l *Layout) fits(t *tape) bool {
-	if l.Columns > 0 {
-		n := 0
-		for c := 1; c < t.nodes[0].next; c = t.nodes[c].next {
-			n++
-		}
-		if !t.columns || n != l.Columns {
-			return false
-		}
+// fits says whether a file whose first record is r may have this layout.
+func (l *Layout) fits(r *rows.Record) bool {
+	if n, ok := r.IsTable(); l.Columns > 0 && (!ok || n != l.Columns) {
+		return false
 	}
 	for i := range l.when {
-		if _, err := t.find(&l.when[i]); err != nil {
+		if !r.Has(&l.when[i]) {
 			return false
 		}
 	}
 	for i := range l.match {
-		n, err := t.find(&l.match[i].at)
-		if err != nil || !l.match[i].re.Match(t.nodes[n].text) {
+		if at := &l.match[i].at; !r.Has(at) || !l.match[i].re.Match(r.First(at)) {
 			return false
 		}
 	}
@@ -281,7 +284,7 @@ func (l *Layout) describe() string {
 	}
 	s = append(s, l.When...)
 	for _, m := range l.match {
-		s = append(s, fmt.Sprintf("%s like %q", m.at.written, l.Match[m.at.written]))
+		s = append(s, fmt.Sprintf("%s like %q", m.at.String(), l.Match[m.at.String()]))
 	}
 	slices.Sort(s[min(1, l.Columns):])
 	return strings.Join(s, ", ")

@@ -19,30 +19,21 @@ func Recorded(name, path, split, mapping string) (*Benchmark, error) {
 	if !ok {
 		return nil, fmt.Errorf("benchmark %s: %s: no fields are recorded for it", name, show(path))
 	}
+	if err := f.detect(); err != nil {
+		return nil, fmt.Errorf("benchmark %s: %w", name, err)
+	}
 	if f.table() {
-		f.dialect = dialect{comma: ','}
-		if f.ext == ".tsv" {
-			f.dialect.comma = '\t'
-		}
 		at := strings.LastIndex(fields, " header=")
 		if at < 0 {
 			return nil, fmt.Errorf("benchmark %s: %s: it is not recorded whether it has a header", name, show(path))
 		}
-		f.dialect.header = strings.Contains(fields[at:], "header=true")
-		f.dialect.quotes = strings.Contains(fields[at:], "quotes=true")
+		f.layout.Header = strings.Contains(fields[at:], "header=true")
+		f.layout.Quotes = strings.Contains(fields[at:], "quotes=true")
 		fields = fields[:at]
 	}
 	var err error
 	if f.mapping, err = parseMapping(fields); err != nil {
 		return nil, fmt.Errorf("benchmark %s: %w", name, err)
-	}
-	if !f.table() && f.ext != ".parquet" {
-		in, err := f.open()
-		if err != nil {
-			return nil, err
-		}
-		f.mode = jsonModeOf(in, f.ext)
-		in.Close()
 	}
 	return &Benchmark{Name: name, Files: []File{f}, Mapping: mapping}, nil
 }

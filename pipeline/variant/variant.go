@@ -50,6 +50,7 @@ import (
 	"strings"
 
 	"swab/ngram/item"
+	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 
 	"github.com/zeebo/xxh3"
@@ -76,7 +77,7 @@ type Benchmark struct {
 	// Warnings are complete when Items ran to its end once.
 	Warnings []string
 
-	rows     map[string]int // what the preset knows
+	known    map[string]int // how many records splits have, by the preset
 	complete bool           // Items ran to its end once
 }
 
@@ -146,7 +147,7 @@ func Open(spec Spec, p *Presets) (*Benchmark, error) {
 		b.Name = strings.ToLower(names[max(0, slices.IndexFunc(names, func(s string) bool { return !isSplitWord(s) }))])
 	}
 	if !validName(b.Name) {
-		return nil, fmt.Errorf("benchmark %s: %q cannot be its name, which has to be of letters, digits, . _ -, and start with a letter or digit; give one, as in NAME=PATH", show(spec.Path), clip(b.Name))
+		return nil, fmt.Errorf("benchmark %s: %q cannot be its name, which has to be of letters, digits, . _ -, and start with a letter or digit; give one, as in NAME=PATH", show(spec.Path), rows.Clip(b.Name))
 	}
 	if err := b.resolve(spec, p, append([]string{b.Name}, names...), info.IsDir()); err != nil {
 		return nil, fmt.Errorf("benchmark %s: %w", b.Name, err)
@@ -222,7 +223,7 @@ func (b *Benchmark) distinctFiles() error {
 // resolve finds each file's layout.
 func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory bool) error {
 	if !slices.Contains([]string{"", "yes", "no"}, spec.Header) {
-		return fmt.Errorf("header %q is neither yes nor no", clip(spec.Header))
+		return fmt.Errorf("header %q is neither yes nor no", rows.Clip(spec.Header))
 	}
 	if spec.Fields != "" && spec.Preset != "" {
 		return errors.New("both a preset and fields are given")
@@ -254,7 +255,7 @@ func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory boo
 	switch {
 	case spec.Preset != "":
 		if known = p.find(spec.Preset); known == nil {
-			return fmt.Errorf("no preset is named %q", clip(spec.Preset))
+			return fmt.Errorf("no preset is named %q", rows.Clip(spec.Preset))
 		}
 	default:
 		for _, name := range names {
@@ -301,7 +302,7 @@ func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory boo
 		}
 	}
 	if known != nil {
-		b.Preset, b.rows = known.Name, known.Rows
+		b.Preset, b.known = known.Name, known.Rows
 	}
 	files := make([]File, 0, len(kept))
 	for i := range kept {
@@ -324,7 +325,7 @@ func (b *Benchmark) mapped(probes []probe) error {
 		}
 		fields := probes[i].layout.Fields
 		if f.table() {
-			fields += fmt.Sprintf(" header=%t quotes=%t", f.dialect.header, f.dialect.quotes)
+			fields += fmt.Sprintf(" header=%t quotes=%t", f.layout.Header, f.layout.Quotes)
 		}
 		k := slices.IndexFunc(uses, func(u use) bool { return u.fields == fields })
 		if k < 0 {
@@ -352,7 +353,7 @@ func (b *Benchmark) mapped(probes []probe) error {
 type probe struct {
 	file   *File
 	header string
-	first  map[dialect]*tape // nil: no record
+	first  map[rows.Layout]*rows.Record // nil: no record
 	layout *Layout
 	empty  bool
 	err    error // of the first record
@@ -362,56 +363,49 @@ type probe struct {
 // start reads the first record. Only errors of the file itself are returned; what
 // is wrong with a record may not matter to the layout that will be used.
 func (r *probe) start(f *File, header string) error {
-	*r = probe{file: f, header: header, first: make(map[dialect]*tape)}
-	if !f.table() && f.ext != ".parquet" {
-		in, err := f.open()
-		if err != nil {
-			return err
-		}
-		f.mode = jsonModeOf(in, f.ext)
-		in.Close()
+	*r = probe{file: f, header: header, first: make(map[rows.Layout]*rows.Record)}
+	if err := f.detect(); err != nil {
+		return err
 	}
-	t, err := r.record(r.dialect(&Layout{}))
+	t, err := r.record(r.laidOut(&Layout{}))
 	if err != nil && !f.table() {
 		return err
 	}
 	r.err = err
-	r.seen = t.fieldNames()
+	r.seen = t.FieldNames()
 	if f.table() { // a lone row may be an item
-		t, err = r.record(r.dialect(&Layout{Header: "no"}))
+		t, err = r.record(r.laidOut(&Layout{Header: "no"}))
 	}
 	r.empty = t == nil && err == nil
 	return nil
 }
 
-// dialect is how a layout reads the file, if it is a table.
-func (r *probe) dialect(l *Layout) dialect {
-	d := dialect{comma: ',', quotes: true, header: l.Header != "no"}
-	if r.file.ext == ".tsv" {
-		d.comma, d.quotes = '\t', false
+// laidOut is how a layout reads the file.
+func (r *probe) laidOut(l *Layout) rows.Layout {
+	d := r.file.layout
+	if !r.file.table() {
+		return d
 	}
+	d.Header = l.Header != "no"
 	if l.Quotes != "" {
-		d.quotes = l.Quotes == "rfc"
+		d.Quotes = l.Quotes == "rfc"
 	}
 	if r.header != "" {
-		d.header = r.header == "yes"
+		d.Header = r.header == "yes"
 	}
 	return d
 }
 
-// record gives the first record, or nil if there is none.
-func (r *probe) record(d dialect) (*tape, error) {
-	if !r.file.table() {
-		d = dialect{}
-	}
+// record returns the first record, or nil if there is none.
+func (r *probe) record(d rows.Layout) (*rows.Record, error) {
 	if t, ok := r.first[d]; ok {
 		return t, nil
 	}
 	f := *r.file
-	f.dialect, f.mapping = d, nil
-	var first *tape
-	err := f.read(context.Background(), func(_ int, t *tape) error {
-		first = t.clone()
+	f.layout, f.mapping = d, nil
+	var first *rows.Record
+	err := f.read(context.Background(), func(_ int, t *rows.Record) error {
+		first = t.Clone()
 		return errStop
 	})
 	if err != nil && err != errStop {
@@ -425,7 +419,7 @@ func (r *probe) record(d dialect) (*tape, error) {
 func (r *probe) best(q *Preset) (best *Layout) {
 	for i := range q.Layouts {
 		l := &q.Layouts[i]
-		if t, err := r.record(r.dialect(l)); err == nil && t != nil && l.fits(t) && (best == nil || l.asks() > best.asks()) {
+		if t, err := r.record(r.laidOut(l)); err == nil && t != nil && l.fits(t) && (best == nil || l.asks() > best.asks()) {
 			best = l
 		}
 	}
@@ -434,7 +428,7 @@ func (r *probe) best(q *Preset) (best *Layout) {
 
 // use gives the file this layout, if its first record maps.
 func (r *probe) use(l *Layout) error {
-	d := r.dialect(l)
+	d := r.laidOut(l)
 	t, err := r.record(d)
 	if err != nil {
 		return err
@@ -444,43 +438,10 @@ func (r *probe) use(l *Layout) error {
 	}
 	var e extractor
 	if err := e.item(new(Item), l.mapping, t); err != nil {
-		return fmt.Errorf("%w; the record's fields are %s", r.file.at(0, err), t.fieldNames())
+		return fmt.Errorf("%w; the record's fields are %s", r.file.at(0, err), t.FieldNames())
 	}
-	r.layout, r.file.mapping, r.file.dialect = l, l.mapping, d
+	r.layout, r.file.mapping, r.file.layout = l, l.mapping, d
 	return nil
-}
-
-// clone copies a tape.
-func (t *tape) clone() *tape {
-	c := &tape{columns: t.columns, nodes: slices.Clone(t.nodes)}
-	for i := range c.nodes {
-		c.nodes[i].key, c.nodes[i].text = slices.Clone(c.nodes[i].key), slices.Clone(c.nodes[i].text)
-	}
-	return c
-}
-
-// fieldNames lists a record's fields for a message.
-func (t *tape) fieldNames() string {
-	if t == nil {
-		return "none"
-	}
-	const most = 20
-	var names []string
-	n := 0
-	for c := 1; c < t.nodes[0].next; c = t.nodes[c].next {
-		if n++; n <= most && t.nodes[0].kind == object {
-			names = append(names, strconv.Quote(clip(t.nodes[c].key)))
-		}
-	}
-	switch {
-	case t.nodes[0].kind == array:
-		return fmt.Sprintf("0 to %d, by number", n-1)
-	case t.nodes[0].kind != object:
-		return "none: it is no object"
-	case n > most:
-		names = append(names, fmt.Sprintf("and %d more", n-most))
-	}
-	return strings.Join(names, ", ")
 }
 
 // extractor makes items of records.
@@ -489,7 +450,7 @@ type extractor struct{ buf []byte }
 var errNoText = errors.New("an item without any text")
 
 // item fills it.ID, it.Text and it.Digest. It allocates one string.
-func (e *extractor) item(it *Item, m *mapping, t *tape) (err error) {
+func (e *extractor) item(it *Item, m *mapping, t *rows.Record) (err error) {
 	buf := e.buf[:0]
 	var ends [item.NumParts]int
 	blank := true
@@ -503,14 +464,14 @@ func (e *extractor) item(it *Item, m *mapping, t *tape) (err error) {
 		n := len(buf) - from - 8
 		binary.LittleEndian.PutUint64(buf[from:], uint64(n))
 		for i := from + 8; blank && i < len(buf); i++ {
-			blank = isSpace(buf[i])
+			blank = (buf[i] == ' ' || buf[i] == '\n' || buf[i] == '\r' || buf[i] == '\t')
 		}
 	}
 	if blank {
 		return errNoText
 	}
 	texts := len(buf)
-	if len(m.id) == 0 {
+	if !m.hasID {
 		buf = strconv.AppendInt(buf, int64(it.Index), 10)
 	} else if buf, err = m.itemID(buf, t); err != nil {
 		return err
@@ -538,7 +499,7 @@ func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 		ordinal := 0
 		for i := range b.Files {
 			f := &b.Files[i]
-			err := f.read(ctx, func(n int, t *tape) error {
+			err := f.read(ctx, func(n int, t *rows.Record) error {
 				it.Ordinal, it.Index, it.Split = ordinal, n, f.Split
 				if f.mapping == nil {
 					return ErrChanged // it held no records before
@@ -569,7 +530,7 @@ func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 
 // count warns of splits with another number of records than the preset knows.
 func (b *Benchmark) count() {
-	for _, pattern := range slices.Sorted(maps.Keys(b.rows)) {
+	for _, pattern := range slices.Sorted(maps.Keys(b.known)) {
 		got := make(map[string]int)
 		for _, f := range b.Files {
 			split := partRE.ReplaceAllString(f.Split, "")
@@ -584,8 +545,8 @@ func (b *Benchmark) count() {
 			}
 		}
 		for _, s := range slices.Sorted(maps.Keys(got)) {
-			if got[s] != b.rows[pattern] {
-				b.Warnings = append(b.Warnings, fmt.Sprintf("%s: %d records, where %s has %d", show(s), got[s], b.Preset, b.rows[pattern]))
+			if got[s] != b.known[pattern] {
+				b.Warnings = append(b.Warnings, fmt.Sprintf("%s: %d records, where %s has %d", show(s), got[s], b.Preset, b.known[pattern]))
 			}
 		}
 	}

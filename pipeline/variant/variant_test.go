@@ -21,6 +21,7 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/internal/realdata"
+	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 
 	"github.com/zeebo/xxh3"
@@ -163,7 +164,7 @@ func checkDivide(t *testing.T, b *Benchmark, seed uint64) {
 			if !kept[next] {
 				side = 1
 			}
-			if len(gotItems[side]) == 0 || gotItems[side][0].Digest != want[next].Digest || len(f.mapping.id) > 0 && gotItems[side][0].ID != want[next].ID {
+			if len(gotItems[side]) == 0 || gotItems[side][0].Digest != want[next].Digest || f.mapping.hasID && gotItems[side][0].ID != want[next].ID {
 				t.Fatalf("%s: item %d is not next on side %d", f.Rel, n, side)
 			}
 			gotItems[side] = gotItems[side][1:]
@@ -186,12 +187,12 @@ func bodies(t *testing.T, f *File) [][]byte {
 	t.Helper()
 	var all [][]byte
 	var whole strings.Builder
-	if _, err := f.readText(ctx, f.splitter(), func(_ int, sep, body []byte) error {
+	if _, err := f.readText(ctx, func(_ *rows.Spans, _ int, sep, body []byte) error {
 		whole.Write(sep)
 		whole.Write(body)
 		all = append(all, bytes.Clone(body))
 		return nil
-	}, func(_ int, tail []byte) error {
+	}, func(_ *rows.Spans, _ int, tail []byte) error {
 		whole.Write(tail)
 		return nil
 	}); err != nil {

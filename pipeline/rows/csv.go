@@ -1,4 +1,4 @@
-package variant
+package rows
 
 import (
 	"bytes"
@@ -8,16 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// dialect is how a table's fields are written.
-type dialect struct {
-	comma  byte
-	quotes bool // RFC 4180: a field may stand in quotes; else they are text
-	header bool // the first row names the columns
+// Dialect is how a table's fields are written.
+type Dialect struct {
+	Comma  byte
+	Quotes bool // RFC 4180: a field may stand in quotes; else they are text
+	Header bool // the first row names the columns
 }
 
 // csvSplit finds the rows of a table. A line without anything is no row.
 type csvSplit struct {
-	dialect
+	Dialect
 	begun bool
 	names []byte // the header row
 }
@@ -31,7 +31,7 @@ func (c *csvSplit) next(data []byte, end bool) (sep, body int, err error) {
 		if i, err = skipMark(data, end); err != nil {
 			return 0, 0, err
 		}
-		if c.header {
+		if c.Header {
 			if i, err = skipLines(data, i, end); err != nil {
 				return 0, 0, err
 			}
@@ -89,10 +89,10 @@ var (
 )
 
 // row gives the length of the row that data starts with, without its line end.
-func (c *dialect) row(data []byte, end bool) (int, error) {
+func (c *Dialect) row(data []byte, end bool) (int, error) {
 	i := 0
 	for {
-		if c.quotes && i < len(data) && data[i] == '"' {
+		if c.Quotes && i < len(data) && data[i] == '"' {
 			n, err := quoted(data[i:], end)
 			if err != nil {
 				return 0, err
@@ -101,7 +101,7 @@ func (c *dialect) row(data []byte, end bool) (int, error) {
 			switch rest := data[i:]; {
 			case len(rest) == 0, rest[0] == '\n', len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
 				return i, nil
-			case rest[0] == c.comma:
+			case rest[0] == c.Comma:
 				i++
 				continue
 			case len(rest) > 1 || rest[0] != '\r':
@@ -112,13 +112,13 @@ func (c *dialect) row(data []byte, end bool) (int, error) {
 			return 0, errMore
 		}
 		from := i
-		for i < len(data) && data[i] != c.comma && data[i] != '\n' {
-			if c.quotes && data[i] == '"' {
+		for i < len(data) && data[i] != c.Comma && data[i] != '\n' {
+			if c.Quotes && data[i] == '"' {
 				return 0, errBareQuote
 			}
 			i++
 		}
-		if i < len(data) && data[i] == c.comma {
+		if i < len(data) && data[i] == c.Comma {
 			i++
 			continue
 		}
@@ -152,9 +152,9 @@ func quoted(data []byte, end bool) (int, error) {
 
 // fields appends the fields of a row that row found. Those with doubled quotes
 // are decoded onto buf; the others are slices of the row.
-func (c *dialect) fields(dst [][]byte, buf, row []byte) ([][]byte, []byte) {
+func (c *Dialect) fields(dst [][]byte, buf, row []byte) ([][]byte, []byte) {
 	for {
-		if c.quotes && len(row) > 0 && row[0] == '"' {
+		if c.Quotes && len(row) > 0 && row[0] == '"' {
 			n, err := quoted(row, true)
 			if err != nil {
 				panic(err) // the row was checked when it was found
@@ -177,7 +177,7 @@ func (c *dialect) fields(dst [][]byte, buf, row []byte) ([][]byte, []byte) {
 			row = row[n+1:]
 			continue
 		}
-		n := bytes.IndexByte(row, c.comma)
+		n := bytes.IndexByte(row, c.Comma)
 		if n < 0 {
 			return append(dst, row), buf
 		}
@@ -187,26 +187,26 @@ func (c *dialect) fields(dst [][]byte, buf, row []byte) ([][]byte, []byte) {
 
 // table puts rows on a tape.
 type table struct {
-	dialect
+	Dialect
 	names  [][]byte // nil without a header
 	width  int      // columns, from the header or the first row
 	fields [][]byte
 }
 
+// ErrRagged says that a row of a table has not as many columns as the first.
+var ErrRagged = errors.New("a row of another length")
+
 // parse fills t from one row: an object with a header's names, else a list.
-func (tb *table) parse(t *tape, row []byte) error {
+func (tb *table) parse(t *Record, row []byte) error {
 	t.reset()
-	if !utf8.Valid(row) {
-		return errUTF8
-	}
-	tb.fields, t.buf = tb.dialect.fields(tb.fields[:0], t.buf, row)
+	tb.fields, t.buf = tb.Dialect.fields(tb.fields[:0], t.buf, row)
 	if tb.width == 0 {
 		tb.width = len(tb.fields)
 	}
 	if len(tb.fields) != tb.width {
-		return fmt.Errorf("%d columns where there were %d before", len(tb.fields), tb.width)
+		return fmt.Errorf("%d columns where there were %d before: %w", len(tb.fields), tb.width, ErrRagged)
 	}
-	t.columns = true
+	t.table = true
 	k := array
 	if tb.names != nil {
 		k = object
@@ -217,7 +217,7 @@ func (tb *table) parse(t *tape, row []byte) error {
 		if tb.names != nil {
 			name = tb.names[i]
 		}
-		t.leaf(text, name, f)
+		t.plain(text, name, f)
 	}
 	t.shut(root)
 	return nil
@@ -226,13 +226,13 @@ func (tb *table) parse(t *tape, row []byte) error {
 // header takes the names of the columns from the first row.
 func (tb *table) header(row []byte) error {
 	if !utf8.Valid(row) {
-		return fmt.Errorf("header: %w", errUTF8)
+		return errors.New("header: it is not valid UTF-8")
 	}
-	fields, _ := tb.dialect.fields(nil, nil, row)
+	fields, _ := tb.Dialect.fields(nil, nil, row)
 	tb.width, tb.names = len(fields), make([][]byte, 0, len(fields))
 	for _, f := range fields {
 		if slices.ContainsFunc(tb.names, func(n []byte) bool { return bytes.Equal(n, f) }) {
-			return fmt.Errorf("header: two columns have the name %q", clip(f))
+			return fmt.Errorf("header: two columns have the name %q", Clip(f))
 		}
 		tb.names = append(tb.names, bytes.Clone(f))
 	}

@@ -1,4 +1,4 @@
-package variant
+package rows
 
 import (
 	"context"
@@ -8,13 +8,9 @@ import (
 	"io"
 	"math"
 	"math/bits"
-	"os"
 	"slices"
 	"strconv"
 	"sync"
-	"unicode/utf8"
-
-	"swab/pipeline/shard"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"github.com/apache/arrow/go/v15/parquet"
@@ -30,68 +26,184 @@ import (
 // batch is how many levels of a column are read at a time.
 const batch = 1024
 
-// safely turns a panic of the Parquet library, which damaged files provoke, into
+// guard turns a panic of the Arrow and Parquet libraries, which damaged files provoke, into
 // an error.
-func safely(f func() error) (err error) {
+func guard(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("%w: the Parquet reader gave up: %v", shard.ErrCorrupt, v)
+			if e, ok := v.(error); ok && errors.Is(e, ErrTooLong) {
+				err = e
+				return
+			}
+			err = fmt.Errorf("%w: the reader of the library gave up: %v", ErrCorrupt, v)
 		}
 	}()
 	return f()
 }
 
-// stored is an open Parquet file.
-type stored struct {
-	*file.Reader
-	shard *shard.Reader
-	temp  *os.File // its plain bytes, if it is compressed as a whole
+// limited is the allocator of the libraries' own buffers. They take lengths from the file
+// as they are; one that asks for more than limit in one step panics here, which guard makes
+// ErrTooLong, where a failed allocation of the runtime would end the process.
+type limited struct {
+	memory.Allocator
+	limit, used int // bytes of this step
 }
 
-func (f *File) openParquet() (_ *stored, err error) {
-	s := new(stored)
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	if s.shard, err = f.open(); err != nil {
-		return nil, err
+// limitFactor times the longest row is what a library may allocate in one step.
+const limitFactor = 8
+
+func newLimited(max int) *limited {
+	// The libraries' buffers are left to the garbage collector: after a panic they
+	// free nothing, and values are used after their page was freed.
+	return &limited{Allocator: memory.NewGoAllocator(), limit: limitFactor * max}
+}
+
+func (l *limited) step() { l.used = 0 }
+
+func (l *limited) take(n int) {
+	if n < 0 || n > l.limit-l.used {
+		panic(fmt.Errorf("one step needs more than %d bytes: %w", l.limit, ErrTooLong))
 	}
-	var at io.ReaderAt
-	var size int64
-	if f.compression == shard.None {
-		at, size, err = s.shard.ReaderAt()
-	} else if s.temp, err = os.CreateTemp("", "swab-*.parquet"); err == nil {
-		at = s.temp
-		size, err = io.Copy(s.temp, s.shard)
+	l.used += n
+}
+
+func (l *limited) Allocate(n int) []byte {
+	l.take(n)
+	return l.Allocator.Allocate(n)
+}
+
+func (l *limited) Reallocate(n int, b []byte) []byte {
+	if n > cap(b) {
+		l.take(n)
 	}
-	if err != nil {
-		return nil, err
+	return l.Allocator.Reallocate(n, b)
+}
+
+// Parquet reads the rows of a Parquet file.
+type Parquet struct {
+	file   *file.Reader
+	mem    *limited
+	max    int
+	fields []field
+	group  int   // the next one
+	rows   int64 // of the group at hand, not yet read
+}
+
+// OpenParquet opens a Parquet file of that size, to read the columns that want names. A row
+// has at most max bytes; 0 is [MaxRecord].
+func OpenParquet(at io.ReaderAt, size int64, want Want, max int) (*Parquet, error) {
+	if max == 0 {
+		max = MaxRecord
 	}
-	err = safely(func() (err error) {
-		// The Go allocator gives each page memory of its own and takes none back, so
-		// values that point into a page outlive it.
-		props := parquet.NewReaderProperties(memory.NewGoAllocator())
+	p := &Parquet{mem: newLimited(max), max: max}
+	err := guard(func() (err error) {
+		props := parquet.NewReaderProperties(p.mem)
 		props.BufferedStreamEnabled = true
 		props.BufferSize = 64 << 10
-		s.Reader, err = file.NewParquetReader(io.NewSectionReader(at, 0, size), file.WithReadProps(props))
+		if p.file, err = file.NewParquetReader(io.NewSectionReader(at, 0, size), file.WithReadProps(props)); err != nil {
+			return err
+		}
+		var sum int64
+		for g := range p.file.NumRowGroups() {
+			n := p.file.MetaData().RowGroup(g).NumRows()
+			if n < 0 {
+				return fmt.Errorf("row group %d has %d rows: %w", g, n, ErrCorrupt)
+			}
+			sum += n
+		}
+		if sum != p.file.NumRows() {
+			return fmt.Errorf("row groups hold %d rows, the file says %d: %w", sum, p.file.NumRows(), ErrCorrupt)
+		}
+		p.fields, err = p.columns(want)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", show(f.Path), err)
+		return nil, err
 	}
-	return s, nil
+	return p, nil
 }
 
-func (s *stored) close() {
-	if s.shard != nil {
-		s.shard.Close()
+// NumRows is how many rows the file says that it has.
+func (p *Parquet) NumRows() int64 { return p.file.NumRows() }
+
+// Columns are the names of all columns.
+func (p *Parquet) Columns() []string {
+	var names []string
+	guard(func() error {
+		root := p.file.MetaData().Schema.Root()
+		for i := range root.NumFields() {
+			names = append(names, root.Field(i).Name())
+		}
+		return nil
+	})
+	return names
+}
+
+// Next makes rec the next row. After the last it returns io.EOF.
+func (p *Parquet) Next(rec *Record) error {
+	return guard(func() error {
+		p.mem.step()
+		for p.rows == 0 {
+			if p.group > 0 {
+				if err := p.finish(); err != nil {
+					return err
+				}
+			}
+			if p.group == p.file.NumRowGroups() {
+				return io.EOF
+			}
+			if err := p.begin(); err != nil {
+				return err
+			}
+		}
+		p.rows--
+		rec.reset()
+		root := rec.open(object, nil)
+		for k := range p.fields {
+			f := &p.fields[k]
+			for _, l := range f.leaves {
+				if _, rep, ok, err := l.peek(); err != nil {
+					return fmt.Errorf("column %q: %w", Clip(f.name), err)
+				} else if !ok || rep != 0 {
+					return errLevels
+				}
+			}
+			if err := f.row(rec, f.name); err != nil {
+				return fmt.Errorf("column %q: %w", Clip(f.name), err)
+			}
+		}
+		rec.shut(root)
+		return nil
+	})
+}
+
+// begin opens the columns of the next row group.
+func (p *Parquet) begin() error {
+	g := p.file.RowGroup(p.group)
+	p.group++
+	p.rows = g.NumRows()
+	for _, f := range p.fields {
+		for _, l := range f.leaves {
+			if err := l.begin(g, p); err != nil {
+				return fmt.Errorf("column %q: %w", Clip(f.name), err)
+			}
+		}
 	}
-	if s.temp != nil {
-		s.temp.Close()
-		os.Remove(s.temp.Name())
+	return nil
+}
+
+// finish makes sure that no column has more rows than its group.
+func (p *Parquet) finish() error {
+	for _, f := range p.fields {
+		for _, l := range f.leaves {
+			if _, _, ok, err := l.peek(); err != nil {
+				return err
+			} else if ok {
+				return errLevels
+			}
+		}
 	}
+	return nil
 }
 
 // pages feeds the library's decoder one page at a time, and reads the levels
@@ -100,6 +212,7 @@ func (s *stored) close() {
 // alone, each with one run of levels that say that every value is there.
 type pages struct {
 	file.PageReader
+	width       int // bytes of a value that is a float, else 0
 	max, maxRep int16
 	queue       []file.Page
 	current     file.Page
@@ -118,7 +231,7 @@ func (p *pages) Next() bool {
 func (p *pages) Page() file.Page { return p.current }
 func (p *pages) Err() error      { return nil }
 
-var errPage = fmt.Errorf("%w: a page's levels do not fit it", shard.ErrCorrupt)
+var errPage = fmt.Errorf("%w: a page's levels do not fit it", ErrCorrupt)
 
 // load queues the next page; false means that there is none.
 func (p *pages) load() (bool, error) {
@@ -162,15 +275,20 @@ func (p *pages) load() (bool, error) {
 		default:
 			continue
 		}
-		if !ok || n > maxRecord {
+		if !ok || n > MaxRecord {
 			return false, errPage
 		}
 		if n == 0 {
 			continue
 		}
+		encoding := parquet.Encoding(page.Encoding())
 		values, err := p.defs.count(n)
+		if err == nil && encoding == byteStreamSplit {
+			encoding = parquet.Encodings.Plain
+			data, err = joinStreams(data, values, p.width)
+		}
 		if err == nil {
-			err = checkDelta(parquet.Encoding(page.Encoding()), data, values)
+			err = checkDelta(encoding, data, values)
 		}
 		if err != nil {
 			return false, err
@@ -181,11 +299,27 @@ func (p *pages) load() (bool, error) {
 			run = append(run, 1)
 			binary.LittleEndian.PutUint32(run, uint32(len(run)-4))
 			run = append(run, data...)
-			p.queue = append(p.queue, file.NewDataPageV1(memory.NewBufferBytes(run), int32(values), parquet.Encoding(page.Encoding()), parquet.Encodings.RLE, parquet.Encodings.RLE, int32(len(run))))
+			p.queue = append(p.queue, file.NewDataPageV1(memory.NewBufferBytes(run), int32(values), encoding, parquet.Encodings.RLE, parquet.Encodings.RLE, int32(len(run))))
 		}
 		return true, nil
 	}
 	return false, p.PageReader.Err()
+}
+
+// byteStreamSplit is an encoding that the library does not know: the first bytes of all
+// values, then the second bytes, and so on.
+const byteStreamSplit = parquet.Encoding(9)
+
+// joinStreams returns n values of that width as PLAIN has them.
+func joinStreams(data []byte, n, width int) ([]byte, error) {
+	if width == 0 || len(data) != n*width {
+		return nil, fmt.Errorf("values encoded as BYTE_STREAM_SPLIT: %w", ErrUnsupported)
+	}
+	joined := make([]byte, len(data))
+	for i := range data {
+		joined[i%n*width+i/n] = data[i]
+	}
+	return joined, nil
 }
 
 // checkDelta checks that a page's delta encoding holds no more than n values. The
@@ -378,17 +512,36 @@ func (c *chunk[T]) next() (defs, reps []int16, values []T, err error) {
 
 // column opens column i of a row group: the library's decoder, and the pages that
 // feed it.
-func column(g *file.RowGroupReader, i int, d *schema.Column) (file.ColumnChunkReader, *pages, error) {
+func (p *Parquet) column(g *file.RowGroupReader, i int, d *schema.Column) (file.ColumnChunkReader, *pages, error) {
+	chunk, err := g.MetaData().ColumnChunk(i)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := compress.GetCodec(chunk.Compression()); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
+	}
 	in, err := g.GetColumnPageReader(i)
 	if err != nil {
 		return nil, nil, err
 	}
+	// A header holds the least and the greatest value. The library looks for the end
+	// of a damaged one in ever longer parts of the file, up to this.
+	in.SetMaxPageHeaderSize(min(16<<20, 2*p.max+64<<10))
 	node, ok := d.SchemaNode().(*schema.PrimitiveNode)
 	if !ok {
 		return nil, nil, errShape
 	}
-	p := &pages{PageReader: in, max: d.MaxDefinitionLevel(), maxRep: d.MaxRepetitionLevel()}
-	return file.NewColumnReader(schema.NewColumn(node, 1, 0), p, memory.NewGoAllocator(), new(sync.Pool)), p, nil
+	fed := &pages{PageReader: in, max: d.MaxDefinitionLevel(), maxRep: d.MaxRepetitionLevel()}
+	switch d.PhysicalType() {
+	case parquet.Types.Float, parquet.Types.Int32:
+		fed.width = 4
+	case parquet.Types.Double, parquet.Types.Int64:
+		fed.width = 8
+	case parquet.Types.FixedLenByteArray:
+		fed.width = d.TypeLength()
+	}
+	pool := &sync.Pool{New: func() any { return memory.NewResizableBuffer(p.mem) }}
+	return file.NewColumnReader(schema.NewColumn(node, 1, 0), fed, p.mem, pool), fed, nil
 }
 
 // leaf is a column from which rows are put together.
@@ -397,7 +550,7 @@ type leaf struct {
 	desc       *schema.Column
 	defs, reps []int16 // of the entries not taken yet
 	more       func() error
-	put        func(t *tape, key []byte) error
+	put        func(t *Record, key []byte) error
 	finished   bool
 }
 
@@ -415,10 +568,10 @@ func (l *leaf) peek() (def, rep int16, ok bool, err error) {
 	return l.defs[0], l.reps[0], true, nil
 }
 
-var errLevels = fmt.Errorf("%w: columns do not agree on their rows", shard.ErrCorrupt)
+var errLevels = fmt.Errorf("%w: columns do not agree on their rows", ErrCorrupt)
 
 // take puts the next entry on the tape, or passes it over when t is nil.
-func (l *leaf) take(t *tape, key []byte) error {
+func (l *leaf) take(t *Record, key []byte) error {
 	def, _, ok, err := l.peek()
 	if err != nil {
 		return err
@@ -437,7 +590,7 @@ func (l *leaf) take(t *tape, key []byte) error {
 }
 
 // from makes l take its entries from r; render appends a value to a text.
-func from[T any](l *leaf, p *pages, r reader[T], k kind, render func(dst []byte, v T) []byte) {
+func from[T any](l *leaf, p *pages, r reader[T], k nodeKind, render func(dst []byte, v T) []byte) {
 	c := &chunk[T]{pages: p, r: r}
 	var values []T
 	l.more = func() (err error) {
@@ -445,7 +598,7 @@ func from[T any](l *leaf, p *pages, r reader[T], k kind, render func(dst []byte,
 		return err
 	}
 	name := typeName(l.desc)
-	l.put = func(t *tape, key []byte) error {
+	l.put = func(t *Record, key []byte) error {
 		v := values[0]
 		values = values[1:]
 		if t == nil {
@@ -456,10 +609,7 @@ func from[T any](l *leaf, p *pages, r reader[T], k kind, render func(dst []byte,
 			return nil
 		}
 		if b, ok := any(v).(parquet.ByteArray); ok {
-			if !utf8.Valid(b) {
-				return errUTF8
-			}
-			t.leaf(text, key, b)
+			t.plain(text, key, b)
 			return nil
 		}
 		start := len(t.buf)
@@ -478,8 +628,8 @@ func typeName(d *schema.Column) []byte {
 }
 
 // begin makes l read its column of a row group.
-func (l *leaf) begin(g *file.RowGroupReader) error {
-	c, p, err := column(g, l.index, l.desc)
+func (l *leaf) begin(g *file.RowGroupReader, f *Parquet) error {
+	c, p, err := f.column(g, l.index, l.desc)
 	if err != nil {
 		return err
 	}
@@ -536,7 +686,7 @@ type field struct {
 }
 
 // maxNodes bounds a row's values, which a few damaged bytes can make many.
-const maxNodes = maxRecord / 16
+const maxNodes = MaxRecord / 16
 
 var errShape = errors.New("a schema with empty groups, or nested too deep")
 
@@ -598,7 +748,7 @@ func body(n schema.Node, def, rep int16, leaves *[]*leaf) (field, error) {
 }
 
 // row puts the next value of f on the tape.
-func (f *field) row(t *tape, key []byte) error {
+func (f *field) row(t *Record, key []byte) error {
 	if f.kids == nil {
 		return f.leaves[0].take(t, key)
 	}
@@ -635,7 +785,7 @@ func (f *field) row(t *tape, key []byte) error {
 	self := t.open(array, key)
 	for {
 		if len(t.nodes) > maxNodes {
-			return errTooLong
+			return ErrTooLong
 		}
 		if err := f.kids[0].row(t, nil); err != nil {
 			return err
@@ -652,9 +802,9 @@ func (f *field) row(t *tape, key []byte) error {
 	return nil
 }
 
-// columns gives the fields of the file that are wanted.
-func (s *stored) columns(wanted func(name string) bool) (fields []field, err error) {
-	sc := s.MetaData().Schema
+// columns returns the fields of the file that are wanted.
+func (p *Parquet) columns(want Want) (fields []field, err error) {
+	sc := p.file.MetaData().Schema
 	root := sc.Root()
 	var leaves []*leaf
 	for i := range root.NumFields() {
@@ -662,111 +812,25 @@ func (s *stored) columns(wanted func(name string) bool) (fields []field, err err
 		if err != nil {
 			return nil, err
 		}
-		if wanted(root.Field(i).Name()) {
-			for _, l := range f.leaves {
-				l.desc = sc.Column(l.index)
-			}
-			fields = append(fields, f)
+		if !want.has(f.name) {
+			continue
 		}
+		for _, l := range f.leaves {
+			l.desc = sc.Column(l.index)
+		}
+		fields = append(fields, f)
 	}
 	return fields, nil
 }
 
-// needs says whether the mapping reads a column.
-func (f *File) needs(name string) bool {
-	return f.mapping == nil || slices.ContainsFunc(f.mapping.sources(), func(s source) bool {
-		return s.path[0] == name || s.written == name
-	})
-}
-
-func (f *File) readParquet(ctx context.Context, visit func(n int, t *tape) error) error {
-	s, err := f.openParquet()
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	var fields []field
-	if err := safely(func() (err error) {
-		fields, err = s.columns(f.needs)
-		return err
-	}); err != nil {
-		return fmt.Errorf("%s: %w", show(f.Path), err)
-	}
-	var t tape
-	n := 0
-	for i := range s.NumRowGroups() {
-		var rows int64
-		if err := safely(func() error {
-			g := s.RowGroup(i)
-			rows = g.NumRows()
-			for _, c := range fields {
-				for _, l := range c.leaves {
-					if err := l.begin(g); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
-		}); err != nil {
-			return f.at(n, err)
-		}
-		for range rows {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			err := safely(func() error {
-				t.reset()
-				root := t.open(object, nil)
-				for k := range fields {
-					for _, l := range fields[k].leaves {
-						if _, rep, ok, err := l.peek(); err != nil {
-							return err
-						} else if !ok || rep != 0 {
-							return errLevels
-						}
-					}
-					if err := fields[k].row(&t, fields[k].name); err != nil {
-						return fmt.Errorf("column %q: %w", clip(fields[k].name), err)
-					}
-				}
-				t.shut(root)
-				return nil
-			})
-			if err == nil {
-				err = visit(n, &t)
-			}
-			if err == errStop {
-				return err
-			}
-			if err != nil {
-				return f.at(n, err)
-			}
-			n++
-		}
-		for _, c := range fields {
-			for _, l := range c.leaves {
-				if err := safely(func() error {
-					if _, _, ok, err := l.peek(); err != nil || !ok {
-						return err
-					}
-					return errLevels
-				}); err != nil {
-					return f.at(n, err)
-				}
-			}
-		}
-	}
-	return f.finish(s.shard, n)
-}
-
-// sink keeps the first error of a writer, in case the library drops it, and hides
+// firstError keeps the first error of a writer, in case the library drops it, and hides
 // whatever else the writer can do.
-type sink struct {
+type firstError struct {
 	w   io.Writer
 	err error
 }
 
-func (s *sink) Write(p []byte) (int, error) {
+func (s *firstError) Write(p []byte) (int, error) {
 	n, err := s.w.Write(p)
 	if s.err == nil {
 		s.err = err
@@ -774,24 +838,19 @@ func (s *sink) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (f *File) divideParquet(ctx context.Context, out [2]io.Writer, side func(n int) int) error {
-	s, err := f.openParquet()
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	if s.NumRows() != int64(f.Items) {
-		return fmt.Errorf("%s: %w", show(f.Path), ErrChanged)
-	}
-	sinks := [2]*sink{{w: out[0]}, {w: out[1]}}
+// Divide copies the rows of a file of items rows to two outputs, each row to the one that
+// side says, by number and in order. It is for a Parquet of which no row was read. Schema,
+// metadata and values are kept, pages are not.
+func (p *Parquet) Divide(ctx context.Context, out [2]io.Writer, items int, side func(n int) int) error {
+	sinks := [2]*firstError{{w: out[0]}, {w: out[1]}}
 	n := 0
-	if err := safely(func() error {
-		meta := s.MetaData()
+	return guard(func() error {
+		meta := p.file.MetaData()
 		root := meta.Schema.Root()
 		props := []parquet.WriterProperty{parquet.WithRootName(root.Name()), parquet.WithRootRepetition(root.RepetitionType())}
 		for c := range meta.Schema.NumColumns() {
 			codec := compress.Codecs.Snappy
-			if s.NumRowGroups() > 0 {
+			if p.file.NumRowGroups() > 0 {
 				chunk, err := meta.RowGroup(0).ColumnChunk(c)
 				if err != nil {
 					return err
@@ -804,13 +863,14 @@ func (f *File) divideParquet(ctx context.Context, out [2]io.Writer, side func(n 
 		for i := range writers {
 			writers[i] = file.NewParquetWriter(sinks[i], root, file.WithWriterProps(parquet.NewWriterProperties(props...)), file.WithWriteMetadata(meta.KeyValueMetadata()))
 		}
-		for i := range s.NumRowGroups() {
-			g := s.RowGroup(i)
-			sides := make([]uint8, 0, min(g.NumRows(), int64(f.Items-n)))
+		for i := range p.file.NumRowGroups() {
+			p.mem.step()
+			g := p.file.RowGroup(i)
+			sides := make([]uint8, 0, min(g.NumRows(), int64(items-n)))
 			var count [2]int
 			for range g.NumRows() {
-				if n == f.Items {
-					return ErrChanged
+				if n == items {
+					return ErrCorrupt
 				}
 				at := side(n)
 				sides = append(sides, uint8(at))
@@ -827,8 +887,9 @@ func (f *File) divideParquet(ctx context.Context, out [2]io.Writer, side func(n 
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := copyColumn(g, c, meta.Schema.Column(c), groups, sides); err != nil {
-					return fmt.Errorf("column %q: %w", clip(meta.Schema.Column(c).Path()), err)
+				p.mem.step()
+				if err := p.copyColumn(g, c, meta.Schema.Column(c), groups, sides); err != nil {
+					return fmt.Errorf("column %q: %w", Clip(meta.Schema.Column(c).Path()), err)
 				}
 			}
 			for _, w := range groups {
@@ -840,15 +901,12 @@ func (f *File) divideParquet(ctx context.Context, out [2]io.Writer, side func(n 
 			}
 		}
 		return errors.Join(writers[0].Close(), writers[1].Close(), sinks[0].err, sinks[1].err)
-	}); err != nil {
-		return fmt.Errorf("%s: %w", show(f.Path), err)
-	}
-	return f.finish(s.shard, n)
+	})
 }
 
 // copyColumn copies column c of a row group to the groups that the rows' sides say.
-func copyColumn(g *file.RowGroupReader, c int, d *schema.Column, to [2]file.SerialRowGroupWriter, sides []uint8) error {
-	r, p, err := column(g, c, d)
+func (p *Parquet) copyColumn(g *file.RowGroupReader, c int, d *schema.Column, to [2]file.SerialRowGroupWriter, sides []uint8) error {
+	r, fed, err := p.column(g, c, d)
 	if err != nil {
 		return err
 	}
@@ -862,21 +920,21 @@ func copyColumn(g *file.RowGroupReader, c int, d *schema.Column, to [2]file.Seri
 	}
 	switch r := r.(type) {
 	case *file.BooleanColumnChunkReader:
-		return copyValues[bool](&chunk[bool]{pages: p, r: r}, w, sides)
+		return copyValues[bool](&chunk[bool]{pages: fed, r: r}, w, sides)
 	case *file.Int32ColumnChunkReader:
-		return copyValues[int32](&chunk[int32]{pages: p, r: r}, w, sides)
+		return copyValues[int32](&chunk[int32]{pages: fed, r: r}, w, sides)
 	case *file.Int64ColumnChunkReader:
-		return copyValues[int64](&chunk[int64]{pages: p, r: r}, w, sides)
+		return copyValues[int64](&chunk[int64]{pages: fed, r: r}, w, sides)
 	case *file.Int96ColumnChunkReader:
-		return copyValues[parquet.Int96](&chunk[parquet.Int96]{pages: p, r: r}, w, sides)
+		return copyValues[parquet.Int96](&chunk[parquet.Int96]{pages: fed, r: r}, w, sides)
 	case *file.Float32ColumnChunkReader:
-		return copyValues[float32](&chunk[float32]{pages: p, r: r}, w, sides)
+		return copyValues[float32](&chunk[float32]{pages: fed, r: r}, w, sides)
 	case *file.Float64ColumnChunkReader:
-		return copyValues[float64](&chunk[float64]{pages: p, r: r}, w, sides)
+		return copyValues[float64](&chunk[float64]{pages: fed, r: r}, w, sides)
 	case *file.ByteArrayColumnChunkReader:
-		return copyValues[parquet.ByteArray](&chunk[parquet.ByteArray]{pages: p, r: r}, w, sides)
+		return copyValues[parquet.ByteArray](&chunk[parquet.ByteArray]{pages: fed, r: r}, w, sides)
 	case *file.FixedLenByteArrayColumnChunkReader:
-		return copyValues[parquet.FixedLenByteArray](&chunk[parquet.FixedLenByteArray]{pages: p, r: r}, w, sides)
+		return copyValues[parquet.FixedLenByteArray](&chunk[parquet.FixedLenByteArray]{pages: fed, r: r}, w, sides)
 	}
 	return fmt.Errorf("unknown type %s", d.PhysicalType())
 }

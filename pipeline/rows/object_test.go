@@ -1,4 +1,4 @@
-package results
+package rows
 
 import (
 	"bufio"
@@ -12,17 +12,17 @@ import (
 // numbers that Python writes and are none.
 func checkValue(t *testing.T, b []byte) {
 	t.Helper()
-	end, err := value(b, 0, 0)
+	end, err := new(Scanner).checkValue(b, 0, 0)
 	ok := err == nil && space(b, end) == len(b)
 	if want := json.Valid(b); ok != want && !bytes.ContainsAny(b, "NI") {
 		t.Errorf("%q: valid %v, and for encoding/json %v (%v)", b, ok, want, err)
 	}
 	// Read piece by piece it is the same.
-	d := newDoc(bufio.NewReaderSize(bytes.NewReader(b), 16), 1<<20)
-	raw, err := d.raw()
+	d := NewDoc(bufio.NewReaderSize(bytes.NewReader(b), 16), 1<<20)
+	raw, err := d.Raw()
 	if err == nil {
 		raw = bytes.Clone(raw)
-		err = d.end()
+		err = d.End()
 	}
 	if (err == nil) != ok {
 		t.Errorf("%q: valid %v, and piece by piece %v", b, ok, err)
@@ -31,24 +31,24 @@ func checkValue(t *testing.T, b []byte) {
 		t.Errorf("%q: piece by piece %q", b, raw)
 	}
 	// An object's members are those of encoding/json.
-	var p parser
-	r, err := p.object(b)
+	var p Cutter
+	r, err := p.Object(b)
 	var want map[string]json.RawMessage
 	if err == nil && json.Unmarshal(b, &want) == nil {
 		if len(want) != len(r) {
 			t.Errorf("%q: %d members, want %d", b, len(r), len(want))
 		}
 		for _, f := range r {
-			if string(want[f.key]) != string(f.raw) {
-				t.Errorf("%q: member %q is %q, want %q", b, f.key, f.raw, want[f.key])
+			if string(want[f.Key]) != string(f.Raw) {
+				t.Errorf("%q: member %q is %q, want %q", b, f.Key, f.Raw, want[f.Key])
 			}
 			var s string
-			if got, ok := str(f.raw); ok && (json.Unmarshal(f.raw, &s) != nil || s != got) {
+			if got, ok := Text(f.Raw); ok && (json.Unmarshal(f.Raw, &s) != nil || s != got) {
 				t.Errorf("%q: %q, want %q", b, got, s)
 			}
 		}
 	}
-	if items, ok := list(b); ok {
+	if items, ok := Elements(b); ok {
 		var want []json.RawMessage
 		if json.Unmarshal(b, &want) == nil && len(want) != len(items) {
 			t.Errorf("%q: %d elements, want %d", b, len(items), len(want))
@@ -63,16 +63,16 @@ func TestValue(t *testing.T) {
 		checkValue(t, []byte(s))
 	}
 	for _, s := range []string{"NaN", "[NaN,-Infinity,Infinity]", `{"a":NaN}`} {
-		if end, err := value([]byte(s), 0, 0); err != nil || end != len(s) {
+		if end, err := new(Scanner).checkValue([]byte(s), 0, 0); err != nil || end != len(s) {
 			t.Errorf("%s: %v", s, err)
 		}
 	}
 	for _, s := range []string{"NaNa", "-Inf", "[NaN", "Nan", "+Infinity"} {
-		if end, err := value([]byte(s), 0, 0); err == nil && end == len(s) {
+		if end, err := new(Scanner).checkValue([]byte(s), 0, 0); err == nil && end == len(s) {
 			t.Errorf("%s is taken for a value", s)
 		}
 	}
-	if _, err := value([]byte(strings.Repeat("[", 1<<20)), 0, 0); err == nil {
+	if _, err := new(Scanner).checkValue([]byte(strings.Repeat("[", 1<<20)), 0, 0); err == nil {
 		t.Error("a million brackets are a value")
 	}
 }

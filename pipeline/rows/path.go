@@ -1,0 +1,402 @@
+package rows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Field names the place of a text within a row, in the one grammar that corpora,
+// benchmarks and results share:
+//
+//	text                     a member or a column
+//	meta.text                a member of a member
+//	messages.0.content       an element of a list, from 0
+//	messages[].content       all elements of a list
+//	messages[role=user].content  those whose member role is the text user
+//	prompt+completion        several texts, joined by a line feed
+//	context?                 a text that rows may lack
+//	"a.b+c"                  a name that has signs of the grammar in it; "" in it is "
+//
+// At each dot the whole of what is left is tried as one name first. Columns of a table
+// can be named by their number. Null is no text. A list is the texts of its elements,
+// joined by a line feed as those of several sources are.
+type Field struct {
+	written string
+	paths   []Path
+}
+
+// Path is one source of a Field.
+type Path struct {
+	written  string // without the "?"
+	steps    []step
+	optional bool
+}
+
+// step leads from a value to one in it, or to several.
+type step struct {
+	name    string // of a member or column, or an element's number
+	number  int    // name as a number, else -1
+	rest    string // name and all behind it as one name; "" where there is nothing behind
+	all     bool   // each element of a list
+	key, is string // of elements that are objects, those whose member key is the text is
+}
+
+// ParseField reads the written form of a field.
+func ParseField(s string) (Field, error) {
+	f := Field{written: s}
+	for _, part := range SplitUnquoted(s, '+') {
+		p, err := ParsePath(part)
+		if err != nil {
+			return f, err
+		}
+		f.paths = append(f.paths, p)
+	}
+	return f, nil
+}
+
+// String returns the field as it was written.
+func (f Field) String() string { return f.written }
+
+// Paths are the field's sources.
+func (f Field) Paths() []Path { return f.paths }
+
+// Optional reports whether a row may lack the path.
+func (p Path) Optional() bool { return p.optional }
+
+// String returns the path as it was written, without the "?".
+func (p Path) String() string { return p.written }
+
+// Keys returns the names that lead to a field that is nothing but names of members, one
+// after the other, which a [Scanner] follows, and whole, the one name that all of them
+// together may be; "" where they cannot.
+func (f Field) Keys() (keys []string, whole string, ok bool) {
+	if len(f.paths) != 1 || f.paths[0].optional {
+		return nil, "", false
+	}
+	steps := f.paths[0].steps
+	for i := range steps {
+		if steps[i].all || steps[i].number >= 0 {
+			return nil, "", false
+		}
+		keys = append(keys, steps[i].name)
+	}
+	return keys, steps[0].rest, true
+}
+
+// SplitUnquoted cuts s at each sep that is neither within "quotes" nor within [brackets].
+func SplitUnquoted(s string, sep byte) (parts []string) {
+	quoted, depth, from := false, 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[':
+			depth++
+		case c == ']':
+			depth = max(0, depth-1)
+		case c == sep && depth == 0:
+			parts, from = append(parts, s[from:i]), i+1
+		}
+	}
+	return append(parts, s[from:])
+}
+
+var errEmptyName = errors.New("has an empty name")
+
+// ParsePath reads the written form of one source.
+func ParsePath(s string) (Path, error) {
+	s, optional := strings.CutSuffix(strings.TrimSpace(s), "?")
+	p := Path{written: s, optional: optional}
+	parts := SplitUnquoted(s, '.')
+	for i, part := range parts {
+		rest := ""
+		if i < len(parts)-1 && !strings.ContainsAny(s, `"`) {
+			rest = strings.Join(parts[i:], ".")
+		}
+		name, brackets, err := cutName(part)
+		if err != nil {
+			return p, fmt.Errorf("%q: %w", Clip(s), err)
+		}
+		if name == "" && (len(brackets) == 0 || i == 0) {
+			return p, errEmptyName
+		}
+		if len(brackets) > 0 && rest == "" && !strings.HasPrefix(part, `"`) {
+			rest = part
+		}
+		if name != "" {
+			number, err := strconv.Atoi(name)
+			if err != nil || number < 0 || strings.HasPrefix(part, `"`) {
+				number = -1
+			}
+			p.steps = append(p.steps, step{name: name, number: number, rest: rest})
+		}
+		for _, b := range brackets {
+			st := step{all: true, number: -1}
+			if n, err := strconv.Atoi(b); err == nil && n >= 0 {
+				st = step{name: b, number: n}
+			} else if b != "" {
+				var ok bool
+				if st.key, st.is, ok = strings.Cut(b, "="); !ok || st.key == "" {
+					return p, fmt.Errorf("%q: [%s] is neither [], a number nor name=value", Clip(s), Clip(b))
+				}
+			}
+			p.steps = append(p.steps, st)
+		}
+	}
+	return p, nil
+}
+
+// cutName takes the brackets off a part, and the quotes off its name.
+func cutName(part string) (name string, brackets []string, err error) {
+	if strings.HasPrefix(part, `"`) {
+		end := 1
+		for ; end < len(part); end++ {
+			if part[end] == '"' {
+				if end+1 < len(part) && part[end+1] == '"' {
+					end++
+				} else {
+					break
+				}
+			}
+		}
+		if end >= len(part) {
+			return "", nil, errors.New(`a " that does not end`)
+		}
+		name, part = strings.ReplaceAll(part[1:end], `""`, `"`), part[end+1:]
+	} else if at := strings.IndexByte(part, '['); at >= 0 && strings.HasSuffix(part, "]") {
+		name, part = part[:at], part[at:]
+	} else {
+		return part, nil, nil
+	}
+	for part != "" {
+		end := strings.IndexByte(part, ']')
+		if part[0] != '[' || end < 0 {
+			return "", nil, fmt.Errorf("%q behind a name", Clip(part))
+		}
+		brackets, part = append(brackets, part[1:end]), part[end+1:]
+	}
+	return name, brackets, nil
+}
+
+// Want are the names of fields that are asked for, at the root of a row. Empty, all are.
+type Want []string
+
+// Wanted returns the names that these fields begin with.
+func Wanted(fields ...Field) Want {
+	w := Want{}
+	for _, f := range fields {
+		for _, p := range f.paths {
+			for _, name := range []string{p.written, p.steps[0].name, p.steps[0].rest} {
+				if name != "" && !slices.Contains(w, name) {
+					w = append(w, name)
+				}
+			}
+		}
+	}
+	return w
+}
+
+func (w Want) has(name []byte) bool {
+	for i := range w {
+		if w[i] == string(name) {
+			return true
+		}
+	}
+	return len(w) == 0
+}
+
+// ErrMissing says that a row has no such field.
+var ErrMissing = errors.New("missing")
+
+// Has reports whether the record has the path's place, which may be null.
+func (r *Record) Has(p *Path) bool {
+	_, found := r.visit(0, p.steps, func(int) error { return nil })
+	return found
+}
+
+// visit calls do with each node that the steps lead to from node i. A null on the way is
+// the value. An empty list has nothing to visit and is found all the same.
+func (r *Record) visit(i int, steps []step, do func(i int) error) (err error, found bool) {
+	n := &r.nodes[i]
+	if len(steps) == 0 || n.kind == null {
+		return do(i), true
+	}
+	s := &steps[0]
+	if s.all {
+		if n.kind != array {
+			return nil, false
+		}
+		found = n.next == i+1
+		for c := i + 1; c < n.next && err == nil; c = r.nodes[c].next {
+			if s.key != "" && !r.member(c, s.key, s.is) {
+				found = true
+				continue
+			}
+			var one bool
+			err, one = r.visit(c, steps[1:], do)
+			found = found || one
+		}
+		return err, found
+	}
+	c := -1
+	if n.kind == object {
+		if s.rest != "" {
+			if c := r.child(i, s.rest); c >= 0 {
+				return do(c), true
+			}
+		}
+		c = r.child(i, s.name)
+	}
+	if c < 0 && s.number >= 0 && (n.kind == array || n.kind == object && r.table) {
+		c = r.element(i, s.number)
+	}
+	if c < 0 {
+		return nil, false
+	}
+	return r.visit(c, steps[1:], do)
+}
+
+// member reports whether node i is an object whose member key is the text value.
+func (r *Record) member(i int, key, value string) bool {
+	if r.nodes[i].kind != object {
+		return false
+	}
+	c := r.child(i, key)
+	return c >= 0 && string(r.nodes[c].text) == value
+}
+
+// Objects says what an object is where a text is expected.
+type Objects bool
+
+// An object is no text, or it is the texts of its members, one a line, or its member
+// "text" alone where it has that.
+const (
+	NoObjects   Objects = false
+	WithObjects Objects = true
+)
+
+// AppendText appends the texts of a field to dst, joined by line feeds. Its error says
+// what is wrong in the words of a row: [ErrMissing] where a source is not there.
+func (r *Record) AppendText(dst []byte, f Field, o Objects) ([]byte, error) {
+	lines := 0
+	for k := range f.paths {
+		p := &f.paths[k]
+		err, found := r.visit(0, p.steps, func(i int) (err error) {
+			dst, lines, err = r.line(dst, lines, i, o)
+			return err
+		})
+		if err == nil && !found && !p.optional {
+			err = ErrMissing
+		}
+		if err != nil {
+			return dst, fmt.Errorf("field %q: %w", Clip(p.written), err)
+		}
+	}
+	return dst, nil
+}
+
+// line appends the text of node i as one more line, unless it is null.
+func (r *Record) line(dst []byte, lines, i int, o Objects) ([]byte, int, error) {
+	if r.nodes[i].kind == null {
+		return dst, lines, nil
+	}
+	if lines > 0 {
+		dst = append(dst, '\n')
+	}
+	dst, err := r.render(dst, i, o)
+	return dst, lines + 1, err
+}
+
+var errObject = errors.New("an object, not a text (a dotted name leads into it)")
+
+// render appends the text at node i to dst.
+func (r *Record) render(dst []byte, i int, o Objects) ([]byte, error) {
+	n := &r.nodes[i]
+	switch n.kind {
+	case null:
+		return dst, nil
+	case scalar, text:
+		return append(dst, n.text...), nil
+	case foreign:
+		return dst, fmt.Errorf("of type %s, not a text", n.text)
+	case object:
+		if o == NoObjects {
+			return dst, errObject
+		}
+		if c := r.child(i, "text"); c >= 0 {
+			return r.render(dst, c, o)
+		}
+	}
+	var err error
+	lines := 0
+	for c := i + 1; c < n.next && err == nil; c = r.nodes[c].next {
+		dst, lines, err = r.line(dst, lines, c, o)
+	}
+	return dst, err
+}
+
+// AppendDocument appends the texts of a field to dst as [Record.AppendText] does, for a use
+// that takes no lone number or truth value for a text. It returns "" or why there is none.
+func (r *Record) AppendDocument(dst []byte, f Field) ([]byte, Kind) {
+	if r.nodes[0].kind != object && !r.table {
+		return dst, NotObject
+	}
+	lines, wrong := 0, Null
+	for k := range f.paths {
+		p := &f.paths[k]
+		err, found := r.visit(0, p.steps, func(i int) (err error) {
+			if r.nodes[i].kind == scalar && len(f.paths) == 1 && !p.several() {
+				return errObject
+			}
+			dst, lines, err = r.line(dst, lines, i, NoObjects)
+			return err
+		})
+		switch {
+		case err != nil:
+			return dst, NotString
+		case !found && !p.optional:
+			return dst, Missing
+		case !found:
+			wrong = Missing
+		}
+	}
+	if lines == 0 {
+		return dst, wrong
+	}
+	return dst, ""
+}
+
+// several reports whether the path leads to more than one place.
+func (p *Path) several() bool {
+	return slices.ContainsFunc(p.steps, func(s step) bool { return s.all })
+}
+
+// AppendName appends what a field with one place names: a text or a number. ok is false
+// for anything else.
+func (r *Record) AppendName(dst []byte, f Field) (_ []byte, ok bool, err error) {
+	err, found := r.visit(0, f.paths[0].steps, func(i int) error {
+		if n := &r.nodes[i]; n.kind == text || n.kind == scalar {
+			dst, ok = append(dst, n.text...), true
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("field %q: %w", Clip(f.written), ErrMissing)
+	}
+	return dst, ok, err
+}
+
+// First returns the text of the first value at p, lent; nil where there is none.
+func (r *Record) First(p *Path) (s []byte) {
+	r.visit(0, p.steps, func(i int) error {
+		if s == nil {
+			s = r.nodes[i].text
+		}
+		return nil
+	})
+	return s
+}

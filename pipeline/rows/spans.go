@@ -1,0 +1,670 @@
+package rows
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Shape is how rows lie in a text file.
+type Shape uint8
+
+// The shapes. Columns is one object whose members are the columns, as lists or as objects
+// with the rows' numbers; its rows have no bytes of their own and are written anew.
+const (
+	Lines   Shape = iota // one JSON value a line
+	Values               // JSON values over several lines, white space between them
+	List                 // the elements of one JSON list
+	Wrapped              // the elements of the one list of objects in one object
+	Columns              // the columns of one object
+	Table                // CSV and its kin
+)
+
+// Layout is all that there is to know for cutting a text file into rows.
+type Layout struct {
+	Shape   Shape
+	Dialect // of a Table
+}
+
+// A text file is read as spans that tile it:
+//
+//	head body (sep body)* tail
+//
+// A body is one record. The head is what stands before the first: a byte order
+// mark, a CSV header with its line end, a JSON array's bracket with all that is
+// in front of it. A sep stands between two records, the tail behind the last. A
+// file with some of the records is the head, their bodies each behind its own
+// sep (the first without), and the tail.
+
+// MaxRecord bounds a row with its separator, and a file's head and tail, in bytes.
+const MaxRecord = 64 << 20
+
+var errMore = errors.New("more data needed") // from a splitter, only while !end
+
+// splitter finds the spans of one format.
+type splitter interface {
+	// next gives the lengths of the next separator (at first, of the head) and of
+	// the body behind it. data starts where the last body ended; end says that
+	// the file ends with it. An empty body means that there is no further record.
+	next(data []byte, end bool) (sep, body int, err error)
+	// tail checks all that follows the last record.
+	tail(data []byte) error
+	// bracketed says that the tail belongs to the file even without records.
+	bracketed() bool
+}
+
+// Spans reads a text file's spans. What it returns is lent until the next call. It serves
+// one goroutine.
+type Spans struct {
+	r        io.Reader
+	split    splitter
+	table    table // of a Table
+	layout   Layout
+	first    *[64 << 10]byte
+	buf      []byte // first, or a longer one
+	from, to int    // buf[from:to] is read and not yet given out
+	off      int64  // where buf[from] is in the stream
+	begun    bool   // a row was returned
+	end      bool   // r is at its end
+	max      int
+}
+
+// NewSpans returns Spans of r, to be laid out by Detect or Use. A row has at most max
+// bytes; 0 is [MaxRecord].
+func NewSpans(r io.Reader, max int) *Spans {
+	if max == 0 {
+		max = MaxRecord
+	}
+	first := buffers.Get().(*[64 << 10]byte)
+	return &Spans{r: r, first: first, buf: first[:], max: max}
+}
+
+// buffers are those that Spans begin with: benchmarks have many small files.
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// Free returns the first buffer. The Spans must not be used afterwards.
+func (s *Spans) Free() { buffers.Put(s.first) }
+
+// Use says how the rows lie.
+func (s *Spans) Use(l Layout) {
+	s.layout = l
+	switch l.Shape {
+	case Table:
+		s.split = &csvSplit{Dialect: l.Dialect}
+		s.table = table{Dialect: l.Dialect}
+	case Columns:
+		s.split = new(columnSplit)
+	default:
+		s.split = &jsonSplit{mode: l.Shape}
+	}
+}
+
+// Rest returns what was not yet returned, as a stream. It takes the place of the Spans.
+func (s *Spans) Rest() io.Reader {
+	return io.MultiReader(bytes.NewReader(s.buf[s.from:s.to]), s.r)
+}
+
+// Bracketed reports whether the tail belongs to the file even without rows.
+func (s *Spans) Bracketed() bool { return s.split.bracketed() }
+
+// Offset is where in the stream the next separator begins.
+func (s *Spans) Offset() int64 { return s.off }
+
+// Parse makes rec the row whose bytes Next returned last.
+func (s *Spans) Parse(rec *Record, body []byte, want Want) error {
+	if s.layout.Shape != Table {
+		return rec.ParseJSON(body, want)
+	}
+	if split := s.split.(*csvSplit); s.layout.Header && s.table.names == nil {
+		if err := s.table.header(split.names); err != nil {
+			return err
+		}
+	}
+	return s.table.parse(rec, body)
+}
+
+// fill reads more. What is held at least doubles before a splitter sees it
+// again, so that looking twice costs a constant factor.
+func (s *Spans) fill() error {
+	copy(s.buf, s.buf[s.from:s.to])
+	s.from, s.to = 0, s.to-s.from
+	if s.to > len(s.buf)/2 {
+		if len(s.buf) >= s.max {
+			return fmt.Errorf("longer than %d MiB: %w", s.max>>20, ErrTooLong)
+		}
+		grown := make([]byte, min(2*len(s.buf), s.max))
+		copy(grown, s.buf[:s.to])
+		s.buf = grown
+	}
+	for s.to < len(s.buf) {
+		n, err := s.r.Read(s.buf[s.to:])
+		s.to += n
+		if err == io.EOF {
+			s.end = true
+			return nil
+		}
+		if err != nil {
+			return &ReadError{err}
+		}
+	}
+	return nil
+}
+
+// ReadError is an error of the file, which says itself where it was met.
+type ReadError struct{ err error }
+
+// OfFile makes an error one of the file; nil stays nil.
+func OfFile(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ReadError{err}
+}
+
+func (e *ReadError) Error() string { return e.err.Error() }
+
+// Unwrap returns the file's error.
+func (e *ReadError) Unwrap() error { return e.err }
+
+// Next returns the next row behind its separator. At the end it returns the tail
+// as the separator, and io.EOF.
+func (s *Spans) Next() (sep, body []byte, err error) {
+	if c, ok := s.split.(*columnSplit); ok && c.names != nil {
+		return c.row()
+	}
+	for {
+		data := s.buf[s.from:s.to]
+		n, m, err := s.split.next(data, s.end)
+		switch {
+		case err == errMore && !s.end:
+			if err := s.fill(); err != nil {
+				return nil, nil, err
+			}
+			continue
+		case err == errMore:
+			return nil, nil, errEnd
+		case err != nil:
+			return nil, nil, err
+		case s.layout.Shape == Columns:
+			s.from, s.off = s.to, int64(n)
+			return s.split.(*columnSplit).row()
+		case m > 0:
+			s.from += n + m
+			s.off += int64(n + m)
+			return data[:n], data[n : n+m : n+m], nil
+		}
+		for !s.end {
+			if err := s.fill(); err != nil {
+				return nil, nil, err
+			}
+		}
+		data = s.buf[s.from:s.to]
+		s.from = s.to
+		if err := s.split.tail(data); err != nil {
+			return nil, nil, err
+		}
+		return data, nil, io.EOF
+	}
+}
+
+var byteOrderMark = []byte("\uFEFF")
+
+// jsonSplit finds the records of a JSON file. It checks no more of a record than
+// it needs to find its end.
+type jsonSplit struct {
+	mode  Shape
+	begun bool
+	head  []byte // of a Wrapped
+}
+
+func (j *jsonSplit) bracketed() bool { return j.mode == List || j.mode == Wrapped }
+
+func (j *jsonSplit) next(data []byte, end bool) (sep, body int, err error) {
+	i := 0
+	if !j.begun {
+		if i, err = j.start(data, end); err != nil {
+			return 0, 0, err
+		}
+	}
+	i = skipSpace(data, i)
+	if i == len(data) && !end {
+		return 0, 0, errMore
+	}
+	if j.bracketed() {
+		if i == len(data) {
+			return 0, 0, errEnd
+		}
+		if data[i] == ']' {
+			return 0, 0, nil
+		}
+		if j.begun {
+			if data[i] != ',' {
+				return 0, 0, fmt.Errorf("%q instead of a comma or the list's end", data[i])
+			}
+			if i = skipSpace(data, i+1); i == len(data) {
+				return 0, 0, errMore
+			}
+		}
+	} else if i == len(data) {
+		return 0, 0, nil
+	}
+	n := 0
+	if j.mode == Lines {
+		if n = bytes.IndexByte(data[i:], '\n'); n < 0 {
+			if !end {
+				return 0, 0, errMore
+			}
+			n = len(data) - i
+		}
+		for isSpace(data[i+n-1]) {
+			n--
+		}
+	} else if n, err = valueEnd(data[i:], end); err != nil {
+		return 0, 0, err
+	}
+	if !j.begun {
+		j.begun = true
+		if j.mode == Wrapped {
+			j.head = bytes.Clone(data[:i])
+		}
+	}
+	return i, n, nil
+}
+
+// start returns the length of what stands before the first record's white space.
+func (j *jsonSplit) start(data []byte, end bool) (int, error) {
+	i, err := skipMark(data, end)
+	if err != nil || !j.bracketed() {
+		return i, err
+	}
+	open := byte('[')
+	if j.mode == Wrapped {
+		open = '{'
+	}
+	if i = skipSpace(data, i); i == len(data) {
+		return 0, errMore
+	}
+	if data[i] != open {
+		return 0, fmt.Errorf("%q instead of %q", data[i], open)
+	}
+	i++
+	if j.mode == List {
+		return i, nil
+	}
+	empty := 0 // behind the bracket of the first empty list, which held records that were left out
+	for {      // over the object's members, to a list of objects
+		var name int
+		if i = skipSpace(data, i); i < len(data) && data[i] == '"' {
+			if name, err = valueEnd(data[i:], end); err != nil {
+				return 0, err
+			}
+			i = skipSpace(data, i+name)
+		}
+		if i == len(data) {
+			return 0, errMore
+		}
+		if data[i] == '}' && empty > 0 {
+			return empty, nil
+		}
+		if data[i] != ':' {
+			return 0, errors.New("the object holds no list of records")
+		}
+		if i = skipSpace(data, i+1); i == len(data) {
+			return 0, errMore
+		}
+		if data[i] == '[' {
+			first := skipSpace(data, i+1)
+			if first == len(data) {
+				return 0, errMore
+			}
+			if data[first] == '{' {
+				return i + 1, nil
+			}
+			if data[first] == ']' && empty == 0 {
+				empty = i + 1
+			}
+		}
+		n, err := valueEnd(data[i:], end)
+		if err != nil {
+			return 0, err
+		}
+		if i = skipSpace(data, i+n); i == len(data) {
+			return 0, errMore
+		}
+		if data[i] == ',' {
+			i++
+		}
+	}
+}
+
+func (j *jsonSplit) tail(data []byte) error {
+	var t Record
+	switch {
+	case !j.bracketed():
+		return nil // next saw nothing but white space
+	case !j.begun:
+		return t.ParseJSON(bytes.TrimPrefix(data, byteOrderMark), nil)
+	case j.mode == List:
+		if rest := bytes.TrimSpace(data)[1:]; len(rest) > 0 {
+			return fmt.Errorf("%q behind the list's end", Clip(rest))
+		}
+		return nil
+	}
+	if err := t.ParseJSON(append(bytes.TrimPrefix(j.head, byteOrderMark), data...), nil); err != nil {
+		return fmt.Errorf("around the list of records: %w", err)
+	}
+	if name, ok := t.Twice(); ok {
+		return fmt.Errorf("around the list of records: it has the name %q twice", Clip(name))
+	}
+	if t.recordLists() > 0 {
+		return errors.New("the object holds more than one list of records")
+	}
+	return nil
+}
+
+// recordLists counts the root object's members that are lists of objects.
+func (t *Record) recordLists() (n int) {
+	for c := 1; c < t.nodes[0].next; c = t.nodes[c].next {
+		if t.nodes[c].kind == array && t.nodes[c].next > c+1 && t.nodes[c+1].kind == object {
+			n++
+		}
+	}
+	return n
+}
+
+func skipSpace(data []byte, i int) int {
+	for i < len(data) && isSpace(data[i]) {
+		i++
+	}
+	return i
+}
+
+// skipMark returns the length of a byte order mark.
+func skipMark(data []byte, end bool) (int, error) {
+	if len(data) < len(byteOrderMark) && !end {
+		return 0, errMore
+	}
+	if bytes.HasPrefix(data, byteOrderMark) {
+		return len(byteOrderMark), nil
+	}
+	return 0, nil
+}
+
+// valueEnd returns the length of the JSON value that data starts with. It checks
+// that brackets close, not that they fit; the record's parser does.
+func valueEnd(data []byte, end bool) (int, error) {
+	depth := 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			n := stringEnd(data[i:])
+			if n == 0 {
+				return 0, errMore
+			}
+			i += n - 1
+		case '{', '[':
+			depth++
+			continue
+		case '}', ']':
+			if depth == 0 {
+				return 0, fmt.Errorf("%q instead of a value", data[i])
+			}
+			depth--
+		default:
+			if depth == 0 {
+				n := bytes.IndexAny(data[i:], " \t\r\n,]}[{\":")
+				if n < 0 && !end {
+					return 0, errMore
+				}
+				if n < 0 {
+					n = len(data) - i
+				}
+				if n == 0 {
+					return 0, fmt.Errorf("%q instead of a value", data[i])
+				}
+				return i + n, nil
+			}
+			continue
+		}
+		if depth == 0 {
+			return i + 1, nil
+		}
+	}
+	return 0, errMore
+}
+
+// stringEnd returns the length of the JSON string that data starts with, or 0.
+func stringEnd(data []byte) int {
+	for i := 1; ; i++ {
+		n := bytes.IndexByte(data[i:], '"')
+		if n < 0 {
+			return 0
+		}
+		i += n
+		escapes := 0
+		for data[i-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return i + 1
+		}
+	}
+}
+
+// Detect looks at the front of the file how its rows lie, and uses that. name tells what
+// the content leaves open: a name that ends in .csv or .tsv is a table, which has a header
+// unless Use says otherwise, in .jsonl or .ndjson a row a line, in .json perhaps one
+// object around the rows. What it cannot make out it leaves to the reading to say.
+func (s *Spans) Detect(name string) (Layout, error) {
+	ext := strings.ToLower(path.Ext(name))
+	if ext == ".csv" || ext == ".tsv" {
+		return s.detectTable(ext == ".tsv")
+	}
+	var front []byte
+	for {
+		front = bytes.TrimLeft(bytes.TrimPrefix(s.buf[s.from:s.to], byteOrderMark), " \t\r\n")
+		if len(front) > 0 || s.end {
+			break
+		}
+		if err := s.fill(); err != nil {
+			return Layout{}, err
+		}
+	}
+	l := Layout{}
+	switch {
+	case len(front) == 0:
+	case front[0] == '[':
+		l.Shape = List
+	case front[0] == '{' || ext == ".json" || ext == ".jsonl" || ext == ".ndjson":
+		var err error
+		if l.Shape, err = s.detectJSON(ext); err != nil {
+			return l, err
+		}
+	default:
+		return s.detectTable(false)
+	}
+	s.Use(l)
+	return l, nil
+}
+
+// detectJSON looks at the first value and, if that could be an object around the rows,
+// whether another follows. It takes nothing.
+func (s *Spans) detectJSON(ext string) (Shape, error) {
+	longest := 1 << 20
+	if ext != ".jsonl" && ext != ".ndjson" {
+		longest = s.max
+	}
+	for {
+		data := s.buf[s.from:s.to]
+		start, err := skipMark(data, s.end)
+		n := 0
+		if err == nil {
+			start = skipSpace(data, start)
+			n, err = valueEnd(data[start:], s.end)
+		}
+		if err == nil {
+			body := data[start : start+n]
+			if ext == ".jsonl" || ext == ".ndjson" || body[0] != '{' {
+				return linesOrValues(body), nil
+			}
+			if skipSpace(data, start+n) == len(data) && !s.end {
+				err = errMore
+			} else if skipSpace(data, start+n) < len(data) {
+				return linesOrValues(body), nil
+			} else {
+				return aroundRows(body), nil
+			}
+		}
+		if err != errMore || s.end {
+			return Lines, nil
+		}
+		if s.to-s.from >= longest || s.to == len(s.buf) && len(s.buf) >= s.max {
+			if longest == s.max {
+				return Wrapped, nil
+			}
+			return Lines, nil
+		}
+		if err := s.fill(); err != nil {
+			return Lines, err
+		}
+	}
+}
+
+func linesOrValues(body []byte) Shape {
+	if bytes.IndexByte(body, '\n') >= 0 {
+		return Values
+	}
+	return Lines
+}
+
+// aroundRows says what a file is that is one object and nothing else.
+func aroundRows(body []byte) Shape {
+	list, err := (&jsonSplit{mode: Wrapped}).start(body, true)
+	if err == nil && body[skipSpace(body, list)] == '{' {
+		return Wrapped
+	}
+	if c := new(columnSplit); c.read(body) == nil && c.rows > 0 {
+		return Columns
+	}
+	return linesOrValues(body)
+}
+
+// detectTable finds what separates the columns of the first row.
+func (s *Spans) detectTable(tabs bool) (Layout, error) {
+	l := Layout{Table, Dialect{Comma: ',', Quotes: true, Header: true}}
+	if tabs {
+		l.Dialect = Dialect{Comma: '\t', Header: true}
+	} else {
+		for !s.end && s.to < len(s.first) && bytes.IndexByte(s.buf[s.from:s.to], '\n') < 0 {
+			if err := s.fill(); err != nil {
+				return l, err
+			}
+		}
+		line, _, _ := bytes.Cut(s.buf[s.from:s.to], []byte("\n"))
+		l.Comma = separator(line)
+	}
+	s.Use(l)
+	return l, nil
+}
+
+// separator returns what occurs most often in a header, outside quotes.
+func separator(line []byte) byte {
+	var n [256]int
+	quoted := false
+	for _, c := range line {
+		if c == '"' {
+			quoted = !quoted
+		} else if !quoted {
+			n[c]++
+		}
+	}
+	best := byte(',')
+	for _, c := range []byte(";\t") {
+		if n[c] > n[best] {
+			best = c
+		}
+	}
+	return best
+}
+
+// columnSplit makes rows of the columns of one object, which it holds as a whole. The
+// columns are lists of one length, or objects whose names are the rows' numbers, as pandas
+// writes them.
+type columnSplit struct {
+	names [][]byte // as written
+	cells [][]byte // by row, then by column
+	rows  int
+	at    int
+	out   []byte
+}
+
+func (c *columnSplit) bracketed() bool { return false }
+
+func (c *columnSplit) next(data []byte, end bool) (sep, body int, err error) {
+	if !end {
+		return 0, 0, errMore
+	}
+	return len(data), 0, c.read(bytes.TrimPrefix(data, byteOrderMark))
+}
+
+func (c *columnSplit) tail([]byte) error { return nil }
+
+var errColumns = errors.New("an object whose members are no columns of one length")
+
+// read takes the columns from the object.
+func (c *columnSplit) read(data []byte) error {
+	var cut Cutter
+	o, err := cut.Object(data)
+	if err != nil {
+		return err
+	}
+	columns := make([][][]byte, len(o))
+	for k, m := range o {
+		c.names = append(c.names, appendQuoted(nil, []byte(m.Key)))
+		if items, ok := Elements(m.Raw); ok {
+			columns[k] = items
+		} else {
+			for n, e := range SubObject(m.Raw) {
+				if e.Key != strconv.Itoa(n) {
+					return errColumns
+				}
+				columns[k] = append(columns[k], e.Raw)
+			}
+		}
+		if len(columns[k]) != len(columns[0]) || len(columns[k]) == 0 {
+			return errColumns
+		}
+		c.rows = len(columns[k])
+	}
+	for r := range c.rows {
+		for k := range columns {
+			c.cells = append(c.cells, bytes.Clone(columns[k][r]))
+		}
+	}
+	return nil
+}
+
+// row returns the next row as a line of JSON.
+func (c *columnSplit) row() (sep, body []byte, err error) {
+	if c.at == c.rows {
+		return []byte("\n"), nil, io.EOF
+	}
+	c.out = c.out[:0]
+	open := byte('{')
+	for k, name := range c.names {
+		c.out = append(c.out, open)
+		c.out = append(append(c.out, name...), ':')
+		c.out = append(c.out, c.cells[c.at*len(c.names)+k]...)
+		open = ','
+	}
+	c.out = append(c.out, '}')
+	if c.at++; c.at > 1 {
+		sep = []byte("\n")
+	}
+	return sep, c.out, nil
+}
