@@ -1,69 +1,68 @@
 // Package ngram turns text into n-grams of normalised words.
 //
-// A [Recipe] says exactly how; it is a comparable value that rides in every file
-// swab writes, and results of unequal recipes never meet. A [Scanner] applies a
-// recipe to one text after another without allocating: it hands out the words of
-// a text in blocks, and the hash of every n-gram in them.
+// A [Recipe] defines how; it is a comparable value that is stored in every file swab
+// writes, and results of unequal recipes are never combined. A [Scanner] applies a
+// recipe to one text after another without allocating: it returns the words of a text
+// in blocks, and the hash of every n-gram in them.
 //
 // # Words
 //
 // A text is read as Unicode NFKC with simple case folding. Letters, marks and
-// digits make words; everything else separates them ("I'm" is "i", "m"). Format
-// characters that do not show (soft hyphen, joiners, byte order mark) are left
-// out as if they were not there; the zero width space separates. Scripts written
-// without spaces (Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar) give one
-// word per character, with the marks that follow it.
+// digits make words; everything else separates them ("I'm" is "i", "m"). Invisible
+// format characters (soft hyphen, joiners, byte order mark) are removed; the zero width
+// space separates. Scripts written without spaces (Han, Hiragana, Katakana, Thai, Lao,
+// Khmer, Myanmar) have one word per character, with the marks that follow it.
 //
 // Two other normalisers are those of evaluation harnesses, whose methods are defined
-// over them. Both know ASCII punctuation only, and lower case is Unicode's simple one
-// for "helm", ASCII's for "lmeval".
+// over them. Both treat only ASCII punctuation specially; lower case is Unicode's simple
+// one for "helm", ASCII's for "lmeval".
 //
-//   - "helm" cuts as HELM's data-overlap tool: white space and ASCII punctuation
-//     separate, all else makes words in lower case; a text that begins with a
-//     separator has an empty word there, one that ends with one too, and an empty
-//     text is one empty word. Python's lower differs in two letters: İ gives two
-//     characters, and Σ that ends a word gives ς.
-//   - "lmeval" cuts as lm-evaluation-harness: ASCII letters in lower case, ASCII
+//   - "helm" splits like HELM's data-overlap tool: white space and ASCII punctuation
+//     separate, all else makes words in lower case; a separator at the beginning or end
+//     of a text has an empty word beside it, and an empty text is one empty word.
+//     Python's lower differs in two letters: it turns İ into two characters, and Σ at the
+//     end of a word into ς.
+//   - "lmeval" splits like lm-evaluation-harness: ASCII letters in lower case, ASCII
 //     punctuation deleted ("it's" is "its"), then white space separates.
 //
-// White space is what Python takes for it: Unicode's, and the four information
-// separators U+001C to U+001F.
+// White space is Python's: Unicode's, and the four information separators U+001C to
+// U+001F.
 //
 // # Hashes
 //
 // A word hashes to 64 bits over its normalised UTF-8, eight bytes a step. An
 // n-gram hashes to the sum of its words' hashes times powers of a constant modulo
 // 2^64, so the next n-gram costs one multiply-add whatever n is. Hashes are the
-// same on every machine and in every release with the same Recipe.Hash; equal
-// hashes are a suspicion, and callers that need proof compare the words
-// ([Scanner.Is]).
+// same on every machine and in every release with the same Recipe.Hash. Equal hashes do
+// not prove equal n-grams: callers that need proof compare the words
+// ([Scanner.WordEquals]).
 package ngram
 
 import "fmt"
 
-// MaxN is the largest n a Recipe takes.
+// MaxN is the largest n of a Recipe.
 const MaxN = 64
 
-// A Recipe says how text becomes n-grams. Recipes are compared with ==.
+// A Recipe defines how text becomes n-grams. Recipes are compared with ==.
 type Recipe struct {
-	Version int    `json:"version"` // of the normaliser's definition; it grows when any text could give other words
+	Version int    `json:"version"` // of the normaliser; increases when the words of any text could change
 	Norm    string `json:"norm"`    // "words", "helm", "lmeval"
 	Unit    string `json:"unit"`    // what n counts: "word"
 	N       int    `json:"n"`       // units in a gram, 1 to MaxN
 	Hash    string `json:"hash"`    // "poly64"
 }
 
-// Words is the recipe for n-grams of words.
+// Words returns the recipe for n-grams of words.
 func Words(n int) Recipe {
 	return Recipe{Version: 1, Norm: "words", Unit: "word", N: n, Hash: "poly64"}
 }
 
-// HELM is the recipe for n-grams of the words of HELM's data-overlap tool.
+// HELM returns the recipe for n-grams of the words of HELM's data-overlap tool.
 func HELM(n int) Recipe {
 	return Recipe{Version: 1, Norm: "helm", Unit: "word", N: n, Hash: "poly64"}
 }
 
-// LMEval is the recipe for n-grams of the words of lm-evaluation-harness.
+// LMEval returns the recipe for n-grams of the words of lm-evaluation-harness.
 func LMEval(n int) Recipe {
 	return Recipe{Version: 1, Norm: "lmeval", Unit: "word", N: n, Hash: "poly64"}
 }
@@ -72,8 +71,8 @@ func (r Recipe) String() string {
 	return fmt.Sprintf("%d-grams of %ss, normaliser %s v%d, hash %s", r.N, r.Unit, r.Norm, r.Version, r.Hash)
 }
 
-// NewScanner gives a scanner for r, or an error when this program does not know r.
-// A scanner belongs to one goroutine.
+// NewScanner returns a scanner for r, or an error when r is unknown. A scanner belongs to
+// one goroutine.
 func (r Recipe) NewScanner() (*Scanner, error) {
 	if r.N < 1 || r.N > MaxN {
 		return nil, fmt.Errorf("n is %d: it must be between 1 and %d", r.N, MaxN)
@@ -86,7 +85,7 @@ func (r Recipe) NewScanner() (*Scanner, error) {
 	case LMEval(r.N):
 		s.split = &lmEval
 	default:
-		return nil, fmt.Errorf("unknown recipe (%v): it was made by another version of the program", r)
+		return nil, fmt.Errorf("unknown recipe (%v): written by another version of swab?", r)
 	}
 	return s, nil
 }

@@ -48,7 +48,7 @@ func classify(r rune) (kind, rune) {
 	return separator, 0
 }
 
-// unspaced reports whether r is of a script that writes no spaces between words.
+// isUnspaced reports whether r is of a script that writes no spaces between words.
 func isUnspaced(r rune) bool {
 	switch {
 	case r == 0x3006, 0x3031 <= r && r <= 0x3035, r == 0x303C, r == 0x30FC:
@@ -58,7 +58,7 @@ func isUnspaced(r rune) bool {
 		unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
-// fold is simple case folding: the lower case of the first rune of r's case orbit,
+// foldCase is simple case folding: the lower case of the first rune of r's case orbit,
 // so that σ and ς, k and K agree.
 func foldCase(r rune) rune {
 	first := r
@@ -119,7 +119,7 @@ func rawEntry(r rune) entry {
 	return entry(k)<<16 | entry(f)
 }
 
-// settle gives what rawEntry gives for runes of every plane, the folded rune
+// lookup gives what rawEntry gives for runes of every plane, the folded rune
 // apart since it may not fit an entry.
 func lookup(t *[1 << 16]entry, r rune) (kind, rune, uint8) {
 	if r < 1<<16 {

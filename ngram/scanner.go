@@ -16,24 +16,24 @@ const (
 	gramBase = 0xa0761d6478bd642f // odd
 )
 
-// blockWords is how many words a block holds at the least, unless the text ends.
-// At 20 bytes a word a block stays in a core's second cache.
+// blockWords is the least number of words in a block, unless the text ends.
+// At 20 bytes a word a block stays in a core's second-level cache.
 const blockWords = 4096
 
-// A Scanner cuts texts into words and n-grams. Use:
+// A Scanner splits texts into words and n-grams. Use:
 //
 //	s.Reset(text)
 //	for s.Next() {
 //		for i, hash := range s.Grams() { ... } // words i to i+n-1 of the block
 //	}
 //
-// The last n-1 words of a block come again as the first of the next, so that every
-// n-gram of the text is in exactly one block. What the methods return is valid
+// The last n-1 words of a block are repeated as the first of the next, so that every
+// n-gram of the text is in exactly one block. Slices that the methods return are valid
 // until the next call of Next or Reset.
 type Scanner struct {
 	n    int
 	text []byte
-	pos  int // first byte not yet looked at
+	pos  int // first byte not yet read
 	base int // index in the text of the block's first word
 	len  int // words in the block
 
@@ -45,8 +45,8 @@ type Scanner struct {
 
 	plane *[1 << 16]entry
 	iter  norm.Iter
-	split *splitter // of the recipes that are not "words"
-	ended bool      // the empty word behind the text's end was looked for
+	split *splitter // for recipes other than "words"
+	ended bool      // an empty word at the text's end was added, or is not needed
 }
 
 func newScanner(n int) *Scanner {
@@ -59,7 +59,7 @@ func newScanner(n int) *Scanner {
 // N is the number of words in a gram.
 func (s *Scanner) N() int { return s.n }
 
-// Reset makes the scanner begin with text, at most 4 GiB, which it only reads.
+// Reset begins text, which must be shorter than 4 GiB and is not changed.
 func (s *Scanner) Reset(text []byte) {
 	if uint64(len(text)) > 1<<32-1 {
 		panic("ngram: text of 4 GiB or more")
@@ -69,7 +69,7 @@ func (s *Scanner) Reset(text []byte) {
 	s.ended = false
 }
 
-// Next moves on to the next block of words, and says whether there is one.
+// Next advances to the next block of words, and reports whether there is one.
 func (s *Scanner) Next() bool {
 	keep := min(s.len, s.n-1)
 	from := s.len - keep
@@ -98,29 +98,29 @@ func (s *Scanner) Next() bool {
 	return s.len > keep
 }
 
-// Len is the number of words in the block.
+// Len returns the number of words in the block.
 func (s *Scanner) Len() int { return s.len }
 
-// Base is the index, in the whole text, of the block's first word.
+// Base returns the index, in the whole text, of the block's first word.
 func (s *Scanner) Base() int { return s.base }
 
-// Start and End give the bytes of the text that word i of the block stands in.
-// A ligature or fraction that makes several words gives each of them the same bytes.
+// Start and End return the bytes of the text that word i of the block comes from.
+// The words of a ligature or fraction all have the same bytes.
 func (s *Scanner) Start(i int) uint32 { return s.start[i] }
 func (s *Scanner) End(i int) uint32   { return s.end[i] }
 
-// Hashes gives the hashes of the block's words.
+// Hashes returns the hashes of the block's words.
 func (s *Scanner) Hashes() []uint64 { return s.hash[:s.len] }
 
-// Grams gives the hashes of the block's n-grams: number i is of words i to i+n-1.
+// Grams returns the hashes of the block's n-grams: number i is of words i to i+n-1.
 func (s *Scanner) Grams() []uint64 {
 	s.grams = s.AppendGrams(s.grams[:0], s.n)
 	return s.grams
 }
 
 // AppendGrams appends the hashes of all n-grams, of any n up to the recipe's, that
-// end in the words which are new in this block, so that every n-gram of the text
-// comes once.
+// end in words not repeated from the block before, so that every n-gram of the text is
+// appended once.
 func (s *Scanner) AppendGrams(dst []uint64, n int) []uint64 {
 	first := 0
 	if s.base > 0 {
@@ -140,8 +140,8 @@ func (s *Scanner) AppendWord(dst []byte, i int) []byte {
 	return dst
 }
 
-// A Shape is what the length and first letter say of a word in normal form: its
-// characters, up to 15, and the bits Digit and Wide.
+// A Shape is the length of a word in normal form, in characters up to 15, with the bits
+// Digit and Wide for its first character.
 type Shape uint8
 
 const (
@@ -149,10 +149,10 @@ const (
 	Wide  Shape = 0x20 // it begins with a character that is not ASCII
 )
 
-// Size is the number of characters, up to 15.
+// Size returns the number of characters, up to 15.
 func (s Shape) Size() int { return int(s & 15) }
 
-// ShapeOf gives the shape of a word in normal form.
+// ShapeOf returns the shape of a word in normal form.
 func ShapeOf(word []byte) Shape {
 	s := Shape(min(utf8.RuneCount(word), 15))
 	switch c := word[0]; {
@@ -181,7 +181,7 @@ func (s *Scanner) AppendShapes(dst []Shape) []Shape {
 	return dst
 }
 
-// Is reports whether the normal form of word i of the block is word.
+// WordEquals reports whether the normal form of word i of the block is word.
 func (s *Scanner) WordEquals(i int, word []byte) bool {
 	if o := s.folded[i]; o != 0 {
 		return string(cString(s.buf[o-1:])) == string(word)
@@ -190,9 +190,9 @@ func (s *Scanner) WordEquals(i int, word []byte) bool {
 	if len(text) != len(word) {
 		return false
 	}
-	if len(text) <= 8 && cap(text) >= 8 && cap(word) >= 8 { // what stands behind them does not count
-		unlike := (binary.LittleEndian.Uint64(text[:8]) | 0x20*ones) ^ binary.LittleEndian.Uint64(word[:8])
-		return unlike<<(64-8*len(text)) == 0
+	if len(text) <= 8 && cap(text) >= 8 && cap(word) >= 8 { // the bytes after them are shifted out
+		diff := (binary.LittleEndian.Uint64(text[:8]) | 0x20*ones) ^ binary.LittleEndian.Uint64(word[:8])
+		return diff<<(64-8*len(text)) == 0
 	}
 	for j, c := range text {
 		if c|0x20 != word[j] {
@@ -205,8 +205,8 @@ func (s *Scanner) WordEquals(i int, word []byte) bool {
 // A Span is a range of bytes of a text.
 type Span struct{ Start, End uint32 }
 
-// Words lists all words of text, in normal form, with where they stand. The form
-// is valid for one step. It resets the scanner.
+// Words yields all words of text in normal form, with their bytes. The normal form is
+// valid for one step. Words resets the scanner.
 func (s *Scanner) Words(text []byte) iter.Seq2[[]byte, Span] {
 	return func(yield func([]byte, Span) bool) {
 		var scratch []byte
@@ -226,7 +226,7 @@ func (s *Scanner) Words(text []byte) iter.Seq2[[]byte, Span] {
 	}
 }
 
-// cString is b up to its first 0 byte. Normal forms hold none.
+// cString returns b up to its first 0 byte. Normal forms have none.
 func cString(b []byte) []byte {
 	for i, c := range b {
 		if c == 0 {
@@ -236,8 +236,8 @@ func cString(b []byte) []byte {
 	return b
 }
 
-// HashWord gives the hash of a word in normal form: eight bytes a step, the last
-// step filled up with zeros, which no word holds.
+// HashWord returns the hash of a word in normal form: eight bytes a step, the last
+// padded with zeros, which no word contains.
 func HashWord(word []byte) uint64 {
 	h := uint64(wordSeed)
 	for len(word) > 8 {
@@ -256,7 +256,7 @@ func mix(x uint64) uint64 {
 	return hi ^ lo
 }
 
-// HashGram gives the hash of the gram of the words with these hashes.
+// HashGram returns the hash of the n-gram of words with the given hashes.
 func HashGram(words []uint64) uint64 {
 	var g uint64
 	for _, h := range words {
@@ -265,11 +265,11 @@ func HashGram(words []uint64) uint64 {
 	return g
 }
 
-// AddWord gives the hash of a gram with one more word behind it.
+// AddWord returns the hash of an n-gram with one more word after it.
 func AddWord(gram, word uint64) uint64 { return gram*gramBase + word }
 
-// AppendGrams appends the hashes of all grams of n words, at least 1, among words with
-// these hashes. It may put them where the words are.
+// AppendGrams appends the hashes of all n-grams, n at least 1, of words with the given
+// hashes. Dst may be the beginning of words.
 func AppendGrams(dst, words []uint64, n int) []uint64 {
 	if len(words) < n {
 		return dst
@@ -292,8 +292,8 @@ const (
 	highs = 0x80 * ones
 )
 
-// alnum gives, in the high bit of each byte, whether that byte of x is an ASCII
-// letter or digit.
+// alnumMask sets the high bit of each byte of x that is an ASCII letter or digit, and
+// clears all other bits.
 func alnumMask(x uint64) uint64 {
 	y := x &^ highs
 	z := y | 0x20*ones
@@ -302,18 +302,18 @@ func alnumMask(x uint64) uint64 {
 	return (isLetter | isDigit) &^ x & highs
 }
 
-// gather packs the high bits of x's bytes into eight bits.
+// packHighBits packs the high bits of x's bytes into eight bits.
 func packHighBits(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
 
-// fill appends words to the block until it is full or the text ends. ASCII text
-// goes 64 bytes at a time: two bitmaps say which bytes are letters or digits and
-// which are not ASCII; words are the runs of the first. A word that touches a
-// byte of the second goes to runes, from its beginning.
+// fill appends words to the block until it is full or the text ends. It reads ASCII text
+// 64 bytes at a time, as two bitmaps: of letters and digits, whose runs are words, and of
+// bytes that are not ASCII. fillRunes reads a word that touches one of these, from the
+// word's beginning.
 func (s *Scanner) fill() {
 	text := s.text
 	k := s.len
-	open := -1    // where a word began that reaches over the end of the last 64 bytes
-	var in uint64 // 1 when there is such a word
+	open := -1    // start of a word that extends past the last 64 bytes, or -1
+	var in uint64 // 1 if there is such a word
 	pos := s.pos
 	for pos+72 <= len(text) && k < blockWords {
 		chunk := text[pos : pos+64 : pos+64]
@@ -330,7 +330,7 @@ func (s *Scanner) fill() {
 		}
 		edges := a ^ (a<<1 | in)
 		if open >= 0 {
-			if edges == 0 { // all of the chunk is inside the word
+			if edges == 0 { // the whole chunk is inside the word
 				pos += 64
 				continue
 			}
@@ -345,7 +345,7 @@ func (s *Scanner) fill() {
 			k++
 			open = -1
 		}
-		next := pos + cut // where runes begin, when wide
+		next := pos + cut // where fillRunes begins, if slow
 		for edges != 0 {
 			b := pos + bits.TrailingZeros64(edges)
 			edges &= edges - 1
@@ -359,7 +359,7 @@ func (s *Scanner) fill() {
 				next = b
 				break
 			}
-			// s.ascii, written out for words of up to 8 bytes
+			// setASCII, inlined for words of up to 8 bytes
 			if size := pos + e - b; size <= 8 {
 				c := (binary.LittleEndian.Uint64(text[b:]) | 0x20*ones) & (^uint64(0) >> (64 - 8*uint(size)))
 				hi, lo := bits.Mul64(wordSeed^c, wordMul)
@@ -371,7 +371,7 @@ func (s *Scanner) fill() {
 			k++
 		}
 		if slow {
-			if open >= 0 { // the word ends where runes begin
+			if open >= 0 { // the word may go on in what is slow
 				next = open
 			}
 			s.len = k
@@ -391,7 +391,7 @@ func (s *Scanner) fill() {
 	}
 }
 
-// plainUntil says how many of chunk's first 64 bytes are ASCII or one of the
+// plainPrefix says how many of chunk's first 64 bytes are ASCII or one of the
 // separators of ordinary prose that are not: no-break space, dashes, quotation
 // marks, ellipsis. What follows is slow, except where one of these stands across the
 // end of the 64 bytes. A byte that is not ASCII behind one makes it slow, since it
@@ -424,7 +424,7 @@ func plainPrefix(chunk []byte) (cut int, slow bool) {
 	return 64, false
 }
 
-// ascii sets word k to text[b:e], which is all ASCII letters and digits and has at
+// setASCII sets word k to text[b:e], which is all ASCII letters and digits and has at
 // least 8 bytes of text behind its last.
 func (s *Scanner) setASCII(k, b, e int) {
 	h := uint64(wordSeed)
@@ -444,7 +444,7 @@ type pending struct {
 	single     bool
 }
 
-// put lets a normalised and folded rune, found in text[from:to], take part in the
+// addRune lets a normalised and folded rune, found in text[from:to], take part in the
 // word under construction.
 func (s *Scanner) addRune(w *pending, k kind, r rune, from, to int) {
 	switch k {
@@ -471,7 +471,7 @@ func (s *Scanner) addRune(w *pending, k kind, r rune, from, to int) {
 	}
 }
 
-// close appends the word under construction to the block, if there is one.
+// endWord appends the word under construction to the block, if there is one.
 func (s *Scanner) endWord(w *pending) {
 	if w.start < 0 {
 		return
@@ -494,7 +494,7 @@ func (s *Scanner) grow() {
 	s.folded = append(s.folded, make([]uint32, blockWords)...)
 }
 
-// runes goes on at byte i rune by rune. It comes back, with no word under
+// fillRunes goes on at byte i rune by rune. It comes back, with no word under
 // construction, where a separator was read and an ASCII byte follows, where the
 // block is full, or at the end of the text.
 func (s *Scanner) fillRunes(i int) {
@@ -543,7 +543,7 @@ func asciiKind(c byte) (kind, rune) {
 	return separator, 0
 }
 
-// segments normalises text around byte i, whose rune could not be settled alone.
+// fillSegments normalises text around byte i, whose rune could not be settled alone.
 // Where it may combine with what stands before it, the word under construction is
 // taken back and read again from its first byte, or from the last boundary before
 // it. It goes on, a segment at a time, until the word it is in has ended or can

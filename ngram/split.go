@@ -47,7 +47,7 @@ func newSplitter(punctuation splitClass, helm bool) (p splitter) {
 	return p
 }
 
-// space reports whether Python takes r for white space.
+// isSpace reports whether Python takes r for white space.
 func isSpace(r rune) bool { return 0x1C <= r && r <= 0x1F || unicode.IsSpace(r) }
 
 // fillSplit appends words to the block until it is full or the text ends.
@@ -104,7 +104,7 @@ func (s *Scanner) separates(r rune) bool {
 	return isSpace(r)
 }
 
-// word appends text[b:e], ASCII letters and digits, to the block.
+// addWord appends text[b:e], ASCII letters and digits, to the block.
 func (s *Scanner) addWord(b, e int) {
 	h := uint64(wordSeed)
 	i := b
@@ -125,7 +125,7 @@ func (s *Scanner) addWord(b, e int) {
 	s.len++
 }
 
-// slow reads a word that is not all ASCII letters and digits, whose first character
+// addSlowWord reads a word that is not all ASCII letters and digits, whose first character
 // stands at byte i, or passes over a separator that is not ASCII. It gives the byte
 // behind it. A NUL, which would end the normal form, becomes 0xFF.
 func (s *Scanner) addSlowWord(i int) int {

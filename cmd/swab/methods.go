@@ -61,7 +61,7 @@ func printMethod(w io.Writer, m *overlap.Method) error {
 	if m.Choices != "" {
 		fmt.Fprintf(&b, "\n%s\n", m.Choices)
 	}
-	fmt.Fprintf(&b, "\nParts looked at: %s (--item-parts %s=…)\nShort parts: %s\n", strings.Join(m.Parts.Names(), ", "), m.Name, m.ShortParts())
+	fmt.Fprintf(&b, "\nParts read: %s (--item-parts %s=…)\nShort parts: %s\n", strings.Join(m.Parts.Names(), ", "), m.Name, m.ShortParts())
 	if m.Statistic != "" {
 		fmt.Fprintf(&b, "Statistic of a benchmark: share of the %s\n", m.Statistic)
 	}
@@ -83,7 +83,7 @@ func chooseMethods(all []*overlap.Method, names []string) ([]*overlap.Method, er
 	for _, name := range names {
 		is := func(m *overlap.Method) bool { return m.Name == name || m.Group == name || name == "all" }
 		if !slices.ContainsFunc(all, is) {
-			err := fmt.Errorf("no method is named %q: there are %s", name, strings.Join(known, ", "))
+			err := fmt.Errorf("unknown method %q: there are %s", name, strings.Join(known, ", "))
 			return nil, usageError{err: err, verb: "swab methods", instead: closest(name, known)}
 		}
 	}

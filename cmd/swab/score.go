@@ -221,7 +221,7 @@ func (o *scoreFlags) run(ctx context.Context, stderr io.Writer) (*score.Table, e
 	for _, b := range benches {
 		inputs = append(inputs, b.input)
 	}
-	t, err := score.Make(ctx, inputs, o.Options)
+	t, err := score.Compute(ctx, inputs, o.Options)
 	if err != nil {
 		return nil, err
 	}

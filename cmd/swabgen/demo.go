@@ -47,31 +47,31 @@ var crafts = [][]string{
 
 type document struct{ id, text string }
 
-func lines(s string) document {
+func newDocument(s string) document {
 	id, text, _ := strings.Cut(s, "\n")
 	return document{id, text}
 }
 
 var (
 	web0 = []document{
-		lines("forum/1001\nDoes anybody have a hint for this one? My teacher gave it to us on Friday.\n\nA FERRY leaves Riverton with 84 passengers; at the first pier a third of them get off, and 19 new passengers board.\nAt the second pier half of the passengers on board get off. How many passengers are still on the ferry??\n\nI always get a half passenger."),
-		lines("news/harbour\nThe harbour office has put up a new board with the sailings for the winter. The first ferry now leaves at twenty past six, and the last boat back waits for the theatre to close. Dogs travel free, bicycles for one coin."),
-		lines("blog/pots\n<p>Morning puzzle from the pottery class: <b>Mira</b> glazes <b>14</b> bowls every <i>morning</i> and <b>9</b> bowls every <i>afternoon</i>. After six days she finds that one bowl in every twenty-three has cracked. How many whole bowls does she have to sell at the market?</p><p>The answer surprised all of us.</p>"),
-		lines("blog/garden\nWe planted pear trees in rows this spring, and the frost came twice. What the frost leaves, the deer take. The owner of the orchard next door only laughs and says that he replaces half and forgets the rest."),
-		lines("wiki/lighthouse\nThe keeper of the old light climbed its steps twice a day until the lamp was made to run by itself. Visitors may climb them too, though not on Sundays."),
+		newDocument("forum/1001\nDoes anybody have a hint for this one? My teacher gave it to us on Friday.\n\nA FERRY leaves Riverton with 84 passengers; at the first pier a third of them get off, and 19 new passengers board.\nAt the second pier half of the passengers on board get off. How many passengers are still on the ferry??\n\nI always get a half passenger."),
+		newDocument("news/harbour\nThe harbour office has put up a new board with the sailings for the winter. The first ferry now leaves at twenty past six, and the last boat back waits for the theatre to close. Dogs travel free, bicycles for one coin."),
+		newDocument("blog/pots\n<p>Morning puzzle from the pottery class: <b>Mira</b> glazes <b>14</b> bowls every <i>morning</i> and <b>9</b> bowls every <i>afternoon</i>. After six days she finds that one bowl in every twenty-three has cracked. How many whole bowls does she have to sell at the market?</p><p>The answer surprised all of us.</p>"),
+		newDocument("blog/garden\nWe planted pear trees in rows this spring, and the frost came twice. What the frost leaves, the deer take. The owner of the orchard next door only laughs and says that he replaces half and forgets the rest."),
+		newDocument("wiki/lighthouse\nThe keeper of the old light climbed its steps twice a day until the lamp was made to run by itself. Visitors may climb them too, though not on Sundays."),
 	}
 	web1 = []document{
-		lines("forum/2044\n> The lighthouse keeper climbs 212 steps\n> twice a day, except on Sundays, when he\n> climbs them only once. How many steps\n> does he climb in three full weeks?\n\nThat is 2,756 a week, so 8,268."),
-		lines("zh/77\n今天的数学题：小明在河边捡到二十四块石头，他把其中的三分之一送给妹妹，又把剩下的一半放回河里。请问小明现在还有多少块石头？大家想一想。"),
-		lines("shop/ribbons\nRibbons by the metre: satin, velvet and plain cotton, cut to any length. A roll holds twenty metres. We cut ribbons of 85 centimetres for sashes and shorter ones for jars."),
-		lines("quiz/crafts\nQuiz night, round three. Question 4: Which joint holds two boards at a right angle without glue, nails or screws because its wedge-shaped tails cannot slide out? (a) a butt joint (b) a dovetail joint (c) a lap joint (d) a scarf joint. Answer: b."),
-		lines("ru/12\nИз старого задачника. КАПИТАН проплыл за первый день сорок две мили, а каждый следующий день проплывал на пять миль меньше, чем накануне. Сколько миль он проплыл за четыре дня?"),
+		newDocument("forum/2044\n> The lighthouse keeper climbs 212 steps\n> twice a day, except on Sundays, when he\n> climbs them only once. How many steps\n> does he climb in three full weeks?\n\nThat is 2,756 a week, so 8,268."),
+		newDocument("zh/77\n今天的数学题：小明在河边捡到二十四块石头，他把其中的三分之一送给妹妹，又把剩下的一半放回河里。请问小明现在还有多少块石头？大家想一想。"),
+		newDocument("shop/ribbons\nRibbons by the metre: satin, velvet and plain cotton, cut to any length. A roll holds twenty metres. We cut ribbons of 85 centimetres for sashes and shorter ones for jars."),
+		newDocument("quiz/crafts\nQuiz night, round three. Question 4: Which joint holds two boards at a right angle without glue, nails or screws because its wedge-shaped tails cannot slide out? (a) a butt joint (b) a dovetail joint (c) a lap joint (d) a scarf joint. Answer: b."),
+		newDocument("ru/12\nИз старого задачника. КАПИТАН проплыл за первый день сорок две мили, а каждый следующий день проплывал на пять миль меньше, чем накануне. Сколько миль он проплыл за четыре дня?"),
 	}
 	books = []document{
-		lines("book/rail-3\nThe two trains in the old schoolbook always set out from towns that nobody had heard of, and always met at an hour when honest people were at lunch. Nobody in the story ever asked why they did not simply stay at home."),
-		lines("book/smith-9\nThen he showed the boy why a smith quenches a chisel only at its edge and lets the heat of the shank run back before he quenches it whole: glass-hard steel is a promise that breaks at the first blow."),
-		lines("book/choir-2\nThere were too many sopranos, as there always are, and the tenors sang as if they were paid by the word."),
-		lines("book/tailor-1\nA tailor cuts 17 ribbons of 85 centimetres from a roll of 20 metres. How many rib-\nbons of 45 centimetres can she still cut from what is left of the roll? So the master asked, and the girl had the answer before he had closed his mouth."),
+		newDocument("book/rail-3\nThe two trains in the old schoolbook always set out from towns that nobody had heard of, and always met at an hour when honest people were at lunch. Nobody in the story ever asked why they did not simply stay at home."),
+		newDocument("book/smith-9\nThen he showed the boy why a smith quenches a chisel only at its edge and lets the heat of the shank run back before he quenches it whole: glass-hard steel is a promise that breaks at the first blow."),
+		newDocument("book/choir-2\nThere were too many sopranos, as there always are, and the tenors sang as if they were paid by the word."),
+		newDocument("book/tailor-1\nA tailor cuts 17 ribbons of 85 centimetres from a roll of 20 metres. How many rib-\nbons of 45 centimetres can she still cut from what is left of the roll? So the master asked, and the girl had the answer before he had closed his mouth."),
 	}
 )
 
@@ -117,10 +117,10 @@ func demo(dir string) error {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(about), 0o644)
+	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(testdataReadme), 0o644)
 }
 
-const about = `# Test data
+const testdataReadme = `# Test data
 
 A small corpus and two small benchmarks, written for this project and made by
 ` + "`go run ./cmd/swabgen demo testdata`" + `.

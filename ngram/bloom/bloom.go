@@ -144,7 +144,7 @@ func (p Plan) Capacity() int64 {
 	return int64(sort.Search(p.Partitions*partBits, func(n int) bool { return p.expectedRate(n+1) > p.FPR }))
 }
 
-// expected is the rate expected once n distinct grams are inside. The number in one
+// expectedRate is the rate expected once n distinct grams are inside. The number in one
 // partition has mean and, nearly, variance n/Partitions; the mean of the rate over
 // that spread is taken from one deviation below and one above.
 func (p Plan) expectedRate(n int) float64 {
@@ -157,7 +157,7 @@ func (p Plan) expectedRate(n int) float64 {
 	return (rate(mean-dev)+rate(mean+dev))/2 + float64(n)/(1<<64)
 }
 
-// hits is the share of picks of a gram, one a word on average, that touch any of so
+// hitShare is the share of picks of a gram, one a word on average, that touch any of so
 // many given bits of a word: two bits are picked alike and on their own, a last odd one
 // alone.
 func (p Plan) hitShare(bits float64) float64 {
@@ -165,7 +165,7 @@ func (p Plan) hitShare(bits float64) float64 {
 	return float64(p.K/2)*(1-miss*miss) + float64(p.K%2)*(1-miss)
 }
 
-// odds gives the share of bits that are set in a partition with that many grams a word,
+// fillAndRate gives the share of bits that are set in a partition with that many grams a word,
 // and the share of absent grams that have all their bits there. Words are independent
 // and get Poisson numbers of picks.
 func (p Plan) fillAndRate(load float64) (fill, rate float64) {
@@ -235,13 +235,13 @@ func mix(h uint64) uint64 { return (h ^ h>>32) * 0xd1342543de82ef95 }
 // file's format, too.
 const multiplier = 0xf1357aea2e62a9c5
 
-// pair is the word of a partition that the top of a product names, and two of its bits,
+// pairMask is the word of a partition that the top of a product names, and two of its bits,
 // which may be one.
 func pairMask(product uint64) (word, mask uint64) {
 	return product >> wordShift, 1<<(product>>bitShift%64) | 1<<(product>>bit2Shift%64)
 }
 
-// single is the word and one bit: the last of an odd number.
+// singleMask is the word and one bit: the last of an odd number.
 func singleMask(product uint64) (word, mask uint64) {
 	return product >> wordShift, 1 << (product >> bitShift % 64)
 }

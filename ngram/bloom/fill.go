@@ -71,7 +71,7 @@ func (w *Filler) AddBlock(b Block) {
 	k.room -= len(b.hashes)
 }
 
-// relieve sets the bits of the next bucket that has any slots, lends one of them and
+// emptyNext sets the bits of the next bucket that has any slots, lends one of them and
 // gives the pool the rest.
 func (w *Filler) emptyNext() (slot, bool) {
 	if w == nil {
@@ -87,7 +87,7 @@ func (w *Filler) emptyNext() (slot, bool) {
 	return 0, false
 }
 
-// empty sets the bits of what bucket b has gathered. It gives its slots.
+// emptyBucket sets the bits of what bucket b has gathered. It gives its slots.
 func (w *Filler) emptyBucket(b int) []slot {
 	k := &w.buckets[b]
 	k.mu.Lock()
@@ -144,7 +144,7 @@ func (w *Filler) pending() bool {
 	return false
 }
 
-// set sets the bits of mixed hashes, which are all of bucket b, whose lock is held.
+// setBits sets the bits of mixed hashes, which are all of bucket b, whose lock is held.
 func (w *Filler) setBits(b int, hashes []uint64) {
 	first, parts, k := b<<w.pool.shift, uint64(w.f.plan.Partitions), w.f.plan.K
 	words := w.f.words[first*partWords:]
@@ -180,7 +180,7 @@ func setSingle(words *[partWords]uint64, product uint64) {
 	words[w] |= mask
 }
 
-// fetch reads words from front to back, which brings them into the cache at the memory's
+// prefetch reads words from front to back, which brings them into the cache at the memory's
 // full speed; the bits set next would ask for its lines one by one.
 //
 //go:noinline

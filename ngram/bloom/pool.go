@@ -70,7 +70,7 @@ func (p *Pool) hashes(s slot, n int) []uint64 {
 	return p.words[from : from+n : from+p.block]
 }
 
-// get lends a slot. When all are lent, the filler sets the bits of one of its buckets.
+// lend lends a slot. When all are lent, the filler sets the bits of one of its buckets.
 func (p *Pool) lend(forSpool bool) (slot, bool) {
 	p.mu.Lock()
 	if forSpool {
@@ -100,14 +100,14 @@ func (p *Pool) lend(forSpool bool) (slot, bool) {
 	return s, ok
 }
 
-// put takes slots back that a filler had.
+// takeBack takes slots back that a filler had.
 func (p *Pool) takeBack(slots []slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.free = append(p.free, slots...)
 }
 
-// moved says that so many slots of spools are theirs no more.
+// leaveSpool says that so many slots of spools are theirs no more.
 func (p *Pool) leaveSpool(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

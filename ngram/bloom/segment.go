@@ -179,7 +179,7 @@ func (r *Reader) open(size int64) error {
 	return nil
 }
 
-// read makes front, the file's first bytes, as long as size.
+// extendFront makes front, the file's first bytes, as long as size.
 func (r *Reader) extendFront(front []byte, size int64) ([]byte, error) {
 	longer := make([]byte, size)
 	return longer, r.readAt(longer[copy(longer, front):], int64(len(front)))
@@ -229,7 +229,7 @@ func (r *Reader) partition(i int, buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// buffer is what partition needs.
+// newBuffer is what partition needs.
 func (r *Reader) newBuffer() []byte {
 	if r.bytes != nil {
 		return nil
@@ -287,7 +287,7 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 	return nil
 }
 
-// inside is Has for the bytes of a partition in a file.
+// hasIn is Has for the bytes of a partition in a file.
 func hasIn(part *[partBytes]byte, place uint64, k int) bool {
 	for range k / 2 {
 		if w, mask := pairMask(place); binary.LittleEndian.Uint64(part[w*8:])&mask != mask {

@@ -148,7 +148,7 @@ func (s *Spooler) Add(hashes []uint64) error {
 	return s.err
 }
 
-// full hands the full slot of bucket b over to the spool, for an empty one.
+// spoolFull hands the full slot of bucket b over to the spool, for an empty one.
 func (s *Spooler) spoolFull(b int) {
 	old := s.at[b] - slot(s.pool.block)
 	s.at[b] = old
@@ -184,7 +184,7 @@ func (s *Spooler) End() (*Spool, error) {
 	return done, nil
 }
 
-// rest hands a copy of what is left of bucket b over to the spool.
+// endBucket hands a copy of what is left of bucket b over to the spool.
 func (s *Spooler) endBucket(b int, hashes []uint64) {
 	sp := s.spool
 	if s.err == nil && !sp.overflow {
@@ -226,7 +226,7 @@ func (s *Spooler) write(b int, hashes []uint64) {
 	s.flush()
 }
 
-// head begins a block of the stream.
+// beginBlock begins a block of the stream.
 func (s *Spooler) beginBlock(count, bucket int) {
 	if s.data == nil {
 		s.data = make([]byte, 0, blockHead+8*s.pool.block)

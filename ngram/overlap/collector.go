@@ -14,8 +14,7 @@ import (
 	"swab/ngram/item"
 )
 
-// An Index is what the runs come from: texts cut into words, or whatever else is
-// counted as words are.
+// An Index has the texts that runs refer to, cut into words or characters.
 type Index interface {
 	Texts() int
 	Words(text int) int
@@ -33,51 +32,70 @@ type Items struct {
 	first  []uint32
 
 	windows   func(item int) []uint32
-	templates []map[uint32][]uint64 // by level and text: a bit for each gram that is template
+	templates []map[uint32][]uint64 // by level and text: a bit for each template gram
 	ignore    bool                  // template grams do not count
 	counted   []bool                // by level: occurrences of grams are counted
-	stretches []bool                // by level: some view asks whether input and answer are near
+	stretches []bool                // by level: a view needs the distance between input and answer
 }
 
 // Options of NewItems.
 type Options struct {
-	// Windows gives where the windows of an item begin, for rules that look at them.
+	// Windows returns where the windows of an item begin, for rules over windows.
 	Windows func(item int) []uint32
-	// Grams appends the hashes of the n-grams of a text, for finding the template. Nil
-	// means that none is looked for.
+	// Grams appends the hashes of the n-grams of a text, for finding the template. With
+	// nil there is no template.
 	Grams          func(dst []uint64, text, n int) []uint64
-	IgnoreTemplate bool // n-grams of the template do not count
+	IgnoreTemplate bool // template n-grams do not count
 }
 
-// NewItems puts items, rules by benchmark, and the index of the items' texts together.
+// NewItems combines items, rules by benchmark, and the index of the items' texts.
 func NewItems(list []item.Item, rules [][]Rule, index Index, o Options) (*Items, error) {
-	s := &Items{list: list, rules: rules, index: index, first: make([]uint32, index.Texts()+1), windows: o.Windows, ignore: o.IgnoreTemplate}
-	_, walks := index.(interface{ NewWalker() *exact.Walker })
-	for _, rs := range rules {
-		var views []view
-		for k, r := range rs {
-			if r.N < index.N() {
-				return nil, fmt.Errorf("method %s needs %d-grams; the index is of %d-grams", r.Method.Name, r.N, index.N())
-			}
-			if r.Level.Extend && !walks || r.windows && o.Windows == nil {
-				return nil, fmt.Errorf("method %s cannot look at an index of this kind", r.Method.Name)
-			}
-			v := r.view
-			if v.level = slices.Index(s.levels, r.Level); v.level < 0 {
-				v.level = len(s.levels)
-				s.levels = append(s.levels, r.Level)
-				s.counted, s.stretches = append(s.counted, false), append(s.stretches, false)
-			}
-			s.counted[v.level] = s.counted[v.level] || v.counts == occurrences
-			s.stretches[v.level] = s.stretches[v.level] || v.parts.Has(item.Answer) && v.parts&^item.PartsOf(item.Answer) != 0
-			if rs[k].at = slices.Index(views, v); rs[k].at < 0 {
-				rs[k].at = len(views)
-				views = append(views, v)
-			}
-		}
-		s.views = append(s.views, views)
+	s := &Items{
+		list: list, rules: rules, index: index, first: make([]uint32, index.Texts()+1),
+		windows: o.Windows, ignore: o.IgnoreTemplate,
 	}
-	for _, it := range list {
+	for k := range rules {
+		if err := s.addViews(rules[k], o); err != nil {
+			return nil, err
+		}
+	}
+	s.indexOwners()
+	s.findTemplates(o.Grams)
+	return s, nil
+}
+
+// addViews adds a benchmark whose items are judged by rs: their views and levels, each
+// distinct one once.
+func (s *Items) addViews(rs []Rule, o Options) error {
+	var views []view
+	_, walks := s.index.(interface{ NewWalker() *exact.Walker })
+	for k, r := range rs {
+		if r.N < s.index.N() {
+			return fmt.Errorf("method %s needs %d-grams; the index has %d-grams", r.Method.Name, r.N, s.index.N())
+		}
+		if r.Level.Extend && !walks || r.windows && o.Windows == nil {
+			return fmt.Errorf("method %s does not work with this kind of index", r.Method.Name)
+		}
+		v := r.view
+		if v.level = slices.Index(s.levels, r.Level); v.level < 0 {
+			v.level = len(s.levels)
+			s.levels = append(s.levels, r.Level)
+			s.counted, s.stretches = append(s.counted, false), append(s.stretches, false)
+		}
+		s.counted[v.level] = s.counted[v.level] || v.counts == occurrences
+		s.stretches[v.level] = s.stretches[v.level] || v.parts.Has(item.Answer) && v.parts&^item.PartsOf(item.Answer) != 0
+		if rs[k].at = slices.Index(views, v); rs[k].at < 0 {
+			rs[k].at = len(views)
+			views = append(views, v)
+		}
+	}
+	s.views = append(s.views, views)
+	return nil
+}
+
+// indexOwners fills owned and first.
+func (s *Items) indexOwners() {
+	for _, it := range s.list {
 		for _, t := range it.Texts {
 			if t != item.None {
 				s.first[t]++
@@ -91,7 +109,7 @@ func NewItems(list []item.Item, rules [][]Rule, index Index, o Options) (*Items,
 	}
 	s.owned = make([]uint32, sum)
 	fill := slices.Clone(s.first)
-	for i, it := range list {
+	for i, it := range s.list {
 		for _, t := range it.Texts {
 			if t != item.None {
 				s.owned[fill[t]] = uint32(i)
@@ -99,21 +117,19 @@ func NewItems(list []item.Item, rules [][]Rule, index Index, o Options) (*Items,
 			}
 		}
 	}
-	s.findTemplates(o.Grams)
-	return s, nil
 }
 
-// Merge adds what other documents show of item i to c. The documents of c and d are
-// different ones; d is not changed, but shares memory with c afterwards.
+// Merge adds d to c, both covers of item i by disjoint sets of documents. It does not
+// change d, but c shares memory with it afterwards.
 func (s *Items) Merge(i int, c, d *Cover) { c.merge(s.views[s.list[i].Bench], d) }
 
 // Len is the number of items.
 func (s *Items) Len() int { return len(s.list) }
 
-// Rules are the rules that judge item i.
+// Rules returns the rules of item i's benchmark.
 func (s *Items) Rules(i int) []Rule { return s.rules[s.list[i].Bench] }
 
-// Layout gives the lengths of item i's parts in words.
+// Layout returns the lengths of item i's parts in words.
 func (s *Items) Layout(i int) Layout {
 	var l Layout
 	for p, t := range s.list[i].Texts {
@@ -140,21 +156,21 @@ func (l Layout) Total(in item.Parts) int {
 
 // Longest is the number of words in the longest of the given parts.
 func (l Layout) Longest(in item.Parts) int {
-	most := 0
+	longest := 0
 	for p, n := range l {
 		if in.Has(item.Part(p)) {
-			most = max(most, n)
+			longest = max(longest, n)
 		}
 	}
-	return most
+	return longest
 }
 
-// offset is where part p begins among all words of the item.
+// offset returns the first word of part p among all words of the item.
 func (l Layout) offset(p item.Part) int { return l.Total(item.Parts(1)<<p - 1) }
 
 // A Collector turns the runs of one shard's documents into covers. It belongs to
-// one goroutine. Its memory grows with the items seen, not with the documents. Use,
-// for each document:
+// one goroutine. Its memory grows with the items seen, not with the documents. For each
+// document, call
 //
 //	c.Begin(text)
 //	c.Add(run) // for every run
@@ -165,10 +181,10 @@ type Collector struct {
 	shard  string
 	covers map[uint32]*Cover
 
-	// of the document at hand
-	texts   []textState // those touched; what lies behind their number is kept for use again
+	// state of the current document
+	texts   []textState // the first touched are in use; the rest is kept for reuse
 	touched int
-	where   []int32 // text number to 1 + its place in texts
+	where   []int32 // text number to 1 + its index in texts
 	owners  []uint32
 	found   []Found
 	best    []float64
@@ -176,14 +192,14 @@ type Collector struct {
 	scratch []uint64
 }
 
-// textState is what the document at hand shows of one text.
+// textState is what the current document has of one text.
 type textState struct {
 	text   int
 	levels []levelState
 	runs   []exact.Run
 }
 
-// levelState is what it shows on one level.
+// levelState is what the current document has of one text on one level.
 type levelState struct {
 	gram      int // words that a run must have; 0: none counts
 	found     bool
@@ -194,7 +210,7 @@ type levelState struct {
 	stretches []stretch // where runs stand
 }
 
-// NewCollector makes a collector.
+// NewCollector returns a collector; call Reset before the first document.
 func (s *Items) NewCollector() *Collector {
 	c := &Collector{items: s, where: make([]int32, s.index.Texts())}
 	if slices.ContainsFunc(s.levels, func(l Level) bool { return l.Extend }) {
@@ -203,14 +219,14 @@ func (s *Items) NewCollector() *Collector {
 	return c
 }
 
-// Reset makes the collector begin with the documents of the named shard. The
-// covers of the shard before are no longer the collector's.
+// Reset begins the named shard, with no covers. Those of the shard before belong to the
+// caller.
 func (c *Collector) Reset(shard string) {
 	c.shard, c.covers = shard, map[uint32]*Cover{}
 	c.forget()
 }
 
-// drop forgets the document at hand.
+// forget clears the state of the current document.
 func (c *Collector) forget() {
 	for i := range c.texts[:c.touched] {
 		c.where[c.texts[i].text] = 0
@@ -218,14 +234,14 @@ func (c *Collector) forget() {
 	c.touched = 0
 }
 
-// Begin opens a document, whose text is lent until End.
+// Begin begins a document. The text is lent until End.
 func (c *Collector) Begin(text []byte) {
 	if c.walker != nil {
 		c.walker.Begin(text)
 	}
 }
 
-// touch gives the state of a text in the document at hand.
+// touchText returns the state of a text in the current document, cleared at first use.
 func (c *Collector) touchText(text int) *textState {
 	if k := c.where[text]; k != 0 {
 		return &c.texts[k-1]
@@ -250,7 +266,7 @@ func (c *Collector) touchText(text int) *textState {
 	return st
 }
 
-// cleared gives n zeros, in the memory of s if it is enough.
+// zeroed returns n zeros, in the memory of s if it is large enough.
 func zeroed[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)
@@ -260,7 +276,7 @@ func zeroed[T any](s []T, n int) []T {
 	return s
 }
 
-// Add takes a run of the document at hand.
+// Add adds a run of the current document.
 func (c *Collector) Add(r exact.Run) {
 	st := c.touchText(r.Text)
 	for l := range st.levels {
@@ -302,8 +318,8 @@ func (c *Collector) Add(r exact.Run) {
 	st.keepQuote(r)
 }
 
-// extend follows a run to the right and lets it take part in the level, if it is long
-// enough then.
+// extend extends a run to the right and adds it to the level if it is then long enough,
+// which it reports.
 func (c *Collector) extend(ls *levelState, l int, r exact.Run) bool {
 	level := c.items.levels[l]
 	words, last, skipped := r.Words, r.Words, 0
@@ -337,7 +353,7 @@ func (c *Collector) extend(ls *levelState, l int, r exact.Run) bool {
 	return true
 }
 
-// keep keeps r as a quote unless one that is kept says as much; of too many it
+// keepQuote keeps r as a quote unless a kept run includes it. Of more than MaxQuotes it
 // drops the shortest, of equals the last.
 func (st *textState) keepQuote(r exact.Run) {
 	for _, k := range st.runs {
@@ -345,7 +361,9 @@ func (st *textState) keepQuote(r exact.Run) {
 			return
 		}
 	}
-	st.runs = slices.DeleteFunc(st.runs, func(k exact.Run) bool { return r.At <= k.At && k.At+k.Words <= r.At+r.Words })
+	st.runs = slices.DeleteFunc(st.runs, func(k exact.Run) bool {
+		return r.At <= k.At && k.At+k.Words <= r.At+r.Words
+	})
 	st.runs = append(st.runs, r)
 	if len(st.runs) > MaxQuotes {
 		worst := 0
@@ -358,8 +376,8 @@ func (st *textState) keepQuote(r exact.Run) {
 	}
 }
 
-// End closes the document at hand, which stands in the given row, and lets it
-// take part in the covers. Id and text are lent.
+// End ends the current document, which is in the given row, and adds it to the covers.
+// The id and the text are lent.
 func (c *Collector) End(row int64, id string, text []byte) {
 	if c.touched == 0 {
 		return
@@ -392,7 +410,7 @@ func (c *Collector) End(row int64, id string, text []byte) {
 	c.forget()
 }
 
-// state gives what the document at hand shows of a text on a level, or nil.
+// levelState returns what the current document has of a text on a level, or nil.
 func (c *Collector) levelState(text int32, level int) *levelState {
 	if text == item.None || c.where[text] == 0 {
 		return nil
@@ -403,50 +421,17 @@ func (c *Collector) levelState(text int32, level int) *levelState {
 	return nil
 }
 
-// fold lets the document take part in the cover of item i.
+// addToCover adds the current document to the cover of item i.
 func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 	it := &c.items.list[i]
 	views := c.items.views[it.Bench]
 	layout := c.items.Layout(int(i))
-	c.found = zeroed(c.found, len(views))
-	c.best = zeroed(c.best, len(views))
-	any := false
-	for v, view := range views {
-		f := &c.found[v]
-		parts := 0
-		for p, t := range it.Texts {
-			if !view.parts.Has(item.Part(p)) || layout[p] == 0 {
-				continue
-			}
-			parts++
-			ls := c.levelState(t, view.level)
-			if ls == nil || view.windows && !c.hitsWindow(int(i), ls) {
-				continue
-			}
-			any = true
-			if ls.longest > 0 {
-				f.Longest = max(f.Longest, ls.longest)
-				f.Covered += ls.covered
-				c.best[v] += float64(ls.covered) / float64(layout[p])
-			}
-		}
-		if parts > 0 {
-			c.best[v] /= float64(parts)
-		}
-	}
-	if !any {
+	if !c.measure(i, layout) {
 		return
 	}
 	cover := c.covers[i]
 	if cover == nil {
-		cover = &Cover{Tallies: make([]Tally, len(views))}
-		words := layout.Total(item.AllParts)
-		for v, view := range views {
-			cover.Tallies[v].Seen = make([]uint64, (words+63)/64)
-			if view.counts != noCounts {
-				cover.Tallies[v].Counts = make([]uint16, words)
-			}
-		}
+		cover = newCover(views, layout.Total(item.AllParts))
 		c.covers[i] = cover
 	}
 	seen := false
@@ -461,44 +446,85 @@ func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 				t.Best = max(t.Best, c.best[v])
 			}
 		}
-		var answer *levelState
-		if view.parts.Has(item.Answer) {
-			answer = c.levelState(it.Texts[item.Answer], view.level)
-		}
-		for p, n := range it.Texts {
-			ls := c.levelState(n, view.level)
-			if ls == nil || !view.parts.Has(item.Part(p)) {
-				continue
-			}
-			c.addToTally(t, view, ls, layout.offset(item.Part(p)), int(i))
-			if item.Part(p) != item.Answer && answer != nil && !t.Together {
-				t.Together = withinGap(ls.stretches, answer.stretches)
-			}
-		}
+		c.addParts(t, view, layout, int(i))
 	}
 	if !seen {
 		return
 	}
-	s := Evidence{Shard: c.shard, Row: row, ID: id, Found: c.found}
-	if cover.keeps(views, &s) {
-		s.ID, s.Found = strings.Clone(id), slices.Clone(c.found)
-		for p, n := range it.Texts {
-			if n != item.None && c.where[n] != 0 {
-				for _, r := range c.texts[c.where[n]-1].runs {
-					s.Quotes = append(s.Quotes, quote(item.Part(p), r, text))
-				}
+	e := Evidence{Shard: c.shard, Row: row, ID: id, Found: c.found}
+	if !cover.keeps(views, &e) {
+		return
+	}
+	e.ID, e.Found = strings.Clone(id), slices.Clone(c.found)
+	for p, n := range it.Texts {
+		if n == item.None || c.where[n] == 0 {
+			continue
+		}
+		for _, r := range c.texts[c.where[n]-1].runs {
+			e.Quotes = append(e.Quotes, newQuote(item.Part(p), r, text))
+		}
+	}
+	slices.SortFunc(e.Quotes, func(a, b Quote) int {
+		return cmp.Or(cmp.Compare(a.Part, b.Part), cmp.Compare(a.At, b.At), cmp.Compare(a.Start, b.Start))
+	})
+	cover.Evidence = append(cover.Evidence, e)
+	cover.prune(views)
+}
+
+// measure fills found and best with what the current document has of item i, by view. It
+// reports whether any view has something, if only what does not count, as template.
+func (c *Collector) measure(i uint32, layout Layout) (anything bool) {
+	it := &c.items.list[i]
+	views := c.items.views[it.Bench]
+	c.found = zeroed(c.found, len(views))
+	c.best = zeroed(c.best, len(views))
+	for v, view := range views {
+		f := &c.found[v]
+		parts := 0
+		for p, t := range it.Texts {
+			if !view.parts.Has(item.Part(p)) || layout[p] == 0 {
+				continue
+			}
+			parts++
+			ls := c.levelState(t, view.level)
+			if ls == nil || view.windows && !c.hitsWindow(int(i), ls) {
+				continue
+			}
+			anything = true
+			if ls.longest > 0 {
+				f.Longest = max(f.Longest, ls.longest)
+				f.Covered += ls.covered
+				c.best[v] += float64(ls.covered) / float64(layout[p])
 			}
 		}
-		slices.SortFunc(s.Quotes, func(a, b Quote) int {
-			return cmp.Or(cmp.Compare(a.Part, b.Part), cmp.Compare(a.At, b.At), cmp.Compare(a.Start, b.Start))
-		})
-		cover.Evidence = append(cover.Evidence, s)
-		cover.prune(views)
+		if parts > 0 {
+			c.best[v] /= float64(parts)
+		}
+	}
+	return anything
+}
+
+// addParts adds what the current document has of item i's parts to a tally.
+func (c *Collector) addParts(t *Tally, v view, layout Layout, i int) {
+	texts := &c.items.list[i].Texts
+	var answer *levelState
+	if v.parts.Has(item.Answer) {
+		answer = c.levelState(texts[item.Answer], v.level)
+	}
+	for p, n := range texts {
+		ls := c.levelState(n, v.level)
+		if ls == nil || !v.parts.Has(item.Part(p)) {
+			continue
+		}
+		c.addToTally(t, v, ls, layout.offset(item.Part(p)), i)
+		if item.Part(p) != item.Answer && answer != nil && !t.Together {
+			t.Together = withinGap(ls.stretches, answer.stretches)
+		}
 	}
 }
 
-// see adds what a level shows of a part, which begins at word from of the item, to a
-// tally.
+// addToTally adds a level's state of a part to a tally. The part begins at word from of
+// the item.
 func (c *Collector) addToTally(t *Tally, v view, ls *levelState, from, item int) {
 	if v.windows {
 		for _, w := range c.items.windows(item) {
@@ -523,12 +549,14 @@ func (c *Collector) addToTally(t *Tally, v view, ls *levelState, from, item int)
 	}
 }
 
-// hitsWindow reports whether a window of the item is seen.
+// hitsWindow reports whether a window of the item was seen.
 func (c *Collector) hitsWindow(item int, ls *levelState) bool {
-	return slices.ContainsFunc(c.items.windows(item), func(w uint32) bool { return ls.seen[w/64]>>(w%64)&1 == 1 })
+	return slices.ContainsFunc(c.items.windows(item), func(w uint32) bool {
+		return ls.seen[w/64]>>(w%64)&1 == 1
+	})
 }
 
-// orAt ors src into dst, moved up by offset bits. No set bit falls off the end.
+// orAt ORs src, shifted up by offset bits, into dst, which has room for all set bits.
 func orAt(dst, src []uint64, offset int) {
 	w, b := offset/64, uint(offset%64)
 	for i, v := range src {
@@ -542,12 +570,15 @@ func orAt(dst, src []uint64, offset int) {
 	}
 }
 
-func quote(p item.Part, r exact.Run, text []byte) Quote {
+func newQuote(p item.Part, r exact.Run, text []byte) Quote {
 	from, to := ngram.Excerpt(text, int(r.Start), int(r.End))
-	return Quote{Part: p, At: r.At, Words: r.Words, Start: int64(r.Start), End: int64(r.End), TextStart: int64(from), Text: string(text[from:to])}
+	return Quote{
+		Part: p, At: r.At, Words: r.Words, Start: int64(r.Start), End: int64(r.End),
+		TextStart: int64(from), Text: string(text[from:to]),
+	}
 }
 
-// Covers gives the covers of all items seen, by rising item number.
+// Covers yields the covers of all items seen, by rising item number.
 func (c *Collector) Covers() iter.Seq2[int, *Cover] {
 	return func(yield func(int, *Cover) bool) {
 		for _, i := range slices.Sorted(maps.Keys(c.covers)) {

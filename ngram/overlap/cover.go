@@ -8,33 +8,36 @@ import (
 	"swab/ngram/item"
 )
 
-// Kept is how many documents a Cover keeps as evidence in each view, the
-// strongest ones; and MaxQuotes how many runs it quotes of each part in each.
+// MaxEvidence is how many documents a Cover keeps in each view, the strongest ones;
+// MaxQuotes is how many runs it quotes of each part in each of them.
 const (
 	MaxEvidence = 3
 	MaxQuotes   = 8
 )
 
-// A Cover is what a set of documents shows of one item. The zero Cover is that of
-// no document; Merge is associative and commutative, so the covers of shards join
-// in any order.
+// A Cover is what a set of documents has of one item. The zero Cover is that of no
+// document; Merge is associative and commutative, so the covers of shards merge in any
+// order.
 type Cover struct {
 	Tallies  []Tally    // one for each view of the item's benchmark; none if nothing was seen
 	Evidence []Evidence // the strongest documents, in the order of their names
 }
 
-// A Tally is what a rule needs to know of the documents.
+// A Tally has the figures of all documents that a rule needs.
 type Tally struct {
-	Documents int64    // that hold a run which counts
+	Documents int64    // documents with a run that counts
 	Longest   int      // longest run in any document, words
-	Covered   int      // words in runs that count, in the document that has most
-	Best      float64  // score of the document that has the highest, for rules that score documents
-	Together  bool     // some document holds input and answer within Near bytes
-	Seen      []uint64 // bit i: the n-gram at word i of the item stands in some document
-	Counts    []uint16 // by word of the item: documents that hold the n-gram there, or its occurrences, up to MaxCount; for rules that ask
+	Covered   int      // words in runs that count, the most of any document
+	Best      float64  // highest score of a document, for rules that score documents
+	Together  bool     // some document has input and answer within MaxGap bytes
+	Seen      []uint64 // bit i: the n-gram at word i of the item occurs in some document
+
+	// Counts has, by word of the item, how many documents have the n-gram that begins
+	// there, or how often it occurs, up to MaxCount. It is nil for rules without counts.
+	Counts []uint16
 }
 
-// A Sighting is one document in which an item was seen.
+// Evidence is one document in which an item was seen.
 type Evidence struct {
 	Shard  string
 	Row    int64
@@ -43,27 +46,26 @@ type Evidence struct {
 	Quotes []Quote
 }
 
-// Found is how much of an item one document holds, in one view.
+// Found is how much of an item one document has, in one view.
 type Found struct {
 	Longest int // longest run that counts, or 0
 	Covered int // words in runs that count
 }
 
-// A Quote is a run as it stands in the document.
+// A Quote is a run in a document, with its surroundings.
 type Quote struct {
-	Part      item.Part
-	At, Words int    // in words of the part
-	Start     int64  // bytes of the document
-	End       int64  //
-	TextStart int64  // where Text begins in the document
-	Text      string // the words with some of what stands around them
+	Part       item.Part
+	At, Words  int    // in words of the part
+	Start, End int64  // bytes of the document
+	TextStart  int64  // where Text begins in the document
+	Text       string // the run and some text around it
 }
 
 func (a *Evidence) compare(b *Evidence) int {
 	return cmp.Or(cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row))
 }
 
-// stronger orders the documents that view r shows: strongest first, then by name.
+// stronger orders the documents of view r: strongest first, then by name.
 func stronger(views []view, r int, a, b *Evidence) int {
 	x, y := a.Found[r], b.Found[r]
 	if views[r].byCovered {
@@ -72,7 +74,7 @@ func stronger(views []view, r int, a, b *Evidence) int {
 	return cmp.Or(cmp.Compare(y.Longest, x.Longest), cmp.Compare(y.Covered, x.Covered), a.compare(b))
 }
 
-// wanted reports whether s is among the Kept strongest in any view.
+// keeps reports whether s is among the MaxEvidence strongest in any view.
 func (c *Cover) keeps(views []view, s *Evidence) bool {
 	for r, f := range s.Found {
 		if f.Longest == 0 {
@@ -91,7 +93,7 @@ func (c *Cover) keeps(views []view, s *Evidence) bool {
 	return false
 }
 
-// prune drops the sightings that no view wants.
+// prune drops the evidence that is among the strongest in no view.
 func (c *Cover) prune(views []view) {
 	if len(c.Evidence) > MaxEvidence {
 		keep := make([]bool, len(c.Evidence))
@@ -131,6 +133,18 @@ func (c *Cover) merge(views []view, d *Cover) {
 	c.prune(views)
 }
 
+// newCover returns a cover without documents of an item of the given words.
+func newCover(views []view, words int) *Cover {
+	c := &Cover{Tallies: make([]Tally, len(views))}
+	for v, view := range views {
+		c.Tallies[v].Seen = make([]uint64, (words+63)/64)
+		if view.counts != noCounts {
+			c.Tallies[v].Counts = make([]uint16, words)
+		}
+	}
+	return c
+}
+
 func (t *Tally) add(u *Tally) {
 	t.Documents += u.Documents
 	t.Longest = max(t.Longest, u.Longest)
@@ -159,8 +173,8 @@ func setRange(set []uint64, from, to int) {
 	}
 }
 
-// countCovered gives how many words stand in n-grams whose first words are the
-// bits of set from (included) to to (not included), and in how many grams.
+// countCovered counts the n-grams whose first words are the bits of set from (included)
+// to to (not included), and the distinct words in them.
 func countCovered(set []uint64, from, to, n int) (words, grams int) {
 	end := from
 	for w := from / 64; w*64 < to && w < len(set); w++ {

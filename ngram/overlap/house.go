@@ -3,7 +3,7 @@ package overlap
 import "swab/ngram/item"
 
 // House is the name of this program's own method, and Plain its normaliser: words of
-// texts without markup. Package align says how it decides.
+// texts without markup. Package align implements it.
 const (
 	House = "swab"
 	Plain = "plain"
@@ -12,35 +12,35 @@ const (
 func swabDefinition() definition {
 	return definition{
 		Method: Method{
-			Name: House, Brief: "the share of an item's information that stands in one place of a document", Version: 1,
+			Name: House, Brief: "the share of an item's information that is in one place of a document", Version: 1,
 			Norm: Plain, Unit: "word", Parts: item.AllParts,
-			Text: `Flagged when enough of an item's information stands in one place of a document.
+			Text: `Flagged when enough of an item's information is in one place of a document.
 Score: the share found.
 
 Information. A word of an item carries minus the logarithm to base 2 of the share of
 the benchmark's items that hold it, in bits, counted together with 1,000 items of
 general English. So a name carries 8 bits or more and "the" nearly none. A word that
 comes for the n-th time in a text carries 1/√n of that. A word whose three-word
-neighbourhoods all stand in many items of the benchmark (10, in small benchmarks down
+neighbourhoods all occur in many items of the benchmark (10, in small benchmarks down
 to 4) is template and carries none; words inside quotations of six words and more are
-of others and carry none. Beside this, its own information, stands its known
-information: what the word says by itself, by a list of common English words, and
-else by its length (a letter 3 bits, six letters and more 8 bits).
+not the item's own and carry none. Besides this own information a word has known
+information, which does not depend on the benchmark: from a list of common English
+words, or else from its length (a letter 3 bits, six letters and more 8 bits).
 
 Place. Item and document are read without markup: tags, character references, JSON
 escapes, LaTeX commands, link targets, line ends and hyphenation do not count. Two to
-five words in a row that are not common and say 14 bits together are a seed. The
+five words in a row that are not common and have 14 bits together are a seed. The
 place is the window of the document, twice as long as the text and 60 words, whose
 seeds hold most of the item's own information. Words beside and between seeds count
 too if they follow each other in both, at least two in a row; options of an item count
-where they stand whole behind its question. A word of the document stands for one word
-of the item.
+where they occur whole after its question. A word of the document matches one word of
+the item.
 
 Share. Found information over all of it, for own and for known information: the
-smaller share, and a fifth of what the larger one is more. It is taken of the
+smaller share, plus a fifth of the difference to the larger. It is computed over the
 question, with its choices where it has some, and with its passage. A passage (a
 context of several items, or text before the question proper) counts only when half of
-question and choices is there too.
+question and choices is found too.
 
 What is needed. 97 % of an item of 12 bits of own information, 72 % at 20, 69 % at 28,
 63 % at 48, 59 % at 64, 50 % at 90, 45 % at 130, 42 % at 200, 39 % from 400 bits on,
@@ -49,9 +49,9 @@ to a quarter less; below 64 bits, where no stretch holds two fifths of what is k
 a tenth more. For the question alone of an item that has choices it is 1.6 times as
 much, but not more than 96 %.
 
-Kinds. Flagged items are "input", "input and answer" (half of a worked answer is there
-too), or "variant" (more numbers and names are others than are kept, and hardly any
-other word). Of items that are not flagged it says "passage only", "template only" or
+Kinds. Flagged items are "input", "input and answer" (half of a worked answer is found
+too), or "variant" (more numbers and names differ than are kept, and hardly any other
+word does). Items that are not flagged are "passage only", "template only" or
 "fragment" when something was found.
 
 Example. In a benchmark of 1,000 items a question is "Which old glacier feeds Lake
@@ -60,13 +60,14 @@ of general English, of 2,000 in all: -log2(5/2000) = 8.6 bits. So tarnholm; feed
 (five letters, 0.008) has 7.8, lake (four, 0.015) 7.0, old (three, 0.03) 6.0, and
 which (common, 0.6) 1.7: together 39.8 bits own, and 34.7 known. Needed are 64 %. A page says
 "<b>Lake Tarnholm</b> is fed by an old river of ice". Lake and tarnholm are a seed, old
-stands alone: 15.6 bits own are 39 %, 14.0 known 40 %. It is not flagged but a fragment,
+alone is none: 15.6 bits own are 39 %, 14.0 known 40 %. It is not flagged but a fragment,
 score 0.395. "He asked: which old glacier feeds <i>Lake Tarnholm</i>?" holds all: flagged.`,
 			Source:  "this program; measured by make eval",
-			Choices: "A copy translated or told in other words is not found.",
+			Choices: "A copy that is translated or reworded is not found.",
 			Params: []Param{
-				{Name: "factor", Text: "times the share that is needed: above 1 flags less", Value: 1.0, Low: 0.5, High: 3},
-				{Name: "max-false", Text: "percent of decoys that may be flagged: the factor is raised until no more are; 0: any", Value: 0.0, Low: 0, High: 100},
+				{Name: "factor", Text: "multiplies the share that is needed: above 1 flags less", Value: 1.0, Low: 0.5, High: 3},
+				{Name: "max-false", Value: 0.0, Low: 0, High: 100,
+					Text: "largest percentage of decoys flagged: the factor is raised until it holds; 0: any"},
 			},
 		},
 		make: func(m *Method) {

@@ -7,21 +7,23 @@ import (
 	"swab/ngram/item"
 )
 
-// A Level says which runs count, and what of the item they make seen.
+// A Level defines which runs count, and which bits of the item they set as seen.
 type Level struct {
-	N     int // words in a gram: a run counts when it has so many
-	Short int // a part of fewer than N words and at least Short counts when all of it is a run; 0: none does
+	N     int // words in a gram: a run counts when it has at least N
+	Short int // a part of Short to N-1 words counts when all of it is a run; 0: never
 
-	// Extend follows every run that counts to the right, over at most Skip words that
-	// differ, to its last equal word, and drops what then has fewer than Least words.
-	// Words are seen instead of n-grams; those that differ are when Gaps is set.
+	// Extend extends every run that counts to the right, over at most Skip words that
+	// differ, to its last equal word, and drops the run if it then has fewer than Least
+	// words. The bits are then of words, not of n-grams; words that differ have theirs
+	// set if Gaps is.
 	Extend bool
 	Skip   int
 	Least  int
 	Gaps   bool
 }
 
-// gram is how many words of a part of so many a run must have, or 0 when none counts.
+// gramWords returns how many words a run must have in a part of the given words, or 0
+// when no run counts.
 func (l Level) gramWords(words int) int {
 	switch {
 	case words >= l.N:
@@ -32,7 +34,7 @@ func (l Level) gramWords(words int) int {
 	return 0
 }
 
-// unit is how many words stand behind each bit that is seen of a part of so many.
+// unitWords returns how many words each seen bit covers in a part of the given words.
 func (l Level) unitWords(words int) int {
 	if l.Extend && words > 0 {
 		return 1
@@ -40,42 +42,43 @@ func (l Level) unitWords(words int) int {
 	return l.gramWords(words)
 }
 
-// A view is what of documents a rule needs to know. Rules of a benchmark with equal
-// views share it.
+// A view defines the tally that a rule needs. Rules of a benchmark with equal views share
+// it.
 type view struct {
 	level     int // number in Items.levels
 	parts     item.Parts
-	byCovered bool   // the strongest document covers most, it has not the longest run
+	byCovered bool   // the strongest document covers most words, instead of having the longest run
 	mean      bool   // documents have a score: the mean of their parts' covered shares
 	windows   bool   // only the item's windows count
-	counts    counts // kept of each gram
+	counts    counts // what Tally.Counts counts
 }
 
-// counts says what is counted of each gram.
+// counts is what is counted of each gram.
 type counts uint8
 
 const (
 	noCounts    counts = iota
-	documents          // that hold it
-	occurrences        // in all documents
+	documents          // documents with the gram
+	occurrences        // places of the gram in all documents
 )
 
-// MaxCount is where counts of grams end: they are exact below, and as much or more
-// at it.
+// MaxCount is the largest count of a gram. Counts below it are exact; MaxCount means at
+// least as many.
 const MaxCount = 1<<16 - 1
 
 func addCount(a *uint16, n int) { *a = uint16(min(int(*a)+n, MaxCount)) }
 
-// Near is how many bytes of a document may lie between input and answer of an item
-// that are seen near each other.
+// MaxGap is how many bytes of a document may lie between an item's input and its answer
+// for them to count as found together.
 const MaxGap = 1000
 
-// A stretch is bytes of a document that a text was found in, with gaps of up to Near.
+// A stretch is a range of bytes of a document in which a text was found, with gaps of up
+// to MaxGap.
 type stretch struct{ from, to uint32 }
 
-// addStretch puts bytes from to to into the list, which is sorted.
+// addStretch adds bytes from to to to the list, which is sorted.
 func addStretch(list []stretch, from, to uint32) []stretch {
-	i := len(list) // those before i begin before it ends, or within reach
+	i := len(list) // those before i begin at most MaxGap bytes after to
 	for i > 0 && int(list[i-1].from) > int(to)+MaxGap {
 		i--
 	}
@@ -87,7 +90,7 @@ func addStretch(list []stretch, from, to uint32) []stretch {
 	return slices.Replace(list, k, i, stretch{from, to})
 }
 
-// near reports whether a stretch of a and one of b lie within reach of each other.
+// withinGap reports whether a stretch of a and one of b are at most MaxGap bytes apart.
 func withinGap(a, b []stretch) bool {
 	for len(a) > 0 && len(b) > 0 {
 		switch {
@@ -102,7 +105,7 @@ func withinGap(a, b []stretch) bool {
 	return false
 }
 
-// A Walker follows runs beyond their ends; exact.Walker is one.
+// A Walker extends runs beyond their ends; exact.Walker is one.
 type Walker interface {
 	Begin(document []byte)
 	Walk(r exact.Run, visit func(same bool) bool)

@@ -1,17 +1,17 @@
-// Package overlap says what the runs that items and documents share mean.
+// Package overlap turns the runs of words that items share with documents into verdicts.
 //
 // A [Collector] folds the runs of one document after another into a [Cover] for
 // each item: longest run, words covered by the best single document, n-grams seen
 // in any document, number of documents, and quotes of the strongest documents.
 // A [Method] is one published (or our own) definition of contamination; fitted to
 // a benchmark it is a [Rule], and [Items.Judge] turns a cover into a [Verdict].
-// This package is the one home of definitions and thresholds.
+// All definitions and thresholds are in this package.
 //
 // N-grams stay within one part of an item, unless a method joins the parts. An item
 // that no rule could ever flag, because all its parts are shorter than n, is not
 // checkable: neither flagged nor clean.
 //
-// What is a word here is a character to methods over characters.
+// Methods over characters use the same types; their words are characters.
 package overlap
 
 import (
@@ -22,49 +22,49 @@ import (
 	"swab/ngram/item"
 )
 
-// A Verdict is what a rule says of an item and the figures that it rests on.
+// A Verdict is the outcome of a rule for an item and the figures behind it.
 type Verdict struct {
 	State     item.State
-	Score     float64    // the rule's own measure, 0 to 1; meaningless when not checkable
+	Score     float64    // the rule's own measure, 0 to 1; undefined when not checkable
 	Longest   int        // longest run, words; 0 when none counts
-	Words     int        // words in the parts that the rule looks at
+	Words     int        // words in the parts that the rule reads
 	Matched   int        // words of them that the score counts as found
 	Documents int64      // documents with a run that counts
 	Parts     item.Parts // parts in which such a run was seen
 	Seen      item.Seen
-	Kind      string         // what was found, for methods that tell kinds apart
-	Template  float64        // share, of the words in n-grams seen, that stand in such n-grams of the template
+	Kind      string         // what was found, for methods that distinguish kinds
+	Template  float64        // share of the words in n-grams seen that are in template n-grams
 	Details   map[string]any // what else the method defines: float64 or string
-	Counted   []uint64       // what was seen and counts, as in Tally.Seen
-	Grams     [2]int         // n-grams that were found, of all, for methods with a Statistic
+	Counted   []uint64       // the n-grams seen that count, as in Tally.Seen
+	Grams     [2]int         // n-grams found, and all n-grams, for methods with a Statistic
 }
 
 // A Method is a definition of contamination, with its parameters set.
 type Method struct {
 	Name      string
-	Group     string // another name, by which several methods are chosen together
+	Group     string // a second name, which selects several methods together
 	Brief     string // the idea, in a few words
-	Version   int    // grows when any verdict could change
+	Version   int    // increases when any verdict could change
 	Text      string // the definition, for readers
 	Source    string
-	Choices   string // where the source leaves a choice: what was chosen, and what chooses otherwise
-	Statistic string // what the method says of a whole benchmark besides the share flagged: a share of n-grams
+	Choices   string // where the source is ambiguous: what was chosen, and which parameter chooses otherwise
+	Statistic string // a benchmark's statistic besides the share flagged, a share of n-grams; or empty
 	Params    []Param
-	Norm      string     // the normaliser that it is defined over, as in a recipe
-	Unit      string     // what it counts: word or char
-	Parts     item.Parts // that it looks at
+	Norm      string     // the normaliser, as in a recipe
+	Unit      string     // what is counted: word or char
+	Parts     item.Parts // the parts that are read
 	Joined    bool       // the parts are one text, one after another
-	// N gives the words in a gram, from the numbers of words, in the parts looked
-	// at, of all items of the benchmark.
+	// N returns the words in an n-gram, given the number of words that the method reads
+	// of each item of the benchmark.
 	N func(lengths []int) int
 
 	Level     Level // its N is set when the method is fitted
 	Threshold float64
-	Windows   int     // of N characters, drawn at random; 0: all
-	Factor    float64 // times what is needed, and
-	MaxFalse  float64 // share of decoys that may be flagged; 0: any. Both are of the method over texts without markup
+	Windows   int     // number of windows of N characters, drawn at random; 0: all
+	Factor    float64 // multiplies the share that is needed; method swab only
+	MaxFalse  float64 // largest share of decoys flagged, 0: any; method swab only
 	view
-	flags item.Parts // that can flag an item, if they are not all that are looked at
+	flags item.Parts // the parts that can flag an item; 0: all that are read
 	judge func(c *judgement)
 }
 
@@ -87,7 +87,8 @@ func (m *Method) Fit(layouts []Layout) Rule {
 	return r
 }
 
-// Key is plain text that says all of a rule that covers depend on.
+// Key returns everything that covers depend on, as text: rules with equal keys have equal
+// covers.
 func (r Rule) Key() string {
 	return fmt.Sprintf("%s %d %+v %+v %d", r.Name, r.Version, r.Level, r.view, r.Windows)
 }
@@ -103,20 +104,16 @@ type judgement struct {
 	windows []uint32                          // of the item
 }
 
-// Judge gives the verdict of rule k of item i's benchmark on the item, given its
-// cover, nil when nothing was seen. Hashes gives the hashes of the n-grams of a text
+// Judge returns the verdict of rule k of item i's benchmark on the item, given its cover,
+// which is nil when nothing was seen. Hashes returns the hashes of the n-grams of a text
 // of the index.
 func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n int) []uint64) Verdict {
 	r, l := s.Rules(i)[k], s.Layout(i)
 	v := Verdict{State: item.NotCheckable, Words: l.Total(r.Parts)}
-	for p, words := range l {
-		if r.Parts.Has(item.Part(p)) && (r.flags == 0 || r.flags.Has(item.Part(p))) && r.Level.gramWords(words) > 0 {
-			v.State = item.Clean
-		}
-	}
-	if v.State == item.NotCheckable {
+	if !r.checkable(l) {
 		return v
 	}
+	v.State = item.Clean
 	c := judgement{Rule: r, Verdict: &v, layout: l, tally: &Tally{}}
 	c.hashes = func(p item.Part, n int) []uint64 { return hashes(nil, int(s.list[i].Texts[p]), n) }
 	if cover == nil || !hasBit(cover.Tallies[r.at].Seen) {
@@ -150,26 +147,42 @@ func (s *Items) Judge(i, k int, cover *Cover, hashes func(dst []uint64, text, n 
 			v.Parts |= 1 << p
 		}
 	}
-	switch {
-	case c.tally.Together:
-		v.Seen = item.SeenBoth
-	case v.Parts&^item.PartsOf(item.Answer) != 0:
-		v.Seen = item.SeenInput
-	case v.Parts != 0:
-		v.Seen = item.SeenAnswer
-	}
+	v.Seen = seenSides(v.Parts, c.tally.Together)
 	return v
 }
 
-// flag says whether the item is flagged.
-func (c *judgement) flagIf(is bool) {
-	if is {
+// checkable reports whether any part of an item could make the rule flag it.
+func (r Rule) checkable(l Layout) bool {
+	for p, words := range l {
+		canFlag := r.flags == 0 || r.flags.Has(item.Part(p))
+		if canFlag && r.Parts.Has(item.Part(p)) && r.Level.gramWords(words) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func seenSides(parts item.Parts, together bool) item.Seen {
+	switch {
+	case together:
+		return item.SeenBoth
+	case parts&^item.PartsOf(item.Answer) != 0:
+		return item.SeenInput
+	case parts != 0:
+		return item.SeenAnswer
+	}
+	return item.SeenNothing
+}
+
+// flagIf flags the item if the condition holds.
+func (c *judgement) flagIf(condition bool) {
+	if condition {
 		c.State = item.Flagged
 	}
 }
 
-// each calls f for every part that the rule looks at and can see something of: where
-// it begins, its words, and the words behind each bit of seen.
+// eachPart calls f for every part that the rule reads and that is long enough for it, with
+// the part's first word, its words, and the words that each bit of seen covers.
 func (c *judgement) eachPart(f func(p item.Part, from, words, unit int)) {
 	for p := range item.NumParts {
 		if unit := c.Rule.Level.unitWords(c.layout[p]); c.Rule.Method.Parts.Has(p) && unit > 0 {
@@ -178,7 +191,7 @@ func (c *judgement) eachPart(f func(p item.Part, from, words, unit int)) {
 	}
 }
 
-// words counts the words that stand in grams of the set.
+// countWords counts the words in n-grams of the set.
 func (c *judgement) countWords(set []uint64) (sum int) {
 	c.eachPart(func(p item.Part, from, words, unit int) {
 		n, _ := countCovered(set, from, from+words, unit)
@@ -187,8 +200,8 @@ func (c *judgement) countWords(set []uint64) (sum int) {
 	return sum
 }
 
-// found counts the n-grams of a part, and those of them that were seen: at every
-// place, or only once each.
+// countFound counts the n-grams of a part, and those of them that were seen, at every
+// place or distinct.
 func (c *judgement) countFound(distinct bool, p item.Part, from, words, unit int) (found, all int) {
 	if !distinct {
 		_, found = countCovered(c.seen, from, from+words, 1)
@@ -206,18 +219,17 @@ func (c *judgement) countFound(distinct bool, p item.Part, from, words, unit int
 	return found, len(in)
 }
 
-// frequent leaves out of what is seen the grams that do not stand in least to most
-// documents, or places of documents if the view counts those; no most is 0. Counts
-// are not known of a filter's suspicions, and then all stay.
-func (c *judgement) dropByCount(least, most int) {
-	if c.tally.Counts == nil || least <= 1 && most == 0 {
+// dropByCount drops from seen the n-grams whose count is not in low to high; a high of 0
+// is no limit. Items suspected by a filter have no counts, and keep all.
+func (c *judgement) dropByCount(low, high int) {
+	if c.tally.Counts == nil || low <= 1 && high == 0 {
 		return
 	}
 	c.seen = slices.Clone(c.seen)
 	for w, set := range c.seen {
 		for ; set != 0; set &= set - 1 {
 			b := bits.TrailingZeros64(set)
-			if n := int(c.tally.Counts[64*w+b]); n < least || most > 0 && n > most {
+			if n := int(c.tally.Counts[64*w+b]); n < low || high > 0 && n > high {
 				c.seen[w] &^= 1 << b
 			}
 		}
@@ -231,8 +243,8 @@ func hasBitIn(set []uint64, from, to int) bool {
 
 func fixedN(n int) func([]int) int { return func([]int) int { return n } }
 
-// Percentile gives the p-th percentile of lengths by the nearest-rank rule, or 0
-// of none.
+// Percentile returns the p-th percentile of lengths by the nearest-rank rule, or 0 if
+// there are none.
 func Percentile(lengths []int, p int) int {
 	if len(lengths) == 0 {
 		return 0
@@ -241,8 +253,8 @@ func Percentile(lengths []int, p int) int {
 	return s[max(0, (len(s)*p+99)/100-1)]
 }
 
-// LinearPercentile gives the p-th percentile of lengths, interpolated between the two
-// nearest and rounded to the nearest integer, or 0 of none.
+// LinearPercentile returns the p-th percentile of lengths, interpolated between the two
+// nearest and rounded to the nearest integer, or 0 if there are none.
 func LinearPercentile(lengths []int, p int) int {
 	if len(lengths) == 0 {
 		return 0

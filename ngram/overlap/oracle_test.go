@@ -323,7 +323,7 @@ func TestHELMMetrics(t *testing.T) {
 // TestSettings: what is not a method, a parameter or a value is refused by name.
 func TestSettings(t *testing.T) {
 	for _, c := range []struct{ method, param, value, say string }{
-		{"gpt5", "n", "3", `no method is named "gpt5"`},
+		{"gpt5", "n", "3", `unknown method "gpt5"`},
 		{"gpt3", "m", "3", `method gpt3 has no parameter "m": it has n, min`},
 		{"starcoder", "n", "3", "it has none"},
 		{"gpt3", "n", "x", `gpt3.n: "x" is not a whole number from 0 to 64`},
@@ -331,7 +331,7 @@ func TestSettings(t *testing.T) {
 		{"gpt3", "n", "-1", "from 0 to 64"},
 		{"palm", "threshold", "1.1", `palm.threshold: "1.1" is not a number from 0 to 1`},
 		{"palm", "threshold", "NaN", "from 0 to 1"},
-		{"palm", "fields", "all", `"all" is none of union, any`},
+		{"palm", "fields", "all", `"all" is not one of union, any`},
 		{"helm", "side", "x", "helm.side"},
 	} {
 		_, err := Methods(Settings{Params: map[string]map[string]string{c.method: {c.param: c.value}}})

@@ -14,18 +14,18 @@ type Param struct {
 	Name      string
 	Text      string
 	Value     any      // int, float64 or string
-	Low, High float64  // of a number
-	Values    []string // what a string may be
+	Low, High float64  // range of a number
+	Values    []string // allowed values of a string
 }
 
-// set reads a value.
+// parse sets the value from text.
 func (p *Param) parse(text string) error {
 	var number float64
 	var err error
 	switch p.Value.(type) {
 	case string:
 		if !slices.Contains(p.Values, text) {
-			return fmt.Errorf("%q is none of %s", text, strings.Join(p.Values, ", "))
+			return fmt.Errorf("%q is not one of %s", text, strings.Join(p.Values, ", "))
 		}
 		p.Value = text
 		return nil
@@ -47,7 +47,7 @@ func (p *Param) parse(text string) error {
 	return nil
 }
 
-// Range says which values the parameter may have, after a space, or nothing.
+// Range returns the allowed values in parentheses, after a space.
 func (p Param) Range() string {
 	if p.Values != nil {
 		return " (" + strings.Join(p.Values, ", ") + ")"
@@ -55,21 +55,22 @@ func (p Param) Range() string {
 	return fmt.Sprintf(" (%g to %g)", p.Low, p.High)
 }
 
-// Bounded reports whether n-grams of words that a corpus does not hold prove that the
-// method has found nothing.
+// Bounded reports whether a corpus filter bounds the method: when no n-gram of an item is
+// in the filter, the method cannot flag the item.
 func (m *Method) Bounded() bool { return m.Norm == "words" && m.Level.Short == 0 }
 
-// Short says what the method does with parts that are too short for an n-gram.
+// ShortParts describes what the method does with parts that are too short for an n-gram.
 func (m *Method) ShortParts() string {
 	switch s := m.Level.Short; {
 	case m.Norm == Plain:
-		return "an item that carries less than 12 bits, or says less than 30, is not checkable"
+		return "an item with less than 12 bits of its own information, or less than 30 of known, is not checkable"
 	case s == 0:
-		return fmt.Sprintf("parts of fewer than n %ss are not looked at; an item that has no other is not checkable", m.Unit)
+		return fmt.Sprintf("parts of fewer than n %ss are ignored; an item that has no other is not checkable", m.Unit)
 	case s == 1:
-		return fmt.Sprintf("what has fewer than n %ss is looked for as a whole", m.Unit)
+		return fmt.Sprintf("parts of fewer than n %ss match as a whole", m.Unit)
 	default:
-		return fmt.Sprintf("parts of fewer than n %ss and at least %d are looked for as a whole; an item that has only shorter ones is not checkable", m.Unit, s)
+		return fmt.Sprintf("parts of at least %d and fewer than n %ss match as a whole; "+
+			"an item that has only shorter ones is not checkable", s, m.Unit)
 	}
 }
 
@@ -88,44 +89,28 @@ func (m *Method) hasValue(name, value string) bool {
 	return m.value(name).(string) == value
 }
 
-// Settings are what a user says of methods, by their names: parameters, and the parts
-// that a method looks at.
+// Settings are a user's settings of methods, by name: parameters, and the parts that a
+// method reads.
 type Settings struct {
 	Params map[string]map[string]string // method to parameter to value
 	Parts  map[string]item.Parts
 }
 
-// Methods gives the methods that this program knows, in the order in which they are
-// listed, set as s says. An error names what is not known or out of range.
+// Methods returns all methods, in the order in which they are listed, with s applied. The
+// error names what is unknown or out of range.
 func Methods(s Settings) ([]*Method, error) {
 	var list []*Method
 	known := map[string]bool{}
 	for _, d := range definitions() {
 		m := &d.Method
 		m.Params = slices.Clone(m.Params)
-		for _, name := range []string{m.Group, m.Name} { // the name has the last word
+		for _, name := range []string{m.Group, m.Name} { // settings of the name override those of its group
 			if name == "" {
 				continue
 			}
 			known[name] = true
-			for param, value := range s.Params[name] {
-				i := slices.IndexFunc(m.Params, func(p Param) bool { return p.Name == param })
-				if i < 0 {
-					var names []string
-					for _, p := range m.Params {
-						names = append(names, p.Name)
-					}
-					return nil, fmt.Errorf("method %s has no parameter %q: it has %s", name, param, joinOrNone(names))
-				}
-				if err := m.Params[i].parse(value); err != nil {
-					return nil, fmt.Errorf("%s.%s: %w", name, param, err)
-				}
-			}
-			if parts, ok := s.Parts[name]; ok {
-				if m.Norm == Plain {
-					return nil, fmt.Errorf("method %s weighs all parts: none can be left out", name)
-				}
-				m.Parts = parts
+			if err := m.apply(name, s); err != nil {
+				return nil, err
 			}
 		}
 		d.make(m)
@@ -138,14 +123,42 @@ func Methods(s Settings) ([]*Method, error) {
 	for _, named := range [][]string{sortedKeys(s.Params), sortedKeys(s.Parts)} {
 		for _, name := range named {
 			if !known[name] {
-				return nil, fmt.Errorf("no method is named %q: there are %s", name, strings.Join(Names(list), ", "))
+				return nil, errUnknown(name, list)
 			}
 		}
 	}
 	return list, nil
 }
 
-// Named gives the methods of some names, as they are when nothing is set.
+// apply sets the parameters and parts that s has under name.
+func (m *Method) apply(name string, s Settings) error {
+	for param, value := range s.Params[name] {
+		i := slices.IndexFunc(m.Params, func(p Param) bool { return p.Name == param })
+		if i < 0 {
+			var names []string
+			for _, p := range m.Params {
+				names = append(names, p.Name)
+			}
+			return fmt.Errorf("method %s has no parameter %q: it has %s", name, param, joinOrNone(names))
+		}
+		if err := m.Params[i].parse(value); err != nil {
+			return fmt.Errorf("%s.%s: %w", name, param, err)
+		}
+	}
+	if parts, ok := s.Parts[name]; ok {
+		if m.Norm == Plain {
+			return fmt.Errorf("method %s reads all parts: none can be left out", name)
+		}
+		m.Parts = parts
+	}
+	return nil
+}
+
+func errUnknown(name string, list []*Method) error {
+	return fmt.Errorf("unknown method %q: there are %s", name, strings.Join(Names(list), ", "))
+}
+
+// MethodsByName returns the named methods with their default settings.
 func MethodsByName(names ...string) ([]*Method, error) {
 	all, err := Methods(Settings{})
 	if err != nil {
@@ -155,14 +168,14 @@ func MethodsByName(names ...string) ([]*Method, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(m *Method) bool { return m.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("no method is named %q: there are %s", name, strings.Join(Names(all), ", "))
+			return nil, errUnknown(name, all)
 		}
 		list = append(list, all[i])
 	}
 	return list, nil
 }
 
-// Names lists the names of methods.
+// Names returns the names of the methods in list.
 func Names(list []*Method) (names []string) {
 	for _, m := range list {
 		names = append(names, m.Name)

@@ -2,12 +2,11 @@ package overlap
 
 import "swab/ngram/item"
 
-// Suspect gives the cover that item i would have if one document held every n-gram of
-// which hits has the bit set: hits[p] has a bit for each n-gram of part p, by its
-// first word, and n is at most the n of any rule. No cover that documents with no
-// other n-grams can give has more in any figure, so a rule that does not flag this
-// one flags none of them. Where a run could be followed over words that differ, all
-// that stands behind it is seen.
+// Suspect returns the cover that item i would have if one document held every n-gram whose
+// bit is set in hits: hits[p] has a bit for each n-gram of part p, by its first word, and
+// n is at most the n of any rule. Documents without other n-grams give no cover with more
+// in any figure, so a rule that does not flag this cover flags none of theirs. Where a run
+// could be extended over words that differ, everything after it counts as seen.
 func (s *Items) Suspect(i, n int, hits [item.NumParts][]uint64) *Cover {
 	layout, views := s.Layout(i), s.views[s.list[i].Bench]
 	c := &Cover{Tallies: make([]Tally, len(views))}
@@ -25,24 +24,8 @@ func suspectTally(l Layout, v view, level Level, n int, hits [item.NumParts][]ui
 			continue
 		}
 		parts++
-		from, run, longest := l.offset(p), 0, 0
-		for i := 0; i+n <= l[p]+1; i++ { // one beyond the last ends its run
-			if i+n <= l[p] && hits[p] != nil && hits[p][i/64]>>(i%64)&1 == 1 {
-				run++
-				continue
-			}
-			switch words := run + n - 1; {
-			case run == 0 || words < level.N:
-			case level.Extend:
-				first := i - run
-				longest = max(longest, l[p]-first)
-				setRange(t.Seen, from+first, from+l[p])
-			default:
-				longest = max(longest, words)
-				setRange(t.Seen, from+i-run, from+i-run+words-level.N+1)
-			}
-			run = 0
-		}
+		from := l.offset(p)
+		longest := suspectRuns(t.Seen, from, l[p], level, n, hits[p])
 		if longest == 0 {
 			continue
 		}
@@ -61,8 +44,32 @@ func suspectTally(l Layout, v view, level Level, n int, hits [item.NumParts][]ui
 	return t
 }
 
-// Grams counts the n-grams in the parts that the rule looks at, and those whose bits
-// are set in hits.
+// suspectRuns sets the bits of a part's runs of hits in seen, and returns the words of the
+// longest run. The part has the given words, the first of them at bit from.
+func suspectRuns(seen []uint64, from, words int, level Level, n int, hits []uint64) (longest int) {
+	run := 0
+	for i := 0; i+n <= words+1; i++ { // one beyond the last ends its run
+		if i+n <= words && hits != nil && hits[i/64]>>(i%64)&1 == 1 {
+			run++
+			continue
+		}
+		first := i - run
+		switch size := run + n - 1; {
+		case run == 0 || size < level.N:
+		case level.Extend:
+			longest = max(longest, words-first)
+			setRange(seen, from+first, from+words)
+		default:
+			longest = max(longest, size)
+			setRange(seen, from+first, from+first+size-level.N+1)
+		}
+		run = 0
+	}
+	return longest
+}
+
+// Grams counts the n-grams in the parts that the rule reads, and those whose bits are set
+// in hits.
 func (r Rule) Grams(l Layout, n int, hits [item.NumParts][]uint64) (all, hit int) {
 	for p := range item.NumParts {
 		if count := l[p] - n + 1; r.Parts.Has(p) && count > 0 {

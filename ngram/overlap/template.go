@@ -7,19 +7,18 @@ import (
 	"swab/ngram/item"
 )
 
-// An n-gram is template when it stands in at least TemplateItems items of a benchmark
-// and in at least one in TemplateShare of them: the frame into which the benchmark's
-// authors put each item. A text that stands in several benchmarks has the template of
-// them all.
+// A template n-gram occurs in at least TemplateItems items of a benchmark and in at least
+// one in TemplateShare of them: it is the frame around the benchmark's items. A text in
+// several benchmarks has the template of all of them.
 const (
 	TemplateItems = 5
 	TemplateShare = 100
 )
 
 // findTemplates finds the template grams of every level. Grams with equal hashes
-// count as one gram. A first pass counts items by a part of the hash, which is never
-// too few; only grams of which these are enough are counted by themselves, so memory
-// does not grow with the benchmark beyond 128 MiB, for as long as this takes.
+// count as one gram. A first pass counts items by a part of the hash, which never counts
+// too few; only grams that reach the threshold there are counted exactly. So the memory it
+// takes stays below 128 MiB, however large the benchmark.
 func (s *Items) findTemplates(grams func(dst []uint64, text, n int) []uint64) {
 	s.templates = make([]map[uint32][]uint64, len(s.levels))
 	if grams == nil {
@@ -41,7 +40,7 @@ func (s *Items) findTemplates(grams func(dst []uint64, text, n int) []uint64) {
 		if s.templates[l] = byN[level.N]; !level.Extend {
 			continue
 		}
-		s.templates[l] = map[uint32][]uint64{} // words that stand in template grams
+		s.templates[l] = map[uint32][]uint64{} // the words in template grams
 		for t, set := range byN[level.N] {
 			words := make([]uint64, len(set))
 			for i := range s.index.Words(int(t)) {
@@ -54,40 +53,32 @@ func (s *Items) findTemplates(grams func(dst []uint64, text, n int) []uint64) {
 	}
 }
 
-// benchTemplate adds the template of the benchmark that items from to to are.
+// benchTemplate adds the template of the benchmark whose items are from to to.
 func (s *Items) benchTemplate(into map[uint32][]uint64, from, to, n int, grams func([]uint64, int, int) []uint64) {
 	least := max(TemplateItems, (to-from+TemplateShare-1)/TemplateShare)
 	if to-from < least {
 		return
 	}
-	type counter struct{ items, last uint32 } // last: the item counted last, and 1 more
+	type counter struct{ items, last uint32 } // last: 1 + the item counted last
 	var scratch []uint64
-	each := func(visit func(item uint32, gram uint64)) {
+	eachGram := func(visit func(item uint32, text, at int, gram uint64)) {
 		for i := from; i < to; i++ {
 			for _, t := range s.list[i].Texts {
 				if t == item.None || s.index.Words(int(t)) < n {
 					continue
 				}
 				scratch = grams(scratch[:0], int(t), n)
-				for _, g := range scratch {
-					visit(uint32(i)+1, g)
+				for k, g := range scratch {
+					visit(uint32(i)+1, int(t), k, g)
 				}
 			}
 		}
 	}
-	all := 0
-	for _, it := range s.list[from:to] {
-		for _, t := range it.Texts {
-			if t != item.None {
-				all += max(0, s.index.Words(int(t))-n+1)
-			}
-		}
-	}
-	size := min(max(bits.Len(uint(all))-1, 10), 24)
+	size := min(max(bits.Len(uint(s.countGrams(from, to, n)))-1, 10), 24)
 	rough, shift, enough := make([]counter, 1<<size), 64-size, false
-	of := func(gram uint64) *counter { return &rough[gram*0x9e3779b97f4a7c15>>shift] }
-	each(func(item uint32, gram uint64) {
-		if c := of(gram); c.last != item {
+	roughOf := func(gram uint64) *counter { return &rough[gram*0x9e3779b97f4a7c15>>shift] }
+	eachGram(func(item uint32, _, _ int, gram uint64) {
+		if c := roughOf(gram); c.last != item {
 			c.items, c.last = c.items+1, item
 			enough = enough || int(c.items) >= least
 		}
@@ -96,34 +87,39 @@ func (s *Items) benchTemplate(into map[uint32][]uint64, from, to, n int, grams f
 		return
 	}
 	exactly := map[uint64]counter{}
-	each(func(item uint32, gram uint64) {
-		if int(of(gram).items) < least {
+	eachGram(func(item uint32, _, _ int, gram uint64) {
+		if int(roughOf(gram).items) < least {
 			return
 		}
 		if c := exactly[gram]; c.last != item {
 			exactly[gram] = counter{c.items + 1, item}
 		}
 	})
-	for i := from; i < to; i++ {
-		for _, t := range s.list[i].Texts {
-			if t == item.None || s.index.Words(int(t)) < n {
-				continue
-			}
-			scratch = grams(scratch[:0], int(t), n)
-			for k, g := range scratch {
-				if int(of(g).items) < least || int(exactly[g].items) < least {
-					continue
-				}
-				if into[uint32(t)] == nil {
-					into[uint32(t)] = make([]uint64, (s.index.Words(int(t))+63)/64)
-				}
-				SetGram(into[uint32(t)], k)
+	eachGram(func(_ uint32, text, at int, gram uint64) {
+		if int(roughOf(gram).items) < least || int(exactly[gram].items) < least {
+			return
+		}
+		if into[uint32(text)] == nil {
+			into[uint32(text)] = make([]uint64, (s.index.Words(text)+63)/64)
+		}
+		SetGram(into[uint32(text)], at)
+	})
+}
+
+// countGrams counts the n-grams of items from to to.
+func (s *Items) countGrams(from, to, n int) (all int) {
+	for _, it := range s.list[from:to] {
+		for _, t := range it.Texts {
+			if t != item.None {
+				all += max(0, s.index.Words(int(t))-n+1)
 			}
 		}
 	}
+	return all
 }
 
-// left gives the grams of a text that do not count on a level, or nil when all do.
+// ignoredGrams returns the grams of a text that do not count on a level, or nil when all
+// do.
 func (s *Items) ignoredGrams(level, text int) []uint64 {
 	if !s.ignore {
 		return nil
@@ -131,10 +127,10 @@ func (s *Items) ignoredGrams(level, text int) []uint64 {
 	return s.templates[level][uint32(text)]
 }
 
-// template gives the template grams of an item on a level, as in Tally.Seen, or nil.
-func (s *Items) templateGrams(it, level int) (set []uint64) {
-	layout := s.Layout(it)
-	for p, t := range s.list[it].Texts {
+// templateGrams returns the template grams of an item on a level, as in Tally.Seen, or nil.
+func (s *Items) templateGrams(i, level int) (set []uint64) {
+	layout := s.Layout(i)
+	for p, t := range s.list[i].Texts {
 		if t == item.None || s.templates[level][uint32(t)] == nil {
 			continue
 		}
@@ -146,7 +142,7 @@ func (s *Items) templateGrams(it, level int) (set []uint64) {
 	return set
 }
 
-// without appends the bits of a that are not in b to dst.
+// appendWithout appends the bits of a that are not in b to dst.
 func appendWithout(dst, a, b []uint64) []uint64 {
 	for i, w := range a {
 		dst = append(dst, w&^b[i])

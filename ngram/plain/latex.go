@@ -5,7 +5,7 @@ import "strings"
 // braced marks commands whose argument is a name and no text.
 const braced = "{}"
 
-// command gives what stands for a LaTeX command, and whether name is one that texts
+// latexCommand gives what stands for a LaTeX command, and whether name is one that texts
 // about mathematics use. Others may be escapes, paths or programs.
 func latexCommand(name string) (string, bool) {
 	switch name {
@@ -35,7 +35,7 @@ func latexCommand(name string) (string, bool) {
 	return "", false
 }
 
-// greek gives the small letter of that name.
+// greekLetter gives the small letter of that name.
 func greekLetter(name string) string {
 	const names = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma_ sigma tau upsilon phi chi psi omega"
 	for i, n := range strings.Fields(names) {

@@ -83,7 +83,7 @@ func (c *Cleaner) Clean(text []byte) []byte {
 	return c.out
 }
 
-// next gives the place of the first sign at or behind from, or the end of the text.
+// nextSign gives the place of the first sign at or behind from, or the end of the text.
 func (c *Cleaner) nextSign(text []byte, from int) int {
 	first := len(text)
 	for k, sign := range signs {
@@ -141,7 +141,7 @@ func (c *Cleaner) replace(text []byte, at int) (by string, size int) {
 	return "", hyphenSize(text, at)
 }
 
-// tag gives the size of the tag or comment that rest begins with, or 0.
+// tagSize gives the size of the tag or comment that rest begins with, or 0.
 func tagSize(rest []byte) int {
 	if bytes.HasPrefix(rest, []byte("<!--")) {
 		if end := bytes.Index(rest[:min(len(rest), maxComment)], []byte("-->")); end > 0 {
@@ -195,7 +195,7 @@ func decodeEntity(rest []byte) (by string, size int) {
 	return by, end + 1
 }
 
-// target gives the size of "](…)" around a link's target, or 0.
+// targetSize gives the size of "](…)" around a link's target, or 0.
 func targetSize(rest []byte) int {
 	end := bytes.IndexByte(rest[:min(len(rest), maxTarget)], ')')
 	if end < 3 || bytes.ContainsAny(rest[2:end], "\n<") {
@@ -208,7 +208,7 @@ func targetSize(rest []byte) int {
 	return end + 1
 }
 
-// hyphen gives the size of the hyphen, line end and indentation that divide a word,
+// hyphenSize gives the size of the hyphen, line end and indentation that divide a word,
 // or 0.
 func hyphenSize(text []byte, at int) int {
 	if before, _ := utf8.DecodeLastRune(text[:at]); !unicode.IsLetter(before) {
@@ -224,7 +224,7 @@ func hyphenSize(text []byte, at int) int {
 	return i - at
 }
 
-// escape gives what the escape or command that rest begins with stands for.
+// decodeEscape gives what the escape or command that rest begins with stands for.
 func decodeEscape(rest []byte) (by string, size int) {
 	if len(rest) < 2 {
 		return "", 0

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// kept reports whether the recipe "chars" keeps r: letters, marks and numbers
+// isKept reports whether the recipe "chars" keeps r: letters, marks and numbers
 // (categories L, M, N), without the marks that only choose or hold a shape
 // (variation selectors, combining grapheme joiner).
 func isKept(r rune) bool {
@@ -58,7 +58,7 @@ var (
 // holds.
 const bad = 0xFD
 
-// rune gives what becomes of the character that text begins with, its bytes in
+// convert gives what becomes of the character that text begins with, its bytes in
 // text, and the bytes that are put out for it: 0 when it is removed. A bad byte has
 // r = -1.
 func (c *class) convert(text []byte) (r rune, size, out int) {
@@ -90,7 +90,7 @@ type mark struct {
 // markEvery is how many bytes of a text lie between two marks, or up to three more.
 const markEvery = 64
 
-// most is how many bytes may come of a text of so many, with some to spare: lower
+// maxOutput is how many bytes may come of a text of so many, with some to spare: lower
 // case can take three bytes for two.
 func maxOutput(bytes int) int { return bytes + bytes/2 + 16 }
 
@@ -113,7 +113,7 @@ func (c *class) apply(dst, text []byte, marks []mark) (bytes, count int, _ []mar
 	return k, char, marks
 }
 
-// put does what apply does for the first character of text. It gives its bytes and
+// putRune does what apply does for the first character of text. It gives its bytes and
 // how many it put out.
 func (c *class) putRune(dst, text []byte) (size, out int) {
 	r, size, out := c.convert(text)
@@ -131,16 +131,16 @@ const (
 	highs = 0x80 * ones
 )
 
-// between gives, in the high bit of each byte, whether that byte of x, which is
+// inRange gives, in the high bit of each byte, whether that byte of x, which is
 // ASCII, is one of first to last.
 func inRange(x uint64, first, last uint64) uint64 {
 	return (x + (0x80-first)*ones) &^ (x + (0x7f-last)*ones) & highs
 }
 
-// gather packs the high bits of x's bytes, all others being 0, into eight bits.
+// packHighBits packs the high bits of x's bytes, all others being 0, into eight bits.
 func packHighBits(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
 
-// chunk does what apply does for the first 64 bytes of text and the end of the
+// applyChunk does what apply does for the first 64 bytes of text and the end of the
 // character that the last is of. It gives how many they are, how many it put out,
 // and how many of those are not the first of a character. It may write 16 bytes
 // more; text has 80.
@@ -217,7 +217,7 @@ func (c *class) applyChunk(dst, text []byte) (size, out, wide int) {
 	return size, out, wide
 }
 
-// find gives the byte of text whose character was put out at byte at of the
+// locate gives the byte of text whose character was put out at byte at of the
 // output, the byte after it, and the number of characters put out before it.
 func (c *class) locate(text []byte, marks []mark, at int) (start, end, char int) {
 	lo, hi := 0, len(marks) // the last mark with to <= at lies in marks[lo:hi]

@@ -36,13 +36,13 @@ type Matcher struct {
 	work       int         // steps made in comparing, each of up to 256 bytes; tests bound it
 }
 
-// seen is a gram of long texts that stands in the document.
+// lastGram is a gram of long texts that stands in the document.
 type lastGram struct {
 	after uint32 // the byte after its first; 0: there is none
 	gram  uint32
 }
 
-// found is a run: bytes start to end of the document's characters, and the byte of
+// foundRun is a run: bytes start to end of the document's characters, and the byte of
 // the texts' letters at which it ends.
 type foundRun struct{ start, end, textEnd uint32 }
 
@@ -83,7 +83,7 @@ func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 	return chars
 }
 
-// block looks up the grams that begin at bytes from to end.
+// matchBlock looks up the grams that begin at bytes from to end.
 func (m *Matcher) matchBlock(l *level, from, end int) {
 	b, second, third, mask, probe := m.buf, l.second, l.third, l.mask, l.probe
 	hashes := m.hashes[:0]
@@ -127,7 +127,7 @@ func (m *Matcher) matchBlock(l *level, from, end int) {
 	}
 }
 
-// tiny looks up what begins at bytes from to end in the tiny levels.
+// matchTiny looks up what begins at bytes from to end in the tiny levels.
 func (m *Matcher) matchTiny(from, end int) {
 	b, pairs := m.buf[from:end+1], m.x.pairs
 	candidates := m.candidates[:end-from]
@@ -150,7 +150,7 @@ func (m *Matcher) matchTiny(from, end int) {
 	}
 }
 
-// long finds the runs whose first compared gram begins at byte at.
+// matchLong finds the runs whose first compared gram begins at byte at.
 func (m *Matcher) matchLong(l *level, hash uint64, at int) {
 	m.work++
 	gram, _ := l.grams.find(m.x.letters, hash, m.doc[at:at+l.width])
@@ -202,7 +202,7 @@ func (m *Matcher) extend(l *level, entries []entry, at int) {
 	}
 }
 
-// shared gives how many bytes a and b have in common at their beginnings. They
+// commonPrefix gives how many bytes a and b have in common at their beginnings. They
 // differ at least eight bytes before either ends.
 func (m *Matcher) commonPrefix(a, b []byte) int {
 	i := 0
@@ -222,7 +222,7 @@ func (m *Matcher) commonPrefix(a, b []byte) int {
 	}
 }
 
-// short finds the short texts that begin at byte at of the document.
+// matchShort finds the short texts that begin at byte at of the document.
 func (m *Matcher) matchShort(l *level, hash uint64, at int) {
 	x := m.x
 	m.work++

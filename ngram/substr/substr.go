@@ -202,10 +202,10 @@ type grid struct{ width, stride, probe int }
 // period is the distance at which a run's compared grams follow each other.
 func (g grid) period() int { return g.stride * g.probe }
 
-// least is how many bytes must be shared for a gram to be compared.
+// minShared is how many bytes must be shared for a gram to be compared.
 func (g grid) minShared() int { return g.width + g.period() - 1 }
 
-// forLong gives the grid for texts of n characters and more: a dense one looks up
+// longGrid gives the grid for texts of n characters and more: a dense one looks up
 // less of a document. Width is never below the period: a gram and the one before it
 // leave no byte out.
 func longGrid(n int, dense bool) grid {
@@ -217,7 +217,7 @@ func longGrid(n int, dense bool) grid {
 	return grid{min(n, 24), 1, 1}
 }
 
-// forShort gives the grids for texts that match as a whole, beside a grid for long
+// shortGrids gives the grids for texts that match as a whole, beside a grid for long
 // texts, whose pass the first may share.
 func shortGrids(long grid) []grid {
 	probe := 8
@@ -414,7 +414,7 @@ func mix(a, b, c uint64) uint64 {
 	return hi ^ lo
 }
 
-// bitsOf picks the three bits of a filter word that a gram sets.
+// filterBits picks the three bits of a filter word that a gram sets.
 func filterBits(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) | 1<<(hash>>12&63) }
 
 // A table numbers distinct grams, open addressing in 8-byte slots.

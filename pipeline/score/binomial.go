@@ -123,23 +123,23 @@ func MDE(variance float64, d, c int64) float64 {
 // says that they are not.
 func ImpliedFlagged(all, clean, w float64) float64 { return (all - (1-w)*clean) / w }
 
-// Lower is the lower of the two scores, the full one where there is no clean one: what
+// LowerScore is the lower of the two scores, the full one where there is no clean one: what
 // GPT-4's table 1 prints.
-func Lower(all float64, clean *float64) float64 {
+func LowerScore(all float64, clean *float64) float64 {
 	if clean == nil {
 		return all
 	}
 	return min(all, *clean)
 }
 
-// Relative is the change from all to clean as a share of all: what GPT-4's table 10
+// RelativeChange is the change from all to clean as a share of all: what GPT-4's table 10
 // prints as degradation, with the other sign than its caption has. Symmetric is the
 // change as a share of the mean of both, which fits all of GPT-3's table C.1. Both are
 // NaN where the denominator is 0.
-func Relative(all, clean float64) float64 { return ratio(clean-all, all) }
+func RelativeChange(all, clean float64) float64 { return ratio(clean-all, all) }
 
-// Symmetric is described at Relative.
-func Symmetric(all, clean float64) float64 { return ratio(2*(clean-all), clean+all) }
+// SymmetricChange is described at Relative.
+func SymmetricChange(all, clean float64) float64 { return ratio(2*(clean-all), clean+all) }
 
 func ratio(a, b float64) float64 {
 	if b == 0 {
@@ -151,7 +151,7 @@ func ratio(a, b float64) float64 {
 // Holm adjusts p-values so that rejecting those under 5 % errs even once in at most 5 %
 // of cases. NaN is no test and stays. Holm 1979.
 func Holm(p []float64) []float64 {
-	order, m := byP(p)
+	order, m := sortedByP(p)
 	out := slices.Clone(p)
 	most := 0.0
 	for rank, i := range order {
@@ -164,7 +164,7 @@ func Holm(p []float64) []float64 {
 // BenjaminiHochberg adjusts p-values so that of those rejected under 5 % at most 5 %
 // are expected to be errors. NaN is no test and stays. Benjamini and Hochberg 1995.
 func BenjaminiHochberg(p []float64) []float64 {
-	order, m := byP(p)
+	order, m := sortedByP(p)
 	out := slices.Clone(p)
 	least := 1.0
 	for rank := m - 1; rank >= 0; rank-- {
@@ -175,8 +175,8 @@ func BenjaminiHochberg(p []float64) []float64 {
 	return out
 }
 
-// byP gives the indexes of the p-values that are numbers, the smallest first.
-func byP(p []float64) (order []int, m int) {
+// sortedByP gives the indexes of the p-values that are numbers, the smallest first.
+func sortedByP(p []float64) (order []int, m int) {
 	for i, v := range p {
 		if !math.IsNaN(v) {
 			order = append(order, i)

@@ -72,7 +72,7 @@ func (w world) covered(rng *rand.Rand, resamples int) (in, ok bool) {
 	by := byNewcombe
 	switch w.kind {
 	case "binary":
-		low, high = Newcombe(int64(total(s.flagged)), d, int64(total(s.clean)), c)
+		low, high = Newcombe(int64(sumOf(s.flagged)), d, int64(sumOf(s.clean)), c)
 		low, high = low*float64(d)/float64(d+c), high*float64(d)/float64(d+c)
 	case "points":
 		all := slices.Concat(s.flagged, s.clean)
@@ -139,7 +139,7 @@ func BenchmarkCoverage(b *testing.B) {
 				b.Run(fmt.Sprintf("scores=%s/n=%d/share=%g", kind, n, share), func(b *testing.B) {
 					for b.Loop() {
 						runs := 10_000
-						if kind != "binary" && float64(n)*share >= few || kind == "clusters" {
+						if kind != "binary" && float64(n)*share >= minBootstrap || kind == "clusters" {
 							runs = 2000
 						}
 						mean, lowest, highest := coverage(random(uint64(n)), worlds(kind, n, share), runs, 1000)
@@ -163,7 +163,7 @@ func TestCoverage(t *testing.T) {
 		share float64
 	}{{"binary", 60, 0.1}, {"binary", 200, 0.25}, {"binary", 1000, 0.5}, {"graded", 60, 0.1}, {"graded", 200, 0.25}, {"graded", 1000, 0.25}, {"points", 200, 0.25}, {"clusters", 1000, 0.25}} {
 		runs := 2500
-		if c.kind != "binary" && float64(c.n)*c.share >= few || c.kind == "clusters" {
+		if c.kind != "binary" && float64(c.n)*c.share >= minBootstrap || c.kind == "clusters" {
 			runs = 250
 		}
 		mean, _, _ := coverage(random(20), worlds(c.kind, c.n, c.share), runs, 400)

@@ -39,20 +39,20 @@ const (
 	curvePoints = 1000
 	// minSide is how many items each side of a searched threshold has at least.
 	minSide = 10
-	// shuffled is how many items are really drawn in a permutation, the most contaminated
+	// maxShuffled is how many items are really drawn in a permutation, the most contaminated
 	// first; the sums of the groups behind them are drawn from the normal distribution.
-	shuffled = 1000
+	maxShuffled = 1000
 )
 
 // groups are the items of a method by falling contamination, in groups that no
 // threshold splits. They are the same for all models.
 type groups struct {
-	of         []int32   // group of each item; len(thresholds): under all thresholds; -1: no verdict
+	group      []int32   // group of each item; len(thresholds): under all thresholds; -1: no verdict
 	thresholds []float64 // falling
 }
 
-func groupsOf(m *Method) *groups {
-	g := &groups{of: make([]int32, len(m.States))}
+func newGroups(m *Method) *groups {
+	g := &groups{group: make([]int32, len(m.States))}
 	var values []float64
 	for i, v := range m.Contamination {
 		if s := m.States[i]; s != Missing && s != NotCheckable && v > 0 {
@@ -76,9 +76,9 @@ func groupsOf(m *Method) *groups {
 	for i, v := range m.Contamination {
 		switch s := m.States[i]; {
 		case s == Missing:
-			g.of[i] = -1
+			g.group[i] = -1
 		case s == NotCheckable || !(v > 0):
-			g.of[i] = int32(len(g.thresholds))
+			g.group[i] = int32(len(g.thresholds))
 		default:
 			k, _ := slices.BinarySearchFunc(g.thresholds, v, func(t, v float64) int {
 				if t > v {
@@ -89,7 +89,7 @@ func groupsOf(m *Method) *groups {
 				}
 				return 0
 			})
-			g.of[i] = int32(k)
+			g.group[i] = int32(k)
 		}
 	}
 	return g
@@ -101,7 +101,7 @@ func (g *groups) curve(r *Result, rng *rand.Rand, permutations int) *Curve {
 	by := make([]sums, len(g.thresholds)+1)
 	var all sums
 	for i, x := range r.Scores {
-		if k := g.of[i]; k >= 0 && x == x {
+		if k := g.group[i]; k >= 0 && x == x {
 			by[k].add(x)
 			all.add(x)
 		}
@@ -114,11 +114,11 @@ func (g *groups) curve(r *Result, rng *rand.Rand, permutations int) *Curve {
 		d = d.plus(by[k])
 		p := Point{Threshold: t, NFlagged: d.n, ShareFlagged: float64(d.n) / float64(all.n)}
 		if d.n < all.n {
-			p.Gain = number(all.mean() - (all.sum-d.sum)/float64(all.n-d.n))
+			p.Gain = pointer(all.mean() - (all.sum-d.sum)/float64(all.n-d.n))
 		}
 		z := Z(d.sum, d.n, all.sum, all.squares, all.n)
-		if p.Z = number(z); p.Z != nil {
-			p.P = number(twoSided(z))
+		if p.Z = pointer(z); p.Z != nil {
+			p.P = pointer(twoSided(z))
 		}
 		in := d.n >= minSide && all.n-d.n >= minSide && p.Z != nil && by[k].n > 0
 		if in {
@@ -132,12 +132,12 @@ func (g *groups) curve(r *Result, rng *rand.Rand, permutations int) *Curve {
 		return c
 	}
 	last := searched[len(searched)-1] + 1
-	most := maxima(r.Scores, g.of, all, sizes[:last], ends[:last], rng, permutations)
+	most := maxima(r.Scores, g.group, all, sizes[:last], ends[:last], rng, permutations)
 	slices.Sort(most)
 	for _, k := range searched {
 		p := &c.Points[k]
 		below, _ := slices.BinarySearch(most, math.Abs(*p.Z)-1e-9)
-		p.PMax = number(float64(1+len(most)-below) / float64(1+len(most)))
+		p.PMax = pointer(float64(1+len(most)-below) / float64(1+len(most)))
 		if c.Best == nil || *p.Gain > *c.Best.Gain {
 			c.Best = p
 		}
@@ -173,17 +173,17 @@ func maxima(scores []float64, of []int32, all sums, sizes []int64, ends []bool, 
 		left, ones := all.n, int64(all.sum)
 		for k, size := range sizes {
 			switch {
-			case int64(taken)+size > shuffled:
+			case int64(taken)+size > maxShuffled:
 				// Given the items before, a group's sum is normal around what is left.
 				rest := float64(left)
 				m := (all.sum - sum) / rest
 				sd := math.Sqrt(max(0, variance*float64(size)*(rest-float64(size))/rest))
 				sum += float64(size)*m + sd*rng.NormFloat64()
 				left -= size
-				taken = shuffled
+				taken = maxShuffled
 			case binary:
 				for range size {
-					if int64(index(rng, int(left))) < ones {
+					if int64(randomIndex(rng, int(left))) < ones {
 						ones--
 						sum++
 					}
@@ -192,7 +192,7 @@ func maxima(scores []float64, of []int32, all sums, sizes []int64, ends []bool, 
 				taken += int(size)
 			default:
 				for range size {
-					at := taken + index(rng, len(pool)-taken)
+					at := taken + randomIndex(rng, len(pool)-taken)
 					pool[taken], pool[at] = pool[at], pool[taken]
 					sum += pool[taken]
 					taken++

@@ -173,8 +173,8 @@ func (e *Exam) check() error {
 	return nil
 }
 
-// Worth is how many points an item is worth.
-func (s *Section) Worth(id string) float64 {
+// PointsOf is how many points an item is worth.
+func (s *Section) PointsOf(id string) float64 {
 	if p, ok := s.ItemPoints[id]; ok {
 		return p
 	}
@@ -235,7 +235,7 @@ func (e *Exam) Grade(answers []Answers) (*Grade, error) {
 		var got, of, gotClean, ofClean float64
 		flagged := 0
 		for k, x := range a.Scores {
-			most := s.Worth(a.IDs[k])
+			most := s.PointsOf(a.IDs[k])
 			if most == 0 {
 				return nil, fail("item %q has no points", a.IDs[k])
 			}
@@ -261,7 +261,7 @@ func (e *Exam) Grade(answers []Answers) (*Grade, error) {
 		}
 		sg := SectionGrade{Name: s.Name, Items: len(a.Scores), NFlagged: flagged, Weight: weight, All: got / of}
 		if ofClean > 0 {
-			sg.Clean = number(gotClean / ofClean)
+			sg.Clean = pointer(gotClean / ofClean)
 			clean += weight * *sg.Clean
 		} else {
 			left = false
@@ -272,21 +272,21 @@ func (e *Exam) Grade(answers []Answers) (*Grade, error) {
 		g.Sections = append(g.Sections, sg)
 	}
 	g.Contamination /= weights
-	g.Full, g.FullRange = e.convert(all / weights)
+	g.Full, g.FullRange = e.scaled(all / weights)
 	g.Lower, g.LowerRange = g.Full, g.FullRange
 	if left {
-		score, at := e.convert(clean / weights)
+		score, at := e.scaled(clean / weights)
 		g.Clean, g.CleanRange = &score, at
-		if g.Lower = Lower(g.Full, g.Clean); g.Lower < g.Full {
+		if g.Lower = LowerScore(g.Full, g.Clean); g.Lower < g.Full {
 			g.LowerRange = at
 		}
 	}
 	return g, nil
 }
 
-// convert gives the score for a share right, and where it stands among test takers.
+// scaled gives the score for a share right, and where it stands among test takers.
 // Points are taken to nine decimals, so that what is just half a point counts as half.
-func (e *Exam) convert(right float64) (score float64, at *Percentile) {
+func (e *Exam) scaled(right float64) (score float64, at *Percentile) {
 	exact := func(x float64) float64 { return math.Round(x*1e9) / 1e9 }
 	if l := e.Scale.Linear; l != nil {
 		score = exact(l.From + right*(l.To-l.From))

@@ -75,7 +75,7 @@ func TestGPT4Table10(t *testing.T) {
 				}
 			}
 		}
-		printed(t, r["section"], 100*Relative(all, clean), want)
+		printed(t, r["section"], 100*RelativeChange(all, clean), want)
 	}
 	if contaminated != 33 {
 		t.Errorf("%d sections with contamination and a number, not 33", contaminated)
@@ -87,7 +87,7 @@ func TestGPT4Table10(t *testing.T) {
 
 func TestGPT4Table11HumanEval(t *testing.T) {
 	r := table(t, "gpt4_table11.csv")[0]
-	printed(t, "HumanEval", 100*Relative(float(t, r["all_pct"]), float(t, r["clean_pct"])), r["printed_degradation_pct"])
+	printed(t, "HumanEval", 100*RelativeChange(float(t, r["all_pct"]), float(t, r["clean_pct"])), r["printed_degradation_pct"])
 }
 
 // number9 is the number at the beginning of a cell of table 9; nil is N/A.
@@ -116,7 +116,7 @@ func TestGPT4Table1IsLowerOfTable9(t *testing.T) {
 	for _, r := range table(t, "gpt4_table1.csv") {
 		nine := row9(t, r["exam"])
 		for _, column := range []string{"gpt4", "gpt4_novision"} {
-			if got := Lower(*number9(t, nine[column]), number9(t, nine["clean_"+column])); got != float(t, r[column]) {
+			if got := LowerScore(*number9(t, nine[column]), number9(t, nine["clean_"+column])); got != float(t, r[column]) {
 				t.Errorf("%s %s: %g, printed %s", r["exam"], column, got, r[column])
 			}
 		}
@@ -247,10 +247,10 @@ func TestGPT3TableC1(t *testing.T) {
 			a, b := 100*change(all+0.05, clean-0.05), 100*change(all-0.05, clean+0.05)
 			return a <= want+0.5 && want-0.5 <= b
 		}
-		if !fits(Symmetric) {
-			t.Errorf("%s: symmetric change %.2f, printed %g", r["name"], 100*Symmetric(all, clean), want)
+		if !fits(SymmetricChange) {
+			t.Errorf("%s: symmetric change %.2f, printed %g", r["name"], 100*SymmetricChange(all, clean), want)
 		}
-		if !fits(Relative) {
+		if !fits(RelativeChange) {
 			fails = append(fails, r["name"])
 		}
 	}
@@ -270,7 +270,7 @@ func TestWorkedRows(t *testing.T) {
 		sum := float64(kd + kc)
 		for what, got := range map[string]float64{
 			"d": float64(kd)/float64(d) - float64(kc)/float64(c), "d_low": low, "d_high": high,
-			"gain": gainOf(float64(kd), d, float64(kc), c), "gain_low": w * low, "gain_high": w * high,
+			"gain": computeGain(float64(kd), d, float64(kc), c), "gain_low": w * low, "gain_high": w * high,
 			"fisher": Fisher(kd, d, kc, c), "z": Z(float64(kd), d, sum, sum, d+c),
 			"llama_clean": LlamaZ(float64(kc), c, sum, sum, d+c), "llama_flagged": LlamaZ(float64(kd), d, sum, sum, d+c),
 		} {
@@ -311,6 +311,6 @@ func TestMDEWorked(t *testing.T) {
 
 // Singh et al. 2024: 100 items, 70 right.
 func TestGainOfConTAM(t *testing.T) {
-	printed(t, "40 flagged, 34 right", 100*gainOf(34, 40, 36, 60), "10.0")
-	printed(t, "10 flagged, 9 right", 100*gainOf(9, 10, 61, 90), "2.2")
+	printed(t, "40 flagged, 34 right", 100*computeGain(34, 40, 36, 60), "10.0")
+	printed(t, "10 flagged, 9 right", 100*computeGain(9, 10, 61, 90), "2.2")
 }

@@ -9,9 +9,9 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// drawn is how many items of a side are really drawn in a resample. The mean of more
+// maxDraws is how many items of a side are really drawn in a resample. The mean of more
 // is drawn from the normal distribution that it has, to within what resampling shows.
-const drawn = 10_000
+const maxDraws = 10_000
 
 // A sample is what gain is estimated from: the scores of flagged and of clean items,
 // or of clusters of both.
@@ -33,7 +33,7 @@ type stratum struct{ flagged, clean []float64 }
 func (s *sample) counts() (d, c int64) { return int64(len(s.flagged)), int64(len(s.clean)) }
 
 // gain is all − clean, which is the share flagged times flagged − clean.
-func gainOf(flagged float64, d int64, clean float64, c int64) float64 {
+func computeGain(flagged float64, d int64, clean float64, c int64) float64 {
 	w := float64(d) / float64(d+c)
 	if d == 0 {
 		return 0
@@ -41,11 +41,11 @@ func gainOf(flagged float64, d int64, clean float64, c int64) float64 {
 	return w * (flagged/float64(d) - clean/float64(c))
 }
 
-// influence gives the standard error of the gain and the acceleration of its
+// standardError gives the standard error of the gain and the acceleration of its
 // distribution, from what each item or cluster adds to it.
-func (s *sample) influence() (se, acceleration float64) {
+func (s *sample) standardError() (se, acceleration float64) {
 	d, c := s.counts()
-	f, g := total(s.flagged), total(s.clean)
+	f, g := sumOf(s.flagged), sumOf(s.clean)
 	n := float64(d + c)
 	all, clean, w := (f+g)/n, g/float64(c), float64(d)/n
 	square, cube := 0.0, 0.0
@@ -75,32 +75,32 @@ func (s *sample) influence() (se, acceleration float64) {
 	return se, acceleration
 }
 
-// bootstrap is the 95 % interval of the gain by the bias-corrected and accelerated
+// bootstrapInterval is the 95 % interval of the gain by the bias-corrected and accelerated
 // bootstrap (Efron 1987): items are drawn anew with their flags, so the number flagged
 // varies too, or clusters are. It is not finite when too few resamples have clean items.
-func (s *sample) bootstrap(rng *rand.Rand, resamples int) (low, high float64) {
+func (s *sample) bootstrapInterval(rng *rand.Rand, resamples int) (low, high float64) {
 	d, c := s.counts()
-	gain := gainOf(total(s.flagged), d, total(s.clean), c)
+	gain := computeGain(sumOf(s.flagged), d, sumOf(s.clean), c)
 	var draw func() float64
 	if s.clusters == nil {
 		n := d + c
 		flaggedOf := distuv.Binomial{N: float64(n), P: float64(d) / float64(n), Src: rng}
-		from, clean := sideOf(s.flagged), sideOf(s.clean)
+		from, clean := newSide(s.flagged), newSide(s.clean)
 		draw = func() float64 {
 			k := int64(flaggedOf.Rand())
 			if k == n {
 				return math.NaN()
 			}
-			return gainOf(from.draw(rng, k), k, clean.draw(rng, n-k), n-k)
+			return computeGain(from.draw(rng, k), k, clean.draw(rng, n-k), n-k)
 		}
-	} else if len(s.clusters) > 2*drawn {
-		se, _ := s.influence()
+	} else if len(s.clusters) > 2*maxDraws {
+		se, _ := s.standardError()
 		return gain - z95*se, gain + z95*se
 	} else {
 		draw = func() float64 {
 			var u cluster
 			for range s.clusters {
-				v := &s.clusters[index(rng, len(s.clusters))]
+				v := &s.clusters[randomIndex(rng, len(s.clusters))]
 				u.flagged += v.flagged
 				u.clean += v.clean
 				u.d += v.d
@@ -109,7 +109,7 @@ func (s *sample) bootstrap(rng *rand.Rand, resamples int) (low, high float64) {
 			if u.c == 0 {
 				return math.NaN()
 			}
-			return gainOf(u.flagged, u.d, u.clean, u.c)
+			return computeGain(u.flagged, u.d, u.clean, u.c)
 		}
 	}
 	reps := make([]float64, 0, resamples)
@@ -137,7 +137,7 @@ func (s *sample) bootstrap(rng *rand.Rand, resamples int) (low, high float64) {
 	}
 	normal := distuv.UnitNormal
 	bias := normal.Quantile(min(max(below/m, 0.5/m), 1-0.5/m))
-	_, a := s.influence()
+	_, a := s.standardError()
 	at := func(z float64) float64 {
 		p := normal.CDF(bias + (bias+z)/(1-a*(bias+z)))
 		return reps[min(max(int(p*m), 0), len(reps)-1)]
@@ -151,9 +151,9 @@ type side struct {
 	mean, dev float64
 }
 
-func sideOf(scores []float64) side {
+func newSide(scores []float64) side {
 	n := float64(len(scores))
-	m := total(scores) / n
+	m := sumOf(scores) / n
 	square := 0.0
 	for _, x := range scores {
 		square += (x - m) * (x - m)
@@ -163,27 +163,27 @@ func sideOf(scores []float64) side {
 
 // draw gives the sum of k scores drawn with replacement.
 func (s *side) draw(rng *rand.Rand, k int64) float64 {
-	if k > drawn {
+	if k > maxDraws {
 		return float64(k)*s.mean + math.Sqrt(float64(k))*s.dev*rng.NormFloat64()
 	}
 	sum := 0.0
 	for range k {
-		sum += s.scores[index(rng, len(s.scores))]
+		sum += s.scores[randomIndex(rng, len(s.scores))]
 	}
 	return sum
 }
 
-// index draws from 0 … n-1. Its bias is n/2^64.
-func index(rng *rand.Rand, n int) int {
+// randomIndex draws from 0 … n-1. Its bias is n/2^64.
+func randomIndex(rng *rand.Rand, n int) int {
 	hi, _ := bits.Mul64(rng.Uint64(), uint64(n))
 	return int(hi)
 }
 
-// permutation is the two-sided p-value of the flagged items' sum of scores when flags
+// permutationTest is the two-sided p-value of the flagged items' sum of scores when flags
 // are permuted within each stratum: (1 + as far from the mean) / (1 + permutations).
 // With more than drawn/5 items to draw in all, it is that of the normal distribution
 // with the permutations' exact mean and variance.
-func (s *sample) permutation(rng *rand.Rand, permutations int) float64 {
+func (s *sample) permutationTest(rng *rand.Rand, permutations int) float64 {
 	strata := s.strata
 	if strata == nil {
 		strata = []stratum{{s.flagged, s.clean}}
@@ -205,12 +205,12 @@ func (s *sample) permutation(rng *rand.Rand, permutations int) float64 {
 		}
 		all := slices.Concat(t.flagged, t.clean)
 		n := float64(d + c)
-		m := total(all) / n
+		m := sumOf(all) / n
 		square := 0.0
 		for _, x := range all {
 			square += (x - m) * (x - m)
 		}
-		seen += sign * (total(few) - float64(len(few))*m)
+		seen += sign * (sumOf(few) - float64(len(few))*m)
 		variance += square / (n - 1) * float64(d) * float64(c) / n
 		// What is drawn is the smaller side; its sum is the other's with another sign.
 		for i := range all {
@@ -225,7 +225,7 @@ func (s *sample) permutation(rng *rand.Rand, permutations int) float64 {
 	if variance == 0 {
 		return 1
 	}
-	if draws > drawn/5 {
+	if draws > maxDraws/5 {
 		return twoSided(seen / math.Sqrt(variance))
 	}
 	extreme := math.Abs(seen) - 1e-9*math.Sqrt(variance)
@@ -234,7 +234,7 @@ func (s *sample) permutation(rng *rand.Rand, permutations int) float64 {
 		sum := 0.0
 		for _, p := range pools {
 			for i := range p.k {
-				j := i + index(rng, len(p.scores)-i)
+				j := i + randomIndex(rng, len(p.scores)-i)
 				p.scores[i], p.scores[j] = p.scores[j], p.scores[i]
 				sum += p.scores[i]
 			}
@@ -249,31 +249,31 @@ func (s *sample) permutation(rng *rand.Rand, permutations int) float64 {
 // twoSided is the two-sided p-value of a normal z.
 func twoSided(z float64) float64 { return math.Erfc(math.Abs(z) / math.Sqrt2) }
 
-// clustered is the two-sided p-value of the gain with clusters. With few of them on a
+// clusterTest is the two-sided p-value of the gain with clusters. With few of them on a
 // side it is that of a t whose variance is pooled over both sides, since the few would
 // tell too little of their own.
-func (s *sample) clustered() float64 {
+func (s *sample) clusterTest() float64 {
 	d, c := s.counts()
-	f, g := total(s.flagged)/float64(d), total(s.clean)/float64(c)
+	f, g := sumOf(s.flagged)/float64(d), sumOf(s.clean)/float64(c)
 	k := len(s.clusters)
 	se, nu := 0.0, float64(k-1)
-	if s.fewClusters() {
+	if s.hasFewClusters() {
 		w := float64(d) / float64(d+c)
-		se, nu = w*math.Sqrt(s.within(f, g)*(1/float64(d)+1/float64(c))), float64(k-2)
+		se, nu = w*math.Sqrt(s.withinVariance(f, g)*(1/float64(d)+1/float64(c))), float64(k-2)
 	} else {
-		se, _ = s.influence()
+		se, _ = s.standardError()
 	}
 	if !(se > 0) || nu < 1 {
 		return math.NaN()
 	}
-	t := gainOf(total(s.flagged), d, total(s.clean), c) / se
+	t := computeGain(sumOf(s.flagged), d, sumOf(s.clean), c) / se
 	return 2 * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: nu}.Survival(math.Abs(t))
 }
 
-// within is the variance of scores around the means f and g of their sides, such that
+// withinVariance is the variance of scores around the means f and g of their sides, such that
 // dividing it by a number of items gives the variance of their mean. Items of a cluster
 // that differ from the mean together add up.
-func (s *sample) within(f, g float64) float64 {
+func (s *sample) withinVariance(f, g float64) float64 {
 	sum, n := 0.0, float64(len(s.flagged)+len(s.clean))
 	if s.clusters == nil {
 		for _, x := range s.flagged {
@@ -292,8 +292,8 @@ func (s *sample) within(f, g float64) float64 {
 	return sum / n * k / (k - 1)
 }
 
-// fewClusters says whether the clusters with flagged or those with clean items are few.
-func (s *sample) fewClusters() bool {
+// hasFewClusters says whether the clusters with flagged or those with clean items are few.
+func (s *sample) hasFewClusters() bool {
 	flagged, clean := 0, 0
 	for _, u := range s.clusters {
 		if u.d > 0 {
@@ -303,7 +303,7 @@ func (s *sample) fewClusters() bool {
 			clean++
 		}
 	}
-	return min(flagged, clean) < few
+	return min(flagged, clean) < minBootstrap
 }
 
 // How an interval of the gain was made.
@@ -315,9 +315,9 @@ const (
 	byCluster          = "cluster bca"                // clusters
 )
 
-// few is how many items or clusters on a side the bootstrap needs at least: with fewer
+// minBootstrap is how many items or clusters on a side the bootstrap needs at least: with fewer
 // its intervals are too short (with 10, they hold the truth in 85 % of cases).
-const few = 100
+const minBootstrap = 100
 
 // interval is the 95 % interval of the gain of graded or clustered scores, which are in
 // [low, high], and how it was made; NaN where there is none.
@@ -326,36 +326,36 @@ func (s *sample) interval(rng *rand.Rand, resamples int, low, high float64) (fro
 	switch {
 	case s.clusters != nil && len(s.clusters) < 3:
 		return math.NaN(), math.NaN(), ""
-	case s.clusters != nil && s.fewClusters():
-		from, to = s.effective(low, high)
+	case s.clusters != nil && s.hasFewClusters():
+		from, to = s.effectiveInterval(low, high)
 		return from, to, byClusterEffective
 	case s.clusters != nil:
-		from, to = s.bootstrap(rng, resamples)
+		from, to = s.bootstrapInterval(rng, resamples)
 		return from, to, byCluster
-	case min(d, c) >= few:
-		from, to = s.bootstrap(rng, resamples)
+	case min(d, c) >= minBootstrap:
+		from, to = s.bootstrapInterval(rng, resamples)
 		return from, to, byBootstrap
 	}
-	from, to = s.effective(low, high)
+	from, to = s.effectiveInterval(low, high)
 	return from, to, byEffective
 }
 
-// effective is the 95 % interval of the gain of scores in [low, high] by Newcombe's
+// effectiveInterval is the 95 % interval of the gain of scores in [low, high] by Newcombe's
 // method, with as many items as binary scores would need to vary as little as these do
 // within the two sides. Of binary scores, each by itself, it is Newcombe's.
-func (s *sample) effective(low, high float64) (from, to float64) {
+func (s *sample) effectiveInterval(low, high float64) (from, to float64) {
 	d, c := s.counts()
 	n, width := float64(d+c), high-low
 	if width <= 0 {
 		return 0, 0
 	}
-	f, g := total(s.flagged)/float64(d), total(s.clean)/float64(c)
+	f, g := sumOf(s.flagged)/float64(d), sumOf(s.clean)/float64(c)
 	share := func(m float64) float64 { return min(max((m-low)/width, 0), 1) }
 	pf, pg := share(f), share(g)
 	binary := (float64(d)*pf*(1-pf) + float64(c)*pg*(1-pg)) / n * width * width
 	effect := 1.0
 	if binary > 0 {
-		effect = max(s.within(f, g)/binary, 1/n)
+		effect = max(s.withinVariance(f, g)/binary, 1/n)
 	}
 	if s.clusters != nil { // few tell little of how they vary
 		t := studentT(float64(len(s.clusters)-2)) / z95
@@ -366,7 +366,7 @@ func (s *sample) effective(low, high float64) (from, to float64) {
 	return w * from, w * to
 }
 
-func total(scores []float64) float64 {
+func sumOf(scores []float64) float64 {
 	sum := 0.0
 	for _, x := range scores {
 		sum += x

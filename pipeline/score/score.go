@@ -200,9 +200,9 @@ type job struct {
 	groups  *groups // for a curve, or nil
 }
 
-// Make computes the table. Rows are by benchmark, method, model, subject, in the
+// Compute computes the table. Rows are by benchmark, method, model, subject, in the
 // order given, all subjects first.
-func Make(ctx context.Context, inputs []Input, o Options) (*Table, error) {
+func Compute(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 	if o.Resamples == 0 {
 		o.Resamples = 2000
 	}
@@ -230,7 +230,7 @@ func Make(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 		for m := range in.Methods {
 			var g *groups
 			if o.Curves && in.Methods[m].Contamination != nil {
-				g = groupsOf(&in.Methods[m])
+				g = newGroups(&in.Methods[m])
 			}
 			for r := range in.Results {
 				referred = referred || in.Results[r].Model == o.Reference
@@ -240,10 +240,10 @@ func Make(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 				}
 			}
 		}
-		t.Warnings = append(t.Warnings, in.alike()...)
+		t.Warnings = append(t.Warnings, in.warnSameResults()...)
 	}
 	if !referred {
-		return nil, fmt.Errorf("no results are of the reference model %q", o.Reference)
+		return nil, fmt.Errorf("there are no results of the reference model %q", o.Reference)
 	}
 	rows, curves := make([]*Row, len(jobs)), make([]*Curve, len(jobs))
 	group, ctx := errgroup.WithContext(ctx)
@@ -253,7 +253,7 @@ func Make(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			rows[i], curves[i], err = jobs[i].make(&o)
+			rows[i], curves[i], err = jobs[i].computeRow(&o)
 			return err
 		})
 	}
@@ -266,7 +266,7 @@ func Make(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 			continue
 		}
 		t.Rows = append(t.Rows, *r)
-		p = append(p, value(r.P))
+		p = append(p, valueOrNaN(r.P))
 		if curves[i] != nil {
 			t.Curves = append(t.Curves, *curves[i])
 		}
@@ -276,7 +276,7 @@ func Make(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 		if !math.IsNaN(p[i]) {
 			t.Tests++
 		}
-		t.Rows[i].PHolm, t.Rows[i].PBH = number(holm[i]), number(bh[i])
+		t.Rows[i].PHolm, t.Rows[i].PBH = pointer(holm[i]), pointer(bh[i])
 	}
 	return t, nil
 }
@@ -317,11 +317,11 @@ func (in *Input) check() error {
 	return nil
 }
 
-// alike names pairs of models with nearly the same result on every item: the same
+// warnSameResults names pairs of models with nearly the same result on every item: the same
 // results given twice, or one model under two names. Models that are right or wrong
 // nearly everywhere agree anyhow, so agreement is measured beyond chance too (Cohen's
 // kappa).
-func (in *Input) alike() (warnings []string) {
+func (in *Input) warnSameResults() (warnings []string) {
 	for a := range in.Results {
 		for b := a + 1; b < len(in.Results); b++ {
 			x, y := &in.Results[a], &in.Results[b]
@@ -346,7 +346,8 @@ func (in *Input) alike() (warnings []string) {
 				continue
 			}
 			if kappa := (same/n - chance) / (1 - chance); same == n || kappa > 0.9 {
-				warnings = append(warnings, fmt.Sprintf("%s: %s and %s have the same score on %.0f of %.0f items: are these two models?", in.Name, x.Model, y.Model, same, n))
+				warnings = append(warnings, fmt.Sprintf("%s: %s and %s have the same score on %.0f of %.0f items: one model given twice?",
+					in.Name, x.Model, y.Model, same, n))
 			}
 		}
 	}
@@ -369,8 +370,8 @@ func (s sums) plus(t sums) sums { return sums{s.n + t.n, s.sum + t.sum, s.square
 
 func (s sums) mean() float64 { return s.sum / float64(s.n) }
 
-// each calls f for every item of the job.
-func (j *job) each(f func(i int32)) {
+// eachItem calls f for every item of the job.
+func (j *job) eachItem(f func(i int32)) {
 	if j.subject >= 0 {
 		for _, i := range j.items {
 			f(i)
@@ -382,8 +383,8 @@ func (j *job) each(f func(i int32)) {
 	}
 }
 
-// make computes a row; it is nil for a subject without results.
-func (j *job) make(o *Options) (*Row, *Curve, error) {
+// computeRow computes a row; it is nil for a subject without results.
+func (j *job) computeRow(o *Options) (*Row, *Curve, error) {
 	in, res, method := j.in, &j.in.Results[j.result], &j.in.Methods[j.method]
 	row := &Row{Model: res.Model, Benchmark: in.Name, Method: method.Name, Metric: res.Metric, Warnings: []string{}}
 	if j.subject >= 0 {
@@ -393,7 +394,7 @@ func (j *job) make(o *Options) (*Row, *Curve, error) {
 	binary := true
 	low, high := math.Inf(1), math.Inf(-1)
 	items, unjudged := int64(0), int64(0)
-	j.each(func(i int32) {
+	j.eachItem(func(i int32) {
 		items++
 		x, s := res.Scores[i], method.States[i]
 		if x != x {
@@ -416,26 +417,26 @@ func (j *job) make(o *Options) (*Row, *Curve, error) {
 		return nil, nil, fmt.Errorf("%s: model %s has no score of an item that method %s judged", in.Name, res.Model, method.Name)
 	}
 	row.NAll, row.NClean, row.NFlagged, row.NNotCheckable = all.n, c.n, d.n, by[NotCheckable].n
-	row.All = number(all.mean())
-	row.Clean = number(c.mean())
-	row.Flagged = number(d.mean())
-	row.NotCheckable = number(by[NotCheckable].mean())
+	row.All = pointer(all.mean())
+	row.Clean = pointer(c.mean())
+	row.Flagged = pointer(d.mean())
+	row.NotCheckable = pointer(by[NotCheckable].mean())
 	w := float64(d.n) / float64(all.n)
-	row.ShareFlagged = number(w)
+	row.ShareFlagged = pointer(w)
 	row.Lower = row.All
 	if c.n > 0 {
-		gain := gainOf(d.sum, d.n, c.sum, c.n)
+		gain := computeGain(d.sum, d.n, c.sum, c.n)
 		if back := w*zeroIfNone(d) + (1-w)*c.mean(); math.Abs(back-all.mean()) > 1e-9*max(1, math.Abs(all.mean())) || math.Abs(all.mean()-c.mean()-gain) > 1e-9*max(1, math.Abs(all.mean())) {
-			return nil, nil, fmt.Errorf("%s: model %s, method %s: %w", in.Name, res.Model, method.Name, errLaw)
+			return nil, nil, fmt.Errorf("%s: model %s, method %s: %w", in.Name, res.Model, method.Name, errIdentity)
 		}
 		row.Gain = &gain
-		row.Relative = number(Relative(all.mean(), c.mean()))
-		row.Symmetric = number(Symmetric(all.mean(), c.mean()))
-		row.Lower = number(Lower(all.mean(), row.Clean))
+		row.Relative = pointer(RelativeChange(all.mean(), c.mean()))
+		row.Symmetric = pointer(SymmetricChange(all.mean(), c.mean()))
+		row.Lower = pointer(LowerScore(all.mean(), row.Clean))
 	}
-	row.Z = number(Z(d.sum, d.n, all.sum, all.squares, all.n))
-	row.ZLlamaClean = number(LlamaZ(c.sum, c.n, all.sum, all.squares, all.n))
-	row.ZLlamaFlagged = number(LlamaZ(d.sum, d.n, all.sum, all.squares, all.n))
+	row.Z = pointer(Z(d.sum, d.n, all.sum, all.squares, all.n))
+	row.ZLlamaClean = pointer(LlamaZ(c.sum, c.n, all.sum, all.squares, all.n))
+	row.ZLlamaFlagged = pointer(LlamaZ(d.sum, d.n, all.sum, all.squares, all.n))
 
 	row.unit = low >= 0 && high <= 1
 	if in.Cluster == nil { // of items that are alike they would be too short
@@ -444,9 +445,9 @@ func (j *job) make(o *Options) (*Row, *Curve, error) {
 		row.FlaggedLow, row.FlaggedHigh = meanInterval(d, row.unit)
 	}
 	if d.n > 0 && c.n > 0 {
-		j.test(row, o, d, c, all, binary, low, high)
+		j.fillTest(row, o, d, c, all, binary, low, high)
 		if o.Reference != "" && o.Reference != res.Model {
-			j.difference(row, o)
+			j.fillDifference(row, o)
 		}
 	}
 	row.Warnings = append(append(row.Warnings, in.Warnings...), res.Warnings...)
@@ -498,13 +499,13 @@ func Aggregate(model, benchmark, method string, states []State, all, clean float
 	}
 	r.NAll = r.NFlagged + r.NClean
 	w := float64(r.NFlagged) / float64(r.NAll)
-	r.ShareFlagged, r.Lower = number(w), number(Lower(all, nil))
+	r.ShareFlagged, r.Lower = pointer(w), pointer(LowerScore(all, nil))
 	if r.NClean == 0 {
 		r.Warnings = append(r.Warnings, "no clean items: the clean score given cannot be")
 		return r
 	}
-	r.Clean, r.Gain, r.Lower = &clean, number(all-clean), number(Lower(all, &clean))
-	r.Relative, r.Symmetric = number(Relative(all, clean)), number(Symmetric(all, clean))
+	r.Clean, r.Gain, r.Lower = &clean, pointer(all-clean), pointer(LowerScore(all, &clean))
+	r.Relative, r.Symmetric = pointer(RelativeChange(all, clean)), pointer(SymmetricChange(all, clean))
 	if r.NClean < FewClean {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("only %s: their score is noise", plural(r.NClean, "clean item")))
 	}
@@ -523,9 +524,9 @@ func Aggregate(model, benchmark, method string, states []State, all, clean float
 	return r
 }
 
-// errLaw means that the sums of a row contradict each other, which only an error of
+// errIdentity means that the sums of a row contradict each other, which only an error of
 // this program can bring about.
-var errLaw = errors.New("all is not w·flagged + (1−w)·clean")
+var errIdentity = errors.New("all is not w·flagged + (1−w)·clean")
 
 func zeroIfNone(s sums) float64 {
 	if s.n == 0 {
@@ -544,8 +545,8 @@ func (j *job) rng(what string, o *Options) *rand.Rand {
 	return rand.New(rand.NewPCG(o.Seed, xxh3.HashString(key)))
 }
 
-// test fills in interval, p-value and the smallest effect.
-func (j *job) test(row *Row, o *Options, d, c, all sums, binary bool, low, high float64) {
+// fillTest fills in interval, p-value and the smallest effect.
+func (j *job) fillTest(row *Row, o *Options, d, c, all sums, binary bool, low, high float64) {
 	in, res := j.in, &j.in.Results[j.result]
 	w := float64(d.n) / float64(all.n)
 	variance := (all.squares - all.sum*all.mean()) / float64(all.n)
@@ -554,21 +555,21 @@ func (j *job) test(row *Row, o *Options, d, c, all sums, binary bool, low, high 
 	}
 	s := new(sample)
 	if !binary || in.Cluster != nil || in.Stratum != nil {
-		s = j.sample(res.Scores)
+		s = j.splitScores(res.Scores)
 	}
 	if s.clusters != nil && len(s.clusters) > 1 {
-		variance = s.within(d.mean(), c.mean())
+		variance = s.withinVariance(d.mean(), c.mean())
 	}
 	if most := MDE(variance, d.n, c.n); variance > 0 && !(row.unit && most > 1) {
-		row.MDE = number(w * most)
+		row.MDE = pointer(w * most)
 	} else if variance > 0 {
 		row.Warnings = append(row.Warnings, fmt.Sprintf("%s flagged and %s clean: no gain would show, however large", plural(d.n, "item"), report.Thousands(c.n)))
 	}
 	if binary && in.Cluster == nil {
 		l, h := Newcombe(int64(d.sum), d.n, int64(c.sum), c.n)
-		row.GainLow, row.GainHigh, row.Interval = number(w*l), number(w*h), byNewcombe
+		row.GainLow, row.GainHigh, row.Interval = pointer(w*l), pointer(w*h), byNewcombe
 		if in.Stratum == nil {
-			row.P, row.Test = number(Fisher(int64(d.sum), d.n, int64(c.sum), c.n)), "fisher"
+			row.P, row.Test = pointer(Fisher(int64(d.sum), d.n, int64(c.sum), c.n)), "fisher"
 			return
 		}
 	}
@@ -577,25 +578,25 @@ func (j *job) test(row *Row, o *Options, d, c, all sums, binary bool, low, high 
 			low, high = 0, 1
 		}
 		l, h, by := s.interval(j.rng("interval", o), o.Resamples, low, high)
-		row.GainLow, row.GainHigh, row.Interval = number(l), number(h), by
+		row.GainLow, row.GainHigh, row.Interval = pointer(l), pointer(h), by
 	}
-	row.P, row.Test = s.p(j.rng("p", o), o.Permutations)
+	row.P, row.Test = s.pValue(j.rng("p", o), o.Permutations)
 }
 
-// p is the p-value of graded, stratified or clustered scores.
-func (s *sample) p(rng *rand.Rand, permutations int) (*float64, string) {
+// pValue is the p-value of graded, stratified or clustered scores.
+func (s *sample) pValue(rng *rand.Rand, permutations int) (*float64, string) {
 	switch {
 	case s.clusters != nil:
-		return number(s.clustered()), "cluster t"
+		return pointer(s.clusterTest()), "cluster t"
 	case s.strata != nil:
-		return number(s.permutation(rng, permutations)), "stratified permutation"
+		return pointer(s.permutationTest(rng, permutations)), "stratified permutation"
 	}
-	return number(s.permutation(rng, permutations)), "permutation"
+	return pointer(s.permutationTest(rng, permutations)), "permutation"
 }
 
-// difference fills in the difference in differences: the gain of this model's scores
+// fillDifference fills in the difference in differences: the gain of this model's scores
 // minus the reference's, item by item.
-func (j *job) difference(row *Row, o *Options) {
+func (j *job) fillDifference(row *Row, o *Options) {
 	at := slices.IndexFunc(j.in.Results, func(r Result) bool { return r.Model == o.Reference })
 	if at < 0 {
 		row.Warnings = append(row.Warnings, "the reference model has no results on this benchmark")
@@ -611,20 +612,20 @@ func (j *job) difference(row *Row, o *Options) {
 			low, high = min(low, x), max(high, x)
 		}
 	}
-	s := j.sample(minus)
+	s := j.splitScores(minus)
 	d, c := s.counts()
 	row.DiDItems = d + c
 	if d == 0 || c == 0 {
 		return
 	}
-	row.DiD = number(gainOf(total(s.flagged), d, total(s.clean), c))
+	row.DiD = pointer(computeGain(sumOf(s.flagged), d, sumOf(s.clean), c))
 	l, h, _ := s.interval(j.rng("reference interval", o), o.Resamples, low, high)
-	row.DiDLow, row.DiDHigh = number(l), number(h)
-	row.DiDP, _ = s.p(j.rng("reference p", o), o.Permutations)
+	row.DiDLow, row.DiDHigh = pointer(l), pointer(h)
+	row.DiDP, _ = s.pValue(j.rng("reference p", o), o.Permutations)
 }
 
-// sample splits scores into flagged and clean, in clusters and strata.
-func (j *job) sample(scores []float64) *sample {
+// splitScores splits scores into flagged and clean, in clusters and strata.
+func (j *job) splitScores(scores []float64) *sample {
 	s := new(sample)
 	states := j.in.Methods[j.method].States
 	var clusters, strata map[int32]int
@@ -634,7 +635,7 @@ func (j *job) sample(scores []float64) *sample {
 	if j.in.Stratum != nil {
 		strata, s.strata = map[int32]int{}, []stratum{}
 	}
-	j.each(func(i int32) {
+	j.eachItem(func(i int32) {
 		x := scores[i]
 		if x != x || states[i] == Missing {
 			return
@@ -697,19 +698,19 @@ func meanInterval(s sums, unit bool) (low, high *float64) {
 		return nil, nil
 	}
 	half := studentT(n-1) * math.Sqrt(variance/(n-1))
-	return number(m - half), number(m + half)
+	return pointer(m - half), pointer(m + half)
 }
 
-// number gives nil for NaN.
-func number(x float64) *float64 {
+// pointer gives nil for NaN.
+func pointer(x float64) *float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return nil
 	}
 	return &x
 }
 
-// value gives NaN for nil.
-func value(x *float64) float64 {
+// valueOrNaN gives NaN for nil.
+func valueOrNaN(x *float64) float64 {
 	if x == nil {
 		return math.NaN()
 	}

@@ -153,8 +153,8 @@ func TestPermutationOverAllSubsets(t *testing.T) {
 			scores[i] = float64(rng.IntN(5)) / 4
 		}
 		s := sample{flagged: scores[:d], clean: scores[d:]}
-		mean := total(scores) / float64(n) * float64(d)
-		seen := math.Abs(total(s.flagged) - mean)
+		mean := sumOf(scores) / float64(n) * float64(d)
+		seen := math.Abs(sumOf(s.flagged) - mean)
 		hits, all := 0.0, 0.0
 		eachSubset(n, d, func(in []int) {
 			sum := 0.0
@@ -166,7 +166,7 @@ func TestPermutationOverAllSubsets(t *testing.T) {
 				hits++
 			}
 		})
-		near(t, fmt.Sprint("p of ", d, " of ", n), s.permutation(rng, 40_000), hits/all, 0.012)
+		near(t, fmt.Sprint("p of ", d, " of ", n), s.permutationTest(rng, 40_000), hits/all, 0.012)
 	}
 	// Two strata, in which flags go together with what is easy: nothing else is left.
 	easy := stratum{flagged: []float64{1, 1, 1, 0, 1, 1}, clean: []float64{1, 0, 1}}
@@ -174,7 +174,7 @@ func TestPermutationOverAllSubsets(t *testing.T) {
 	s := sample{flagged: slices.Concat(easy.flagged, hard.flagged), clean: slices.Concat(easy.clean, hard.clean), strata: []stratum{easy, hard}}
 	want, all := 0.0, 0.0
 	mean := 6*7/9.0 + 2*2/10.0
-	seen := math.Abs(total(s.flagged) - mean)
+	seen := math.Abs(sumOf(s.flagged) - mean)
 	a, b := slices.Concat(easy.flagged, easy.clean), slices.Concat(hard.flagged, hard.clean)
 	eachSubset(9, 6, func(in []int) {
 		sum := 0.0
@@ -192,9 +192,9 @@ func TestPermutationOverAllSubsets(t *testing.T) {
 			}
 		})
 	})
-	near(t, "strata", s.permutation(rng, 40_000), want/all, 0.012)
+	near(t, "strata", s.permutationTest(rng, 40_000), want/all, 0.012)
 	whole := sample{flagged: s.flagged, clean: s.clean}
-	if p := whole.permutation(rng, 40_000); p > want/all/2 {
+	if p := whole.permutationTest(rng, 40_000); p > want/all/2 {
 		t.Errorf("without strata p is %v, with strata %v: nothing was controlled for", p, want/all)
 	}
 }
@@ -204,15 +204,15 @@ func TestPermutationLarge(t *testing.T) {
 	long(t)
 	rng := random(3)
 	s := sample{}
-	for range drawn/5 + 1 {
+	for range maxDraws/5 + 1 {
 		s.flagged = append(s.flagged, rng.Float64()+0.01)
 	}
 	for range 9000 {
 		s.clean = append(s.clean, rng.Float64())
 	}
-	normal := s.permutation(rng, 9999)
+	normal := s.permutationTest(rng, 9999)
 	s.flagged = s.flagged[1:]
-	near(t, "p", s.permutation(rng, 9999), normal, 0.03)
+	near(t, "p", s.permutationTest(rng, 9999), normal, 0.03)
 }
 
 // The influence function against leaving out one item, or cluster, at a time.
@@ -239,14 +239,14 @@ func TestInfluenceIsTheJackknife(t *testing.T) {
 		}
 		return math.Sqrt(square * float64(n-1) / float64(n)), cube / (6 * math.Pow(square, 1.5))
 	}
-	f, c := total(s.flagged), total(s.clean)
+	f, c := sumOf(s.flagged), sumOf(s.clean)
 	want, wantA := jackknife(600, func(i int) float64 {
 		if i < 150 {
-			return gainOf(f-s.flagged[i], 149, c, 450)
+			return computeGain(f-s.flagged[i], 149, c, 450)
 		}
-		return gainOf(f, 150, c-s.clean[i-150], 449)
+		return computeGain(f, 150, c-s.clean[i-150], 449)
 	})
-	se, a := s.influence()
+	se, a := s.standardError()
 	near(t, "se", se, want, 0.005*want)
 	near(t, "acceleration", a, wantA, 0.02*math.Abs(wantA)+1e-4)
 
@@ -268,13 +268,13 @@ func TestInfluenceIsTheJackknife(t *testing.T) {
 		}
 		s.clusters = append(s.clusters, u)
 	}
-	f, c = total(s.flagged), total(s.clean)
+	f, c = sumOf(s.flagged), sumOf(s.clean)
 	d, k := s.counts()
 	want, _ = jackknife(200, func(i int) float64 {
 		u := s.clusters[i]
-		return gainOf(f-u.flagged, d-u.d, c-u.clean, k-u.c)
+		return computeGain(f-u.flagged, d-u.d, c-u.clean, k-u.c)
 	})
-	se, _ = s.influence()
+	se, _ = s.standardError()
 	near(t, "clustered se", se, want, 0.02*want)
 }
 
@@ -283,7 +283,7 @@ func TestInfluenceIsTheJackknife(t *testing.T) {
 func TestBootstrapOfManyIsNormal(t *testing.T) {
 	long(t)
 	rng := random(5)
-	for _, n := range []int{4000, 4 * drawn} {
+	for _, n := range []int{4000, 4 * maxDraws} {
 		s := sample{}
 		for range n / 4 {
 			s.flagged = append(s.flagged, math.Sqrt(rng.Float64()))
@@ -291,9 +291,9 @@ func TestBootstrapOfManyIsNormal(t *testing.T) {
 		for range n * 3 / 4 {
 			s.clean = append(s.clean, rng.Float64())
 		}
-		se, _ := s.influence()
-		gain := gainOf(total(s.flagged), int64(n/4), total(s.clean), int64(n*3/4))
-		low, high := s.bootstrap(rng, 4000)
+		se, _ := s.standardError()
+		gain := computeGain(sumOf(s.flagged), int64(n/4), sumOf(s.clean), int64(n*3/4))
+		low, high := s.bootstrapInterval(rng, 4000)
 		near(t, "low", low, gain-z95*se, 0.15*se)
 		near(t, "high", high, gain+z95*se, 0.15*se)
 	}
@@ -307,16 +307,16 @@ func TestBootstrapOfManyIsNormal(t *testing.T) {
 			s.clean, s.clusters = append(s.clean, x), append(s.clusters, cluster{clean: x, c: 1})
 		}
 	}
-	low, high := s.bootstrap(rng, 8000)
+	low, high := s.bootstrapInterval(rng, 8000)
 	items := sample{flagged: s.flagged, clean: s.clean}
-	low2, high2 := items.bootstrap(rng, 8000)
+	low2, high2 := items.bootstrapInterval(rng, 8000)
 	near(t, "low of clusters", low, low2, 0.1*(high-low))
 	near(t, "high of clusters", high, high2, 0.1*(high-low))
 }
 
 func TestEffectiveOfBinaryIsNewcombe(t *testing.T) {
 	s := sample{flagged: []float64{1, 1, 0, 1}, clean: []float64{0, 1, 0, 0, 1, 1, 0}}
-	low, high := s.effective(0, 1)
+	low, high := s.effectiveInterval(0, 1)
 	l, h := Newcombe(3, 4, 3, 7)
 	near(t, "low", low, l*4/11, 1e-12)
 	near(t, "high", high, h*4/11, 1e-12)
@@ -326,7 +326,7 @@ func TestEffectiveOfBinaryIsNewcombe(t *testing.T) {
 			side[i] = 2*side[i] - 1
 		}
 	}
-	low, high = s.effective(-1, 1)
+	low, high = s.effectiveInterval(-1, 1)
 	near(t, "low", low, 2*l*4/11, 1e-12)
 	near(t, "high", high, 2*h*4/11, 1e-12)
 }
@@ -441,7 +441,7 @@ func rowsOf(t *testing.T, o Options, in ...Input) *Table {
 	if o.Resamples == 0 {
 		o.Resamples, o.Permutations = 300, 499
 	}
-	table, err := Make(t.Context(), in, o)
+	table, err := Compute(t.Context(), in, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -534,7 +534,7 @@ func TestAnyLanes(t *testing.T) {
 		at := slices.IndexFunc(one.Rows, func(q Row) bool {
 			return q.Model == r.Model && q.Method == r.Method && q.Subject == r.Subject
 		})
-		if q := one.Rows[at]; value(q.GainLow) != value(r.GainLow) && !(q.GainLow == nil && r.GainLow == nil) || value(q.DiDP) != value(r.DiDP) && !(q.DiDP == nil && r.DiDP == nil) {
+		if q := one.Rows[at]; valueOrNaN(q.GainLow) != valueOrNaN(r.GainLow) && !(q.GainLow == nil && r.GainLow == nil) || valueOrNaN(q.DiDP) != valueOrNaN(r.DiDP) && !(q.DiDP == nil && r.DiDP == nil) {
 			t.Errorf("%s %s changes when another model goes", r.Model, r.Subject)
 		}
 	}
@@ -565,7 +565,7 @@ func TestEdges(t *testing.T) {
 	}
 	// Scores that are no shares: points of 0 to 100.
 	in := Input{bench(Clean, Clean, Flagged, Flagged, Clean), []Result{{Model: "x", Scores: []float64{40, 55, 90, 80, 61}}}}
-	if r = row(in); r.Interval != byEffective || *r.AllLow > *r.All || r.score(r.All) != "65.2" {
+	if r = row(in); r.Interval != byEffective || *r.AllLow > *r.All || r.formatScore(r.All) != "65.2" {
 		t.Errorf("points: %+v", r)
 	}
 	for what, in := range map[string]Input{
@@ -575,16 +575,16 @@ func TestEdges(t *testing.T) {
 		"states":   {Benchmark{Name: "b", Items: 2, Methods: bench(Clean).Methods}, nil},
 		"subject":  {Benchmark{Name: "b", Items: 1, Methods: bench(Clean).Methods, Subject: []int32{4}}, []Result{{Model: "x", Scores: []float64{1}}}},
 	} {
-		if _, err := Make(t.Context(), []Input{in}, Options{}); err == nil {
+		if _, err := Compute(t.Context(), []Input{in}, Options{}); err == nil {
 			t.Errorf("%s: no error", what)
 		}
 	}
-	if _, err := Make(t.Context(), []Input{in}, Options{Reference: "nobody"}); err == nil {
+	if _, err := Compute(t.Context(), []Input{in}, Options{Reference: "nobody"}); err == nil {
 		t.Error("no error of a reference without results")
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	if _, err := Make(ctx, []Input{input(100)}, Options{}); err == nil {
+	if _, err := Compute(ctx, []Input{input(100)}, Options{}); err == nil {
 		t.Error("no error after it was stopped")
 	}
 }
@@ -660,7 +660,7 @@ func TestReference(t *testing.T) {
 
 func TestAlike(t *testing.T) {
 	in := input(400)
-	if w := in.alike(); len(w) != 1 || !strings.Contains(w[0], "right and missing") {
+	if w := in.warnSameResults(); len(w) != 1 || !strings.Contains(w[0], "right and missing") {
 		t.Errorf("%q", w)
 	}
 	// Models that are nearly always right agree by chance.
@@ -674,7 +674,7 @@ func TestAlike(t *testing.T) {
 			}
 		}
 	}
-	if w := in.alike(); len(w) != 0 {
+	if w := in.warnSameResults(); len(w) != 0 {
 		t.Errorf("%q", w)
 	}
 }
@@ -737,7 +737,7 @@ func TestMaximaByShuffling(t *testing.T) {
 	for _, c := range []struct {
 		n      int
 		graded bool
-	}{{400, false}, {400, true}, {shuffled * 3, false}} {
+	}{{400, false}, {400, true}, {maxShuffled * 3, false}} {
 		rng := random(10)
 		n := c.n
 		scores, of := make([]float64, n), make([]int32, n)
@@ -792,7 +792,7 @@ func TestSearchIsPaidFor(t *testing.T) {
 			m.Contamination = append(m.Contamination, float64(1+rng.IntN(20))/20)
 			r.Scores = append(r.Scores, float64(rng.IntN(2)))
 		}
-		c := groupsOf(&m).curve(&r, rng, 199)
+		c := newGroups(&m).curve(&r, rng, 199)
 		low, lowMax := 1.0, 1.0
 		for _, p := range c.Points {
 			if p.PMax != nil {
@@ -819,12 +819,12 @@ func TestManyThresholds(t *testing.T) {
 		m.States = append(m.States, Clean)
 		m.Contamination = append(m.Contamination, rng.Float64())
 	}
-	g := groupsOf(&m)
+	g := newGroups(&m)
 	if n := len(g.thresholds); n < curvePoints-1 || n > curvePoints+1 || !slices.IsSortedFunc(g.thresholds, func(a, b float64) int { return -compare(a, b) }) {
 		t.Errorf("%d thresholds", n)
 	}
 	counts := make([]int, len(g.thresholds)+1)
-	for _, k := range g.of {
+	for _, k := range g.group {
 		counts[k]++
 	}
 	if last := counts[len(counts)-1]; last != 0 || slices.Max(counts) > 25 {
@@ -965,7 +965,7 @@ func BenchmarkMake(b *testing.B) {
 				in.Results = append(in.Results, result)
 			}
 			for b.Loop() {
-				if _, err := Make(b.Context(), []Input{in}, Options{Curves: true}); err != nil {
+				if _, err := Compute(b.Context(), []Input{in}, Options{Curves: true}); err != nil {
 					b.Fatal(err)
 				}
 			}

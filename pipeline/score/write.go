@@ -27,17 +27,17 @@ func (t *Table) Write(w io.Writer, format string, width int) error {
 	var err error
 	switch format {
 	case "table":
-		t.text(b, width)
+		t.writeText(b, width)
 	case "csv":
-		err = t.csv(b)
+		err = t.writeCSV(b)
 	case "json":
 		enc := json.NewEncoder(b)
 		enc.SetIndent("", " ")
 		err = enc.Encode(t)
 	case "markdown":
-		t.markdown(b)
+		t.writeMarkdown(b)
 	case "latex":
-		t.latex(b)
+		t.writeLaTeX(b)
 	default:
 		err = fmt.Errorf("no format is named %q: there are %s", format, strings.Join(Formats(), ", "))
 	}
@@ -47,8 +47,8 @@ func (t *Table) Write(w io.Writer, format string, width int) error {
 	return b.Flush()
 }
 
-// text writes the table for a terminal.
-func (t *Table) text(w *bufio.Writer, width int) {
+// writeText writes the table for a terminal.
+func (t *Table) writeText(w *bufio.Writer, width int) {
 	if width < 40 {
 		width = 100
 	}
@@ -69,7 +69,7 @@ func (t *Table) text(w *bufio.Writer, width int) {
 	for _, key := range order {
 		rows := groups[key]
 		r := rows[0]
-		head := fmt.Sprintf("%s, %s: %s scored, %s flagged (%s), %s clean", r.Benchmark, r.Method, plural(r.NAll, "item"), report.Thousands(r.NFlagged), percent(r.ShareFlagged), report.Thousands(r.NClean))
+		head := fmt.Sprintf("%s, %s: %s scored, %s flagged (%s), %s clean", r.Benchmark, r.Method, plural(r.NAll, "item"), report.Thousands(r.NFlagged), formatPercent(r.ShareFlagged), report.Thousands(r.NClean))
 		if r.NNotCheckable > 0 {
 			head += fmt.Sprintf(", %s of them not checkable", report.Thousands(r.NNotCheckable))
 		}
@@ -91,12 +91,12 @@ func (t *Table) text(w *bufio.Writer, width int) {
 				if name = r.Subject; name == "" {
 					name = "all"
 				}
-				cells = append(cells, []string{clean(name), report.Thousands(r.NAll), report.Thousands(r.NFlagged), r.score(r.All), r.score(r.Clean), r.gain(r.Gain, r.GainLow, r.GainHigh), r.fine(r.MDE), small(r.P), small(r.PHolm), r.score(r.Lower)})
+				cells = append(cells, []string{clean(name), report.Thousands(r.NAll), report.Thousands(r.NFlagged), r.formatScore(r.All), r.formatScore(r.Clean), r.formatGain(r.Gain, r.GainLow, r.GainHigh), r.formatSmallScore(r.MDE), formatP(r.P), formatP(r.PHolm), r.formatScore(r.Lower)})
 			} else {
-				cells = append(cells, []string{clean(name), r.score(r.All), r.score(r.Clean), r.score(r.Flagged), r.gain(r.Gain, r.GainLow, r.GainHigh), r.fine(r.MDE), small(r.P), small(r.PHolm), small(r.PBH), r.score(r.Lower)})
+				cells = append(cells, []string{clean(name), r.formatScore(r.All), r.formatScore(r.Clean), r.formatScore(r.Flagged), r.formatGain(r.Gain, r.GainLow, r.GainHigh), r.formatSmallScore(r.MDE), formatP(r.P), formatP(r.PHolm), formatP(r.PBH), r.formatScore(r.Lower)})
 			}
 			if r.Reference != "" {
-				did = append(did, []string{clean(name), report.Thousands(r.DiDItems), r.gain(r.DiD, r.DiDLow, r.DiDHigh), small(r.DiDP)})
+				did = append(did, []string{clean(name), report.Thousands(r.DiDItems), r.formatGain(r.DiD, r.DiDLow, r.DiDHigh), formatP(r.DiDP)})
 			}
 			for _, text := range r.Warnings {
 				at := slices.IndexFunc(notes, func(n [2]string) bool { return n[0] == text })
@@ -107,31 +107,31 @@ func (t *Table) text(w *bufio.Writer, width int) {
 				}
 			}
 		}
-		sheetOut(w, cells, width, 1)
+		writeCells(w, cells, width, 1)
 		if len(did) > 1 {
 			fmt.Fprintln(w, shorten(clean("against "+rows[slices.IndexFunc(rows, func(r *Row) bool { return r.Reference != "" })].Reference), width))
-			sheetOut(w, did, width, 1)
+			writeCells(w, did, width, 1)
 		}
 		for _, n := range notes {
 			if len(rows) > 1 {
-				wrap(w, "! ", clean(n[1]+": "+n[0]), width)
+				writeWrapped(w, "! ", clean(n[1]+": "+n[0]), width)
 			} else {
-				wrap(w, "! ", clean(n[0]), width)
+				writeWrapped(w, "! ", clean(n[0]), width)
 			}
 		}
 		fmt.Fprintln(w)
 	}
-	t.curveText(w, width)
-	t.examText(w, width)
+	t.writeCurveText(w, width)
+	t.writeExamText(w, width)
 	for _, text := range t.Warnings {
-		wrap(w, "! ", clean(text), width)
+		writeWrapped(w, "! ", clean(text), width)
 	}
 	if len(t.Rows) > 0 {
-		wrap(w, "", fmt.Sprintf("gain: all − clean, in points. p: that flagged items are like others, two-sided; by Holm and Benjamini–Hochberg for %s. mde: smallest gain found in 80 %% of cases. lower: of all and clean.", plural(int64(t.Tests), "test")), width)
+		writeWrapped(w, "", fmt.Sprintf("gain: all − clean, in points. p: that flagged items are like others, two-sided; by Holm and Benjamini–Hochberg for %s. mde: smallest gain found in 80 %% of cases. lower: of all and clean.", plural(int64(t.Tests), "test")), width)
 	}
 }
 
-func (t *Table) curveText(w *bufio.Writer, width int) {
+func (t *Table) writeCurveText(w *bufio.Writer, width int) {
 	cells := [][]string{{"best threshold", "benchmark", "method", "at", "flagged", "gain", "p naive", "p searched", "of"}}
 	for i := range t.Curves {
 		c := &t.Curves[i]
@@ -143,15 +143,15 @@ func (t *Table) curveText(w *bufio.Writer, width int) {
 		})
 		r := Row{unit: unit}
 		cells = append(cells, []string{report.CleanText(c.Model), report.CleanText(c.Benchmark), report.CleanText(c.Method),
-			strconv.FormatFloat(c.Best.Threshold, 'g', 3, 64), percent(&c.Best.ShareFlagged), r.gain(c.Best.Gain, nil, nil), small(c.Best.P), small(c.Best.PMax), fmt.Sprint(c.Searched)})
+			strconv.FormatFloat(c.Best.Threshold, 'g', 3, 64), formatPercent(&c.Best.ShareFlagged), r.formatGain(c.Best.Gain, nil, nil), formatP(c.Best.P), formatP(c.Best.PMax), fmt.Sprint(c.Searched)})
 	}
 	if len(cells) > 1 {
-		sheetOut(w, cells, width, 3)
+		writeCells(w, cells, width, 3)
 		fmt.Fprintln(w)
 	}
 }
 
-func (t *Table) examText(w *bufio.Writer, width int) {
+func (t *Table) writeExamText(w *bufio.Writer, width int) {
 	if len(t.Exams) == 0 {
 		return
 	}
@@ -159,9 +159,9 @@ func (t *Table) examText(w *bufio.Writer, width int) {
 	for i := range t.Exams {
 		g := &t.Exams[i]
 		cells = append(cells, []string{report.CleanText(g.Exam), report.CleanText(g.Model), report.CleanText(g.Method),
-			Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), percent(&g.Contamination)})
+			Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), formatPercent(&g.Contamination)})
 	}
-	sheetOut(w, cells, width, 3)
+	writeCells(w, cells, width, 3)
 	fmt.Fprintln(w)
 }
 
@@ -196,9 +196,9 @@ func ordinal(x float64) string {
 	return s + "th"
 }
 
-// sheetOut writes lines of cells, of which the first names are set left and give way,
+// writeCells writes lines of cells, of which the first names are set left and give way,
 // down to 8 columns; the numbers never do.
-func sheetOut(w *bufio.Writer, cells [][]string, width, names int) {
+func writeCells(w *bufio.Writer, cells [][]string, width, names int) {
 	const gap = 2
 	widths := make([]int, len(cells[0]))
 	sum := gap * (len(widths) - 1)
@@ -241,8 +241,8 @@ func sheetOut(w *bufio.Writer, cells [][]string, width, names int) {
 	}
 }
 
-// wrap writes clean text in lines of width columns behind a mark.
-func wrap(w *bufio.Writer, mark, text string, width int) {
+// writeWrapped writes clean text in lines of width columns behind a mark.
+func writeWrapped(w *bufio.Writer, mark, text string, width int) {
 	indent := strings.Repeat(" ", len(mark))
 	line := mark
 	used := len(mark)
@@ -279,8 +279,8 @@ func shorten(s string, width int) string {
 	return kept.String() + "…"
 }
 
-// score writes a score: as a percentage if the metric's scores lie in [0, 1].
-func (r *Row) score(x *float64) string {
+// formatScore writes a score: as a percentage if the metric's scores lie in [0, 1].
+func (r *Row) formatScore(x *float64) string {
 	switch {
 	case x == nil:
 		return "-"
@@ -290,19 +290,19 @@ func (r *Row) score(x *float64) string {
 	return strconv.FormatFloat(*x, 'g', 4, 64)
 }
 
-// fine writes a small score with two digits.
-func (r *Row) fine(x *float64) string {
+// formatSmallScore writes a small score with two digits.
+func (r *Row) formatSmallScore(x *float64) string {
 	if x != nil && r.unit && *x < 0.00095 {
 		return strconv.FormatFloat(100**x, 'g', 2, 64)
 	}
-	return r.score(x)
+	return r.formatScore(x)
 }
 
-// gain writes a difference with its interval: with one decimal, or more where the
+// formatGain writes a difference with its interval: with one decimal, or more where the
 // interval is narrow. What rounds to 0 has no sign.
-func (r *Row) gain(x, low, high *float64) string {
+func (r *Row) formatGain(x, low, high *float64) string {
 	signed := func(x *float64) string {
-		s := strings.TrimPrefix(r.score(x), "-")
+		s := strings.TrimPrefix(r.formatScore(x), "-")
 		if x != nil && r.unit && low != nil && high != nil {
 			switch width := *high - *low; {
 			case width == 0 || width >= 0.005:
@@ -328,8 +328,8 @@ func (r *Row) gain(x, low, high *float64) string {
 	return fmt.Sprintf("%s [%s, %s]", signed(x), signed(low), signed(high))
 }
 
-// small writes a p-value with three decimals.
-func small(p *float64) string {
+// formatP writes a p-value with three decimals.
+func formatP(p *float64) string {
 	switch {
 	case p == nil:
 		return "-"
@@ -339,7 +339,7 @@ func small(p *float64) string {
 	return fmt.Sprintf("%.3f", *p)
 }
 
-func percent(x *float64) string {
+func formatPercent(x *float64) string {
 	switch {
 	case x == nil:
 		return "-"
@@ -351,8 +351,8 @@ func percent(x *float64) string {
 	return fmt.Sprintf("%.1f%%", 100**x)
 }
 
-// change writes a relative change as a percentage.
-func change(x *float64) string {
+// formatChange writes a relative change as a percentage.
+func formatChange(x *float64) string {
 	if x == nil {
 		return "-"
 	}
@@ -369,9 +369,9 @@ func plural(n int64, unit string) string {
 	return report.Thousands(n) + " " + unit
 }
 
-// csv writes all fields of all rows, numbers as they are; an empty cell is no number.
+// writeCSV writes all fields of all rows, numbers as they are; an empty cell is no number.
 // A name that a spreadsheet would take for a formula gets an apostrophe before it.
-func (t *Table) csv(w io.Writer) error {
+func (t *Table) writeCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{"model", "benchmark", "subject", "method", "metric", "n_all", "all", "all_low", "all_high",
 		"n_clean", "clean", "clean_low", "clean_high", "n_flagged", "flagged", "flagged_low", "flagged_high", "n_not_checkable", "not_checkable",
@@ -379,12 +379,12 @@ func (t *Table) csv(w io.Writer) error {
 		"relative", "symmetric", "lower", "mde", "reference", "did", "did_low", "did_high", "did_p", "did_n", "warnings"})
 	for i := range t.Rows {
 		r := &t.Rows[i]
-		c.Write([]string{cell(r.Model), cell(r.Benchmark), cell(r.Subject), cell(r.Method), cell(r.Metric),
-			whole(r.NAll), exact(r.All), exact(r.AllLow), exact(r.AllHigh), whole(r.NClean), exact(r.Clean), exact(r.CleanLow), exact(r.CleanHigh),
-			whole(r.NFlagged), exact(r.Flagged), exact(r.FlaggedLow), exact(r.FlaggedHigh), whole(r.NNotCheckable), exact(r.NotCheckable),
-			exact(r.ShareFlagged), exact(r.Gain), exact(r.GainLow), exact(r.GainHigh), r.Interval, exact(r.P), r.Test, exact(r.PHolm), exact(r.PBH),
-			exact(r.Z), exact(r.ZLlamaClean), exact(r.ZLlamaFlagged), exact(r.Relative), exact(r.Symmetric), exact(r.Lower), exact(r.MDE),
-			cell(r.Reference), exact(r.DiD), exact(r.DiDLow), exact(r.DiDHigh), exact(r.DiDP), whole(r.DiDItems), cell(strings.Join(r.Warnings, "; "))})
+		c.Write([]string{csvCell(r.Model), csvCell(r.Benchmark), csvCell(r.Subject), csvCell(r.Method), csvCell(r.Metric),
+			formatInt(r.NAll), formatFloat(r.All), formatFloat(r.AllLow), formatFloat(r.AllHigh), formatInt(r.NClean), formatFloat(r.Clean), formatFloat(r.CleanLow), formatFloat(r.CleanHigh),
+			formatInt(r.NFlagged), formatFloat(r.Flagged), formatFloat(r.FlaggedLow), formatFloat(r.FlaggedHigh), formatInt(r.NNotCheckable), formatFloat(r.NotCheckable),
+			formatFloat(r.ShareFlagged), formatFloat(r.Gain), formatFloat(r.GainLow), formatFloat(r.GainHigh), r.Interval, formatFloat(r.P), r.Test, formatFloat(r.PHolm), formatFloat(r.PBH),
+			formatFloat(r.Z), formatFloat(r.ZLlamaClean), formatFloat(r.ZLlamaFlagged), formatFloat(r.Relative), formatFloat(r.Symmetric), formatFloat(r.Lower), formatFloat(r.MDE),
+			csvCell(r.Reference), formatFloat(r.DiD), formatFloat(r.DiDLow), formatFloat(r.DiDHigh), formatFloat(r.DiDP), formatInt(r.DiDItems), csvCell(strings.Join(r.Warnings, "; "))})
 	}
 	c.Flush()
 	return c.Error()
@@ -397,31 +397,31 @@ func (t *Table) WriteCurves(w io.Writer) error {
 	for i := range t.Curves {
 		v := &t.Curves[i]
 		for _, p := range v.Points {
-			c.Write([]string{cell(v.Model), cell(v.Benchmark), cell(v.Method), exact(&p.Threshold), whole(p.NFlagged), exact(&p.ShareFlagged), exact(p.Gain), exact(p.Z), exact(p.P), exact(p.PMax)})
+			c.Write([]string{csvCell(v.Model), csvCell(v.Benchmark), csvCell(v.Method), formatFloat(&p.Threshold), formatInt(p.NFlagged), formatFloat(&p.ShareFlagged), formatFloat(p.Gain), formatFloat(p.Z), formatFloat(p.P), formatFloat(p.PMax)})
 		}
 	}
 	c.Flush()
 	return c.Error()
 }
 
-func whole(n int64) string { return strconv.FormatInt(n, 10) }
+func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
 
-func exact(x *float64) string {
+func formatFloat(x *float64) string {
 	if x == nil {
 		return ""
 	}
 	return strconv.FormatFloat(*x, 'g', -1, 64)
 }
 
-func cell(s string) string {
+func csvCell(s string) string {
 	if s = report.CleanText(s); s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
 		return "'" + s
 	}
 	return s
 }
 
-// wide gives all rows as cells for a document, and their warnings by number.
-func (t *Table) wide(escape func(string) string) (cells [][]string, notes []string) {
+// documentCells gives all rows as cells for a document, and their warnings by number.
+func (t *Table) documentCells(escape func(string) string) (cells [][]string, notes []string) {
 	subjects := slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Subject != "" })
 	for i := range t.Rows {
 		r := &t.Rows[i]
@@ -443,26 +443,26 @@ func (t *Table) wide(escape func(string) string) (cells [][]string, notes []stri
 			bench += " / " + escape(r.Subject)
 		}
 		cells = append(cells, []string{name, bench, escape(r.Method), report.Thousands(r.NAll), report.Thousands(r.NFlagged), report.Thousands(r.NNotCheckable),
-			r.score(r.All), r.score(r.Clean), r.score(r.Flagged), r.gain(r.Gain, r.GainLow, r.GainHigh),
-			small(r.P), small(r.PHolm), small(r.PBH), change(r.Relative), change(r.Symmetric), r.fine(r.MDE), r.score(r.Lower)})
+			r.formatScore(r.All), r.formatScore(r.Clean), r.formatScore(r.Flagged), r.formatGain(r.Gain, r.GainLow, r.GainHigh),
+			formatP(r.P), formatP(r.PHolm), formatP(r.PBH), formatChange(r.Relative), formatChange(r.Symmetric), r.formatSmallScore(r.MDE), r.formatScore(r.Lower)})
 	}
 	notes = append(notes, t.Warnings...)
 	return cells, notes
 }
 
-var wideHead = [...]string{"model", "benchmark", "method", "items", "flagged", "not checkable", "all", "clean", "on flagged", "gain [95 %]",
+var documentHead = [...]string{"model", "benchmark", "method", "items", "flagged", "not checkable", "all", "clean", "on flagged", "gain [95 %]",
 	"p", "p (Holm)", "p (BH)", "relative", "symmetric", "MDE", "lower"}
 
-func (t *Table) markdown(w *bufio.Writer) {
+func (t *Table) writeMarkdown(w *bufio.Writer) {
 	escape := func(s string) string {
 		return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "!", `\!`, "#", `\#`, "$", `\$`).Replace(report.CleanText(s))
 	}
-	cells, notes := t.wide(escape)
+	cells, notes := t.documentCells(escape)
 	line := func(cells []string) { // names are escaped; of numbers only <.001 has to be
 		fmt.Fprintf(w, "| %s |\n", strings.ReplaceAll(strings.Join(cells, " | "), "<", "&lt;"))
 	}
-	line(wideHead[:])
-	fmt.Fprintf(w, "|%s%s\n", strings.Repeat(" --- |", 3), strings.Repeat(" ---: |", len(wideHead)-3))
+	line(documentHead[:])
+	fmt.Fprintf(w, "|%s%s\n", strings.Repeat(" --- |", 3), strings.Repeat(" ---: |", len(documentHead)-3))
 	for _, c := range cells {
 		line(c)
 	}
@@ -478,16 +478,16 @@ func (t *Table) markdown(w *bufio.Writer) {
 	}
 	for i := range t.Exams {
 		g := &t.Exams[i]
-		line([]string{escape(g.Exam), escape(g.Model), escape(g.Method), Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), percent(&g.Contamination)})
+		line([]string{escape(g.Exam), escape(g.Model), escape(g.Method), Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), formatPercent(&g.Contamination)})
 	}
 }
 
-func (t *Table) latex(w *bufio.Writer) {
+func (t *Table) writeLaTeX(w *bufio.Writer) {
 	escape := func(s string) string {
 		return strings.NewReplacer(`\`, `\textbackslash{}`, "&", `\&`, "%", `\%`, "$", `\$`, "#", `\#`, "_", `\_`, "{", `\{`, "}", `\}`,
 			"~", `\textasciitilde{}`, "^", `\textasciicircum{}`, "−", "$-$", "–", "--", "·", `$\cdot$`).Replace(report.CleanText(s))
 	}
-	cells, notes := t.wide(func(s string) string { return s })
+	cells, notes := t.documentCells(func(s string) string { return s })
 	line := func(cells []string) {
 		for i, c := range cells {
 			if i > 0 {
@@ -497,8 +497,8 @@ func (t *Table) latex(w *bufio.Writer) {
 		}
 		fmt.Fprintln(w, ` \\`)
 	}
-	fmt.Fprintf(w, "\\begin{tabular}{lll%s}\n\\toprule\n", strings.Repeat("r", len(wideHead)-3))
-	line(wideHead[:])
+	fmt.Fprintf(w, "\\begin{tabular}{lll%s}\n\\toprule\n", strings.Repeat("r", len(documentHead)-3))
+	line(documentHead[:])
 	fmt.Fprintln(w, `\midrule`)
 	for _, c := range cells {
 		line(c)
@@ -515,7 +515,7 @@ func (t *Table) latex(w *bufio.Writer) {
 	fmt.Fprintln(w, `\midrule`)
 	for i := range t.Exams {
 		g := &t.Exams[i]
-		line([]string{g.Exam, g.Model, g.Method, Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), percent(&g.Contamination)})
+		line([]string{g.Exam, g.Model, g.Method, Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), formatPercent(&g.Contamination)})
 	}
 	fmt.Fprintln(w, "\\bottomrule\n\\end{tabular}")
 }

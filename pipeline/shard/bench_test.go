@@ -112,7 +112,7 @@ func benchShard(b *testing.B, c Compression, plain []byte) Shard {
 	stored := plain
 	if c != Bzip2 {
 		stored = pack(b, c, plain)
-		p += c.ending()
+		p += c.usualEnding()
 	}
 	if err := os.WriteFile(p, stored, 0o600); err != nil {
 		b.Fatal(err)
@@ -121,7 +121,7 @@ func benchShard(b *testing.B, c Compression, plain []byte) Shard {
 		if out, err := exec.Command("bzip2", p).CombinedOutput(); err != nil {
 			b.Fatal(string(out), err)
 		}
-		p += c.ending()
+		p += c.usualEnding()
 	}
 	return at(filepath.Base(p), p)
 }
@@ -131,7 +131,7 @@ func benchShard(b *testing.B, c Compression, plain []byte) Shard {
 // in all, 23 to 90 µs; bzip2 makes 400 kB anew and xz 100 kB.
 func BenchmarkSmall(b *testing.B) {
 	for _, c := range compressions {
-		s := write(b, "x.jsonl"+c.ending(), pack(b, c, []byte(tiny)))
+		s := write(b, "x.jsonl"+c.usualEnding(), pack(b, c, []byte(tiny)))
 		for _, ahead := range []bool{false, true} {
 			b.Run(fmt.Sprintf("compression=%v/ahead=%v", c, ahead), func(b *testing.B) {
 				b.ReportAllocs()

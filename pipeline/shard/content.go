@@ -13,14 +13,14 @@ const headLen = 16
 
 // Skippable frames, which both zstd and lz4 define with the same magic, may
 // stand in front; which of the two it is then is for the decoder to find out.
-func skippable(head []byte) bool {
+func isSkippable(head []byte) bool {
 	return len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18"
 }
 
-// begins says whether a file of this compression may begin so.
-func (c Compression) begins(head []byte) bool {
+// canBeginWith says whether a file of this compression may begin so.
+func (c Compression) canBeginWith(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(c.magic())) ||
-		(c == Zstd || c == Lz4) && skippable(head)
+		(c == Zstd || c == Lz4) && isSkippable(head)
 }
 
 func (c Compression) magic() string {
@@ -39,8 +39,8 @@ func (c Compression) magic() string {
 	return ""
 }
 
-// ending is the usual one, for hints.
-func (c Compression) ending() string {
+// usualEnding is the usual one, for hints.
+func (c Compression) usualEnding() string {
 	return [...]string{None: "", Gzip: ".gz", Zstd: ".zst", Bzip2: ".bz2", Xz: ".xz", Lz4: ".lz4"}[c]
 }
 
@@ -52,8 +52,8 @@ func looksLike(head []byte) (what, ending string) {
 		if c == Bzip2 && !(len(head) >= 10 && (string(head[4:10]) == "\x31\x41\x59\x26\x53\x59" || string(head[4:10]) == "\x17\x72\x45\x38\x50\x90")) {
 			continue
 		}
-		if c.begins(head) {
-			return c.String() + " data", c.ending()
+		if c.canBeginWith(head) {
+			return c.String() + " data", c.usualEnding()
 		}
 	}
 	for _, k := range [...]struct{ magic, what, ending string }{
@@ -78,15 +78,15 @@ func checkStored(s Shard, f io.ReaderAt, size int64) error {
 		return err
 	}
 	if s.Compression != None {
-		if s.Compression.begins(head) {
+		if s.Compression.canBeginWith(head) {
 			return nil
 		}
-		if cutShort(head, s.Compression.magic()) {
+		if isCutShort(head, s.Compression.magic()) {
 			return fmt.Errorf("%w: %d bytes are too few for %s: %w", ErrCorrupt, size, s.Compression, io.ErrUnexpectedEOF)
 		}
 		what, ending := looksLike(head)
 		stem, _ := splitCompression(s.Name)
-		return mismatch(s.Compression.String()+" data", what, stem, ending, head)
+		return mismatchError(s.Compression.String()+" data", what, stem, ending, head)
 	}
 	var magic string
 	switch s.Format {
@@ -97,12 +97,12 @@ func checkStored(s Shard, f io.ReaderAt, size int64) error {
 	default:
 		return checkPlain(s, head)
 	}
-	if cutShort(head, magic) {
+	if isCutShort(head, magic) {
 		return fmt.Errorf("%w: %d bytes are too few for a %s: %w", ErrCorrupt, size, s.Format, io.ErrUnexpectedEOF)
 	}
 	if !bytes.HasPrefix(head, []byte(magic)) {
 		what, ending := looksLike(head)
-		return mismatch("a "+s.Format.String(), what, s.Name, ending, head)
+		return mismatchError("a "+s.Format.String(), what, s.Name, ending, head)
 	}
 	n := int64(len(magic))
 	tail, err := readHead(f, max(0, size-n), min(size, n))
@@ -128,12 +128,12 @@ func checkPlain(s Shard, head []byte) error {
 	if s.Compression != None {
 		return fmt.Errorf("%w: inside the %s is %s, not %s", ErrMismatch, s.Compression, what, s.Format)
 	}
-	return mismatch(s.Format.String(), what, s.Name, ending, head)
+	return mismatchError(s.Format.String(), what, s.Name, ending, head)
 }
 
-// mismatch says what was expected, what is there and what to rename the file to.
+// mismatchError says what was expected, what is there and what to rename the file to.
 // stem is the name, without a compression's ending when that is what was wrong.
-func mismatch(want, what, stem, ending string, head []byte) error {
+func mismatchError(want, what, stem, ending string, head []byte) error {
 	if what == "" {
 		return fmt.Errorf("%w: not %s: begins with %q", ErrMismatch, want, head)
 	}
@@ -141,20 +141,20 @@ func mismatch(want, what, stem, ending string, head []byte) error {
 		return fmt.Errorf("%w: not %s but %s", ErrMismatch, want, what)
 	}
 	if ending[1] == 'p' || ending[1] == 'a' { // a format's ending takes the place of the old one
-		stem = stem[:len(stem)-len(lastExt(stem))]
+		stem = stem[:len(stem)-len(lastEnding(stem))]
 	}
 	return fmt.Errorf("%w: not %s but %s; rename it to %s", ErrMismatch, want, what, printable(stem+ending))
 }
 
-func lastExt(name string) string {
+func lastEnding(name string) string {
 	if i := strings.LastIndexByte(name, '.'); i > strings.LastIndexByte(name, '/') {
 		return name[i:]
 	}
 	return ""
 }
 
-// cutShort says that head is what a cut right after the start leaves.
-func cutShort(head []byte, magic string) bool {
+// isCutShort says that head is what a cut right after the start leaves.
+func isCutShort(head []byte, magic string) bool {
 	return len(head) < len(magic) && strings.HasPrefix(magic, string(head))
 }
 

@@ -89,7 +89,7 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 				}
 				return 0, fmt.Errorf("after the last member: %w", err)
 			} else if err != nil {
-				return 0, noEOF(err)
+				return 0, unexpectedEOF(err)
 			}
 			g.z.Multistream(false)
 			g.member = true
@@ -101,6 +101,6 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 				continue
 			}
 		}
-		return n, noEOF(err)
+		return n, unexpectedEOF(err)
 	}
 }

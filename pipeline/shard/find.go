@@ -40,7 +40,7 @@ func Find(patterns []string) ([]Shard, []Skipped, error) {
 	f := finder{shards: map[string]Shard{}, skipped: map[string]string{}}
 	var errs []error
 	for _, p := range patterns {
-		if err := f.pattern(p, true); err != nil {
+		if err := f.addPattern(p, true); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -61,12 +61,12 @@ type finder struct {
 	hits    int               // shards that the pattern at hand has met
 }
 
-func (f *finder) pattern(p string, lists bool) error {
+func (f *finder) addPattern(p string, lists bool) error {
 	if strings.HasPrefix(p, "@") {
 		if !lists {
 			return fmt.Errorf("%s: a list cannot name another list; a file of that name is ./%s", printable(p), printable(p))
 		}
-		return f.list(p[1:])
+		return f.addList(p[1:])
 	}
 	if p == "" {
 		return errors.New("empty pattern: name a file, directory or glob")
@@ -77,16 +77,16 @@ func (f *finder) pattern(p string, lists bool) error {
 	_, err := os.Stat(name)
 	switch {
 	case err == nil:
-		err = f.entry(name, true, nil)
+		err = f.addEntry(name, true, nil)
 	case !strings.ContainsAny(name, `*?[\`):
-		return sansPath(name, err)
+		return pathError(name, err)
 	default:
 		var names []string
-		if names, err = glob(name); err != nil {
+		if names, err = expandGlob(name); err != nil {
 			return err
 		}
 		for _, n := range names {
-			if err = f.entry(n, false, nil); err != nil {
+			if err = f.addEntry(n, false, nil); err != nil {
 				break
 			}
 		}
@@ -95,16 +95,16 @@ func (f *finder) pattern(p string, lists bool) error {
 		return err
 	}
 	if f.hits == 0 {
-		return fmt.Errorf("%s: no shard there (%d files and directories passed over); known endings: %s, each also with %s after it",
+		return fmt.Errorf("%s: no shard found (%d files and directories skipped); known endings: %s, each also with %s after it",
 			printable(name), len(f.skipped)-before, formatEndings, compressionEndings)
 	}
 	return nil
 }
 
-func (f *finder) list(file string) error {
+func (f *finder) addList(file string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return sansPath("@"+file, err)
+		return pathError("@"+file, err)
 	}
 	var errs []error
 	n, found := 0, false
@@ -115,46 +115,48 @@ func (f *finder) list(file string) error {
 			continue
 		}
 		found = true
-		if err := f.pattern(p, false); err != nil {
+		if err := f.addPattern(p, false); err != nil {
 			errs = append(errs, fmt.Errorf("%s: line %d: %w", printable(file), n, err))
 		}
 	}
 	if !found {
-		return fmt.Errorf("@%s: the list names nothing", printable(file))
+		return fmt.Errorf("@%s: the list is empty", printable(file))
 	}
 	return errors.Join(errs...)
 }
 
-// entry takes in a file, or a directory with all below it. above holds the
+// addEntry takes in a file, or a directory with all below it. above holds the
 // resolved paths of the directories it was reached through; a link back to one of
 // them is not followed, or there would be no end.
-func (f *finder) entry(name string, explicit bool, above []string) error {
+func (f *finder) addEntry(name string, explicit bool, above []string) error {
 	format, compression, known := TypeOf(name)
 	fi, err := os.Stat(name)
 	if err != nil {
-		if !explicit && !known && missing(err) {
+		if !explicit && !known && isMissing(err) {
 			f.skipped[name] = "a symbolic link to nothing"
 			return nil
 		}
-		return sansPath(name, err)
+		return pathError(name, err)
 	}
 	if fi.IsDir() {
-		return f.tree(name, above)
+		return f.addTree(name, above)
 	}
 	switch {
 	case !known && explicit && compression != None:
-		return fmt.Errorf("%s: %s, but of what? the name should say it, as in x.jsonl%s", printable(name), compression, path.Ext(name))
+		return fmt.Errorf("%s: %s of an unknown format; the name must end in format and compression, as in x.jsonl%s",
+			printable(name), compression, path.Ext(name))
 	case !known && explicit:
-		return fmt.Errorf("%s: unknown ending; known are %s, each also with %s after it", printable(name), formatEndings, compressionEndings)
+		return fmt.Errorf("%s: unknown ending; known are %s, each also with %s after it",
+			printable(name), formatEndings, compressionEndings)
 	case !known:
 		f.skipped[name] = "unknown ending"
 		return nil
 	case !fi.Mode().IsRegular():
-		return fmt.Errorf("%s: %w", printable(name), notRegular(fi))
+		return fmt.Errorf("%s: %w", printable(name), errNotRegular(fi))
 	}
-	resolved, err := resolve(name)
+	resolved, err := resolvePath(name)
 	if err != nil {
-		return sansPath(name, err)
+		return pathError(name, err)
 	}
 	f.hits++
 	if old, ok := f.shards[resolved]; ok && old.Name <= name {
@@ -168,36 +170,36 @@ func (f *finder) entry(name string, explicit bool, above []string) error {
 	return nil
 }
 
-func (f *finder) tree(dir string, above []string) error {
-	resolved, err := resolve(dir)
+func (f *finder) addTree(dir string, above []string) error {
+	resolved, err := resolvePath(dir)
 	if err != nil {
-		return sansPath(dir, err)
+		return pathError(dir, err)
 	}
 	if slices.Contains(above, resolved) {
-		f.skipped[dir] = "a symbolic link to a directory that holds it"
+		f.skipped[dir] = "a symbolic link to a directory that contains it"
 		return nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return sansPath(dir, err)
+		return pathError(dir, err)
 	}
 	above = append(slices.Clip(above), resolved)
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
-		if hidden(e.Name()) {
+		if isHidden(e.Name()) {
 			f.skipped[name] = "hidden"
 			continue
 		}
-		if err := f.entry(name, false, above); err != nil {
+		if err := f.addEntry(name, false, above); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// glob gives what a pattern matches, files and directories, in no order and
+// expandGlob gives what a pattern matches, files and directories, in no order and
 // possibly twice. Like a shell's, its signs match no leading dot.
-func glob(pattern string) ([]string, error) {
+func expandGlob(pattern string) ([]string, error) {
 	parts := strings.Split(pattern, "/")
 	root := ""
 	if path.IsAbs(pattern) {
@@ -205,7 +207,7 @@ func glob(pattern string) ([]string, error) {
 	}
 	for _, part := range parts {
 		if _, err := path.Match(part, ""); err != nil {
-			return nil, fmt.Errorf("%s: not a well-formed glob (a sign that stands for itself is written \\[)", printable(pattern))
+			return nil, fmt.Errorf("%s: malformed glob (escape a literal * ? [ or \\ with \\)", printable(pattern))
 		}
 	}
 	var out []string
@@ -220,9 +222,9 @@ func glob(pattern string) ([]string, error) {
 			if err := expand(dir, rest, above); err != nil {
 				return err
 			}
-			resolved, err := resolve(cmp.Or(dir, "."))
+			resolved, err := resolvePath(cmp.Or(dir, "."))
 			if err != nil {
-				return sansPath(dir, err)
+				return pathError(dir, err)
 			}
 			if slices.Contains(above, resolved) {
 				return nil
@@ -232,22 +234,22 @@ func glob(pattern string) ([]string, error) {
 			// No listing: a directory may be open to pass but not to list.
 			name := path.Join(dir, part)
 			if _, err := os.Lstat(name); err != nil {
-				if missing(err) {
+				if isMissing(err) {
 					return nil
 				}
-				return sansPath(name, err)
+				return pathError(name, err)
 			}
 			return expand(name, rest, above)
 		}
 		entries, err := os.ReadDir(cmp.Or(dir, "."))
 		if err != nil {
-			if missing(err) {
+			if isMissing(err) {
 				return nil
 			}
-			return sansPath(dir, err)
+			return pathError(dir, err)
 		}
 		for _, e := range entries {
-			if hidden(e.Name()) && !strings.HasPrefix(part, ".") {
+			if isHidden(e.Name()) && !strings.HasPrefix(part, ".") {
 				continue
 			}
 			name := path.Join(dir, e.Name())
@@ -255,7 +257,7 @@ func glob(pattern string) ([]string, error) {
 				fi, err := os.Stat(name)
 				if err == nil && fi.IsDir() {
 					err = expand(name, parts, above)
-				} else if missing(err) {
+				} else if isMissing(err) {
 					err = nil
 				}
 				if err != nil {
@@ -275,10 +277,10 @@ func glob(pattern string) ([]string, error) {
 	return out, err
 }
 
-func hidden(base string) bool { return strings.HasPrefix(base, ".") }
+func isHidden(base string) bool { return strings.HasPrefix(base, ".") }
 
-// resolve gives the one path under which a file counts.
-func resolve(name string) (string, error) {
+// resolvePath gives the one path under which a file counts.
+func resolvePath(name string) (string, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return "", err
@@ -286,13 +288,13 @@ func resolve(name string) (string, error) {
 	return filepath.EvalSymlinks(abs)
 }
 
-// missing says that nothing is there, as against something that cannot be seen.
-func missing(err error) bool {
+// isMissing says that nothing is there, as against something that cannot be seen.
+func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
 }
 
-// notRegular says what a file is that has no bytes of its own to read twice.
-func notRegular(fi fs.FileInfo) error {
+// errNotRegular says what a file is that has no bytes of its own to read twice.
+func errNotRegular(fi fs.FileInfo) error {
 	what := "not a regular file"
 	switch m := fi.Mode(); {
 	case m.IsDir():
@@ -304,12 +306,12 @@ func notRegular(fi fs.FileInfo) error {
 	case m&fs.ModeDevice != 0:
 		what = "a device"
 	}
-	return errors.New(what + "; a shard has to be a regular file")
+	return errors.New(what + "; a shard must be a regular file")
 }
 
-// sansPath takes the operation and path out of a file system's error, which
+// pathError takes the operation and path out of a file system's error, which
 // would name the file a second time and unquoted.
-func sansPath(name string, err error) error {
+func pathError(name string, err error) error {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pe.Err
 	}

@@ -115,7 +115,7 @@ func TestFind(t *testing.T) {
 		if got := names(shards); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if !slices.Contains(skipped, Skipped{"links/up/links", "a symbolic link to a directory that holds it"}) ||
+		if !slices.Contains(skipped, Skipped{"links/up/links", "a symbolic link to a directory that contains it"}) ||
 			!slices.Contains(skipped, Skipped{"links/none", "a symbolic link to nothing"}) {
 			t.Errorf("skipped %q", skipped)
 		}
@@ -129,19 +129,19 @@ func TestFind(t *testing.T) {
 		{"gone.jsonl", "gone.jsonl: no such file or directory"},
 		{"gone\x1bc.jsonl", `"gone\x1bc.jsonl": no such file`},
 		{"solo.json/x.jsonl", "not a directory"},
-		{"c/*.lz4", "c/*.lz4: no shard there (0 files and directories passed over); known endings: .jsonl .ndjson"},
-		{"c/*.csv", "c/*.csv: no shard there (1 files"},
-		{"nowhere/**/x*", "no shard there"},
-		{"c/[", "not a well-formed glob"},
-		{"empty", "empty: no shard there (0 files"},
-		{"other", "other: no shard there (1 files"},
+		{"c/*.lz4", "c/*.lz4: no shard found (0 files and directories skipped); known endings: .jsonl .ndjson"},
+		{"c/*.csv", "c/*.csv: no shard found (1 files"},
+		{"nowhere/**/x*", "no shard found"},
+		{"c/[", "malformed glob"},
+		{"empty", "empty: no shard found (0 files"},
+		{"other", "other: no shard found (1 files"},
 		{"c/notes.csv", "c/notes.csv: unknown ending; known are .jsonl"},
-		{"x.gz", "x.gz: gzip, but of what? the name should say it, as in x.jsonl.gz"},
+		{"x.gz", "x.gz: gzip of an unknown format; the name must end in format and compression, as in x.jsonl.gz"},
 		{"pipe.jsonl", "pipe.jsonl: a named pipe"},
 		{"pipes", "pipes/p.txt: a named pipe"},
 		{"dead", "dead/x.jsonl: no such file"},
 		{"@gone.txt", "@gone.txt: no such file"},
-		{"@nothing.txt", "@nothing.txt: the list names nothing"},
+		{"@nothing.txt", "@nothing.txt: the list is empty"},
 		{"@bad.txt", "bad.txt: line 2: gone.jsonl: no such file"},
 		{"@nested.txt", "nested.txt: line 1: @list.txt: a list cannot name another list"},
 	} {
@@ -215,7 +215,7 @@ func TestTypeOf(t *testing.T) {
 }
 
 func TestSansPath(t *testing.T) {
-	err := sansPath("x", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission})
+	err := pathError("x", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission})
 	if err.Error() != "x: permission denied" || !errors.Is(err, fs.ErrPermission) {
 		t.Error(err)
 	}

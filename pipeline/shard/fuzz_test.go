@@ -25,8 +25,8 @@ func fuzzDecoder(f *testing.F, c Compression) {
 	if c == Xz {
 		f.Add(xzAsking(f, 20, 3))
 	}
-	p := f.TempDir() + "/x.txt" + c.ending()
-	s := at("x.txt"+c.ending(), p)
+	p := f.TempDir() + "/x.txt" + c.usualEnding()
+	s := at("x.txt"+c.usualEnding(), p)
 	f.Fuzz(func(t *testing.T, stored []byte) {
 		if err := os.WriteFile(p, stored, 0o600); err != nil {
 			t.Fatal(err)

@@ -77,19 +77,20 @@ func Open(s Shard, l Limits, ahead bool, read *atomic.Int64) (*Reader, error) {
 		l.Window = DefaultWindow
 	}
 	if l.Window < zstd.MinWindowSize || l.Ratio < 0 {
-		return nil, fmt.Errorf("limits of %d bytes and %d:1: a window has at least %d bytes, a ratio is not negative", l.Window, l.Ratio, zstd.MinWindowSize)
+		return nil, fmt.Errorf("limits of %d bytes and %d:1: the window must have at least %d bytes and the ratio must not be negative",
+			l.Window, l.Ratio, zstd.MinWindowSize)
 	}
 	// Asked before opening, which waits for ever on a named pipe.
 	fi, err := os.Stat(s.Path)
 	if err != nil {
-		return nil, sansPath(s.Name, err)
+		return nil, pathError(s.Name, err)
 	}
 	if !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %w", printable(s.Name), notRegular(fi))
+		return nil, fmt.Errorf("%s: %w", printable(s.Name), errNotRegular(fi))
 	}
 	f, err := os.Open(s.Path)
 	if err != nil {
-		return nil, sansPath(s.Name, err)
+		return nil, pathError(s.Name, err)
 	}
 	r := &Reader{shard: s, limits: l, src: source{f: f, hash: xxh3.New128(), read: read}}
 	if err := r.start(ahead); err != nil {
@@ -102,15 +103,15 @@ func Open(s Shard, l Limits, ahead bool, read *atomic.Int64) (*Reader, error) {
 func (r *Reader) start(ahead bool) error {
 	fi, err := r.src.f.Stat()
 	if err != nil {
-		return sansPath(r.shard.Name, err)
+		return pathError(r.shard.Name, err)
 	}
 	r.size, r.src.opened = fi.Size(), fi
 	if err := checkStored(r.shard, r.src.f, r.size); err != nil {
-		return sansPath(r.shard.Name, err)
+		return pathError(r.shard.Name, err)
 	}
 	r.br = inputs.Get().(*bufio.Reader)
 	r.br.Reset(&r.src)
-	if err := r.guard(func() (err error) {
+	if err := r.recoverPanic(func() (err error) {
 		r.dec, r.release, err = newDecoder(r.shard.Compression, r.br, r.limits)
 		return err
 	}); err != nil {
@@ -142,7 +143,7 @@ func (r *Reader) Read(p []byte) (n int, err error) {
 // touches nothing that the other looks at before decode gave an error.
 func (r *Reader) decode(p []byte) (n int, err error) {
 	for n == 0 && err == nil {
-		err = r.guard(func() (err error) {
+		err = r.recoverPanic(func() (err error) {
 			n, err = r.dec.Read(p)
 			return err
 		})
@@ -160,7 +161,7 @@ func (r *Reader) decode(p []byte) (n int, err error) {
 		return n, err
 	}
 	if err == nil || err == io.EOF {
-		if bad := r.inspect(p[:n], err == io.EOF); bad != nil {
+		if bad := r.checkOutput(p[:n], err == io.EOF); bad != nil {
 			n, err = 0, bad
 		}
 	}
@@ -170,9 +171,9 @@ func (r *Reader) decode(p []byte) (n int, err error) {
 	return n, err
 }
 
-// inspect looks at decompressed bytes: how they begin, how many they are for what
+// checkOutput looks at decompressed bytes: how they begin, how many they are for what
 // was read, and whether the end was the file's.
-func (r *Reader) inspect(p []byte, end bool) error {
+func (r *Reader) checkOutput(p []byte, end bool) error {
 	if len(r.head) < headLen {
 		r.head = append(r.head, p[:min(len(p), headLen-len(r.head))]...)
 		if len(r.head) == headLen || end {
@@ -182,7 +183,7 @@ func (r *Reader) inspect(p []byte, end bool) error {
 		}
 	}
 	if r.limits.Ratio > 0 && r.plain > ratioFree && r.plain/r.limits.Ratio > r.offset() {
-		return fmt.Errorf("%w: %d bytes have become %d, more than %d for each", ErrBomb, r.offset(), r.plain, r.limits.Ratio)
+		return fmt.Errorf("%w: %d bytes decompress to %d, over %d:1", ErrBomb, r.offset(), r.plain, r.limits.Ratio)
 	}
 	if end {
 		if _, err := r.br.Peek(1); err == nil {
@@ -194,12 +195,12 @@ func (r *Reader) inspect(p []byte, end bool) error {
 	return nil
 }
 
-// guard turns a panic in a decoder into an error; that decoder is not used again.
-func (r *Reader) guard(f func() error) (err error) {
+// recoverPanic turns a panic in a decoder into an error; that decoder is not used again.
+func (r *Reader) recoverPanic(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			r.release = nil
-			err = fmt.Errorf("%w: the decoder gave up: %v", ErrCorrupt, v)
+			err = fmt.Errorf("%w: the decoder panicked: %v", ErrCorrupt, v)
 		}
 	}()
 	return f()
@@ -212,12 +213,12 @@ func (r *Reader) offset() int64 { return r.src.n - int64(r.br.Buffered()) }
 func (r *Reader) explain(err error) error {
 	switch {
 	case r.src.err != nil:
-		return sansPath(fmt.Sprintf("%s: byte %d", printable(r.shard.Name), r.src.n), r.src.err)
+		return pathError(fmt.Sprintf("%s: byte %d", printable(r.shard.Name), r.src.n), r.src.err)
 	case errors.Is(err, ErrBomb), errors.Is(err, ErrCorrupt), errors.Is(err, ErrMismatch):
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		err = fmt.Errorf("%w: a zstd window of more than %d bytes, or a block larger than its window", ErrBomb, r.limits.Window)
 	default:
-		err = fmt.Errorf("%w: %w", ErrCorrupt, noEOF(err))
+		err = fmt.Errorf("%w: %w", ErrCorrupt, unexpectedEOF(err))
 	}
 	return fmt.Errorf("%s: byte %d: %w", printable(r.shard.Name), r.offset(), err)
 }
@@ -230,11 +231,11 @@ func (r *Reader) ReaderAt() (io.ReaderAt, int64, error) {
 		return r.unpack()
 	}
 	if r.src.n > 0 {
-		return nil, 0, fmt.Errorf("%s: already read as a stream; cannot be read at random", printable(r.shard.Name))
+		return nil, 0, fmt.Errorf("%s: already read as a stream: random access is impossible", printable(r.shard.Name))
 	}
 	if r.random == nil {
 		r.random = &readerAt{f: r.src.f, size: r.size, read: r.src.read}
-		r.err = fmt.Errorf("%s: is read at random, not as a stream", printable(r.shard.Name))
+		r.err = fmt.Errorf("%s: open for random access, not as a stream", printable(r.shard.Name))
 	}
 	return r.random, r.size, nil
 }
@@ -243,7 +244,7 @@ func (r *Reader) ReaderAt() (io.ReaderAt, int64, error) {
 func (r *Reader) unpack() (io.ReaderAt, int64, error) {
 	if r.temp == nil {
 		if r.plain > 0 || r.err != nil {
-			return nil, 0, fmt.Errorf("%s: already read as a stream; cannot be read at random", printable(r.shard.Name))
+			return nil, 0, fmt.Errorf("%s: already read as a stream: random access is impossible", printable(r.shard.Name))
 		}
 		var err error
 		if r.temp, err = os.CreateTemp("", "swab-*"); err != nil {
@@ -263,7 +264,7 @@ func (r *Reader) unpack() (io.ReaderAt, int64, error) {
 func (r *Reader) Finish() (Digest, error) {
 	name := printable(r.shard.Name)
 	if r.br == nil {
-		return Digest{}, fmt.Errorf("%s: finish after close", name)
+		return Digest{}, fmt.Errorf("%s: Finish after Close", name)
 	}
 	if r.random != nil {
 		if r.src.n == 0 {
@@ -273,17 +274,17 @@ func (r *Reader) Finish() (Digest, error) {
 				return Digest{}, r.explain(err)
 			}
 		}
-		r.random.rest()
+		r.random.countRest()
 		r.plain = r.src.n
 	} else if r.err != io.EOF {
 		if r.err != nil {
 			return Digest{}, r.err
 		}
-		return Digest{}, fmt.Errorf("%s: finish before the end", name)
+		return Digest{}, fmt.Errorf("%s: Finish before the end of the shard", name)
 	}
 	fi, err := r.src.f.Stat()
 	if err != nil {
-		return Digest{}, sansPath(r.shard.Name, err)
+		return Digest{}, pathError(r.shard.Name, err)
 	}
 	if r.src.n != r.size || fi.Size() != r.size || !fi.ModTime().Equal(r.src.opened.ModTime()) {
 		return Digest{}, fmt.Errorf("%s: byte %d: %w: the file changed while it was read", name, r.src.n, ErrCorrupt)
@@ -365,5 +366,5 @@ func (a *readerAt) count(n int64) {
 	}
 }
 
-// rest counts what was not read.
-func (a *readerAt) rest() { a.count(max(0, a.size-a.n.Load())) }
+// countRest counts what was not read.
+func (a *readerAt) countRest() { a.count(max(0, a.size-a.n.Load())) }

@@ -50,7 +50,7 @@ type xzGuard struct {
 
 func newXz(r io.Reader, l Limits) (io.Reader, error) {
 	g := &xzGuard{r: r, window: l.Window, ratio: l.Ratio}
-	g.step = g.stream
+	g.step = g.readStreamHeader
 	return xz.ReaderConfig{DictCap: lzma.MinDictCap}.NewReader(g) // at least this; the library's own least is 8 MiB
 }
 
@@ -68,7 +68,7 @@ func (g *xzGuard) Read(p []byte) (int, error) {
 			n, err := g.r.Read(p[:min(int64(len(p)), g.pass)])
 			g.pass -= int64(n)
 			g.n += int64(n)
-			return n, noEOF(err)
+			return n, unexpectedEOF(err)
 		}
 		if g.err != nil {
 			return 0, g.err
@@ -91,7 +91,7 @@ func (g *xzGuard) skip(n int64, next func() error) error {
 	return nil
 }
 
-func (g *xzGuard) stream() error {
+func (g *xzGuard) readStreamHeader() error {
 	b, err := g.fetch(4)
 	if err != nil {
 		return err // io.EOF when the stream before it was the last
@@ -100,38 +100,38 @@ func (g *xzGuard) stream() error {
 		return nil
 	}
 	if b, err = g.fetch(8); err != nil {
-		return noEOF(err)
+		return unexpectedEOF(err)
 	}
 	g.check = [16]int64{0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64}[b[3]&0x0f]
-	g.step = g.block
+	g.step = g.readBlockHeader
 	return nil
 }
 
-func (g *xzGuard) block() error {
+func (g *xzGuard) readBlockHeader() error {
 	b, err := g.fetch(1)
 	if err != nil {
-		return noEOF(err)
+		return unexpectedEOF(err)
 	}
 	if b[0] == 0 {
 		g.start = g.n - 1
-		g.step = g.index
+		g.step = g.readIndex
 		return nil
 	}
 	if b, err = g.fetch((int(b[0])+1)*4 - 1); err != nil {
-		return noEOF(err)
+		return unexpectedEOF(err)
 	}
-	if err := g.dictionary(b); err != nil {
+	if err := g.checkDictionary(b); err != nil {
 		g.queue = nil // the library must not see this header
 		return err
 	}
 	g.start = g.n
-	g.step = g.chunk
+	g.step = g.readChunk
 	return nil
 }
 
-// dictionary reads a block header, its first byte gone, as far as the last
+// checkDictionary reads a block header, its first byte gone, as far as the last
 // filter, and refuses a dictionary that is too large.
-func (g *xzGuard) dictionary(h []byte) error {
+func (g *xzGuard) checkDictionary(h []byte) error {
 	flags, h := h[0], h[1:len(h)-4]
 	number := func() uint64 {
 		u, n := binary.Uvarint(h)
@@ -158,7 +158,7 @@ func (g *xzGuard) dictionary(h []byte) error {
 			d = int64(2|p&1) << (p/2 + 11)
 		}
 		if d > g.window {
-			return fmt.Errorf("%w: an xz dictionary of %d bytes, where %d are allowed", ErrBomb, d, g.window)
+			return fmt.Errorf("%w: an xz dictionary of %d bytes, at most %d are allowed", ErrBomb, d, g.window)
 		}
 		// Many tiny blocks that each clear a large dictionary cost time and yield
 		// nothing. Clearing is quicker than decoding, so the ratio is sixteen times
@@ -171,65 +171,65 @@ func (g *xzGuard) dictionary(h []byte) error {
 	return nil
 }
 
-func (g *xzGuard) chunk() error {
+func (g *xzGuard) readChunk() error {
 	b, err := g.fetch(1)
 	if err != nil {
-		return noEOF(err)
+		return unexpectedEOF(err)
 	}
 	switch c := b[0]; {
 	case c == 0:
-		return g.skip((-(g.n-g.start))&3+g.check, g.block)
+		return g.skip((-(g.n-g.start))&3+g.check, g.readBlockHeader)
 	case c <= 2:
 		if b, err = g.fetch(2); err != nil {
-			return noEOF(err)
+			return unexpectedEOF(err)
 		}
-		return g.skip(int64(binary.BigEndian.Uint16(b))+1, g.chunk)
+		return g.skip(int64(binary.BigEndian.Uint16(b))+1, g.readChunk)
 	case c < 0x80:
 		return errXzChunk
 	default:
 		if b, err = g.fetch(4); err != nil {
-			return noEOF(err)
+			return unexpectedEOF(err)
 		}
 		size := int64(binary.BigEndian.Uint16(b[2:])) + 1
 		if c >= 0xc0 {
 			size++
 		}
-		return g.skip(size, g.chunk)
+		return g.skip(size, g.readChunk)
 	}
 }
 
-func (g *xzGuard) index() error {
-	n, err := g.number()
+func (g *xzGuard) readIndex() error {
+	n, err := g.readNumber()
 	g.numbers = n
-	g.step = g.record
+	g.step = g.readRecord
 	return err
 }
 
-// record passes the two numbers of one record, or after the last one the rest of
+// readRecord passes the two numbers of one record, or after the last one the rest of
 // the index and the footer.
-func (g *xzGuard) record() error {
+func (g *xzGuard) readRecord() error {
 	if g.numbers == 0 {
-		return g.skip((-(g.n-g.start))&3+4+12, g.stream)
+		return g.skip((-(g.n-g.start))&3+4+12, g.readStreamHeader)
 	}
 	g.numbers--
-	if _, err := g.number(); err != nil {
+	if _, err := g.readNumber(); err != nil {
 		return err
 	}
-	_, err := g.number()
+	_, err := g.readNumber()
 	return err
 }
 
 var (
-	errXzChunk  = errors.New("not an lzma2 chunk")
-	errXzNumber = errors.New("a number in the xz index is too long")
+	errXzChunk  = errors.New("invalid LZMA2 chunk")
+	errXzNumber = errors.New("xz index: number too long")
 )
 
-func (g *xzGuard) number() (uint64, error) {
+func (g *xzGuard) readNumber() (uint64, error) {
 	var u uint64
 	for shift := 0; shift < 63; shift += 7 {
 		b, err := g.fetch(1)
 		if err != nil {
-			return 0, noEOF(err)
+			return 0, unexpectedEOF(err)
 		}
 		u |= uint64(b[0]&0x7f) << shift
 		if b[0] < 0x80 {
@@ -239,8 +239,8 @@ func (g *xzGuard) number() (uint64, error) {
 	return 0, errXzNumber
 }
 
-// noEOF is for an end of the input where there has to be more.
-func noEOF(err error) error {
+// unexpectedEOF is for an end of the input where there has to be more.
+func unexpectedEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}
