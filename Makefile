@@ -1,19 +1,24 @@
 # make            lists the targets
 SHELL := /bin/bash
 FUZZTIME ?= 3s
+PREFIX ?= /usr/local
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# Static, without symbols or paths of this machine: two builds of one commit are equal.
+BUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid= -X main.version=$(VERSION)"
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
 help:
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## builds bin/swab
-	go build -trimpath -o bin/swab ./cmd/swab
+	$(BUILD) -o bin/swab ./cmd/swab
 
 demo: build ## scans the small corpus in testdata/ and shows what it finds
 	rm -rf demo-audit
 	bin/swab scan --corpus testdata/corpus --bench testdata/bench/riverton.jsonl --bench testdata/bench/crafts.csv --out demo-audit
 
-test: ## runs the tests
-	go test ./...
+test: ## runs the tests that take seconds; make check runs all
+	go test -short -timeout 0 ./...
 
 check: ## what .ci/run runs: format, vet, tidy, build, tests, short ones under the race detector, short fuzzing
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'check: run gofmt -w on these'; exit 1; }
@@ -37,6 +42,27 @@ fuzz: ## fuzzes every fuzz target for FUZZTIME each
 		done; \
 	done
 
+install: build man ## installs swab and its man pages below PREFIX, /usr/local
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7
+	install bin/swab $(DESTDIR)$(PREFIX)/bin/swab
+	install -m 644 bin/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 bin/man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
+
+man: ## writes the man pages to bin/man
+	go test ./cmd/swab -run '^TestMan$$' -count=1 -args -man "$$PWD/bin/man"
+
+dist: ## builds dist/swab-VERSION-OS-ARCH for Linux and macOS, with SHA256SUMS
+	rm -rf dist && mkdir dist
+	@set -e; for p in $(PLATFORMS); do \
+		echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o dist/swab-$(VERSION)-$${p%/*}-$${p#*/} ./cmd/swab; \
+	done
+	cd dist && sha256sum swab-* >SHA256SUMS && cat SHA256SUMS
+
+dist-check: ## builds dist in two clones of HEAD in different places, and compares them
+	@set -e; one=$$(mktemp -d); two=$$(mktemp -d)/a/longer/path; mkdir -p $$two; trap 'rm -rf $$one $${two%/a/longer/path}' EXIT; \
+	for d in $$one $$two; do git clone -q . $$d/swab; $(MAKE) -C $$d/swab dist >/dev/null; done; \
+	diff $$one/swab/dist/SHA256SUMS $$two/swab/dist/SHA256SUMS && echo "dist-check: equal from two directories" && cat $$one/swab/dist/SHA256SUMS
+
 bench: ## measures each stage and the whole on a corpus made for it
 	go test -run '^$$' -bench . -benchtime 2s ./...
 
@@ -50,4 +76,4 @@ golden: ## writes testdata/ and the expected outputs of tests anew
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check fuzz bench eval golden screenshot
+.PHONY: help build demo test check fuzz install man dist dist-check bench eval golden screenshot

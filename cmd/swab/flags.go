@@ -93,38 +93,63 @@ func usage(c *cobra.Command) error {
 	return nil
 }
 
-// flagUsages writes the flags of a verb by group.
-func flagUsages(w io.Writer, f *pflag.FlagSet) {
-	var titles []string
-	groups := map[string][]*pflag.Flag{}
+// A flagGroup is a titled part of a verb's flags.
+type flagGroup struct {
+	title string
+	flags []*pflag.Flag
+}
+
+// flagGroups returns the flags in their groups, in the order in which they were added.
+func flagGroups(f *pflag.FlagSet) (groups []flagGroup) {
 	f.VisitAll(func(flag *pflag.Flag) {
 		title := "Other flags"
 		if t := flag.Annotations[titleOf]; len(t) > 0 {
 			title = t[0]
 		}
-		if groups[title] == nil {
-			titles = append(titles, title)
+		at := slices.IndexFunc(groups, func(g flagGroup) bool { return g.title == title })
+		if at < 0 {
+			at = len(groups)
+			groups = append(groups, flagGroup{title: title})
 		}
-		groups[title] = append(groups[title], flag)
+		groups[at].flags = append(groups[at].flags, flag)
 	})
-	for _, title := range titles {
-		fmt.Fprintf(w, "\n%s:\n", title)
-		for _, flag := range groups[title] {
-			name := "    --" + flag.Name
-			if flag.Shorthand != "" {
-				name = "-" + flag.Shorthand + ", --" + flag.Name
-			}
-			if flag.NoOptDefVal == "" {
-				name += " " + flag.Value.Type()
-			}
-			text := flag.Usage
-			if value := strings.Trim(flag.DefValue, "[]"); value != "" && value != "0" && value != "false" && !strings.Contains(text, "default") {
-				text += " (default " + value + ")"
+	return groups
+}
+
+// flagName returns a flag with its short form and the name of its value.
+func flagName(f *pflag.Flag) string {
+	name := "--" + f.Name
+	if f.Shorthand != "" {
+		name = "-" + f.Shorthand + ", " + name
+	}
+	if f.NoOptDefVal == "" {
+		name += " " + f.Value.Type()
+	}
+	return name
+}
+
+// flagText returns what a flag does, with its default where it has one.
+func flagText(f *pflag.Flag) string {
+	value := strings.Trim(f.DefValue, "[]")
+	if value == "" || value == "0" || value == "false" || strings.Contains(f.Usage, "default") {
+		return f.Usage
+	}
+	return f.Usage + " (default " + value + ")"
+}
+
+// flagUsages writes the flags of a verb by group.
+func flagUsages(w io.Writer, f *pflag.FlagSet) {
+	for _, g := range flagGroups(f) {
+		fmt.Fprintf(w, "\n%s:\n", g.title)
+		for _, flag := range g.flags {
+			name := flagName(flag)
+			if flag.Shorthand == "" {
+				name = "    " + name
 			}
 			if len(name) > 28 {
 				name += "\n" + strings.Repeat(" ", 30)
 			}
-			fmt.Fprintf(w, "  %-28s  %s\n", name, text)
+			fmt.Fprintf(w, "  %-28s  %s\n", name, flagText(flag))
 		}
 	}
 }
