@@ -111,9 +111,9 @@ func BenchmarkStages(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		set, err := load(context.Background(), Options{Benchmarks: madeBench(b), Presets: p, Methods: methods(b, three...)})
+		set, err := Options{Benchmarks: madeBench(b), Presets: p, Methods: methods(b, three...)}.load(context.Background())
 		if err == nil {
-			err = set.build()
+			err = set.Build()
 		}
 		if err != nil {
 			b.Fatal(err)
@@ -122,7 +122,7 @@ func BenchmarkStages(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		look := set.lenses[0].look()
+		lane := set.NewLane()
 		var plain int64
 		var alone float64 // passes a second of decompression
 		read := func(b *testing.B, each func(text []byte, row int64)) {
@@ -173,11 +173,11 @@ func BenchmarkStages(b *testing.B) {
 				}
 			}},
 			{"match", func(text []byte, row int64) {
-				look.document(row, "", text)
+				lane.Document(row, "", text)
 			}},
 		} {
 			b.Run(fmt.Sprintf("ext=%s/upto=%s", ext, stage.name), func(b *testing.B) {
-				look.reset("")
+				lane.Begin("", nil)
 				for b.Loop() {
 					read(b, stage.each)
 				}

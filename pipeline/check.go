@@ -5,17 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"swab/ngram"
 	"swab/ngram/bloom"
 	"swab/ngram/overlap"
 	"swab/pipeline/ledger"
+	"swab/pipeline/match"
 	"swab/pipeline/report"
 	"swab/pipeline/shard"
 )
@@ -43,37 +42,35 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	if x.Recipe != ngram.Words(x.Recipe.N) {
 		return nil, fmt.Errorf("%s: %w: it has %v, which this program does not make; build it anew with swab index", o.Index, ErrOther, x.Recipe)
 	}
-	set, err := load(ctx, o.Options)
+	set, err := o.load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newProbe(set, o.Methods, x)
-	if err != nil {
+	a := &answers{set: set, index: x}
+	if a.probes, err = set.Probes(x.Recipe.N); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Index, err)
 	}
-	err = p.run(ctx, o.Index)
+	err = a.ask(ctx, o.Index)
 	if errors.Is(err, fs.ErrNotExist) { // a run published the index anew meanwhile
 		if x, err = ledger.LoadIndex(o.Index); err == nil {
-			p.index = x
-			err = p.run(ctx, o.Index)
+			a.index = x
+			err = a.ask(ctx, o.Index)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	if o.Trace {
-		return p.trace(ctx, o)
+		return a.trace(ctx, o)
 	}
-	for _, l := range p.lenses {
-		if err := l.buildOf(func(int) bool { return false }); err != nil {
-			return nil, err
-		}
+	if err := a.probes.Build(func(_, _ int) bool { return false }); err != nil {
+		return nil, err
 	}
 	dir, err := ledger.Open(o.Out)
 	if err != nil {
 		return nil, err
 	}
-	s := &scan{Options: o.Options, set: set, dir: dir, filter: p}
+	s := &scan{Options: o.Options, set: set, dir: dir, filter: a}
 	for _, sh := range x.Shards {
 		s.known = append(s.known, sh.Entry)
 	}
@@ -81,34 +78,12 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	return sum, errors.Join(err, dir.Close())
 }
 
-// probe is what a corpus filter says of the benchmarks' texts.
-type probe struct {
-	set    *benchSet
+// answers are what a corpus filter says of the benchmarks' texts.
+type answers struct {
+	set    *match.Set
 	index  *ledger.Index
-	lenses []bounded
-	hits   []map[int]*textHits // by lens and text
-}
-
-// newProbe makes a probe, or says why the filter does not bound a method.
-func newProbe(set *benchSet, methods []*overlap.Method, x *ledger.Index) (*probe, error) {
-	p := &probe{set: set, index: x}
-	for k, l := range set.lenses {
-		b, ok := l.(bounded)
-		if !ok {
-			var names []string
-			for i, at := range set.places {
-				if at.lens == k {
-					names = append(names, methods[i].Name)
-				}
-			}
-			return nil, fmt.Errorf("%s: its verdicts rest on something else than n-grams of words; swab scan has them", strings.Join(names, ", "))
-		}
-		if why := b.refuses(x.Recipe.N, set.benches); why != "" {
-			return nil, fmt.Errorf("%w: %s", ErrOther, why)
-		}
-		p.lenses = append(p.lenses, b)
-	}
-	return p, nil
+	probes *match.Probes
+	hits   []map[int]*textHits // by probe and text
 }
 
 // textHits are the n-grams of a text that are in any segment.
@@ -120,14 +95,14 @@ type textHits struct {
 // probeGrams is how many n-grams are asked for at a time.
 const probeGrams = 1 << 23
 
-// run asks every segment for every n-gram of every text.
-func (p *probe) run(ctx context.Context, dir string) error {
-	p.hits = nil
-	for range p.lenses {
-		p.hits = append(p.hits, map[int]*textHits{})
+// ask asks every segment for every n-gram of every text.
+func (a *answers) ask(ctx context.Context, dir string) error {
+	a.hits = nil
+	for range a.probes.List {
+		a.hits = append(a.hits, map[int]*textHits{})
 	}
 	var readers []*bloom.Reader
-	for _, seg := range p.index.Segments {
+	for _, seg := range a.index.Segments {
 		path := filepath.Join(dir, ledger.SegmentsDir, seg.File)
 		f, err := os.Open(path)
 		if err != nil {
@@ -135,7 +110,7 @@ func (p *probe) run(ctx context.Context, dir string) error {
 		}
 		defer f.Close()
 		r, err := bloom.Open(f, seg.Size)
-		if err == nil && (r.Recipe() != p.index.Recipe || r.Plan() != p.index.Plan) {
+		if err == nil && (r.Recipe() != a.index.Recipe || r.Plan() != a.index.Plan) {
 			err = bloom.ErrIncompatible
 		}
 		if err != nil {
@@ -143,7 +118,7 @@ func (p *probe) run(ctx context.Context, dir string) error {
 		}
 		readers = append(readers, r)
 	}
-	type span struct{ lens, text, first int } // where a text's n-grams begin in grams
+	type span struct{ probe, text, first int } // where a text's n-grams begin in grams
 	var (
 		grams []uint64
 		spans []span
@@ -156,22 +131,23 @@ func (p *probe) run(ctx context.Context, dir string) error {
 				return err
 			}
 			if err := r.HasAll(grams, in); err != nil {
-				return fmt.Errorf("%s: %w", filepath.Join(dir, ledger.SegmentsDir, p.index.Segments[k].File), err)
+				return fmt.Errorf("%s: %w", filepath.Join(dir, ledger.SegmentsDir, a.index.Segments[k].File), err)
 			}
 			for i, at := range spans {
 				end := len(grams)
 				if i+1 < len(spans) {
 					end = spans[i+1].first
 				}
-				p.note(at.lens, at.text, k, in[at.first:end])
+				a.note(at.probe, at.text, k, in[at.first:end])
 			}
 		}
 		grams, spans = grams[:0], spans[:0]
 		return nil
 	}
-	for k, l := range p.lenses {
-		grams = slices.Grow(grams, min(l.gramsAll(p.index.Recipe.N), probeGrams))
-		for t, of := range l.grams(p.index.Recipe.N) {
+	for k, probe := range a.probes.List {
+		all, texts := probe.Grams()
+		grams = slices.Grow(grams, min(all, probeGrams))
+		for t, of := range texts {
 			spans = append(spans, span{k, t, len(grams)})
 			if grams = append(grams, of...); len(grams) >= probeGrams {
 				if err := ask(); err != nil {
@@ -183,15 +159,15 @@ func (p *probe) run(ctx context.Context, dir string) error {
 	return ask()
 }
 
-func (p *probe) note(lens, text, segment int, in []bool) {
+func (a *answers) note(probe, text, segment int, in []bool) {
 	for i, hit := range in {
 		if !hit {
 			continue
 		}
-		h := p.hits[lens][text]
+		h := a.hits[probe][text]
 		if h == nil {
-			h = &textHits{grams: make([]uint64, (len(in)+p.index.Recipe.N+62)/64)}
-			p.hits[lens][text] = h
+			h = &textHits{grams: make([]uint64, (len(in)+a.index.Recipe.N+62)/64)}
+			a.hits[probe][text] = h
 		}
 		overlap.SetGram(h.grams, i)
 		if k := len(h.segments); k == 0 || h.segments[k-1] != segment {
@@ -200,20 +176,20 @@ func (p *probe) note(lens, text, segment int, in []bool) {
 	}
 }
 
-// of gives what was hit of the texts of a lens, as a function of their numbers.
-func (p *probe) of(lens int) func(text int) []uint64 {
+// of returns what was hit of the texts of a probe, as a function of their numbers.
+func (a *answers) of(probe int) match.Hits {
 	return func(text int) []uint64 {
-		if h := p.hits[lens][text]; h != nil {
+		if h := a.hits[probe][text]; h != nil {
 			return h.grams
 		}
 		return nil
 	}
 }
 
-// segments gives the segments that any n-gram of an item's texts is in.
-func (p *probe) segments(lens, item int) (segments []int) {
-	for _, t := range p.lenses[lens].texts(nil, item) {
-		if h := p.hits[lens][t]; h != nil {
+// segments lists the segments that any n-gram of an item's texts is in.
+func (a *answers) segments(probe, item int) (segments []int) {
+	for _, t := range a.probes.List[probe].Texts(nil, item) {
+		if h := a.hits[probe][t]; h != nil {
 			segments = append(segments, h.segments...)
 		}
 	}
@@ -221,34 +197,22 @@ func (p *probe) segments(lens, item int) (segments []int) {
 	return slices.Compact(segments)
 }
 
-// covers gives the suspicions of a lens in the form of covers.
-func (p *probe) covers(lens int) iter.Seq2[mergedItem, error] {
-	return func(yield func(mergedItem, error) bool) {
-		_, all := p.lenses[lens].(blind)
-		for i := range p.set.count {
-			if !all && len(p.segments(lens, i)) == 0 {
-				continue
-			}
-			if !yield(mergedItem{i, p.lenses[lens].suspect(i, p.index.Recipe.N, p.of(lens))}, nil) {
-				return
-			}
-		}
-	}
-}
+// suspects returns what documents would show that hold all that hit.
+func (a *answers) suspects() *match.Results { return a.probes.Suspects(a.of) }
 
-// suspect turns the verdict line of a scan, by the method at that place, into a
-// filter's.
-func (p *probe) suspect(item int, at place, v *report.Verdict) {
+// suspect turns the verdict line of a scan by method number i into a filter's.
+func (a *answers) suspect(item, i int, v *report.Verdict) {
 	v.Documents = 0 // a filter does not know
 	if v.State != report.Flagged {
 		return
 	}
 	v.State = report.Suspected
-	all, hit := p.lenses[at.lens].count(item, at.k, p.index.Recipe.N, p.of(at.lens))
-	chance := atLeast(hit, all, IndexRate(p.index))
+	probe, k := a.set.Place(i)
+	all, hit := a.probes.List[probe].Count(item, k, a.of(probe))
+	chance := atLeast(hit, all, IndexRate(a.index))
 	v.Chance = &chance
-	for _, k := range p.segments(at.lens, item) {
-		v.Segments = append(v.Segments, p.index.Segments[k].File)
+	for _, k := range a.segments(probe, item) {
+		v.Segments = append(v.Segments, a.index.Segments[k].File)
 	}
 }
 
@@ -290,36 +254,36 @@ func atLeast(k, n int, p float64) float64 {
 }
 
 // trace streams the shards that may hold what hit.
-func (p *probe) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
-	wanted := make([][]int, len(p.lenses)) // texts by lens
+func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
+	wanted := make([][]int, len(a.probes.List)) // texts by probe
 	fired := map[string]bool{}
-	for i, l := range p.lenses {
-		for t, h := range p.hits[i] {
-			if l.possible(p.index.Recipe.N, h.grams) {
+	for i, probe := range a.probes.List {
+		for t, h := range a.hits[i] {
+			if probe.Possible(h.grams) {
 				wanted[i] = append(wanted[i], t)
 				for _, k := range h.segments {
-					fired[p.index.Segments[k].File] = true
+					fired[a.index.Segments[k].File] = true
 				}
 			}
 		}
-		if _, all := l.(blind); all {
-			for _, seg := range p.index.Segments {
+		if probe.Anywhere() {
+			for _, seg := range a.index.Segments {
 				fired[seg.File] = true
 			}
 		}
 		slices.Sort(wanted[i])
-		if err := l.buildOf(func(t int) bool { _, in := slices.BinarySearch(wanted[i], t); return in }); err != nil {
-			return nil, err
-		}
+	}
+	if err := a.probes.Build(func(i, t int) bool { _, in := slices.BinarySearch(wanted[i], t); return in }); err != nil {
+		return nil, err
 	}
 	dir, err := ledger.Open(o.Out)
 	if err != nil {
 		return nil, err
 	}
-	s := &scan{Options: o.Options, set: p.set, dir: dir, bad: &badRows{allowed: o.MaxBadRows}}
-	s.TextField, s.IDField, s.TextUnit, s.MaxRow = p.index.TextField, p.index.IDField, p.index.TextUnit, int(p.index.MaxRow)
-	s.salt = digest(wanted)
-	for _, sh := range p.index.Shards {
+	s := &scan{Options: o.Options, set: a.set, dir: dir, bad: &badRows{allowed: o.MaxBadRows}}
+	s.TextField, s.IDField, s.TextUnit, s.MaxRow = a.index.TextField, a.index.IDField, a.index.TextUnit, int(a.index.MaxRow)
+	s.salt = ledger.Digest(wanted)
+	for _, sh := range a.index.Shards {
 		if !slices.ContainsFunc(sh.Segments, func(f string) bool { return fired[f] }) {
 			s.known = append(s.known, sh.Entry)
 			continue
@@ -349,18 +313,4 @@ func again(sh ledger.IndexShard) (shard.Shard, error) {
 		return shard.Shard{}, fmt.Errorf("%s: it has changed since it was indexed", sh.Name)
 	}
 	return shard.Shard{Name: sh.Name, Path: sh.Name, Size: sh.Size, ModTime: info.ModTime(), Format: f, Compression: c}, nil
-}
-
-// longestRun is the longest run of set bits.
-func longestRun(set []uint64) (most int) {
-	run := 0
-	for i := range 64 * len(set) {
-		if set[i/64]>>(i%64)&1 == 0 {
-			run = 0
-			continue
-		}
-		run++
-		most = max(most, run)
-	}
-	return most
 }

@@ -16,6 +16,7 @@ import (
 
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/ledger"
+	"swab/pipeline/match"
 	"swab/pipeline/report"
 	"swab/pipeline/variant"
 )
@@ -331,7 +332,7 @@ func TestCheckRefusesShorterGrams(t *testing.T) {
 	mustIndex(t, idx)
 	o := CheckOptions{Index: idx.Out, Options: options(t, dir)}
 	_, err := Check(context.Background(), o)
-	if !errors.Is(err, ErrOther) || !strings.Contains(err.Error(), "build one with swab index --n ") {
+	if !errors.Is(err, match.ErrShort) || !strings.Contains(err.Error(), "build one with swab index --n ") {
 		t.Errorf("8-grams asked of 13-grams: %v", err)
 	}
 	if _, err := os.Stat(o.Out); err == nil {

@@ -759,7 +759,7 @@ func (r *indexRun) save(o *openSegment, full bool) (seg ledger.Segment, err erro
 	if err != nil {
 		return seg, err
 	}
-	seg.File = digest([]any{string(told), len(r.index.Segments)})[:16] + ".seg"
+	seg.File = ledger.Digest([]any{string(told), len(r.index.Segments)})[:16] + ".seg"
 	f, err := os.Create(filepath.Join(r.temp, seg.File))
 	if err != nil {
 		return seg, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"swab/ngram/overlap"
+	"swab/pipeline/match"
 	"swab/pipeline/variant"
 )
 
@@ -45,7 +46,7 @@ func BenchmarkMethods(b *testing.B) {
 	runs := []struct {
 		name    string
 		methods []*overlap.Method
-		looks   []look
+		lane    *match.Lane
 		least   time.Duration
 	}{
 		{name: "gpt3", methods: methods(b, "gpt3")},
@@ -59,16 +60,14 @@ func BenchmarkMethods(b *testing.B) {
 	}
 	ctx := context.Background()
 	for i := range runs {
-		set, err := load(ctx, Options{Benchmarks: bench, Presets: p, Methods: runs[i].methods})
+		set, err := Options{Benchmarks: bench, Presets: p, Methods: runs[i].methods}.load(ctx)
 		if err == nil {
-			err = set.build()
+			err = set.Build()
 		}
 		if err != nil {
 			b.Fatal(err)
 		}
-		for _, l := range set.lenses {
-			runs[i].looks = append(runs[i].looks, l.look())
-		}
+		runs[i].lane = set.NewLane()
 		runs[i].least = 1 << 62
 	}
 	r := Reading{Lanes: 1, MaxBadRows: -1}.filled()
@@ -82,13 +81,9 @@ func BenchmarkMethods(b *testing.B) {
 			text = 0
 			began := cpuTime(b)
 			for _, sh := range shards {
-				for _, l := range runs[i].looks {
-					l.reset(sh.Name)
-				}
+				runs[i].lane.Begin(sh.Name, nil)
 				e, err := r.documents(ctx, sh, false, func(row int64, id string, doc []byte) error {
-					for _, l := range runs[i].looks {
-						l.document(row, id, doc)
-					}
+					runs[i].lane.Document(row, id, doc)
 					return nil
 				})
 				if err != nil || e.Error != "" {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/ledger"
+	"swab/pipeline/match"
 	"swab/pipeline/report"
 	"swab/pipeline/review"
 	"swab/pipeline/variant"
@@ -43,14 +43,14 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 			sum.Resumed++
 		}
 	}
-	for i, b := range s.set.benches {
+	for i, b := range s.set.Benches {
 		if b.Guessed {
 			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: read as %s, a guess from its fields (%s); --preset or --fields says otherwise", b.Name, b.Preset, b.Mapping))
 		}
 		for _, f := range b.Skipped {
 			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: %s: not read: %s", b.Name, f.Path, f.Why))
 		}
-		names, more, err := b.DuplicateIDs(ctx, s.set.ids[i], 3)
+		names, more, err := s.set.DuplicateIDs(ctx, i, 3)
 		if err != nil {
 			return nil, err
 		}
@@ -74,16 +74,14 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 
 func (s *scan) audit() *ledger.Audit {
 	a := &ledger.Audit{
-		Swab: s.Version, Recipe: s.set.lenses[0].recipe(), TextField: s.TextField, IDField: s.IDField, TextUnit: s.TextUnit, Seed: s.Seed,
+		Swab: s.Version, Recipe: s.set.Recipe(), TextField: s.TextField, IDField: s.IDField, TextUnit: s.TextUnit, Seed: s.Seed,
 		Limits: map[string]int64{"max_row": int64(s.MaxRow), "max_window": s.Limits.Window, "max_ratio": s.Limits.Ratio, "max_bad_rows": s.MaxBadRows},
 	}
 	for i, m := range s.Methods {
-		at := s.set.places[i]
-		params := s.set.lenses[at.lens].params(at.k, s.set.benches)
-		a.Methods = append(a.Methods, ledger.Method{Name: m.Name, Version: m.Version, Params: params})
+		a.Methods = append(a.Methods, ledger.Method{Name: m.Name, Version: m.Version, Params: s.set.Params(i)})
 	}
-	for i, b := range s.set.benches {
-		e := ledger.Benchmark{Name: b.Name, Preset: b.Preset, Mapping: b.Mapping, Items: int64(s.set.size(i)), Warnings: b.Warnings}
+	for i, b := range s.set.Benches {
+		e := ledger.Benchmark{Name: b.Name, Preset: b.Preset, Mapping: b.Mapping, Items: int64(s.set.Size(i)), Warnings: b.Warnings}
 		for _, f := range b.Files {
 			e.Files = append(e.Files, ledger.BenchmarkFile{Path: f.Path, Split: f.Split, Digest: f.Digest, Items: int64(f.Items)})
 		}
@@ -138,8 +136,8 @@ func (p *publication) write(ctx context.Context) error {
 		}
 	}
 	for range p.Methods {
-		p.flagged = append(p.flagged, make([]uint64, p.set.count/64+1))
-		p.checked = append(p.checked, make([]uint64, p.set.count/64+1))
+		p.flagged = append(p.flagged, make([]uint64, p.set.Len()/64+1))
+		p.checked = append(p.checked, make([]uint64, p.set.Len()/64+1))
 	}
 	if err := p.loadMarks(); err != nil {
 		return err
@@ -147,21 +145,15 @@ func (p *publication) write(ctx context.Context) error {
 	if p.out, err = report.Create(p.root, p.filter != nil); err != nil {
 		return err
 	}
-	stored, err := openResults(paths, temp, p.set.lenses, p.set.count)
-	if err != nil {
+	var results *match.Results
+	if p.filter != nil {
+		results = p.filter.suspects()
+	} else if results, err = p.set.Open(paths, temp); err != nil {
 		p.out.Close()
 		return err
 	}
-	covers := stored.covers
-	if p.filter != nil {
-		covers = p.filter.covers
-	}
-	err = p.calibrate(covers)
-	if err == nil {
-		err = p.verdicts(ctx, covers)
-	}
-	stored.close()
-	if err != nil {
+	p.calibrated()
+	if err := errors.Join(p.verdicts(ctx, results), results.Close()); err != nil {
 		p.out.Close()
 		return err
 	}
@@ -194,108 +186,52 @@ func (p *publication) write(ctx context.Context) error {
 	return p.page(ctx)
 }
 
-// calibrate lets the lenses that want it look at all covers.
-func (p *publication) calibrate(covers func(lens int) iter.Seq2[mergedItem, error]) error {
-	if p.filter != nil {
-		return nil
-	}
-	for k, l := range p.set.lenses {
-		c, ok := l.(calibrated)
-		if !ok {
-			continue
-		}
-		if err := c.calibrate(covers(k)); err != nil {
-			return err
-		}
-		for i, m := range p.Methods {
-			if p.set.places[i].lens != k {
-				continue
-			}
-			p.sum.Audit.Methods[i].Params = l.params(p.set.places[i].k, p.set.benches)
-			for number, b := range p.set.benches {
-				d := c.decoysOf(number)
-				p.sum.Audit.Decoys = append(p.sum.Audit.Decoys, ledger.Decoys{Method: m.Name, Benchmark: b.Name, Items: int64(d.Looked), Flagged: int64(d.Flagged)})
-			}
+// calibrated tells the audit what the methods have learned from all results.
+func (p *publication) calibrated() {
+	for i, m := range p.Methods {
+		p.sum.Audit.Methods[i].Params = p.set.Params(i)
+		for number, d := range p.set.Decoys(i) {
+			p.sum.Audit.Decoys = append(p.sum.Audit.Decoys, ledger.Decoys{Method: m.Name, Benchmark: p.set.Benches[number].Name, Items: int64(d.Looked), Flagged: int64(d.Flagged)})
 		}
 	}
-	return nil
 }
 
-// verdicts reads every benchmark again, item by item beside the merged covers of
-// each lens, and writes what each method says and the evidence.
-func (p *publication) verdicts(ctx context.Context, covers func(lens int) iter.Seq2[mergedItem, error]) error {
-	streams := make([]*coverStream, len(p.set.lenses))
-	for k := range streams {
-		streams[k] = newCoverStream(covers(k))
-		defer streams[k].stop()
-	}
-	seen := make([]any, len(streams)) // by lens: the cover of the item at hand, or nil
-	for number, b := range p.set.benches {
+// verdicts reads every benchmark again, item by item beside the merged results, and writes
+// what each method says and the evidence.
+func (p *publication) verdicts(ctx context.Context, results *match.Results) error {
+	var found []match.Found
+	for number, b := range p.set.Benches {
 		rows := make([]report.Row, len(p.Methods))
 		count := 0
 		for it, bad := range b.Items(ctx) {
 			if bad != nil {
 				return bad
 			}
-			if count++; count > p.set.size(number) {
+			if count++; count > p.set.Size(number) {
 				break
 			}
-			ordinal := p.set.first[number] + it.Ordinal
-			for k, s := range streams {
-				var err error
-				if seen[k], err = s.of(ordinal); err != nil {
-					return err
-				}
+			ordinal := p.set.First(number) + it.Ordinal
+			var err error
+			if found, err = results.Item(found[:0], ordinal, it); err != nil {
+				return err
 			}
-			if err := p.item(b, ordinal, it, seen, rows); err != nil {
+			if err := p.item(b, ordinal, it, found, rows); err != nil {
 				return err
 			}
 		}
-		if count != p.set.size(number) {
+		if count != p.set.Size(number) {
 			return fmt.Errorf("benchmark %s: it changed while it was checked", b.Name)
 		}
 		p.sum.Rows = append(p.sum.Rows, rows...)
 	}
-	for _, s := range streams {
-		if s.err != nil {
-			return s.err
-		}
-	}
 	return nil
 }
 
-// A coverStream hands out covers to items that come by rising number.
-type coverStream struct {
-	next func() (mergedItem, error, bool)
-	stop func()
-	at   mergedItem
-	err  error
-	more bool
-}
-
-func newCoverStream(covers iter.Seq2[mergedItem, error]) *coverStream {
-	s := &coverStream{}
-	s.next, s.stop = iter.Pull2(covers)
-	s.at, s.err, s.more = s.next()
-	return s
-}
-
-// of gives the cover of an item, nil when there is none.
-func (s *coverStream) of(item int) (any, error) {
-	if s.err != nil || !s.more || s.at.item != item {
-		return nil, s.err
-	}
-	cover := s.at.cover
-	s.at, s.err, s.more = s.next()
-	return cover, nil
-}
-
-func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, seen []any, rows []report.Row) error {
-	flaggedBy := make([]string, len(seen)) // by lens: the first method that flags
+func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, found []match.Found, rows []report.Row) error {
+	flaggedBy := make([]string, len(found)) // by matcher: the first method that flags
 	for i, m := range p.Methods {
-		at := p.set.places[i]
-		l := p.set.lenses[at.lens]
-		v := l.judge(ordinal, at.k, it, seen[at.lens])
+		matcher, k := p.set.Place(i)
+		v := found[matcher].Judge(k)
 		rows[i].Benchmark, rows[i].Method = b.Name, m.Name
 		rows[i].Items++
 		rows[i].Grams[0] += int64(v.Grams[0])
@@ -311,7 +247,7 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 		case item.Flagged:
 			rows[i].Flagged++
 			p.flagged[i][ordinal/64] |= 1 << (ordinal % 64)
-			flaggedBy[at.lens] = cmp.Or(flaggedBy[at.lens], m.Name)
+			flaggedBy[matcher] = cmp.Or(flaggedBy[matcher], m.Name)
 			line.Score = &v.Score
 		default:
 			rows[i].Clean++
@@ -324,39 +260,30 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 			p.checked[i][ordinal/64] |= 1 << (ordinal % 64)
 		}
 		if p.filter != nil {
-			p.filter.suspect(ordinal, at, &line)
+			p.filter.suspect(ordinal, i, &line)
 		}
 		if err := p.out.Verdict(&line); err != nil {
 			return err
 		}
 	}
-	first := slices.IndexFunc(flaggedBy, func(name string) bool { return name != "" }) // of several lenses one shows it
+	first := slices.IndexFunc(flaggedBy, func(name string) bool { return name != "" }) // of several matchers one shows it
 	var evidence []report.Evidence
-	for k, cover := range seen {
-		if cover == nil {
-			continue
-		}
-		w, whole := p.set.lenses[k].(shower)
-		if whole && k == first {
-			if h, ok := w.show(it, cover); ok {
+	for k, f := range found {
+		list := f.Evidence()
+		if k == first {
+			for _, h := range f.Hits(list) {
 				h.Benchmark, h.Split, h.Item, h.Method, h.State = b.Name, it.Split, it.ID, flaggedBy[k], report.Flagged
 				p.show(h)
 			}
 		}
-		for _, e := range p.set.lenses[k].evidence(it, cover) {
+		for i := range list {
+			e := &list[i]
 			e.Benchmark, e.Split, e.Item = b.Name, it.Split, it.ID
-			if err := p.out.Evidence(&e); err != nil {
+			if err := p.out.Evidence(e); err != nil {
 				return err
 			}
-			evidence = append(evidence, e)
-			if k == first && !whole {
-				var part item.Part
-				for part.String() != e.Part {
-					part++
-				}
-				p.show(report.Hit{Evidence: e, ItemText: it.Text[part][e.ItemStart:e.ItemEnd], Method: flaggedBy[k], State: report.Flagged})
-			}
 		}
+		evidence = append(evidence, list...)
 	}
 	p.follow(ordinal, it.Digest, evidence)
 	return nil
@@ -383,12 +310,12 @@ func (p *publication) compare() error {
 		state = report.Suspected
 	}
 	var pairs []report.Agreement
-	for number, b := range p.set.benches {
-		from := p.set.first[number]
+	for number, b := range p.set.Benches {
+		from := p.set.First(number)
 		for i, m := range p.Methods {
 			for k := i + 1; k < len(p.Methods); k++ {
 				a := report.Agreement{Benchmark: b.Name, Method: m.Name, Other: p.Methods[k].Name}
-				for item := from; item < from+p.set.size(number); item++ {
+				for item := from; item < from+p.set.Size(number); item++ {
 					in := func(set [][]uint64, method int) bool { return set[method][item/64]>>(item%64)&1 == 1 }
 					switch mine, other := in(p.flagged, i), in(p.flagged, k); {
 					case !in(p.checked, i) || !in(p.checked, k):
@@ -458,9 +385,9 @@ func compareHits(a, b report.Hit) int {
 // divide writes the clean and removed variants, one pair a method and benchmark.
 func (p *publication) divide(ctx context.Context) error {
 	for k, m := range p.Methods {
-		for i, b := range p.set.benches {
+		for i, b := range p.set.Benches {
 			keep := func(ordinal int) bool {
-				at := p.set.first[i] + ordinal
+				at := p.set.First(i) + ordinal
 				return p.flagged[k][at/64]>>(at%64)&1 == 0
 			}
 			clean, removed := filepath.Join(p.root, "clean", m.Name, b.Name), filepath.Join(p.root, "removed", m.Name, b.Name)

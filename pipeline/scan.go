@@ -11,11 +11,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"iter"
 	"slices"
 
+	"swab/ngram"
 	"swab/ngram/overlap"
 	"swab/pipeline/ledger"
+	"swab/pipeline/match"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
 	"swab/pipeline/shard"
@@ -82,9 +83,9 @@ func (s *Summary) Share() float64 {
 // errors are for all that keeps the audit from being published.
 func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	o.Reading = o.filled()
-	set, err := load(ctx, o)
+	set, err := o.load(ctx)
 	if err == nil {
-		err = set.build()
+		err = set.Build()
 	}
 	if err != nil {
 		return nil, err
@@ -116,16 +117,21 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	return summary, dir.Close()
 }
 
+// load reads the benchmarks and fits the methods to them.
+func (o Options) load(ctx context.Context) (*match.Set, error) {
+	return match.Load(ctx, o.Benchmarks, o.Presets, o.Methods, match.Options{Seed: o.Seed, IgnoreTemplate: o.IgnoreTemplate})
+}
+
 // scan is a run of Scan, or of Check.
 type scan struct {
 	Options
-	set    *benchSet
+	set    *match.Set
 	dir    *publish.Dir
 	shards []shard.Shard  // to be read in this run or kept from an earlier one
 	done   []done         // by shard
 	known  []ledger.Entry // of shards that need not be read
 	salt   string         // what results depend on beyond the options
-	filter *probe         // what verdicts come from when nothing is read
+	filter *answers       // what verdicts come from when nothing is read
 	index  *indexRun      // that is filled in the same pass, or nil
 	number []int          // by shard: its number in index.shards, or -1
 	bad    *badRows
@@ -139,7 +145,7 @@ type done struct {
 }
 
 func (s *scan) run(ctx context.Context) (*Summary, error) {
-	key := s.set.key(s.Options)
+	key := s.key()
 	var todo []int
 	var indexed *IndexSummary
 	if s.index != nil {
@@ -153,7 +159,7 @@ func (s *scan) run(ctx context.Context) (*Summary, error) {
 	}
 	for i, sh := range s.shards {
 		d := &s.done[i]
-		d.key = digest([]any{key, s.salt, sh.Name, sh.Size, sh.ModTime.UnixNano()})
+		d.key = ledger.Digest([]any{key, s.salt, sh.Name, sh.Size, sh.ModTime.UnixNano()})
 		if entry, ok := s.stored(d.key); ok {
 			d.entry, d.kept = entry, true
 			if err := s.bad.count(entry); err != nil {
@@ -172,10 +178,7 @@ func (s *scan) run(ctx context.Context) (*Summary, error) {
 	}
 	ahead := len(todo) < s.Lanes
 	err := s.lanes(ctx, todo, func() func(context.Context, int) error {
-		l := &lane{scan: s, ahead: ahead}
-		for _, lens := range s.set.lenses {
-			l.looks = append(l.looks, lens.look())
-		}
+		l := &lane{scan: s, match: s.set.NewLane(), ahead: ahead}
 		if s.index != nil {
 			l.fill = s.index.lane()
 		}
@@ -190,55 +193,50 @@ func (s *scan) run(ctx context.Context) (*Summary, error) {
 	return s.publish(ctx)
 }
 
+// key is a digest of all that shard results depend on but the shards.
+func (s *scan) key() string {
+	return ledger.Digest([]any{s.set.Key(), s.TextField, s.IDField, s.TextUnit, s.MaxRow, s.Limits})
+}
+
 // stored gives the entry of a shard's stored result, if there is a sound one.
 func (s *scan) stored(key string) (ledger.Entry, bool) {
 	path, ok := s.dir.Get(key)
 	if !ok {
 		return ledger.Entry{}, false
 	}
-	r, err := openResult(path, len(s.set.lenses))
-	if err != nil {
-		return ledger.Entry{}, false
-	}
-	return r.Entry, r.Close() == nil && r.Key == key
+	h, err := s.set.ReadHeader(path)
+	return h.Entry, err == nil && h.Key == key
 }
 
 // A lane carries shards from bytes to results, one at a time.
 type lane struct {
-	*scan
-	looks []look
-	fill  *indexLane // of the corpus filter that is filled in the same pass
+	scan  *scan
+	match *match.Lane
+	fill  *indexLane // of the corpus filter that is filled in the same pass, or nil
 	ahead bool
 }
 
 // shard makes and stores the result of shard i. What is wrong with the shard goes
 // into its entry; an error ends the run.
 func (l *lane) shard(ctx context.Context, i int) error {
-	d := &l.done[i]
-	filled := l.index != nil && l.number[i] >= 0
+	s := l.scan
+	d := &s.done[i]
+	filled := l.fill != nil && s.number[i] >= 0
+	var also func(*ngram.Scanner)
 	if filled {
-		l.fill.begin(l.number[i])
+		l.fill.begin(s.number[i])
+		also = l.fill.add
 	}
-	shared := l.share(filled)
-	for _, look := range l.looks {
-		look.reset(l.shards[i].Name)
-	}
-	entry, err := l.documents(ctx, l.shards[i], l.ahead, func(row int64, id string, text []byte) error {
-		for _, look := range l.looks {
-			look.document(row, id, text)
-		}
-		if filled && !shared {
-			for l.fill.scan.Reset(text); l.fill.scan.Next(); {
-				l.fill.add(l.fill.scan)
-			}
-		}
+	l.match.Begin(s.shards[i].Name, also)
+	entry, err := s.documents(ctx, s.shards[i], l.ahead, func(row int64, id string, text []byte) error {
+		l.match.Document(row, id, text)
 		return nil
 	})
 	if err == nil && !d.kept {
-		err = l.bad.count(entry)
+		err = s.bad.count(entry)
 	}
 	if filled {
-		err = l.fill.end(l.number[i], entry, err)
+		err = l.fill.end(s.number[i], entry, err)
 	}
 	if err != nil || d.kept {
 		return err
@@ -246,33 +244,5 @@ func (l *lane) shard(ctx context.Context, i int) error {
 	if d.entry = entry; entry.Error != "" {
 		return nil
 	}
-	return l.dir.Put(d.key, func(w io.Writer) error {
-		return writeResult(w, resultHeader{d.key, entry}, l.set.lenses, func(k int) iter.Seq2[mergedItem, error] {
-			return func(yield func(mergedItem, error) bool) {
-				for item, cover := range l.looks[k].covers() {
-					if !yield(mergedItem{item, cover}, nil) {
-						return
-					}
-				}
-			}
-		})
-	})
-}
-
-// share lets the corpus filter, when it is filled, see the words that a look has cut
-// the documents into. It says whether that does: there may be no such look, or the
-// filter's n-grams be longer than its blocks allow.
-func (l *lane) share(filled bool) bool {
-	for _, look := range l.looks {
-		w, ok := look.(wordsLook)
-		if !ok {
-			continue
-		}
-		if n := w.share(); filled && l.index.index.Recipe.N <= n {
-			w.share(l.fill.add)
-			return true
-		}
-		break
-	}
-	return false
+	return s.dir.Put(d.key, func(w io.Writer) error { return l.match.WriteResult(w, match.Header{Key: d.key, Entry: entry}) })
 }

@@ -73,10 +73,18 @@ func sorted(runs []Run) []Run {
 func checkRuns(t *testing.T, n int, texts, docs []string) {
 	t.Helper()
 	x, numbers := build(t, n, texts)
-	m := x.NewMatcher()
+	m, scan := x.NewMatcher(), x.NewScanner()
+	wide, err := ngram.Words(ngram.MaxN).NewScanner() // blocks that overlap by more than is needed
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, doc := range docs {
-		var got, want []Run
-		count := m.Document([]byte(doc), func(r Run) { got = append(got, r) })
+		var got, again, want []Run
+		count := m.Document(scan, []byte(doc), func(r Run) { got = append(got, r) })
+		m.Document(wide, []byte(doc), func(r Run) { again = append(again, r) })
+		if !slices.Equal(sorted(got), sorted(again)) {
+			t.Fatalf("n=%d texts %q doc %q:\n got %v\nin blocks that overlap more %v", n, texts, doc, got, again)
+		}
 		dw, _ := words(t, doc)
 		if count != len(dw) {
 			t.Fatalf("%q: %d words, want %d", doc, count, len(dw))
@@ -171,12 +179,12 @@ func BenchmarkMatcher(b *testing.B) {
 				texts[i] = text(100)
 			}
 			x, _ := build(b, 8, texts)
-			m := x.NewMatcher()
+			m, scan := x.NewMatcher(), x.NewScanner()
 			doc := []byte(text(1 << 20))
 			hits := 0
 			b.SetBytes(int64(len(doc)))
 			for b.Loop() {
-				m.Document(doc, func(Run) { hits++ })
+				m.Document(scan, doc, func(Run) { hits++ })
 			}
 			b.ReportMetric(float64(x.Bytes())/float64(x.Seeds()), "index-B/seed")
 			b.ReportMetric(float64(x.Seeds()), "seeds")

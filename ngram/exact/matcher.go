@@ -18,17 +18,15 @@ type Run struct {
 
 // A Matcher holds documents against an Index. It belongs to one goroutine.
 //
-// It looks up only every stride-th seed of a document. A seed is shorter than n by
-// stride-1 words, so n shared words in a row hold at least one that is looked up;
+// A document is handed over in blocks of words, as a scanner of the index's normaliser
+// cuts it, and ended by End. Whoever cuts the document may hand its blocks to others too.
+//
+// The matcher looks up only every stride-th seed of a document. A seed is shorter than n
+// by stride-1 words, so n shared words in a row hold at least one that is looked up;
 // from there the run is followed word by word to both sides, to the left for less
 // than stride words, since it would have been found before.
 type Matcher struct {
-	// Also are shown every block of words of every document, one after another, so
-	// that others need not cut the document into words again. The scanner is lent.
-	Also []func(*ngram.Scanner)
-
 	x          *Index
-	scan       *ngram.Scanner
 	keys, bits []uint64 // of the block's seeds: hash, and the filter's word
 	found      []uint32 // those that the filter lets through
 	words      []uint32 // numbers of the block's words, as far as known: 0 is unknown
@@ -47,48 +45,51 @@ type openRun struct {
 	more     bool // it reached the end of the block and may go on
 }
 
-// NewMatcher makes a matcher.
-func (x *Index) NewMatcher() *Matcher {
-	scan, err := x.recipe.NewScanner()
+// NewScanner makes a scanner whose blocks the index's matchers take.
+func (x *Index) NewScanner() *ngram.Scanner {
+	s, err := x.recipe.NewScanner()
 	if err != nil {
 		panic(err) // Build made one
 	}
-	return &Matcher{x: x, scan: scan}
+	return s
 }
 
-// N is the number of words in a gram; the blocks that are shown overlap by one less.
-func (m *Matcher) N() int { return m.x.n }
+// NewMatcher makes a matcher.
+func (x *Index) NewMatcher() *Matcher { return &Matcher{x: x} }
 
-// Document calls visit for every run of the document with a text; the order depends
-// on the document and the index alone. It gives the number of words in the document.
-func (m *Matcher) Document(text []byte, visit func(Run)) (words int) {
-	s := m.scan
-	s.Reset(text)
-	m.open = m.open[:0]
-	for s.Next() {
-		for _, also := range m.Also {
-			also(s)
-		}
-		m.block(s, visit)
-		if m.x.whole != nil {
-			keep := 0
-			if s.Base() > 0 {
-				keep = m.x.n - 1
-			}
-			m.short(s, keep, visit)
-		}
+// Document hands a document over, cut by s, and ends it. It returns the number of words
+// in the document.
+func (m *Matcher) Document(s *ngram.Scanner, text []byte, visit func(Run)) (words int) {
+	for s.Reset(text); s.Next(); {
+		m.Block(s, visit)
 		words = s.Base() + s.Len()
 	}
+	m.End(visit)
+	return words
+}
+
+// Block takes the next words of the document, and calls visit for every run that is
+// known to be complete. Blocks overlap by n-1 words or more. The order of the runs
+// depends on the document, its blocks and the index alone.
+func (m *Matcher) Block(s *ngram.Scanner, visit func(Run)) {
+	m.long(s, visit)
+	if m.x.whole != nil {
+		m.short(s, visit)
+	}
+}
+
+// End ends the document, and calls visit for the runs that reach its end.
+func (m *Matcher) End(visit func(Run)) {
 	for _, r := range m.open {
 		if r.more {
 			m.report(r, visit)
 		}
 	}
 	m.open = m.open[:0]
-	return words
 }
 
-func (m *Matcher) block(s *ngram.Scanner, visit func(Run)) {
+// long finds the runs of n words or more.
+func (m *Matcher) long(s *ngram.Scanner, visit func(Run)) {
 	x := m.x
 	if m.known {
 		clear(m.words)
@@ -105,7 +106,7 @@ func (m *Matcher) block(s *ngram.Scanner, visit func(Run)) {
 	hashes, base, seed, stride := s.Hashes(), s.Base(), x.seed, x.stride
 	first := 0
 	if base > 0 {
-		first = stride - 1
+		first = s.N() - seed
 	}
 	first += (stride - (base+first)%stride) % stride
 	// Three loops, so that many loads of the filter are under way at a time and no

@@ -53,7 +53,7 @@ func TestShortTextsMatchWhole(t *testing.T) {
 			joined += w + " "
 		}
 		var got, want []Run
-		x.NewMatcher().Document([]byte(joined), func(r Run) {
+		x.NewMatcher().Document(x.NewScanner(), []byte(joined), func(r Run) {
 			if len(texts[r.Text]) < n {
 				got = append(got, r)
 			} else if r.Words < n {

@@ -56,8 +56,12 @@ func (w *shortTexts) home(hash uint64) int {
 }
 
 // short calls visit for every short text that ends in the block at hand and not in
-// the one before, whose last words come again as this one's first keep.
-func (m *Matcher) short(s *ngram.Scanner, keep int, visit func(Run)) {
+// the one before, whose last words come again as this one's first.
+func (m *Matcher) short(s *ngram.Scanner, visit func(Run)) {
+	keep := 0
+	if s.Base() > 0 {
+		keep = s.N() - 1
+	}
 	w, x, hashes := m.x.whole, m.x, s.Hashes()
 	for i := range max(0, len(hashes)-w.least+1) {
 		g := ngram.HashGram(hashes[i : i+w.least])

@@ -250,12 +250,12 @@ func helmItem(t *testing.T, params map[string]string, it testItem, docs ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	matcher, c := x.NewMatcher(), set.NewCollector()
+	matcher, scan, c := x.NewMatcher(), x.NewScanner(), set.NewCollector()
 	var cover Cover
 	for i, d := range docs {
 		c.Reset(fmt.Sprint("s", i))
 		c.Begin([]byte(d))
-		matcher.Document([]byte(d), c.Add)
+		matcher.Document(scan, []byte(d), c.Add)
 		c.End(0, "", []byte(d))
 		for _, one := range c.Covers() {
 			set.Merge(0, &cover, one)

@@ -409,7 +409,7 @@ func collect(t testing.TB, items []testItem, methods []*Method, n int, docs []te
 		t.Fatal(err)
 	}
 	set := &testItems{is, x}
-	m := x.NewMatcher()
+	m, scan := x.NewMatcher(), x.NewScanner()
 	byShard := map[string]*Collector{}
 	for _, d := range docs {
 		c := byShard[d.shard]
@@ -419,7 +419,7 @@ func collect(t testing.TB, items []testItem, methods []*Method, n int, docs []te
 			byShard[d.shard] = c
 		}
 		c.Begin([]byte(d.text))
-		m.Document([]byte(d.text), c.Add)
+		m.Document(scan, []byte(d.text), c.Add)
 		c.End(d.row, d.id, []byte(d.text))
 	}
 	covers := map[int]*Cover{}

@@ -639,10 +639,10 @@ func BenchmarkMatcher(b *testing.B) {
 			b.ReportMetric(float64(x.Bytes())/float64(windows), "index-B/window")
 		})
 		b.Run(fmt.Sprintf("windows=%d/exact", windows), func(b *testing.B) {
-			m := ex.NewMatcher()
+			m, scan := ex.NewMatcher(), ex.NewScanner()
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				m.Document(text, func(exact.Run) {})
+				m.Document(scan, text, func(exact.Run) {})
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package pipeline
+package match
 
 import (
 	"cmp"
@@ -20,27 +20,27 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// An alignLens is the lens of the method "swab": it reads texts and documents without
+// alignment is the matcher of the method "swab": it reads texts and documents without
 // markup, and finds for each item the place of a document that holds most of it.
 //
 // Some items of each benchmark have a decoy: a question made of pieces of others, which
 // no document can hold. How many decoys would be flagged says how sure flags are.
-type alignLens struct {
+type alignment struct {
 	method  *overlap.Method
 	builder *align.Builder
 	list    []item.Item // items; behind them, from build on, decoys
 	split   []uint32    // by item: where what is asked begins in its question, 0 when it is not divided
 	bench   []int       // the item behind the last of each benchmark
 	real    int         // items that are no decoys
-	decoys  []int32     // by item: the number of its decoy, or 0
+	decoy   []int32     // by item: the number of its decoy, or 0
 	words   *ngram.Scanner
 	items   *align.Items
 	factor  float64  // times what is needed
-	looked  []Decoys // by benchmark
+	tried   []Decoys // by benchmark, after open
 }
 
-func newAlignLens(m *overlap.Method) *alignLens {
-	return &alignLens{method: m, builder: align.NewBuilder(), words: singleWords(), factor: m.Factor}
+func newAlignment(m *overlap.Method) *alignment {
+	return &alignment{method: m, builder: align.NewBuilder(), words: singleWords(), factor: m.Factor}
 }
 
 func singleWords() *ngram.Scanner {
@@ -63,27 +63,27 @@ func looked(it *variant.Item) (texts [item.NumParts]string, split int) {
 	return texts, split
 }
 
-func (l *alignLens) add(it *variant.Item) error {
-	own := item.Absent(len(l.bench))
+func (m *alignment) add(it *variant.Item) error {
+	own := item.Absent(len(m.bench))
 	texts, split := looked(it)
 	for p, text := range texts {
 		if text == "" {
 			continue
 		}
-		t, err := l.builder.Add(l.group(own.Bench, item.Part(p)), text, item.Part(p) == item.Context)
+		t, err := m.builder.Add(m.group(own.Bench, item.Part(p)), text, item.Part(p) == item.Context)
 		if err != nil {
 			return err
 		}
 		own.Texts[p] = int32(t)
 	}
-	l.list, l.split = append(l.list, own), append(l.split, uint32(split))
+	m.list, m.split = append(m.list, own), append(m.split, uint32(split))
 	return nil
 }
 
-func (l *alignLens) group(bench int, p item.Part) int { return bench*int(item.NumParts) + int(p) }
+func (m *alignment) group(bench int, p item.Part) int { return bench*int(item.NumParts) + int(p) }
 
-func (l *alignLens) fit() error {
-	l.bench = append(l.bench, len(l.list))
+func (m *alignment) fit() error {
+	m.bench = append(m.bench, len(m.list))
 	return nil
 }
 
@@ -94,24 +94,24 @@ const (
 	decoyPieces = 5 // words of a piece
 )
 
-func (l *alignLens) build() error {
-	l.real = len(l.list)
-	l.decoys = make([]int32, l.real)
+func (m *alignment) build() error {
+	m.real = len(m.list)
+	m.decoy = make([]int32, m.real)
 	first := 0
-	for bench, end := range l.bench {
-		l.recombine(bench, l.list[first:end], first)
+	for bench, end := range m.bench {
+		m.recombine(bench, m.list[first:end], first)
 		first = end
 	}
-	l.items = align.NewItems(l.list, l.builder.Build())
-	l.builder = nil
+	m.items = align.NewItems(m.list, m.builder.Build())
+	m.builder = nil
 	return nil
 }
 
 // recombine gives decoys to some items of a benchmark, the same in every run.
-func (l *alignLens) recombine(bench int, items []item.Item, first int) {
+func (m *alignment) recombine(bench int, items []item.Item, first int) {
 	var questions []int // numbers of items that have one
 	for i, it := range items {
-		if t := it.Texts[item.Question]; t != item.None && l.builder.Words(int(t)) >= 2*decoyPieces {
+		if t := it.Texts[item.Question]; t != item.None && m.builder.Words(int(t)) >= 2*decoyPieces {
 			questions = append(questions, i)
 		}
 	}
@@ -128,32 +128,32 @@ func (l *alignLens) recombine(bench int, items []item.Item, first int) {
 				others, texts = append(others, k), append(texts, int(items[k].Texts[item.Question]))
 			}
 		}
-		t := l.builder.Recombine(l.group(bench, item.Question), int(items[like].Texts[item.Question]), texts, decoyPieces)
+		t := m.builder.Recombine(m.group(bench, item.Question), int(items[like].Texts[item.Question]), texts, decoyPieces)
 		if t < 0 {
 			continue
 		}
-		l.decoys[first+like] = int32(len(l.list))
+		m.decoy[first+like] = int32(len(m.list))
 		decoy := item.Absent(bench)
 		decoy.Texts[item.Question] = int32(t)
-		l.list = append(l.list, decoy)
+		m.list = append(m.list, decoy)
 	}
 }
 
 // key: the second number is that of how decoys are drawn.
-func (l *alignLens) key() any { return []any{"align", l.method.Version, 2} }
+func (m *alignment) key() any { return []any{"align", m.method.Version, 2} }
 
-func (l *alignLens) recipe() ngram.Recipe {
+func (m *alignment) recipe() ngram.Recipe {
 	r := ngram.Words(1)
 	r.Norm = "plain"
 	return r
 }
 
-func (l *alignLens) params(int, []*variant.Benchmark) map[string]any {
-	params := map[string]any{"parts": l.method.Parts.Names(), "normaliser": l.method.Norm, "unit": l.method.Unit}
-	for _, p := range l.method.Params {
+func (m *alignment) params(int, []*variant.Benchmark) map[string]any {
+	params := map[string]any{"parts": m.method.Parts.Names(), "normaliser": m.method.Norm, "unit": m.method.Unit}
+	for _, p := range m.method.Params {
 		params[p.Name] = p.Value
 	}
-	params["factor"] = l.factor
+	params["factor"] = m.factor
 	return params
 }
 
@@ -163,36 +163,28 @@ type alignCover struct {
 	all        bool // it may be anything: a corpus filter cannot say
 }
 
-func (l *alignLens) merge(item int, a, b any) any {
-	if a == nil {
-		return b
-	}
-	if b == nil {
-		return a
-	}
-	x, y := a.(*alignCover), b.(*alignCover)
-	join := func(item int, to **align.Cover, from *align.Cover) {
+func (m *alignment) mergeCovers(i int, x, y *alignCover) *alignCover {
+	join := func(i int, to **align.Cover, from *align.Cover) {
 		switch {
 		case from == nil:
 		case *to == nil:
 			*to = from
 		default:
-			l.items.Merge(item, *to, from)
+			m.items.Merge(i, *to, from)
 		}
 	}
-	join(item, &x.own, y.own)
-	join(int(l.decoys[item]), &x.decoy, y.decoy)
+	join(i, &x.own, y.own)
+	join(int(m.decoy[i]), &x.decoy, y.decoy)
 	return x
 }
 
-func (l *alignLens) judge(i, _ int, _ *variant.Item, cover any) overlap.Verdict {
-	var own *align.Cover
-	c, ok := cover.(*alignCover)
-	if ok {
-		own = c.own
+func (m *alignment) judge(i, _ int, _ *variant.Item, c *alignCover) overlap.Verdict {
+	if c == nil {
+		c = &alignCover{}
 	}
-	a := l.items.Judge(i, own, l.factor)
-	if ok && c.all && a.State == item.Clean {
+	own := c.own
+	a := m.items.Judge(i, own, m.factor)
+	if c.all && a.State == item.Clean {
 		a.State, a.Score = item.Flagged, 1
 	}
 	v := overlap.Verdict{State: a.State, Kind: a.Kind, Score: a.Score, Words: a.Words, Matched: a.Found, Longest: a.Run, Parts: a.Parts, Seen: a.Seen}
@@ -207,12 +199,12 @@ func (l *alignLens) judge(i, _ int, _ *variant.Item, cover any) overlap.Verdict 
 
 // evidence quotes the stretches of each document in the order of the item, each with
 // what stands around it.
-func (l *alignLens) evidence(it *variant.Item, cover any) (list []report.Evidence) {
-	for _, h := range l.hits(it, cover) {
-		for i, m := range h.Marks {
+func (m *alignment) evidence(it *variant.Item, c *alignCover) (list []report.Evidence) {
+	for _, h := range m.documents(it, c) {
+		for i, mark := range h.Marks {
 			e := h.Evidence
 			e.Part, e.Words = h.parts[i].String(), h.words[i]
-			e.ItemStart, e.ItemEnd, e.DocStart, e.DocEnd = h.items[i][0], h.items[i][1], m[0], m[1]
+			e.ItemStart, e.ItemEnd, e.DocStart, e.DocEnd = h.items[i][0], h.items[i][1], mark[0], mark[1]
 			from, to := e.DocStart-h.DocTextStart, e.DocEnd-h.DocTextStart
 			text := h.DocText
 			from, to = max(0, from-evidenceAround), min(int64(len(text)), to+evidenceAround)
@@ -240,9 +232,8 @@ type alignHit struct {
 	items [][2]int64 // bytes of the part
 }
 
-// hits gives the documents of a cover, strongest first.
-func (l *alignLens) hits(it *variant.Item, cover any) (list []alignHit) {
-	c := cover.(*alignCover)
+// documents returns those of a cover, strongest first.
+func (m *alignment) documents(it *variant.Item, c *alignCover) (list []alignHit) {
 	if c.own == nil {
 		return nil
 	}
@@ -250,13 +241,13 @@ func (l *alignLens) hits(it *variant.Item, cover any) (list []alignHit) {
 	var spans [item.NumParts][]ngram.Span
 	var by plain.Cleaner
 	for p, text := range texts {
-		for _, span := range l.words.Words(by.Clean([]byte(text))) {
+		for _, span := range m.words.Words(by.Clean([]byte(text))) {
 			start, end := by.Original(int(span.Start), int(span.End))
 			spans[p] = append(spans[p], ngram.Span{Start: uint32(start), End: uint32(end)})
 		}
 	}
 	for _, s := range c.own.Sightings {
-		h := alignHit{Hit: report.Hit{Evidence: report.Evidence{Shard: s.Shard, Row: s.Row, DocID: s.ID, DocText: s.Text, DocTextStart: s.TextStart, Norm: l.method.Norm}}}
+		h := alignHit{Hit: report.Hit{Evidence: report.Evidence{Shard: s.Shard, Row: s.Row, DocID: s.ID, DocText: s.Text, DocTextStart: s.TextStart, Norm: m.method.Norm}}}
 		for _, q := range s.Runs {
 			part, from := q.Part, uint32(0)
 			switch {
@@ -275,11 +266,11 @@ func (l *alignLens) hits(it *variant.Item, cover any) (list []alignHit) {
 	return list
 }
 
-// show gives what a terminal shows of a flagged item: its strongest document.
-func (l *alignLens) show(it *variant.Item, cover any) (report.Hit, bool) {
-	list := l.hits(it, cover)
+// hits shows the strongest document as a whole.
+func (m *alignment) hits(it *variant.Item, c *alignCover, _ []report.Evidence) []report.Hit {
+	list := m.documents(it, c)
 	if len(list) == 0 || len(list[0].Marks) == 0 {
-		return report.Hit{}, false
+		return nil
 	}
 	h := list[0]
 	words := int64(0)
@@ -291,54 +282,69 @@ func (l *alignLens) show(it *variant.Item, cover any) (report.Hit, bool) {
 	h.Words, h.Part = words, h.parts[0].String()
 	h.ItemText = it.Text[h.parts[0]][h.items[0][0]:]
 	h.DocStart, h.DocEnd, h.ItemStart = h.Marks[0][0], h.Marks[0][1], h.items[0][0]
-	return h.Hit, true
+	return []report.Hit{h.Hit}
 }
 
-// A Decoys is how many decoys of a benchmark were looked for, and how many are flagged.
-type Decoys struct{ Looked, Flagged int }
-
-// alignLook is a goroutine's collector.
-type alignLook struct {
-	lens      *alignLens
+// alignReader is a lane's collector.
+type alignReader struct {
+	matcher   *alignment
 	collector *align.Collector
 	clean     plain.Cleaner
 	scan      *ngram.Scanner
 }
 
-func (l *alignLens) look() look {
-	return &alignLook{lens: l, collector: l.items.NewCollector(), scan: singleWords()}
+func (m *alignment) newReader(*Lane) reader {
+	return &alignReader{matcher: m, collector: m.items.NewCollector(), scan: singleWords()}
 }
 
-func (k *alignLook) reset(shard string) { k.collector.Reset(shard) }
+func (r *alignReader) reset(shard string) { r.collector.Reset(shard) }
 
-func (k *alignLook) document(row int64, id string, text []byte) {
-	cleaned := k.clean.Clean(text)
-	for k.scan.Reset(cleaned); k.scan.Next(); {
-		k.collector.Matcher.Block(k.scan)
+func (r *alignReader) begin([]byte) {}
+
+// end cuts the document into words by itself: they are those of its text without markup.
+func (r *alignReader) end(row int64, id string, text []byte) {
+	cleaned := r.clean.Clean(text)
+	for r.scan.Reset(cleaned); r.scan.Next(); {
+		r.collector.Matcher.Block(r.scan)
 	}
-	k.collector.End(row, id, text, cleaned, &k.clean)
+	r.collector.End(row, id, text, cleaned, &r.clean)
 }
 
-func (k *alignLook) covers() iter.Seq2[int, any] {
-	return func(yield func(int, any) bool) {
-		all := map[int]*align.Cover{}
-		for i, c := range k.collector.Covers() {
-			all[i] = c
-		}
-		for i := range k.lens.real {
+func (r *alignReader) covers(w *sectionWriter) error {
+	all := map[int]*align.Cover{}
+	for i, c := range r.collector.Covers() {
+		all[i] = c
+	}
+	return writeCovers(w, r.matcher, func(yield func(numbered[alignCover], error) bool) {
+		for i := range r.matcher.real {
 			c := alignCover{own: all[i]}
-			if d := k.lens.decoys[i]; d > 0 {
+			if d := r.matcher.decoy[i]; d > 0 {
 				c.decoy = all[int(d)]
 			}
-			if (c.own != nil || c.decoy != nil) && !yield(i, &c) {
+			if (c.own != nil || c.decoy != nil) && !yield(numbered[alignCover]{i, &c}, nil) {
 				return
 			}
 		}
-	}
+	})
 }
 
-func (l *alignLens) appendCover(b []byte, cover any) []byte {
-	c := cover.(*alignCover)
+func (m *alignment) merged(from []section) iter.Seq2[numbered[alignCover], error] {
+	return mergeSections(m, from, m.real)
+}
+
+func (m *alignment) merge(w *sectionWriter, from []section) error {
+	return writeCovers(w, m, m.merged(from))
+}
+
+// open reads all covers twice: once to calibrate.
+func (m *alignment) open(from []section) (Covers, error) {
+	if err := m.calibrate(m.merged(from)); err != nil {
+		return nil, err
+	}
+	return newCursor(m, m.merged(from)), nil
+}
+
+func (m *alignment) appendCover(b []byte, c *alignCover) []byte {
 	for _, c := range []*align.Cover{c.own, c.decoy} {
 		if c == nil {
 			c = &align.Cover{}
@@ -348,7 +354,7 @@ func (l *alignLens) appendCover(b []byte, cover any) []byte {
 	return b
 }
 
-func (l *alignLens) readCover(r *sectionReader) any {
+func (m *alignment) readCover(r *decoder) *alignCover {
 	c := &alignCover{own: readAlignCover(r), decoy: readAlignCover(r)}
 	if len(c.own.Sightings) == 0 {
 		c.own = nil
@@ -384,7 +390,7 @@ func appendAlignCover(b []byte, c *align.Cover) []byte {
 	return b
 }
 
-func readAlignCover(r *sectionReader) *align.Cover {
+func readAlignCover(r *decoder) *align.Cover {
 	n := func() int { return int(r.uvarint()) }
 	str := func() string { return string(r.bytes(r.uvarint())) }
 	c := &align.Cover{Documents: int64(n())}
@@ -411,13 +417,13 @@ func readAlignCover(r *sectionReader) *align.Cover {
 	return c
 }
 
-// calibrate looks at the decoys of all stored covers, and raises what is needed until
-// no more of them are flagged than the method allows.
-func (l *alignLens) calibrate(covers iter.Seq2[mergedItem, error]) error {
-	l.looked = make([]Decoys, len(l.bench))
-	for i, d := range l.decoys {
+// calibrate judges the decoys by all covers, and raises what is needed until no more of
+// them are flagged than the method allows.
+func (m *alignment) calibrate(covers iter.Seq2[numbered[alignCover], error]) error {
+	m.tried = make([]Decoys, len(m.bench))
+	for i, d := range m.decoy {
 		if d > 0 {
-			l.looked[l.list[i].Bench].Looked++
+			m.tried[m.list[i].Bench].Looked++
 		}
 	}
 	type decoy struct {
@@ -425,45 +431,31 @@ func (l *alignLens) calibrate(covers iter.Seq2[mergedItem, error]) error {
 		strength float64
 	}
 	var seen []decoy
-	for m, err := range covers {
+	for n, err := range covers {
 		if err != nil {
 			return err
 		}
-		if c := m.cover.(*alignCover); c.decoy != nil {
-			d := int(l.decoys[m.item])
-			seen = append(seen, decoy{l.list[d].Bench, l.items.Strength(d, c.decoy)})
+		if n.cover.decoy != nil {
+			d := int(m.decoy[n.item])
+			seen = append(seen, decoy{m.list[d].Bench, m.items.Strength(d, n.cover.decoy)})
 		}
 	}
 	slices.SortFunc(seen, func(a, b decoy) int { return cmp.Compare(b.strength, a.strength) })
-	if l.method.MaxFalse > 0 {
+	if m.method.MaxFalse > 0 {
 		all := 0
-		for _, d := range l.looked {
+		for _, d := range m.tried {
 			all += d.Looked
 		}
-		if allowed := int(l.method.MaxFalse * float64(all)); allowed < len(seen) {
-			l.factor = max(l.factor, math.Nextafter(seen[allowed].strength, math.Inf(1)))
+		if allowed := int(m.method.MaxFalse * float64(all)); allowed < len(seen) {
+			m.factor = max(m.factor, math.Nextafter(seen[allowed].strength, math.Inf(1)))
 		}
 	}
 	for _, d := range seen {
-		if d.strength >= l.factor {
-			l.looked[d.bench].Flagged++
+		if d.strength >= m.factor {
+			m.tried[d.bench].Flagged++
 		}
 	}
 	return nil
 }
 
-// decoysOf says what became of the decoys of a benchmark.
-func (l *alignLens) decoysOf(bench int) Decoys { return l.looked[bench] }
-
-// The lens is bounded by a corpus filter only in name: copies that it finds need not
-// share an n-gram with the item, so all of its items are suspected.
-
-func (l *alignLens) refuses(int, []*variant.Benchmark) string               { return "" }
-func (l *alignLens) grams(int) iter.Seq2[int, []uint64]                     { return func(func(int, []uint64) bool) {} }
-func (l *alignLens) gramsAll(int) int                                       { return 0 }
-func (l *alignLens) texts(dst []int, _ int) []int                           { return dst }
-func (l *alignLens) possible(int, []uint64) bool                            { return true }
-func (l *alignLens) buildOf(func(int) bool) error                           { return l.build() }
-func (l *alignLens) suspect(int, int, func(int) []uint64) any               { return &alignCover{all: true} }
-func (l *alignLens) count(int, int, int, func(int) []uint64) (all, hit int) { return 0, 0 }
-func (l *alignLens) blind() bool                                            { return true }
+func (m *alignment) decoys() []Decoys { return m.tried }

@@ -1,0 +1,214 @@
+package match
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+
+	"swab/ngram/overlap"
+	"swab/pipeline/report"
+	"swab/pipeline/variant"
+)
+
+// rules are what a matcher does with covers of its own type C. Nil is the cover of an item
+// of which nothing was seen.
+type rules[C any] interface {
+	// appendCover encodes a cover, and readCover decodes what it wrote. What is damaged
+	// sets r.err.
+	appendCover(dst []byte, c *C) []byte
+	readCover(r *decoder) *C
+	// mergeCovers joins what unlike documents show of an item. It is associative and
+	// commutative, and may change and keep both.
+	mergeCovers(item int, a, b *C) *C
+
+	// judge returns what method number k of the matcher says of an item.
+	judge(item, k int, it *variant.Item, c *C) overlap.Verdict
+	// evidence quotes the documents that a cover keeps, in a fixed order: part, shard, row,
+	// id, spans, words and text of the document.
+	evidence(it *variant.Item, c *C) []report.Evidence
+	// hits returns the same as a terminal shows it.
+	hits(it *variant.Item, c *C, evidence []report.Evidence) []report.Hit
+}
+
+// A numbered cover is that of the item of that number.
+type numbered[C any] struct {
+	item  int
+	cover *C
+}
+
+// Covers are what documents show of all items through one matcher.
+type Covers interface {
+	// Item returns what they show of an item. Items are asked for by rising number; the
+	// item is kept until the next is asked for.
+	Item(number int, it *variant.Item) (Found, error)
+	// Close must be called at the end. It returns the error that Item has returned.
+	Close() error
+}
+
+// Found is what documents show of one item through one matcher.
+type Found interface {
+	// Nothing reports whether they show nothing.
+	Nothing() bool
+	// Judge returns the verdict of method number k of the matcher.
+	Judge(k int) overlap.Verdict
+	// Evidence quotes the strongest documents, in a fixed order. Benchmark, split and item
+	// are left empty.
+	Evidence() []report.Evidence
+	// Hits returns that evidence as a terminal shows it, the strongest of each document.
+	Hits(evidence []report.Evidence) []report.Hit
+}
+
+// A cursor hands out covers to items that come by rising number.
+type cursor[C any] struct {
+	rules rules[C]
+	next  func() (numbered[C], error, bool)
+	stop  func()
+	ahead numbered[C]
+	more  bool
+	err   error
+
+	number int
+	it     *variant.Item
+	cover  *C // of the item at hand
+}
+
+func newCursor[C any](r rules[C], covers iter.Seq2[numbered[C], error]) *cursor[C] {
+	c := &cursor[C]{rules: r}
+	c.next, c.stop = iter.Pull2(covers)
+	c.ahead, c.err, c.more = c.next()
+	return c
+}
+
+func (c *cursor[C]) Item(number int, it *variant.Item) (Found, error) {
+	c.number, c.it, c.cover = number, it, nil
+	if c.err != nil {
+		return nil, c.err
+	}
+	if c.more && c.ahead.item == number {
+		c.cover = c.ahead.cover
+		c.ahead, c.err, c.more = c.next()
+	}
+	return c, nil
+}
+
+func (c *cursor[C]) Close() error {
+	c.stop()
+	return c.err
+}
+
+func (c *cursor[C]) Nothing() bool { return c.cover == nil }
+
+func (c *cursor[C]) Judge(k int) overlap.Verdict { return c.rules.judge(c.number, k, c.it, c.cover) }
+
+func (c *cursor[C]) Evidence() []report.Evidence {
+	if c.cover == nil {
+		return nil
+	}
+	return c.rules.evidence(c.it, c.cover)
+}
+
+func (c *cursor[C]) Hits(evidence []report.Evidence) []report.Hit {
+	if c.cover == nil {
+		return nil
+	}
+	return c.rules.hits(c.it, c.cover, evidence)
+}
+
+// writeCovers writes covers by rising number. Their first error ends it.
+func writeCovers[C any](w *sectionWriter, r rules[C], covers iter.Seq2[numbered[C], error]) error {
+	last := -1
+	for c, err := range covers {
+		if err != nil {
+			return err
+		}
+		w.buf = binary.AppendUvarint(w.buf, uint64(c.item-last))
+		last = c.item
+		w.buf = r.appendCover(w.buf, c.cover)
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	w.buf = append(w.buf, 0)
+	return w.flush()
+}
+
+// A coverReader reads a section item by item.
+type coverReader[C any] struct {
+	decoder
+	name string
+	numbered[C]
+}
+
+// next moves on to the next item, which must be below count, and reports whether there is
+// one.
+func (r *coverReader[C]) next(rules rules[C], count int) (bool, error) {
+	step := r.uvarint()
+	if r.err == nil && step == 0 {
+		return false, nil
+	}
+	if step > uint64(count) || r.item+int(step) >= count {
+		r.fail()
+	}
+	if r.err == nil {
+		r.item += int(step)
+		r.cover = rules.readCover(&r.decoder)
+	}
+	if r.err != nil {
+		return false, fmt.Errorf("%s: %w", r.name, r.err)
+	}
+	return true, nil
+}
+
+// mergeSections returns the covers that are in any of the sections, merged, by rising item
+// below count. It holds one item of each section in memory. After an error nothing follows.
+func mergeSections[C any](rules rules[C], sections []section, count int) iter.Seq2[numbered[C], error] {
+	return func(yield func(numbered[C], error) bool) {
+		var open []*coverReader[C]
+		for _, s := range sections {
+			r := &coverReader[C]{decoder: newDecoder(s.in), name: s.name, numbered: numbered[C]{item: -1}}
+			more, err := r.next(rules, count)
+			if err != nil {
+				yield(numbered[C]{}, err)
+				return
+			}
+			if more {
+				open = append(open, r)
+			}
+		}
+		for len(open) > 0 {
+			m := numbered[C]{item: count}
+			for _, r := range open {
+				m.item = min(m.item, r.item)
+			}
+			rest := open[:0]
+			for _, r := range open {
+				more := true
+				if r.item == m.item {
+					m.cover = merged(rules, m.item, m.cover, r.cover)
+					var err error
+					if more, err = r.next(rules, count); err != nil {
+						yield(numbered[C]{}, err)
+						return
+					}
+				}
+				if more {
+					rest = append(rest, r)
+				}
+			}
+			if open = rest; !yield(m, nil) {
+				return
+			}
+		}
+	}
+}
+
+// merged joins two covers of an item, either of which may be nil.
+func merged[C any](r rules[C], item int, a, b *C) *C {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return r.mergeCovers(item, a, b)
+}

@@ -1,0 +1,392 @@
+package match
+
+import (
+	"encoding/binary"
+	"iter"
+	"math"
+
+	"swab/ngram"
+	"swab/ngram/item"
+	"swab/ngram/overlap"
+	"swab/ngram/substr"
+	"swab/pipeline/report"
+	"swab/pipeline/variant"
+)
+
+// grams finds runs of n-grams and folds them into covers. It serves all published methods.
+type grams struct {
+	norm    string
+	methods []*overlap.Method
+	parts   item.Parts // whose texts are looked for
+	ignore  bool       // n-grams of the template
+	seed    uint64
+	list    []item.Item
+	rules   [][]overlap.Rule // by benchmark
+	least   int              // the smallest n of any rule
+	short   int              // the smallest part that any rule finds whole; 0: none does
+	texts   unit             // of the items
+	windows []uint32         // of all items, one after another, for the method that draws them
+	from    []uint32         // where those of each item begin
+
+	items *overlap.Items // after build
+}
+
+func newGrams(norm string, methods []*overlap.Method, texts unit, o Options) *grams {
+	m := &grams{norm: norm, methods: methods, texts: texts, ignore: o.IgnoreTemplate, seed: o.Seed, least: math.MaxInt, from: []uint32{0}}
+	for _, method := range methods {
+		m.parts |= method.Parts
+	}
+	return m
+}
+
+// joined returns the part under which the joined text of all parts is kept, if they are
+// joined.
+func (m *grams) joined() (item.Part, bool) {
+	first := m.methods[0]
+	for p := range item.NumParts {
+		if first.Joined && first.Parts.Has(p) {
+			return p, true
+		}
+	}
+	return 0, false
+}
+
+func (m *grams) add(it *variant.Item) error {
+	own := item.Absent(len(m.rules))
+	texts := it.Text
+	at, joined := m.joined()
+	if joined {
+		all := ""
+		for p, text := range it.Text {
+			if m.methods[0].Parts.Has(item.Part(p)) {
+				all += text + "\n"
+			}
+		}
+		texts = [item.NumParts]string{}
+		texts[at] = all
+	}
+	for p, text := range texts {
+		if text == "" || !m.parts.Has(item.Part(p)) {
+			continue
+		}
+		t, err := m.texts.Add(text)
+		if err != nil {
+			return err
+		}
+		own.Texts[p] = int32(t)
+	}
+	m.list = append(m.list, own)
+	for _, method := range m.methods {
+		if method.Windows > 0 {
+			chars := 0
+			if t := own.Texts[at]; t != item.None {
+				chars = m.texts.Words(int(t))
+			}
+			for _, w := range substr.Windows(m.seed, it.ID+"\x00"+it.Digest, chars, method.N(nil), method.Windows) {
+				m.windows = append(m.windows, uint32(w))
+			}
+			m.from = append(m.from, uint32(len(m.windows)))
+			break
+		}
+	}
+	return nil
+}
+
+// windowsOf returns where the windows of an item begin.
+func (m *grams) windowsOf(i int) []uint32 { return m.windows[m.from[i]:m.from[i+1]] }
+
+func (m *grams) fit() error {
+	var layouts []overlap.Layout
+	for i := len(m.list) - 1; i >= 0 && m.list[i].Bench == len(m.rules); i-- {
+		layouts = append(layouts, m.layout(i))
+	}
+	var rules []overlap.Rule
+	for _, method := range m.methods {
+		r := method.Fit(layouts)
+		rules = append(rules, r)
+		m.least = min(m.least, r.N)
+		if s := r.Level.Short; s > 0 && (m.short == 0 || s < m.short) {
+			m.short = s
+		}
+	}
+	m.rules = append(m.rules, rules)
+	return nil
+}
+
+// layout is Items.Layout before there are Items.
+func (m *grams) layout(i int) (lengths overlap.Layout) {
+	for p, t := range m.list[i].Texts {
+		if t != item.None {
+			lengths[p] = m.texts.Words(int(t))
+		}
+	}
+	return lengths
+}
+
+func (m *grams) build() error { return m.buildOf(nil) }
+
+// buildOf is build for the texts that wanted takes, all when it is nil.
+func (m *grams) buildOf(wanted func(text int) bool) error {
+	index, err := m.texts.build(m.least, m.short, wanted)
+	if err != nil {
+		return err
+	}
+	o := overlap.Options{Grams: m.texts.appendGrams, IgnoreTemplate: m.ignore}
+	if len(m.from) > 1 {
+		o.Windows = m.windowsOf
+	}
+	m.items, err = overlap.NewItems(m.list, m.rules, index, o)
+	return err
+}
+
+func (m *grams) key() any {
+	k := struct {
+		Recipe ngram.Recipe
+		Rules  [][]string
+		Ignore bool
+		Seed   uint64
+	}{Recipe: m.texts.recipe(), Ignore: m.ignore}
+	if len(m.from) > 1 {
+		k.Seed = m.seed
+	}
+	for _, rules := range m.rules {
+		var of []string
+		for _, r := range rules {
+			of = append(of, r.Key())
+		}
+		k.Rules = append(k.Rules, of)
+	}
+	return k
+}
+
+func (m *grams) recipe() ngram.Recipe { return m.texts.recipe() }
+
+func (m *grams) params(k int, benches []*variant.Benchmark) map[string]any {
+	method := m.methods[k]
+	params := map[string]any{"parts": method.Parts.Names(), "normaliser": method.Norm, "unit": method.Unit}
+	for _, p := range method.Params {
+		params[p.Name] = p.Value
+	}
+	if m.ignore {
+		params["ignore_template"] = true
+	}
+	n := map[string]int{}
+	for i, b := range benches {
+		if r := m.rules[i][k]; r.N != substr.Whole {
+			n[b.Name] = r.N
+		}
+	}
+	params["n"] = n
+	return params
+}
+
+// gramsReader is a lane's collector of runs.
+type gramsReader struct {
+	matcher   *grams
+	collector *overlap.Collector
+	finish    func(document []byte)
+}
+
+func (m *grams) newReader(lane *Lane) reader {
+	r := &gramsReader{matcher: m, collector: m.items.NewCollector()}
+	r.finish = m.texts.find(lane, r.collector.Add)
+	return r
+}
+
+func (r *gramsReader) reset(shard string) { r.collector.Reset(shard) }
+
+func (r *gramsReader) begin(text []byte) { r.collector.Begin(text) }
+
+func (r *gramsReader) end(row int64, id string, text []byte) {
+	r.finish(text)
+	r.collector.End(row, id, text)
+}
+
+func (r *gramsReader) covers(w *sectionWriter) error {
+	return writeCovers(w, r.matcher, func(yield func(numbered[overlap.Cover], error) bool) {
+		for i, c := range r.collector.Covers() {
+			if !yield(numbered[overlap.Cover]{i, c}, nil) {
+				return
+			}
+		}
+	})
+}
+
+func (m *grams) merged(from []section) iter.Seq2[numbered[overlap.Cover], error] {
+	return mergeSections(m, from, len(m.list))
+}
+
+func (m *grams) merge(w *sectionWriter, from []section) error {
+	return writeCovers(w, m, m.merged(from))
+}
+
+func (m *grams) open(from []section) (Covers, error) { return newCursor(m, m.merged(from)), nil }
+
+func (m *grams) decoys() []Decoys { return nil }
+
+func (m *grams) mergeCovers(i int, a, b *overlap.Cover) *overlap.Cover {
+	m.items.Merge(i, a, b)
+	return a
+}
+
+func (m *grams) judge(i, k int, it *variant.Item, c *overlap.Cover) overlap.Verdict {
+	v := m.items.Judge(i, k, c, m.texts.appendGrams)
+	if at, joined := m.joined(); joined && v.Parts != 0 {
+		v.Parts = m.joinedParts(it, k, v.Counted, min(m.rules[m.list[i].Bench][k].N, m.items.Layout(i)[at]))
+		if v.Seen = item.SeenInput; v.Parts == item.PartsOf(item.Answer) {
+			v.Seen = item.SeenAnswer
+		}
+	}
+	return v
+}
+
+// joinedParts returns the parts in which n-grams were counted, where the parts lie one
+// after another in the text that was looked for.
+func (m *grams) joinedParts(it *variant.Item, k int, counted []uint64, n int) (parts item.Parts) {
+	from := 0
+	for p, text := range it.Text {
+		if !m.methods[k].Parts.Has(item.Part(p)) {
+			continue
+		}
+		words := len(m.texts.spans(text))
+		for w := max(0, from-n+1); w < from+words; w++ {
+			if counted[w/64]>>(w%64)&1 == 1 {
+				parts |= 1 << p
+				break
+			}
+		}
+		from += words
+	}
+	return parts
+}
+
+func (m *grams) evidence(it *variant.Item, c *overlap.Cover) (list []report.Evidence) {
+	var spans [item.NumParts][]ngram.Span
+	_, joined := m.joined()
+	for part, text := range it.Text {
+		if !joined || m.methods[0].Parts.Has(item.Part(part)) {
+			spans[part] = m.texts.spans(text)
+		}
+	}
+	for _, s := range c.Evidence {
+		for _, q := range s.Quotes {
+			part, first := q.Part, q.At
+			for joined && part < item.NumParts-1 && first >= len(spans[part]) { // it begins in a later part
+				first -= len(spans[part])
+				part++
+			}
+			last := min(first+q.Words, len(spans[part])) - 1
+			list = append(list, report.Evidence{
+				Part: part.String(), Shard: s.Shard, Row: s.Row, DocID: s.ID, DocStart: q.Start, DocEnd: q.End,
+				ItemStart: int64(spans[part][first].Start), ItemEnd: int64(spans[part][last].End), Words: int64(q.Words),
+				DocText: q.Text, DocTextStart: q.TextStart, Norm: m.norm,
+			})
+		}
+	}
+	return list
+}
+
+// hits shows every piece of evidence by itself.
+func (m *grams) hits(it *variant.Item, _ *overlap.Cover, evidence []report.Evidence) (hits []report.Hit) {
+	for _, e := range evidence {
+		var part item.Part
+		for part.String() != e.Part {
+			part++
+		}
+		hits = append(hits, report.Hit{Evidence: e, ItemText: it.Text[part][e.ItemStart:e.ItemEnd]})
+	}
+	return hits
+}
+
+// appendCover encodes a cover: its tallies and sightings in the order of their
+// fields, whole numbers as uvarints, scores and words of bit sets as 8 bytes, strings
+// and lists behind their length.
+func (m *grams) appendCover(b []byte, c *overlap.Cover) []byte {
+	n := func(v int64) { b = binary.AppendUvarint(b, uint64(v)) }
+	str := func(s string) { n(int64(len(s))); b = append(b, s...) }
+	n(int64(len(c.Tallies)))
+	for _, t := range c.Tallies {
+		n(t.Documents)
+		n(int64(t.Longest))
+		n(int64(t.Covered))
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(t.Best))
+		together := int64(0)
+		if t.Together {
+			together = 1
+		}
+		n(together)
+		n(int64(len(t.Seen)))
+		for _, w := range t.Seen {
+			b = binary.LittleEndian.AppendUint64(b, w)
+		}
+		n(int64(len(t.Counts)))
+		for _, count := range t.Counts {
+			n(int64(count))
+		}
+	}
+	n(int64(len(c.Evidence)))
+	for _, s := range c.Evidence {
+		str(s.Shard)
+		n(s.Row)
+		str(s.ID)
+		n(int64(len(s.Found)))
+		for _, f := range s.Found {
+			n(int64(f.Longest))
+			n(int64(f.Covered))
+		}
+		n(int64(len(s.Quotes)))
+		for _, q := range s.Quotes {
+			n(int64(q.Part))
+			n(int64(q.At))
+			n(int64(q.Words))
+			n(q.Start)
+			n(q.End)
+			n(q.TextStart)
+			str(q.Text)
+		}
+	}
+	return b
+}
+
+// readCover decodes what appendCover wrote.
+func (m *grams) readCover(r *decoder) *overlap.Cover {
+	c := &overlap.Cover{}
+	for range r.count() {
+		t := overlap.Tally{Documents: int64(r.uvarint()), Longest: int(r.uvarint()), Covered: int(r.uvarint())}
+		if best := r.bytes(8); r.err == nil {
+			t.Best = math.Float64frombits(binary.LittleEndian.Uint64(best))
+		}
+		t.Together = r.uvarint() != 0
+		seen := r.bytes(8 * uint64(r.count()))
+		for len(seen) >= 8 {
+			t.Seen = append(t.Seen, binary.LittleEndian.Uint64(seen))
+			seen = seen[8:]
+		}
+		for range r.count() {
+			t.Counts = append(t.Counts, uint16(r.uvarint()))
+			if r.err != nil {
+				return nil
+			}
+		}
+		if c.Tallies = append(c.Tallies, t); r.err != nil {
+			return nil
+		}
+	}
+	for range r.count() {
+		s := overlap.Evidence{Shard: string(r.bytes(r.uvarint())), Row: int64(r.uvarint()), ID: string(r.bytes(r.uvarint()))}
+		for range r.count() {
+			s.Found = append(s.Found, overlap.Found{Longest: int(r.uvarint()), Covered: int(r.uvarint())})
+		}
+		for range r.count() {
+			s.Quotes = append(s.Quotes, overlap.Quote{Part: item.Part(r.uvarint()), At: int(r.uvarint()), Words: int(r.uvarint()),
+				Start: int64(r.uvarint()), End: int64(r.uvarint()), TextStart: int64(r.uvarint()), Text: string(r.bytes(r.uvarint()))})
+			if r.err != nil {
+				return nil
+			}
+		}
+		if c.Evidence = append(c.Evidence, s); r.err != nil {
+			return nil
+		}
+	}
+	return c
+}

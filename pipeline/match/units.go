@@ -1,0 +1,111 @@
+package match
+
+import (
+	"slices"
+
+	"swab/ngram"
+	"swab/ngram/exact"
+	"swab/ngram/overlap"
+	"swab/ngram/substr"
+)
+
+// A unit is what n-grams are of, words or characters: the items' texts in it until build,
+// and their index from then on.
+type unit interface {
+	// Add takes a text and returns its number; equal texts have the same.
+	Add(text string) (number int, err error)
+	Words(text int) int
+	// build makes the index of n-grams of those texts that wanted takes, all when it is
+	// nil. Texts of fewer than n words, and at least short, are found whole; 0: none is.
+	build(n, short int, wanted func(text int) bool) (overlap.Index, error)
+
+	// After build:
+
+	recipe() ngram.Recipe
+	appendGrams(dst []uint64, text, n int) []uint64
+	// spans lists where the words of any text are.
+	spans(text string) []ngram.Span
+	// find returns a function that ends a document of the lane. It, and the lane's blocks
+	// before, call visit for every run of the document with a text.
+	find(l *Lane, visit func(exact.Run)) (end func(document []byte))
+}
+
+// words are texts in words.
+type words struct {
+	*exact.Builder
+	index *exact.Index
+	scan  *ngram.Scanner // of single words
+	lane  bool           // documents come in the lane's blocks
+}
+
+func newWords(recipe ngram.Recipe, lane bool) (*words, error) {
+	w := &words{lane: lane}
+	var err error
+	if w.Builder, err = exact.NewBuilder(recipe); err != nil {
+		return nil, err
+	}
+	w.scan, err = recipe.NewScanner()
+	return w, err
+}
+
+func (w *words) build(n, short int, wanted func(text int) bool) (_ overlap.Index, err error) {
+	w.index, err = w.Build(n, short, wanted)
+	w.Builder = nil
+	return w.index, err
+}
+
+func (w *words) recipe() ngram.Recipe { return w.index.Recipe() }
+
+func (w *words) appendGrams(dst []uint64, text, n int) []uint64 {
+	return w.index.AppendGrams(dst, text, n)
+}
+
+func (w *words) spans(text string) (spans []ngram.Span) {
+	for _, span := range w.scan.Words([]byte(text)) {
+		spans = append(spans, span)
+	}
+	return spans
+}
+
+func (w *words) find(l *Lane, visit func(exact.Run)) func([]byte) {
+	m := w.index.NewMatcher()
+	if w.lane {
+		l.blocks = append(l.blocks, func(s *ngram.Scanner) { m.Block(s, visit) })
+		return func([]byte) { m.End(visit) }
+	}
+	scan := w.index.NewScanner()
+	return func(document []byte) { m.Document(scan, document, visit) }
+}
+
+// chars are texts in characters.
+type chars struct {
+	*substr.Builder
+	index *substr.Index
+}
+
+// newChars makes the unit of the normaliser "chars" or "raw".
+func newChars(norm string) *chars {
+	if norm == "raw" {
+		return &chars{Builder: substr.NewRawBuilder()}
+	}
+	return &chars{Builder: substr.NewBuilder()}
+}
+
+func (c *chars) build(n, _ int, _ func(text int) bool) (_ overlap.Index, err error) {
+	c.index, err = c.Build(n)
+	c.Builder = nil
+	return c.index, err
+}
+
+func (c *chars) recipe() ngram.Recipe { return c.index.Recipe() }
+
+func (c *chars) appendGrams(dst []uint64, text, n int) []uint64 {
+	return c.index.AppendGrams(dst, text, n)
+}
+
+func (c *chars) spans(text string) []ngram.Span { return slices.Collect(c.index.Spans(text)) }
+
+func (c *chars) find(_ *Lane, visit func(exact.Run)) func([]byte) {
+	m := c.index.NewMatcher()
+	return func(document []byte) { m.Document(document, visit) }
+}
