@@ -19,20 +19,23 @@ import (
 	"swab/pipeline/shard"
 )
 
-// CheckOptions are those of Check. Corpus is of no meaning here.
+// CheckOptions configures Check; Options.Corpus is ignored.
 type CheckOptions struct {
 	Index string // directory of the corpus filter
 	Trace bool   // read the shards that may hold suspected items, and convict or acquit
 	Options
 }
 
-// Check probes benchmarks in a corpus filter. An item whose n-grams are not in it is
-// clean; of another, the filter says no more than that it is suspected, and with
-// what chance its errors alone would have made so many n-grams hit.
+// Check probes benchmarks in a corpus filter. Of an item whose n-grams are in it, the
+// filter says no more than that it is suspected, and with what chance its errors alone
+// would have made as many n-grams hit. Another item is clean: by methods that the filter
+// bounds, this is proof; by the others its kind is by filter, and no clean variant is
+// written.
 //
-// With Trace, the shards of all segments that fired are streamed past the texts that
-// made them fire, and what is published is what Scan publishes on all shards of the
-// index.
+// With Trace, the shards of all segments that fired are streamed past the texts that made
+// them fire. By methods that the filter bounds, what is published is what Scan publishes
+// on all shards of the index; by the others, what is flagged is what Scan flags among the
+// suspected items, with the same evidence.
 func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	o.Reading = o.filled()
 	x, err := ledger.LoadIndex(o.Index)
@@ -63,14 +66,14 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	if o.Trace {
 		return a.trace(ctx, o)
 	}
-	if err := a.probes.Build(func(_, _ int) bool { return false }); err != nil {
+	if _, err := a.probes.Aim(a.of, false); err != nil {
 		return nil, err
 	}
 	dir, err := ledger.Open(o.Out)
 	if err != nil {
 		return nil, err
 	}
-	s := &scan{Options: o.Options, set: set, dir: dir, filter: a}
+	s := &scan{Options: o.Options, set: set, dir: dir, filter: a, filterN: x.Recipe.N}
 	for _, sh := range x.Shards {
 		s.known = append(s.known, sh.Entry)
 	}
@@ -255,34 +258,31 @@ func atLeast(k, n int, p float64) float64 {
 
 // trace streams the shards that may hold what hit.
 func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
-	wanted := make([][]int, len(a.probes.List)) // texts by probe
+	aims, err := a.probes.Aim(a.of, true)
+	if err != nil {
+		return nil, err
+	}
 	fired := map[string]bool{}
-	for i, probe := range a.probes.List {
-		for t, h := range a.hits[i] {
-			if probe.Possible(h.grams) {
-				wanted[i] = append(wanted[i], t)
-				for _, k := range h.segments {
-					fired[a.index.Segments[k].File] = true
-				}
-			}
-		}
-		if probe.Anywhere() {
+	for i, aim := range aims {
+		if aim.Everywhere {
 			for _, seg := range a.index.Segments {
 				fired[seg.File] = true
 			}
+			continue
 		}
-		slices.Sort(wanted[i])
-	}
-	if err := a.probes.Build(func(i, t int) bool { _, in := slices.BinarySearch(wanted[i], t); return in }); err != nil {
-		return nil, err
+		for _, t := range aim.Wanted {
+			for _, k := range a.hits[i][t].segments {
+				fired[a.index.Segments[k].File] = true
+			}
+		}
 	}
 	dir, err := ledger.Open(o.Out)
 	if err != nil {
 		return nil, err
 	}
-	s := &scan{Options: o.Options, set: a.set, dir: dir, bad: &badRows{allowed: o.MaxBadRows}}
+	s := &scan{Options: o.Options, set: a.set, dir: dir, filterN: a.index.Recipe.N, bad: &badRows{allowed: o.MaxBadRows}}
 	s.TextField, s.IDField, s.TextUnit, s.MaxRow = a.index.TextField, a.index.IDField, a.index.TextUnit, int(a.index.MaxRow)
-	s.salt = ledger.Digest(wanted)
+	s.salt = ledger.Digest(aims)
 	for _, sh := range a.index.Shards {
 		if !slices.ContainsFunc(sh.Segments, func(f string) bool { return fired[f] }) {
 			s.known = append(s.known, sh.Entry)

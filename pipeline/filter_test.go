@@ -39,7 +39,7 @@ func randomShards(t *testing.T, rng *rand.Rand, dir string, shards, words int) m
 }
 
 func indexOptions(corpus, out string) IndexOptions {
-	return IndexOptions{Corpus: []string{corpus}, Out: out, SegmentBytes: 256 << 10, FPR: 1e-4, OnChange: OnChangeFail, Reading: Reading{MaxBadRows: -1}}
+	return IndexOptions{Corpus: []string{corpus}, Out: out, N: 8, SegmentBytes: 256 << 10, FPR: 1e-4, OnChange: OnChangeFail, Reading: Reading{MaxBadRows: -1}}
 }
 
 func mustIndex(t *testing.T, o IndexOptions) *IndexSummary {

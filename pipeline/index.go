@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"swab/ngram"
+	"swab/ngram/align"
 	"swab/ngram/bloom"
 	"swab/pipeline/ledger"
 	"swab/pipeline/shard"
@@ -224,7 +225,7 @@ const spoolBytes = 64 << 20
 
 // Defaults of a new index.
 const (
-	defaultN            = 8
+	defaultN            = align.FilterGram
 	defaultFPR          = 1e-4
 	defaultSegmentBytes = 1 << 30
 )

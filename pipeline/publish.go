@@ -21,7 +21,7 @@ import (
 
 // publish merges the shard results and writes the audit directory.
 func (s *scan) publish(ctx context.Context) (*Summary, error) {
-	sum := &Summary{Audit: s.audit()}
+	sum := &Summary{Audit: s.audit(), FilterN: s.filterN}
 	if sum.Audit.Totals.Documents == 0 {
 		err := ErrNoDocuments
 		for _, e := range sum.Audit.Shards {
@@ -382,9 +382,13 @@ func compareHits(a, b report.Hit) int {
 		cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row), cmp.Compare(a.DocStart, b.DocStart), cmp.Compare(a.ItemStart, b.ItemStart))
 }
 
-// divide writes the clean and removed variants, one pair a method and benchmark.
+// divide writes the clean and removed variants, one pair a method and benchmark, but none
+// from items that a corpus filter alone calls clean.
 func (p *publication) divide(ctx context.Context) error {
 	for k, m := range p.Methods {
+		if p.sum.ByFilter(m.Name) > 0 {
+			continue
+		}
 		for i, b := range p.set.Benches {
 			keep := func(ordinal int) bool {
 				at := p.set.First(i) + ordinal

@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"swab/ngram"
+	"swab/ngram/align"
 	"swab/ngram/overlap"
 	"swab/pipeline/ledger"
 	"swab/pipeline/match"
@@ -61,10 +62,17 @@ type Summary struct {
 	Resumed  int          // shards whose results were kept from an earlier run
 	Files    []shard.Skipped
 	Notices  []string // guesses and oddities that a reader should know of
-	Variants bool     // clean variants were written
+	Variants bool     // clean variants were written, but of methods that have items ByFilter
+	FilterN  int      // of the n-grams of the corpus filter that was asked, or 0
 
 	// Kinds counts verdicts by method, state and kind, for methods that tell kinds apart.
 	Kinds map[string]map[report.State]map[string]int64
+}
+
+// ByFilter is how many items are clean by a method because a corpus filter that does not
+// bound it suspects nothing. Then no clean variant is written of the method.
+func (s *Summary) ByFilter(method string) int64 {
+	return s.Kinds[method][report.Clean][align.ByFilter]
 }
 
 // Share is the largest share of flagged items, 0 to 1, of any benchmark and method.
@@ -125,16 +133,17 @@ func (o Options) load(ctx context.Context) (*match.Set, error) {
 // scan is a run of Scan, or of Check.
 type scan struct {
 	Options
-	set    *match.Set
-	dir    *publish.Dir
-	shards []shard.Shard  // to be read in this run or kept from an earlier one
-	done   []done         // by shard
-	known  []ledger.Entry // of shards that need not be read
-	salt   string         // what results depend on beyond the options
-	filter *answers       // what verdicts come from when nothing is read
-	index  *indexRun      // that is filled in the same pass, or nil
-	number []int          // by shard: its number in index.shards, or -1
-	bad    *badRows
+	set     *match.Set
+	dir     *publish.Dir
+	shards  []shard.Shard  // to be read in this run or kept from an earlier one
+	done    []done         // by shard
+	known   []ledger.Entry // of shards that need not be read
+	salt    string         // what results depend on beyond the options
+	filter  *answers       // what verdicts come from when nothing is read
+	filterN int            // of the n-grams of the corpus filter that is asked, or 0
+	index   *indexRun      // that is filled in the same pass, or nil
+	number  []int          // by shard: its number in index.shards, or -1
+	bad     *badRows
 }
 
 // done is what became of a shard.

@@ -58,19 +58,23 @@ func checkCommand() *cobra.Command {
 		Long: `Ask a corpus filter, made by swab index, for every n-gram of the benchmarks' items, and
 publish an audit as swab scan does.
 
-What the filter does not hold was not in the shards of its index: such items are
-clean. Of others it can say no more than that they are suspected: a filter errs at a
-known rate, and it does not know which n-grams stood in one document. Each suspicion
-has a chance: the probability that the filter's errors alone would make as many of
-the item's n-grams hit.
+What the filter does not hold was not in the shards of its index. Of what it holds it
+can say no more than that it is suspected: a filter errs at a known rate, and it does not
+know which n-grams were in one document. Each suspicion has a chance: the probability
+that the filter's errors alone would make as many of the item's n-grams hit.
+
+By the methods that a filter bounds, an item that is not suspected is clean, and that is
+proof. Swab, the default, finds copies in which every fifth word is another, and no
+filter can rule them out: an item is suspected when enough n-grams of its own words are
+in the filter, and is else clean "by filter". What this misses was measured and is
+printed (see swab help filter); no clean variant is written from such items.
 
 A filter of words says nothing of methods that count characters, cut words in another
-way, or look for shorter texts: --method all leaves them out here. Nor can it acquit by
-the method swab, which finds copies that share no n-gram with the item: all items are
-suspected then, and --trace reads every shard.
+way, or look for shorter texts. --method all means those that it bounds.
 
---trace turns suspicion into evidence or acquittal: it reads the shards of the
-segments that fired, and the verdicts are those of a full scan.`,
+--trace turns suspicion into evidence or acquittal: it reads the shards of the segments
+that hold n-grams of suspected items, by swab all shards, and the verdicts on suspected
+items are those of a full scan.`,
 		Example: `  swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit --trace`,
 		Args: cobra.NoArgs,
@@ -94,7 +98,7 @@ segments that fired, and the verdicts are those of a full scan.`,
 		f.StringVar(&o.Index, "index", "", "`DIR` directory of the corpus filter")
 		f.BoolVar(&o.Trace, "trace", false, "read the shards that may hold suspected items, and convict or acquit")
 	})
-	b.flags(c, &o.Options, "gpt3")
+	b.flags(c, &o.Options, overlap.House)
 	addFlags(c, "Output", func(f *pflag.FlagSet) { b.outputFlags(f, &o.Options) })
 	addFlags(c, "Limits", func(f *pflag.FlagSet) { limitFlags(f, &o.Reading) })
 	return c

@@ -122,7 +122,7 @@ of any size. A shard that cannot be read to its end leaves nothing in the filter
 	}
 	addFlags(c, "Corpus", func(f *pflag.FlagSet) { corpusFlags(f, &o.Corpus, &o.Reading, &task) })
 	addFlags(c, "Filter", func(f *pflag.FlagSet) {
-		f.IntVar(&o.N, "n", 0, "`N` words of an n-gram (default 8)")
+		f.IntVar(&o.N, "n", 0, "`N` words of an n-gram (default 5)")
 		f.Float64Var(&o.FPR, "fpr", 0, "`RATE` false-positive rate of each segment (default 1e-4)")
 		f.Var(&segment, "segment-size", "`SIZE` size of a segment (default 1GiB, less for a small corpus)")
 		f.Var(&buffers, "buffers", "`SIZE` memory for n-grams on their way into a segment; less is slower (default a quarter of a segment)")

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"swab/ngram/align"
 	"swab/ngram/overlap"
 	"swab/pipeline"
 	"swab/pipeline/export"
@@ -136,6 +137,7 @@ func audit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter bool, r
 		return err
 	}
 	sure(stderr, sum)
+	byFilter(stderr, sum)
 	took := time.Since(began)
 	closing(stderr, sum, o, filter, took)
 	if err := auditMetrics(b.metrics, sum, o, filter, took); err != nil {
@@ -173,6 +175,23 @@ func sure(w io.Writer, s *pipeline.Summary) {
 		if d := decoys[method]; d.Items > 0 {
 			fmt.Fprintf(w, "swab: %s flags %d of %s, made of pieces of items so that no document holds them\n", method, d.Flagged, count(d.Items, "decoy"))
 		}
+	}
+}
+
+// byFilter says what clean by filter is worth.
+func byFilter(w io.Writer, s *pipeline.Summary) {
+	for _, m := range s.Audit.Methods {
+		n := s.ByFilter(m.Name)
+		if n == 0 {
+			continue
+		}
+		missed := "how much a filter misses of what swab scan flags was not measured"
+		if share, ok := align.FilterMisses(s.FilterN); ok {
+			missed = fmt.Sprintf("it misses %.1f %% of what swab scan flags, as measured", 100*share)
+		}
+		fmt.Fprintf(w, "swab: %s clean by a filter of %d-grams alone, which does not bound %s: %s (swab help filter)\n",
+			count(n, "item"), s.FilterN, m.Name, missed)
+		fmt.Fprintf(w, "swab: no clean variant of %s is written, as a filter alone cannot say what is clean; swab scan can\n", m.Name)
 	}
 }
 

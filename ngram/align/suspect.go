@@ -25,10 +25,34 @@ const (
 	leastShare = 1.0 / 16
 )
 
+// ByFilter is the kind of a clean item that is not suspected: a filter says so, and no
+// document was held against it.
+const ByFilter = "by filter"
+
 // FilterGram is the n of the n-grams of a corpus filter by which items are suspected
 // well: the largest with which at least 95 % of what is flagged is suspected, both on
 // the test set of make eval and on real text.
 const FilterGram = 5
+
+// FilterMisses returns the share of flagged items that a filter of n-grams does not
+// suspect, as measured on the test set of make eval; ok is false when it was not measured
+// for that n. Whenever verdicts change it is to be measured again (swabeval -filter).
+func FilterMisses(n int) (share float64, ok bool) {
+	switch n {
+	case 5:
+		return 0.033, true
+	case 6:
+		return 0.045, true
+	case 7:
+		return 0.061, true
+	case 8:
+		return 0.083, true
+	}
+	return 0, false
+}
+
+// Texts is how many distinct texts were added.
+func (b *Builder) Texts() int { return b.index.Texts() }
 
 // AppendHashes appends the hashes of the words of text t, of which n-grams are made.
 func (b *Builder) AppendHashes(dst []uint64, t int) []uint64 {
@@ -51,19 +75,20 @@ func (s *Items) AppendOwn(dst []int, i int) []int {
 }
 
 // Suspected reports whether enough n-grams of item i are in a corpus filter for a closer
-// look; of an item that is not checkable it is false. Hits returns the n-grams of a text
-// that are in the filter, by the text's number: a bit for each n-gram, by its first
-// word, or nil for none.
-func (s *Items) Suspected(i, n int, hits func(text int) []uint64) bool {
+// look, and the share of its information that its stretches there have; an item that is
+// not checkable is not suspected. Hits returns the n-grams of a text that are in the
+// filter, by the text's number: a bit for each n-gram, by its first word, or nil for none.
+func (s *Items) Suspected(i, n int, hits func(text int) []uint64) (share float64, suspected bool) {
 	if !s.Checkable(i) {
-		return false
+		return 0, false
 	}
 	found, most := 0, 0
 	for _, t := range s.AppendOwn(nil, i) {
 		f, m := s.x.stretches(t, n, hits(t))
 		found, most = found+f, most+m
 	}
-	return float64(found) >= leastShare*float64(most)
+	share = float64(found) / float64(max(most, 1))
+	return share, most == 0 || share >= leastShare
 }
 
 // Grams counts the n-grams of the own words of item i, and those of them in hits, which
@@ -105,28 +130,4 @@ func (x *Index) stretches(t, n int, set []uint64) (found, most int) {
 		found, stretch = found+max(0, stretch-chance), 0
 	}
 	return found + max(0, stretch-chance), max(0, whole-chance)
-}
-
-// Restrict makes collectors look only for the items that keep reports. What they find of
-// those is what they would find without it; of others they may find something all the
-// same, where texts are shared. It must be called before the first collector is made.
-func (s *Items) Restrict(keep func(i int) bool) {
-	x := s.x
-	kept := make([]bool, x.Texts())
-	for i, it := range s.list {
-		if !keep(i) {
-			continue
-		}
-		for _, t := range it.Texts {
-			if t != item.None {
-				kept[t] = true
-			}
-		}
-	}
-	for t, in := range kept {
-		if !in {
-			clear(x.spans[x.starts[t]:x.starts[t+1]])
-		}
-	}
-	x.table()
 }

@@ -31,6 +31,7 @@ import (
 	"strconv"
 	"strings"
 
+	"swab/ngram/align"
 	"swab/pipeline/publish"
 	"swab/pipeline/results"
 )
@@ -177,6 +178,9 @@ func (w *writer) splits() error {
 			case results.NotCheckable:
 				s.NotCheckable++
 			case results.Clean:
+				if w.verdict.Kinds[w.verdict.Kind[k]] == align.ByFilter {
+					return errors.New("items are clean by a corpus filter alone, which does not bound the method: swab scan gives verdicts")
+				}
 			case results.Suspected:
 				return errors.New("it is of a corpus filter, which suspects and does not convict: swab check --trace gives verdicts")
 			default:

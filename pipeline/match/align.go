@@ -37,6 +37,8 @@ type alignment struct {
 	items   *align.Items
 	factor  float64  // times what is needed
 	tried   []Decoys // by benchmark, after open
+
+	filtered *filtered // in a check: what the corpus filter says
 }
 
 func newAlignment(m *overlap.Method) *alignment {
@@ -154,13 +156,13 @@ func (m *alignment) params(int, []*variant.Benchmark) map[string]any {
 		params[p.Name] = p.Value
 	}
 	params["factor"] = m.factor
+	m.filtered.params(params)
 	return params
 }
 
 // alignCover is what documents show of an item and of its decoy.
 type alignCover struct {
 	own, decoy *align.Cover
-	all        bool // it may be anything: a corpus filter cannot say
 }
 
 func (m *alignment) mergeCovers(i int, x, y *alignCover) *alignCover {
@@ -184,9 +186,7 @@ func (m *alignment) judge(i, _ int, _ *variant.Item, c *alignCover) overlap.Verd
 	}
 	own := c.own
 	a := m.items.Judge(i, own, m.factor)
-	if c.all && a.State == item.Clean {
-		a.State, a.Score = item.Flagged, 1
-	}
+	m.filtered.judge(i, &a)
 	v := overlap.Verdict{State: a.State, Kind: a.Kind, Score: a.Score, Words: a.Words, Matched: a.Found, Longest: a.Run, Parts: a.Parts, Seen: a.Seen}
 	if own != nil {
 		v.Documents = own.Documents
@@ -318,6 +318,9 @@ func (r *alignReader) covers(w *sectionWriter) error {
 	return writeCovers(w, r.matcher, func(yield func(numbered[alignCover], error) bool) {
 		for i := range r.matcher.real {
 			c := alignCover{own: all[i]}
+			if !r.matcher.filtered.suspects(i) {
+				c.own = nil
+			}
 			if d := r.matcher.decoy[i]; d > 0 {
 				c.decoy = all[int(d)]
 			}

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"swab/ngram"
+	"swab/ngram/align"
 	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/pipeline/variant"
@@ -24,11 +26,6 @@ type Probe interface {
 	Grams() (all int, texts iter.Seq2[int, []uint64])
 	// Texts appends the numbers of an item's texts.
 	Texts(dst []int, item int) []int
-	// Anywhere reports whether any document may hold any item, whatever the filter says.
-	Anywhere() bool
-	// Possible reports whether a document may hold enough of a text to count, when no
-	// n-grams of it are in any document but those whose bits are set.
-	Possible(hits []uint64) bool
 	// Count counts the n-grams that method k of the matcher looks at, and those that hit.
 	Count(item, k int, hits Hits) (all, hit int)
 	// Suspects returns what a document would show that holds, of every item of which a text
@@ -36,8 +33,14 @@ type Probe interface {
 	// n-grams is stronger.
 	Suspects(hits Hits) Covers
 
-	// build is Set.Build for the texts that wanted takes.
-	build(wanted func(text int) bool) error
+	// aim is Set.Build for what the filter leaves possible, or for nothing without a trace.
+	aim(hits Hits, trace bool) (Aim, error)
+}
+
+// An Aim is what a trace looks for: plain data on which the results of shards depend.
+type Aim struct {
+	Wanted     []int // numbers of texts, or of items when Everywhere
+	Everywhere bool  // all documents must be read, and not only those that may hold the texts
 }
 
 // A bound makes the probe of a matcher for a filter of n-grams, or says why a filter says
@@ -82,15 +85,17 @@ func (s *Set) names(matcher int) (names []string) {
 	return names
 }
 
-// Build is Set.Build for those texts of each probe that wanted takes: nothing is found of
-// others.
-func (p *Probes) Build(wanted func(probe, text int) bool) error {
+// Aim makes the matchers ready for the documents of a trace, or for none without one. It
+// returns by probe what the filter leaves possible.
+func (p *Probes) Aim(hits func(probe int) Hits, trace bool) (aims []Aim, err error) {
 	for k, probe := range p.List {
-		if err := probe.build(func(text int) bool { return wanted(k, text) }); err != nil {
-			return err
+		aim, err := probe.aim(hits(k), trace)
+		if err != nil {
+			return nil, err
 		}
+		aims = append(aims, aim)
 	}
-	return nil
+	return aims, nil
 }
 
 // Suspects returns what a document would show that holds all that hit, by probe.
@@ -164,9 +169,17 @@ func (p *wordsProbe) Texts(dst []int, i int) []int {
 	return dst
 }
 
-func (p *wordsProbe) Anywhere() bool { return false }
-
-func (p *wordsProbe) Possible(hits []uint64) bool { return longestRun(hits)+p.n-1 >= p.matcher.least }
+// aim looks for the texts of which a document may hold enough to count.
+func (p *wordsProbe) aim(hits Hits, trace bool) (a Aim, err error) {
+	if trace {
+		for t := range p.words.Texts() {
+			if set := hits(t); set != nil && longestRun(set)+p.n-1 >= p.matcher.least {
+				a.Wanted = append(a.Wanted, t)
+			}
+		}
+	}
+	return a, p.matcher.buildOf(func(t int) bool { _, in := slices.BinarySearch(a.Wanted, t); return in })
+}
 
 // longestRun is the longest run of set bits.
 func longestRun(set []uint64) (most int) {
@@ -212,36 +225,106 @@ func (p *wordsProbe) Suspects(hits Hits) Covers {
 	})
 }
 
-func (p *wordsProbe) build(wanted func(text int) bool) error { return p.matcher.buildOf(wanted) }
-
 // alignBound is of the matcher of alignments. Copies that it finds need not share an n-gram
-// with the item, so a filter does not bound it: all items are suspected.
+// with the item, so a filter does not bound it: it says which items are worth a closer
+// look, and the others are clean by filter.
 type alignBound struct{ matcher *alignment }
 
-func (b alignBound) probe(int, []*variant.Benchmark) (Probe, error) { return alignProbe(b), nil }
-
-type alignProbe alignBound
-
-func (p alignProbe) Grams() (int, iter.Seq2[int, []uint64]) {
-	return 0, func(func(int, []uint64) bool) {}
+func (b alignBound) probe(n int, _ []*variant.Benchmark) (Probe, error) {
+	return alignProbe{b.matcher, n}, nil
 }
 
-func (p alignProbe) Texts(dst []int, _ int) []int { return dst }
+type alignProbe struct {
+	matcher *alignment
+	n       int
+}
 
-func (p alignProbe) Anywhere() bool { return true }
-
-func (p alignProbe) Possible([]uint64) bool { return true }
-
-func (p alignProbe) Count(int, int, Hits) (all, hit int) { return 0, 0 }
-
-func (p alignProbe) Suspects(Hits) Covers {
-	return newCursor(p.matcher, func(yield func(numbered[alignCover], error) bool) {
-		for i := range p.matcher.real {
-			if !yield(numbered[alignCover]{i, &alignCover{all: true}}, nil) {
-				return
+// Grams are those of all texts but answers. Texts are numbered in the order of the items.
+func (p alignProbe) Grams() (all int, texts iter.Seq2[int, []uint64]) {
+	b := p.matcher.builder
+	for t := range b.Texts() {
+		all += max(0, b.Words(t)-p.n+1)
+	}
+	return all, func(yield func(int, []uint64) bool) {
+		var words, grams []uint64
+		next := int32(0)
+		for _, it := range p.matcher.list {
+			for part, t := range it.Texts {
+				if t < next {
+					continue
+				}
+				if next = t + 1; item.Part(part) == item.Answer {
+					continue
+				}
+				words = b.AppendHashes(words[:0], int(t))
+				if grams = ngram.AppendGrams(grams[:0], words, p.n); len(grams) > 0 && !yield(int(t), grams) {
+					return
+				}
 			}
 		}
-	})
+	}
 }
 
-func (p alignProbe) build(func(text int) bool) error { return p.matcher.build() }
+func (p alignProbe) Texts(dst []int, i int) []int { return p.matcher.items.AppendOwn(dst, i) }
+
+func (p alignProbe) Count(i, _ int, hits Hits) (all, hit int) {
+	return p.matcher.items.Grams(i, p.n, hits)
+}
+
+// Suspects shows nothing: what the filter says of an item is no place in a document.
+func (p alignProbe) Suspects(Hits) Covers {
+	return newCursor(p.matcher, func(func(numbered[alignCover], error) bool) {})
+}
+
+// aim suspects items. All documents must be read when any is: one that holds the words of
+// an item need not be where its n-grams are. All items are looked for, as a scan does, so
+// what is found of the suspected does not depend on which those are.
+func (p alignProbe) aim(hits Hits, trace bool) (a Aim, err error) {
+	m := p.matcher
+	if err := m.build(); err != nil {
+		return a, err
+	}
+	m.filtered = &filtered{n: p.n, untraced: !trace, share: make([]float64, m.real)}
+	for i := range m.real {
+		share, suspected := m.items.Suspected(i, p.n, hits)
+		if m.filtered.share[i] = share; suspected {
+			a.Wanted = append(a.Wanted, i)
+		} else {
+			m.filtered.share[i] = -1
+		}
+	}
+	a.Everywhere = len(a.Wanted) > 0
+	return a, nil
+}
+
+// filtered is what a corpus filter of n-grams says of items.
+type filtered struct {
+	n        int
+	untraced bool      // no document is held against the items
+	share    []float64 // by item, of its information in the filter; below 0 when it is not suspected
+}
+
+// suspects reports whether a document may be held against an item; without a filter it may.
+func (f *filtered) suspects(i int) bool { return f == nil || f.share[i] >= 0 }
+
+// judge puts what the filter says in place of a verdict on no documents.
+func (f *filtered) judge(i int, v *align.Verdict) {
+	switch {
+	case f == nil || v.State == item.NotCheckable:
+	case !f.suspects(i):
+		v.State, v.Kind = item.Clean, align.ByFilter
+	case f.untraced:
+		v.State, v.Score = item.Flagged, f.share[i]
+	}
+}
+
+// params are the filter's part in the parameters of the method.
+func (f *filtered) params(params map[string]any) {
+	if f == nil {
+		return
+	}
+	params["filter_n"] = f.n
+	if misses, ok := align.FilterMisses(f.n); ok {
+		params["filter_misses"] = misses
+	}
+}
