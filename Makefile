@@ -66,8 +66,11 @@ dist-check: ## builds dist in two clones of HEAD in different places, and compar
 bench: ## measures each stage and the whole on a corpus made for it
 	go test -run '^$$' -bench . -benchtime 2s ./...
 
-eval: ## measures the methods on the labelled test set: precision, recall, F1, every class
-	go run ./cmd/swabeval -set test -json eval.json
+eval: ## measures the methods: real items planted whole, real siblings, every development class
+	go run ./cmd/swabeval -json eval.json
+
+eval-held: ## measures the classes that are not looked at in development; for closing notes
+	go run ./cmd/swabeval -held -json eval-held.json
 
 golden: ## writes testdata/ and the expected outputs of tests anew
 	go run ./cmd/swabgen demo testdata
@@ -76,4 +79,4 @@ golden: ## writes testdata/ and the expected outputs of tests anew
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check fuzz install man dist dist-check bench eval golden screenshot
+.PHONY: help build demo test check fuzz install man dist dist-check bench eval eval-held golden screenshot

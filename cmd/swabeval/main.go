@@ -1,22 +1,28 @@
-// Swabeval measures methods on a labelled test set: items of benchmarks planted in
-// documents, disturbed in named ways, and texts that only look like items.
+// Swabeval measures methods: on real items planted in real documents, on items
+// disturbed in named ways, and on real text whose flags were judged by reading.
 //
-//	swabeval                            all methods on the development set
-//	swabeval -set test -json eval.json  on the test set, with every misjudged item in a file
-//	swabeval -methods gpt3 -list        one method, its misjudged items listed
-//	swabeval -keep DIR                  leaves benchmarks, corpus, labels and audit in DIR
+//	swabeval                           every table, development classes
+//	swabeval -held                     the classes that are not looked at in development
+//	swabeval -json eval.json           all figures and every misjudged item in a file
+//	swabeval -methods gpt3 -list       one method, its misjudged items listed
+//	swabeval -keep DIR                 leaves the sets and their audits in DIR
+//	swabeval fit                       the development classes on the seed for fitting
 //
 // The benchmarks and corpora are those of the folder $SWAB_DATA, or of ../shared/data
-// beside the working directory, else a small set of the program's own. The test set is
-// for measuring what is finished: what is tuned on it is not measured by it any more.
+// beside the working directory, else a small set of the program's own, which has no
+// tables of real items. What is fitted is fitted on the development classes and the
+// seed of "fit"; the other seed and the classes held back are for measuring what is
+// finished, and no list of what was misjudged there is written.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -28,13 +34,15 @@ import (
 	"swab/pipeline/eval"
 )
 
-const usage = `swabeval plants benchmark items in documents, disturbed in named ways, scans them,
-and tells how right each method was: precision, recall, F1, and every class.
+const usage = `swabeval measures methods on real items planted in real documents, on items disturbed
+in named ways, and on real text whose flags were judged by reading.
 
-  swabeval                            all methods on the development set
-  swabeval -set test -json eval.json  the test set; every misjudged item in a file
-  swabeval -methods gpt3 -list        one method, its misjudged items listed
-  swabeval -keep DIR                  leaves benchmarks, corpus, labels and audit in DIR`
+  swabeval                           every table, development classes
+  swabeval -held                     the classes that are not looked at in development
+  swabeval -json eval.json           all figures and every misjudged item in a file
+  swabeval -methods gpt3 -list       one method, its misjudged items listed
+  swabeval -keep DIR                 leaves the sets and their audits in DIR
+  swabeval fit                       the development classes on the seed for fitting`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -45,6 +53,30 @@ func main() {
 	}
 }
 
+// A job is what one run does.
+type job struct {
+	seed           uint64
+	part           eval.Part
+	methods        []*overlap.Method
+	size           eval.Size
+	rounds         int
+	dir            string
+	src            eval.Sources
+	stdout, stderr io.Writer
+	result         result
+}
+
+// A result is what -json writes.
+type result struct {
+	Tables  []titled     `json:"tables,omitempty"`
+	Classes *eval.Report `json:"classes"`
+}
+
+type titled struct {
+	Title string `json:"title"`
+	*eval.Report
+}
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("swabeval", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -52,79 +84,73 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stderr, "%s\n\n", usage)
 		flags.PrintDefaults()
 	}
-	set := flags.String("set", "dev", "dev or test: which of the two seeds")
-	seed := flags.Uint64("seed", 0, "another seed")
+	held := flags.Bool("held", false, "the classes held back, and nothing else")
+	seed := flags.Uint64("seed", 0, "another seed than that of reports, or with fit than that of fitting")
 	names := flags.String("methods", "", "methods, with commas between them (default: all)")
 	file := flags.String("json", "", "file for the report with all figures and every misjudged item")
-	keep := flags.String("keep", "", "new directory to leave the set and the audit in")
+	keep := flags.String("keep", "", "new directory to leave the sets and the audits in")
 	list := flags.Bool("list", false, "list the misjudged items")
 	own := flags.Bool("own", false, "use the program's own small set even where there are real data")
-	perClass := flags.Int("per-class", 0, "plants of a class (default: 160; of the own set 8)")
+	only := flags.String("only", "", "one of: tables, classes")
+	perClass := flags.Int("per-class", 0, "plants of a class and round (default: 80; of the own set 8)")
+	rounds := flags.Int("rounds", 2, "sets of the classes to make and to add up")
+	fit := len(args) > 0 && args[0] == "fit"
+	if fit {
+		args = args[1:]
+	}
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if flags.NArg() > 0 {
+	switch {
+	case flags.NArg() > 0:
 		return fmt.Errorf("unknown argument %q: see -help", flags.Arg(0))
+	case *held && (fit || *list || *keep != "" || *only != ""):
+		return errors.New("-held reports shares alone: it goes with neither fit nor -list, -keep and -only")
+	case *rounds < 1:
+		return errors.New("-rounds: at least 1")
+	case *only != "" && *only != "tables" && *only != "classes":
+		return fmt.Errorf("-only %q: tables and classes are known", *only)
 	}
-	if *seed == 0 {
-		switch *set {
-		case "dev":
-			*seed = eval.DevSeed
-		case "test":
-			*seed = eval.TestSeed
-		default:
-			return fmt.Errorf("unknown set %q: dev and test are known", *set)
+	j := &job{seed: *seed, part: eval.Development, rounds: *rounds, stdout: stdout, stderr: stderr}
+	if *held {
+		j.part = eval.HeldBack
+	}
+	if j.seed == 0 {
+		j.seed = eval.ReportSeed
+		if fit {
+			j.seed = eval.DevSeed
 		}
 	}
-	methods, err := choose(*names)
-	if err != nil {
+	var err error
+	if j.methods, err = choose(*names); err != nil {
 		return err
 	}
-	dir := *keep
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "swabeval-"); err != nil {
+	if j.dir = *keep; j.dir == "" {
+		if j.dir, err = os.MkdirTemp("", "swabeval-"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir)
-	} else if err := os.Mkdir(dir, 0o755); err != nil {
+		defer os.RemoveAll(j.dir)
+	} else if err := os.Mkdir(j.dir, 0o755); err != nil {
 		return err
 	}
-
-	began := time.Now()
-	src, size := eval.Own(), eval.Size{PerClass: 8, Docs: 1500}
-	if data := eval.Find("."); data != "" && !*own {
-		fmt.Fprintln(stderr, "swabeval: sources:", data)
-		size = eval.Size{}
-		if src, err = eval.Real(ctx, data); err != nil {
-			return err
-		}
-	} else {
-		fmt.Fprintln(stderr, "swabeval: sources: the program's own small set; SWAB_DATA names a folder with real benchmarks and corpora")
+	if err := j.sources(ctx, *own); err != nil {
+		return err
 	}
 	if *perClass > 0 {
-		size.PerClass = *perClass
+		j.size.PerClass = *perClass
 	}
-	s, err := eval.Generate(*seed, src, size)
-	if err != nil {
-		return err
+	if !fit && !*held && *only != "classes" {
+		if err := j.tables(ctx); err != nil {
+			return err
+		}
 	}
-	src = eval.Sources{}
-	if err := s.Write(dir); err != nil {
-		return err
-	}
-	fmt.Fprintf(stderr, "swabeval: set made in %.1f s\n", time.Since(began).Seconds())
-	began = time.Now()
-	verdicts, err := eval.Scan(ctx, s, dir, methods)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(stderr, "swabeval: scanned in %.1f s\n", time.Since(began).Seconds())
-	report, err := eval.Score(s, verdicts)
-	if err != nil {
-		return err
+	if *only != "tables" {
+		if err := j.classes(ctx); err != nil {
+			return err
+		}
 	}
 	if *file != "" {
-		b, err := json.MarshalIndent(report, "", "  ")
+		b, err := json.MarshalIndent(j.result, "", "  ")
 		if err != nil {
 			return err
 		}
@@ -132,20 +158,100 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	if err := report.Table(stdout); err != nil {
-		return err
-	}
-	if *list {
-		for _, m := range report.Methods {
-			for _, x := range m.Misjudged {
-				fmt.Fprintf(stdout, "%s\t%s/%s\t%s\twanted %s, is %s\tscore %.3f\t%d words\t%s\n", m.Method, x.Bench, x.Item, x.Class, x.Want, x.State, x.Score, x.Words, x.Doc)
-			}
-		}
+	if *list && j.result.Classes != nil {
+		j.list()
 	}
 	return nil
 }
 
-// choose gives the methods named, or all.
+// sources reads the items and texts, and says which.
+func (j *job) sources(ctx context.Context, own bool) (err error) {
+	j.src, j.size = eval.Own(), eval.Size{PerClass: 8, Docs: 1500}
+	if data := eval.Find("."); data != "" && !own {
+		fmt.Fprintln(j.stderr, "swabeval: sources:", data)
+		j.size = eval.Size{}
+		j.src, err = eval.Real(ctx, data)
+		return err
+	}
+	fmt.Fprintln(j.stderr, "swabeval: sources: the program's own small set; SWAB_DATA names a folder with real benchmarks and corpora")
+	return nil
+}
+
+// judge scans one set in a directory of its own.
+func (j *job) judge(ctx context.Context, name string, s *eval.Set) (eval.Judged, error) {
+	began := time.Now()
+	dir := filepath.Join(j.dir, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return eval.Judged{}, err
+	}
+	if err := s.Write(dir); err != nil {
+		return eval.Judged{}, err
+	}
+	s.Docs = nil
+	verdicts, err := eval.Scan(ctx, s, dir, j.methods)
+	fmt.Fprintf(j.stderr, "swabeval: %s: scanned in %.1f s\n", name, time.Since(began).Seconds())
+	return eval.Judged{Set: s, Verdicts: verdicts}, err
+}
+
+// tables writes the tables of real items, or that there are none.
+func (j *job) tables(ctx context.Context) error {
+	if j.src.Dir == "" {
+		fmt.Fprintln(j.stderr, "swabeval: skipped: real items planted whole, real siblings, reworded items, real text: they need SWAB_DATA")
+		return nil
+	}
+	err := eval.Tables(j.seed, j.src, func(name, title string, s *eval.Set) error {
+		judged, err := j.judge(ctx, name, s)
+		if err != nil {
+			return err
+		}
+		report, err := eval.Score(judged)
+		if err != nil {
+			return err
+		}
+		j.result.Tables = append(j.result.Tables, titled{title, report})
+		return report.Brief(j.stdout, title)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintln(j.stderr, "swabeval: skipped: a table of real items:", err)
+		return nil
+	}
+	return err
+}
+
+// classes writes the table of one part of the classes.
+func (j *job) classes(ctx context.Context) error {
+	var all []eval.Judged
+	for k := range j.rounds {
+		began := time.Now()
+		s, err := eval.Generate(j.seed+uint64(k), j.part, j.src, j.size)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(j.stderr, "swabeval: round %d: set made in %.1f s\n", k+1, time.Since(began).Seconds())
+		judged, err := j.judge(ctx, fmt.Sprintf("round-%d", k+1), s)
+		if err != nil {
+			return err
+		}
+		all = append(all, judged)
+	}
+	report, err := eval.Score(all...)
+	if err != nil {
+		return err
+	}
+	j.result.Classes = report
+	return report.Table(j.stdout)
+}
+
+// list writes what was misjudged, a line each.
+func (j *job) list() {
+	for _, m := range j.result.Classes.Methods {
+		for _, x := range m.Misjudged {
+			fmt.Fprintf(j.stdout, "%s\t%d\t%s/%s\t%s\twanted %s, is %s\tscore %.3f\t%d words\t%s\n", m.Method, x.Round+1, x.Bench, x.Item, x.Class, x.Want, x.State, x.Score, x.Words, x.Doc)
+		}
+	}
+}
+
+// choose returns the methods named, or all.
 func choose(names string) ([]*overlap.Method, error) {
 	all, err := overlap.Methods(overlap.Settings{})
 	if err != nil {
@@ -169,7 +275,7 @@ func choose(names string) ([]*overlap.Method, error) {
 	return chosen, nil
 }
 
-// writeWhole puts b at path, whole or not at all.
+// writeWhole writes b to path, whole or not at all.
 func writeWhole(path string, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".swabeval-*")
 	if err != nil {

@@ -15,7 +15,7 @@ func TestRunReportsAndKeeps(t *testing.T) {
 	dir := t.TempDir()
 	kept, file := filepath.Join(dir, "kept"), filepath.Join(dir, "eval.json")
 	var stdout, stderr bytes.Buffer
-	args := []string{"-own", "-per-class", "2", "-methods", "longest8,gpt3", "-json", file, "-keep", kept, "-list"}
+	args := []string{"-own", "-per-class", "2", "-rounds", "1", "-methods", "longest8,gpt3", "-json", file, "-keep", kept, "-list"}
 	if err := run(t.Context(), args, &stdout, &stderr); err != nil {
 		t.Fatal(err)
 	}
@@ -26,11 +26,12 @@ func TestRunReportsAndKeeps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r eval.Report
-	if err := json.Unmarshal(b, &r); err != nil {
+	var all result
+	if err := json.Unmarshal(b, &all); err != nil {
 		t.Fatal(err)
 	}
-	if r.Seed != eval.DevSeed || len(r.Methods) != 2 || r.Methods[0].Method != "gpt3" && r.Methods[0].Method != "longest8" {
+	r := all.Classes
+	if r.Seed != eval.ReportSeed || len(r.Methods) != 2 || r.Methods[0].Method != "gpt3" && r.Methods[0].Method != "longest8" {
 		t.Errorf("seed %d, methods %+v", r.Seed, r.Methods)
 	}
 	listed := 0
@@ -40,23 +41,32 @@ func TestRunReportsAndKeeps(t *testing.T) {
 	if n := strings.Count(stdout.String(), "\tscore "); n != listed || n == 0 {
 		t.Errorf("%d misjudged items are listed, not %d", n, listed)
 	}
+	if !strings.Contains(stderr.String(), "skipped: real items planted whole") {
+		t.Errorf("the tables that were left out are not said: %s", stderr.String())
+	}
 	for _, name := range []string{"labels.jsonl", "bench/own-ar.jsonl", "corpus/shard-0.jsonl.zst", "audit/verdicts.jsonl"} {
-		if _, err := os.Stat(filepath.Join(kept, name)); err != nil {
+		if _, err := os.Stat(filepath.Join(kept, "round-1", name)); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
 func TestRunRefuses(t *testing.T) {
-	for _, args := range [][]string{{"-set", "other"}, {"-methods", "gpt9"}, {"-keep", t.TempDir()}, {"stray"}} {
-		if err := run(t.Context(), append([]string{"-own"}, args...), &bytes.Buffer{}, &bytes.Buffer{}); err == nil {
+	for _, args := range [][]string{{"-only", "other"}, {"-methods", "gpt9"}, {"-keep", t.TempDir()}, {"stray"}, {"-rounds", "0"}, {"-held", "-list"}, {"-held", "-keep", "kept"}} {
+		if err := run(t.Context(), append(args, "-own"), &bytes.Buffer{}, &bytes.Buffer{}); err == nil {
 			t.Errorf("%q: no error", args)
 		}
 	}
 }
 
 func TestSeedsDiffer(t *testing.T) {
-	if eval.DevSeed == eval.TestSeed {
+	if eval.DevSeed == eval.ReportSeed {
 		t.Error("one seed for both sets")
+	}
+}
+
+func TestHeldGoesNotWithFit(t *testing.T) {
+	if err := run(t.Context(), []string{"fit", "-held", "-own"}, &bytes.Buffer{}, &bytes.Buffer{}); err == nil {
+		t.Error("classes held back were used for fitting")
 	}
 }

@@ -15,69 +15,136 @@ import (
 type planting struct {
 	Class
 	late int // among equals of the list, when it is planted: higher is later
-	// plant gives what goes into the document, and false where e does not suit.
-	plant func(g *generator, r *rand.Rand, e *entry) (string, bool)
-	// special plants of another shape do all by themselves, and say whether they did.
+	// shares says that a clean plant may share text with the item, as a passage does;
+	// any other clean plant that would is not made.
+	shares bool
+	// plant returns what goes into the document, and false where e does not suit.
+	plant planter
+	// special plants of another shape do all by themselves, and report whether they did.
 	special func(g *generator, r *rand.Rand, c *planting, e *entry) bool
 }
 
-// each makes a planting of a function of the item's plain text.
-func each(f func(r *rand.Rand, s string) (string, bool)) func(*generator, *rand.Rand, *entry) (string, bool) {
+type planter = func(g *generator, r *rand.Rand, e *entry) (string, bool)
+
+// randomly and plainly make a planter of a function of the item's plain text, inCode of
+// one of the item's code.
+func randomly(f func(r *rand.Rand, s string) (string, bool)) planter {
 	return func(_ *generator, r *rand.Rand, e *entry) (string, bool) { return f(r, e.plain) }
 }
 
-func plainly(f func(s string) (string, bool)) func(*generator, *rand.Rand, *entry) (string, bool) {
+func plainly(f func(s string) (string, bool)) planter {
 	return func(_ *generator, _ *rand.Rand, e *entry) (string, bool) { return f(e.plain) }
 }
 
-func edits(e edit, pct float64, every int) func(*generator, *rand.Rand, *entry) (string, bool) {
+func inCode(f func(e *entry) (string, bool)) planter {
+	return func(_ *generator, _ *rand.Rand, e *entry) (string, bool) { return f(e) }
+}
+
+// atShare makes a planter of a function that takes a share.
+func atShare(f func(r *rand.Rand, s string, pct float64) (string, bool), pct float64) planter {
+	return func(_ *generator, r *rand.Rand, e *entry) (string, bool) { return f(r, e.plain, pct) }
+}
+
+// english makes a planter for items in English alone.
+func english(f planter) planter {
+	return func(g *generator, r *rand.Rand, e *entry) (string, bool) {
+		if e.lang != "en" {
+			return "", false
+		}
+		return f(g, r, e)
+	}
+}
+
+func edits(e edit, pct float64, every int) planter {
 	return func(g *generator, r *rand.Rand, it *entry) (string, bool) {
 		return edited(r, it.plain, e, pct, every, g.pool(it))
 	}
 }
 
-func inLang(lang string) func(*generator, *rand.Rand, *entry) (string, bool) {
+func inLang(lang string) planter {
 	return func(_ *generator, _ *rand.Rand, e *entry) (string, bool) { return e.plain, e.lang == lang }
 }
 
-func halves(second bool) func(*generator, *rand.Rand, *entry) (string, bool) {
+// part makes a planter of a share of the words, where enough of what is the item's own
+// is in it and it is not the passage alone.
+func part(from, to float64) planter {
 	return func(g *generator, _ *rand.Rand, e *entry) (string, bool) {
 		if e.words < 24 || e.passage != "" || countWords(e.Text[item.Context]) >= 40 {
-			return "", false // a half would be the passage alone
+			return "", false
 		}
-		h, ok := half(e.plain, second)
-		return h, ok && g.finder.outside(e.bench, h) >= max(10, e.info*2/5)
+		s, ok := share(e.plain, from, to)
+		return s, ok && g.finder.outside(e.bench, s) >= max(10, e.info*2/5)
 	}
 }
 
-// plantings lists the classes.
-func plantings() []*planting {
-	list := []*planting{
-		{Class: Class{Name: "as-is", About: "as a page would print it, options lettered"}, plant: plainly(func(s string) (string, bool) { return s, true })},
-		{Class: Class{Name: "case", About: "upper, lower or title case"}, plant: each(otherCase)},
-		{Class: Class{Name: "no-punctuation", About: "punctuation around words is gone"}, plant: plainly(noPunctuation)},
-		{Class: Class{Name: "typographic", About: "curly quotes, dashes, ellipses, no-break spaces"}, plant: plainly(typographic)},
-		{Class: Class{Name: "full-width", About: "full-width forms of ASCII"}, plant: plainly(fullWidth)},
-		{Class: Class{Name: "wrap-8-words", About: "a line break after every eight words"}, plant: plainly(func(s string) (string, bool) { return wrapped(s, 8, false) })},
-		{Class: Class{Name: "wrap-72-columns", About: "lines of at most 72 characters"}, plant: plainly(func(s string) (string, bool) { return wrapped(s, 72, true) })},
-		{Class: Class{Name: "quoted", About: "> before lines, as in mail"}, plant: each(func(r *rand.Rand, s string) (string, bool) {
-			return prefixed(s, []string{"> ", ">> ", "> > "}[r.IntN(3)], 60), true
-		})},
-		{Class: Class{Name: "indented", About: "blanks or a tab before lines"}, plant: each(func(r *rand.Rand, s string) (string, bool) {
-			return prefixed(s, []string{"    ", "\t", "          "}[r.IntN(3)], 70), true
-		})},
-		{Class: Class{Name: "html", About: "tags around words and phrases, some with attributes"}, plant: each(inHTML)},
-		{Class: Class{Name: "markdown", About: "emphasis, links, code and list marks"}, plant: each(inMarkdown)},
-		{Class: Class{Name: "to-latex", About: "plain arithmetic spelled in LaTeX"}, late: -1, plant: plainly(inLaTeX)},
-		{Class: Class{Name: "from-latex", About: "LaTeX spelled plainly"}, late: -3, plant: plainly(fromLaTeX)},
-		{Class: Class{Name: "json-escaped", About: "as a JSON string"}, plant: plainly(func(s string) (string, bool) {
-			if !mostlyLatin(s) {
-				return "", false // all letters would be escaped
-			}
-			return jsonEscaped(s)
-		})},
-		{Class: Class{Name: "html-escaped", About: "signs as character references"}, plant: plainly(htmlEscaped)},
+func flagged(name, about string, late int, p planter) *planting {
+	return &planting{Class: Class{Name: name, Want: Flagged, About: about}, late: late, plant: p}
+}
+
+func unless(want Want, name, about string, late int, p planter) *planting {
+	c := flagged(name, about, late, p)
+	c.Want = want
+	return c
+}
+
+// plantings lists the classes of a part.
+func plantings(p Part) []*planting {
+	if p == HeldBack {
+		return heldBack()
 	}
+	list := slices.Concat(layouts(), wordings(), asIs(), cleanOnes())
+	return append(list, told()...)
+}
+
+// layouts lists classes that keep the words and set them otherwise.
+func layouts() []*planting {
+	return []*planting{
+		flagged("as-is", "as a page prints it, options lettered", 0, plainly(func(s string) (string, bool) { return s, true })),
+		flagged("case", "upper, lower or title case", 0, randomly(otherCase)),
+		flagged("no-punctuation", "punctuation around words is gone", 0, plainly(noPunctuation)),
+		flagged("typographic", "curly quotes, dashes, ellipses, no-break spaces", 0, plainly(typographic)),
+		flagged("full-width", "full-width forms of ASCII", 0, plainly(fullWidth)),
+		flagged("wrap-8-words", "a line break after every eight words", 0, plainly(func(s string) (string, bool) { return wrapped(s, 8, false) })),
+		flagged("wrap-72-columns", "lines of at most 72 characters", 0, plainly(func(s string) (string, bool) { return wrapped(s, 72, true) })),
+		flagged("quoted", "> before lines, as in mail", 0, randomly(func(r *rand.Rand, s string) (string, bool) {
+			return prefixed(s, []string{"> ", ">> ", "> > "}[r.IntN(3)], 60), true
+		})),
+		flagged("indented", "blanks or a tab before lines", 0, randomly(func(r *rand.Rand, s string) (string, bool) {
+			return prefixed(s, []string{"    ", "\t", "          "}[r.IntN(3)], 70), true
+		})),
+		flagged("mail-rewrapped", "quoted in mail, wrapped again", 0, randomly(mailRewrapped)),
+		flagged("line-numbers", "a number before each line", 0, randomly(lineNumbers)),
+		flagged("diff", "added lines of a patch", 0, randomly(inDiff)),
+		flagged("subtitles", "numbers and times between lines", 0, randomly(subtitles)),
+		flagged("html", "tags around words and phrases, some with attributes", 0, randomly(inHTML)),
+		flagged("html-list-entities", "a list, inline tags and character references", 0, randomly(inHTMLList)),
+		flagged("markdown", "emphasis, links, code and list marks", 0, randomly(inMarkdown)),
+		flagged("wikitext", "headings, bold, links, references, templates", 0, randomly(inWikitext)),
+		flagged("to-latex", "plain arithmetic spelled in LaTeX", -1, plainly(inLaTeX)),
+		flagged("from-latex", "LaTeX spelled plainly", -3, plainly(fromLaTeX)),
+		flagged("json-escaped", "as a JSON string, everything but ASCII escaped", 0, plainly(func(s string) (string, bool) {
+			t, ok := jsonEscaped(s)
+			return t, ok && mostlyASCII(s) // else all letters would be escaped
+		})),
+		flagged("chat-json", "a chat's message in JSON", 0, randomly(chatJSON)),
+		flagged("chat-json-twice", "a chat in JSON as a string of JSON", 0, randomly(chatJSONTwice)),
+		flagged("html-escaped", "signs as character references", 0, plainly(htmlEscaped)),
+		flagged("percent-encoded", "as part of a link", 0, plainly(percentEncoded)),
+		flagged("mojibake", "UTF-8 read as Latin-1 or Windows-1252", 0, randomly(func(r *rand.Rand, s string) (string, bool) { return mojibake(r, s, 1) })),
+		flagged("invisible", "characters that print nothing in a fifth of the words", 0, randomly(invisible)),
+		flagged("homoglyphs", "Cyrillic and Greek letters for three of ten Latin ones", 0, randomly(homoglyphs)),
+		flagged("nfd", "letters and marks apart", -1, plainly(decomposed)),
+		flagged("cjk-spaced", "blanks between characters", -2, plainly(spacedCJK)),
+		flagged("zh-traditional", "simplified Chinese in traditional characters", -3, plainly(traditional)),
+		flagged("table", "spread over the cells of a table", 0, randomly(inTable)),
+		flagged("hyphenated", "words broken at line ends", 0, randomly(func(r *rand.Rand, s string) (string, bool) { return hyphenated(s, 30+r.IntN(40)) })),
+		{Class: Class{Name: "long-document", Want: Flagged, About: "in a document of 1 MB"}, special: (*generator).long},
+		{Class: Class{Name: "twice", Want: Flagged, About: "at two places of a document"}, special: (*generator).twice},
+	}
+}
+
+// wordings lists classes that change, drop or move words.
+func wordings() (list []*planting) {
 	for _, e := range []struct {
 		edit edit
 		name string
@@ -87,27 +154,48 @@ func plantings() []*planting {
 			if pct == 1 {
 				late = -1 // only long items
 			}
-			list = append(list, &planting{Class: Class{Name: fmt.Sprintf("%s-%g%%", e.name, pct), About: fmt.Sprintf("%g %% of words %s", pct, e.name)}, late: late, plant: edits(e.edit, pct, 0)})
+			list = append(list, flagged(fmt.Sprintf("%s-%g%%", e.name, pct), fmt.Sprintf("%g %% of words %s", pct, e.name), late, edits(e.edit, pct, 0)))
 		}
 	}
-	list = append(list, []*planting{
-		{Class: Class{Name: "every-fifth", About: "every fifth word replaced"}, plant: edits(replaceWord, 0, 5)},
-		{Class: Class{Name: "reordered", About: "sentences in another order"}, plant: func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
-			s, ok := reordered(r, e.prompt)
-			if len(e.options) > 0 {
-				s += "\n" + lettered(e.options, 0)
-			}
-			return s, ok
-		}},
-		{Class: Class{Name: "first-half", About: "the first half of the words"}, plant: halves(false)},
-		{Class: Class{Name: "second-half", About: "the second half of the words"}, plant: halves(true)},
-		{Class: Class{Name: "question-only", About: "no choices, no answer"}, late: -1, plant: func(g *generator, _ *rand.Rand, e *entry) (string, bool) {
+	return append(list,
+		flagged("every-fifth", "every fifth word replaced", 0, edits(replaceWord, 0, 5)),
+		flagged("synonyms-15%", "15 % of content words replaced by others of their meaning", 0, english(atShare(synonyms, 15))),
+		flagged("typos-8%", "a slip of the keyboard in 8 % of the words", 0, english(atShare(typos, 8))),
+		flagged("typos-20%", "a slip of the keyboard in 20 % of the words", 0, english(atShare(typos, 20))),
+		flagged("ocr-1%", "1 % of the characters misread", 0, english(atShare(misread, 1))),
+		flagged("ocr-4%", "4 % of the characters misread", 0, english(atShare(misread, 4))),
+		flagged("spaces-lost-5%", "5 % of neighbouring words joined", 0, english(atShare(spacesLost, 5))),
+		flagged("stopwords-removed", "without words that carry little", 0, english(plainly(func(s string) (string, bool) { return withoutWords(s, stopwords()) }))),
+		flagged("numbers-spelled", "whole numbers in words", -1, english(plainly(func(s string) (string, bool) {
+			t, n := numbersSpelled(s)
+			return t, n >= 2
+		}))),
+		flagged("spoken", "fillers, no punctuation, numbers in words, contractions", 0, english(randomly(spoken))),
+		flagged("british-american", "the other spelling and words", -1, english(plainly(british))),
+		flagged("reordered", "sentences in another order", 0, reorderedPlant),
+		flagged("sentences-reversed", "sentences from the last to the first", 0, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+			s, ok := reversed(e.prompt)
+			return strings.TrimSuffix(s+"\n"+lettered(e.options, 0), "\n"), ok
+		}),
+		flagged("first-half", "the first half of the words", 0, part(0, 0.5)),
+		flagged("second-half", "the second half of the words", 0, part(0.5, 1)),
+		flagged("head-60%", "the first 60 % of the words", 0, part(0, 0.6)),
+		flagged("middle-60%", "60 % of the words, from the middle", 0, part(0.2, 0.8)),
+		flagged("tail-60%", "the last 60 % of the words", 0, part(0.4, 1)),
+		flagged("question-only", "no choices, no answer", -1, func(g *generator, _ *rand.Rand, e *entry) (string, bool) {
 			return e.prompt, len(e.options) > 0 && g.finder.outside(e.bench, e.Text[item.Question]) >= 8
-		}},
-		{Class: Class{Name: "question-answer", About: "with the answer behind it"}, plant: func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
+		}),
+		flagged("question-answer", "with the answer behind it", 0, func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
 			return e.plain + "\n" + []string{"Answer: ", "", "Solution.\n"}[r.IntN(3)] + e.Text[item.Answer], e.Text[item.Answer] != ""
-		}},
-		{Class: Class{Name: "choices-reordered", About: "options in another order"}, plant: func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
+		}),
+		flagged("question-right-answer", "without the wrong choices", -1, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+			right := e.right()
+			return e.prompt + "\nAnswer: " + right, right != "" && len(e.options) > 1
+		}),
+		flagged("choices-inline", "choices on one line", 0, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+			return e.prompt + " " + inline(e.options), len(e.options) > 1
+		}),
+		flagged("choices-reordered", "options in another order", 0, func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
 			if len(e.options) < 3 {
 				return "", false
 			}
@@ -116,64 +204,210 @@ func plantings() []*planting {
 				mixed = append(mixed, e.options[i])
 			}
 			return e.prompt + "\n" + lettered(mixed, 0), !slices.Equal(mixed, e.options)
-		}},
-		{Class: Class{Name: "relettered", About: "options behind other letters or numbers"}, plant: func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
+		}),
+		flagged("relettered", "options behind other letters or numbers", 0, func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
 			return e.prompt + "\n" + lettered(e.options, 1+r.IntN(5)), len(e.options) > 1
-		}},
-		{Class: Class{Name: "twice", About: "at two places of a document"}, special: (*generator).twice},
-		{Class: Class{Name: "table", About: "spread over the cells of a table"}, plant: each(inTable)},
-		{Class: Class{Name: "long-document", About: "in a document of 1 MB"}, special: (*generator).long},
-		{Class: Class{Name: "interleaved", About: "two items by sentences or lines in turn"}, special: (*generator).interleave},
-		{Class: Class{Name: "hyphenated", About: "words broken at line ends"}, plant: each(func(r *rand.Rand, s string) (string, bool) { return hyphenated(s, 30+r.IntN(40)) })},
-		{Class: Class{Name: "as-is-zh", About: "as is, in Chinese"}, late: -2, plant: inLang("zh")},
-		{Class: Class{Name: "as-is-ja", About: "as is, in Japanese"}, late: -2, plant: inLang("ja")},
-		{Class: Class{Name: "as-is-th", About: "as is, in Thai"}, late: -2, plant: inLang("th")},
-		{Class: Class{Name: "as-is-ru", About: "as is, in Russian"}, late: -2, plant: inLang("ru")},
-		{Class: Class{Name: "as-is-ar", About: "as is, in Arabic (the program's own items)"}, late: -2, plant: inLang("ar")},
-		{Class: Class{Name: "as-is-bn", About: "as is, in Bengali"}, late: -2, plant: inLang("bn")},
-		{Class: Class{Name: "as-is-other", About: "as is, in further languages"}, late: -2, plant: func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
-			return e.plain, e.lang != "en" && !slices.Contains(ownClassLangs, e.lang)
-		}},
-	}...)
-	for _, c := range list {
-		c.Want = Flagged
-	}
-	clean := []*planting{
-		{Class: Class{Name: "template", About: "the benchmark's template with another item's content"}, plant: (*generator).template},
-		{Class: Class{Name: "passage", About: "the source passage without the question"}, late: -3, plant: func(_ *generator, _ *rand.Rand, e *entry) (string, bool) { return e.passage, e.passage != "" }},
-		{Class: Class{Name: "quotation", About: "a quotation that the item cites, alone, in three documents"}, late: -3, special: (*generator).quotation},
-		{Class: Class{Name: "sibling", About: "another item of the same kind"}, plant: (*generator).sibling},
-		{Class: Class{Name: "boilerplate", About: "phrases that many items have, with what pages say around them"}, plant: (*generator).boilerplate},
-		{Class: Class{Name: "shuffled", About: "the item's words in any order"}, plant: each(shuffled)},
-	}
-	for _, c := range clean {
-		c.Want = Clean
-	}
-	list = append(list, clean...)
-	return append(list,
-		&planting{Class: Class{Name: "variant", Want: Variant, About: "the same wording with other numbers or names"}, late: -1, plant: func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
-			s, ok := otherNumbers(r, e.prompt)
-			numbers := len(digitsRE.FindAllString(e.prompt, -1))
-			return s, ok && len(e.options) == 0 && e.passage == "" && numbers*30 >= e.words
-		}},
-		&planting{Class: Class{Name: "translation", Want: NotFound, About: "the item in another language"}, late: -4, special: (*generator).translation},
+		}),
+		flagged("code-renamed", "identifiers renamed, strings and comments kept", -4, func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
+			code, ok := codeOf(e)
+			if !ok {
+				return "", false
+			}
+			return renamed(r, code)
+		}),
+		flagged("code-javascript", "the docstring over a function of another language", -5, inCode(inJavaScript)),
+		flagged("code-tabs-crlf", "tabs for blanks, line ends of Windows", -4, inCode(func(e *entry) (string, bool) {
+			code, ok := codeOf(e)
+			t, tabs := withTabs(code)
+			return t, ok && tabs
+		})),
+		&planting{Class: Class{Name: "interleaved", Want: Flagged, About: "two items by sentences or lines in turn"}, special: (*generator).interleave},
+		&planting{Class: Class{Name: "bilingual", Want: Flagged, About: "sentence by sentence in two languages"}, late: -4, special: (*generator).bilingual},
 	)
+}
+
+func reorderedPlant(_ *generator, r *rand.Rand, e *entry) (string, bool) {
+	s, ok := reordered(r, e.prompt)
+	return strings.TrimSuffix(s+"\n"+lettered(e.options, 0), "\n"), ok
 }
 
 // ownClassLangs have a class for items as they are.
 var ownClassLangs = []string{"zh", "ja", "th", "ru", "ar", "bn"}
 
-func mostlyLatin(s string) bool {
-	ascii := 0
-	for i := range len(s) {
-		if s[i] < 0x80 {
-			ascii++
-		}
+// asIs lists classes of items as they are, by language.
+func asIs() (list []*planting) {
+	names := map[string]string{"zh": "Chinese", "ja": "Japanese", "th": "Thai", "ru": "Russian", "ar": "Arabic (the program's own items)", "bn": "Bengali"}
+	for _, lang := range ownClassLangs {
+		list = append(list, flagged("as-is-"+lang, "as is, in "+names[lang], -2, inLang(lang)))
 	}
-	return ascii*10 > len(s)*9
+	return append(list, flagged("as-is-other", "as is, in further languages", -2, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+		return e.plain, e.lang != "en" && !slices.Contains(ownClassLangs, e.lang)
+	}))
 }
 
-// template puts other words of other items where the item has its own.
+// cleanOnes lists what is no contamination.
+func cleanOnes() []*planting {
+	passage := unless(Clean, "passage", "the source passage without the question", -3, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) { return e.passage, e.passage != "" })
+	other := unless(Clean, "passage-other-question", "the source passage with another question", -3, (*generator).otherQuestion)
+	nearest := unless(Clean, "nearest-sibling", "of other items of the same kind the one most like it", 0, (*generator).nearest)
+	passage.shares, other.shares, nearest.shares = true, true, true
+	return []*planting{
+		unless(Clean, "template", "the benchmark's template with another item's content", 0, (*generator).template),
+		passage,
+		other,
+		{Class: Class{Name: "quotation", Want: Clean, About: "a quotation that the item cites, alone, in three documents"}, late: -3, shares: true, special: (*generator).quotation},
+		unless(Clean, "sibling", "another item of the same kind", 0, (*generator).sibling),
+		nearest,
+		unless(Clean, "boilerplate", "phrases that many items have, with what pages say around them", 0, (*generator).boilerplate),
+		unless(Clean, "shuffled", "the item's words in any order", 0, randomly(shuffled)),
+		unless(Clean, "scattered", "the item's words in any order over a page", 0, func(g *generator, r *rand.Rand, e *entry) (string, bool) {
+			return g.scattered(r, e, true)
+		}),
+		unless(Clean, "names-and-numbers", "the item's names and numbers in sentences of others", 0, (*generator).namesAndNumbers),
+		unless(Clean, "same-signature", "another task with the same function signature", -5, (*generator).sameSignature),
+	}
+}
+
+// told lists the classes whose share is reported only.
+func told() []*planting {
+	return []*planting{
+		unless(Altered, "numbers-changed", "the same wording with other numbers", -1, inWording(true, false)),
+		unless(Altered, "names-changed", "the same wording with other names", -1, inWording(false, true)),
+		unless(Hard, "synonyms-30%", "30 % of content words replaced by others of their meaning", 0, english(atShare(synonyms, 30))),
+		unless(Hard, "synonyms-45%", "45 % of content words replaced by others of their meaning", -3, english(atShare(synonyms, 45))),
+		unless(Hard, "spaces-lost-15%", "15 % of neighbouring words joined", 0, english(atShare(spacesLost, 15))),
+		unless(Hard, "stemmed", "endings cut off", 0, english(plainly(stemmed))),
+		unless(Hard, "wordpiece", "long words in pieces behind ##", 0, english(plainly(wordPieces))),
+		unless(Hard, "gpt2-bpe", "the pieces of a byte-level tokeniser", 0, english(plainly(byteLevelPieces))),
+		unless(Hard, "letterspaced", "a blank between letters", 0, english(plainly(letterSpaced))),
+		unless(Hard, "base64", "in base64", 0, plainly(inBase64)),
+		unless(Hard, "transliterated", "in Greek letters", 0, english(plainly(transliterated))),
+		{Class: Class{Name: "translation", Want: Hard, About: "the item in another language"}, late: -4, special: (*generator).translation},
+		unless(Open, "code-alone", "the solution as code, without the task", -4, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+			a := e.Text[item.Answer]
+			_, ok := codeOf(e)
+			return a, ok && countWords(a) >= 8
+		}),
+		unless(Open, "choices-only", "the choices without the question", -1, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+			return lettered(e.options, 0), countWords(e.Text[item.Choices]) >= 12
+		}),
+		unless(Open, "choices-under-another-question", "the choices under another question", -1, func(g *generator, r *rand.Rand, e *entry) (string, bool) {
+			if countWords(e.Text[item.Choices]) < 12 {
+				return "", false
+			}
+			return g.anotherQuestion(r, e) + "\n" + lettered(e.options, 0), true
+		}),
+		unless(Open, "first-sentence", "the first of three sentences or more", 0, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+			list := sentences(e.prompt)
+			return list[0], len(list) >= 3 && countWords(list[0]) >= 8 && e.passage == ""
+		}),
+		unless(Open, "tail-40%", "the last 40 % of the words", 0, part(0.6, 1)),
+	}
+}
+
+// inWording keeps an item's wording, with other numbers or names.
+func inWording(numbers, names bool) planter {
+	return func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
+		s, ok := e.prompt, true
+		if numbers {
+			s, ok = otherNumbers(r, s)
+			ok = ok && len(digitsRE.FindAllString(e.prompt, -1))*30 >= e.words
+		}
+		if names && ok {
+			s, ok = otherNames(r, s)
+		}
+		return s, ok && e.lang == "en" && len(e.options) == 0 && e.passage == ""
+	}
+}
+
+// right returns the right choice in words, or "" where that is not known.
+func (e *entry) right() string {
+	a := strings.TrimSpace(e.Text[item.Answer])
+	if len(a) == 1 && a[0] >= 'A' && int(a[0]-'A') < len(e.options) {
+		return e.options[a[0]-'A']
+	}
+	if slices.Contains(e.options, a) {
+		return a
+	}
+	return ""
+}
+
+// What anyone asks about a passage.
+var passageQuestions = []string{
+	"Which of the following best states the author's main idea in the lines above?",
+	"What does the writer's tone in the second half of the text suggest?",
+	"Summarise the text in your own words in no more than three sentences.",
+	"Which of the events told here happens first, and how do you know?",
+}
+
+// otherQuestion returns the item's passage with a question that is in no benchmark.
+func (g *generator) otherQuestion(r *rand.Rand, e *entry) (string, bool) {
+	if e.passage == "" {
+		return "", false
+	}
+	q := passageQuestions[r.IntN(len(passageQuestions))]
+	held := g.src.Benches[e.bench].Held
+	for range min(20, 20*len(held)) {
+		h := &held[r.IntN(len(held))]
+		if !strings.Contains(e.plain, h.Text[item.Question]) && countWords(h.Text[item.Question]) < 40 {
+			q = render(&[item.NumParts]string{item.Question: h.Text[item.Question], item.Choices: h.Text[item.Choices]})
+			break
+		}
+	}
+	return e.passage + "\n" + q, true
+}
+
+// anotherQuestion returns the question of an item that is in no benchmark of the set.
+func (g *generator) anotherQuestion(r *rand.Rand, e *entry) string {
+	held := g.src.Benches[e.bench].Held
+	for range min(50, 50*len(held)) {
+		h := held[r.IntN(len(held))]
+		if q := h.Text[item.Question]; countWords(q) <= 60 {
+			return q
+		}
+	}
+	return passageQuestions[r.IntN(len(passageQuestions))]
+}
+
+// scattered sets the item's words between those of a passage, four to twelve of them
+// each time.
+func (g *generator) scattered(r *rand.Rand, e *entry, anyOrder bool) (string, bool) {
+	var mine []string
+	for _, x := range spans(e.plain) {
+		mine = append(mine, e.plain[x.Start:x.End])
+	}
+	if anyOrder {
+		r.Shuffle(len(mine), func(i, j int) { mine[i], mine[j] = mine[j], mine[i] })
+	}
+	var out []string
+	theirs := strings.Fields(g.passage(r, 14*len(mine)))
+	for _, w := range mine {
+		n := 4 + r.IntN(9)
+		if len(theirs) < n {
+			return "", false
+		}
+		out = append(append(out, theirs[:n]...), w)
+		theirs = theirs[n:]
+	}
+	return strings.Join(out, " "), len(mine) >= leastWords && needsSpace(mine[0])
+}
+
+// namesAndNumbers sets the item's names and numbers into a passage, in place of words
+// with a capital and of numbers, or of any.
+func (g *generator) namesAndNumbers(r *rand.Rand, e *entry) (string, bool) {
+	list := append(nameRE.FindAllString(e.prompt, -1), digitsRE.FindAllString(e.prompt, -1)...)
+	theirs := strings.Fields(g.passage(r, 25*len(list)))
+	if len(list) < 3 || len(theirs) < 8*len(list) {
+		return "", false
+	}
+	step := len(theirs) / len(list)
+	for i, w := range list {
+		theirs[i*step+r.IntN(step)] = w
+	}
+	return strings.Join(theirs, " "), true
+}
+
+// template sets other words of other items where the item has its own.
 func (g *generator) template(r *rand.Rand, e *entry) (string, bool) {
 	content := g.otherWords(r, e)
 	at, own := 0, 0
@@ -204,7 +438,7 @@ func (g *generator) template(r *rand.Rand, e *entry) (string, bool) {
 	return strings.Join(lines, "\n"), own >= max(gramWords, e.words/5) && at >= 4
 }
 
-// otherWords gives the words, in order, of a sibling.
+// otherWords returns the words, in order, of siblings.
 func (g *generator) otherWords(r *rand.Rand, e *entry) (list []string) {
 	held := g.src.Benches[e.bench].Held
 	for len(held) == 0 && len(list) < 100 {
@@ -220,31 +454,73 @@ func (g *generator) otherWords(r *rand.Rand, e *entry) (list []string) {
 	return list
 }
 
-// sibling gives, of some items of the same kind that are in no benchmark of the set,
-// the one that shares most words with e without repeating it or any other.
+// sibling returns, of some items of the same kind that are in no benchmark of the set,
+// the one that shares most words with e without sharing text with it or any other.
 func (g *generator) sibling(r *rand.Rand, e *entry) (string, bool) {
-	held := g.src.Benches[e.bench].Held
-	mine := wordSet(e.plain)
-	best, most := "", 0.0
+	held := g.heldItems(e.bench)
+	var some []heldItem
 	for range min(60, len(held)) {
 		h := held[r.IntN(len(held))]
-		if h.Split != e.Split && len(g.src.Benches[e.bench].Items) > 2000 && h.Split != "" {
+		if h.split != e.Split && len(g.src.Benches[e.bench].Items) > 2000 && h.split != "" {
 			continue // a subject of its own
 		}
-		text := render(&h.Text)
-		theirs := wordSet(text)
+		some = append(some, h)
+	}
+	best, _ := mostAlike(e, some, func(text string, share float64) bool {
+		return share < 0.5 && len(g.finder.repeats(text)) == 0 && len(g.finder.resembles(e.bench, text)) == 0
+	})
+	return best, best != ""
+}
+
+// nearest returns, of items of the same kind that are in no benchmark of the set, up to
+// 1,000 of them, the one that shares most words with e and does not contain it.
+func (g *generator) nearest(r *rand.Rand, e *entry) (string, bool) {
+	held := g.heldItems(e.bench)
+	from := 0
+	if len(held) > 1000 {
+		from = r.IntN(len(held) - 1000)
+	}
+	best, most := mostAlike(e, held[from:min(len(held), from+1000)], func(text string, _ float64) bool { return !contains(text, e) })
+	return best, most >= 0.15
+}
+
+// A heldItem is an item that is in no benchmark of the set.
+type heldItem struct {
+	text, split string
+	words       []string // distinct ones, sorted
+}
+
+// heldItems returns the items of a benchmark that were held out.
+func (g *generator) heldItems(bench int) []heldItem {
+	if g.held == nil {
+		g.held = make([][]heldItem, len(g.src.Benches))
+	}
+	if g.held[bench] == nil {
+		for _, h := range g.src.Benches[bench].Held {
+			text := render(&h.Text)
+			g.held[bench] = append(g.held[bench], heldItem{text, h.Split, wordSet(text)})
+		}
+	}
+	return g.held[bench]
+}
+
+// mostAlike returns the text of the item whose distinct words overlap most with those
+// of e, and the share, among those that suit.
+func mostAlike(e *entry, list []heldItem, suits func(text string, share float64) bool) (best string, most float64) {
+	mine := wordSet(e.plain)
+	for _, h := range list {
 		both := 0
-		for _, w := range theirs {
+		for _, w := range h.words {
 			if _, ok := slices.BinarySearch(mine, w); ok {
 				both++
 			}
 		}
-		share := float64(both) / float64(max(1, len(mine)+len(theirs)-both))
-		if share > most && share < 0.5 && len(g.finder.repeats(text)) == 0 && len(g.finder.resembles(e.bench, text)) == 0 {
-			best, most = text, share
+		share := float64(both) / float64(max(1, len(mine)+len(h.words)-both))
+		if share > most && suits(h.text, share) {
+			best, most = h.text, share
 		}
 	}
-	return best, best != ""
+	return best, most
 }
 
 func wordSet(s string) []string {
@@ -318,8 +594,7 @@ func (g *generator) quotation(r *rand.Rand, c *planting, e *entry) bool {
 // twice plants an item at two places of a document.
 func (g *generator) twice(r *rand.Rand, c *planting, e *entry) bool {
 	return g.claim(c, []*entry{e}, e.plain, g.next(), func(doc int) {
-		g.insert(r, doc, e.plain)
-		g.insert(r, doc, e.plain)
+		g.insert(r, doc, e.plain+"\n\n"+g.passage(r, 20+r.IntN(400))+"\n\n"+e.plain)
 	})
 }
 
@@ -349,19 +624,10 @@ func (g *generator) interleave(r *rand.Rand, c *planting, e *entry) bool {
 
 // translation plants the item of another language's benchmark.
 func (g *generator) translation(r *rand.Rand, c *planting, e *entry) bool {
-	if e.Family == "" {
+	o := g.otherLanguage(r, e)
+	if o == nil {
 		return false
 	}
-	var others []*entry
-	for i := range g.entries {
-		if o := &g.entries[i]; o.Family == e.Family && o != e && o.fit() && o.bench != e.bench {
-			others = append(others, o)
-		}
-	}
-	if len(others) == 0 {
-		return false
-	}
-	o := others[r.IntN(len(others))]
 	class := "as-is-" + o.lang
 	switch {
 	case o.lang == "en":
@@ -370,9 +636,48 @@ func (g *generator) translation(r *rand.Rand, c *planting, e *entry) bool {
 		class = "as-is-other"
 	}
 	as := g.class(class)
+	if as == nil {
+		return false
+	}
 	doc := g.next()
 	if !g.claim(as, []*entry{o}, o.plain, doc, func(doc int) { g.insert(r, doc, o.plain) }) {
 		return false
 	}
 	return g.claim(c, []*entry{e}, "", doc, func(int) {})
+}
+
+// bilingual plants an item and its translation by sentences in turn.
+func (g *generator) bilingual(r *rand.Rand, c *planting, e *entry) bool {
+	o := g.otherLanguage(r, e)
+	if o == nil {
+		return false
+	}
+	mine, theirs := sentences(e.plain), sentences(o.plain)
+	if len(mine) != len(theirs) || len(mine) < 2 {
+		return false
+	}
+	var out []string
+	for i := range mine {
+		out = append(out, mine[i], theirs[i])
+	}
+	s := strings.Join(out, "\n")
+	return g.claim(c, []*entry{e, o}, s, g.next(), func(doc int) { g.insert(r, doc, s) })
+}
+
+// otherLanguage returns the item that another language's benchmark has in place of e,
+// or nil.
+func (g *generator) otherLanguage(r *rand.Rand, e *entry) *entry {
+	if e.Family == "" {
+		return nil
+	}
+	var others []*entry
+	for i := range g.entries {
+		if o := &g.entries[i]; o.Family == e.Family && o != e && o.fit() && o.bench != e.bench {
+			others = append(others, o)
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	return others[r.IntN(len(others))]
 }

@@ -15,10 +15,13 @@ import (
 )
 
 // smallSet is a set of the program's own sources, made once. It must not be changed.
-var smallSet = sync.OnceValue(func() *Set { return mustGenerate(DevSeed) })
+var smallSet = sync.OnceValue(func() *Set { return mustGenerate(DevSeed, Development) })
 
-func mustGenerate(seed uint64) *Set {
-	s, err := Generate(seed, Own(), Size{PerClass: 4, Docs: 700})
+// smallHeld is one of the classes held back. It must not be changed.
+var smallHeld = sync.OnceValue(func() *Set { return mustGenerate(DevSeed, HeldBack) })
+
+func mustGenerate(seed uint64, p Part) *Set {
+	s, err := Generate(seed, p, Own(), Size{PerClass: 3, Docs: 700})
 	if err != nil {
 		panic(err)
 	}
@@ -26,28 +29,48 @@ func mustGenerate(seed uint64) *Set {
 }
 
 func TestEqualSeedsGiveEqualSets(t *testing.T) {
-	if !reflect.DeepEqual(smallSet(), mustGenerate(DevSeed)) {
+	if !reflect.DeepEqual(smallSet(), mustGenerate(DevSeed, Development)) {
 		t.Error("two sets of one seed differ")
 	}
-	if reflect.DeepEqual(smallSet().Docs, mustGenerate(TestSeed).Docs) {
+	if reflect.DeepEqual(smallSet().Docs, mustGenerate(ReportSeed, Development).Docs) {
 		t.Error("sets of two seeds are one")
 	}
 }
 
 func TestOwnSourcesExerciseEveryClass(t *testing.T) {
-	s := smallSet()
-	for _, c := range s.Classes {
-		if c.Items < 4 {
-			t.Errorf("class %s has %d items", c.Name, c.Items)
+	for _, s := range []*Set{smallSet(), smallHeld()} {
+		for _, c := range s.Classes {
+			if c.Items < 2 {
+				t.Errorf("class %s has %d items", c.Name, c.Items)
+			}
 		}
 	}
-	if len(s.Classes) < 50 {
-		t.Errorf("only %d classes", len(s.Classes))
+}
+
+// A third of the classes is held back, and none is in both parts.
+func TestAThirdOfTheClassesIsHeldBack(t *testing.T) {
+	development, held := plantings(Development), plantings(HeldBack)
+	seen := map[string]bool{}
+	for _, c := range slices.Concat(development, held) {
+		if seen[c.Name] {
+			t.Errorf("two classes are %s", c.Name)
+		}
+		if seen[c.Name] = true; c.About == "" || c.Want == "" {
+			t.Errorf("class %s says too little: %+v", c.Name, c.Class)
+		}
+	}
+	if n := len(development) + len(held); 3*len(held) < n || 5*len(held) > 2*n {
+		t.Errorf("%d of %d classes are held back", len(held), n)
 	}
 }
 
 func TestLabelsSayWhatStandsInDocuments(t *testing.T) {
-	s := smallSet()
+	labelsSayWhatIsThere(t, smallSet())
+	labelsSayWhatIsThere(t, smallHeld())
+}
+
+func labelsSayWhatIsThere(t *testing.T, s *Set) {
+	t.Helper()
 	docs := map[string]string{}
 	for _, d := range s.Docs {
 		if _, twice := docs[d.ID]; twice {
@@ -72,13 +95,13 @@ func TestLabelsSayWhatStandsInDocuments(t *testing.T) {
 				t.Errorf("%s/%s: class %q, wanted %q", b.Name, it.ID, l.Class, l.Want)
 			}
 			doc, ok := docs[l.DocID]
-			if ok == (l.Class == Nothing) {
+			if planted := l.Class != Nothing && l.Class != Neighbour; ok != planted {
 				t.Errorf("%s/%s: class %s in document %q", b.Name, it.ID, l.Class, l.DocID)
 			}
-			if l.Repeats != "" && l.Class != Nothing {
-				t.Errorf("%s/%s was planted and repeats %s", b.Name, it.ID, l.Repeats)
+			if l.Contained != "" && ok {
+				t.Errorf("%s/%s was planted and is contained in %s", b.Name, it.ID, l.Contained)
 			}
-			if l.Repeats == "" {
+			if l.Contained == "" {
 				counts[l.Class]++
 			}
 			plain, question := render(&it.Text), it.Text[item.Question]
@@ -109,14 +132,16 @@ func TestLabelsSayWhatStandsInDocuments(t *testing.T) {
 			case "passage":
 				right = has(it.Text[item.Context]) && !has(question)
 			case "first-half", "second-half":
-				h, _ := half(plain, l.Class == "second-half")
+				from := map[string]float64{"first-half": 0, "second-half": 0.5}[l.Class]
+				h, _ := share(plain, from, from+0.5)
 				right = has(h) && !has(plain)
 			case "interleaved":
 				for _, x := range sentences(plain) {
 					right = right && has(x)
 				}
 				right = right && !has(plain)
-			case "template", "sibling", "boilerplate", "shuffled", "variant", "quotation", "translation":
+			case "template", "sibling", "nearest-sibling", "boilerplate", "shuffled", "scattered", "numbers-changed", "names-changed", "quotation", "translation",
+				"same-signature", "same-name", "sibling-with-names", "opening-continued", "glossary", "scattered-in-order", "about-the-benchmark":
 				right = !has(question)
 			}
 			if !right {
@@ -142,7 +167,7 @@ func TestUnplantedItemsStandNowhere(t *testing.T) {
 	n := 0
 	for _, b := range s.Benches {
 		for _, it := range b.Items {
-			if it.Label.Class == Nothing && it.Label.Repeats == "" {
+			if (it.Label.Class == Nothing || it.Label.Class == Neighbour) && it.Label.Contained == "" {
 				if n++; strings.Contains(text, it.Text[item.Question]) {
 					t.Errorf("%s/%s was not planted and stands in a document", b.Name, it.ID)
 				}
@@ -154,9 +179,11 @@ func TestUnplantedItemsStandNowhere(t *testing.T) {
 	}
 }
 
-func TestItemsThatRepeatAreLabelled(t *testing.T) {
+func TestContainedItemsAreLabelled(t *testing.T) {
 	src := Own()
-	b := &src.Benches[len(src.Benches)-1]
+	k := slices.IndexFunc(src.Benches, func(b SourceBench) bool { return b.Name == "own-made" })
+	src.Benches = src.Benches[k : k+1]
+	b := &src.Benches[0]
 	twins := map[string]string{}
 	for i := range 200 { // a double of each of 200 items, and a text that holds ten others
 		twin := b.Items[i]
@@ -168,18 +195,18 @@ func TestItemsThatRepeatAreLabelled(t *testing.T) {
 	for i := 300; i < 310; i++ {
 		held[b.Items[i].ID] = true
 		for range 100 {
-			src.Texts = append(src.Texts, Text{"page", b.Items[i].Text[item.Question]})
+			src.Texts = append(src.Texts, Text{"page", render(&b.Items[i].Text)})
 		}
 	}
-	s, err := Generate(3, src, Size{PerClass: 4, Docs: 700})
+	s, err := Generate(3, Development, src, Size{PerClass: 4, Docs: 700})
 	if err != nil {
 		t.Fatal(err)
 	}
 	labels := map[string]Label{}
-	for _, it := range s.Benches[len(s.Benches)-1].Items {
+	for _, it := range s.Benches[0].Items {
 		labels[it.ID] = it.Label
-		if held[it.ID] && (it.Label.Class != Nothing || !strings.HasPrefix(it.Label.Repeats, "d0")) {
-			t.Errorf("item %s stands in texts, and its label is %+v", it.ID, it.Label)
+		if held[it.ID] && (it.Label.Class != Nothing || !strings.HasPrefix(it.Label.Contained, "d0")) {
+			t.Errorf("item %s is in texts, and its label is %+v", it.ID, it.Label)
 		}
 	}
 	marked := 0
@@ -189,15 +216,86 @@ func TestItemsThatRepeatAreLabelled(t *testing.T) {
 		if !aOK || !bOK {
 			continue // set aside
 		}
-		if a.Want == Flagged && a.Class != Nothing && b.Repeats == "" || b.Want == Flagged && b.Class != Nothing && a.Repeats == "" {
+		planted := func(l Label) bool { return l.Want == Flagged && l.DocID != "" }
+		if planted(a) && b.Contained == "" || planted(b) && a.Contained == "" {
 			t.Errorf("item %s: %+v, its double: %+v", id, a, b)
 		}
-		if a.Repeats != "" || b.Repeats != "" {
+		if a.Contained != "" || b.Contained != "" {
 			marked++
 		}
 	}
 	if marked < 10 {
 		t.Errorf("only %d doubles are marked", marked)
+	}
+}
+
+// An item that shares text with a planted one and is not contained in it is a
+// neighbour, and is wanted clean.
+func TestNeighboursAreWantedClean(t *testing.T) {
+	src := Own()
+	k := slices.IndexFunc(src.Benches, func(b SourceBench) bool { return b.Name == "own-made" })
+	src.Benches = src.Benches[k : k+1]
+	b := &src.Benches[0]
+	for i := range 200 {
+		like := b.Items[i]
+		like.ID = "like-" + like.ID
+		like.Text[item.Question] += " How many of them are not there?"
+		b.Items = append(b.Items, like)
+	}
+	s, err := Generate(3, Development, src, Size{PerClass: 4, Docs: 700})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, it := range s.Benches[0].Items {
+		if it.Label.Class == Neighbour && strings.HasPrefix(it.ID, "like-") {
+			if n++; it.Label.Want != Clean || it.Label.Contained != "" || it.Label.DocID != "" {
+				t.Errorf("%s: %+v", it.ID, it.Label)
+			}
+		}
+	}
+	if n < 30 {
+		t.Errorf("only %d neighbours", n)
+	}
+}
+
+// The container finds what comparing every item's words with the text finds.
+func TestContainedEqualsComparingAll(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	text := func(n int) string {
+		list := []string{}
+		for range n {
+			list = append(list, string(rune('a'+r.IntN(3))))
+		}
+		return strings.Join(list, ". ")
+	}
+	hits := 0
+	for range 30 {
+		entries := make([]entry, 20)
+		for i := range entries {
+			entries[i].prompt = text(r.IntN(9))
+			for range r.IntN(3) {
+				entries[i].options = append(entries[i].options, text(1+r.IntN(4)))
+			}
+		}
+		c := newContainer(entries)
+		for range 30 {
+			doc := text(r.IntN(40))
+			var want []int
+			for i := range entries {
+				if contains(doc, &entries[i]) && countWords(entries[i].prompt) > 0 {
+					want = append(want, i)
+				}
+			}
+			got := slices.DeleteFunc(c.contained(doc), func(i int) bool { return countWords(entries[i].prompt) == 0 })
+			if !slices.Equal(got, want) {
+				t.Fatalf("%q contains %v, not %v", doc, got, want)
+			}
+			hits += len(want)
+		}
+	}
+	if hits < 100 {
+		t.Errorf("only %d", hits)
 	}
 }
 
@@ -400,7 +498,7 @@ func TestScanJudgesTheSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Score(s, verdicts)
+	r, err := Score(Judged{s, verdicts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -424,7 +522,7 @@ func TestScanJudgesTheSet(t *testing.T) {
 }
 
 func TestNothingToMakeASetOf(t *testing.T) {
-	if _, err := Generate(1, Sources{}, Size{}); err == nil {
+	if _, err := Generate(1, Development, Sources{}, Size{}); err == nil {
 		t.Error("no error")
 	}
 }

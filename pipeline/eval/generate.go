@@ -32,25 +32,31 @@ type entry struct {
 	words   int
 	info    int // words in no template
 
-	class   *planting
-	doc     int
-	repeats string
+	class     *planting
+	doc       int
+	contained string
+	neighbour bool
 }
 
-// fit tells whether e may still be planted.
+// fit reports whether e may still be planted.
 func (e *entry) fit() bool {
-	return e.class == nil && e.repeats == "" && e.words >= leastWords && e.info >= leastInfo
+	return e.class == nil && e.contained == "" && !e.neighbour && e.words >= leastWords && e.info >= leastInfo
 }
 
-// render is an item as a page would print it, without the answer.
+// render returns an item as a page prints it, without the answer.
 func render(text *[item.NumParts]string) string {
 	lines := []string{text[item.Context], text[item.Question], lettered(options(text[item.Choices]), 0)}
 	return strings.Join(slices.DeleteFunc(lines, func(s string) bool { return s == "" }), "\n")
 }
 
+func promptOf(it *SourceItem) string {
+	return strings.TrimPrefix(it.Text[item.Context]+"\n"+it.Text[item.Question], "\n")
+}
+
 type generator struct {
 	src     Sources
 	seed    uint64
+	part    Part
 	list    []*planting
 	entries []entry
 	byBench [][]*entry
@@ -60,6 +66,7 @@ type generator struct {
 	free    []int // documents without a plant
 	longs   []int // documents of 1 MB
 	planted map[string]int
+	held    [][]heldItem // by benchmark, filled when first asked for
 
 	corpora []string // names
 	texts   [][]int  // by corpus: numbers of texts
@@ -73,16 +80,17 @@ const (
 	longPlants = 8
 )
 
-// Generate makes a set. It fails when the sources are too few to plant anything.
-func Generate(seed uint64, src Sources, size Size) (*Set, error) {
+// Generate makes a set of one part of the classes. It fails when the sources are too few
+// to plant anything.
+func Generate(seed uint64, part Part, src Sources, size Size) (*Set, error) {
 	size.PerClass, size.Docs = cmp.Or(size.PerClass, DefaultPerClass), cmp.Or(size.Docs, DefaultDocs)
 	if len(src.Texts) == 0 || len(src.Benches) == 0 {
 		return nil, errors.New("no texts or no benchmarks to make a set of")
 	}
-	g := &generator{src: src, seed: seed, list: plantings(), planted: map[string]int{}}
+	g := &generator{src: src, seed: seed, part: part, list: plantings(part), planted: map[string]int{}}
 	g.items(g.rng("held"))
 	g.documents(g.rng("documents"), size)
-	g.standing()
+	g.markContained()
 	order := slices.Clone(g.list)
 	slices.SortStableFunc(order, func(a, b *planting) int { return cmp.Compare(a.late, b.late) })
 	for _, c := range order {
@@ -91,7 +99,7 @@ func Generate(seed uint64, src Sources, size Size) (*Set, error) {
 	return g.set(), nil
 }
 
-// rng gives a generator of random numbers of its own to each step.
+// rng returns a generator of random numbers for one step alone.
 func (g *generator) rng(step string) *rand.Rand {
 	h := uint64(14695981039346656037)
 	for _, c := range []byte(step) {
@@ -135,7 +143,7 @@ func (g *generator) items(r *rand.Rand) {
 			e := &g.entries[n]
 			*e = entry{SourceItem: it, number: n, bench: i, lang: b.Lang, doc: -1, info: g.finder.info[n]}
 			e.options = options(it.Text[item.Choices])
-			e.prompt = strings.TrimPrefix(it.Text[item.Context]+"\n"+it.Text[item.Question], "\n")
+			e.prompt = promptOf(&it)
 			e.plain = render(&it.Text)
 			e.passage = passageOf(&it, b.Passages)
 			for _, p := range []item.Part{item.Context, item.Question, item.Choices} {
@@ -152,7 +160,7 @@ func (g *generator) items(r *rand.Rand) {
 	}
 }
 
-// passageOf gives the text of another writer that an item asks about, if it is long
+// passageOf returns the text of another writer that an item asks about, if it is long
 // enough to be one.
 func passageOf(it *SourceItem, contexts bool) string {
 	p := ""
@@ -170,8 +178,8 @@ func passageOf(it *SourceItem, contexts bool) string {
 	return p
 }
 
-// documents makes the texts around plants.
-func (g *generator) documents(r *rand.Rand, size Size) {
+// corporaOf groups the sources' texts.
+func (g *generator) corporaOf() {
 	for i, t := range g.src.Texts {
 		k := slices.Index(g.corpora, t.Corpus)
 		if k < 0 {
@@ -180,6 +188,11 @@ func (g *generator) documents(r *rand.Rand, size Size) {
 		}
 		g.texts[k] = append(g.texts[k], i)
 	}
+}
+
+// documents makes the texts around plants.
+func (g *generator) documents(r *rand.Rand, size Size) {
+	g.corporaOf()
 	n := max(size.Docs, 2*size.PerClass*(len(g.list)+3))
 	for i := range n {
 		words := 50 << r.IntN(6) // the short ones as likely as the long
@@ -205,7 +218,7 @@ func (g *generator) documents(r *rand.Rand, size Size) {
 	}
 }
 
-// passage cuts about so many words out of a text, from the start of a line, fewer
+// passage cuts about the number of words out of a text, from the start of a line, fewer
 // where the text ends before.
 func (g *generator) passage(r *rand.Rand, words int) string {
 	list := g.texts[r.IntN(len(g.texts))]
@@ -234,22 +247,27 @@ func (g *generator) passage(r *rand.Rand, words int) string {
 	return strings.Clone(t[from:to])
 }
 
-// standing marks the items that the documents hold before anything is planted.
-func (g *generator) standing() {
+// markContained marks the items that documents contain before anything is planted.
+func (g *generator) markContained() {
+	c := newContainer(g.entries)
 	for _, d := range g.docs {
-		for _, k := range g.finder.repeats(d.Text) {
-			if e := &g.entries[k]; e.repeats == "" {
-				e.repeats = d.ID
+		for _, k := range c.contained(d.Text) {
+			if e := &g.entries[k]; e.contained == "" {
+				e.contained = d.ID
 			}
 		}
 	}
 }
 
+// class returns the class of a name, or nil where the part has none.
 func (g *generator) class(name string) *planting {
-	return g.list[slices.IndexFunc(g.list, func(c *planting) bool { return c.Name == name })]
+	if i := slices.IndexFunc(g.list, func(c *planting) bool { return c.Name == name }); i >= 0 {
+		return g.list[i]
+	}
+	return nil
 }
 
-// pool gives words in the script of the item.
+// pool returns words in the script of the item.
 func (g *generator) pool(e *entry) func(*rand.Rand) string {
 	list := g.latin
 	if slices.Contains([]string{"zh", "ja", "th", "ru", "ar", "bn", "te"}, e.lang) {
@@ -258,7 +276,7 @@ func (g *generator) pool(e *entry) func(*rand.Rand) string {
 	return func(r *rand.Rand) string { return list[r.IntN(len(list))] }
 }
 
-// plant plants items of a class until there are so many or no more suit. Benchmarks
+// plant plants items of a class until there are most, or no more suit. Benchmarks
 // take turns, by their shares.
 func (g *generator) plant(r *rand.Rand, c *planting, most int) {
 	queues := make([][]*entry, len(g.byBench))
@@ -314,8 +332,8 @@ func (g *generator) take() int {
 }
 
 // claim plants items of a class into a document, unless an item planted otherwise
-// would be seen with them. Unplanted items that are seen with them, or that resemble
-// them, are marked: with some words replaced they would be the same.
+// shares text with them. Unplanted items that share text with them, or that resemble
+// them, become neighbours; what text contains of them is left out of the measure.
 func (g *generator) claim(c *planting, list []*entry, text string, doc int, insert func(doc int)) bool {
 	var seen []int
 	if text != "" {
@@ -334,7 +352,7 @@ func (g *generator) claim(c *planting, list []*entry, text string, doc int, inse
 	for _, k := range seen {
 		e := &g.entries[k]
 		if slices.Contains(list, e) {
-			if c.Want == Clean && c.Name != "passage" && c.Name != "quotation" {
+			if c.Want == Clean && (!c.shares || contains(text, e)) {
 				return false // it is planted after all
 			}
 			continue
@@ -352,8 +370,12 @@ func (g *generator) claim(c *planting, list []*entry, text string, doc int, inse
 		e.class, e.doc = c, doc
 	}
 	for _, k := range others {
-		if e := &g.entries[k]; e.repeats == "" {
-			e.repeats = g.src.Benches[list[0].bench].Name + "/" + list[0].ID
+		e := &g.entries[k]
+		e.neighbour = true
+		for _, o := range list {
+			if e.contained == "" && (contains(text, e) || c.Want != Clean && contains(render(&o.Text)+"\n"+o.Text[item.Answer], e)) {
+				e.contained = g.src.Benches[o.bench].Name + "/" + o.ID
+			}
 		}
 	}
 	g.planted[c.Name] += len(list)
@@ -379,17 +401,23 @@ func (g *generator) insert(r *rand.Rand, doc int, text string) {
 	d.Text = d.Text[:at] + "\n" + text + "\n\n" + d.Text[at:]
 }
 
-// set is what was made.
+// set returns what was made.
 func (g *generator) set() *Set {
-	s := &Set{Seed: g.seed, Sources: g.src.Name, Docs: g.docs}
-	nothing := Class{Name: Nothing, Want: Clean, About: "nothing was planted"}
+	s := &Set{Seed: g.seed, Part: g.part, Sources: g.src.Name, Docs: g.docs}
+	nothing := Class{Name: Nothing, Want: Clean, About: "nothing was planted, nor anything that shares text with it"}
+	neighbour := Class{Name: Neighbour, Want: Clean, About: "not planted, and shares text with what was"}
 	for i, b := range g.src.Benches {
 		bench := Bench{Name: b.Name}
 		for _, e := range g.byBench[i] {
-			l := Label{Class: Nothing, Want: Clean, Words: e.words, Lang: e.lang, Repeats: e.repeats}
-			if e.class != nil {
-				l.Class, l.Want, l.DocID = e.class.Name, e.class.Want, g.docs[e.doc].ID
-			} else if e.repeats == "" {
+			l := Label{Class: Nothing, Want: Clean, Words: e.words, Lang: e.lang, Contained: e.contained}
+			switch {
+			case e.class != nil:
+				l.Class, l.Want, l.DocID, l.Contained = e.class.Name, e.class.Want, g.docs[e.doc].ID, ""
+			case e.contained != "":
+			case e.neighbour:
+				l.Class = Neighbour
+				neighbour.Items++
+			default:
 				nothing.Items++
 			}
 			bench.Items = append(bench.Items, Item{ID: e.ID, Text: e.Text, Label: l})
@@ -400,9 +428,6 @@ func (g *generator) set() *Set {
 		c.Items = g.planted[c.Name]
 		s.Classes = append(s.Classes, c.Class)
 	}
-	s.Classes = append(s.Classes, nothing)
+	s.Classes = append(s.Classes, neighbour, nothing)
 	return s
 }
-
-// Nothing is the class of items of which nothing was planted.
-const Nothing = "nothing"

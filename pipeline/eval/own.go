@@ -10,9 +10,9 @@ import (
 	"swab/pipeline/sample"
 )
 
-// Own gives a small set of sources made for this project: word problems in six
-// scripts, a benchmark in made words that has what every class asks for, and prose
-// in made words.
+// Own returns a small set of sources made for this project: word problems in six
+// scripts, a benchmark in made words, five in English in the layouts of real ones, and
+// prose in made words.
 func Own() Sources {
 	src := Sources{Name: "the program's own small set"}
 	b, err := ownFiles.ReadFile("own/items.tsv")
@@ -34,7 +34,7 @@ func Own() Sources {
 		it.Text[item.Question], it.Text[item.Answer] = f[2], f[3]
 		src.Benches[i].Items = append(src.Benches[i].Items, it)
 	}
-	src.Benches = append(src.Benches, made())
+	src.Benches = append(append(src.Benches, made()), fixtures()...)
 	for i := range 400 {
 		src.Texts = append(src.Texts, Text{"prose", sample.Item(500_000+i, 1500)})
 	}

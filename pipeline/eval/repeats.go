@@ -26,7 +26,7 @@ func newGramScanner() *gramScanner {
 	return &gramScanner{scan: s}
 }
 
-// grams gives the hashes of the n-grams of text in order; lent until the next call.
+// grams returns the hashes of the n-grams of text in order; lent until the next call.
 func (g *gramScanner) grams(text string) []uint64 {
 	g.buf = g.buf[:0]
 	for g.scan.Reset([]byte(text)); g.scan.Next(); {
@@ -35,7 +35,7 @@ func (g *gramScanner) grams(text string) []uint64 {
 	return g.buf
 }
 
-// A finder tells which items a text repeats and which it resembles. It looks at n-grams that are an item's
+// A finder finds which items a text repeats and which it resembles. It looks at n-grams that are an item's
 // own: those that no more items of its benchmark have than could repeat each other
 // (a fifth, but at least 4 and at most 20). All others are the benchmark's template.
 //
@@ -116,7 +116,7 @@ func newFinder(items [][item.NumParts]string, bench []int, sizes []int) *finder 
 
 func inBench(bench int, gram uint64) uint64 { return gram ^ (uint64(bench)+1)*0x9e3779b97f4a7c15 }
 
-// template tells of each word of text whether it stands in an n-gram of the
+// template reports for each word of text whether it is in an n-gram of the
 // benchmark's template.
 func (f *finder) template(bench int, text string) []bool {
 	grams := f.scan.grams(text)
@@ -144,7 +144,7 @@ func (f *finder) outside(bench int, text string) (n int) {
 	return n
 }
 
-// content gives the hashes of the words of text that are in no template.
+// content returns the hashes of the words of text that are in no template.
 func (f *finder) content(bench int, text string) (hashes []uint64) {
 	template := f.template(bench, text)
 	for i, w := range words(text) {

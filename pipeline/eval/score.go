@@ -12,17 +12,21 @@ import (
 // flagged, and also by themselves.
 const NotCheckable Want = "not checkable"
 
-// A Verdict is what a method says of an item: Flagged, Variant, which is a kind of
-// flag, Clean or NotCheckable.
+// A Verdict is what a method returns for an item.
 type Verdict struct {
 	Method string
 	Bench  string
 	Item   string
-	State  Want
+	State  Want   // Flagged, Clean or NotCheckable
+	Kind   string // "input", "answer", "altered", …; "" where the method has no kinds
 	Score  float64
 }
 
-func (v Verdict) flagged() bool { return v.State == Flagged || v.State == Variant }
+func (v Verdict) flagged() bool { return v.State == Flagged }
+
+// altered reports whether the method says that the wording is there with other numbers
+// or names, flagged or not.
+func (v Verdict) altered() bool { return v.Kind == "altered" || v.Kind == "variant" }
 
 // A Rate is a share with its 95 % interval by Wilson.
 type Rate struct {
@@ -33,7 +37,7 @@ type Rate struct {
 	High  float64 `json:"high"`
 }
 
-// Wilson gives the share of count in of, and the interval (Wilson 1927) that holds
+// Wilson returns the share of count in of, and the interval (Wilson 1927) that holds
 // the true one with 95 %; of none it is 0 to 1.
 func Wilson(count, of int) Rate {
 	r := Rate{Count: count, Of: of, High: 1}
@@ -65,20 +69,26 @@ func f1(found, missed, false_ int) Rate {
 	return r
 }
 
-// A Report is how methods did on a set.
+// A Judged is a set with what methods returned for its items.
+type Judged struct {
+	Set      *Set // its Docs are not used
+	Verdicts []Verdict
+}
+
+// A Report is how methods did on the sets of one part of the classes.
 type Report struct {
-	Seed    uint64         `json:"seed"`
-	Sources string         `json:"sources"`
-	Items   int            `json:"items"`
-	Planted int            `json:"planted"`
-	Repeats int            `json:"repeats"` // unplanted items that stand in documents all the same
-	Docs    int            `json:"documents"`
-	Bytes   int64          `json:"bytes"` // of documents
-	Methods []MethodReport `json:"methods"`
+	Seed      uint64         `json:"seed"` // of the first set
+	Rounds    int            `json:"rounds"`
+	Part      Part           `json:"part"`
+	Sources   string         `json:"sources"`
+	Items     int            `json:"items"`
+	Planted   int            `json:"planted"`
+	Contained int            `json:"contained"` // unplanted items that planted ones or documents contain; left out
+	Methods   []MethodReport `json:"methods"`
 }
 
 // A MethodReport is how one method did. Precision, recall and F1 are over all items
-// that are wanted flagged or clean and repeat nothing.
+// that are wanted flagged or clean and that nothing contains by chance.
 type MethodReport struct {
 	Method       string `json:"method"`
 	Found        int    `json:"found"`  // wanted flagged and flagged
@@ -93,28 +103,37 @@ type MethodReport struct {
 
 	Short      Rate `json:"short"`       // recall among items of 8 to 20 words
 	ShortFalse Rate `json:"short_false"` // false flags among such items that are wanted clean
-	Unplanted  Rate `json:"unplanted"`   // false flags among items of which nothing was planted
-	Repeats    Rate `json:"repeats"`     // flagged of those that repeat something; neither right nor wrong
+	Contained  Rate `json:"contained"`   // flagged of those that something contains; neither right nor wrong
 
 	Classes   []ClassReport `json:"classes"`
-	Misjudged []Misjudged   `json:"misjudged"`
+	Unplanted []BenchRate   `json:"unplanted"`           // false flags of class Nothing, by benchmark
+	Misjudged []Misjudged   `json:"misjudged,omitempty"` // of the development classes alone
 }
 
 // A ClassReport is how a method did on the items of one class.
 type ClassReport struct {
-	Class     string `json:"class"`
-	Want      Want   `json:"want"`
-	Flagged   Rate   `json:"flagged"`    // in whatever way
-	AsVariant Rate   `json:"as_variant"` // flagged as a variant
+	Class   string `json:"class"`
+	Want    Want   `json:"want"`
+	Flagged Rate   `json:"flagged"`
+	Altered Rate   `json:"altered"` // said to be there with other numbers or names, flagged or not
+	Answer  Rate   `json:"answer"`  // flagged for the answer alone
+}
+
+// A BenchRate is a share of one benchmark's items.
+type BenchRate struct {
+	Bench string `json:"bench"`
+	Rate
 }
 
 // Misjudged is an item that a method flagged and should not have, or the reverse.
 type Misjudged struct {
+	Round int     `json:"round"`
 	Bench string  `json:"bench"`
 	Item  string  `json:"item"`
 	Class string  `json:"class"`
 	Want  Want    `json:"want"`
 	State Want    `json:"state"`
+	Kind  string  `json:"kind"`
 	Score float64 `json:"score"`
 	Words int     `json:"words"`
 	Doc   string  `json:"doc,omitempty"`
@@ -126,180 +145,315 @@ const (
 	shortTo   = 20
 )
 
-// Score compares verdicts with the labels of a set. Methods are reported in the order
-// in which they first come. It is an error when a method says nothing of an item, two
-// things, or something of an item that is not in the set.
-func Score(s *Set, verdicts []Verdict) (*Report, error) {
-	type key struct{ bench, item string }
-	labels := map[key]int{}
-	r := &Report{Seed: s.Seed, Sources: s.Sources, Docs: len(s.Docs)}
-	for _, d := range s.Docs {
-		r.Bytes += int64(len(d.Text))
-	}
-	for _, b := range s.Benches {
-		for _, it := range b.Items {
-			labels[key{b.Name, it.ID}] = r.Items
-			r.Items++
-			if it.Label.Repeats != "" {
-				r.Repeats++
-			} else if it.Label.Class != Nothing {
-				r.Planted++
+// Score compares verdicts with the labels of sets and adds the sets up. Methods are
+// reported in the order in which they first come. It is an error when a method returns
+// nothing for an item, two verdicts, or one for an item that is not in the set, and when
+// the sets are of different parts.
+func Score(rounds ...Judged) (*Report, error) {
+	r := &Report{Rounds: len(rounds)}
+	tallies := map[string]*tally{}
+	var order []*tally
+	for n, round := range rounds {
+		s := round.Set
+		if n == 0 {
+			r.Seed, r.Part, r.Sources = s.Seed, s.Part, s.Sources
+		} else if s.Part != r.Part {
+			return nil, fmt.Errorf("sets of %s and of %s classes are not added up", r.Part, s.Part)
+		}
+		items := 0
+		for _, b := range s.Benches {
+			for _, it := range b.Items {
+				items++
+				if it.Label.Contained != "" {
+					r.Contained++
+				} else if it.Label.Class != Nothing && it.Label.Class != Neighbour {
+					r.Planted++
+				}
+			}
+		}
+		r.Items += items
+		methods, byMethod, err := byItem(s, items, round.Verdicts)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range methods {
+			t := tallies[m]
+			if t == nil {
+				t = newTally(m, s)
+				tallies[m] = t
+				order = append(order, t)
+			}
+			if err := t.add(n, s, byMethod[m]); err != nil {
+				return nil, err
 			}
 		}
 	}
-	byMethod := map[string][]*Verdict{}
-	for i := range verdicts {
-		v := &verdicts[i]
-		n, ok := labels[key{v.Bench, v.Item}]
-		if !ok {
-			return nil, fmt.Errorf("%s judges %s/%s, which is not in the set", v.Method, v.Bench, v.Item)
-		}
-		list := byMethod[v.Method]
-		if list == nil {
-			list = make([]*Verdict, r.Items)
-			byMethod[v.Method] = list
-			r.Methods = append(r.Methods, MethodReport{Method: v.Method})
-		}
-		if list[n] != nil {
-			return nil, fmt.Errorf("%s judges %s/%s twice", v.Method, v.Bench, v.Item)
-		}
-		list[n] = v
-	}
-	for i := range r.Methods {
-		if err := r.Methods[i].score(s, byMethod[r.Methods[i].Method]); err != nil {
-			return nil, err
-		}
+	for _, t := range order {
+		r.Methods = append(r.Methods, t.report(r.Part))
 	}
 	return r, nil
 }
 
-// score fills in what the verdicts, in the order of the set's items, amount to.
-func (m *MethodReport) score(s *Set, verdicts []*Verdict) error {
-	type tally struct{ items, flagged, variants int }
-	classes := map[string]*tally{}
+// byItem returns each method's verdicts in the order of the set's items, nil where
+// there is none, and the methods in the order in which they first come.
+func byItem(s *Set, items int, verdicts []Verdict) (methods []string, byMethod map[string][]*Verdict, err error) {
+	type key struct{ bench, item string }
+	number := make(map[key]int, items)
+	for _, b := range s.Benches {
+		for _, it := range b.Items {
+			number[key{b.Name, it.ID}] = len(number)
+		}
+	}
+	byMethod = map[string][]*Verdict{}
+	for i := range verdicts {
+		v := &verdicts[i]
+		n, ok := number[key{v.Bench, v.Item}]
+		if !ok {
+			return nil, nil, fmt.Errorf("%s judges %s/%s, which is not in the set", v.Method, v.Bench, v.Item)
+		}
+		list := byMethod[v.Method]
+		if list == nil {
+			list = make([]*Verdict, items)
+			byMethod[v.Method] = list
+			methods = append(methods, v.Method)
+		}
+		if list[n] != nil {
+			return nil, nil, fmt.Errorf("%s judges %s/%s twice", v.Method, v.Bench, v.Item)
+		}
+		list[n] = v
+	}
+	return methods, byMethod, nil
+}
+
+// A count is of items of one kind.
+type count struct{ items, flagged, altered, answer int }
+
+func (c *count) add(v *Verdict) {
+	c.items++
+	if v.flagged() {
+		c.flagged++
+		if v.Kind == "answer" {
+			c.answer++
+		}
+	}
+	if v.altered() {
+		c.altered++
+	}
+}
+
+func (c *count) rate() Rate { return Wilson(c.flagged, c.items) }
+
+// A tally adds up one method's verdicts.
+type tally struct {
+	m                            MethodReport
+	classes                      []Class
+	byClass                      map[string]*count
+	benches                      []string
+	unplanted                    map[string]*count
+	short, shortFalse, contained count
+}
+
+func newTally(method string, s *Set) *tally {
+	t := &tally{m: MethodReport{Method: method}, classes: s.Classes, byClass: map[string]*count{}, unplanted: map[string]*count{}}
 	for _, c := range s.Classes {
-		classes[c.Name] = &tally{}
+		t.byClass[c.Name] = &count{}
 	}
-	var short, shortFalse, nothing, repeats tally
-	add := func(t *tally, v *Verdict) {
-		t.items++
-		if v.flagged() {
-			t.flagged++
-		}
-		if v.State == Variant {
-			t.variants++
-		}
-	}
+	return t
+}
+
+// add adds verdicts in the order of the set's items.
+func (t *tally) add(round int, s *Set, verdicts []*Verdict) error {
 	n := 0
 	for _, b := range s.Benches {
+		bench := t.unplanted[b.Name]
+		if bench == nil {
+			bench = &count{}
+			t.unplanted[b.Name] = bench
+			t.benches = append(t.benches, b.Name)
+		}
 		for _, it := range b.Items {
 			v, l := verdicts[n], it.Label
 			if n++; v == nil {
-				return fmt.Errorf("%s says nothing of %s/%s", m.Method, b.Name, it.ID)
+				return fmt.Errorf("%s returns nothing for %s/%s", t.m.Method, b.Name, it.ID)
 			}
 			if v.State == NotCheckable {
-				m.NotCheckable++
+				t.m.NotCheckable++
 			}
-			if l.Repeats != "" {
-				add(&repeats, v)
+			if l.Contained != "" {
+				t.contained.add(v)
 				continue
 			}
-			class := classes[l.Class]
+			class := t.byClass[l.Class]
 			if class == nil {
 				return fmt.Errorf("%s/%s is of class %q, which the set does not list", b.Name, it.ID, l.Class)
 			}
-			add(class, v)
-			inShort := l.Words >= shortFrom && l.Words <= shortTo
-			wrong := false
-			switch l.Want {
-			case Flagged:
-				if inShort {
-					add(&short, v)
-				}
-				if v.flagged() {
-					m.Found++
-				} else {
-					m.Missed++
-					wrong = true
-				}
-			case Clean:
-				if inShort {
-					add(&shortFalse, v)
-				}
-				if l.Class == Nothing {
-					add(&nothing, v)
-				}
-				if v.flagged() {
-					m.False++
-					wrong = true
-				} else {
-					m.Right++
-				}
+			class.add(v)
+			if l.Class == Nothing {
+				bench.add(v)
 			}
-			if wrong {
-				m.Misjudged = append(m.Misjudged, Misjudged{b.Name, it.ID, l.Class, l.Want, v.State, v.Score, l.Words, l.DocID})
+			if t.addLabelled(l, v) {
+				t.m.Misjudged = append(t.m.Misjudged, Misjudged{round, b.Name, it.ID, l.Class, l.Want, v.State, v.Kind, v.Score, l.Words, l.DocID})
 			}
 		}
 	}
+	return nil
+}
+
+// addLabelled counts a verdict where its label has a right answer and reports whether
+// it is wrong.
+func (t *tally) addLabelled(l Label, v *Verdict) (wrong bool) {
+	inShort := l.Words >= shortFrom && l.Words <= shortTo
+	switch {
+	case l.Want == Flagged:
+		if inShort {
+			t.short.add(v)
+		}
+		if v.flagged() {
+			t.m.Found++
+			return false
+		}
+		t.m.Missed++
+		return true
+	case l.Want == Clean:
+		if inShort {
+			t.shortFalse.add(v)
+		}
+		if v.flagged() {
+			t.m.False++
+			return true
+		}
+		t.m.Right++
+	}
+	return false
+}
+
+func (t *tally) report(p Part) MethodReport {
+	m := t.m
 	m.Precision, m.Recall = Wilson(m.Found, m.Found+m.False), Wilson(m.Found, m.Found+m.Missed)
 	m.F1 = f1(m.Found, m.Missed, m.False)
-	m.Short, m.ShortFalse = Wilson(short.flagged, short.items), Wilson(shortFalse.flagged, shortFalse.items)
-	m.Unplanted, m.Repeats = Wilson(nothing.flagged, nothing.items), Wilson(repeats.flagged, repeats.items)
-	for _, c := range s.Classes {
-		t := classes[c.Name]
-		m.Classes = append(m.Classes, ClassReport{c.Name, c.Want, Wilson(t.flagged, t.items), Wilson(t.variants, t.items)})
+	m.Short, m.ShortFalse, m.Contained = t.short.rate(), t.shortFalse.rate(), t.contained.rate()
+	for _, c := range t.classes {
+		n := t.byClass[c.Name]
+		m.Classes = append(m.Classes, ClassReport{c.Name, c.Want, n.rate(), Wilson(n.altered, n.items), Wilson(n.answer, n.items)})
 	}
-	return nil
+	for _, b := range t.benches {
+		m.Unplanted = append(m.Unplanted, BenchRate{b, t.unplanted[b].rate()})
+	}
+	if p != Development {
+		m.Misjudged = nil
+	}
+	return m
 }
 
 // Table writes the report for a terminal: shares in per cent with their intervals, a
 // column a method.
 func (r *Report) Table(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, %s: %d items, %d of them planted, %d repeat another or a document; %d documents, %d MB\n\n",
-		r.Seed, r.Sources, r.Items, r.Planted, r.Repeats, r.Docs, (r.Bytes+500_000)/1_000_000)
-	row := func(what, want string, items int, cells func(m *MethodReport) Rate) {
-		count := ""
-		if items >= 0 {
-			count = fmt.Sprint(items)
-		}
-		line := fmt.Sprintf("%-28s %-9s %6s", what, want, count)
-		for i := range r.Methods {
-			c := cells(&r.Methods[i])
-			text := "–"
-			if c.Of > 0 {
-				text = fmt.Sprintf("%s %s–%s", percent(c.Share), percent(c.Low), percent(c.High))
-			}
-			line += "  " + text + strings.Repeat(" ", max(0, 16-utf8.RuneCountInString(text)))
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-	head := fmt.Sprintf("%-28s %-9s %6s", "% with 95 % intervals", "", "")
-	for _, m := range r.Methods {
-		head += fmt.Sprintf("  %-16s", m.Method)
-	}
-	b.WriteString(strings.TrimRight(head, " ") + "\n")
-	row("precision", "", -1, func(m *MethodReport) Rate { return m.Precision })
-	row("recall", "", -1, func(m *MethodReport) Rate { return m.Recall })
-	row("F1", "", -1, func(m *MethodReport) Rate { return m.F1 })
+	g := newGrid(r)
+	fmt.Fprintf(&g.b, "%s classes, seed %d, %d rounds, %s: %d items, %d of them planted, %d contained in others or in documents and left out\n\n",
+		r.Part, r.Seed, r.Rounds, r.Sources, r.Items, r.Planted, r.Contained)
+	g.head("% with 95 % intervals")
+	g.totals()
 	if len(r.Methods) > 0 {
-		row("recall, 8 to 20 words", "", r.Methods[0].Short.Of, func(m *MethodReport) Rate { return m.Short })
-		row("false flags, 8 to 20 words", "", r.Methods[0].ShortFalse.Of, func(m *MethodReport) Rate { return m.ShortFalse })
-		row("not checkable", "", -1, func(m *MethodReport) Rate { return Wilson(m.NotCheckable, r.Items) })
-		row("repeats, counted apart", "", r.Methods[0].Repeats.Of, func(m *MethodReport) Rate { return m.Repeats })
-		b.WriteString("\n" + strings.TrimRight(fmt.Sprintf("%-28s %-9s %6s  flagged", "class", "wanted", "items"), " ") + "\n")
-		for i, c := range r.Methods[0].Classes {
-			row(c.Class, string(c.Want), c.Flagged.Of, func(m *MethodReport) Rate { return m.Classes[i].Flagged })
-			if c.Want == Variant {
-				row("  of them as a variant", "", c.Flagged.Of, func(m *MethodReport) Rate { return m.Classes[i].AsVariant })
-			}
-		}
+		first := r.Methods[0]
+		g.row("recall, 8 to 20 words", "", first.Short.Of, func(m *MethodReport) Rate { return m.Short })
+		g.row("false flags, 8 to 20 words", "", first.ShortFalse.Of, func(m *MethodReport) Rate { return m.ShortFalse })
+		g.row("not checkable", "", -1, func(m *MethodReport) Rate { return Wilson(m.NotCheckable, r.Items) })
+		g.b.WriteByte('\n')
+		g.classes()
+		r.overBar(&g.b)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, g.b.String())
 	return err
 }
 
-func percent(x float64) string {
+// Brief writes totals and classes under a title.
+func (r *Report) Brief(w io.Writer, title string) error {
+	g := newGrid(r)
+	g.b.WriteString(title + "\n")
+	g.head("% with 95 % intervals")
+	g.totals()
+	g.classes()
+	g.b.WriteByte('\n')
+	_, err := io.WriteString(w, g.b.String())
+	return err
+}
+
+// A grid is a report's rows, a column a method.
+type grid struct {
+	b strings.Builder
+	r *Report
+}
+
+func newGrid(r *Report) *grid { return &grid{r: r} }
+
+func (g *grid) head(what string) {
+	line := fmt.Sprintf("%-29s %-8s %6s", what, "wanted", "items")
+	for _, m := range g.r.Methods {
+		line += fmt.Sprintf("  %-16s", m.Method)
+	}
+	g.b.WriteString(strings.TrimRight(line, " ") + "\n")
+}
+
+// row writes a line; items below 0 are left out.
+func (g *grid) row(what, want string, items int, cell func(m *MethodReport) Rate) {
+	number := ""
+	if items >= 0 {
+		number = fmt.Sprint(items)
+	}
+	line := fmt.Sprintf("%-29s %-8s %6s", what, want, number)
+	for i := range g.r.Methods {
+		text := cell(&g.r.Methods[i]).String()
+		line += "  " + text + strings.Repeat(" ", max(0, 16-utf8.RuneCountInString(text)))
+	}
+	g.b.WriteString(strings.TrimRight(line, " ") + "\n")
+}
+
+func (g *grid) totals() {
+	g.row("precision", "", -1, func(m *MethodReport) Rate { return m.Precision })
+	g.row("recall", "", -1, func(m *MethodReport) Rate { return m.Recall })
+	g.row("F1", "", -1, func(m *MethodReport) Rate { return m.F1 })
+}
+
+// classes writes the share flagged of each class.
+func (g *grid) classes() {
+	for i, c := range g.r.Methods[0].Classes {
+		g.row(c.Class, string(c.Want), c.Flagged.Of, func(m *MethodReport) Rate { return m.Classes[i].Flagged })
+		switch {
+		case c.Want == Altered:
+			g.row("  of them as altered", "", c.Flagged.Of, func(m *MethodReport) Rate { return m.Classes[i].Altered })
+		case c.Class == "code-alone" || c.Class == "solution-alone":
+			g.row("  of them as answer", "", c.Flagged.Of, func(m *MethodReport) Rate { return m.Classes[i].Answer })
+		}
+	}
+}
+
+// overBar writes, for each method, the benchmarks of whose unplanted items more are
+// flagged than one item or 1 in 1,000, whichever is more.
+func (r *Report) overBar(b *strings.Builder) {
+	b.WriteString("\nbenchmarks with more false flags of unplanted items than one item or 1 in 1,000\n")
+	for _, m := range r.Methods {
+		var list []string
+		for _, u := range m.Unplanted {
+			if u.Count > 1 && u.Count*1000 > u.Of {
+				list = append(list, fmt.Sprintf("%s %d of %d", u.Bench, u.Count, u.Of))
+			}
+		}
+		if list == nil {
+			list = []string{"none"}
+		}
+		fmt.Fprintf(b, "%-12s %s\n", m.Method, strings.Join(list, ", "))
+	}
+}
+
+// String returns the share and its interval in per cent, or a dash of none.
+func (r Rate) String() string {
+	if r.Of == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%s %s–%s", inPercent(r.Share), inPercent(r.Low), inPercent(r.High))
+}
+
+func inPercent(x float64) string {
 	if x > 0 && x < 0.001 {
 		return fmt.Sprintf("%.2f", 100*x)
 	}

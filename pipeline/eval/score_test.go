@@ -41,10 +41,10 @@ func TestWilsonAgainstKnownValues(t *testing.T) {
 
 // randomVerdicts judges every item of s at random.
 func randomVerdicts(r *rand.Rand, s *Set, method string) (list []Verdict) {
-	states := []Want{Flagged, Clean, Variant, NotCheckable}
+	states, kinds := []Want{Flagged, Clean, NotCheckable}, []string{"", "input", "answer", "altered"}
 	for _, b := range s.Benches {
 		for _, it := range b.Items {
-			list = append(list, Verdict{method, b.Name, it.ID, states[r.IntN(4)], r.Float64()})
+			list = append(list, Verdict{method, b.Name, it.ID, states[r.IntN(3)], kinds[r.IntN(4)], r.Float64()})
 		}
 	}
 	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
@@ -60,11 +60,11 @@ func TestScoreIsAPlainCount(t *testing.T) {
 	last.Items = slices.Clone(last.Items)
 	for i := range last.Items {
 		if last.Items[i].Label.Class == Nothing && r.IntN(9) == 0 {
-			last.Items[i].Label.Repeats = "another"
+			last.Items[i].Label.Contained = "another"
 		}
 	}
 	verdicts := append(randomVerdicts(r, s, "b"), randomVerdicts(r, s, "a")...)
-	report, err := Score(s, verdicts)
+	report, err := Score(Judged{s, verdicts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +88,8 @@ func TestScoreIsAPlainCount(t *testing.T) {
 			}
 			return n
 		}
-		flag := func(v Verdict) bool { return v.State == Flagged || v.State == Variant }
-		counts := func(l Label) bool { return l.Repeats == "" }
+		flag := func(v Verdict) bool { return v.State == Flagged }
+		counts := func(l Label) bool { return l.Contained == "" }
 		found := count(func(l Label, v Verdict) bool { return counts(l) && l.Want == Flagged && flag(v) })
 		missed := count(func(l Label, v Verdict) bool { return counts(l) && l.Want == Flagged && !flag(v) })
 		wrong := count(func(l Label, v Verdict) bool { return counts(l) && l.Want == Clean && flag(v) })
@@ -113,15 +113,15 @@ func TestScoreIsAPlainCount(t *testing.T) {
 		isShort := func(l Label) bool { return counts(l) && l.Words >= 8 && l.Words <= 20 }
 		rate("short", m.Short, func(l Label) bool { return isShort(l) && l.Want == Flagged }, flag)
 		rate("short false", m.ShortFalse, func(l Label) bool { return isShort(l) && l.Want == Clean }, flag)
-		rate("unplanted", m.Unplanted, func(l Label) bool { return counts(l) && l.Class == Nothing }, flag)
-		rate("repeats", m.Repeats, func(l Label) bool { return !counts(l) }, flag)
+		rate("contained", m.Contained, func(l Label) bool { return !counts(l) }, flag)
 		for _, c := range m.Classes[len(m.Classes)-9:] {
 			of := func(l Label) bool { return counts(l) && l.Class == c.Class }
 			rate(c.Class, c.Flagged, of, flag)
-			rate(c.Class+" as variant", c.AsVariant, of, func(v Verdict) bool { return v.State == Variant })
+			rate(c.Class+" as altered", c.Altered, of, func(v Verdict) bool { return v.Kind == "altered" })
+			rate(c.Class+" as answer", c.Answer, of, func(v Verdict) bool { return flag(v) && v.Kind == "answer" })
 		}
-		if m.Repeats.Of == 0 || len(m.Misjudged) != missed+wrong {
-			t.Errorf("%d repeats, %d misjudged", m.Repeats.Of, len(m.Misjudged))
+		if m.Contained.Of == 0 || len(m.Misjudged) != missed+wrong {
+			t.Errorf("%d contained, %d misjudged", m.Contained.Of, len(m.Misjudged))
 		}
 		if n := count(func(_ Label, v Verdict) bool { return v.State == NotCheckable }); n != m.NotCheckable {
 			t.Errorf("%d not checkable, not %d", m.NotCheckable, n)
@@ -146,8 +146,52 @@ func TestScoreWantsAVerdictForEachItem(t *testing.T) {
 		"one twice":   append(slices.Clone(all), all[0]),
 		"one unknown": append(slices.Clone(all), Verdict{Method: "a", Bench: "own-ar", Item: "none"}),
 	} {
-		if _, err := Score(s, list); err == nil {
+		if _, err := Score(Judged{s, list}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// Two sets are added up: twice the same one doubles every count and keeps every share.
+func TestScoreAddsSetsUp(t *testing.T) {
+	s := smallSet()
+	verdicts := randomVerdicts(rand.New(rand.NewPCG(7, 8)), s, "a")
+	once, err := Score(Judged{s, verdicts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice, err := Score(Judged{s, verdicts}, Judged{s, verdicts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := once.Methods[0], twice.Methods[0]
+	if b.Found != 2*a.Found || b.Missed != 2*a.Missed || b.False != 2*a.False || b.Right != 2*a.Right || len(b.Misjudged) != 2*len(a.Misjudged) {
+		t.Errorf("%+v is not twice %+v", b, a)
+	}
+	for i, c := range a.Classes {
+		if d := b.Classes[i]; d.Flagged != Wilson(2*c.Flagged.Count, 2*c.Flagged.Of) {
+			t.Errorf("%s: %+v is not twice %+v", c.Class, d.Flagged, c.Flagged)
+		}
+	}
+	sum := 0
+	for _, u := range a.Unplanted {
+		sum += u.Of
+	}
+	if nothing := a.Classes[len(a.Classes)-1]; nothing.Class != Nothing || sum != nothing.Flagged.Of {
+		t.Errorf("%d unplanted items by benchmark, %+v", sum, nothing)
+	}
+	if _, err := Score(Judged{s, verdicts}, Judged{smallHeld(), nil}); err == nil {
+		t.Error("sets of different parts were added up")
+	}
+}
+
+func TestNothingHeldBackIsListed(t *testing.T) {
+	s := smallHeld()
+	r, err := Score(Judged{s, randomVerdicts(rand.New(rand.NewPCG(9, 8)), s, "a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := r.Methods[0]; m.Missed+m.False == 0 || m.Misjudged != nil {
+		t.Errorf("%d missed, %d false, %d listed", m.Missed, m.False, len(m.Misjudged))
 	}
 }

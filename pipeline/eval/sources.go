@@ -19,6 +19,7 @@ import (
 // Sources are the items that are planted and the texts that they are planted in.
 type Sources struct {
 	Name    string
+	Dir     string // the data folder, or "" of the program's own small set
 	Benches []SourceBench
 	Texts   []Text
 }
@@ -49,7 +50,7 @@ type Text struct {
 	Text   string
 }
 
-// Find gives the folder of the real benchmarks and corpora: $SWAB_DATA, else
+// Find returns the folder of the real benchmarks and corpora: $SWAB_DATA, else
 // ../shared/data beside the folder given. It is "" where there is none.
 func Find(project string) string {
 	dir := os.Getenv("SWAB_DATA")
@@ -101,7 +102,7 @@ var realCorpora = []string{"classic-books", "peps", "rust-rfcs", "tldr", "exerci
 // Real reads the sources of the data folder, and the Arabic items of [Own], since
 // the folder has none.
 func Real(ctx context.Context, dir string) (Sources, error) {
-	src := Sources{Name: "benchmarks and corpora of the data folder"}
+	src := Sources{Name: "benchmarks and corpora of the data folder", Dir: dir}
 	presets, err := variant.Builtin()
 	if err != nil {
 		return src, err

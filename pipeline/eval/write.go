@@ -81,15 +81,15 @@ func (s *Set) Write(dir string) error {
 		for _, b := range s.Benches {
 			for _, it := range b.Items {
 				if err := line(struct {
-					Bench   string `json:"bench"`
-					Item    string `json:"item"`
-					Class   string `json:"class"`
-					Want    Want   `json:"want"`
-					Doc     string `json:"doc,omitempty"`
-					Words   int    `json:"words"`
-					Lang    string `json:"lang"`
-					Repeats string `json:"repeats,omitempty"`
-				}{b.Name, it.ID, it.Label.Class, it.Label.Want, it.Label.DocID, it.Label.Words, it.Label.Lang, it.Label.Repeats}); err != nil {
+					Bench     string `json:"bench"`
+					Item      string `json:"item"`
+					Class     string `json:"class"`
+					Want      Want   `json:"want"`
+					Doc       string `json:"doc,omitempty"`
+					Words     int    `json:"words"`
+					Lang      string `json:"lang"`
+					Contained string `json:"contained,omitempty"`
+				}{b.Name, it.ID, it.Label.Class, it.Label.Want, it.Label.DocID, it.Label.Words, it.Label.Lang, it.Label.Contained}); err != nil {
 					return err
 				}
 			}
@@ -121,7 +121,7 @@ func writeLines(path string, write func(line func(any) error) error) (err error)
 }
 
 // Scan runs methods on a set that was written to dir, by [pipeline.Scan], into
-// dir/audit, and gives what they say of its items.
+// dir/audit, and returns their verdicts.
 func Scan(ctx context.Context, s *Set, dir string, methods []*overlap.Method) ([]Verdict, error) {
 	presets, err := variant.Builtin()
 	if err != nil {
@@ -157,15 +157,10 @@ func ReadVerdicts(path string) (list []Verdict, err error) {
 		if err := dec.Decode(&row); err != nil {
 			return nil, fmt.Errorf("%s: row %d: %w", path, len(list), err)
 		}
-		v := Verdict{Method: row.Method, Bench: row.Benchmark, Item: row.Item}
+		v := Verdict{Method: row.Method, Bench: row.Benchmark, Item: row.Item, Kind: row.Kind}
 		switch row.State {
 		case "flagged", "suspected":
 			v.State = Flagged
-			if row.Kind == string(Variant) {
-				v.State = Variant
-			}
-		case "variant":
-			v.State = Variant
 		case "clean":
 			v.State = Clean
 		case "not_checkable":

@@ -1,31 +1,28 @@
 package eval
 
 import (
-	"encoding/json"
 	"fmt"
-	"html"
 	"math"
 	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
 	"swab/ngram"
 )
 
-// Every function here gives a disturbed text, and false where the text has nothing
+// Every function here returns a disturbed text, and false where the text has nothing
 // that could be disturbed in this way.
 
-// spans lists where the words of text stand. Of words that one character stands for
+// spans lists the spans of the words of text. Of words that one character means
 // together (½ is 1 and 2), the first has the character and the others nothing.
 func spans(text string) (list []ngram.Span) {
-	s, err := ngram.Words(1).NewScanner()
-	if err != nil {
-		panic(err) // a constant recipe
-	}
+	s := wordScanners.Get().(*ngram.Scanner)
+	defer wordScanners.Put(s)
 	end := uint32(0)
 	for _, span := range s.Words([]byte(text)) {
 		span.Start, span.End = max(span.Start, end), max(span.End, end)
@@ -35,14 +32,21 @@ func spans(text string) (list []ngram.Span) {
 	return list
 }
 
-func countWords(text string) int { return len(spans(text)) }
-
-// words lists the words of text in normal form.
-func words(text string) (list []string) {
+// wordScanners are scanners not in use: one is 33 KB, and texts are short.
+var wordScanners = sync.Pool{New: func() any {
 	s, err := ngram.Words(1).NewScanner()
 	if err != nil {
 		panic(err) // a constant recipe
 	}
+	return s
+}}
+
+func countWords(text string) int { return len(spans(text)) }
+
+// words lists the words of text in normal form.
+func words(text string) (list []string) {
+	s := wordScanners.Get().(*ngram.Scanner)
+	defer wordScanners.Put(s)
 	for w := range s.Words([]byte(text)) {
 		list = append(list, string(w))
 	}
@@ -123,7 +127,7 @@ func typographic(s string) (string, bool) {
 	return b.String(), changed >= 2
 }
 
-// fullWidth gives ASCII its wide forms.
+// fullWidth returns ASCII in its wide forms.
 func fullWidth(s string) (string, bool) {
 	ascii, all := 0, 0
 	t := strings.Map(func(c rune) rune {
@@ -137,8 +141,8 @@ func fullWidth(s string) (string, bool) {
 	return t, ascii*2 > all
 }
 
-// lines breaks text into lines of so many fields, or, with columns, so many
-// characters at most where fields allow it.
+// lines breaks text into lines of at most the number of fields, or, with columns, of
+// characters where fields allow it.
 func lines(s string, most int, columns bool) (out []string) {
 	var line []string
 	length := 0
@@ -183,8 +187,8 @@ func prefixed(s, mark string, wrap int) string {
 	return strings.Join(out, "\n")
 }
 
-// groups cuts text at spaces into groups of low to high fields, and tells what
-// stands between them.
+// groups cuts text at spaces into groups of low to high fields, and returns them and
+// what is between them.
 func groups(r *rand.Rand, s string, low, high int) (list, between []string) {
 	at := 0
 	fields := regexp.MustCompile(`\S+`).FindAllStringIndex(s, -1)
@@ -319,34 +323,6 @@ func fromLaTeX(s string) (string, bool) {
 	return t, t != s
 }
 
-// jsonEscaped is s as it stands in a JSON string, all but ASCII escaped.
-func jsonEscaped(s string) (string, bool) {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		return "", false
-	}
-	quoted := strings.TrimSuffix(b.String(), "\n")
-	var out strings.Builder
-	for _, c := range quoted[1 : len(quoted)-1] {
-		switch {
-		case c < 0x80:
-			out.WriteRune(c)
-		case c < 0x10000:
-			fmt.Fprintf(&out, `\u%04x`, c)
-		default:
-			return "", false
-		}
-	}
-	return `{"text": "` + out.String() + `"}`, out.String() != s
-}
-
-func htmlEscaped(s string) (string, bool) {
-	t := strings.ReplaceAll(html.EscapeString(s), "\n", "&#10;")
-	return t, strings.Count(t, "&")-strings.Count(s, "&") >= 2
-}
-
 // An edit is a way of changing some of the words of a text.
 type edit int
 
@@ -357,7 +333,7 @@ const (
 )
 
 // edited edits pct % of the words, rounded, at places of its own choice; with every,
-// every so many words instead. New words come from pool.
+// every every-th word instead. New words come from pool.
 func edited(r *rand.Rand, s string, e edit, pct float64, every int, pool func(r *rand.Rand) string) (string, bool) {
 	at := spans(s)
 	n := int(math.Round(float64(len(at)) * pct / 100))
@@ -411,7 +387,7 @@ func edited(r *rand.Rand, s string, e edit, pct float64, every int, pool func(r 
 	return b.String(), true
 }
 
-// needsSpace tells whether a word's script sets spaces between words.
+// needsSpace reports whether a word's script sets spaces between words.
 func needsSpace(w string) bool {
 	c, _ := utf8.DecodeRuneInString(w)
 	return !unicode.In(c, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
@@ -443,7 +419,7 @@ func sentences(s string) (list []string) {
 	return list
 }
 
-// permuted gives a permutation of n that is not the identity.
+// permuted returns a permutation of n that is not the identity.
 func permuted(r *rand.Rand, n int) []int {
 	for {
 		p := r.Perm(n)
@@ -462,20 +438,7 @@ func reordered(r *rand.Rand, s string) (string, bool) {
 	for _, i := range permuted(r, len(list)) {
 		out = append(out, list[i])
 	}
-	return strings.Join(out, " "), true
-}
-
-// half gives the first or second half of the words.
-func half(s string, second bool) (string, bool) {
-	at := spans(s)
-	if len(at) < 2 {
-		return "", false
-	}
-	middle := len(at) / 2
-	if second {
-		return s[at[middle].Start:], true
-	}
-	return s[:at[middle-1].End], true
+	return strings.Join(out, " "), !slices.Equal(out, list)
 }
 
 func shuffled(r *rand.Rand, s string) (string, bool) {
@@ -551,7 +514,7 @@ func hyphenated(s string, columns int) (string, bool) {
 	return b.String(), cuts > 0
 }
 
-// interleaved gives the sentences, or lines, of two texts in turn.
+// interleaved returns the sentences, or lines, of two texts in turn.
 func interleaved(a, b []string) (string, bool) {
 	if len(a) < 3 || len(b) < 3 {
 		return "", false
@@ -576,9 +539,8 @@ var (
 // names that take the place of names in variants.
 var names = []string{"Alodie", "Bertram", "Corvin", "Dagny", "Evander", "Fenella", "Gudrun", "Horatio", "Isolde", "Jorunn", "Kester", "Leocadia", "Merrick", "Nerissa", "Osric", "Perpetua"}
 
-// otherNumbers gives every number of the text another value of as many digits, and
-// some names another name: those that the text has twice or more, not after a full
-// stop alone. It wants two numbers at least.
+// otherNumbers returns the text with another value of as many digits for every number.
+// It wants two numbers at least.
 func otherNumbers(r *rand.Rand, s string) (string, bool) {
 	changed := 0
 	t := digitsRE.ReplaceAllStringFunc(s, func(old string) string {
@@ -594,27 +556,27 @@ func otherNumbers(r *rand.Rand, s string) (string, bool) {
 		changed++
 		return strconv.Itoa(next)
 	})
-	if changed < 2 {
-		return "", false
-	}
-	if r.IntN(2) == 0 {
-		return t, true
-	}
+	return t, changed >= 2
+}
+
+// otherNames returns the text with other names: of words with a capital that it has
+// twice or more, not at the beginning of a sentence alone.
+func otherNames(r *rand.Rand, s string) (string, bool) {
 	var list []string
-	for _, m := range nameRE.FindAllStringIndex(t, -1) {
-		w := t[m[0]:m[1]]
-		inside := m[0] >= 2 && t[m[0]-1] == ' ' && !strings.ContainsRune(".!?:\"”", rune(t[m[0]-2]))
-		if inside && strings.Count(t, w) > 1 && !slices.Contains(list, w) {
+	for _, m := range nameRE.FindAllStringIndex(s, -1) {
+		w := s[m[0]:m[1]]
+		inside := m[0] >= 2 && s[m[0]-1] == ' ' && !strings.ContainsRune(".!?:\"”", rune(s[m[0]-2]))
+		if inside && strings.Count(s, w) > 1 && !slices.Contains(list, w) {
 			list = append(list, w)
 		}
 	}
 	next := r.Perm(len(names))
 	for i, w := range list {
 		if i < len(next) {
-			t = regexp.MustCompile(`\b`+w+`\b`).ReplaceAllString(t, names[next[i]])
+			s = regexp.MustCompile(`\b`+w+`\b`).ReplaceAllString(s, names[next[i]])
 		}
 	}
-	return t, true
+	return s, len(list) > 0
 }
 
 // An option is a choice without its letter.
