@@ -49,7 +49,7 @@ install: build man ## installs swab and its man pages below PREFIX, /usr/local
 	install -m 644 bin/man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
 
 man: ## writes the man pages to bin/man
-	go test ./cmd/swab -run '^TestMan$$' -count=1 -args -man "$$PWD/bin/man"
+	go test ./cmd/swab -run '^TestMan$$' -count=1 -args -man "$$PWD/bin/man" -release "$(VERSION)"
 
 dist: ## builds dist/swab-VERSION-OS-ARCH for Linux and macOS, with SHA256SUMS
 	rm -rf dist && mkdir dist

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 
+	"swab/pipeline"
 	"swab/pipeline/export"
-	"swab/pipeline/results"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -58,13 +57,8 @@ one kept, whatever the method says.`,
 				}
 				o.Tasks[t[:i]] = t[i+1:]
 			}
-			if reviewed {
-				o.Follow = func(ctx context.Context, a *results.Audit) ([]string, error) {
-					return follow(ctx, a, "clean variants")
-				}
-			}
 			o.Version = programVersion()
-			sum, err := export.Write(cmd.Context(), o)
+			sum, err := pipeline.Export(cmd.Context(), o, reviewed)
 			if err != nil {
 				return fmt.Errorf("export: %w", err)
 			}

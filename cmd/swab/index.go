@@ -163,7 +163,7 @@ func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout,
 	}
 	skipped(stderr, sum.Index)
 	took := time.Since(began)
-	fmt.Fprintf(stderr, "swab: read %s, %s of text in %s (%s/s)\n", count(int64(sum.Read), "shard"), size(o.Progress.Text.Load()),
+	fmt.Fprintf(stderr, "swab: read %s, %s of text in %s (%s/s)\n", report.Count(int64(sum.Read), "shard"), size(o.Progress.Text.Load()),
 		took.Round(10*time.Millisecond), size(int64(float64(o.Progress.Text.Load())/took.Seconds())))
 	fmt.Fprintf(stderr, "swab: wrote %s\n", o.Out)
 	if err := indexMetrics(metrics, sum, o, took); err != nil {
@@ -181,7 +181,7 @@ func skipped(w io.Writer, x *ledger.Index) {
 	for _, s := range x.Shards {
 		for kind, n := range s.Skipped {
 			if named++; named <= 5 {
-				fmt.Fprintf(w, "swab: %s: %s skipped: %s\n", report.CleanText(s.Name), count(n, "row"), kind)
+				fmt.Fprintf(w, "swab: %s: %s skipped: %s\n", report.CleanText(s.Name), report.Count(n, "row"), kind)
 			}
 		}
 	}
@@ -203,8 +203,8 @@ func printIndex(w io.Writer, x *ledger.Index, shards bool) error {
 		text += s.TextBytes
 	}
 	fmt.Fprintf(w, "%d-grams of words, normaliser v%d\n", x.Recipe.N, x.Recipe.Version)
-	fmt.Fprintf(w, "%s, %s, %s of text\n", count(int64(len(x.Shards)), "shard"), count(docs, "document"), size(text))
-	fmt.Fprintf(w, "%s distinct n-grams in %s, %s\n", approx(grams), count(int64(len(x.Segments)), "segment"), size(bytes))
+	fmt.Fprintf(w, "%s, %s, %s of text\n", report.Count(int64(len(x.Shards)), "shard"), report.Count(docs, "document"), size(text))
+	fmt.Fprintf(w, "%s distinct n-grams in %s, %s\n", approx(grams), report.Count(int64(len(x.Segments)), "segment"), size(bytes))
 	fmt.Fprintf(w, "an absent n-gram is taken for present in %.3g of cases (promised for each segment: %g)\n\n", pipeline.IndexRate(x), x.Plan.FPR)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "segment\tshards\tn-grams\tfill\trate\tstate\t")
@@ -277,7 +277,7 @@ func indexVerifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, all sound\n", args[0], count(int64(n), "segment"))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, all sound\n", args[0], report.Count(int64(n), "segment"))
 			return err
 		},
 	}
@@ -325,8 +325,8 @@ func estimate(ctx context.Context, o pipeline.IndexOptions, stdout io.Writer) er
 %s distinct n-grams of %d words
 %s of %s, %s in all, for a rate of %g
 about %s on %d lanes, and %s of memory
-`, size(e.Sampled), 100*e.Share, size(e.Text), count(int64(e.Shards), "shard"), approx(e.Grams), e.N,
-		count(int64(e.Segments), "segment"), size(e.SegmentBytes), size(int64(e.Segments)*e.SegmentBytes), e.FPR,
+`, size(e.Sampled), 100*e.Share, size(e.Text), report.Count(int64(e.Shards), "shard"), approx(e.Grams), e.N,
+		report.Count(int64(e.Segments), "segment"), size(e.SegmentBytes), size(int64(e.Segments)*e.SegmentBytes), e.FPR,
 		e.Time.Round(time.Second), e.Lanes, size(e.Memory))
 	return err
 }

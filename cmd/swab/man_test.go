@@ -13,7 +13,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-var manDir = flag.String("man", "", "directory to write the man pages to (see make man)")
+// Flags of make man.
+var (
+	manDir  = flag.String("man", "", "directory to write the man pages to")
+	release = flag.String("release", "", "version to name in the man pages")
+)
 
 // TestMan writes a man page for every verb and every help topic, and checks that nothing
 // of them is lost. Making them here keeps the converter out of the program.
@@ -70,7 +74,7 @@ func manRender(page string) []byte {
 }
 
 func manTitle(name string, section int) string {
-	return fmt.Sprintf("%% %q %q \"\" \"swab %s\" \"swab\"\n\n", strings.ToUpper(name), fmt.Sprint(section), version)
+	return fmt.Sprintf("%% %q %q \"\" \"swab %s\" \"swab\"\n\n", strings.ToUpper(name), fmt.Sprint(section), *release)
 }
 
 // manVerb returns the man page of a verb as Markdown.

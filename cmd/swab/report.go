@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 
 	"swab/pipeline/page"
+	"swab/pipeline/publish"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -44,7 +44,7 @@ Where those are gone or changed, the report says so and shows the matched words.
 				out = filepath.Join(dir, page.File)
 				err = page.WriteFile(cmd.Context(), dir, o)
 			default:
-				err = writeFile(out, func(w io.Writer) error { return page.Write(cmd.Context(), dir, w, o) })
+				err = publish.WriteFile(out, func(w io.Writer) error { return page.Write(cmd.Context(), dir, w, o) })
 			}
 			if err != nil {
 				return err
@@ -66,19 +66,6 @@ Where those are gone or changed, the report says so and shows the matched words.
 		f.StringVar(&out, "out", "", "`FILE` file to write, or - for stdout (default DIR/report.html)")
 	})
 	return c
-}
-
-// writeFile writes a file that appears when it is complete.
-func writeFile(out string, write func(io.Writer) error) error {
-	f, err := renameio.NewPendingFile(out, renameio.WithPermissions(0o644))
-	if err != nil {
-		return err
-	}
-	defer f.Cleanup()
-	if err := write(f); err != nil {
-		return err
-	}
-	return f.CloseAtomicallyReplace()
 }
 
 // definitions are those of all methods, for the report.

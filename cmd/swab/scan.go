@@ -173,7 +173,7 @@ func sure(w io.Writer, s *pipeline.Summary) {
 	}
 	for _, method := range slices.Sorted(maps.Keys(decoys)) {
 		if d := decoys[method]; d.Items > 0 {
-			fmt.Fprintf(w, "swab: %s flags %d of %s, made of pieces of items so that no document holds them\n", method, d.Flagged, count(d.Items, "decoy"))
+			fmt.Fprintf(w, "swab: %s flags %d of %s, made of pieces of items so that no document holds them\n", method, d.Flagged, report.Count(d.Items, "decoy"))
 		}
 	}
 }
@@ -190,7 +190,7 @@ func byFilter(w io.Writer, s *pipeline.Summary) {
 			missed = fmt.Sprintf("it misses %.1f %% of what swab scan flags, as measured", 100*share)
 		}
 		fmt.Fprintf(w, "swab: %s clean by a filter of %d-grams alone, which does not bound %s: %s (swab help filter)\n",
-			count(n, "item"), s.FilterN, m.Name, missed)
+			report.Count(n, "item"), s.FilterN, m.Name, missed)
 		fmt.Fprintf(w, "swab: no clean variant of %s is written, as a filter alone cannot say what is clean; swab scan can\n", m.Name)
 	}
 }
@@ -199,7 +199,7 @@ func byFilter(w io.Writer, s *pipeline.Summary) {
 func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, took time.Duration) {
 	t := s.Audit.Totals
 	text := o.Progress.Text.Load()
-	fmt.Fprintf(w, "swab: %s, %s of text in %s", count(t.Documents, "document"), size(t.TextBytes), count(t.Shards-t.ShardsFailed, "shard"))
+	fmt.Fprintf(w, "swab: %s, %s of text in %s", report.Count(t.Documents, "document"), size(t.TextBytes), report.Count(t.Shards-t.ShardsFailed, "shard"))
 	if s.Resumed > 0 {
 		fmt.Fprintf(w, " (%d kept from earlier)", s.Resumed)
 	}
@@ -210,7 +210,7 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, 
 	fmt.Fprintln(w)
 	rows := func(what string, kinds map[string]int64, doing string) {
 		for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-			fmt.Fprintf(w, "swab: %s %s: %s (%s)\n", count(kinds[kind], "row"), what, kind, doing)
+			fmt.Fprintf(w, "swab: %s %s: %s (%s)\n", report.Count(kinds[kind], "row"), what, kind, doing)
 		}
 	}
 	rows("skipped", t.Skipped, "not checked")
@@ -240,17 +240,6 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, 
 		fmt.Fprintf(w, "swab: wrote %s without clean variants: some input could not be read\n", o.Out)
 		fmt.Fprintln(w, "swab: hint: mend the input and run the same command, or add --allow-incomplete; shards that were read are not read again")
 	}
-}
-
-func count(n int64, unit string) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	if n != 1 {
-		unit += "s"
-	}
-	return s + " " + unit
 }
 
 func size(bytes int64) string {

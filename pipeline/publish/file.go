@@ -35,3 +35,21 @@ func ReplaceFile(path string, write func(w io.Writer) error) error {
 	}
 	return f.CloseAtomicallyReplace()
 }
+
+// WriteFile writes a file that is no part of a published directory. It appears when it is
+// whole; until then it lies beside it.
+func WriteFile(path string, write func(w io.Writer) error) error {
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup()
+	b := bufio.NewWriterSize(f, 1<<16)
+	if err := write(b); err != nil {
+		return err
+	}
+	if err := b.Flush(); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
+}

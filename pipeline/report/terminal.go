@@ -135,6 +135,14 @@ func Thousands(n int64) string {
 	return s
 }
 
+// Count writes a number of things, as in "1 item" or "1,200 items".
+func Count(n int64, unit string) string {
+	if n != 1 {
+		unit += "s"
+	}
+	return Thousands(n) + " " + unit
+}
+
 // share writes n of all as a percentage with one decimal. Some is never shown
 // as none and not quite all never as all.
 func share(n, all int64) string {

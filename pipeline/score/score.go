@@ -76,6 +76,7 @@ type Method struct {
 type Benchmark struct {
 	Name     string
 	Items    int
+	IDs      []string // of each item; only exams need them
 	Methods  []Method
 	Subject  []int32  // of each item, in Subjects; nil: it has none
 	Subjects []string // their names
@@ -456,16 +457,16 @@ func (j *job) computeRow(o *Options) (*Row, *Curve, error) {
 	case c.n == 0:
 		warn("no clean items: the full score is the lower one")
 	case c.n < FewClean:
-		warn("only %s: their score is noise", plural(c.n, "clean item"))
+		warn("only %s: their score is noise", report.Count(c.n, "clean item"))
 	}
 	if missing := items - all.n - unjudged; missing > 0 {
-		warn("%d of %s without a score", missing, plural(items, "item"))
+		warn("%d of %s without a score", missing, report.Count(items, "item"))
 	}
 	if unjudged > 0 {
-		warn("%s without a verdict of the method left out", plural(unjudged, "item"))
+		warn("%s without a verdict of the method left out", report.Count(unjudged, "item"))
 	}
 	if by[Suspected].n > 0 {
-		warn("%s only suspected, by a corpus filter, counted as flagged", plural(by[Suspected].n, "item"))
+		warn("%s only suspected, by a corpus filter, counted as flagged", report.Count(by[Suspected].n, "item"))
 	}
 	if res.Averaged {
 		warn("several samples an item: their mean is the item's score")
@@ -507,7 +508,7 @@ func Aggregate(model, benchmark, method string, states []State, all, clean float
 	r.Clean, r.Gain, r.Lower = &clean, pointer(all-clean), pointer(LowerScore(all, &clean))
 	r.Relative, r.Symmetric = pointer(RelativeChange(all, clean)), pointer(SymmetricChange(all, clean))
 	if r.NClean < FewClean {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("only %s: their score is noise", plural(r.NClean, "clean item")))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("only %s: their score is noise", report.Count(r.NClean, "clean item")))
 	}
 	if w == 0 {
 		if all != clean {
@@ -563,7 +564,7 @@ func (j *job) fillTest(row *Row, o *Options, d, c, all sums, binary bool, low, h
 	if most := MDE(variance, d.n, c.n); variance > 0 && !(row.unit && most > 1) {
 		row.MDE = pointer(w * most)
 	} else if variance > 0 {
-		row.Warnings = append(row.Warnings, fmt.Sprintf("%s flagged and %s clean: no gain would show, however large", plural(d.n, "item"), report.Thousands(c.n)))
+		row.Warnings = append(row.Warnings, fmt.Sprintf("%s flagged and %s clean: no gain would show, however large", report.Count(d.n, "item"), report.Thousands(c.n)))
 	}
 	if binary && in.Cluster == nil {
 		l, h := Newcombe(int64(d.sum), d.n, int64(c.sum), c.n)

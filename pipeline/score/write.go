@@ -69,7 +69,7 @@ func (t *Table) writeText(w *bufio.Writer, width int) {
 	for _, key := range order {
 		rows := groups[key]
 		r := rows[0]
-		head := fmt.Sprintf("%s, %s: %s scored, %s flagged (%s), %s clean", r.Benchmark, r.Method, plural(r.NAll, "item"), report.Thousands(r.NFlagged), formatPercent(r.ShareFlagged), report.Thousands(r.NClean))
+		head := fmt.Sprintf("%s, %s: %s scored, %s flagged (%s), %s clean", r.Benchmark, r.Method, report.Count(r.NAll, "item"), report.Thousands(r.NFlagged), formatPercent(r.ShareFlagged), report.Thousands(r.NClean))
 		if r.NNotCheckable > 0 {
 			head += fmt.Sprintf(", %s of them not checkable", report.Thousands(r.NNotCheckable))
 		}
@@ -127,7 +127,7 @@ func (t *Table) writeText(w *bufio.Writer, width int) {
 		writeWrapped(w, "! ", clean(text), width)
 	}
 	if len(t.Rows) > 0 {
-		writeWrapped(w, "", fmt.Sprintf("gain: all − clean, in points. p: that flagged items are like others, two-sided; by Holm and Benjamini–Hochberg for %s. mde: smallest gain found in 80 %% of cases. lower: of all and clean.", plural(int64(t.Tests), "test")), width)
+		writeWrapped(w, "", fmt.Sprintf("gain: all − clean, in points. p: that flagged items are like others, two-sided; by Holm and Benjamini–Hochberg for %s. mde: smallest gain found in 80 %% of cases. lower: of all and clean.", report.Count(int64(t.Tests), "test")), width)
 	}
 }
 
@@ -362,13 +362,6 @@ func formatChange(x *float64) string {
 	return fmt.Sprintf("%+.2f%%", 100**x)
 }
 
-func plural(n int64, unit string) string {
-	if n != 1 {
-		unit += "s"
-	}
-	return report.Thousands(n) + " " + unit
-}
-
 // writeCSV writes all fields of all rows, numbers as they are; an empty cell is no number.
 // A name that a spreadsheet would take for a formula gets an apostrophe before it.
 func (t *Table) writeCSV(w io.Writer) error {
@@ -466,7 +459,7 @@ func (t *Table) writeMarkdown(w *bufio.Writer) {
 	for _, c := range cells {
 		line(c)
 	}
-	fmt.Fprintf(w, "\nClean: all items but the flagged; items that could not be checked are among them. Gain: all − clean, in points. p: that flagged items are like others, two-sided; Holm and Benjamini–Hochberg (BH) for %s. Relative: clean/all − 1. Symmetric: 2(clean − all)/(clean + all). MDE: smallest gain found in 80 %% of cases. Lower: of all and clean.\n", plural(int64(t.Tests), "test"))
+	fmt.Fprintf(w, "\nClean: all items but the flagged; items that could not be checked are among them. Gain: all − clean, in points. p: that flagged items are like others, two-sided; Holm and Benjamini–Hochberg (BH) for %s. Relative: clean/all − 1. Symmetric: 2(clean − all)/(clean + all). MDE: smallest gain found in 80 %% of cases. Lower: of all and clean.\n", report.Count(int64(t.Tests), "test"))
 	if len(notes) > 0 {
 		fmt.Fprintln(w)
 	}

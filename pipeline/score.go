@@ -1,0 +1,361 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"slices"
+	"strings"
+
+	"swab/pipeline/ledger"
+	"swab/pipeline/page"
+	"swab/pipeline/report"
+	"swab/pipeline/results"
+	"swab/pipeline/score"
+	"swab/pipeline/variant"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// ScoreOptions configures Score.
+type ScoreOptions struct {
+	Audit      string   // its directory
+	Results    []string // as [MODEL=]PATH
+	Aggregates string   // file of scores without results of items, or ""
+	Methods    []string // of the audit; "all" names all
+	Read       results.Options
+	Join       results.JoinOptions
+	Reviewed   bool     // follow the marks of swab review
+	Cluster    string   // "", "subject", or a file of items and clusters
+	Stratify   bool     // permute flags within subjects
+	Exams      []string // files
+
+	Out         string // file or directory to write, the audit's own included; "": none
+	NoReport    bool   // do not write report.html again when Out is the audit
+	Definitions []page.Definition
+
+	score.Options
+}
+
+// A Scored is what Score returns.
+type Scored struct {
+	*score.Table
+	Notices []string // what a user should know, beside the table's warnings
+	Unread  int64    // rows of results that could not be read: their items have no score
+}
+
+// scoring is a run of Score.
+type scoring struct {
+	ScoreOptions
+	audit   *results.Audit
+	methods []*results.Verdicts
+	joins   []results.Join
+	inputs  []score.Input // by benchmark
+	Scored
+}
+
+// Score joins results of models with an audit and computes the table of scores on all,
+// clean and flagged items, then writes it to Out. After an error it may return what is
+// known of the joins. From left to right: results are read
+// and joined with the audit's items (package results), arranged by benchmark and method,
+// computed (package score), graded as exams, and written.
+func Score(ctx context.Context, o ScoreOptions) (*Scored, error) {
+	s := &scoring{ScoreOptions: o}
+	into := sameDir(o.Out, o.Audit)
+	if o.Out != "" && !into {
+		if err := score.Savable(o.Out); err != nil {
+			return nil, err
+		}
+	}
+	exams, err := readExams(o.Exams)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	var followed []string
+	if o.Reviewed {
+		if followed, err = FollowMarks(ctx, s.audit, "scores"); err != nil {
+			return nil, err
+		}
+	}
+	if s.methods, err = s.audit.Methods(o.Methods); err != nil {
+		return nil, err
+	}
+	warnings, err := s.readAll()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.arrange(); err != nil {
+		return nil, err
+	}
+	o.Options.Curves = o.Curves || o.Out != ""
+	if s.Table, err = score.Compute(ctx, s.inputs, o.Options); err != nil {
+		return nil, err
+	}
+	if err := s.addAggregates(); err != nil {
+		return nil, err
+	}
+	s.Table.Warnings = append(append(s.Table.Warnings, warnings...), followed...)
+	if !s.audit.Complete {
+		s.Table.Warnings = append(s.Table.Warnings, "the audit is incomplete: items called clean may be in what was not read")
+	}
+	for i := range s.joins {
+		s.Table.Joins = append(s.Table.Joins, joined(s.audit, &s.joins[i]))
+	}
+	for _, e := range exams {
+		grades, warnings, err := e.GradeAll(s.inputs)
+		if err != nil {
+			return &s.Scored, err
+		}
+		s.Table.Exams, s.Table.Warnings = append(s.Table.Exams, grades...), append(s.Table.Warnings, warnings...)
+	}
+	return &s.Scored, s.save(ctx, into)
+}
+
+// save writes the table to Out.
+func (s *scoring) save(ctx context.Context, intoAudit bool) error {
+	switch {
+	case s.Out == "":
+		return nil
+	case !intoAudit:
+		return s.Table.Save(s.Out)
+	}
+	if err := s.Table.SaveInto(s.Out); err != nil || s.NoReport {
+		return err
+	}
+	if err := page.WriteFile(ctx, s.Out, page.Options{Definitions: s.Definitions}); err != nil {
+		return fmt.Errorf("%s is written, but not the report: %w", ledger.ScoresFile, err)
+	}
+	return nil
+}
+
+// load reads the audit, with the items' texts unless the way to join needs none. Where
+// the benchmarks are gone or changed and no way was asked for, it does without.
+func (s *scoring) load() (err error) {
+	s.Read.Text = s.Join.How != "id" && s.Join.How != "index"
+	s.audit, err = results.LoadAudit(s.ScoreOptions.Audit, s.Read.Text)
+	if s.Read.Text && s.Join.How == "" && (errors.Is(err, variant.ErrChanged) || errors.Is(err, fs.ErrNotExist)) {
+		if a, without := results.LoadAudit(s.ScoreOptions.Audit, false); without == nil {
+			s.Notices = append(s.Notices, err.Error()+"; results are joined without looking at questions")
+			s.audit, err, s.Read.Text = a, nil, false
+		}
+	}
+	return err
+}
+
+// readAll reads and joins results, two at a time, since a model's results on many items
+// take memory until they are joined. It returns what is wrong with the files.
+func (s *scoring) readAll() (warnings []string, err error) {
+	type part struct {
+		joins    []results.Join
+		warnings []string
+		unread   int64
+	}
+	parts := make([]part, len(s.Results))
+	var group errgroup.Group
+	group.SetLimit(2)
+	for i, arg := range s.Results {
+		group.Go(func() error {
+			model, path, named := strings.Cut(arg, "=")
+			if !named || strings.ContainsRune(model, os.PathSeparator) {
+				model, path = "", arg
+			}
+			files, err := results.Read(path, model, s.Read)
+			if err != nil {
+				return err
+			}
+			p := &parts[i]
+			for k := range files {
+				p.warnings = append(p.warnings, files[k].Warnings()...)
+				p.unread += files[k].Unread()
+			}
+			p.joins, err = s.audit.Join(files, s.Join)
+			return err
+		})
+	}
+	err = group.Wait()
+	for _, p := range parts {
+		s.joins, warnings = append(s.joins, p.joins...), append(warnings, p.warnings...)
+		s.Unread += p.unread
+	}
+	return warnings, err
+}
+
+// arrange makes the columns of each benchmark that has results, over all items of the
+// splits that have some.
+func (s *scoring) arrange() error {
+	splits := map[string]map[uint16]bool{}
+	for i := range s.joins {
+		j := &s.joins[i]
+		if j.Benchmark == "" {
+			continue
+		}
+		if splits[j.Benchmark] == nil {
+			splits[j.Benchmark] = map[uint16]bool{}
+		}
+		for _, m := range j.Matched {
+			splits[j.Benchmark][s.audit.Items[m.Item].Split] = true
+		}
+	}
+	for _, b := range s.audit.Benchmarks {
+		if len(splits[b.Name]) == 0 {
+			continue
+		}
+		in, err := s.columns(b, splits[b.Name])
+		if err != nil {
+			return err
+		}
+		s.inputs = append(s.inputs, *in)
+	}
+	return nil
+}
+
+// columns makes the columns of a benchmark, over all items of some of its splits.
+func (s *scoring) columns(b results.Benchmark, splits map[uint16]bool) (in *score.Input, err error) {
+	in = &score.Input{}
+	in.Name = b.Name
+	var items []int32                      // numbers in the audit, of those that are scored
+	place := make([]int32, b.Last-b.First) // in items
+	subjects := map[uint16]int32{}
+	for k := b.First; k < b.Last; k++ {
+		it := &s.audit.Items[k]
+		if !splits[it.Split] {
+			continue
+		}
+		n, ok := subjects[it.Split]
+		if !ok {
+			n = int32(len(in.Subjects))
+			subjects[it.Split] = n
+			in.Subjects = append(in.Subjects, s.audit.Splits[it.Split])
+		}
+		in.Subject = append(in.Subject, n)
+		if len(s.Exams) > 0 {
+			in.IDs = append(in.IDs, it.ID)
+		}
+		place[k-b.First] = int32(len(items))
+		items = append(items, int32(k))
+	}
+	in.Items = len(items)
+	for _, v := range s.methods {
+		m := score.Method{Name: v.Method, States: make([]score.State, in.Items), Contamination: make([]float64, in.Items)}
+		for i, k := range items {
+			m.States[i], m.Contamination[i] = score.State(v.State[k]), v.Score[k]
+		}
+		in.Methods = append(in.Methods, m)
+	}
+	if s.Stratify {
+		in.Stratum = in.Subject
+	}
+	switch s.Cluster {
+	case "":
+	case "subject":
+		in.Cluster = in.Subject
+	default:
+		if in.Cluster, err = s.audit.ReadClusters(s.Cluster, b.Name, items); err != nil {
+			return nil, err
+		}
+	}
+	for i := range s.joins {
+		if s.joins[i].Benchmark == b.Name {
+			if err := s.addResult(in, &s.joins[i], place, b.First); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return in, nil
+}
+
+// addResult adds a model's scores, at the place of each item from the benchmark's first
+// on. Parts of one model's results may come from several --results, but no item twice.
+func (s *scoring) addResult(in *score.Input, j *results.Join, place []int32, first int) error {
+	at := slices.IndexFunc(in.Results, func(r score.Result) bool { return r.Model == j.Model && r.Metric == j.Metric })
+	if at < 0 {
+		at = len(in.Results)
+		r := score.Result{Model: j.Model, Metric: j.Metric, Scores: make([]float64, in.Items)}
+		for i := range r.Scores {
+			r.Scores[i] = math.NaN()
+		}
+		in.Results = append(in.Results, r)
+	}
+	r := &in.Results[at]
+	for _, m := range j.Matched {
+		x := &r.Scores[place[int(m.Item)-first]]
+		if !math.IsNaN(*x) {
+			return fmt.Errorf("item %q of %s has two results of model %q: name the runs apart as --results MODEL=PATH",
+				s.audit.Items[m.Item].ID, in.Name, j.Model)
+		}
+		*x = m.Score
+		r.Averaged = r.Averaged || m.Samples > 1
+	}
+	if n := len(j.ResultsLeft); n > 0 {
+		r.Warnings = append(r.Warnings, report.Count(int64(n), "result")+" of no item left out")
+	}
+	return nil
+}
+
+// addAggregates adds rows of scores that are given without results of items. The share
+// flagged is the audit's, over the whole benchmark.
+func (s *scoring) addAggregates() error {
+	if s.Aggregates == "" {
+		return nil
+	}
+	list, err := s.audit.ReadAggregates(s.Aggregates, s.methods)
+	for _, g := range list {
+		var states []score.State
+		for _, state := range g.Verdicts.State[g.Benchmark.First:g.Benchmark.Last] {
+			states = append(states, score.State(state))
+		}
+		s.Table.Rows = append(s.Table.Rows, score.Aggregate(g.Model, g.Benchmark.Name, g.Verdicts.Method, states, g.All, g.Clean))
+	}
+	return err
+}
+
+// joined returns what a table says of how results were joined, with the names of those
+// left over.
+func joined(a *results.Audit, j *results.Join) score.Joined {
+	out := score.Joined{Model: j.Model, Benchmark: j.Benchmark, Metric: j.Metric, How: j.How, Items: len(j.Matched) + len(j.ItemsLeft),
+		Results: len(j.Matched) + len(j.ResultsLeft), ResultsLeft: []string{}, ItemsLeft: []string{}, Problems: []string{}}
+	for _, r := range j.ResultsLeft {
+		name := r.ID
+		if name == "" {
+			name = fmt.Sprintf("index %d", r.Index)
+		}
+		out.ResultsLeft = append(out.ResultsLeft, name)
+	}
+	for _, k := range j.ItemsLeft {
+		it := &a.Items[k]
+		out.ItemsLeft = append(out.ItemsLeft, a.Splits[it.Split]+"/"+it.ID)
+	}
+	for _, p := range j.Problems {
+		out.Problems = append(out.Problems, p.Kind+": "+p.Detail)
+	}
+	return out
+}
+
+func readExams(names []string) (exams []*score.Exam, err error) {
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		e, err := score.ReadExam(f)
+		f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		exams = append(exams, e)
+	}
+	return exams, nil
+}
+
+// sameDir reports whether both names are of one directory that exists.
+func sameDir(a, b string) bool {
+	one, err1 := os.Stat(a)
+	other, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && one.IsDir() && os.SameFile(one, other)
+}

@@ -1,0 +1,77 @@
+package score
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"swab/pipeline/ledger"
+	"swab/pipeline/publish"
+)
+
+// kind is what publish knows of a directory of scores.
+var kind = publish.Kind{Name: "a directory of scores", Mark: ledger.ScoresFile, Names: []string{ledger.ScoresFile, "scores.csv", "scores.md", ledger.CurveFile}}
+
+// files returns what a directory of scores holds, and how each file is written.
+func (t *Table) files() map[string]func(io.Writer) error {
+	as := func(format string) func(io.Writer) error {
+		return func(w io.Writer) error { return t.Write(w, format, 0) }
+	}
+	return map[string]func(io.Writer) error{
+		ledger.ScoresFile: as("json"), "scores.csv": as("csv"), "scores.md": as("markdown"), ledger.CurveFile: t.WriteCurves,
+	}
+}
+
+// fileFormat returns the format that the ending of a file's name asks for; "" for a
+// directory.
+func fileFormat(out string) string {
+	return map[string]string{".json": "json", ".csv": "csv", ".md": "markdown", ".tex": "latex"}[filepath.Ext(out)]
+}
+
+// Savable reports why Save would refuse out: it would destroy what Save did not write.
+func Savable(out string) error {
+	if fileFormat(out) == "" {
+		return publish.Replaceable(out, &kind)
+	}
+	if info, err := os.Stat(out); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: %w: it is a directory where a file is meant", out, publish.ErrForeign)
+	}
+	return nil
+}
+
+// Save writes the table to a file, in the format of its ending, or all formats and the
+// curves into a directory. Either appears whole.
+func (t *Table) Save(out string) error {
+	if format := fileFormat(out); format != "" {
+		return publish.WriteFile(out, func(w io.Writer) error { return t.Write(w, format, 0) })
+	}
+	dir, err := publish.Open(out, &kind)
+	if err != nil {
+		return err
+	}
+	err = dir.Publish(nil, func(root string) error {
+		files := t.files()
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			if err := publish.WriteFile(filepath.Join(root, name), files[name]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, dir.Close())
+}
+
+// SaveInto puts scores and curves into the directory of an audit.
+func (t *Table) SaveInto(dir string) error {
+	files := t.files()
+	for _, name := range []string{ledger.CurveFile, ledger.ScoresFile} {
+		if err := publish.ReplaceFile(filepath.Join(dir, name), files[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
