@@ -108,6 +108,9 @@ func TestLMEvalNormalizer(t *testing.T) {
 // TestSplittersEqualPython: on random text of hard characters, and on texts of
 // several blocks, words are those of the harnesses' own expressions.
 func TestSplittersEqualPython(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	rng := rand.New(rand.NewPCG(8, 8))
 	pieces := []string{"a", "Z", "word", "Longer", "abcdefgh", "abcdefghi", " ", "  ", "\n", "'", "-", ",", ".", "_", "`", "é", "É", "中", "“", "\u00a0", "\u3000",
 		"\u2028", "\x00", "\x01", "\x10", "0", "\x1c", "\x7f", "\u0301", "σ", "𝒜", "\ufffd", "\u200b", "\u0085"}

@@ -205,6 +205,9 @@ func TestOtherNormalisersEqualBruteForce(t *testing.T) {
 // with probability 1-(1-p)³, p = (m-49)/(L-49), over seeds; the same seed gives the
 // same verdicts, and gpt4-all finds all.
 func TestGPT4DetectionProbability(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	rng := rand.New(rand.NewPCG(3, 50))
 	letters := func(n int) string {
 		b := make([]byte, n)
@@ -274,6 +277,9 @@ func TestGPT4DetectionProbability(t *testing.T) {
 // interrupted, and a run with fewer shards before publish the same bytes; a method
 // says the same alone as with all others.
 func TestAllMethodsInAnyOrder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	rng := rand.New(rand.NewPCG(9, 17))
 	dir := t.TempDir()
 	alphabet := strings.Fields("a B c É d' e f g h i j k l m n o p, q r s t")
@@ -501,6 +507,9 @@ func TestTemplate(t *testing.T) {
 // TestWordsOfAllScripts: every item of MGSM, in eleven languages, can be checked, and
 // is found when it stands in a document; of a Chinese book every page is.
 func TestWordsOfAllScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	data := realdata.Dir(t)
 	paths, err := filepath.Glob(filepath.Join(data, "benchmarks/mgsm/mgsm_*.tsv"))
 	if err != nil || len(paths) != 11 {

@@ -304,6 +304,9 @@ func TestScanEqualsBruteForce(t *testing.T) {
 
 // TestRealRowsEqualBruteForce does the same on real documents and items.
 func TestRealRowsEqualBruteForce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: compares real rows by brute force for half a minute")
+	}
 	data := realdata.Dir(t)
 	dir := t.TempDir()
 	gz, err := os.Open(filepath.Join(data, "corpora", "lm-eval-harness-src-000.jsonl.gz"))

@@ -57,13 +57,12 @@ func TestScripts(t *testing.T) {
 
 // waitfor FILE waits until a file is there.
 func waitFor(ts *testscript.TestScript, neg bool, args []string) {
-	for range 2000 {
+	for { // a machine may be busy: go test's own limit ends what never appears
 		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	ts.Fatalf("%s does not appear", args[0])
 }
 
 // marks DIR (MARK ITEM)… marks items of an audit, as a reader does.

@@ -125,6 +125,9 @@ func mustHave(tb testing.TB, f *Filter, hs []uint64) {
 }
 
 func TestFilterEqualsReference(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	for _, c := range []struct {
 		p      Plan
 		buffer int64
@@ -805,6 +808,9 @@ func TestSpoolIsEven(t *testing.T) {
 // and the memory: enough for all, or so little that buckets give slots back while others
 // are added to and spools go by way of streams.
 func TestShardsOfAllSizes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: fills filters of all sizes for ten seconds")
+	}
 	for _, p := range []Plan{{1, 7, 0.01}, {64, 1, 0.5}, {1300, 13, 1e-4}} {
 		hs := hashes(3, 300_000)
 		once := newFilterOf(t, p)

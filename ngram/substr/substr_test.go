@@ -249,6 +249,9 @@ func TestDocumentsLeaveNothingBehind(t *testing.T) {
 }
 
 func TestTinyAlphabetExhaustively(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	alphabet := []string{"a", "b", "é", "."}
 	rng := rand.New(rand.NewPCG(6, 6))
 	var all []string

@@ -29,6 +29,9 @@ func mustGenerate(seed uint64, p Part) *Set {
 }
 
 func TestEqualSeedsGiveEqualSets(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	if !reflect.DeepEqual(smallSet(), mustGenerate(DevSeed, Development)) {
 		t.Error("two sets of one seed differ")
 	}

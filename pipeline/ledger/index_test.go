@@ -573,6 +573,9 @@ func TestTemp(t *testing.T) {
 // A reader without the lock finds an index and its own segments, whatever is
 // published meanwhile.
 func TestLoadWhilePublishing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	out := filepath.Join(t.TempDir(), "out")
 	must(t, runIndex(out, "first"))
 	done := make(chan error, 1)

@@ -281,6 +281,9 @@ func snapshot(t *testing.T, root string) map[string]string {
 // After death at any step DIR is the old or the new tree, whole, and the next
 // run publishes and leaves nothing behind.
 func TestKilledAtEveryStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: starts a process for every step")
+	}
 	for _, test := range []string{"tree/absent", "tree/empty", "tree/earlier", "parts/absent", "parts/earlier"} {
 		for _, swap := range []string{"exchange", "aside"} {
 			t.Run(test+"/"+swap, func(t *testing.T) {

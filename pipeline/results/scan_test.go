@@ -14,6 +14,9 @@ import (
 // The real results are joined with a scan of the real benchmarks: every result has its
 // item, and by which way does not matter where questions are at hand.
 func TestRealJoins(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	data := realdata.Dir(t)
 	dir := filepath.Join(t.TempDir(), "audit")
 	presets, err := variant.Builtin()

@@ -340,6 +340,9 @@ func TestParquetTypes(t *testing.T) {
 // A damaged file gives an error, or the library cannot tell; it never stops the
 // process, and what comes out has the rows that the file says.
 func TestParquetDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	rng := rand.New(rand.NewPCG(6, 6))
 	var rows []map[string]any
 	for i := range 4 {

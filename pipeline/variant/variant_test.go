@@ -346,6 +346,9 @@ var samples = map[string]sample{
 
 // Both sides are, byte for byte, the file that the format would have for them.
 func TestDivideEveryFormatAndCompression(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	for name, s := range samples {
 		for _, comp := range []string{"", ".gz", ".zst", ".xz", ".lz4"} {
 			t.Run(name+comp, func(t *testing.T) {

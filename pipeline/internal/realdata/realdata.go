@@ -9,10 +9,14 @@ import (
 	"testing"
 )
 
-// Dir gives the folder that holds the real data: $SWAB_DATA, else shared/data
-// beside the project's root. Where there is none it skips the test and says so.
+// Dir returns the folder that holds the real data: $SWAB_DATA, else shared/data
+// beside the project's root. Where there is none, or with -short, it skips the test and
+// says so.
 func Dir(tb testing.TB) string {
 	tb.Helper()
+	if _, test := tb.(*testing.T); test && testing.Short() {
+		tb.Skip("skipped with -short: real data takes minutes; make check runs it")
+	}
 	dir := os.Getenv("SWAB_DATA")
 	if dir == "" {
 		_, file, _, _ := runtime.Caller(0)
