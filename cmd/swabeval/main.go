@@ -42,7 +42,8 @@ in named ways, and on real text whose flags were judged by reading.
   swabeval -json eval.json           all figures and every misjudged item in a file
   swabeval -methods gpt3 -list       one method, its misjudged items listed
   swabeval -keep DIR                 leaves the sets and their audits in DIR
-  swabeval fit                       the development classes on the seed for fitting`
+  swabeval fit                       the development classes on the seed for fitting
+  swabeval filter                    what corpus filters suspect of what swab flags`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -70,6 +71,7 @@ type job struct {
 type result struct {
 	Tables  []titled     `json:"tables,omitempty"`
 	Classes *eval.Report `json:"classes"`
+	Filters []filters    `json:"filters,omitempty"`
 }
 
 type titled struct {
@@ -94,8 +96,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	only := flags.String("only", "", "one of: tables, classes")
 	perClass := flags.Int("per-class", 0, "plants of a class and round (default: 80; of the own set 8)")
 	rounds := flags.Int("rounds", 2, "sets of the classes to make and to add up")
-	fit := len(args) > 0 && args[0] == "fit"
-	if fit {
+	fit, filter := len(args) > 0 && args[0] == "fit", len(args) > 0 && args[0] == "filter"
+	if fit || filter {
 		args = args[1:]
 	}
 	if err := flags.Parse(args); err != nil {
@@ -104,6 +106,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	switch {
 	case flags.NArg() > 0:
 		return fmt.Errorf("unknown argument %q: see -help", flags.Arg(0))
+	case filter && (*held || *list || *only != "" || *names != ""):
+		return errors.New("filter measures one method on all its sets: it goes with neither -held nor -list, -only and -methods")
 	case *held && (fit || *list || *keep != "" || *only != ""):
 		return errors.New("-held reports shares alone: it goes with neither fit nor -list, -keep and -only")
 	case *rounds < 1:
@@ -139,7 +143,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *perClass > 0 {
 		j.size.PerClass = *perClass
 	}
-	if !fit && !*held && *only != "classes" {
+	if filter {
+		err = j.filters(ctx)
+		*only = "tables"
+	}
+	if err != nil {
+		return err
+	}
+	if !fit && !filter && !*held && *only != "classes" {
 		if err := j.tables(ctx); err != nil {
 			return err
 		}

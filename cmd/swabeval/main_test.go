@@ -52,7 +52,7 @@ func TestRunReportsAndKeeps(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	for _, args := range [][]string{{"-only", "other"}, {"-methods", "gpt9"}, {"-keep", t.TempDir()}, {"stray"}, {"-rounds", "0"}, {"-held", "-list"}, {"-held", "-keep", "kept"}} {
+	for _, args := range [][]string{{"-only", "other"}, {"-methods", "gpt9"}, {"-keep", t.TempDir()}, {"stray"}, {"-rounds", "0"}, {"-held", "-list"}, {"-held", "-keep", "kept"}, {"filter", "-list"}} {
 		if err := run(t.Context(), append(args, "-own"), &bytes.Buffer{}, &bytes.Buffer{}); err == nil {
 			t.Errorf("%q: no error", args)
 		}
@@ -68,5 +68,39 @@ func TestSeedsDiffer(t *testing.T) {
 func TestHeldGoesNotWithFit(t *testing.T) {
 	if err := run(t.Context(), []string{"fit", "-held", "-own"}, &bytes.Buffer{}, &bytes.Buffer{}); err == nil {
 		t.Error("classes held back were used for fitting")
+	}
+}
+
+// TestFilter: the filters of every n are measured on the same flags, shorter n-grams
+// suspect no fewer of them, and what needs real data is said to be left out.
+func TestFilter(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "eval.json")
+	var stdout, stderr bytes.Buffer
+	if err := run(t.Context(), []string{"filter", "-own", "-per-class", "2", "-json", file}, &stdout, &stderr); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all result
+	if err := json.Unmarshal(b, &all); err != nil {
+		t.Fatal(err)
+	}
+	if len(all.Filters) != 1 || len(all.Filters[0].Suspicions) != 4 {
+		t.Fatalf("%+v", all.Filters)
+	}
+	list := all.Filters[0].Suspicions
+	for i, s := range list {
+		if s.N != 5+i || s.Flagged.Of < 20 || s.Flagged.Of != list[0].Flagged.Of || s.All.Of <= s.Flagged.Of+s.Absent.Of/2 ||
+			s.Flagged.Share < 0.5 || s.Absent.Share > 0.5 || i > 0 && s.Flagged.Count > list[i-1].Flagged.Count {
+			t.Errorf("%+v", s)
+		}
+	}
+	if n := strings.Count(stdout.String(), "classes "); n != 4 {
+		t.Errorf("%d lines of the table:\n%s", n, stdout.String())
+	}
+	if !strings.Contains(stderr.String(), "skipped: filters of real items") {
+		t.Errorf("what was left out is not said: %s", stderr.String())
 	}
 }

@@ -125,6 +125,13 @@ func (b *Builder) Words(t int) int { return b.index.Words(t) }
 
 // Build weighs the words and makes the index. The builder must not be used again.
 func (b *Builder) Build() *Index {
+	x := b.Weigh()
+	x.table()
+	return x
+}
+
+// Weigh is Build of an index in which no matcher finds anything.
+func (b *Builder) Weigh() *Index {
 	x := b.index
 	groups := map[int][]uint32{}
 	var order []int
@@ -142,7 +149,6 @@ func (b *Builder) Build() *Index {
 		w.group(groups[g])
 	}
 	b.index = nil
-	x.table()
 	return x
 }
 

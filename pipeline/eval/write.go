@@ -123,14 +123,11 @@ func writeLines(path string, write func(line func(any) error) error) (err error)
 // Scan runs methods on a set that was written to dir, by [pipeline.Scan], into
 // dir/audit, and returns their verdicts.
 func Scan(ctx context.Context, s *Set, dir string, methods []*overlap.Method) ([]Verdict, error) {
-	presets, err := variant.Builtin()
+	o, err := scanOptions(s, dir)
 	if err != nil {
 		return nil, err
 	}
-	o := pipeline.Options{Corpus: []string{filepath.Join(dir, "corpus")}, Presets: presets, Methods: methods, Out: filepath.Join(dir, "audit")}
-	for _, b := range s.Benches {
-		o.Benchmarks = append(o.Benchmarks, variant.Spec{Name: b.Name, Path: filepath.Join(dir, "bench", b.Name+".jsonl"), Fields: benchFields})
-	}
+	o.Methods, o.Out = methods, filepath.Join(dir, "audit")
 	sum, err := pipeline.Scan(ctx, o)
 	if err != nil {
 		return nil, err
@@ -139,6 +136,17 @@ func Scan(ctx context.Context, s *Set, dir string, methods []*overlap.Method) ([
 		return nil, fmt.Errorf("%s: the scan did not read the whole corpus", o.Out)
 	}
 	return ReadVerdicts(filepath.Join(o.Out, "verdicts.jsonl"))
+}
+
+// scanOptions names the benchmarks and the corpus of a set that was written into dir.
+func scanOptions(s *Set, dir string) (pipeline.Options, error) {
+	presets, err := variant.Builtin()
+	o := pipeline.Options{Corpus: []string{filepath.Join(dir, "corpus")}, Presets: presets}
+	for _, b := range s.Benches {
+		path := filepath.Join(dir, "bench", b.Name+".jsonl")
+		o.Benchmarks = append(o.Benchmarks, variant.Spec{Name: b.Name, Path: path, Fields: benchFields})
+	}
+	return o, err
 }
 
 // ReadVerdicts reads the verdicts of an audit.

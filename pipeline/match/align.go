@@ -97,6 +97,12 @@ const (
 )
 
 func (m *alignment) build() error {
+	m.assemble((*align.Builder).Build)
+	return nil
+}
+
+// assemble makes the items and decoys and their index.
+func (m *alignment) assemble(index func(*align.Builder) *align.Index) {
 	m.real = len(m.list)
 	m.decoy = make([]int32, m.real)
 	first := 0
@@ -104,9 +110,8 @@ func (m *alignment) build() error {
 		m.recombine(bench, m.list[first:end], first)
 		first = end
 	}
-	m.items = align.NewItems(m.list, m.builder.Build())
+	m.items = align.NewItems(m.list, index(m.builder))
 	m.builder = nil
-	return nil
 }
 
 // recombine gives decoys to some items of a benchmark, the same in every run.

@@ -281,8 +281,10 @@ func (p alignProbe) Suspects(Hits) Covers {
 // what is found of the suspected does not depend on which those are.
 func (p alignProbe) aim(hits Hits, trace bool) (a Aim, err error) {
 	m := p.matcher
-	if err := m.build(); err != nil {
-		return a, err
+	if trace {
+		m.assemble((*align.Builder).Build)
+	} else {
+		m.assemble((*align.Builder).Weigh)
 	}
 	m.filtered = &filtered{n: p.n, untraced: !trace, share: make([]float64, m.real)}
 	for i := range m.real {
