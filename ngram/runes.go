@@ -8,7 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// kind says what a rune does to the words around it.
+// A kind is the effect of a rune on the words around it.
 type kind uint8
 
 const (
@@ -16,12 +16,12 @@ const (
 	letter                // letter or digit: begins or continues a word
 	single                // a word of its own, with the marks that follow
 	mark                  // continues a word, or begins one
-	ignored               // as if it were not there
+	ignored               // removed
 	compose               // must be normalised together with its neighbours
 )
 
-// classify gives a normalised rune's kind and its folded form. It is the one
-// definition of what a word is made of.
+// classify returns a normalised rune's kind and its folded form. It alone defines what a
+// word consists of.
 func classify(r rune) (kind, rune) {
 	switch {
 	case r < utf8.RuneSelf:
@@ -48,18 +48,18 @@ func classify(r rune) (kind, rune) {
 	return separator, 0
 }
 
-// isUnspaced reports whether r is of a script that writes no spaces between words.
+// isUnspaced reports whether r belongs to a script without spaces between words.
 func isUnspaced(r rune) bool {
 	switch {
 	case r == 0x3006, 0x3031 <= r && r <= 0x3035, r == 0x303C, r == 0x30FC:
-		return true // marks of Japanese that Unicode counts to no script
+		return true // Japanese marks that belong to no Unicode script
 	}
 	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana,
 		unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
-// foldCase is simple case folding: the lower case of the first rune of r's case orbit,
-// so that σ and ς, k and K agree.
+// foldCase applies simple case folding: the lower case of the first rune of r's case
+// orbit, so that σ and ς, k and K fold to the same rune.
 func foldCase(r rune) rune {
 	first := r
 	for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
@@ -68,15 +68,15 @@ func foldCase(r rune) rune {
 	return unicode.ToLower(first)
 }
 
-// An entry says what to do with one rune of raw text of the basic plane: the
-// folded rune (16 bits), its kind, and its combining class from bit 24 on.
+// An entry describes a rune of the basic plane in raw text: the folded rune (16 bits), its
+// kind, and its combining class from bit 24 on.
 type entry uint32
 
 func (e entry) rune() rune { return rune(e & 0xFFFF) }
 func (e entry) kind() kind { return kind(e >> 16 & 0xFF) }
 func (e entry) ccc() uint8 { return uint8(e >> 24) }
 
-// basicPlane is made at its first use: 256 KiB, about 15 ms.
+// basicPlane is built at its first use: 256 KiB, about 15 ms.
 var basicPlane = sync.OnceValue(func() *[1 << 16]entry {
 	var t [1 << 16]entry
 	for r := rune(0); r < 1<<16; r++ {
@@ -88,10 +88,10 @@ var basicPlane = sync.OnceValue(func() *[1 << 16]entry {
 	return &t
 })
 
-// rawEntry looks at a rune before normalisation. One that normalises to a single
-// rune whatever stands to its left is settled here. The kind compose is for all
-// others: those that decompose into several runes, and those that may combine
-// with, or change places with, what stands before them.
+// rawEntry returns the entry of a rune before normalisation. A rune that normalises to one
+// rune whatever precedes it is classified here. All others have the kind compose: those
+// that decompose into several runes, and those that may combine with, or change places
+// with, what precedes them.
 func rawEntry(r rune) entry {
 	var raw [utf8.UTFMax]byte
 	n := utf8.EncodeRune(raw[:], r)
@@ -119,8 +119,8 @@ func rawEntry(r rune) entry {
 	return entry(k)<<16 | entry(f)
 }
 
-// lookup gives what rawEntry gives for runes of every plane, the folded rune
-// apart since it may not fit an entry.
+// lookup returns what rawEntry does, for runes of every plane; the folded rune is separate
+// since it may not fit an entry.
 func lookup(t *[1 << 16]entry, r rune) (kind, rune, uint8) {
 	if r < 1<<16 {
 		e := t[r]

@@ -391,11 +391,11 @@ func (s *Scanner) fill() {
 	}
 }
 
-// plainPrefix says how many of chunk's first 64 bytes are ASCII or one of the
-// separators of ordinary prose that are not: no-break space, dashes, quotation
-// marks, ellipsis. What follows is slow, except where one of these stands across the
-// end of the 64 bytes. A byte that is not ASCII behind one makes it slow, since it
-// might combine. Chunk has 72 bytes, of whose first 64 some are not ASCII.
+// plainPrefix returns how many of chunk's first 64 bytes are ASCII or one of the common
+// separators that are not: no-break space, dashes, quotation marks, ellipsis. It reports
+// whether what follows needs fillRunes; it does not where such a separator crosses the end
+// of the 64 bytes. A byte that is not ASCII after a separator does, since it might
+// combine with it. Chunk has 72 bytes, of whose first 64 some are not ASCII.
 func plainPrefix(chunk []byte) (cut int, slow bool) {
 	var wide uint64
 	for i := 0; i < 64; i += 8 {
@@ -424,8 +424,8 @@ func plainPrefix(chunk []byte) (cut int, slow bool) {
 	return 64, false
 }
 
-// setASCII sets word k to text[b:e], which is all ASCII letters and digits and has at
-// least 8 bytes of text behind its last.
+// setASCII sets word k to text[b:e], which is all ASCII letters and digits and is followed
+// by at least 8 bytes of text.
 func (s *Scanner) setASCII(k, b, e int) {
 	h := uint64(wordSeed)
 	i := b
@@ -437,15 +437,15 @@ func (s *Scanner) setASCII(k, b, e int) {
 	s.start[k], s.end[k], s.folded[k] = uint32(b), uint32(e), 0
 }
 
-// A word under construction by runes.
+// A pending word is built rune by rune.
 type pending struct {
-	start, end int // bytes of text; start < 0: there is none
+	start, end int // bytes of text; start < 0: no word
 	buf        int // where its normal form begins in Scanner.buf
 	single     bool
 }
 
-// addRune lets a normalised and folded rune, found in text[from:to], take part in the
-// word under construction.
+// addRune adds a normalised and folded rune, which comes from text[from:to], to the pending
+// word.
 func (s *Scanner) addRune(w *pending, k kind, r rune, from, to int) {
 	switch k {
 	case separator:
@@ -471,13 +471,13 @@ func (s *Scanner) addRune(w *pending, k kind, r rune, from, to int) {
 	}
 }
 
-// endWord appends the word under construction to the block, if there is one.
+// endWord appends the pending word to the block, if there is one.
 func (s *Scanner) endWord(w *pending) {
 	if w.start < 0 {
 		return
 	}
 	k := s.len
-	if k == len(s.hash) { // only a single rune that decomposes into very many words gets here
+	if k == len(s.hash) { // only a rune that decomposes into very many words gets here
 		s.grow()
 	}
 	s.hash[k] = HashWord(s.buf[w.buf:])
@@ -494,9 +494,8 @@ func (s *Scanner) grow() {
 	s.folded = append(s.folded, make([]uint32, blockWords)...)
 }
 
-// fillRunes goes on at byte i rune by rune. It comes back, with no word under
-// construction, where a separator was read and an ASCII byte follows, where the
-// block is full, or at the end of the text.
+// fillRunes continues at byte i rune by rune. It returns, with no pending word, after a
+// separator that an ASCII byte follows, when the block is full, or at the end of the text.
 func (s *Scanner) fillRunes(i int) {
 	if s.plane == nil {
 		s.plane = basicPlane()
@@ -543,11 +542,11 @@ func asciiKind(c byte) (kind, rune) {
 	return separator, 0
 }
 
-// fillSegments normalises text around byte i, whose rune could not be settled alone.
-// Where it may combine with what stands before it, the word under construction is
-// taken back and read again from its first byte, or from the last boundary before
-// it. It goes on, a segment at a time, until the word it is in has ended or can
-// only end, so no byte is read more than twice. It returns the first byte not read.
+// fillSegments normalises text around byte i, whose rune cannot be classified alone.
+// If it may combine with what precedes it, the pending word is dropped and read again from
+// its first byte, or from the last boundary before it. It continues, a segment at a time,
+// until the current word has ended or can only end, so no byte is read more than twice.
+// It returns the first byte not read.
 func (s *Scanner) fillSegments(w *pending, i int) int {
 	from := i
 	if !norm.NFKC.Properties(s.text[i:]).BoundaryBefore() {

@@ -6,21 +6,21 @@ import (
 	"unicode/utf8"
 )
 
-// A splitter says what a recipe that separates at given characters does with them.
+// A splitter defines a recipe that splits words at given characters.
 type splitter struct {
 	class [256]splitClass
 	lower bool // letters beyond ASCII become lower case
 	empty bool // a separator at the beginning or end has an empty word beside it
 }
 
-// splitClass is what becomes of a byte.
+// A splitClass is how a byte is treated.
 type splitClass uint8
 
 const (
 	plain   splitClass = iota // ASCII letter or digit
 	between                   // separates
 	deleted
-	other // must be looked at as a rune, or is no letter or digit
+	other // begins a rune that is not ASCII, or is an ASCII control character
 )
 
 var (
@@ -47,21 +47,14 @@ func newSplitter(punctuation splitClass, helm bool) (p splitter) {
 	return p
 }
 
-// isSpace reports whether Python takes r for white space.
+// isSpace reports whether r is white space to Python.
 func isSpace(r rune) bool { return 0x1C <= r && r <= 0x1F || unicode.IsSpace(r) }
 
 // fillSplit appends words to the block until it is full or the text ends.
 func (s *Scanner) fillSplit() {
 	text, class := s.text, &s.split.class
-	if s.split.empty && s.pos == 0 && s.base == 0 && s.len == 0 && !s.ended {
-		if len(text) == 0 {
-			s.ended = true
-			s.addWord(0, 0)
-			return
-		}
-		if r, _ := utf8.DecodeRune(text); s.separates(r) {
-			s.addWord(0, 0)
-		}
+	if s.split.empty {
+		s.addEmptyFirst()
 	}
 	i := s.pos
 	for i < len(text) && s.len < blockWords {
@@ -88,11 +81,37 @@ func (s *Scanner) fillSplit() {
 		s.addWord(b, end)
 	}
 	s.pos = i
-	if s.split.empty && i == len(text) && s.len < blockWords && !s.ended {
+	if s.split.empty {
+		s.addEmptyLast()
+	}
+}
+
+// addEmptyFirst adds the empty word before a text that begins with a separator, or the
+// only word of an empty text.
+func (s *Scanner) addEmptyFirst() {
+	if s.pos > 0 || s.base > 0 || s.len > 0 || s.ended {
+		return
+	}
+	if len(s.text) == 0 {
 		s.ended = true
-		if r, _ := utf8.DecodeLastRune(text); len(text) > 0 && s.separates(r) {
-			s.addWord(len(text), len(text))
-		}
+		s.addWord(0, 0)
+		return
+	}
+	if r, _ := utf8.DecodeRune(s.text); s.separates(r) {
+		s.addWord(0, 0)
+	}
+}
+
+// addEmptyLast adds the empty word after a text that ends with a separator, once all of
+// the text is read.
+func (s *Scanner) addEmptyLast() {
+	end := len(s.text)
+	if s.pos < end || s.len >= blockWords || s.ended {
+		return
+	}
+	s.ended = true
+	if r, _ := utf8.DecodeLastRune(s.text); end > 0 && s.separates(r) {
+		s.addWord(end, end)
 	}
 }
 
@@ -125,9 +144,9 @@ func (s *Scanner) addWord(b, e int) {
 	s.len++
 }
 
-// addSlowWord reads a word that is not all ASCII letters and digits, whose first character
-// stands at byte i, or passes over a separator that is not ASCII. It gives the byte
-// behind it. A NUL, which would end the normal form, becomes 0xFF.
+// addSlowWord adds the word that begins at byte i and is not all ASCII letters and digits,
+// or skips a separator that is not ASCII. It returns the byte after it. A NUL, which would
+// end the normal form, becomes 0xFF.
 func (s *Scanner) addSlowWord(i int) int {
 	text, from, end := s.text, len(s.buf), i
 	b := i

@@ -1,62 +1,61 @@
-// Package bloom holds the grams of a corpus as a set that answers "perhaps" or
-// "surely not", in one to five bytes a gram, and keeps it in a file.
+// Package bloom keeps the n-grams of a corpus in a Bloom filter, in memory or in a file:
+// a set of one to five bytes a gram with false positives and no false negatives.
 //
 // # The filter
 //
-// A [Filter] is cut into partitions of 256 KiB, each a Bloom filter of
-// github.com/bits-and-blooms/bloom/v3. A gram's hash from package ngram is mixed by
-// one multiplication; its high bits, times the number of partitions, pick the
-// partition; what that product leaves over is multiplied by fixed odd numbers, and the
-// top 27 bits of each product name a word of the partition and two of its bits. Thus k
-// bits are set by half as many accesses to memory. FORMAT.md has it exactly. Three
-// roads were not taken:
+// A [Filter] is divided into partitions of 256 KiB, each a Bloom filter of
+// github.com/bits-and-blooms/bloom/v3. A gram's hash from package ngram is mixed by one
+// multiplication. The upper half of its product with the number of partitions selects the
+// partition; the lower half is multiplied by fixed odd numbers, and the top 27 bits of
+// each product select a word of the partition and two of its bits. Thus setting k bits
+// takes k/2 accesses to memory. FORMAT.md has the exact definition. Three roads not taken:
 //
 //   - The library's own Add hashes again and divides k times, and waits for memory k
-//     times. The library gives the container, its bits, their count and the merge.
-//   - Bits that are all placed alone hold 1 % more grams at the same rate, and take
-//     16 to 20 ns a gram in place of 11 to be set in a partition that is in the cache
-//     (k=13). Three bits a word gained nothing more, and cost 3 %.
-//   - Double hashing (bits a, a+b, a+2b, …) inserts k=20 a fifth faster, but the bits
-//     of a gram then hang together too much for so small a partition: at a promise of
-//     1e-8 it gave 246 false answers in 4e9, where 40 are right, single bits gave 47 and
-//     pairs gave 42.
+//     times. The library is used for the container, the bit count and the merge.
+//   - Bits that are all placed independently hold 1 % more grams at the same rate, but
+//     setting them takes 16 to 20 ns a gram instead of 11 in a cached partition (k=13).
+//     Three bits a word were no faster, and cost 3 %.
+//   - Double hashing (bits a, a+b, a+2b, …) inserts k=20 a fifth faster, but the bits of a
+//     gram are then too dependent for so small a partition: at a target rate of 1e-8 it
+//     had 246 false positives in 4e9, where 40 are expected; independent bits had 47 and
+//     pairs 42.
 //
-// A [Plan] has room for as many distinct grams as keep the promised rate on average
-// over partitions that chance fills unequally. Hashes have 64 bits: of n grams inside,
-// n/2^64 of all others have the hash of one, 5e-10 at 1e10; [Stats] counts that in.
+// A [Plan] has capacity for as many distinct grams as keep the target rate on average over
+// partitions that are filled unequally by chance. Hashes have 64 bits: with n grams in
+// the filter, a share n/2^64 of all other grams has an equal hash, 5e-10 at 1e10; [Stats]
+// includes it.
 //
 // # Filling
 //
-// A shard's grams must wait until it has been read to the end, as a bit that was set
-// cannot be taken back: another gram may need it. A [Spooler], one for each lane, sorts
-// them by bucket, up to 1024 neighbouring groups of partitions, into slots of 1024 that
-// a [Pool] lends, and its [Spool] keeps them; what finds no room goes into a stream (a
-// temporary file). The shard that fails is a spool dropped. The blocks of the one that
-// does not are given to the filter's [Filler], which only keeps the slots, by bucket,
-// until the pool has no more to lend. Then it sets the bits of one bucket, 1 MiB of a
-// filter of 1 GiB, in the core's caches, and its slots are free again. So a gram is
-// written to memory once and read once before its bits are set, and no memory stands
-// idle: the less waits in spools, the more is gathered for each bucket.
+// A shard's grams must wait until it has been read to the end: a bit cannot be cleared
+// again, since another gram may need it. A [Spooler], one for each lane, sorts the grams
+// by bucket (up to 1024 groups of neighbouring partitions) into slots of 1024 that a
+// [Pool] lends, and its [Spool] keeps them; when the pool has no room they go into a
+// stream (a temporary file). If the shard fails its spool is dropped. Otherwise its blocks
+// go to the filter's [Filler], which keeps the slots, by bucket, until the pool has no
+// more to lend. Then it sets the bits of one bucket, 1 MiB of a filter of 1 GiB, in the
+// core's caches, and frees its slots. So a gram is written to memory once and read once
+// before its bits are set, and all memory is used: the less there is in spools, the more
+// is gathered for each bucket.
 //
-// A spool knows its number of grams before the first is inserted, so that a segment
-// can be closed before it passes its capacity: as long as the sum of [Spool.Grams] is
-// within [Plan.Capacity] it is surely not full; then flush, take [Stats].Grams for the
-// sum, and go on.
+// A spool's number of grams is known before the first is inserted, so that a segment can
+// be closed before it exceeds its capacity: while the sum of [Spool.Grams] is within
+// [Plan.Capacity] it is not full; then flush, replace the sum by [Stats].Grams, and
+// continue.
 //
-// Roads not taken: 64 buckets, and behind them a buffer for each partition, took some 45 ns
-// a gram where this takes 25. In buckets of 16 MiB, more than a core's share of the third
-// cache, bits were set seven times as slowly as in those of 1 MiB. Sorting the grams to drop
-// those that are repeated and to write differences was measured at 138 ns a gram, for
-// 6.4 bytes in place of 8. Reading a shard twice, first to see that it is whole, costs
-// more than half of reading it to grams. Inserting at once, and building the segment
-// anew when a shard fails, reads gigabytes again for every damaged file, and every night
-// when cron finds the same one.
+// Roads not taken: 64 buckets, each with a buffer for every partition, took some 45 ns a
+// gram instead of 25. In buckets of 16 MiB, more than a core's share of the third-level
+// cache, setting bits was seven times as slow as in those of 1 MiB. Sorting the grams to
+// drop duplicates and store differences took 138 ns a gram, for 6.4 bytes instead of 8.
+// Reading a shard twice, first to check that it is whole, costs more than half of
+// extracting its grams. Inserting at once, and rebuilding the segment when a shard fails,
+// reads gigabytes again for every damaged file, and again every night that cron finds it.
 //
 // # Files
 //
-// [Filter.Save] writes a segment, [Open] and [OpenBytes] answer from one without
-// loading it: only the partitions that are asked about are read, each is held against
-// its checksum first, and "surely not" is never said from damaged bytes.
+// [Filter.Save] writes a segment. [Open] and [OpenBytes] query one without loading it:
+// they read only the partitions that are queried, and verify the checksum of each first,
+// so damaged bytes never lead to a false negative.
 package bloom
 
 import (
@@ -81,32 +80,33 @@ const (
 	bit2Shift = wordShift - 12 // to its second
 
 	maxParts = 1 << 22 // 1 TiB
-	maxK     = 30      // enough for the lowest rate a plan takes
+	maxK     = 30      // enough for the lowest rate that a plan allows
 )
 
-// Errors that callers tell apart.
+// Errors that callers distinguish.
 var (
-	ErrIncompatible = errors.New("filters of unlike recipe or plan")
-	ErrCorrupt      = errors.New("damaged")
-	ErrVersion      = errors.New("of another version of the program")
+	ErrIncompatible = errors.New("filters have different recipes or plans")
+	ErrCorrupt      = errors.New("corrupt")
+	ErrVersion      = errors.New("written by another version of swab")
 )
 
-// A Plan is the size of a filter and the rate it promises. Plans are compared with
-// ==; filters of unequal plans do not merge.
+// A Plan is the size of a filter and its target false-positive rate. Plans are compared
+// with ==; filters of unequal plans cannot be merged.
 type Plan struct {
 	Partitions int     `json:"partitions"` // of 256 KiB
-	K          int     `json:"k"`          // bits a gram sets
-	FPR        float64 `json:"fpr"`        // the promise: share of absent grams that Has takes for present
+	K          int     `json:"k"`          // bits set for a gram
+	FPR        float64 `json:"fpr"`        // target false-positive rate
 }
 
-// NewPlan gives the plan that fits into that many bytes and holds the most grams
-// at the rate fpr, above 1e-9 and at most 0.5.
+// NewPlan returns the plan of at most the given bytes with the greatest capacity at the
+// false-positive rate fpr, above 1e-9 and at most 0.5.
 func NewPlan(bytes int64, fpr float64) (Plan, error) {
 	if !(fpr > 1e-9 && fpr <= 0.5) {
 		return Plan{}, fmt.Errorf("false-positive rate is %g: it must be above 1e-9 and at most 0.5", fpr)
 	}
 	if bytes < partBytes || bytes/partBytes > maxParts {
-		return Plan{}, fmt.Errorf("filter of %d bytes: it must have between %d and %d", bytes, partBytes, int64(maxParts)*partBytes)
+		return Plan{}, fmt.Errorf("filter of %d bytes: it must have between %d and %d",
+			bytes, partBytes, int64(maxParts)*partBytes)
 	}
 	k := math.Log2(1 / fpr)
 	p := Plan{Partitions: int(bytes / partBytes), K: max(1, int(k)), FPR: fpr}
@@ -116,16 +116,17 @@ func NewPlan(bytes int64, fpr float64) (Plan, error) {
 	return p, nil
 }
 
-// PlanFor gives the smallest plan with room for that many distinct grams.
+// PlanFor returns the smallest plan with capacity for the given number of distinct grams.
 func PlanFor(grams int64, fpr float64) (Plan, error) {
 	one, err := NewPlan(partBytes, fpr)
 	if err != nil {
 		return Plan{}, err
 	}
 	if grams < 0 || grams/one.Capacity() >= maxParts {
-		return Plan{}, fmt.Errorf("filter for %d grams: at a rate of %g it can have between 0 and %d", grams, fpr, maxParts*one.Capacity())
+		return Plan{}, fmt.Errorf("filter for %d grams: at a rate of %g it can have between 0 and %d",
+			grams, fpr, maxParts*one.Capacity())
 	}
-	// Below the share of one lonely partition there is no need to look.
+	// A partition among others has less capacity than a single one: start there.
 	from := int(grams / one.Capacity())
 	parts := from + sort.Search(maxParts, func(i int) bool {
 		return Plan{max(1, from+i), one.K, fpr}.Capacity() >= grams
@@ -133,20 +134,20 @@ func PlanFor(grams int64, fpr float64) (Plan, error) {
 	return Plan{max(1, parts), one.K, fpr}, nil
 }
 
-// Bytes is the size of the filter in memory.
+// Bytes returns the size of the filter in memory.
 func (p Plan) Bytes() int64 { return int64(p.Partitions) * partBytes }
 
-// Capacity is how many distinct grams the filter takes before the rate is expected
-// to pass the promise. It allows for the chance by which some partitions get more
-// grams than others, and for equal hashes of unequal grams (one in 2^64 for each
-// gram inside: 1e10 grams add 5e-10 to the rate).
+// Capacity returns how many distinct grams the filter holds before the expected
+// false-positive rate exceeds the target. It accounts for partitions that get more grams
+// than others by chance, and for equal hashes of unequal grams (one in 2^64 for each gram
+// in the filter: 1e10 grams add 5e-10 to the rate).
 func (p Plan) Capacity() int64 {
 	return int64(sort.Search(p.Partitions*partBits, func(n int) bool { return p.expectedRate(n+1) > p.FPR }))
 }
 
-// expectedRate is the rate expected once n distinct grams are inside. The number in one
-// partition has mean and, nearly, variance n/Partitions; the mean of the rate over
-// that spread is taken from one deviation below and one above.
+// expectedRate returns the expected false-positive rate with n distinct grams. The grams
+// of a partition have mean and, nearly, variance n/Partitions; the rate is averaged over
+// one deviation below the mean and one above.
 func (p Plan) expectedRate(n int) float64 {
 	mean := float64(n) / float64(p.Partitions)
 	dev := math.Sqrt(mean * (1 - 1/float64(p.Partitions)))
@@ -157,19 +158,19 @@ func (p Plan) expectedRate(n int) float64 {
 	return (rate(mean-dev)+rate(mean+dev))/2 + float64(n)/(1<<64)
 }
 
-// hitShare is the share of picks of a gram, one a word on average, that touch any of so
-// many given bits of a word: two bits are picked alike and on their own, a last odd one
-// alone.
+// hitShare returns, for grams that pick a word once on average, how many of the picks of a
+// word touch any of the given number of its bits: each pair of bits is one pick, of two
+// independent bits, and a last odd bit is one of its own.
 func (p Plan) hitShare(bits float64) float64 {
 	miss := 1 - bits/64
 	return float64(p.K/2)*(1-miss*miss) + float64(p.K%2)*(1-miss)
 }
 
-// fillAndRate gives the share of bits that are set in a partition with that many grams a word,
-// and the share of absent grams that have all their bits there. Words are independent
-// and get Poisson numbers of picks.
+// fillAndRate returns the share of bits that are set in a partition with load grams a word,
+// and its false-positive rate. Words are independent and get Poisson numbers of picks.
 func (p Plan) fillAndRate(load float64) (fill, rate float64) {
-	one, two := math.Exp(-load*p.hitShare(1)), math.Exp(-load*p.hitShare(2)) // chance that one bit, or two, are not set
+	one := math.Exp(-load * p.hitShare(1)) // probability that a given bit is not set
+	two := math.Exp(-load * p.hitShare(2)) // probability that neither of two is
 	fill = 1 - one
 	both := (63*(1-2*one+two) + fill) / 64 // picks name the same bit once in 64
 	return fill, math.Pow(both, float64(p.K/2)) * math.Pow(fill, float64(p.K%2))
@@ -179,25 +180,25 @@ func (p Plan) String() string {
 	return fmt.Sprintf("%d partitions with %d bits a gram for a rate of %g", p.Partitions, p.K, p.FPR)
 }
 
-// check refuses what neither NewPlan nor PlanFor gives.
+// check refuses plans that neither NewPlan nor PlanFor returns.
 func (p Plan) check() error {
 	if p.Partitions < 1 || p.Partitions > maxParts || p.K < 1 || p.K > maxK || !(p.FPR > 1e-9 && p.FPR <= 0.5) {
-		return fmt.Errorf("impossible plan: %v", p)
+		return fmt.Errorf("invalid plan: %v", p)
 	}
 	return nil
 }
 
-// A Filter is a set of grams. Any number of goroutines may ask it, or fill it
-// through the Inserters of one Filler, but not both at once.
+// A Filter is a set of grams. Any number of goroutines may query it, or fill it through
+// its Filler, but not both at once.
 type Filter struct {
 	plan   Plan
 	recipe ngram.Recipe
 	words  []uint64             // all partitions, one after another
 	parts  []*bloom.BloomFilter // the same words, a filter each
-	filler *Filler              // the one at work, if any
+	filler *Filler              // the current one, or nil
 }
 
-// New gives an empty filter, or an error when there is not enough memory for it.
+// New returns an empty filter, or an error when there is not enough memory for it.
 func New(p Plan, recipe ngram.Recipe) (*Filter, error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -213,7 +214,7 @@ func New(p Plan, recipe ngram.Recipe) (*Filter, error) {
 	return f, nil
 }
 
-// Close gives the memory back. The filter, and a filler at work, is of no use afterwards.
+// Close frees the memory. Neither the filter nor its filler may be used afterwards.
 func (f *Filter) Close() {
 	if f.filler != nil {
 		f.filler.detach()
@@ -222,26 +223,26 @@ func (f *Filter) Close() {
 	f.words, f.parts = nil, nil
 }
 
-// Plan is what the filter was made with.
+// Plan returns the plan that the filter was created with.
 func (f *Filter) Plan() Plan { return f.plan }
 
-// Recipe says what the grams are.
+// Recipe returns the recipe of the grams.
 func (f *Filter) Recipe() ngram.Recipe { return f.recipe }
 
 // mix spreads a gram's hash over all bits. It is part of the file's format.
 func mix(h uint64) uint64 { return (h ^ h>>32) * 0xd1342543de82ef95 }
 
 // multiplier turns a gram's place, or a product, into the next product. It is part of the
-// file's format, too.
+// file's format.
 const multiplier = 0xf1357aea2e62a9c5
 
-// pairMask is the word of a partition that the top of a product names, and two of its bits,
-// which may be one.
+// pairMask returns the word of a partition that the top of a product selects, and a mask of
+// two of its bits, which may be the same.
 func pairMask(product uint64) (word, mask uint64) {
 	return product >> wordShift, 1<<(product>>bitShift%64) | 1<<(product>>bit2Shift%64)
 }
 
-// singleMask is the word and one bit: the last of an odd number.
+// singleMask returns the word and a mask of one bit, for the last of an odd number.
 func singleMask(product uint64) (word, mask uint64) {
 	return product >> wordShift, 1 << (product >> bitShift % 64)
 }
@@ -263,8 +264,8 @@ func (f *Filter) Has(h uint64) bool {
 	return words[w]&mask != 0
 }
 
-// Merge puts the grams of g into f. The filters must have equal recipes and plans;
-// f is then, bit for bit, the filter of both sets of grams.
+// Merge adds the grams of g to f. The filters must have equal recipes and plans; else the
+// error is ErrIncompatible. Bit for bit, f is then the filter of both sets of grams.
 func (f *Filter) Merge(g *Filter) error {
 	if err := compatible(f.recipe, g.recipe, f.plan, g.plan); err != nil {
 		return err
@@ -282,25 +283,25 @@ func (f *Filter) Merge(g *Filter) error {
 
 func compatible(into, from ngram.Recipe, plan, fromPlan Plan) error {
 	if into != from {
-		return fmt.Errorf("%v cannot join %v: %w", from, into, ErrIncompatible)
+		return fmt.Errorf("cannot merge a filter of %v into one of %v: %w", from, into, ErrIncompatible)
 	}
 	if plan != fromPlan {
-		return fmt.Errorf("%v cannot join %v: %w", fromPlan, plan, ErrIncompatible)
+		return fmt.Errorf("cannot merge a filter of %v into one of %v: %w", fromPlan, plan, ErrIncompatible)
 	}
 	return nil
 }
 
-// Stats says how full a filter is.
+// Stats describes how full a filter is.
 type Stats struct {
 	Fill     float64 // share of bits that are set
-	Grams    int64   // estimate of how many distinct grams are inside, from the fill
-	Capacity int64   // the plan's
-	Rate     float64 // share of absent grams that are taken for present: the mean over the partitions, of their fill
-	Full     bool    // Rate has reached the promise
+	Grams    int64   // estimated number of distinct grams in the filter, from the fill
+	Capacity int64   // of the plan
+	Rate     float64 // false-positive rate, estimated from the fill of each partition
+	Full     bool    // Rate has reached the plan's
 }
 
-// Stats counts the bits, in about a tenth of a second a gigabyte. It depends on
-// nothing but them, so filters of the same grams have the same.
+// Stats counts the bits, in about a tenth of a second a gigabyte. The result depends on the
+// bits alone, so filters of the same grams have equal stats.
 func (f *Filter) Stats() Stats {
 	ones := make([]int, len(f.parts))
 	for i, part := range f.parts {
@@ -309,7 +310,7 @@ func (f *Filter) Stats() Stats {
 	return f.plan.stats(ones)
 }
 
-// stats takes the number of set bits of each partition.
+// stats returns the stats, given the number of set bits of each partition.
 func (p Plan) stats(ones []int) Stats {
 	var fill, rate, grams float64
 	for _, n := range ones {

@@ -13,21 +13,21 @@ type Filler struct {
 	f       *Filter
 	pool    *Pool
 	buckets []bucket
-	next    atomic.Uint32 // the bucket that gives its slots back next
+	next    atomic.Uint32 // the bucket that is emptied next
 }
 
-// bucket is what was gathered for some neighbouring partitions.
+// A bucket gathers the grams of some neighbouring partitions.
 type bucket struct {
 	mu     sync.Mutex
 	slots  []slot
 	blocks [][]uint64 // of the slots
-	open   int        // the one that small blocks are copied to
-	room   int        // that is left in it
+	open   int        // the block that small blocks are copied to
+	room   int        // left in the open block
 }
 
-// NewFiller makes ready to fill f, which has the pool's plan, with the memory that the
-// pool's spools leave it. The cost a gram grows as the pool shrinks: half of the
-// filter's size is good, a quarter does. A filter and a pool have one filler at a time.
+// NewFiller returns a filler of f, which has the pool's plan. It uses the memory that the
+// pool's spools leave. The cost of a gram grows as the pool shrinks: half of the filter's
+// size is good, a quarter is enough. A filter and a pool have one filler at a time.
 func (p *Pool) NewFiller(f *Filter) (*Filler, error) {
 	if f.plan != p.plan {
 		return nil, fmt.Errorf("buffers for %v cannot fill %v: %w", p.plan, f.plan, ErrIncompatible)
@@ -35,18 +35,18 @@ func (p *Pool) NewFiller(f *Filter) (*Filler, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if f.filler != nil || p.filler != nil {
-		return nil, errors.New("the filter or the pool has a filler already")
+		return nil, errors.New("the filter or the pool already has a filler")
 	}
 	w := &Filler{f: f, pool: p, buckets: make([]bucket, p.buckets)}
 	f.filler, p.filler = w, w
 	return w, nil
 }
 
-// AddBlock takes a block of one of the pool's spools. Its grams are in the filter after
+// AddBlock adds a block of one of the pool's spools. Its grams are in the filter after
 // the next Flush.
 func (w *Filler) AddBlock(b Block) {
 	if b.pool.plan != w.f.plan {
-		panic(fmt.Sprintf("block for %v given to a filter of %v", b.pool.plan, w.f.plan))
+		panic(fmt.Sprintf("block for %v added to a filter of %v", b.pool.plan, w.f.plan))
 	}
 	k := &w.buckets[b.bucket]
 	k.mu.Lock()
@@ -57,7 +57,7 @@ func (w *Filler) AddBlock(b Block) {
 		return
 	}
 	if k.room < len(b.hashes) {
-		k.mu.Unlock() // it may be this bucket that gives its slots back
+		k.mu.Unlock() // lend may empty this bucket
 		s, ok := w.pool.lend(false)
 		k.mu.Lock()
 		if !ok {
@@ -71,8 +71,8 @@ func (w *Filler) AddBlock(b Block) {
 	k.room -= len(b.hashes)
 }
 
-// emptyNext sets the bits of the next bucket that has any slots, lends one of them and
-// gives the pool the rest.
+// emptyNext empties the next bucket that has any slots, returns one of them and gives the
+// rest back to the pool.
 func (w *Filler) emptyNext() (slot, bool) {
 	if w == nil {
 		return 0, false
@@ -87,7 +87,7 @@ func (w *Filler) emptyNext() (slot, bool) {
 	return 0, false
 }
 
-// emptyBucket sets the bits of what bucket b has gathered. It gives its slots.
+// emptyBucket sets the bits of the grams in bucket b, and returns its slots.
 func (w *Filler) emptyBucket(b int) []slot {
 	k := &w.buckets[b]
 	k.mu.Lock()
@@ -97,7 +97,8 @@ func (w *Filler) emptyBucket(b int) []slot {
 		grams += len(hashes)
 	}
 	first := b << w.pool.shift
-	if region := w.f.words[first*partWords : min(first+1<<w.pool.shift, w.f.plan.Partitions)*partWords]; grams > len(region)/64 {
+	end := min(first+1<<w.pool.shift, w.f.plan.Partitions)
+	if region := w.f.words[first*partWords : end*partWords]; grams > len(region)/64 {
 		prefetch(region)
 	}
 	for _, hashes := range k.blocks {
@@ -108,18 +109,18 @@ func (w *Filler) emptyBucket(b int) []slot {
 	return slots
 }
 
-// Flush puts all that was added into the filter. No AddBlock may run meanwhile.
+// Flush sets the bits of all added grams. No AddBlock may run at the same time.
 func (w *Filler) Flush() { w.FlushShare(0, 1) }
 
-// FlushShare does share i, from 0, of so many of the work of Flush, which is done when
-// all shares are. They may run at the same time.
-func (w *Filler) FlushShare(i, of int) {
-	for b := i; b < len(w.buckets); b += of {
+// FlushShare does share i, from 0 to shares-1, of the work of Flush. The shares may run at
+// the same time.
+func (w *Filler) FlushShare(i, shares int) {
+	for b := i; b < len(w.buckets); b += shares {
 		w.pool.takeBack(w.emptyBucket(b))
 	}
 }
 
-// Close flushes, and lets filter and pool have other fillers.
+// Close flushes, and detaches the filler from its filter and pool.
 func (w *Filler) Close() {
 	w.Flush()
 	w.detach()
@@ -131,7 +132,7 @@ func (w *Filler) detach() {
 	w.f.filler, w.pool.filler = nil, nil
 }
 
-// pending reports whether there are grams that are not in the filter yet.
+// pending reports whether any added grams are not in the filter yet.
 func (w *Filler) pending() bool {
 	if w == nil {
 		return false
@@ -144,7 +145,7 @@ func (w *Filler) pending() bool {
 	return false
 }
 
-// setBits sets the bits of mixed hashes, which are all of bucket b, whose lock is held.
+// setBits sets the bits of mixed hashes of bucket b, whose lock is held.
 func (w *Filler) setBits(b int, hashes []uint64) {
 	first, parts, k := b<<w.pool.shift, uint64(w.f.plan.Partitions), w.f.plan.K
 	words := w.f.words[first*partWords:]
@@ -152,8 +153,8 @@ func (w *Filler) setBits(b int, hashes []uint64) {
 		part, place := bits.Mul64(x, parts)
 		return (*[partWords]uint64)(words[(part-uint64(first))*partWords:]), place
 	}
-	// Two grams at a time, whose products do not wait for each other; an odd last one
-	// goes with itself.
+	// Two grams at a time, whose products are independent; an odd last one is paired with
+	// itself.
 	last := len(hashes) - 1
 	for i := 0; i <= last; i += 2 {
 		p, x := part(hashes[i])
@@ -180,8 +181,8 @@ func setSingle(words *[partWords]uint64, product uint64) {
 	words[w] |= mask
 }
 
-// prefetch reads words from front to back, which brings them into the cache at the memory's
-// full speed; the bits set next would ask for its lines one by one.
+// prefetch reads words from front to back, which loads them into the cache at the memory's
+// full speed; setting bits would load its lines one by one.
 //
 //go:noinline
 func prefetch(words []uint64) (all uint64) {

@@ -8,43 +8,43 @@ import (
 
 const (
 	maxBuckets = 1024
-	maxBlock   = 1024 // hashes of a slot
+	maxBlock   = 1024 // hashes in a slot
 )
 
-// bucketShift gives the number of partitions of a bucket, as a power of two.
+// bucketShift returns the number of partitions in a bucket, as a power of two.
 func bucketShift(p Plan) int {
 	return max(0, bits.Len(uint(p.Partitions-1))-bits.Len(maxBuckets-1))
 }
 
-// A Pool lends memory, a slot at a time, to the spools of one plan and to the filler of
-// the filter that they go into. Any number of goroutines may use it.
+// A Pool lends memory, a slot at a time, to spools of one plan and to the filler of their
+// filter. Any number of goroutines may use it.
 type Pool struct {
 	plan    Plan
 	shift   int // a bucket has 1<<shift partitions
 	buckets int
-	block   int      // hashes of a slot, a power of two
-	slots   int      // that it lends
-	words   []uint64 // slots, those of spoolers behind those that it lends
+	block   int      // hashes in a slot, a power of two
+	slots   int      // number of slots for lending
+	words   []uint64 // slots for lending, then those of the spoolers
 
 	mu      sync.Mutex
-	next    slot // never lent before
+	next    slot // this and later slots were never lent
 	free    []slot
-	spooled int     // slots that spools have
-	filler  *Filler // the one at work, if any
-	own     slot    // of the next spooler
+	spooled int     // slots lent to spools
+	filler  *Filler // the current one, or nil
+	own     slot    // first slot of the next spooler
 }
 
-// A slot is the place in a pool's words of the first of a block's hashes.
+// A slot is the index in a pool's words of the first of a block's hashes.
 type slot uint32
 
-// NewPool gives a pool of at most that many bytes, with what that many spoolers need
-// beside them: up to 8 MiB each. It takes memory from the system when it is used first.
-// Spools have at most half of it, and without any, all their grams go into streams.
+// NewPool returns a pool of at most the given bytes, plus up to 8 MiB for each spooler. The
+// system assigns memory only when it is first used. Spools get at most half of the pool; with
+// 0 bytes all their grams go into streams.
 func NewPool(p Plan, bytes int64, spoolers int) (*Pool, error) {
 	pool := &Pool{plan: p, shift: bucketShift(p)}
 	pool.buckets = (p.Partitions-1)>>pool.shift + 1
-	// Blocks come one bucket at a time, and a shard larger than a segment is divided
-	// between them: no bucket may then be far ahead of the others.
+	// Blocks are of one bucket, and a shard larger than a segment is divided between
+	// segments: no bucket may then be far ahead of the others.
 	bucket := p.Capacity() / int64(p.Partitions) << pool.shift
 	pool.block = 1 << (bits.Len64(uint64(min(max(bucket/64, 1), maxBlock))) - 1)
 	own := spoolers * pool.buckets
@@ -58,13 +58,13 @@ func NewPool(p Plan, bytes int64, spoolers int) (*Pool, error) {
 	return pool, nil
 }
 
-// Close gives the memory back. The pool's spools are of no use afterwards.
+// Close frees the memory. The pool's spools must not be used afterwards.
 func (p *Pool) Close() {
 	release(p.words)
 	p.words, p.free, p.next, p.slots = nil, nil, 0, 0
 }
 
-// hashes are the first n of a slot, with room for the rest.
+// hashes returns the first n hashes of a slot, with capacity for the rest.
 func (p *Pool) hashes(s slot, n int) []uint64 {
 	from := int(s)
 	return p.words[from : from+n : from+p.block]
@@ -100,7 +100,7 @@ func (p *Pool) lend(forSpool bool) (slot, bool) {
 	return s, ok
 }
 
-// takeBack takes slots back that a filler had.
+// takeBack takes slots back from a filler.
 func (p *Pool) takeBack(slots []slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

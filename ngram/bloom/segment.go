@@ -18,7 +18,7 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// The file; FORMAT.md says the same in words.
+// The file format, described in FORMAT.md.
 const (
 	magic     = "\x89swabA\r\n"
 	version   = 2
@@ -34,8 +34,8 @@ type header struct {
 	Lineage json.RawMessage `json:"lineage"`
 }
 
-// layout gives where, in a file of such a header, the table, its checksum and the
-// body begin, and where the file ends.
+// layout returns where the table, its checksum and the body of a file begin, and where the
+// file ends.
 func layout(headerLen, partitions int) (table, sum, body, end int64) {
 	table = preamble + int64(headerLen)
 	sum = table + entry*int64(partitions)
@@ -43,10 +43,10 @@ func layout(headerLen, partitions int) (table, sum, body, end int64) {
 	return table, sum, body, body + partBytes*int64(partitions)
 }
 
-// Save writes the filter as a segment. Lineage is any JSON value of the caller's,
-// which says what the filter is of; it is kept in compact form. Equal filters with
-// equal lineage give equal bytes. A filter whose filler holds grams that were not
-// flushed is refused.
+// Save writes the filter as a segment. Lineage is any JSON value, in which the caller
+// records the filter's sources; it is stored in compact form. Equal filters with equal
+// lineage are written as equal bytes. It is an error if the filler has grams that were not
+// flushed.
 func (f *Filter) Save(w io.Writer, lineage json.RawMessage) error {
 	if f.filler.pending() {
 		return errors.New("saving a filter: its filler was not flushed")
@@ -56,7 +56,7 @@ func (f *Filter) Save(w io.Writer, lineage json.RawMessage) error {
 		return fmt.Errorf("saving a filter: lineage: %w", err)
 	}
 	if len(head) > maxHeader {
-		return fmt.Errorf("saving a filter: header has %d bytes: it can have %d", len(head), maxHeader)
+		return fmt.Errorf("saving a filter: header of %d bytes: it can have at most %d", len(head), maxHeader)
 	}
 	_, sum, body, _ := layout(len(head), len(f.parts))
 	front := append(make([]byte, 0, body), magic...)
@@ -89,9 +89,8 @@ func (f *Filter) encode(dst []byte, i int) {
 	}
 }
 
-// A Reader answers from a segment without having it in memory. Any number of
-// goroutines may use it. A partition's checksum is held against its bytes before
-// anything is answered from them.
+// A Reader queries a segment without loading it into memory. Any number of goroutines may
+// use it. It verifies a partition's checksum before it uses its bytes.
 type Reader struct {
 	header
 	at    io.ReaderAt
@@ -99,11 +98,11 @@ type Reader struct {
 	sums  []uint64
 	ones  []int
 	bytes []byte        // the whole file, when it is mapped
-	good  []atomic.Bool // partitions of a mapped file that were found whole
+	good  []atomic.Bool // partitions of a mapped file whose checksum was verified
 }
 
-// Open reads the front of the segment of that many bytes. The errors of a file that
-// is none are ErrCorrupt and ErrVersion.
+// Open reads the header of a segment of size bytes. The error is ErrCorrupt or ErrVersion
+// if the file is not a valid segment.
 func Open(at io.ReaderAt, size int64) (*Reader, error) {
 	r := &Reader{at: at}
 	if err := r.open(size); err != nil {
@@ -112,8 +111,8 @@ func Open(at io.ReaderAt, size int64) (*Reader, error) {
 	return r, nil
 }
 
-// OpenBytes is Open for a segment in memory, mapped as a rule. It must not change
-// while the reader is in use.
+// OpenBytes is Open for a segment in memory, usually mapped. The bytes must not change while
+// the reader is in use.
 func OpenBytes(file []byte) (*Reader, error) {
 	r, err := Open(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
@@ -129,10 +128,11 @@ func (r *Reader) open(size int64) error {
 		return err
 	}
 	if len(front) < preamble || string(front[:len(magic)]) != magic {
-		return fmt.Errorf("no segment: %w", ErrCorrupt)
+		return fmt.Errorf("not a filter segment: %w", ErrCorrupt)
 	}
 	if v := binary.LittleEndian.Uint32(front[len(magic):]); v != version {
-		return fmt.Errorf("format %d, where this program knows %d: %w; build the index anew in another directory", v, version, ErrVersion)
+		return fmt.Errorf("format %d, this program reads format %d: %w; build the index again in another directory",
+			v, version, ErrVersion)
 	}
 	headerLen := int64(binary.LittleEndian.Uint32(front[len(magic)+4:]))
 	if headerLen > min(maxHeader, size-preamble) {
@@ -154,13 +154,13 @@ func (r *Reader) open(size int64) error {
 	}
 	table, sum, body, end := layout(int(headerLen), r.header.Plan.Partitions)
 	if size != end {
-		return fmt.Errorf("%d bytes, where its header calls for %d: %w", size, end, ErrCorrupt)
+		return fmt.Errorf("the file has %d bytes, its header says %d: %w", size, end, ErrCorrupt)
 	}
 	if front, err = r.extendFront(front, body); err != nil {
 		return err
 	}
 	if xxh3.Hash(front[:sum]) != binary.LittleEndian.Uint64(front[sum:]) {
-		return fmt.Errorf("header: wrong checksum: %w", ErrCorrupt)
+		return fmt.Errorf("header: checksum mismatch: %w", ErrCorrupt)
 	}
 	for _, c := range front[sum+8:] {
 		if c != 0 {
@@ -168,7 +168,12 @@ func (r *Reader) open(size int64) error {
 		}
 	}
 	r.body = body
-	for e := front[table:sum]; len(e) > 0; e = e[entry:] {
+	return r.readTable(front[table:sum])
+}
+
+// readTable reads the checksum and the number of set bits of each partition.
+func (r *Reader) readTable(table []byte) error {
+	for e := table; len(e) > 0; e = e[entry:] {
 		ones := binary.LittleEndian.Uint64(e[8:])
 		if ones > partBits {
 			return fmt.Errorf("partition with %d set bits: %w", ones, ErrCorrupt)
@@ -179,7 +184,7 @@ func (r *Reader) open(size int64) error {
 	return nil
 }
 
-// extendFront makes front, the file's first bytes, as long as size.
+// extendFront returns the file's first size bytes, of which front has the beginning.
 func (r *Reader) extendFront(front []byte, size int64) ([]byte, error) {
 	longer := make([]byte, size)
 	return longer, r.readAt(longer[copy(longer, front):], int64(len(front)))
@@ -197,19 +202,20 @@ func (r *Reader) readAt(p []byte, off int64) error {
 	}
 }
 
-// Plan is what the filter was made with.
+// Plan returns the plan that the filter was created with.
 func (r *Reader) Plan() Plan { return r.header.Plan }
 
-// Recipe says what the grams are.
+// Recipe returns the recipe of the grams.
 func (r *Reader) Recipe() ngram.Recipe { return r.header.Recipe }
 
-// Lineage is what Save was given.
+// Lineage returns the lineage that was passed to Save.
 func (r *Reader) Lineage() json.RawMessage { return r.header.Lineage }
 
-// Stats says how full the filter is, from the file's front alone.
+// Stats returns the filter's stats, which the header of the file suffices for.
 func (r *Reader) Stats() Stats { return r.header.Plan.stats(r.ones) }
 
-// partition gives the bytes of partition i, which may be in buf.
+// partition returns the bytes of partition i, in buf unless the file is mapped. It verifies
+// their checksum.
 func (r *Reader) partition(i int, buf []byte) ([]byte, error) {
 	off := r.body + int64(i)*partBytes
 	if r.bytes != nil {
@@ -221,7 +227,7 @@ func (r *Reader) partition(i int, buf []byte) ([]byte, error) {
 		return nil, fmt.Errorf("filter segment: partition %d: %w", i, err)
 	}
 	if xxh3.Hash(buf) != r.sums[i] {
-		return nil, fmt.Errorf("filter segment: partition %d: wrong checksum: %w", i, ErrCorrupt)
+		return nil, fmt.Errorf("filter segment: partition %d: checksum mismatch: %w", i, ErrCorrupt)
 	}
 	if r.bytes != nil {
 		r.good[i].Store(true)
@@ -237,13 +243,13 @@ func (r *Reader) newBuffer() []byte {
 	return make([]byte, partBytes)
 }
 
-// HasAll sets in[i] to whether the gram hashes[i] may be inside; false is certain.
-// Each partition that any of them falls into is read once, whatever their order:
-// ask for many at a time, as 1,000 of them read as much as 1,000,000 from 1,000
-// partitions. It takes 4 bytes a hash. After an error in means nothing.
+// HasAll sets in[i] to whether the gram hashes[i] may be in the filter; false is certain.
+// It reads each partition that any of them falls into once, whatever their order, so query
+// many at a time: from 1,000 partitions, 1,000 hashes read as much as 1,000,000. It takes
+// 4 bytes a hash. After an error the content of in is undefined.
 func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 	if len(in) != len(hashes) || len(hashes) > math.MaxUint32 {
-		return fmt.Errorf("%d answers for %d grams: there must be as many, and no more than 2^32-1", len(in), len(hashes))
+		return fmt.Errorf("%d results for %d grams: the numbers must be equal, and below 2^32", len(in), len(hashes))
 	}
 	parts := uint64(r.header.Plan.Partitions)
 	next := make([]uint32, parts+1) // where in order the grams of each partition begin
@@ -254,11 +260,11 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 	for i := range parts {
 		next[i+1] += next[i]
 	}
-	order := make([]uint32, len(hashes)) // number of gram, by partition
+	order := make([]uint32, len(hashes)) // numbers of grams, sorted by partition
 	for i, h := range hashes {
 		part, _ := bits.Mul64(mix(h), parts)
 		order[next[part]] = uint32(i)
-		next[part]++ // is where the next partition begins, once all are in
+		next[part]++ // in the end, where the next partition begins
 	}
 	buf := r.newBuffer()
 	k := r.header.Plan.K
@@ -275,7 +281,7 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 		}
 		bytes := (*[partBytes]byte)(data)
 		for some := range slices.Chunk(grams, len(places)) {
-			// Hashes are far apart: in a loop without branches memory brings many at a time.
+			// Hashes are far apart in memory: a loop without branches loads many at a time.
 			for j, g := range some {
 				places[j] = mix(hashes[g]) * parts
 			}
@@ -302,7 +308,8 @@ func hasIn(part *[partBytes]byte, place uint64, k int) bool {
 	return binary.LittleEndian.Uint64(part[w*8:])&mask != 0
 }
 
-// Verify reads the whole segment.
+// Verify reads the whole segment, and checks the checksum and the number of set bits of
+// each partition.
 func (r *Reader) Verify() error {
 	buf := r.newBuffer()
 	for i := range r.sums {
@@ -315,14 +322,15 @@ func (r *Reader) Verify() error {
 			ones += bits.OnesCount64(binary.LittleEndian.Uint64(data[j:]))
 		}
 		if ones != r.ones[i] {
-			return fmt.Errorf("filter segment: partition %d: %d set bits, where its header says %d: %w", i, ones, r.ones[i], ErrCorrupt)
+			return fmt.Errorf("filter segment: partition %d: %d set bits, its header says %d: %w",
+				i, ones, r.ones[i], ErrCorrupt)
 		}
 	}
 	return nil
 }
 
-// MergeInto puts the segment's grams into f, as Merge does, with 512 KiB of memory.
-// After an error f may hold some of them.
+// MergeInto adds the segment's grams to f, as Merge does, with 512 KiB of memory. After an
+// error f may have some of them.
 func (r *Reader) MergeInto(f *Filter) error {
 	if err := compatible(f.recipe, r.header.Recipe, f.plan, r.header.Plan); err != nil {
 		return err

@@ -16,18 +16,18 @@ const (
 	blockHead  = 16 // bytes: count, bucket, checksum
 )
 
-// A Spool holds a shard's grams until the shard has been read to the end: in memory
-// of its pool as long as there is any, the rest in a stream.
+// A Spool holds a shard's grams until the shard has been read to the end: in slots of its
+// pool while there are any, the rest in a stream.
 type Spool struct {
 	pool     *Pool
 	grams    int64
 	blocks   []Block // in memory, in the order they were filled
 	mixed    []slot  // of blocks that are not full
-	room     int     // that is left in the last of them
-	overflow bool    // more are in the stream
+	room     int     // left in the last of them
+	overflow bool    // more blocks are in the stream
 }
 
-// A Block has some of a shard's grams, all of one bucket of the plan's partitions.
+// A Block has some of a shard's grams, all of one bucket.
 type Block struct {
 	pool     *Pool
 	bucket   int
@@ -36,14 +36,14 @@ type Block struct {
 	slot     slot
 }
 
-// Grams is how many the block has.
+// Grams returns the number of grams in the block.
 func (b Block) Grams() int { return len(b.hashes) }
 
-// Grams is how many were added; of distinct ones there are at most as many.
+// Grams returns the number of grams added, duplicates included.
 func (s *Spool) Grams() int64 { return s.grams }
 
-// Drop gives the spool's memory back to its pool, but for blocks that went to a filler.
-// Those that did not must not be used afterwards; a second Drop does nothing.
+// Drop returns the spool's slots to its pool, except those of blocks that went to a filler.
+// The other blocks must not be used afterwards; a second Drop does nothing.
 func (s *Spool) Drop() {
 	slots := s.mixed
 	for _, b := range s.blocks {
@@ -56,10 +56,10 @@ func (s *Spool) Drop() {
 	s.blocks, s.mixed, s.room = nil, nil, 0
 }
 
-// Blocks gives what was added, once, in an order that depends on the plan and on what
-// was added only. Each block must go to a filler before the next. Stream is what was
-// written, and may be nil when nothing was. After an error, which is ErrCorrupt when
-// the stream is not whole, nothing follows.
+// Blocks yields all grams, once, in an order that depends only on the plan and on the grams.
+// Each block must be added to a filler before the next. Stream has what the spooler wrote,
+// and may be nil if that is nothing. An error ends the iteration; it is ErrCorrupt when the
+// stream is not whole.
 func (s *Spool) Blocks(stream io.Reader) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
 		total := int64(0)
@@ -80,13 +80,13 @@ func (s *Spool) Blocks(stream io.Reader) iter.Seq2[Block, error] {
 			}
 		}
 		if total != s.grams {
-			yield(Block{}, fmt.Errorf("spool of grams: %d, where %d were added: %w", total, s.grams, ErrCorrupt))
+			yield(Block{}, fmt.Errorf("spool: %d grams were read, %d were added: %w", total, s.grams, ErrCorrupt))
 		}
 	}
 }
 
-// A Spooler is one lane's way into spools, one shard at a time. It sorts grams by
-// bucket. It belongs to one goroutine.
+// A Spooler makes the spools of one lane, one shard at a time. It sorts grams by bucket. It
+// belongs to one goroutine.
 type Spooler struct {
 	pool   *Pool
 	spool  *Spool
@@ -97,13 +97,14 @@ type Spooler struct {
 	at     [maxBuckets]slot // where each bucket's next hash goes; a slot is never full
 }
 
-// NewSpooler gives a lane its spooler. There are as many as the pool was made for.
+// NewSpooler returns the spooler of a lane. It panics when there are more than the pool was
+// created for.
 func (p *Pool) NewSpooler() *Spooler {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := &Spooler{pool: p, err: errors.New("no spool was begun")}
 	if int(p.own) >= len(p.words) {
-		panic("more spoolers than the pool was made for")
+		panic("more spoolers than the pool was created for")
 	}
 	for b := range p.buckets {
 		s.at[b] = p.own
@@ -112,9 +113,8 @@ func (p *Pool) NewSpooler() *Spooler {
 	return s
 }
 
-// Begin starts a spool, and drops the one at hand if it was not ended. What finds no
-// room in the pool is written to stream, in pieces of up to 8 KiB, 8 bytes a gram;
-// nothing is written as long as there is room.
+// Begin begins a spool, and drops the current one if it was not ended. Grams that the pool
+// has no room for are written to stream, in blocks of up to 8 KiB, 8 bytes a gram.
 func (s *Spooler) Begin(stream io.Writer) {
 	if s.spool != nil {
 		s.spool.Drop()
@@ -125,7 +125,7 @@ func (s *Spooler) Begin(stream io.Writer) {
 	}
 }
 
-// Add takes the hashes of grams. After an error all else fails with it.
+// Add adds grams by their hashes. After an error all later calls return it.
 func (s *Spooler) Add(hashes []uint64) error {
 	if s.err != nil {
 		return s.err
@@ -148,7 +148,7 @@ func (s *Spooler) Add(hashes []uint64) error {
 	return s.err
 }
 
-// spoolFull hands the full slot of bucket b over to the spool, for an empty one.
+// spoolFull moves the full slot of bucket b to the spool, in exchange for an empty one.
 func (s *Spooler) spoolFull(b int) {
 	old := s.at[b] - slot(s.pool.block)
 	s.at[b] = old
@@ -163,7 +163,7 @@ func (s *Spooler) spoolFull(b int) {
 	s.write(b, hashes)
 }
 
-// End gives the spool of what was added.
+// End ends the spool and returns it.
 func (s *Spooler) End() (*Spool, error) {
 	for b, at := range s.at[:s.pool.buckets] {
 		if n := int(at) % s.pool.block; n > 0 {
@@ -184,7 +184,7 @@ func (s *Spooler) End() (*Spool, error) {
 	return done, nil
 }
 
-// endBucket hands a copy of what is left of bucket b over to the spool.
+// endBucket copies the remaining hashes of bucket b to the spool.
 func (s *Spooler) endBucket(b int, hashes []uint64) {
 	sp := s.spool
 	if s.err == nil && !sp.overflow {
@@ -207,7 +207,7 @@ func (s *Spooler) endBucket(b int, hashes []uint64) {
 	s.write(b, hashes)
 }
 
-// write writes a block of bucket b, for which there is no room, to the stream.
+// write writes a block of bucket b, for which the pool has no room, to the stream.
 func (s *Spooler) write(b int, hashes []uint64) {
 	if s.err != nil {
 		return
@@ -241,7 +241,7 @@ func (s *Spooler) flush() {
 	_, s.err = s.stream.Write(s.data)
 }
 
-// readSpool gives the blocks of a stream that a spooler of such a pool wrote.
+// readSpool yields the blocks of a stream that a spooler of an equal pool wrote.
 func readSpool(r io.Reader, p *Pool) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
 		var (
@@ -253,10 +253,10 @@ func readSpool(r io.Reader, p *Pool) iter.Seq2[Block, error] {
 			if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
 				err = ErrCorrupt
 			}
-			yield(Block{}, fmt.Errorf("spool of grams: %s after %d grams: %w", what, total, err))
+			yield(Block{}, fmt.Errorf("spool: %s after %d grams: %w", what, total, err))
 		}
 		if _, err := io.ReadFull(r, data[:len(spoolMagic)]); err != nil || string(data[:len(spoolMagic)]) != spoolMagic {
-			fail("no spool", err)
+			fail("not a spool", err)
 			return
 		}
 		for {
@@ -267,16 +267,16 @@ func readSpool(r io.Reader, p *Pool) iter.Seq2[Block, error] {
 			head, sum := binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[8:])
 			count, bucket := head&(1<<32-1), int(head>>32)
 			if count > uint64(p.block) || bucket >= p.buckets {
-				fail("impossible block", nil)
+				fail("invalid block", nil)
 				return
 			}
-			block := data[:8*max(count, 1)] // the last block, of none, holds their number
+			block := data[:8*max(count, 1)] // the last block has the number of hashes instead of hashes
 			if _, err := io.ReadFull(r, block); err != nil {
-				fail("block cut short", err)
+				fail("block truncated", err)
 				return
 			}
 			if xxh3.HashSeed(block, head) != sum {
-				fail("wrong checksum", nil)
+				fail("checksum mismatch", nil)
 				return
 			}
 			for i := range len(block) / 8 {
@@ -286,7 +286,7 @@ func readSpool(r io.Reader, p *Pool) iter.Seq2[Block, error] {
 				if hashes[0] != total {
 					fail(fmt.Sprintf("%d written", hashes[0]), nil)
 				} else if n, err := io.ReadFull(r, data[:1]); n > 0 || err != io.EOF {
-					fail("more behind the end", err)
+					fail("data after the end", err)
 				}
 				return
 			}

@@ -2,10 +2,10 @@ package plain
 
 import "strings"
 
-// braced marks commands whose argument is a name and no text.
+// braced marks commands whose argument is a name, not text.
 const braced = "{}"
 
-// latexCommand gives what stands for a LaTeX command, and whether name is one that texts
+// latexCommand returns the replacement of a LaTeX command, and whether name is one that texts
 // about mathematics use. Others may be escapes, paths or programs.
 func latexCommand(name string) (string, bool) {
 	switch name {
@@ -35,7 +35,7 @@ func latexCommand(name string) (string, bool) {
 	return "", false
 }
 
-// greekLetter gives the small letter of that name.
+// greekLetter returns the small letter of the given name.
 func greekLetter(name string) string {
 	const names = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma_ sigma tau upsilon phi chi psi omega"
 	for i, n := range strings.Fields(names) {

@@ -1,8 +1,5 @@
-// Package plain gives a text as its reader sees it: without the markup that stands
-// between words.
-//
-// What is taken out or undone, so that a copy of a text has the text's own words
-// again:
+// Package plain removes markup from a text, so that a copy of a text has the same words as
+// the original, however it was formatted. It replaces:
 //
 //	tags            <b>, </td>, <a href="…">, <!-- … -->    a space
 //	entities        &amp; &#39; &nbsp;                       the character
@@ -11,10 +8,9 @@
 //	LaTeX           \frac{1}{2}, \alpha, \sin, \begin{…}     the letter or function, else a space
 //	hyphenation     exam- at the end of a line, ple          joined
 //
-// All else stays as it is, byte for byte: "a <b and c> d" is no tag. What cannot be told
-// from markup is taken for it, in every copy of the text alike: C:\new has an escape.
-// The result is for cutting into words: what is neither letter nor digit need not be
-// right.
+// All else is kept byte for byte: "a <b and c> d" is no tag. What looks exactly like markup
+// is treated as markup, in every copy of the text alike: C:\new has an escape. The result
+// is for splitting into words: only its letters and digits matter.
 package plain
 
 import (
@@ -28,7 +24,7 @@ import (
 	"unicode/utf8"
 )
 
-// Longest pieces of markup that are recognised, bytes.
+// Greatest lengths of markup that is recognised, bytes.
 const (
 	maxTag     = 512
 	maxComment = 4096
@@ -41,19 +37,18 @@ const (
 type Cleaner struct {
 	out   []byte
 	edits []edit
-	marks [len(signs)]int // where each sign stands next
+	marks [len(signs)]int // next position of each sign
 }
 
-// edit says that out byte at and those behind it are the text's from byte text on,
-// until the next edit. Bytes from to at of out stand for markup that begins at byte
-// mark of the text.
+// An edit is a replacement: bytes from to at of the output replace bytes mark to text of
+// the text. The output's bytes from at on are the text's from text on, until the next edit.
 type edit struct{ from, at, mark, text int }
 
-// signs begin what is replaced.
+// signs are the beginnings of markup.
 var signs = [...]string{"<", "&", "\\", "](", "-\n", "-\r\n"}
 
-// Clean gives text without markup: text itself when there is none. The result is
-// valid until the next call.
+// Clean returns text without markup; without any, text itself. The result is valid until
+// the next call.
 func (c *Cleaner) Clean(text []byte) []byte {
 	c.edits = c.edits[:0]
 	for k := range c.marks {
@@ -64,7 +59,7 @@ func (c *Cleaner) Clean(text []byte) []byte {
 		return text
 	}
 	c.out = c.out[:0]
-	done := 0 // bytes of text that were copied or replaced
+	done := 0 // bytes of text copied or replaced
 	for at < len(text) {
 		by, size := c.replace(text, at)
 		if size == 0 {
@@ -83,7 +78,7 @@ func (c *Cleaner) Clean(text []byte) []byte {
 	return c.out
 }
 
-// nextSign gives the place of the first sign at or behind from, or the end of the text.
+// nextSign returns the position of the first sign at or after from, or the end of the text.
 func (c *Cleaner) nextSign(text []byte, from int) int {
 	first := len(text)
 	for k, sign := range signs {
@@ -100,8 +95,8 @@ func (c *Cleaner) nextSign(text []byte, from int) int {
 	return first
 }
 
-// Original gives the bytes of the text that bytes start to end of its cleaned form come
-// from. Markup that they stand for is in it whole.
+// Original returns the bytes of the text that bytes start to end of its cleaned form come
+// from. Markup that they replaced is included whole.
 func (c *Cleaner) Original(start, end int) (from, to int) {
 	from, _ = c.original(start)
 	if start == end {
@@ -111,8 +106,8 @@ func (c *Cleaner) Original(start, end int) (from, to int) {
 	return from, to
 }
 
-// original gives where the text's letter or markup that a byte of its cleaned form
-// comes from begins and ends.
+// original returns the byte, or the markup, of the text that a byte of its cleaned form
+// comes from.
 func (c *Cleaner) original(at int) (from, to int) {
 	i := sort.Search(len(c.edits), func(i int) bool { return c.edits[i].at > at })
 	if i < len(c.edits) && at >= c.edits[i].from {
@@ -124,8 +119,8 @@ func (c *Cleaner) original(at int) (from, to int) {
 	return at, at + 1
 }
 
-// replace gives what stands for the markup at byte at, and the markup's size: 0 when
-// it is none.
+// replace returns the replacement of the markup at byte at, and the markup's size, 0 if
+// there is none.
 func (c *Cleaner) replace(text []byte, at int) (by string, size int) {
 	rest := text[at:]
 	switch rest[0] {
@@ -141,7 +136,7 @@ func (c *Cleaner) replace(text []byte, at int) (by string, size int) {
 	return "", hyphenSize(text, at)
 }
 
-// tagSize gives the size of the tag or comment that rest begins with, or 0.
+// tagSize returns the size of the tag or comment that rest begins with, or 0.
 func tagSize(rest []byte) int {
 	if bytes.HasPrefix(rest, []byte("<!--")) {
 		if end := bytes.Index(rest[:min(len(rest), maxComment)], []byte("-->")); end > 0 {
@@ -163,18 +158,23 @@ func tagSize(rest []byte) int {
 	if end < i {
 		return 0
 	}
-	inside := bytes.TrimSuffix(rest[i:end], []byte("/"))
-	if len(inside) == 0 {
-		return end + 1
-	}
-	// Attributes have a value; "a <b and c> d" is no tag.
-	if !isSpace(inside[0]) || bytes.IndexByte(inside, '<') >= 0 {
-		return 0
-	}
-	if trimmed := bytes.TrimSpace(inside); len(trimmed) > 0 && (!isLetter(trimmed[0]) || bytes.IndexByte(trimmed, '=') < 0) {
+	if !areAttributes(bytes.TrimSuffix(rest[i:end], []byte("/"))) {
 		return 0
 	}
 	return end + 1
+}
+
+// areAttributes reports whether a tag's name may be followed by inside. Attributes have a
+// value; "a <b and c> d" is no tag.
+func areAttributes(inside []byte) bool {
+	if len(inside) == 0 {
+		return true
+	}
+	if !isSpace(inside[0]) || bytes.IndexByte(inside, '<') >= 0 {
+		return false
+	}
+	trimmed := bytes.TrimSpace(inside)
+	return len(trimmed) == 0 || isLetter(trimmed[0]) && bytes.IndexByte(trimmed, '=') >= 0
 }
 
 func decodeEntity(rest []byte) (by string, size int) {
@@ -195,7 +195,7 @@ func decodeEntity(rest []byte) (by string, size int) {
 	return by, end + 1
 }
 
-// targetSize gives the size of "](…)" around a link's target, or 0.
+// targetSize returns the size of "](…)" around a link's target, or 0.
 func targetSize(rest []byte) int {
 	end := bytes.IndexByte(rest[:min(len(rest), maxTarget)], ')')
 	if end < 3 || bytes.ContainsAny(rest[2:end], "\n<") {
@@ -208,7 +208,7 @@ func targetSize(rest []byte) int {
 	return end + 1
 }
 
-// hyphenSize gives the size of the hyphen, line end and indentation that divide a word,
+// hyphenSize returns the size of the hyphen, line end and indentation that divide a word,
 // or 0.
 func hyphenSize(text []byte, at int) int {
 	if before, _ := utf8.DecodeLastRune(text[:at]); !unicode.IsLetter(before) {
@@ -224,7 +224,8 @@ func hyphenSize(text []byte, at int) int {
 	return i - at
 }
 
-// decodeEscape gives what the escape or command that rest begins with stands for.
+// decodeEscape returns the replacement of the escape or command that rest begins with, and
+// its size.
 func decodeEscape(rest []byte) (by string, size int) {
 	if len(rest) < 2 {
 		return "", 0
@@ -240,33 +241,41 @@ func decodeEscape(rest []byte) (by string, size int) {
 	for end < len(rest) && end <= maxName && isLetter(rest[end]) {
 		end++
 	}
-	if sign, ok := latexCommand(string(rest[1:end])); ok {
-		if sign == braced { // \begin{…}: the name goes too
-			if stop := bytes.IndexByte(rest[:min(len(rest), end+maxName)], '}'); stop > 0 && end < len(rest) && rest[end] == '{' {
-				return " ", stop + 1
-			}
-			return " ", end
+	if by, ok := latexCommand(string(rest[1:end])); ok {
+		if by != braced {
+			return by, end
 		}
-		return sign, end
+		// \begin{…}: the name is removed too.
+		stop := bytes.IndexByte(rest[:min(len(rest), end+maxName)], '}')
+		if stop > 0 && end < len(rest) && rest[end] == '{' {
+			return " ", stop + 1
+		}
+		return " ", end
 	}
 	switch rest[1] {
 	case 'n', 't', 'r':
 		return " ", 2
 	case 'u':
-		r, ok := hex4(rest)
-		if !ok {
-			return "", 0
-		}
-		if utf16.IsSurrogate(r) {
-			low, ok := hex4(rest[6:])
-			if r = utf16.DecodeRune(r, low); !ok || r == unicode.ReplacementChar {
-				return "", 0
-			}
-			return string(r), 12
-		}
-		return string(r), 6
+		return decodeUnicode(rest)
 	}
 	return "", 0
+}
+
+// decodeUnicode returns the character of \uXXXX, or of two of them that are a surrogate
+// pair, and their size.
+func decodeUnicode(rest []byte) (by string, size int) {
+	r, ok := hex4(rest)
+	if !ok {
+		return "", 0
+	}
+	if !utf16.IsSurrogate(r) {
+		return string(r), 6
+	}
+	low, ok := hex4(rest[6:])
+	if r = utf16.DecodeRune(r, low); !ok || r == unicode.ReplacementChar {
+		return "", 0
+	}
+	return string(r), 12
 }
 
 // hex4 reads \uXXXX.

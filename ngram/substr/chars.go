@@ -9,8 +9,8 @@ import (
 )
 
 // isKept reports whether the recipe "chars" keeps r: letters, marks and numbers
-// (categories L, M, N), without the marks that only choose or hold a shape
-// (variation selectors, combining grapheme joiner).
+// (categories L, M, N), without the marks that only affect the shape (variation selectors,
+// combining grapheme joiner).
 func isKept(r rune) bool {
 	switch {
 	case r == 0x034F, 0x180B <= r && r <= 0x180D, r == 0x180F, 0xFE00 <= r && r <= 0xFE0F, 0xE0100 <= r && r <= 0xE01EF:
@@ -19,13 +19,13 @@ func isKept(r rune) bool {
 	return unicode.In(r, unicode.Letter, unicode.Mark, unicode.Number)
 }
 
-// A class says what becomes of each character.
+// A class defines the output of each character.
 type class struct {
-	ascii [256]uint16     // low byte: what is put out; high byte: how many bytes of it, 0 or 1
+	ascii [256]uint16     // low byte: the output; high byte: its size in bytes, 0 or 1
 	plane *[1 << 13]uint8 // bits: the runes of the basic plane that are kept; nil: every rune is, in lower case
 }
 
-// Both are made at their first use: plane takes 8 KiB and about 10 ms.
+// Both classes are built at their first use: plane takes 8 KiB and about 10 ms.
 var (
 	chars = sync.OnceValue(func() *class {
 		c := &class{plane: new([1 << 13]uint8)}
@@ -54,13 +54,11 @@ var (
 	})
 )
 
-// bad stands for a byte that is not UTF-8, which raw keeps as one that UTF-8 never
-// holds.
+// bad replaces, in the class raw, a byte that is not UTF-8. UTF-8 never contains it.
 const bad = 0xFD
 
-// convert gives what becomes of the character that text begins with, its bytes in
-// text, and the bytes that are put out for it: 0 when it is removed. A bad byte has
-// r = -1.
+// convert converts the character that text begins with. It returns the output, its size in
+// text, and its size in the output, 0 when it is removed. For a bad byte r is -1.
 func (c *class) convert(text []byte) (r rune, size, out int) {
 	if b := text[0]; b < utf8.RuneSelf {
 		e := c.ascii[b]
@@ -80,22 +78,22 @@ func (c *class) convert(text []byte) (r rune, size, out int) {
 	return r, size, size
 }
 
-// A mark says where a place of a text went.
+// A mark maps a position of a text to the output.
 type mark struct {
 	from uint32 // byte of the text, the first of a character
-	to   uint32 // bytes put out before it
-	char uint32 // characters put out before it
+	to   uint32 // bytes of output before it
+	char uint32 // characters of output before it
 }
 
-// markEvery is how many bytes of a text lie between two marks, or up to three more.
+// markEvery is the number of bytes of a text between two marks, or up to three less than it.
 const markEvery = 64
 
-// maxOutput is how many bytes may come of a text of so many, with some to spare: lower
+// maxOutput returns a bound on the output of a text, in bytes, with some to spare: lower
 // case can take three bytes for two.
 func maxOutput(bytes int) int { return bytes + bytes/2 + 16 }
 
-// apply writes what becomes of text to dst, which has room for most(len(text)),
-// and appends to marks. It gives the bytes and the characters written.
+// apply writes the output of text to dst, which has room for maxOutput(len(text)), and
+// appends to marks. It returns the numbers of bytes and characters written.
 func (c *class) apply(dst, text []byte, marks []mark) (bytes, count int, _ []mark) {
 	k, char := 0, 0
 	for i := 0; i < len(text); {
@@ -113,8 +111,8 @@ func (c *class) apply(dst, text []byte, marks []mark) (bytes, count int, _ []mar
 	return k, char, marks
 }
 
-// putRune does what apply does for the first character of text. It gives its bytes and
-// how many it put out.
+// putRune is apply for the first character of text. It returns its size in text and in the
+// output.
 func (c *class) putRune(dst, text []byte) (size, out int) {
 	r, size, out := c.convert(text)
 	switch {
@@ -131,8 +129,8 @@ const (
 	highs = 0x80 * ones
 )
 
-// inRange gives, in the high bit of each byte, whether that byte of x, which is
-// ASCII, is one of first to last.
+// inRange sets the high bit of each byte of x, all of which are ASCII, that is in first to
+// last, and clears all other bits.
 func inRange(x uint64, first, last uint64) uint64 {
 	return (x + (0x80-first)*ones) &^ (x + (0x7f-last)*ones) & highs
 }
@@ -140,19 +138,18 @@ func inRange(x uint64, first, last uint64) uint64 {
 // packHighBits packs the high bits of x's bytes, all others being 0, into eight bits.
 func packHighBits(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
 
-// applyChunk does what apply does for the first 64 bytes of text and the end of the
-// character that the last is of. It gives how many they are, how many it put out,
-// and how many of those are not the first of a character. It may write 16 bytes
-// more; text has 80.
+// applyChunk is apply for the first 64 bytes of text and the rest of the last character. It
+// returns how many bytes these are, how many it wrote, and how many of those are not the
+// first of a character. It may overwrite 16 bytes more; text has 80.
 func (c *class) applyChunk(dst, text []byte) (size, out, wide int) {
 	in := (*[64]byte)(text)
-	var any uint64
+	var nonASCII uint64
 	for i := 0; i < 64; i += 8 {
-		any |= binary.LittleEndian.Uint64(in[i:])
+		nonASCII |= binary.LittleEndian.Uint64(in[i:])
 	}
-	any &= highs
+	nonASCII &= highs
 	if c.plane == nil {
-		if any == 0 {
+		if nonASCII == 0 {
 			to := (*[64]byte)(dst)
 			for i := 0; i < 64; i += 8 {
 				x := binary.LittleEndian.Uint64(in[i:])
@@ -170,7 +167,7 @@ func (c *class) applyChunk(dst, text []byte) (size, out, wide int) {
 	var kept, other uint64 // bits: ASCII that is kept; bytes that are not ASCII
 	for i := 0; i < 64; i += 8 {
 		x := binary.LittleEndian.Uint64(in[i:])
-		if any != 0 {
+		if nonASCII != 0 {
 			other |= packHighBits(x&highs) << i
 			x &^= highs
 		}
@@ -183,8 +180,8 @@ func (c *class) applyChunk(dst, text []byte) (size, out, wide int) {
 	long &= long >> 4
 	long &= long >> 8
 	if other|long&(kept>>16) == 0 {
-		// Runs of at most 16 bytes, four a step: past the last, from and to are 64. No
-		// branch depends on where they lie.
+		// Runs of at most 16 bytes, four a step: past the last, both edges are 64. No branch
+		// depends on their positions.
 		to := (*[64 + 16]byte)(dst)
 		from := (*[64 + 16]byte)(text)
 		for edges := kept ^ kept<<1; edges != 0; {
@@ -217,8 +214,8 @@ func (c *class) applyChunk(dst, text []byte) (size, out, wide int) {
 	return size, out, wide
 }
 
-// locate gives the byte of text whose character was put out at byte at of the
-// output, the byte after it, and the number of characters put out before it.
+// locate returns the bytes of text of the character at byte at of the output, and the number
+// of characters before it in the output.
 func (c *class) locate(text []byte, marks []mark, at int) (start, end, char int) {
 	lo, hi := 0, len(marks) // the last mark with to <= at lies in marks[lo:hi]
 	for hi-lo > 1 {

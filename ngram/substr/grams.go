@@ -32,7 +32,7 @@ func (x *Index) AppendGrams(dst []uint64, text, n int) []uint64 {
 	}
 }
 
-// Spans lists where the characters of a text that are kept stand in it.
+// Spans yields the bytes of each kept character of a text.
 func (x *Index) Spans(text string) iter.Seq[ngram.Span] {
 	return func(yield func(ngram.Span) bool) {
 		rest := []byte(text)

@@ -11,34 +11,34 @@ import (
 	"swab/ngram/exact"
 )
 
-// MaxDocument is how many bytes a document may have.
+// MaxDocument is the greatest length of a document, in bytes.
 const MaxDocument = 1<<31 - 1
 
-// blockBytes is how far a pass goes before the next begins: a multiple of every
-// grid's probe, and little enough for a core's first cache.
+// blockBytes is how many bytes a pass reads before the next pass does: a multiple of every
+// grid's probe, and few enough for a core's first-level cache.
 const blockBytes = 3 << 10
 
-// A Matcher holds documents against an Index. It belongs to one goroutine, and
-// keeps about twice the size of the longest document.
+// A Matcher compares documents with an Index. It belongs to one goroutine, and keeps
+// memory of about twice the size of the longest document.
 type Matcher struct {
 	x     *Index
-	text  []byte // the document as it came
+	text  []byte // the original document
 	buf   []byte // its characters, then endOfDoc
 	doc   []byte // its characters
 	marks []mark
 
 	hashes     []uint64    // of a block's grams
 	words      []uint64    // of the filter, for each
-	candidates []uint32    // those that the filter lets through
+	candidates []uint32    // those that pass the filter
 	last       [8]lastGram // the grams of long texts found last, by the number of the probe
-	prefetched uint32      // of no meaning: it makes loads that find will need happen before
-	runs       []foundRun  // not yet handed out
-	work       int         // steps made in comparing, each of up to 256 bytes; tests bound it
+	prefetched uint32      // never used: computing it loads slots that find needs
+	runs       []foundRun  // not yet visited
+	work       int         // steps of comparison, each of up to 256 bytes; tests bound it
 }
 
-// lastGram is a gram of long texts that stands in the document.
+// lastGram is a gram of long texts that was found in the document.
 type lastGram struct {
-	after uint32 // the byte after its first; 0: there is none
+	after uint32 // the byte after its first; 0: no gram
 	gram  uint32
 }
 
@@ -46,16 +46,19 @@ type lastGram struct {
 // the texts' letters at which it ends.
 type foundRun struct{ start, end, textEnd uint32 }
 
-// NewMatcher makes a matcher.
+// NewMatcher returns a matcher.
 func (x *Index) NewMatcher() *Matcher {
-	return &Matcher{x: x, hashes: make([]uint64, blockBytes), words: make([]uint64, blockBytes), candidates: make([]uint32, blockBytes)}
+	return &Matcher{
+		x: x, hashes: make([]uint64, blockBytes), words: make([]uint64, blockBytes),
+		candidates: make([]uint32, blockBytes),
+	}
 }
 
-// Document calls visit for every maximal run of n characters or more that a text
-// shares with the document, and for every place where a whole text shorter than n
-// stands in it, in the order in which they end in the document; among those that
-// end together, in falling order of the end's position among all texts. It gives
-// the number of characters in the document, which has at most MaxDocument bytes.
+// Document calls visit for every maximal run of n characters or more that a text shares
+// with the document, and for every occurrence of a whole text shorter than n, in the order
+// in which they end in the document; among those that end together, in falling order of
+// the end's position among all texts. It returns the number of characters in the document,
+// which must have at most MaxDocument bytes.
 func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 	if len(text) > MaxDocument {
 		panic("substr: document of 2 GiB or more")
@@ -93,8 +96,8 @@ func (m *Matcher) matchBlock(l *level, from, end int) {
 			binary.LittleEndian.Uint64(b[at+second:])&mask,
 			binary.LittleEndian.Uint64(b[at+third:])&mask))
 	}
-	// One thing a loop and no branch on what was loaded, so that many misses of the
-	// caches are under way at once.
+	// Each loop does one thing, without branches on loaded values, so that many cache misses
+	// overlap.
 	words := m.words[:len(hashes)]
 	filter, shift := l.filter, l.shift&63
 	for i, h := range hashes {
@@ -158,7 +161,7 @@ func (m *Matcher) matchLong(l *level, hash uint64, at int) {
 		return
 	}
 	entries := l.entries[l.first[gram]:l.first[gram+1]]
-	last := &m.last[at/l.probe%l.stride] // a period is stride probes: what it holds was one ago, or more
+	last := &m.last[at/l.probe%l.stride] // a period is stride probes: last is from a period ago, or longer
 	before := *last
 	*last = lastGram{uint32(at) + 1, uint32(gram)}
 	if int(before.after) != at-l.period()+1 || before.after == 0 {
@@ -202,8 +205,8 @@ func (m *Matcher) extend(l *level, entries []entry, at int) {
 	}
 }
 
-// commonPrefix gives how many bytes a and b have in common at their beginnings. They
-// differ at least eight bytes before either ends.
+// commonPrefix returns the length of the common prefix of a and b, which must differ at
+// least eight bytes before either ends.
 func (m *Matcher) commonPrefix(a, b []byte) int {
 	i := 0
 	for long := false; ; i += 8 {
@@ -252,7 +255,7 @@ func (m *Matcher) matchShort(l *level, hash uint64, at int) {
 	}
 }
 
-// flush hands out the runs that end at or before byte end of the document's
+// flush visits and removes the runs that end at or before byte end of the document's
 // characters.
 func (m *Matcher) flush(end int, visit func(exact.Run)) {
 	if len(m.runs) == 0 {

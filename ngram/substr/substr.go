@@ -1,26 +1,25 @@
 // Package substr finds every place where a set of texts and a document share n
 // characters or more in a row: GPT-4's matching, for which n is 50.
 //
-// A [Builder] takes the texts and makes an [Index], which is read by any number of
-// goroutines. A [Matcher] of each goroutine holds documents against it and hands
-// out the runs of package exact, whose Words then count characters. Hashes only
-// propose; every byte of a run has been compared.
+// A [Builder] builds an [Index] of the texts, which any number of goroutines may use. Each
+// has a [Matcher], which compares documents with the index and reports runs as package
+// exact does; their Words are characters. Hashes only propose candidates: every byte of a
+// run has been compared.
 //
 // # Characters
 //
 // The recipe "chars" keeps letters, marks and numbers (Unicode categories L, M and
-// N) and removes everything else, spaces too, so that nothing stands between the
-// characters that are kept. GPT-4's report says "removing all spaces and symbols,
-// keeping only characters (including numbers)" and no more; case is kept and
-// nothing is normalised, so "É" matches neither "é" nor "E" with a combining
+// N) and removes everything else, including spaces. GPT-4's report says "removing all
+// spaces and symbols, keeping only characters (including numbers)" and no more; case is
+// kept and nothing is normalised, so "É" matches neither "é" nor "E" with a combining
 // accent. Marks are kept because Indic and Thai scripts write vowels with them;
 // variation selectors and the grapheme joiner, which are marks only by name, are
 // removed. Bytes that are not UTF-8 are removed. A character is one code point.
 //
 // The recipe "raw" is StarCoder's `substring.lower() in content.lower()`: every
-// character is kept, in simple lower case (Python's lower differs in two letters:
-// İ gives two characters, and Σ that ends a word gives ς). Bytes that are not
-// UTF-8 are all kept as one character. It is built with n = [Whole].
+// character is kept, in simple lower case (Python's lower differs in two letters: it turns
+// İ into two characters, and Σ at the end of a word into ς). All bytes that are not UTF-8
+// are kept as the same character. It is built with n = [Whole].
 //
 // # Layout
 //
@@ -29,25 +28,23 @@
 // 24 begin at a multiple of 3 bytes of the text and a multiple of 8 of the
 // document (3 and 8 have no common divisor, and 24+24-1 <= 50). So one in 3 of the
 // texts' 24-byte grams is indexed and one in 8 of the document's is looked up; a
-// one-bit filter turns most of them away. Where a gram stands in both, the run is
-// extended to both sides byte by byte and cut to whole characters. Texts of more
-// than 32 MiB are indexed at multiples of 8, and of the document one in 3 is looked
-// up: half the memory, and half the speed.
+// bit filter rejects most of them. A gram that both have is extended to both sides byte by
+// byte and cut to whole characters. Texts of more than 32 MiB are indexed at multiples of
+// 8, and one in 3 of the document's grams is looked up: half the memory, and half the speed.
 //
 // A run is extended at its first such gram only: entries of one gram are sorted by
-// the gram that stands 24 bytes before them, so those that continue what the
-// document has shown 24 bytes before are passed over together. The work of a
-// document is therefore linear in its length, in the places where it shares 24
-// bytes with a text, and, 256 bytes a step, in the lengths of the runs there.
-// A phrase that very many texts hold costs a step for each text, as its run would
-// if it were longer.
+// the gram 24 bytes before them, so those that continue the document's gram 24 bytes
+// before are skipped together. The work of a document is therefore linear in its length, in
+// the number of places where it shares 24 bytes with a text, and, 256 bytes a step, in the
+// lengths of the runs there. A phrase in very many texts costs a step for each text, as a
+// longer run would.
 //
-// Texts shorter than n match only as a whole. They are sorted; one that is found
-// leads to those that it begins with. Those of 31 bytes and more (of 26, if texts
+// Texts shorter than n match only as a whole. They are sorted, and each refers to the
+// longest other text that it begins with. Those of 31 bytes and more (of 26, if texts
 // take more than 32 MiB) are looked up with the long ones; others in passes of their
 // own, made only if there are such texts: for 14 bytes and more, for 8, and for the
-// rest. The last looks at every byte of the document, and goes on where two bytes
-// stand that such a text begins with.
+// rest. The last pass reads every byte of the document, and continues where two bytes are
+// the beginning of such a text.
 //
 // Ten million characters of texts take about 115 MB: 10 of text, 28 of entries, 42
 // of slots, 27 of gram numbers, 4 of filter. A hundred million, indexed at multiples
@@ -67,27 +64,26 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Whole as n lets every text match only as a whole.
+// Whole as n makes every text match only as a whole.
 const Whole = 1<<31 - 1
 
-// denseBytes is how many bytes the characters of texts may take that are indexed for
-// speed and not for memory.
+// denseBytes is the greatest size of texts that are indexed for speed instead of memory.
 const denseBytes = 32 << 20
 
-// MaxBytes is how many bytes the characters of all texts of an index may take.
+// MaxBytes is the greatest size of all texts of an index, in bytes of their characters.
 const MaxBytes = 1<<32 - 1<<10
 
-// Recipe is letters, marks and numbers, in windows of n.
+// Recipe returns the recipe of letters, marks and numbers, in windows of n.
 func Recipe(n int) ngram.Recipe {
 	return ngram.Recipe{Version: 1, Norm: "chars", Unit: "char", N: n, Hash: "none"}
 }
 
-// RawRecipe is every character in lower case, in windows of n.
+// RawRecipe returns the recipe of every character in lower case, in windows of n.
 func RawRecipe(n int) ngram.Recipe {
 	return ngram.Recipe{Version: 1, Norm: "raw", Unit: "char", N: n, Hash: "none"}
 }
 
-// Bytes that UTF-8 never holds.
+// Bytes that UTF-8 never contains.
 const (
 	endOfText = 0xFF // before, between and after texts
 	endOfDoc  = 0xFE // after a document
@@ -99,13 +95,13 @@ type Builder struct {
 	numbers map[uint64]uint32 // hash of a text, or the next free key after it, to its number
 	scratch []byte
 	marks   []mark
-	dense   int // denseBytes; tests set less
+	dense   int // denseBytes, or less in tests
 }
 
-// NewBuilder makes a builder of an index by the recipe "chars".
+// NewBuilder returns a builder of an index by the recipe "chars".
 func NewBuilder() *Builder { return newBuilder(chars(), Recipe) }
 
-// NewRawBuilder makes a builder of an index by the recipe "raw".
+// NewRawBuilder returns a builder of an index by the recipe "raw".
 func NewRawBuilder() *Builder { return newBuilder(raw(), RawRecipe) }
 
 func newBuilder(c *class, recipe func(n int) ngram.Recipe) *Builder {
@@ -113,11 +109,11 @@ func newBuilder(c *class, recipe func(n int) ngram.Recipe) *Builder {
 	return &Builder{index: x, numbers: map[uint64]uint32{}, dense: denseBytes}
 }
 
-// Words is how many characters the text of that number has.
+// Words returns how many characters a text has.
 func (b *Builder) Words(number int) int { return b.index.Words(number) }
 
-// Add takes a text and gives its number. Texts with the same characters have the
-// same number; numbers grow from 0.
+// Add adds a text and returns its number. Texts with the same characters have the same
+// number; numbers count up from 0.
 func (b *Builder) Add(text string) (number int, err error) {
 	x := b.index
 	b.scratch = slices.Grow(b.scratch[:0], maxOutput(len(text)))
@@ -125,7 +121,7 @@ func (b *Builder) Add(text string) (number int, err error) {
 	b.marks = marks
 	added := b.scratch[:size]
 	if len(x.letters)+size >= MaxBytes {
-		return 0, fmt.Errorf("the benchmarks' characters take more than %d bytes", MaxBytes)
+		return 0, fmt.Errorf("the benchmarks' texts have more than %d bytes", MaxBytes)
 	}
 	key := xxh3.Hash(added)
 	for ; ; key++ {
@@ -145,8 +141,7 @@ func (b *Builder) Add(text string) (number int, err error) {
 	return number, nil
 }
 
-// Build makes the index of windows of n characters. The builder must not be used
-// again.
+// Build returns the index of windows of n characters. The builder must not be used again.
 func (b *Builder) Build(n int) (*Index, error) {
 	if n < 1 || n > Whole {
 		return nil, fmt.Errorf("windows of %d characters: there must be at least 1", n)
@@ -155,18 +150,21 @@ func (b *Builder) Build(n int) (*Index, error) {
 	b.index, b.numbers = nil, nil
 	x.recipe.N = n
 	x.letters = append(x.letters, bytes.Repeat([]byte{endOfText}, 8)...) // eight bytes can be read anywhere
-
 	sum := 0
 	for block := range slices.Chunk(x.letters, countEvery) {
 		x.before = append(x.before, uint32(sum))
 		sum += countChars(block)
 	}
+	x.addLevels(longGrid(n, len(x.letters) <= b.dense))
+	return x, nil
+}
 
-	g := longGrid(n, len(x.letters) <= b.dense)
+// addLevels adds all levels; g is the grid for the texts of n characters and more.
+func (x *Index) addLevels(g grid) {
 	grids := shortGrids(g)
 	long, short := []int(nil), make([][]int, len(grids))
 	for t := range x.Texts() {
-		if x.Words(t) >= n {
+		if x.Words(t) >= x.recipe.N {
 			long = append(long, t)
 			continue
 		}
@@ -192,22 +190,21 @@ func (b *Builder) Build(n int) (*Index, error) {
 			x.levels = append(x.levels, x.newLevel(f, nil, short[i]))
 		}
 	}
-	return x, nil
 }
 
-// A grid says which grams are compared: of texts those that begin at a multiple of
+// A grid defines which grams are compared: of texts those that begin at a multiple of
 // stride, of documents those at a multiple of probe, which have no common divisor.
 type grid struct{ width, stride, probe int }
 
-// period is the distance at which a run's compared grams follow each other.
+// period returns the distance between two compared grams of a run.
 func (g grid) period() int { return g.stride * g.probe }
 
 // minShared is how many bytes must be shared for a gram to be compared.
 func (g grid) minShared() int { return g.width + g.period() - 1 }
 
-// longGrid gives the grid for texts of n characters and more: a dense one looks up
-// less of a document. Width is never below the period: a gram and the one before it
-// leave no byte out.
+// longGrid returns the grid for texts of n characters and more: a dense one looks up
+// less of a document. Width is never below the period, so that a gram and the one before
+// it leave no gap.
 func longGrid(n int, dense bool) grid {
 	for _, g := range []grid{{24, 3, 8}, {24, 8, 3}, {24, 1, 3}} {
 		if n >= g.minShared() && (dense || g.stride != 3) {
@@ -217,8 +214,8 @@ func longGrid(n int, dense bool) grid {
 	return grid{min(n, 24), 1, 1}
 }
 
-// shortGrids gives the grids for texts that match as a whole, beside a grid for long
-// texts, whose pass the first may share.
+// shortGrids returns the grids for texts that match as a whole, in addition to a grid for
+// long texts, whose pass the first may share.
 func shortGrids(long grid) []grid {
 	probe := 8
 	if long.width == 24 && long.probe > 1 {
@@ -236,7 +233,7 @@ type Index struct {
 	chars   []uint32 // of each text
 	before  []uint32 // characters before every countEvery-th byte of letters
 	levels  []*level
-	tiny    []*level        // of short texts alone, at every byte of a document
+	tiny    []*level        // of short texts only, looked up at every byte of a document
 	pairs   *[1 << 13]uint8 // bits: the two bytes that a text of tiny levels may begin with
 }
 
@@ -254,24 +251,24 @@ type level struct {
 
 	heads  table    // the first grams of short texts
 	short  []uint32 // numbers of short texts in the order of their bytes
-	prefix []int32  // of each, the place in short of the longest other that it begins with, or -1
+	prefix []int32  // of each, the index in short of the longest other that it begins with, or -1
 	group  []uint32 // those that begin with head h are short[group[h]:group[h+1]]
 }
 
-// An entry is a place where a gram stands in the texts.
+// An entry is an occurrence of a gram in the texts.
 type entry struct {
 	at   uint32
 	pred uint32 // the gram a period before it in its text, or none
 }
 
-// countEvery is how many bytes may be looked at to count the characters before one.
+// countEvery is how many bytes may be read to count the characters before a byte.
 const countEvery = 64
 
 const none = 1<<32 - 1
 
 func (x *Index) text(t int) []byte { return x.letters[x.starts[t] : x.starts[t+1]-1] }
 
-// count is the number of characters in letters[from:to].
+// count returns the number of characters in letters[from:to].
 func (x *Index) count(from, to int) int {
 	upTo := func(at int) int {
 		b := at / countEvery
@@ -280,19 +277,19 @@ func (x *Index) count(from, to int) int {
 	return upTo(to) - upTo(from)
 }
 
-// Recipe is what documents are read by.
+// Recipe returns the recipe by which documents are read.
 func (x *Index) Recipe() ngram.Recipe { return x.recipe }
 
-// N is the number of characters in a window.
+// N returns the number of characters in a window.
 func (x *Index) N() int { return x.recipe.N }
 
-// Texts is how many distinct texts there are.
+// Texts returns the number of distinct texts.
 func (x *Index) Texts() int { return len(x.chars) }
 
-// Words is how many characters text t has.
+// Words returns how many characters text t has.
 func (x *Index) Words(t int) int { return int(x.chars[t]) }
 
-// Bytes is about how much memory the index takes.
+// Bytes returns about how much memory the index takes.
 func (x *Index) Bytes() int64 {
 	sum := len(x.letters) + 4*(len(x.starts)+len(x.chars)+len(x.before))
 	for _, l := range slices.Concat(x.levels, x.tiny) {
@@ -379,7 +376,7 @@ func (x *Index) addShort(l *level, texts []int) {
 	l.group = append(l.group, uint32(len(texts)))
 }
 
-// addTiny adds a level to those that a document is held against at every byte.
+// addTiny adds a level to those that are looked up at every byte of a document.
 func (x *Index) addTiny(l *level) {
 	if x.pairs == nil {
 		x.pairs = new([1 << 13]uint8)
@@ -392,15 +389,15 @@ func (x *Index) addTiny(l *level) {
 			x.pairs[p>>3] |= 1 << (p & 7)
 			continue
 		}
-		for second := range uint16(256) { // one that ends there, whatever follows
+		for second := range uint16(256) { // the text ends there, and any byte may follow
 			p := second<<8 | first
 			x.pairs[p>>3] |= 1 << (p & 7)
 		}
 	}
 }
 
-// hash gives the hash of the gram that begins at byte at of b, after which eight
-// bytes can be read.
+// hash returns the hash of the gram that begins at byte at of b, after which eight bytes
+// can be read.
 func (l *level) hash(b []byte, at int) uint64 {
 	return mix(
 		binary.LittleEndian.Uint64(b[at:])&l.mask,
@@ -421,16 +418,16 @@ func filterBits(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) | 1<
 type table struct {
 	width int
 	slots []slot
-	at    []uint32 // where in the letters gram g stands first
+	at    []uint32 // first occurrence of gram g in the letters
 }
 
 type slot struct {
 	tag    uint32 // low half of the hash
-	number uint32 // of the gram and 1 more; 0: the slot is empty
+	number uint32 // 1 + the gram's number; 0: the slot is empty
 }
 
-func newTable(width, most int) table {
-	return table{width: width, slots: make([]slot, most+most/2+1)}
+func newTable(width, maxGrams int) table {
+	return table{width: width, slots: make([]slot, maxGrams+maxGrams/2+1)}
 }
 
 func (t *table) homeSlot(hash uint64) int {
@@ -438,7 +435,7 @@ func (t *table) homeSlot(hash uint64) int {
 	return int(hi)
 }
 
-// insert gives the number of the gram that begins at byte at of the letters.
+// insert adds the gram that begins at byte at of the letters, and returns its number.
 func (t *table) insert(letters []byte, hash uint64, at int) int {
 	g, i := t.find(letters, hash, letters[at:at+t.width])
 	if g < 0 {
@@ -449,7 +446,7 @@ func (t *table) insert(letters []byte, hash uint64, at int) int {
 	return g
 }
 
-// find gives the number of a gram, or -1 and the slot that it would take.
+// find returns the number of a gram, or -1 and the slot that it would take.
 func (t *table) find(letters []byte, hash uint64, gram []byte) (number, free int) {
 	for i := t.homeSlot(hash); ; i++ {
 		if i == len(t.slots) {

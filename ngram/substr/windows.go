@@ -7,14 +7,14 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Windows draws k windows of n characters from an item of so many characters, as
-// GPT-4's check does with k = 3 and n = 50, and gives the character at which each
+// Windows draws k windows of n characters from an item of the given length in characters,
+// as GPT-4's check does with k = 3 and n = 50, and returns the character at which each
 // begins: uniform over 0 to chars-n, with replacement. An item shorter than n has
 // one window, the whole; an item without characters has none.
 //
-// The same seed and identity give the same windows on every machine and in every
-// release: the generator is PCG-DXSM seeded with the 128-bit XXH3 of the identity
-// under the seed, brought into the range by Lemire's multiplication.
+// Windows depend only on the seed and the identity, on every machine and in every release:
+// the generator is PCG-DXSM seeded with the 128-bit XXH3 of the identity under the seed,
+// mapped to the range by Lemire's multiplication.
 func Windows(seed uint64, identity string, chars, n, k int) []int {
 	switch {
 	case chars <= 0:
@@ -28,7 +28,7 @@ func Windows(seed uint64, identity string, chars, n, k int) []int {
 	starts := make([]int, k)
 	for i := range starts {
 		hi, lo := bits.Mul64(pcg.Uint64(), size)
-		for lo < -size%size { // these would make some starts likelier than others
+		for lo < -size%size { // rejected, since it would make some starts more likely
 			hi, lo = bits.Mul64(pcg.Uint64(), size)
 		}
 		starts[i] = int(hi)
