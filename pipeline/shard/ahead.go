@@ -8,8 +8,8 @@ const (
 	aheadSize    = 256 << 10
 )
 
-// ahead runs a read function in a goroutine of its own and keeps what it gave in
-// a few buffers that go round.
+// ahead runs a read function in a goroutine of its own and keeps the bytes read in a few
+// buffers, which are reused in turn.
 type ahead struct {
 	full chan part     // holds every buffer, so a send never waits
 	free chan []byte   // likewise
@@ -71,7 +71,7 @@ func (a *ahead) run(read func([]byte) (int, error)) {
 	}
 }
 
-// Read is not to be called again after it gave an error.
+// Read must not be called again after an error.
 func (a *ahead) Read(p []byte) (int, error) {
 	if a.cur.buf == nil {
 		a.cur, a.off = <-a.full, 0

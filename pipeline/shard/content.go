@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// headLen is how many first bytes tell all that is told apart here.
+// headLen is how many first bytes are enough to identify all formats.
 const headLen = 16
 
-// Skippable frames, which both zstd and lz4 define with the same magic, may
-// stand in front; which of the two it is then is for the decoder to find out.
+// isSkippable reports whether head begins a skippable frame, which both zstd and lz4 allow
+// at the beginning, with the same magic; only the decoder can then tell which of them it is.
 func isSkippable(head []byte) bool {
 	return len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18"
 }
 
-// canBeginWith says whether a file of this compression may begin so.
+// canBeginWith reports whether a file of this compression may begin with head.
 func (c Compression) canBeginWith(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(c.magic())) ||
 		(c == Zstd || c == Lz4) && isSkippable(head)
@@ -39,13 +39,13 @@ func (c Compression) magic() string {
 	return ""
 }
 
-// usualEnding is the usual one, for hints.
+// usualEnding returns the usual file name ending, for hints.
 func (c Compression) usualEnding() string {
 	return [...]string{None: "", Gzip: ".gz", Zstd: ".zst", Bzip2: ".bz2", Xz: ".xz", Lz4: ".lz4"}[c]
 }
 
-// looksLike names what begins so, with its ending, or gives "" for anything
-// that plain text could begin with.
+// looksLike returns the format that begins with head, and its ending, or "" for anything
+// that could be plain text.
 func looksLike(head []byte) (what, ending string) {
 	for c := Gzip; c <= Lz4; c++ {
 		// Text may begin with BZh; six bytes more make a bzip2 block, or the end of an empty file.
@@ -70,8 +70,7 @@ func looksLike(head []byte) (what, ending string) {
 	return "", ""
 }
 
-// checkStored tells from a file's first and last bytes whether it may be what
-// its name says.
+// checkStored checks that a file's first and last bytes agree with its name.
 func checkStored(s Shard, f io.ReaderAt, size int64) error {
 	head, err := readHead(f, 0, min(size, headLen))
 	if err != nil {
@@ -110,13 +109,14 @@ func checkStored(s Shard, f io.ReaderAt, size int64) error {
 		return err
 	}
 	if size < 2*n || string(tail) != magic {
-		return fmt.Errorf("%w: begins as a %s and does not end with %s: cut short, or still being written: %w", ErrCorrupt, s.Format, magic, io.ErrUnexpectedEOF)
+		return fmt.Errorf("%w: begins as a %s and does not end with %s: truncated, or still being written: %w",
+			ErrCorrupt, s.Format, magic, io.ErrUnexpectedEOF)
 	}
 	return nil
 }
 
-// checkPlain tells from the first plain bytes whether they may be of the
-// shard's format. Formats that are read at random are checked as stored.
+// checkPlain checks that the first plain bytes agree with the shard's format. Formats with
+// random access are checked by checkStored.
 func checkPlain(s Shard, head []byte) error {
 	if s.Format == Parquet || s.Format == ArrowFile {
 		return nil
@@ -131,8 +131,8 @@ func checkPlain(s Shard, head []byte) error {
 	return mismatchError(s.Format.String(), what, s.Name, ending, head)
 }
 
-// mismatchError says what was expected, what is there and what to rename the file to.
-// stem is the name, without a compression's ending when that is what was wrong.
+// mismatchError returns an error with what was expected, what was found, and what to rename
+// the file to. Stem is the name, without a compression's ending when that is wrong.
 func mismatchError(want, what, stem, ending string, head []byte) error {
 	if what == "" {
 		return fmt.Errorf("%w: not %s: begins with %q", ErrMismatch, want, head)
@@ -140,7 +140,7 @@ func mismatchError(want, what, stem, ending string, head []byte) error {
 	if ending == "" {
 		return fmt.Errorf("%w: not %s but %s", ErrMismatch, want, what)
 	}
-	if ending[1] == 'p' || ending[1] == 'a' { // a format's ending takes the place of the old one
+	if ending[1] == 'p' || ending[1] == 'a' { // a format's ending replaces the old one
 		stem = stem[:len(stem)-len(lastEnding(stem))]
 	}
 	return fmt.Errorf("%w: not %s but %s; rename it to %s", ErrMismatch, want, what, printable(stem+ending))
@@ -153,7 +153,7 @@ func lastEnding(name string) string {
 	return ""
 }
 
-// isCutShort says that head is what a cut right after the start leaves.
+// isCutShort reports whether head is a truncated magic.
 func isCutShort(head []byte, magic string) bool {
 	return len(head) < len(magic) && strings.HasPrefix(magic, string(head))
 }

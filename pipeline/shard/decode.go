@@ -12,8 +12,8 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// Decoders and buffers that are used again. Caches only: what comes out of a
-// shard does not depend on what they served before.
+// Pools of decoders and buffers. The output of a shard does not depend on what they were
+// used for before.
 var (
 	inputs = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, inputSize) }}
 	gzips  = sync.Pool{New: func() any { return new(gzip.Reader) }}
@@ -23,12 +23,12 @@ var (
 // inputSize is how much of a file is read at a time.
 const inputSize = 256 << 10
 
-// newDecoder gives the plain bytes of br. A decoder that may be used again has a
-// release; it must not be called after the decoder panicked.
+// newDecoder returns a reader of the plain bytes of br. If it can be reused, release is not
+// nil; it must not be called after the decoder panicked.
 //
-// Bzip2, xz and lz4 readers are made anew: the first two cannot be reset, and an
-// lz4 reader keeps the last 64 KiB over a reset, from where a damaged block of the
-// next shard could copy.
+// Bzip2, xz and lz4 readers are not reused: the first two cannot be reset, and an lz4
+// reader keeps the last 64 KiB over a reset, from which a damaged block of the next shard
+// could copy.
 func newDecoder(c Compression, br *bufio.Reader, l Limits) (dec io.Reader, release func(), err error) {
 	switch c {
 	case None:
@@ -39,9 +39,8 @@ func newDecoder(c Compression, br *bufio.Reader, l Limits) (dec io.Reader, relea
 	case Zstd:
 		z, _ := zstds.Get().(*zstd.Decoder)
 		if z == nil {
-			// One goroutine decodes: lanes are the parallelism. The low-memory choice
-			// sizes buffers by need and not by the worst case and cost no time that
-			// could be measured.
+			// One goroutine decodes: lanes are the parallelism. The low-memory option
+			// sizes buffers by need and not by the worst case, at no measurable cost.
 			z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 			if err != nil {
 				return nil, nil, err
@@ -67,13 +66,13 @@ func newDecoder(c Compression, br *bufio.Reader, l Limits) (dec io.Reader, relea
 	return nil, nil, fmt.Errorf("%s (%d)", c, c)
 }
 
-// gzipReader reads member after member. The library would do so by itself, but it
-// takes a file that ends within the name in a later member's header for whole.
+// A gzipReader reads member after member. The library can do so itself, but it accepts a
+// file that ends within the name in a later member's header.
 type gzipReader struct {
 	br     *bufio.Reader
 	z      *gzip.Reader
-	member bool // inside one
-	later  bool // one was read to its end
+	member bool // inside a member
+	later  bool // a member was read to its end
 }
 
 func (g *gzipReader) Read(p []byte) (int, error) {
@@ -85,7 +84,7 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 			}
 			if err := g.z.Reset(g.br); err == gzip.ErrHeader && g.later {
 				if b[0] == 0 {
-					return 0, fmt.Errorf("zero bytes after the last member: padding, or a download that never arrived")
+					return 0, fmt.Errorf("zero bytes after the last member: padding, or an incomplete download")
 				}
 				return 0, fmt.Errorf("after the last member: %w", err)
 			} else if err != nil {

@@ -17,25 +17,23 @@ import (
 
 // Find expands patterns to shards, sorted by name. A pattern is
 //
-//   - a file, of a known ending;
-//   - a directory, read with all below it;
-//   - a glob: path.Match's signs within a part of the path, and ** for any
+//   - a file with a known ending;
+//   - a directory, read recursively;
+//   - a glob: the wildcards of path.Match within a part of the path, and ** for any
 //     number of directories;
 //   - @list, a file of patterns, one a line, relative to the working directory;
-//     blank lines and lines that begin with # are passed over.
+//     blank lines and lines that begin with # are skipped.
 //
-// What exists under the very name is taken as it is, also when the name holds
-// the signs of a glob. In a directory, hidden files and directories and files of
-// other endings are not read but named in the second result, as are files of
-// other endings that a glob matches; a glob's signs match no leading dot.
-// Symbolic links are followed, also to directories. A file reached twice (by its
-// absolute path without symbolic links) counts once, under the name that sorts
-// first, so the order of patterns changes nothing.
+// A pattern that is the name of an existing file is not a glob, even if it has wildcards.
+// In a directory, hidden files and directories and files of other endings are not read but
+// listed in the second result, as are files of other endings that a glob matches;
+// wildcards do not match a leading dot. Symbolic links are followed, also to directories. A
+// file reached twice (by its absolute path without symbolic links) counts once, under the
+// name that sorts first, so the result does not depend on the order of patterns.
 //
-// Whatever is asked for and cannot be had is an error, and all such errors come
-// back as one: a pattern without a shard, a directory that cannot be read, a
-// named file of unknown ending, a file with a shard's ending that is no regular
-// file or a link to nothing.
+// The error joins all of these: a pattern without a shard, a directory that cannot be
+// read, a named file of unknown ending, a file with a shard's ending that is not a regular
+// file or is a dangling link.
 func Find(patterns []string) ([]Shard, []Skipped, error) {
 	f := finder{shards: map[string]Shard{}, skipped: map[string]string{}}
 	var errs []error
@@ -55,10 +53,13 @@ func Find(patterns []string) ([]Shard, []Skipped, error) {
 	return shards, skipped, nil
 }
 
+// wildcards are the characters that make a pattern a glob.
+const wildcards = `*?[\`
+
 type finder struct {
 	shards  map[string]Shard  // by resolved path
 	skipped map[string]string // path to reason
-	hits    int               // shards that the pattern at hand has met
+	hits    int               // shards found by the current pattern
 }
 
 func (f *finder) addPattern(p string, lists bool) error {
@@ -78,7 +79,7 @@ func (f *finder) addPattern(p string, lists bool) error {
 	switch {
 	case err == nil:
 		err = f.addEntry(name, true, nil)
-	case !strings.ContainsAny(name, `*?[\`):
+	case !strings.ContainsAny(name, wildcards):
 		return pathError(name, err)
 	default:
 		var names []string
@@ -125,9 +126,8 @@ func (f *finder) addList(file string) error {
 	return errors.Join(errs...)
 }
 
-// addEntry takes in a file, or a directory with all below it. above holds the
-// resolved paths of the directories it was reached through; a link back to one of
-// them is not followed, or there would be no end.
+// addEntry adds a file, or a directory recursively. above has the resolved paths of the
+// directories it was reached through; links back to one of them are not followed.
 func (f *finder) addEntry(name string, explicit bool, above []string) error {
 	format, compression, known := TypeOf(name)
 	fi, err := os.Stat(name)
@@ -197,8 +197,8 @@ func (f *finder) addTree(dir string, above []string) error {
 	return nil
 }
 
-// expandGlob gives what a pattern matches, files and directories, in no order and
-// possibly twice. Like a shell's, its signs match no leading dot.
+// expandGlob returns the files and directories that a pattern matches, in no order and
+// possibly twice. As in a shell, wildcards do not match a leading dot.
 func expandGlob(pattern string) ([]string, error) {
 	parts := strings.Split(pattern, "/")
 	root := ""
@@ -210,76 +210,88 @@ func expandGlob(pattern string) ([]string, error) {
 			return nil, fmt.Errorf("%s: malformed glob (escape a literal * ? [ or \\ with \\)", printable(pattern))
 		}
 	}
-	var out []string
-	var expand func(dir string, parts, above []string) error
-	expand = func(dir string, parts, above []string) error {
-		if len(parts) == 0 || len(parts) == 1 && parts[0] == "**" {
-			out = append(out, cmp.Or(dir, "."))
-			return nil
-		}
-		part, rest := parts[0], parts[1:]
-		if part == "**" {
-			if err := expand(dir, rest, above); err != nil {
-				return err
-			}
-			resolved, err := resolvePath(cmp.Or(dir, "."))
-			if err != nil {
-				return pathError(dir, err)
-			}
-			if slices.Contains(above, resolved) {
-				return nil
-			}
-			above = append(slices.Clip(above), resolved)
-		} else if !strings.ContainsAny(part, `*?[\`) {
-			// No listing: a directory may be open to pass but not to list.
-			name := path.Join(dir, part)
-			if _, err := os.Lstat(name); err != nil {
-				if isMissing(err) {
-					return nil
-				}
-				return pathError(name, err)
-			}
-			return expand(name, rest, above)
-		}
-		entries, err := os.ReadDir(cmp.Or(dir, "."))
-		if err != nil {
-			if isMissing(err) {
-				return nil
-			}
-			return pathError(dir, err)
-		}
-		for _, e := range entries {
-			if isHidden(e.Name()) && !strings.HasPrefix(part, ".") {
-				continue
-			}
-			name := path.Join(dir, e.Name())
-			if part == "**" {
-				fi, err := os.Stat(name)
-				if err == nil && fi.IsDir() {
-					err = expand(name, parts, above)
-				} else if isMissing(err) {
-					err = nil
-				}
-				if err != nil {
-					return err
-				}
-				continue
-			}
-			if ok, _ := path.Match(part, e.Name()); ok {
-				if err := expand(name, rest, above); err != nil {
-					return err
-				}
-			}
-		}
+	var g globber
+	err := g.expand(root, parts, nil)
+	return g.out, err
+}
+
+// A globber collects the files and directories that a glob matches.
+type globber struct{ out []string }
+
+// expand matches the parts of a glob below dir. above has the resolved paths of the
+// directories that ** was expanded in.
+func (g *globber) expand(dir string, parts, above []string) error {
+	if len(parts) == 0 || len(parts) == 1 && parts[0] == "**" {
+		g.out = append(g.out, cmp.Or(dir, "."))
 		return nil
 	}
-	err := expand(root, parts, nil)
-	return out, err
+	part, rest := parts[0], parts[1:]
+	if part == "**" {
+		if err := g.expand(dir, rest, above); err != nil {
+			return err
+		}
+		resolved, err := resolvePath(cmp.Or(dir, "."))
+		if err != nil {
+			return pathError(dir, err)
+		}
+		if slices.Contains(above, resolved) {
+			return nil
+		}
+		above = append(slices.Clip(above), resolved)
+	} else if !strings.ContainsAny(part, wildcards) {
+		return g.expandLiteral(path.Join(dir, part), rest, above)
+	}
+	entries, err := os.ReadDir(cmp.Or(dir, "."))
+	if err != nil {
+		if isMissing(err) {
+			return nil
+		}
+		return pathError(dir, err)
+	}
+	for _, e := range entries {
+		if isHidden(e.Name()) && !strings.HasPrefix(part, ".") {
+			continue
+		}
+		name := path.Join(dir, e.Name())
+		if part == "**" {
+			err = g.expandBelow(name, parts, above)
+		} else if ok, _ := path.Match(part, e.Name()); ok {
+			err = g.expand(name, rest, above)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expandLiteral matches rest below name, if it exists. It does not list the directory that
+// name is in: that may not be permitted.
+func (g *globber) expandLiteral(name string, rest, above []string) error {
+	if _, err := os.Lstat(name); err != nil {
+		if isMissing(err) {
+			return nil
+		}
+		return pathError(name, err)
+	}
+	return g.expand(name, rest, above)
+}
+
+// expandBelow matches parts, the first of which is **, below name if it is a directory.
+func (g *globber) expandBelow(name string, parts, above []string) error {
+	fi, err := os.Stat(name)
+	switch {
+	case err == nil && fi.IsDir():
+		return g.expand(name, parts, above)
+	case err == nil || isMissing(err):
+		return nil
+	}
+	return err
 }
 
 func isHidden(base string) bool { return strings.HasPrefix(base, ".") }
 
-// resolvePath gives the one path under which a file counts.
+// resolvePath returns the path that identifies a file: absolute, without symbolic links.
 func resolvePath(name string) (string, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
@@ -288,12 +300,14 @@ func resolvePath(name string) (string, error) {
 	return filepath.EvalSymlinks(abs)
 }
 
-// isMissing says that nothing is there, as against something that cannot be seen.
+// isMissing reports whether err means that a file does not exist, and not that it cannot be
+// read.
 func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
 }
 
-// errNotRegular says what a file is that has no bytes of its own to read twice.
+// errNotRegular returns an error with the type of a file that is not regular, and so cannot
+// be read twice.
 func errNotRegular(fi fs.FileInfo) error {
 	what := "not a regular file"
 	switch m := fi.Mode(); {
@@ -309,8 +323,8 @@ func errNotRegular(fi fs.FileInfo) error {
 	return errors.New(what + "; a shard must be a regular file")
 }
 
-// pathError takes the operation and path out of a file system's error, which
-// would name the file a second time and unquoted.
+// pathError returns err with the printable name. It drops the operation and the path of a
+// file system error, which would repeat the name, unquoted.
 func pathError(name string, err error) error {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pe.Err

@@ -19,35 +19,36 @@ type Limits struct {
 	// DefaultWindow. About as much memory is held by a lane that meets one.
 	Window int64
 
-	// Ratio is how many plain bytes a stored byte may yield, asked once 64 MiB came
-	// out; 0 is no bound. Memory never depends on it, only the time a small file
-	// can take. See DefaultRatio.
+	// Ratio is the greatest decompression ratio, checked from 64 MiB of output on; 0 is no
+	// limit. It bounds the time that a small file can take, not the memory. See
+	// DefaultRatio.
 	Ratio int64
 }
 
 const (
-	// DefaultWindow is what zstd --long=27 needs and what zstd itself accepts unasked.
+	// DefaultWindow is the window of zstd --long=27, the largest that zstd accepts by
+	// default.
 	DefaultWindow = 128 << 20
 
-	// DefaultRatio lies just under 1032:1, the most that deflate can do, so that
-	// a gzip file meets it only by being little but one byte. Corpora compress 3:1
-	// to 10:1. A bomb is given up as it passes 64 MiB; what keeps to the bound can
-	// make 10 GB out of 10 MB, some ten seconds. One document written over and over
-	// meets it too, under zstd or xz, and needs a higher bound.
+	// DefaultRatio is just below 1032:1, the greatest ratio of deflate, so that a gzip file
+	// reaches it only if it is almost all one byte. Corpora compress 3:1 to 10:1. A bomb
+	// is an error at 64 MiB; a file within the limit can expand 10 MB to 10 GB, which
+	// takes some ten seconds. One document repeated many times reaches the limit too,
+	// under zstd or xz, and needs a higher one.
 	DefaultRatio = 1000
 
 	ratioFree = 64 << 20
 )
 
-// Digest is what a shard's bytes were.
+// Digest identifies the bytes of a shard.
 type Digest struct {
 	XXH3   string // 128-bit xxh3 of the bytes as stored, 32 hex digits
 	Stored int64  // bytes as stored
 	Plain  int64  // bytes after decompression; of a file read at random, Stored
 }
 
-// Reader gives one shard's plain bytes, in a stream or, for formats that need it,
-// at random. It serves one goroutine.
+// A Reader reads one shard's plain bytes, as a stream or, for formats that need it, with
+// random access. It belongs to one goroutine.
 type Reader struct {
 	shard   Shard
 	limits  Limits
@@ -57,7 +58,7 @@ type Reader struct {
 	release func()
 	size    int64 // at Open
 	plain   int64
-	idle    int // decoder calls in a row that gave nothing
+	idle    int // consecutive decoder calls without output
 	head    []byte
 	ahead   *ahead
 	random  *readerAt
@@ -65,13 +66,12 @@ type Reader struct {
 	err     error    // of the stream; io.EOF at its end
 }
 
-// Open opens a shard and compares its first bytes (and last, where the format has
-// a mark there) with its name. Only regular files are opened.
+// Open opens a shard and checks that its first bytes (and last, where the format has a
+// magic there) agree with its name. Only regular files are opened.
 //
 // With ahead, a compressed shard is decompressed in a goroutine of its own, 1 MiB
-// ahead of Read: for when there are fewer shards than cores. read may be nil;
-// else it is advanced by the stored bytes as they are read, and by the time Finish
-// succeeds by Digest.Stored in all.
+// ahead of Read, which helps when there are fewer shards than cores. Read, unless nil,
+// counts the stored bytes read; when Finish succeeds it has grown by Digest.Stored.
 func Open(s Shard, l Limits, ahead bool, read *atomic.Int64) (*Reader, error) {
 	if l.Window == 0 {
 		l.Window = DefaultWindow
@@ -80,7 +80,7 @@ func Open(s Shard, l Limits, ahead bool, read *atomic.Int64) (*Reader, error) {
 		return nil, fmt.Errorf("limits of %d bytes and %d:1: the window must have at least %d bytes and the ratio must not be negative",
 			l.Window, l.Ratio, zstd.MinWindowSize)
 	}
-	// Asked before opening, which waits for ever on a named pipe.
+	// Checked before opening, which would block on a named pipe.
 	fi, err := os.Stat(s.Path)
 	if err != nil {
 		return nil, pathError(s.Name, err)
@@ -123,10 +123,10 @@ func (r *Reader) start(ahead bool) error {
 	return nil
 }
 
-// Read gives plain bytes. At an error bytes may come along, as io.Reader allows.
-// io.EOF means that the shard was whole; until then the bytes are on trial, since
-// most formats have their checksum at the end. Other errors match [ErrCorrupt],
-// [ErrMismatch], [ErrBomb] or come from the file system.
+// Read reads plain bytes. It may return bytes together with an error, as io.Reader allows.
+// io.EOF means that the shard is whole; until then the bytes are provisional, since most
+// formats have their checksum at the end. Other errors match [ErrCorrupt], [ErrMismatch],
+// [ErrBomb] or come from the file system.
 func (r *Reader) Read(p []byte) (n int, err error) {
 	if r.err != nil || len(p) == 0 {
 		return 0, r.err
@@ -139,8 +139,8 @@ func (r *Reader) Read(p []byte) (n int, err error) {
 	return n, r.err
 }
 
-// decode runs in the reader's goroutine or in the one that reads ahead, and
-// touches nothing that the other looks at before decode gave an error.
+// decode runs in the reader's goroutine or in the one that reads ahead. Until it returns an
+// error, the other goroutine reads nothing that it changes.
 func (r *Reader) decode(p []byte) (n int, err error) {
 	for n == 0 && err == nil {
 		err = r.recoverPanic(func() (err error) {
@@ -171,8 +171,8 @@ func (r *Reader) decode(p []byte) (n int, err error) {
 	return n, err
 }
 
-// checkOutput looks at decompressed bytes: how they begin, how many they are for what
-// was read, and whether the end was the file's.
+// checkOutput checks decompressed bytes: the format at their beginning, the compression
+// ratio, and that their end is the file's.
 func (r *Reader) checkOutput(p []byte, end bool) error {
 	if len(r.head) < headLen {
 		r.head = append(r.head, p[:min(len(p), headLen-len(r.head))]...)
@@ -206,10 +206,10 @@ func (r *Reader) recoverPanic(f func() error) (err error) {
 	return f()
 }
 
-// offset is how many stored bytes the decoder has taken.
+// offset returns how many stored bytes the decoder has consumed.
 func (r *Reader) offset() int64 { return r.src.n - int64(r.br.Buffered()) }
 
-// explain says where an error was met and of which class it is.
+// explain adds position and class to an error.
 func (r *Reader) explain(err error) error {
 	switch {
 	case r.src.err != nil:
@@ -223,9 +223,9 @@ func (r *Reader) explain(err error) error {
 	return fmt.Errorf("%s: byte %d: %w", printable(r.shard.Name), r.offset(), err)
 }
 
-// ReaderAt returns a Parquet or Arrow file for reading at random, and its size. A
-// compressed one is unpacked into a temporary file first. It is of no use after Close.
-// Read is not for a Reader that returned it.
+// ReaderAt returns a Parquet or Arrow file for random access, and its size. A compressed
+// one is unpacked into a temporary file first. Neither Read nor, after Close, the ReaderAt
+// may be used.
 func (r *Reader) ReaderAt() (io.ReaderAt, int64, error) {
 	if r.shard.Compression != None {
 		return r.unpack()
@@ -248,7 +248,8 @@ func (r *Reader) unpack() (io.ReaderAt, int64, error) {
 		}
 		var err error
 		if r.temp, err = os.CreateTemp("", "swab-*"); err != nil {
-			return nil, 0, fmt.Errorf("%s: a place to unpack it (TMPDIR names another): %w", printable(r.shard.Name), err)
+			return nil, 0, fmt.Errorf("%s: cannot unpack it (set TMPDIR to another directory): %w",
+				printable(r.shard.Name), err)
 		}
 		if _, err := io.Copy(r.temp, r); err != nil {
 			return nil, 0, err
@@ -257,10 +258,9 @@ func (r *Reader) unpack() (io.ReaderAt, int64, error) {
 	return r.temp, r.plain, nil
 }
 
-// Finish gives the digest of the whole file as stored. It is for after the io.EOF
-// of Read, when it costs nothing, or after the use of ReaderAt, when it reads the
-// file once from end to end. A file whose size or time of change is no longer
-// what it was at Open is an error.
+// Finish returns the digest of the whole file as stored. Call it after the io.EOF of Read,
+// when it costs nothing, or after the use of ReaderAt, when it reads the file once from end
+// to end. It is an error if the file's size or modification time has changed since Open.
 func (r *Reader) Finish() (Digest, error) {
 	name := printable(r.shard.Name)
 	if r.br == nil {
@@ -293,8 +293,8 @@ func (r *Reader) Finish() (Digest, error) {
 	return Digest{hex.EncodeToString(sum[:]), r.src.n, r.plain}, nil
 }
 
-// Close ends the read, at whatever point, and the goroutine that reads ahead. A
-// second Close does nothing.
+// Close ends reading at any point, and the goroutine that reads ahead. A second Close does
+// nothing.
 func (r *Reader) Close() error {
 	if r.src.f == nil {
 		return nil
@@ -321,7 +321,7 @@ func (r *Reader) Close() error {
 	return err
 }
 
-// source reads the file, counting and hashing what goes by.
+// source reads the file, and counts and hashes its bytes.
 type source struct {
 	f      *os.File
 	opened os.FileInfo
@@ -344,8 +344,8 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readerAt counts for progress what is read at random, up to the file's size,
-// since parts may be read twice or not at all.
+// readerAt counts bytes read for progress, up to the file's size, since random access may
+// read parts twice or not at all.
 type readerAt struct {
 	f    *os.File
 	size int64
@@ -366,5 +366,5 @@ func (a *readerAt) count(n int64) {
 	}
 }
 
-// countRest counts what was not read.
+// countRest counts the bytes that were not read.
 func (a *readerAt) countRest() { a.count(max(0, a.size-a.n.Load())) }

@@ -1,24 +1,23 @@
-// Package shard knows a shard's identity and gives its plain bytes.
+// Package shard finds the files of a corpus and reads their decompressed bytes.
 //
 // [Find] turns what a user names (files, directories, globs, lists) into shards
-// in one fixed order. [Open] gives a shard's bytes, decompressed, and when they
-// were read to the end [Reader.Finish] gives the digest of the file as stored.
+// in one fixed order. [Open] reads a shard's bytes, decompressed, and when they
+// were read to the end [Reader.Finish] returns the digest of the file as stored.
 //
-// # What is promised
+// # Guarantees
 //
-// A shard either comes out whole or ends in an error that says where. Cut or
-// altered input is never a silent end: checksums that a format has are checked,
-// every library's end is taken for an end only where the format allows one, and
-// bytes after the last member, frame or stream are an error. So are zero bytes
-// after a gzip file, which gzip(1) lets pass as padding: they are also what a
-// download that reserved its space and never arrived looks like. (xz alone has
-// padding in its format, in fours, and that is accepted.)
+// A shard is either read whole or ends in an error with its position. Truncated or
+// altered input never ends silently: checksums of the format are verified, the end of a
+// library's output counts only where the format allows one, and bytes after the last
+// member, frame or stream are an error. So are zero bytes after a gzip file, which gzip(1)
+// accepts as padding: an incomplete download into reserved space looks the same. (Only xz
+// defines padding, in multiples of four bytes, which is accepted.)
 //
-// Three things cannot be seen here. A file of several members, frames or streams
-// that was cut exactly between two of them is a shorter, flawless file; the
-// digest and size kept from an earlier run tell. Lz4 and zstd frames may come
-// without a checksum, and then altered bytes may decode. A file written in place
-// during the read is noticed only if its size or time of change differ after.
+// Three things cannot be detected here. A file of several members, frames or streams that
+// was cut exactly between two of them is a shorter, valid file; the digest and size of an
+// earlier run reveal it. Lz4 and zstd frames may have no checksum, and then altered bytes
+// may decode. A file changed in place during the read is detected only if its size or
+// modification time differs afterwards.
 //
 // # Memory
 //
@@ -29,7 +28,7 @@
 //
 // # Names
 //
-// The name's endings say format and compression, in any letter case:
+// The name's endings define format and compression, in any letter case:
 //
 //	JSON lines     .jsonl .ndjson .json
 //	Parquet        .parquet
@@ -37,9 +36,9 @@
 //	Arrow stream   .arrows .arrowstream
 //	text           .txt .text .md
 //
-// and after each of them .gz .gzip .zst .zstd .bz2 .xz .lz4. The first bytes
-// have to agree with the name; where they do not the error names what the file
-// looks like ([ErrMismatch]).
+// and after each of them .gz .gzip .zst .zstd .bz2 .xz .lz4. The first bytes must agree
+// with the name; if they do not, the error names the format that they look like
+// ([ErrMismatch]).
 package shard
 
 import (
@@ -59,10 +58,10 @@ var (
 	ErrBomb     = errors.New("over the decompression limits") // see [Limits]
 )
 
-// Format is how documents lie in a shard's plain bytes.
+// Format is the format of a shard's plain bytes.
 type Format uint8
 
-// The formats. The zero Format is none of them.
+// The formats. The zero Format is invalid.
 const (
 	JSONL Format = iota + 1
 	Parquet
@@ -87,7 +86,7 @@ func (f Format) String() string {
 	return "unknown format"
 }
 
-// Compression is what has to be undone to reach the plain bytes.
+// Compression is the compression of a shard's stored bytes.
 type Compression uint8
 
 // The compressions.
@@ -120,16 +119,16 @@ func (c Compression) String() string {
 
 // Shard is one file of a corpus, as [Find] saw it.
 type Shard struct {
-	Name        string // as the user gave it: cleaned, slashes; orders everything that is put out
-	Path        string // opens it
+	Name        string // from the user's pattern, cleaned, with slashes; all output is sorted by it
+	Path        string // for opening the file
 	Size        int64  // bytes as stored
 	ModTime     time.Time
 	Format      Format
 	Compression Compression
 }
 
-// Skipped is a file or directory that a directory or glob held and that is not
-// read, so that nothing vanishes silently.
+// Skipped is a file or directory that a directory has or a glob matches and that is not
+// read. It is reported so that nothing is left out silently.
 type Skipped struct{ Path, Why string }
 
 const (
@@ -137,8 +136,8 @@ const (
 	compressionEndings = ".gz .gzip .zst .zstd .bz2 .xz .lz4"
 )
 
-// TypeOf tells a file's format and compression from its name. ok says that the
-// format is known; the compression is right in either case, as for "x.csv.gz".
+// TypeOf returns a file's format and compression by its name. ok reports whether the format
+// is known; the compression is valid in either case, as for "x.csv.gz".
 func TypeOf(name string) (f Format, c Compression, ok bool) {
 	stem, c := splitCompression(name)
 	switch strings.ToLower(path.Ext(stem)) {
@@ -162,7 +161,7 @@ func Stem(name string) string {
 	return stem
 }
 
-// splitCompression takes a compression's ending off a name.
+// splitCompression removes a compression's ending from a name.
 func splitCompression(name string) (stem string, c Compression) {
 	ext := path.Ext(name)
 	switch strings.ToLower(ext) {
@@ -182,8 +181,8 @@ func splitCompression(name string) (stem string, c Compression) {
 	return name[:len(name)-len(ext)], c
 }
 
-// printable gives a name as it may stand in an error: quoted when it holds what
-// a terminal would act on or a line could not hold.
+// printable returns a name as it may be printed: quoted when it has control characters or
+// is not valid UTF-8.
 func printable(name string) string {
 	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
 		return strconv.Quote(name)

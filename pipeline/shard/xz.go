@@ -10,17 +10,17 @@ import (
 	"github.com/ulikunitz/xz/lzma"
 )
 
-// xzGuard stands between an xz file and the xz library, and walks the file's
-// structure without decoding it. It is here for two things the library does not do:
+// An xzGuard is a reader between an xz file and the xz library, which follows the file's
+// structure without decoding it. It makes up for two faults of the library:
 //
 //   - The library allocates the dictionary that a block's header asks for, up to
 //     4 GiB, before it has read a byte of the block. The guard refuses first.
-//   - The library takes the end of the input in front of or within a block's
-//     header for the end of the file. The guard gives io.EOF between streams only.
+//   - The library accepts the end of the input before or within a block's header as the
+//     end of the file. The guard returns io.EOF between streams only.
 //
-// Each step fetches one element (a header, a chunk's size) and queues it for the
-// library, or lets as many bytes pass as the element before it announced. What is
-// not well formed passes as it is from there on: the library refuses it.
+// Each step fetches one element (a header, a chunk's size) and queues it for the library,
+// or passes through as many bytes as the element before it announced. Malformed input is
+// passed through unchanged from there on: the library refuses it.
 //
 // Layout, from "The .xz File Format" 1.2.1 and the LZMA2 chunks of its reference
 // implementation:
@@ -37,11 +37,11 @@ type xzGuard struct {
 	window  int64
 	ratio   int64
 	step    func() error
-	queue   []byte // fetched, not yet handed on
-	pass    int64  // bytes to let by
+	queue   []byte // fetched, not yet read by the library
+	pass    int64  // bytes to pass through
 	err     error  // after the queue
 	buf     [1024]byte
-	n       int64 // bytes fetched or let by
+	n       int64 // bytes fetched or passed through
 	start   int64 // n where the current chunks or index began
 	check   int64 // bytes of a block's check
 	dicts   int64 // dictionary bytes asked for so far
@@ -51,7 +51,7 @@ type xzGuard struct {
 func newXz(r io.Reader, l Limits) (io.Reader, error) {
 	g := &xzGuard{r: r, window: l.Window, ratio: l.Ratio}
 	g.step = g.readStreamHeader
-	return xz.ReaderConfig{DictCap: lzma.MinDictCap}.NewReader(g) // at least this; the library's own least is 8 MiB
+	return xz.ReaderConfig{DictCap: lzma.MinDictCap}.NewReader(g) // the library's default least is 8 MiB
 }
 
 func (g *xzGuard) Read(p []byte) (int, error) {
@@ -77,7 +77,7 @@ func (g *xzGuard) Read(p []byte) (int, error) {
 	}
 }
 
-// fetch reads n bytes behind what is queued and gives them.
+// fetch appends n bytes to the queue and returns them.
 func (g *xzGuard) fetch(n int) ([]byte, error) {
 	at := len(g.queue)
 	m, err := io.ReadFull(g.r, g.buf[at:at+n])
@@ -160,9 +160,9 @@ func (g *xzGuard) checkDictionary(h []byte) error {
 		if d > g.window {
 			return fmt.Errorf("%w: an xz dictionary of %d bytes, at most %d are allowed", ErrBomb, d, g.window)
 		}
-		// Many tiny blocks that each clear a large dictionary cost time and yield
-		// nothing. Clearing is quicker than decoding, so the ratio is sixteen times
-		// as wide: honest streams of 8 MiB may be as short as 525 bytes.
+		// Many tiny blocks that each clear a large dictionary cost time without output.
+		// Clearing is faster than decoding, so the limit is sixteen times the ratio: valid
+		// streams with an 8 MiB dictionary may be as short as 525 bytes.
 		g.dicts += d
 		if g.ratio > 0 && g.dicts > 16*DefaultWindow && g.dicts/16/g.ratio > g.n {
 			return fmt.Errorf("%w: xz dictionaries of %d bytes for %d bytes of input", ErrBomb, g.dicts, g.n)
