@@ -34,19 +34,19 @@ const (
 	indexVersion = 2 // 1 had segments of format 1
 )
 
-// anew is what to do with an index that this program cannot go on from.
-const anew = "build the index anew with swab index into a new directory"
+// rebuildHint is the advice for an index that this program cannot continue.
+const rebuildHint = "build the index again with swab index into a new directory"
 
-// Index says of what grams a corpus filter is, and where it has them. "Surely not"
-// from all its segments is proof for all its shards that did not fail. It holds no
-// times but those of shards, no hosts and no lane counts.
+// An Index lists the segments and shards of a corpus filter. A gram that is in none of the
+// segments is in no shard, except those that failed. There are no times in it but those
+// of shards, no hosts and no lane counts.
 type Index struct {
 	Swab      string       `json:"swab"` // version of the program
 	Recipe    ngram.Recipe `json:"recipe"`
 	Plan      bloom.Plan   `json:"plan"` // of every segment
 	TextField string       `json:"text_field"`
 	IDField   string       `json:"id_field"`
-	TextUnit  string       `json:"text_unit"` // what is a document of a plain text shard: file or line
+	TextUnit  string       `json:"text_unit"` // document of a plain text shard: file or line
 	MaxRow    int64        `json:"max_row"`   // bytes
 	Segments  []Segment    `json:"segments"`  // in the order in which they were filled
 	Shards    []IndexShard `json:"shards"`    // by name
@@ -59,20 +59,20 @@ type Segment struct {
 	Digest string  `json:"digest"` // xxh3-128 of the file, 32 hex digits
 	Grams  int64   `json:"grams"`  // distinct ones, estimated from the fill
 	Fill   float64 `json:"fill"`   // share of bits that are set
-	Rate   float64 `json:"rate"`   // share of absent grams that it takes for present
-	Full   bool    `json:"full"`   // closed: nothing is added any more
+	Rate   float64 `json:"rate"`   // false-positive rate, estimated from the fill
+	Full   bool    `json:"full"`   // closed: no grams are added any more
 }
 
-// IndexShard is a shard and where its grams are. A shard with an Error has left no
-// grams.
+// IndexShard is a shard and the segments that its grams are in. A shard with an Error has
+// no grams in any segment.
 type IndexShard struct {
 	Entry
-	ModTime  int64    `json:"mod_time"` // ns since 1970, to know an unchanged shard without reading it
-	Grams    int64    `json:"grams"`    // repetitions counted
-	Segments []string `json:"segments"` // files; all that hold any of its grams
+	ModTime  int64    `json:"mod_time"` // ns since 1970, to recognise an unchanged shard without reading it
+	Grams    int64    `json:"grams"`    // duplicates included
+	Segments []string `json:"segments"` // files with any of its grams
 }
 
-// Segment finds the segment of that file.
+// Segment returns the segment of the given file.
 func (x *Index) Segment(file string) (*Segment, bool) {
 	i := slices.IndexFunc(x.Segments, func(s Segment) bool { return s.File == file })
 	if i < 0 {
@@ -81,82 +81,100 @@ func (x *Index) Segment(file string) (*Segment, bool) {
 	return &x.Segments[i], true
 }
 
-// isSegment reports whether file may name a segment.
+// isSegment reports whether file is a valid name of a segment.
 func isSegment(file string) bool {
 	stem, ok := strings.CutSuffix(file, ".seg")
 	return ok && stem != "" && len(file) <= 64 && strings.Trim(stem, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
-// check holds the parts of an index against each other, and its recipe against what
-// this program knows.
+// check checks that the parts of an index agree with each other, and that its recipe is
+// known.
 func (x *Index) check() error {
-	corrupt := func(format string, args ...any) error {
-		return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
-	}
 	if _, err := x.Recipe.NewScanner(); err != nil {
-		return fmt.Errorf("%w: its recipe is unknown (%v); %s", ErrVersion, x.Recipe, anew)
+		return fmt.Errorf("%w: its recipe is unknown (%v); %s", ErrVersion, x.Recipe, rebuildHint)
 	}
 	// The bounds are those of a segment's header.
-	if p := x.Plan; p.Partitions < 1 || p.Partitions > 1<<22 || p.K < 1 || p.K > 30 || !(p.FPR > 1e-9 && p.FPR <= 0.5) {
-		return corrupt("impossible plan: %v", p)
+	p := x.Plan
+	if p.Partitions < 1 || p.Partitions > 1<<22 || p.K < 1 || p.K > 30 || !(p.FPR > 1e-9 && p.FPR <= 0.5) {
+		return corruptf("invalid plan: %v", p)
 	}
 	if x.MaxRow < 0 {
-		return corrupt("rows of at most %d bytes", x.MaxRow)
+		return corruptf("rows of at most %d bytes", x.MaxRow)
 	}
-	accounted := map[string]bool{} // segments; true once a shard is found that explains their grams
+	explained := map[string]bool{} // by segment: whether some shard has grams in it
 	for i := range x.Segments {
 		s := &x.Segments[i]
-		_, twice := accounted[s.File]
-		switch {
-		case !isSegment(s.File):
-			return corrupt("%q cannot name a segment", s.File)
-		case twice:
-			return corrupt("segment %s is there twice", s.File)
-		case s.Size <= x.Plan.Bytes():
-			return corrupt("segment %s has %d bytes, less than its plan", s.File, s.Size)
-		case len(s.Digest) != 32 || strings.Trim(s.Digest, "0123456789abcdef") != "":
-			return corrupt("segment %s: %q is no digest", s.File, s.Digest)
-		case s.Grams < 0 || !(s.Fill >= 0 && s.Fill <= 1) || !(s.Rate >= 0 && s.Rate < 2): // a saturated filter is a little above 1, for equal hashes
-			return corrupt("segment %s: %d grams, fill %g, rate %g", s.File, s.Grams, s.Fill, s.Rate)
+		if _, twice := explained[s.File]; twice {
+			return corruptf("segment %s is listed twice", s.File)
 		}
-		accounted[s.File] = s.Grams == 0
+		if err := x.checkSegment(s); err != nil {
+			return err
+		}
+		explained[s.File] = s.Grams == 0
 	}
 	for i := range x.Shards {
 		s := &x.Shards[i]
-		switch {
-		case !utf8.ValidString(s.Name):
-			return corrupt("shard %q: its name is not UTF-8 and cannot be kept; rename the file", s.Name)
-		case i > 0 && x.Shards[i-1].Name >= s.Name:
-			return corrupt("shard %q is there twice or out of order", s.Name)
-		case s.Size < 0 || s.Rows < 0 || s.Documents < 0 || s.TextBytes < 0 || s.Grams < 0:
-			return corrupt("shard %q: a negative count", s.Name)
-		case s.Error != "" && (s.Grams > 0 || len(s.Segments) > 0):
-			return corrupt("shard %q failed, yet has grams", s.Name)
-		case s.Grams > 0 && len(s.Segments) == 0:
-			return corrupt("shard %q has grams, yet no segment", s.Name)
+		if i > 0 && x.Shards[i-1].Name >= s.Name {
+			return corruptf("shard %q is listed twice or out of order", s.Name)
+		}
+		if err := s.check(); err != nil {
+			return err
 		}
 		for j, file := range s.Segments {
-			if _, ok := accounted[file]; !ok || slices.Contains(s.Segments[:j], file) {
-				return corrupt("shard %q: segment %q is not there, or named twice", s.Name, file)
+			if _, ok := explained[file]; !ok || slices.Contains(s.Segments[:j], file) {
+				return corruptf("shard %q: segment %q is not listed, or named twice", s.Name, file)
 			}
-			accounted[file] = true
+			explained[file] = true
 		}
 	}
 	for _, s := range x.Segments {
-		if !accounted[s.File] {
-			return corrupt("segment %s has grams of no shard", s.File)
+		if !explained[s.File] {
+			return corruptf("segment %s has grams of no shard", s.File)
 		}
 	}
 	return nil
 }
 
-// indexHeader is the first line of an index.json with that body.
+func corruptf(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
+}
+
+func (x *Index) checkSegment(s *Segment) error {
+	switch {
+	case !isSegment(s.File):
+		return corruptf("%q is not a valid name of a segment", s.File)
+	case s.Size <= x.Plan.Bytes():
+		return corruptf("segment %s has %d bytes, less than its plan", s.File, s.Size)
+	case len(s.Digest) != 32 || strings.Trim(s.Digest, "0123456789abcdef") != "":
+		return corruptf("segment %s: %q is not a digest", s.File, s.Digest)
+	case s.Grams < 0 || !(s.Fill >= 0 && s.Fill <= 1) || !(s.Rate >= 0 && s.Rate < 2):
+		// The rate of a saturated filter is a little above 1, for equal hashes.
+		return corruptf("segment %s: %d grams, fill %g, rate %g", s.File, s.Grams, s.Fill, s.Rate)
+	}
+	return nil
+}
+
+func (s *IndexShard) check() error {
+	switch {
+	case !utf8.ValidString(s.Name):
+		return corruptf("shard %q: its name is not UTF-8 and cannot be stored; rename the file", s.Name)
+	case s.Size < 0 || s.Rows < 0 || s.Documents < 0 || s.TextBytes < 0 || s.Grams < 0:
+		return corruptf("shard %q: a negative count", s.Name)
+	case s.Error != "" && (s.Grams > 0 || len(s.Segments) > 0):
+		return corruptf("shard %q failed, yet has grams", s.Name)
+	case s.Grams > 0 && len(s.Segments) == 0:
+		return corruptf("shard %q has grams, yet no segment", s.Name)
+	}
+	return nil
+}
+
+// indexHeader returns the first line of an index.json with the given body.
 func indexHeader(body []byte) string {
 	return fmt.Sprintf(`{"format":"%s","version":%d,"xxh3":"%016x"}`, indexFormat, indexVersion, xxh3.Hash(body))
 }
 
-// WriteIndex writes x as FORMAT.md has it. Equal indexes give equal bytes. One whose
-// parts do not agree is refused with ErrCorrupt, so what is written can be read.
+// WriteIndex writes x as described in FORMAT.md. Equal indexes are written as equal bytes.
+// The error is ErrCorrupt if its parts do not agree, so whatever is written can be read.
 func WriteIndex(w io.Writer, x *Index) error {
 	if err := x.check(); err != nil {
 		return err
@@ -180,9 +198,9 @@ func WriteIndex(w io.Writer, x *Index) error {
 	return err
 }
 
-// ReadIndex reads what WriteIndex wrote. The error is ErrVersion for another version
-// of the format or an unknown recipe, and says what to do; ErrCorrupt for anything
-// else that is not an index, byte for byte as it was written.
+// ReadIndex reads an index that WriteIndex wrote. The error is ErrVersion for another
+// version of the format or an unknown recipe, with advice, and ErrCorrupt for anything else
+// that is not an index, byte for byte as it was written.
 func ReadIndex(r io.Reader) (*Index, error) {
 	b, err := io.ReadAll(r)
 	if err != nil {
@@ -195,9 +213,10 @@ func ReadIndex(r io.Reader) (*Index, error) {
 		case err != nil || h.Format != indexFormat:
 			return nil, fmt.Errorf("%w: its first line is not that of an index", ErrCorrupt)
 		case h.Version != indexVersion:
-			return nil, fmt.Errorf("%w: its format is %d, this program knows %d; %s", ErrVersion, h.Version, indexVersion, anew)
+			return nil, fmt.Errorf("%w: its format is %d, this program reads %d; %s",
+				ErrVersion, h.Version, indexVersion, rebuildHint)
 		}
-		return nil, fmt.Errorf("%w: wrong checksum", ErrCorrupt)
+		return nil, fmt.Errorf("%w: checksum mismatch", ErrCorrupt)
 	}
 	x := new(Index)
 	dec := json.NewDecoder(bytes.NewReader(body))
@@ -214,10 +233,10 @@ func ReadIndex(r io.Reader) (*Index, error) {
 	return x, nil
 }
 
-// LoadIndex reads the index of a directory, and sees to it that its segments are
-// there, as large as they should be, and nothing else; their bytes are not read. It
-// takes no lock. A run that publishes meanwhile may take segments away afterwards:
-// when one is missing, load again.
+// LoadIndex reads the index of a directory, and checks that exactly its segments are in the
+// directory, with the right sizes; it does not read them. It takes no lock. A run that
+// publishes at the same time may remove segments afterwards: when one is missing, load
+// again.
 func LoadIndex(dir string) (*Index, error) {
 	x, err := loadIndex(os.DirFS(dir))
 	if err != nil {
@@ -239,15 +258,14 @@ func loadIndex(dir fs.FS) (*Index, error) {
 		if err = x.checkFiles(dir); err == nil {
 			return x, nil
 		}
-		// An index published between the two looks has other segments.
+		// An index published in the meantime has other segments.
 		if now, err2 := fs.ReadFile(dir, IndexFile); err2 != nil || bytes.Equal(now, b) {
 			return nil, err
 		}
 	}
 }
 
-// checkFiles sees to it that dir holds exactly the segments of x. What is wrong is
-// ErrCorrupt.
+// checkFiles checks that dir has exactly the segments of x; else the error is ErrCorrupt.
 func (x *Index) checkFiles(dir fs.FS) error {
 	entries, err := fs.ReadDir(dir, SegmentsDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -275,17 +293,21 @@ func (x *Index) checkFiles(dir fs.FS) error {
 		case !ok:
 			return fmt.Errorf("%s: %w: it is missing, or not a file", path.Join(SegmentsDir, s.File), ErrCorrupt)
 		case size != s.Size:
-			return fmt.Errorf("%s: %w: it has %d bytes, where %s says %d", path.Join(SegmentsDir, s.File), ErrCorrupt, size, IndexFile, s.Size)
+			return fmt.Errorf("%s: %w: it has %d bytes, %s says %d",
+				path.Join(SegmentsDir, s.File), ErrCorrupt, size, IndexFile, s.Size)
 		}
 	}
 	return nil
 }
 
-// indexKind is what publish knows of an index directory.
-var indexKind = publish.Kind{Name: "an index", Mark: IndexFile, Names: []string{IndexFile, SegmentsDir}, Sub: SegmentsDir, Check: func(dir fs.FS) error {
-	_, err := loadIndex(dir)
-	return Foreign(err)
-}}
+// indexKind describes an index directory to publish.
+var indexKind = publish.Kind{
+	Name: "an index", Mark: IndexFile, Names: []string{IndexFile, SegmentsDir}, Sub: SegmentsDir,
+	Check: func(dir fs.FS) error {
+		_, err := loadIndex(dir)
+		return Foreign(err)
+	},
+}
 
 // Foreign makes an error that is ErrCorrupt one that is publish.ErrForeign too: what is
 // not valid swab may not have made, and will not replace.
@@ -318,16 +340,16 @@ func (d *IndexDir) Index() (*Index, error) {
 	return x, err
 }
 
-// SegmentPath is where a segment is in the published directory.
+// SegmentPath returns the path of a segment in the published directory.
 func (d *IndexDir) SegmentPath(file string) string {
 	return filepath.Join(d.Path(), SegmentsDir, file)
 }
 
-// KeepSegment takes a published segment over into the tree that Publish builds at root:
-// as a second name of the file, or a copy where files have but one.
+// KeepSegment adds a published segment to the tree that Publish builds at root, as a hard
+// link, or as a copy where the file system has none.
 func (d *IndexDir) KeepSegment(root, file string) error {
 	if !isSegment(file) {
-		return fmt.Errorf("%q cannot name a segment", file)
+		return fmt.Errorf("%q is not a valid name of a segment", file)
 	}
 	if err := d.Keep(root, path.Join(SegmentsDir, file)); err != nil {
 		return fmt.Errorf("segment %s: %w", file, err)

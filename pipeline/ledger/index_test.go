@@ -171,28 +171,28 @@ func TestIndexRefused(t *testing.T) {
 		"null":               {goldenBody, "null\n", ErrVersion, "recipe"},
 		"nothing":            {goldenBody, "", ErrCorrupt, "EOF"},
 		"trailing":           {goldenBody, goldenBody + "{}", ErrCorrupt, "more than one"},
-		"recipe":             {`"version": 1`, `"version": 2`, ErrVersion, "words v2, hash poly64); build the index anew with swab index into a new directory"},
+		"recipe":             {`"version": 1`, `"version": 2`, ErrVersion, "words v2, hash poly64); build the index again with swab index into a new directory"},
 		"n":                  {`"n": 8`, `"n": 65`, ErrVersion, "65-grams"},
 		"no partition":       {`"partitions": 1`, `"partitions": 0`, ErrCorrupt, "plan"},
 		"partitions":         {`"partitions": 1`, `"partitions": 70368744177665`, ErrCorrupt, "plan"},
 		"k":                  {`"k": 13`, `"k": 31`, ErrCorrupt, "plan"},
 		"fpr":                {`"fpr": 0.0001`, `"fpr": 0.6`, ErrCorrupt, "plan"},
 		"max_row":            {`"max_row": `, `"max_row": -`, ErrCorrupt, "rows of at most -1"},
-		"file":               {`"a-1.seg"`, `"../a.seg"`, ErrCorrupt, `"../a.seg" cannot name`},
-		"file twice":         {`"b2.seg"`, `"a-1.seg"`, ErrCorrupt, "a-1.seg is there twice"},
+		"file":               {`"a-1.seg"`, `"../a.seg"`, ErrCorrupt, `"../a.seg" is not a valid name`},
+		"file twice":         {`"b2.seg"`, `"a-1.seg"`, ErrCorrupt, "a-1.seg is listed twice"},
 		"size":               {`"size": 266240`, `"size": 262144`, ErrCorrupt, "less than its plan"},
 		"digest":             {`0011`, `00G1`, ErrCorrupt, "digest"},
 		"grams of none":      {`"grams": 0,`, `"grams": 1,`, ErrCorrupt, "b2.seg has grams of no shard"},
 		"negative grams":     {`"grams": 100000`, `"grams": -1`, ErrCorrupt, "-1 grams"},
 		"fill":               {`"fill": 0.4625`, `"fill": 1.1`, ErrCorrupt, "fill 1.1"},
 		"rate":               {`"rate": 0.000045`, `"rate": 2`, ErrCorrupt, "rate 2"},
-		"order":              {`"c/b.jsonl.zst"`, `"a"`, ErrCorrupt, `"a" is there twice or out of order`},
+		"order":              {`"c/b.jsonl.zst"`, `"a"`, ErrCorrupt, `"a" is listed twice or out of order`},
 		"shard twice":        {`"c/b.jsonl.zst"`, `"c/a<1>.jsonl.gz"`, ErrCorrupt, "twice"},
 		"negative count":     {`"rows": 5`, `"rows": -5`, ErrCorrupt, "negative"},
 		"failed with grams":  {`"grams": 0,` + "\n" + `      "segments"`, `"grams": 1,` + "\n" + `      "segments"`, ErrCorrupt, "failed"},
 		"failed in segment":  {`"segments": []`, `"segments": ["b2.seg"]`, ErrCorrupt, "failed"},
 		"grams nowhere":      {"[\n        \"a-1.seg\"\n      ]", `[]`, ErrCorrupt, "no segment"},
-		"other segment":      {"[\n        \"a-1.seg\"\n      ]", `["c.seg"]`, ErrCorrupt, `"c.seg" is not there`},
+		"other segment":      {"[\n        \"a-1.seg\"\n      ]", `["c.seg"]`, ErrCorrupt, `"c.seg" is not listed`},
 		"segment twice":      {"[\n        \"a-1.seg\"\n      ]", `["a-1.seg", "a-1.seg"]`, ErrCorrupt, "named twice"},
 		"segment of no gram": {"[\n        \"a-1.seg\"\n      ]", `["b2.seg"]`, ErrCorrupt, "a-1.seg has grams of no shard"},
 	} {
@@ -206,7 +206,7 @@ func TestIndexRefused(t *testing.T) {
 	}
 	later := strings.Replace(goldenHead, `"version":2`, `"version":3,"more":0`, 1) + goldenBody
 	if _, err := ReadIndex(strings.NewReader(later)); !errors.Is(err, ErrVersion) || !strings.HasSuffix(err.Error(),
-		"its format is 3, this program knows 2; build the index anew with swab index into a new directory") {
+		"its format is 3, this program reads 2; build the index again with swab index into a new directory") {
 		t.Errorf("later format: %v", err)
 	}
 	if _, err := ReadIndex(bytes.NewReader(write(t, sample()))); !errors.Is(err, ErrCorrupt) {
@@ -403,7 +403,7 @@ func TestPublishIndexFails(t *testing.T) {
 			x := segments(root, "x.seg")
 			must(t, os.Truncate(filepath.Join(root, SegmentsDir, "x.seg"), segmentSize-1))
 			return saveIndex(root, x)
-		}, "segments/x.seg: not valid: it has 266239 bytes, where index.json says 266240"},
+		}, "segments/x.seg: not valid: it has 266239 bytes, index.json says 266240"},
 		"directory": {nil, func(root string) error {
 			x := segments(root, "x.seg")
 			path := filepath.Join(root, SegmentsDir, "x.seg")
@@ -419,7 +419,7 @@ func TestPublishIndexFails(t *testing.T) {
 			return d.KeepSegment(root, "base.seg")
 		}, "exists"},
 		"kept none":     {nil, func(root string) error { return d.KeepSegment(root, "z.seg") }, "segment z.seg"},
-		"kept anything": {nil, func(root string) error { return d.KeepSegment(root, "../"+IndexFile) }, "cannot name"},
+		"kept anything": {nil, func(root string) error { return d.KeepSegment(root, "../"+IndexFile) }, "not a valid name"},
 	} {
 		if err := d.Publish(test.keys, test.build); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %s", name, err, test.want)
@@ -505,10 +505,10 @@ func TestForeignIndex(t *testing.T) {
 		"segment gone": {index, func(out string) { must(t, os.RemoveAll(filepath.Join(out, SegmentsDir))) }, ErrCorrupt, "missing"},
 		"damaged": {index, func(out string) {
 			change(out, IndexFile, func(b []byte) []byte { return bytes.Replace(b, []byte("words"), []byte("wards"), 1) })
-		}, ErrCorrupt, "index.json: not valid: wrong checksum"},
+		}, ErrCorrupt, "index.json: not valid: checksum mismatch"},
 		"later": {index, func(out string) {
 			change(out, IndexFile, func(b []byte) []byte { return bytes.Replace(b, []byte(`"version":2`), []byte(`"version":3`), 1) })
-		}, ErrVersion, anew},
+		}, ErrVersion, rebuildHint},
 	} {
 		t.Run(name, func(t *testing.T) {
 			top := t.TempDir()
