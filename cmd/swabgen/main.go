@@ -1,12 +1,12 @@
-// Swabgen makes the inputs of the project's own runs: the small corpus and
-// benchmark in testdata/, and corpora and benchmarks of any size for measuring.
+// Swabgen writes the inputs of the project's own runs: the small corpus and
+// benchmarks in testdata/, and corpora and benchmarks of any size for measurements.
 //
 //	swabgen demo DIR                                the files of testdata/
 //	swabgen corpus -bytes N -shards K -out DIR      shards corpus-000.jsonl.zst, … (-ext .jsonl.gz or .jsonl)
 //	swabgen bench -items N -words W -out FILE       a benchmark of N items of W words
 //
-// Equal flags give equal files. One document in two hundred of a corpus holds an
-// item of the benchmark made with -items 1000 or more and the same words.
+// The files depend only on the flags. One document in two hundred of a corpus has an item of
+// the benchmark with -items 1000 or more and the same -words.
 package main
 
 import (
@@ -32,12 +32,12 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: swabgen demo|corpus|bench (see the comment at its head)")
+		return fmt.Errorf("usage: swabgen demo|corpus|bench (see go doc ./cmd/swabgen)")
 	}
 	flags := flag.NewFlagSet("swabgen "+args[0], flag.ContinueOnError)
 	bytes := flags.Int64("bytes", 256<<20, "uncompressed bytes of all shards together")
 	shards := flags.Int("shards", 4, "number of shards")
-	ext := flags.String("ext", ".jsonl.zst", "ending, which says the compression")
+	ext := flags.String("ext", ".jsonl.zst", "ending of the file names, which selects the compression")
 	items := flags.Int("items", 10800, "number of items")
 	words := flags.Int("words", 100, "words of an item")
 	seed := flags.Uint64("seed", 1, "seed")
@@ -61,10 +61,10 @@ func run(args []string) error {
 	case "bench":
 		return create(*out, func(w io.Writer) error { return sample.Bench(w, *items, *words) })
 	}
-	return fmt.Errorf("unknown job %q", args[0])
+	return fmt.Errorf("unknown command %q", args[0])
 }
 
-// create writes a file, compressed as its ending says.
+// create writes a file, compressed according to its ending.
 func create(path string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

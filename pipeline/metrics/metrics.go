@@ -34,15 +34,15 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Items is how many items of a benchmark a method gave a state.
+// Items is the number of items of a benchmark with a state by a method.
 type Items struct {
 	Benchmark, Method, State string
 	N                        int64
 }
 
-// Run is what a run has to tell.
+// Run has the figures of a run.
 type Run struct {
-	Out          string // the directory it wrote
+	Out          string // the directory that it wrote
 	Items        []Items
 	ReadBytes    int64
 	Shards       int64
@@ -62,7 +62,7 @@ func Write(path string, r Run) error {
 	if !r.Complete {
 		var err error
 		if last, err = lastSuccess(path, r.Out); err != nil {
-			return fmt.Errorf("%s: it is in the way: %w; name another file", path, err)
+			return fmt.Errorf("%s: not replaced: %w; name another file", path, err)
 		}
 	}
 	var families []*dto.MetricFamily
@@ -81,7 +81,8 @@ func Write(path string, r Run) error {
 		f.Metric = append(f.Metric, m)
 	}
 	for _, i := range r.Items {
-		add("swab_items", "Benchmark items by verdict.", float64(i.N), "benchmark", i.Benchmark, "method", i.Method, "state", i.State)
+		add("swab_items", "Benchmark items by verdict.", float64(i.N),
+			"benchmark", i.Benchmark, "method", i.Method, "state", i.State)
 	}
 	add("swab_read_bytes", "Bytes of text of the documents read in the last run.", float64(r.ReadBytes))
 	add("swab_shards", "Shards of the corpus.", float64(r.Shards))

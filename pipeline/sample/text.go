@@ -1,5 +1,5 @@
-// Package sample makes corpora and benchmarks of any size for measuring. Equal
-// arguments give equal bytes on every machine.
+// Package sample writes synthetic corpora and benchmarks of any size for measurements. The
+// output depends only on the arguments, on every machine.
 package sample
 
 import (
@@ -13,24 +13,24 @@ import (
 	"sync"
 )
 
-// A writer makes text that looks like web text to a compressor, a JSON scanner and
+// A writer generates text that resembles web text to a compressor, a JSON scanner and
 // a tokeniser: words of a Zipf distribution, sentences, paragraphs, quotation
-// marks, some words that are not ASCII. Equal seeds give equal text.
+// marks, some words that are not ASCII. The text depends only on the seed.
 type writer struct {
 	rng   *rand.Rand
 	vocab []string
-	sum   []float64 // of the words' weights
+	sum   []float64 // cumulated weights of the words
 }
 
-// newWriter gives a writer with a seed of its own.
+// newWriter returns a writer with the given seed.
 func newWriter(seed uint64) *writer {
 	w := *vocabulary()
 	w.rng = rand.New(rand.NewPCG(seed, 33))
 	return &w
 }
 
-// The vocabulary is the same for all seeds, so that corpora and benchmarks share words
-// but, by chance, hardly ever eight in a row.
+// vocabulary returns a writer without a seed. All share its words, so that corpora and
+// benchmarks have words in common but, by chance, hardly ever eight in a row.
 var vocabulary = sync.OnceValue(func() *writer {
 	v := rand.New(rand.NewPCG(11, 22))
 	onset := strings.Fields("b br c ch cl d dr f fl g gr h j k l m n p pl pr qu r s sh sl sp st str t th tr v w wh")
@@ -108,7 +108,7 @@ func (w *writer) sentence(b *strings.Builder) (words int) {
 	return words
 }
 
-// text gives at least so many words in sentences and paragraphs.
+// text returns at least the given number of words in sentences and paragraphs.
 func (w *writer) text(words int) string {
 	var b strings.Builder
 	for words > 0 {
@@ -122,7 +122,7 @@ func (w *writer) text(words int) string {
 	return strings.TrimSpace(b.String())
 }
 
-// Item is the text of item i of a made benchmark, of at least so many words.
+// Item returns the text of item i of a synthetic benchmark, of at least the given words.
 func Item(i, words int) string { return newWriter(uint64(i) + 1_000_000).text(words) }
 
 // Bench writes a benchmark of JSON lines {id, question}.
@@ -135,9 +135,9 @@ func Bench(out io.Writer, items, words int) error {
 	return nil
 }
 
-// Corpus writes a shard of JSON lines {id, url, metadata, text} of at least so many
-// bytes. One document in two hundred holds one of the items 0 to 999 of the made
-// benchmark whose items have so many words.
+// Corpus writes a shard of JSON lines {id, url, metadata, text} of at least the given bytes.
+// One document in two hundred has one of the items 0 to 999 of the synthetic benchmark with
+// items of the given words.
 func Corpus(out io.Writer, seed uint64, bytes int64, words int) error {
 	w := newWriter(seed)
 	count := &counter{w: out}

@@ -13,7 +13,7 @@ const (
 	z80 = 0.8416212335729143
 )
 
-// Wilson is the 95 % score interval of a share of k in n; n is at least 1.
+// Wilson returns the 95 % score interval of the share k of n, which is at least 1.
 // Wilson 1927.
 func Wilson(k, n int64) (low, high float64) { return wilson(float64(k)/float64(n), float64(n)) }
 
@@ -31,7 +31,7 @@ func wilson(p, n float64) (low, high float64) {
 	return low, high
 }
 
-// Newcombe is the 95 % interval of ka/a − kb/b for independent shares: square-and-add
+// Newcombe returns the 95 % interval of ka/a − kb/b for independent shares: square-and-add
 // of Wilson's intervals. Newcombe 1998, method 10.
 func Newcombe(ka, a, kb, b int64) (low, high float64) {
 	return newcombe(float64(ka)/float64(a), float64(a), float64(kb)/float64(b), float64(b))
@@ -44,10 +44,10 @@ func newcombe(pa, a, pb, b float64) (low, high float64) {
 	return d - math.Hypot(pa-la, ub-pb), d + math.Hypot(ua-pa, pb-lb)
 }
 
-// Fisher is the exact two-sided p-value of ka/a against kb/b: the probability, with
-// all margins as they are, of tables no more probable than this one. Probabilities
-// within 1e-7 of each other count as equal, since they are compared in floating point.
-// It costs as many steps as there are tables with a probability worth adding.
+// Fisher returns the exact two-sided p-value of ka/a against kb/b: the probability, with
+// fixed margins, of tables no more probable than this one. Probabilities within a factor of
+// 1+1e-7 count as equal, since they are compared in floating point. The number of steps is
+// that of the tables whose probability is not negligible.
 func Fisher(ka, a, kb, b int64) float64 {
 	k := ka + kb
 	low, high := max(0, k-b), min(a, k)
@@ -61,7 +61,7 @@ func Fisher(ka, a, kb, b int64) float64 {
 	for mode > low && log(mode-1) > log(mode) {
 		mode--
 	}
-	// Probabilities rise up to the mode and fall behind it.
+	// Probabilities rise up to the mode and fall after it.
 	sum := 0.0
 	left := sort.Search(int(mode-low+1), func(i int) bool { return log(low+int64(i)) > limit })
 	for x := low + int64(left) - 1; x >= low; x-- {
@@ -87,11 +87,10 @@ func logChoose(n, k int64) float64 {
 	return a - b - c
 }
 
-// Z is the z of the flagged items' sum of scores given which items are flagged, from
-// the sum and the sum of squares of all n scores: under the null hypothesis the d
-// flagged items are drawn from the n without replacement. For binary scores it is the
-// hypergeometric z. That of the clean items is its negative. It is NaN when scores do
-// not differ or one side is empty.
+// Z returns the z of the flagged items' sum of scores, from the sum and the sum of squares
+// of all n scores: under the null hypothesis the d flagged items are drawn from the n
+// without replacement. For binary scores it is the hypergeometric z. That of the clean
+// items is its negative. It is NaN when all scores are equal or one side is empty.
 func Z(flagged float64, d int64, sum, squares float64, n int64) float64 {
 	mean := sum / float64(n)
 	variance := (squares - sum*mean) / float64(n-1)
@@ -101,8 +100,8 @@ func Z(flagged float64, d int64, sum, squares float64, n int64) float64 {
 	return (flagged - float64(d)*mean) / math.Sqrt(variance*float64(d)*float64(n-d)/float64(n))
 }
 
-// LlamaZ is the z of a part's mean as in Llama 2 (appendix A.6): as if its d items were
-// drawn with replacement, with mean and variance of all n. It is nearer to 0 than Z.
+// LlamaZ returns the z of a part's mean as in Llama 2 (appendix A.6): as if its d items
+// were drawn with replacement, with mean and variance of all n. It is closer to 0 than Z.
 func LlamaZ(part float64, d int64, sum, squares float64, n int64) float64 {
 	mean := sum / float64(n)
 	variance := squares/float64(n) - mean*mean
@@ -112,15 +111,15 @@ func LlamaZ(part float64, d int64, sum, squares float64, n int64) float64 {
 	return (part/float64(d) - mean) / math.Sqrt(variance/float64(d))
 }
 
-// MDE is the smallest difference between the means of d and c items that a two-sided
-// test at 5 % finds in 80 % of cases, when single scores have the given variance.
+// MDE returns the smallest difference between the means of d and c items that a two-sided
+// test at 5 % detects with a power of 80 %, when single scores have the given variance.
 func MDE(variance float64, d, c int64) float64 {
 	return (z95 + z80) * math.Sqrt(variance*(1/float64(d)+1/float64(c)))
 }
 
-// ImpliedFlagged is the score that the flagged items, a share w of all, must have had
-// for all and clean to be scores of one set of results. Outside the range of scores it
-// says that they are not.
+// ImpliedFlagged returns the score that the flagged items, a share w of all, must have had
+// if all and clean are scores of one set of results. If it is outside the range of scores,
+// they are not.
 func ImpliedFlagged(all, clean, w float64) float64 { return (all - (1-w)*clean) / w }
 
 // LowerScore is the lower of the two scores, the full one where there is no clean one: what
@@ -148,21 +147,21 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
-// Holm adjusts p-values so that rejecting those under 5 % errs even once in at most 5 %
-// of cases. NaN is no test and stays. Holm 1979.
+// Holm adjusts p-values to control the family-wise error rate. NaN means no test, and is
+// kept. Holm 1979.
 func Holm(p []float64) []float64 {
 	order, m := sortedByP(p)
 	out := slices.Clone(p)
-	most := 0.0
+	largest := 0.0
 	for rank, i := range order {
-		most = max(most, min(1, float64(m-rank)*p[i]))
-		out[i] = most
+		largest = max(largest, min(1, float64(m-rank)*p[i]))
+		out[i] = largest
 	}
 	return out
 }
 
-// BenjaminiHochberg adjusts p-values so that of those rejected under 5 % at most 5 %
-// are expected to be errors. NaN is no test and stays. Benjamini and Hochberg 1995.
+// BenjaminiHochberg adjusts p-values to control the false discovery rate. NaN means no
+// test, and is kept. Benjamini and Hochberg 1995.
 func BenjaminiHochberg(p []float64) []float64 {
 	order, m := sortedByP(p)
 	out := slices.Clone(p)
@@ -175,7 +174,7 @@ func BenjaminiHochberg(p []float64) []float64 {
 	return out
 }
 
-// sortedByP gives the indexes of the p-values that are numbers, the smallest first.
+// sortedByP returns the indexes of the p-values that are not NaN, the smallest first.
 func sortedByP(p []float64) (order []int, m int) {
 	for i, v := range p {
 		if !math.IsNaN(v) {

@@ -1,6 +1,7 @@
 package score
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -10,9 +11,9 @@ import (
 // item counts as flagged when its contamination is at least the threshold; items that
 // the method cannot check never do.
 //
-// Who looks at all thresholds finds one at which chance alone made a gain, so PMax is
-// corrected for having looked: it is the share of permutations of the scores in which
-// the largest |z| of all thresholds searched is at least this one's.
+// A search over all thresholds finds a gain by chance alone, so PMax is corrected for the
+// search: it is the share of permutations of the scores in which the largest |z| of all
+// thresholds searched is at least that of this threshold.
 type Curve struct {
 	Model     string  `json:"model"`
 	Benchmark string  `json:"benchmark"`
@@ -34,18 +35,18 @@ type Point struct {
 }
 
 const (
-	// curvePoints is how many thresholds a curve has at most. Of more distinct values
-	// those that split the items with any contamination most evenly are taken.
+	// curvePoints is the greatest number of thresholds of a curve. Of more distinct values
+	// it has those that split the items with any contamination most evenly.
 	curvePoints = 1000
-	// minSide is how many items each side of a searched threshold has at least.
+	// minSide is the least number of items on each side of a searched threshold.
 	minSide = 10
-	// maxShuffled is how many items are really drawn in a permutation, the most contaminated
-	// first; the sums of the groups behind them are drawn from the normal distribution.
+	// maxShuffled is how many items are drawn one by one in a permutation, the most contaminated
+	// first; the sums of later groups are drawn from the normal distribution.
 	maxShuffled = 1000
 )
 
-// groups are the items of a method by falling contamination, in groups that no
-// threshold splits. They are the same for all models.
+// groups are the items of a method by falling contamination, in groups between
+// neighbouring thresholds. They are the same for all models.
 type groups struct {
 	group      []int32   // group of each item; len(thresholds): under all thresholds; -1: no verdict
 	thresholds []float64 // falling
@@ -80,15 +81,7 @@ func newGroups(m *Method) *groups {
 		case s == NotCheckable || !(v > 0):
 			g.group[i] = int32(len(g.thresholds))
 		default:
-			k, _ := slices.BinarySearchFunc(g.thresholds, v, func(t, v float64) int {
-				if t > v {
-					return -1
-				}
-				if t < v {
-					return 1
-				}
-				return 0
-			})
+			k, _ := slices.BinarySearchFunc(g.thresholds, v, func(t, v float64) int { return cmp.Compare(v, t) })
 			g.group[i] = int32(k)
 		}
 	}
@@ -132,12 +125,12 @@ func (g *groups) curve(r *Result, rng *rand.Rand, permutations int) *Curve {
 		return c
 	}
 	last := searched[len(searched)-1] + 1
-	most := maxima(r.Scores, g.group, all, sizes[:last], ends[:last], rng, permutations)
-	slices.Sort(most)
+	largest := maxima(r.Scores, g.group, all, sizes[:last], ends[:last], rng, permutations)
+	slices.Sort(largest)
 	for _, k := range searched {
 		p := &c.Points[k]
-		below, _ := slices.BinarySearch(most, math.Abs(*p.Z)-1e-9)
-		p.PMax = pointer(float64(1+len(most)-below) / float64(1+len(most)))
+		below, _ := slices.BinarySearch(largest, math.Abs(*p.Z)-1e-9)
+		p.PMax = pointer(float64(1+len(largest)-below) / float64(1+len(largest)))
 		if c.Best == nil || *p.Gain > *c.Best.Gain {
 			c.Best = p
 		}
@@ -147,16 +140,17 @@ func (g *groups) curve(r *Result, rng *rand.Rand, permutations int) *Curve {
 	return c
 }
 
-// maxima gives for each permutation of the scores the largest |z| over the thresholds
+// maxima returns for each permutation of the scores the largest |z| over the thresholds
 // that end a group.
-func maxima(scores []float64, of []int32, all sums, sizes []int64, ends []bool, rng *rand.Rand, permutations int) []float64 {
+func maxima(scores []float64, group []int32, all sums, sizes []int64, ends []bool,
+	rng *rand.Rand, permutations int) []float64 {
 	n := float64(all.n)
 	mean := all.mean()
 	variance := (all.squares - all.sum*mean) / (n - 1)
 	pool := make([]float64, 0, all.n)
 	binary := true
 	for i, x := range scores {
-		if of[i] >= 0 && x == x {
+		if group[i] >= 0 && x == x {
 			pool = append(pool, x)
 			binary = binary && (x == 0 || x == 1)
 		}
@@ -167,14 +161,14 @@ func maxima(scores []float64, of []int32, all sums, sizes []int64, ends []bool, 
 		d += size
 		scale[k] = 1 / math.Sqrt(variance*float64(d)*(n-float64(d))/n)
 	}
-	most := make([]float64, permutations)
-	for b := range most {
+	largest := make([]float64, permutations)
+	for b := range largest {
 		sum, taken := 0.0, 0
 		left, ones := all.n, int64(all.sum)
 		for k, size := range sizes {
 			switch {
 			case int64(taken)+size > maxShuffled:
-				// Given the items before, a group's sum is normal around what is left.
+				// Given the items before, a group's sum is normal, with the mean of the rest.
 				rest := float64(left)
 				m := (all.sum - sum) / rest
 				sd := math.Sqrt(max(0, variance*float64(size)*(rest-float64(size))/rest))
@@ -201,9 +195,9 @@ func maxima(scores []float64, of []int32, all sums, sizes []int64, ends []bool, 
 			}
 			d = all.n - left
 			if ends[k] {
-				most[b] = max(most[b], math.Abs(sum-float64(d)*mean)*scale[k])
+				largest[b] = max(largest[b], math.Abs(sum-float64(d)*mean)*scale[k])
 			}
 		}
 	}
-	return most
+	return largest
 }

@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// An Exam says how per-item scores become an exam's score. In YAML:
+// An Exam defines how the scores of items become an exam's score. In YAML:
 //
 //	name: River pilot
 //	sections:
@@ -21,12 +21,12 @@ import (
 //	  - name: Free response
 //	    benchmark: pilot-essays
 //	    kind: rubric                 # items are worth several points
-//	    points: 6                    # each, but for those named in item_points
+//	    points: 6                    # each, except those in item_points
 //	    item_points: {e-2: 10}
 //	    scores: points               # results are points, or a fraction of them
 //	    weight: 40
 //	scale:
-//	  linear: {from: 130, to: 170}   # for nothing right and for everything right
+//	  linear: {from: 130, to: 170}   # score with nothing right, and with everything right
 //	percentiles:
 //	  - {score: 150, low: 40, high: 55}
 //
@@ -34,12 +34,12 @@ import (
 //
 //	scale:
 //	  table:
-//	    out_of: 100                  # what everything right is, before the table
+//	    out_of: 100                  # raw score with everything right
 //	    steps: [{at: 0, score: 1}, {at: 45, score: 2}, {at: 62, score: 3}]
 //
-// A section's share of points right is weighted; the weighted mean is converted. Scores
-// are rounded half to even, as Python does: a linear scale's after it, a table's before.
-// Of steps and percentiles the last that is not above the score holds.
+// The scale converts the weighted mean of the sections' shares of points. Scores are
+// rounded half to even, as Python does: after a linear scale, before a table. Of steps and
+// percentiles the last that is not above the score applies.
 type Exam struct {
 	Name        string       `yaml:"name"`
 	Sections    []Section    `yaml:"sections"`
@@ -85,14 +85,14 @@ type Step struct {
 	Score float64 `yaml:"score"`
 }
 
-// A Percentile says where from Score on a test taker stands among all.
+// A Percentile is the percentile range of test takers with at least Score.
 type Percentile struct {
 	Score float64 `yaml:"score" json:"-"`
 	Low   float64 `yaml:"low" json:"low"`
 	High  float64 `yaml:"high" json:"high"`
 }
 
-// ErrExam means a description of an exam that is not valid.
+// ErrExam means an invalid description of an exam.
 var ErrExam = errors.New("not a valid exam")
 
 // ReadExam reads an exam in YAML and checks it. Unknown fields are errors.
@@ -104,7 +104,7 @@ func ReadExam(r io.Reader) (*Exam, error) {
 		return nil, fmt.Errorf("%w: %w", ErrExam, err)
 	}
 	if err := dec.Decode(new(any)); err != io.EOF {
-		return nil, fmt.Errorf("%w: something follows its end", ErrExam)
+		return nil, fmt.Errorf("%w: more than one YAML document", ErrExam)
 	}
 	if err := e.check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrExam, err)
@@ -123,57 +123,74 @@ func (e *Exam) check() error {
 	names := map[string]bool{}
 	for i := range e.Sections {
 		s := &e.Sections[i]
-		fail := func(format string, args ...any) error {
-			return fmt.Errorf("section %d, %q: %w", i+1, s.Name, fmt.Errorf(format, args...))
-		}
-		finite := s.Weight + s.Points
-		for _, p := range s.ItemPoints {
-			if p <= 0 {
-				return fail("points are above 0")
-			}
-			finite += p
-		}
+		err := s.check()
 		switch {
 		case s.Name == "" || names[s.Name]:
-			return fail("every section has a name of its own")
-		case s.Benchmark == "":
-			return fail("it names no benchmark")
-		case s.Kind != "choice" && s.Kind != "rubric":
-			return fail("its kind is %q: there are choice and rubric", s.Kind)
-		case s.Kind == "choice" && (s.Points != 0 || s.ItemPoints != nil || s.Scores != ""):
-			return fail("choice has no points; rubric has")
-		case s.Kind == "rubric" && s.Points <= 0 && s.ItemPoints == nil:
-			return fail("rubric needs points")
-		case s.Kind == "rubric" && s.Scores != "points" && s.Scores != "fraction":
-			return fail("scores of a rubric are points or fraction, not %q", s.Scores)
-		case s.Points < 0 || s.Weight < 0 || math.IsNaN(finite) || math.IsInf(finite, 0):
-			return fail("points and weight are above 0")
-		case (s.Weight != 0) != weighted:
-			return fail("either all sections have a weight or none has")
+			err = errors.New("every section must have a name of its own")
+		case err == nil && (s.Weight != 0) != weighted:
+			err = errors.New("either all sections must have a weight or none")
+		}
+		if err != nil {
+			return fmt.Errorf("section %d, %q: %w", i+1, s.Name, err)
 		}
 		names[s.Name] = true
 	}
-	switch t := e.Scale.Table; {
-	case (e.Scale.Linear == nil) == (t == nil):
-		return errors.New("a scale is linear or a table")
-	case t != nil && (!(t.OutOf > 0) || math.IsInf(t.OutOf, 0) || len(t.Steps) == 0 || t.Steps[0].At != 0):
-		return errors.New("a table has out_of and steps, the first at 0")
-	case t != nil:
-		for i := range t.Steps[1:] {
-			if !(t.Steps[i].At < t.Steps[i+1].At) {
-				return errors.New("the steps of a table rise")
-			}
-		}
+	if err := e.Scale.check(); err != nil {
+		return err
 	}
 	for i, p := range e.Percentiles {
-		if !(0 <= p.Low && p.Low <= p.High && p.High <= 100) || i > 0 && !(e.Percentiles[i-1].Score < p.Score) {
-			return fmt.Errorf("percentile %d: scores rise, and 0 ≤ low ≤ high ≤ 100", i+1)
+		rising := i == 0 || e.Percentiles[i-1].Score < p.Score
+		if !(0 <= p.Low && p.Low <= p.High && p.High <= 100) || !rising {
+			return fmt.Errorf("percentile %d: scores must rise, and 0 ≤ low ≤ high ≤ 100", i+1)
 		}
 	}
 	return nil
 }
 
-// PointsOf is how many points an item is worth.
+func (s *Section) check() error {
+	sum := s.Weight + s.Points
+	for _, p := range s.ItemPoints {
+		if p <= 0 {
+			return errors.New("points must be above 0")
+		}
+		sum += p
+	}
+	switch {
+	case s.Benchmark == "":
+		return errors.New("it has no benchmark")
+	case s.Kind != "choice" && s.Kind != "rubric":
+		return fmt.Errorf("unknown kind %q: there are choice and rubric", s.Kind)
+	case s.Kind == "choice" && (s.Points != 0 || s.ItemPoints != nil || s.Scores != ""):
+		return errors.New("only a rubric can have points")
+	case s.Kind == "rubric" && s.Points <= 0 && s.ItemPoints == nil:
+		return errors.New("a rubric needs points")
+	case s.Kind == "rubric" && s.Scores != "points" && s.Scores != "fraction":
+		return fmt.Errorf("scores of a rubric are points or fraction, not %q", s.Scores)
+	case s.Points < 0 || s.Weight < 0 || math.IsNaN(sum) || math.IsInf(sum, 0):
+		return errors.New("points and weight must be above 0")
+	}
+	return nil
+}
+
+func (s *Scale) check() error {
+	t := s.Table
+	switch {
+	case (s.Linear == nil) == (t == nil):
+		return errors.New("a scale must be either linear or a table")
+	case t == nil:
+		return nil
+	case !(t.OutOf > 0) || math.IsInf(t.OutOf, 0) || len(t.Steps) == 0 || t.Steps[0].At != 0:
+		return errors.New("a table must have out_of and steps, the first at 0")
+	}
+	for i := range t.Steps[1:] {
+		if !(t.Steps[i].At < t.Steps[i+1].At) {
+			return errors.New("the steps of a table must rise")
+		}
+	}
+	return nil
+}
+
+// PointsOf returns how many points an item is worth.
 func (s *Section) PointsOf(id string) float64 {
 	if p, ok := s.ItemPoints[id]; ok {
 		return p
@@ -184,7 +201,7 @@ func (s *Section) PointsOf(id string) float64 {
 	return s.Points
 }
 
-// Answers are what a model made of a section's items, by item.
+// Answers are a model's results on a section's items, by item.
 type Answers struct {
 	IDs     []string
 	Scores  []float64 // as Section.Scores has them; NaN: no result, which is an error
@@ -198,9 +215,9 @@ type Grade struct {
 	Method        string         `json:"method"`
 	Full          float64        `json:"full"`
 	FullRange     *Percentile    `json:"full_percentile"`
-	Clean         *float64       `json:"clean"` // nil where a section has nothing clean left
+	Clean         *float64       `json:"clean"` // nil if a section has no clean items
 	CleanRange    *Percentile    `json:"clean_percentile"`
-	Lower         float64        `json:"lower"` // of full and clean; full where there is no clean
+	Lower         float64        `json:"lower"` // of full and clean; full if clean is nil
 	LowerRange    *Percentile    `json:"lower_percentile"`
 	Contamination float64        `json:"contamination"` // share of items flagged, weighted as sections are
 	Sections      []SectionGrade `json:"sections"`
@@ -284,8 +301,8 @@ func (e *Exam) Grade(answers []Answers) (*Grade, error) {
 	return g, nil
 }
 
-// scaled gives the score for a share right, and where it stands among test takers.
-// Points are taken to nine decimals, so that what is just half a point counts as half.
+// scaled returns the score for a share right, and its percentile range. It rounds to nine
+// decimals first, so that what is half a point up to rounding errors counts as half.
 func (e *Exam) scaled(right float64) (score float64, at *Percentile) {
 	exact := func(x float64) float64 { return math.Round(x*1e9) / 1e9 }
 	if l := e.Scale.Linear; l != nil {

@@ -9,30 +9,30 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// maxDraws is how many items of a side are really drawn in a resample. The mean of more
-// is drawn from the normal distribution that it has, to within what resampling shows.
+// maxDraws is how many items of a side are drawn one by one in a resample. The mean of more
+// is drawn from the normal distribution, which is indistinguishable by resampling.
 const maxDraws = 10_000
 
-// A sample is what gain is estimated from: the scores of flagged and of clean items,
-// or of clusters of both.
+// A sample has the scores of flagged and of clean items, or of clusters of both, from which
+// the gain is estimated.
 type sample struct {
 	flagged, clean []float64
 	clusters       []cluster // nil: each item is drawn by itself
 	strata         []stratum // nil: flags are permuted among all items
 }
 
-// A cluster holds items that are drawn together, since they are alike.
+// A cluster is a set of items that are drawn together, since their scores are correlated.
 type cluster struct {
 	flagged, clean float64 // sums of scores
 	d, c           int64   // numbers of items
 }
 
-// A stratum is a part of the items that flags are permuted within.
+// A stratum is a subset of the items within which flags are permuted.
 type stratum struct{ flagged, clean []float64 }
 
 func (s *sample) counts() (d, c int64) { return int64(len(s.flagged)), int64(len(s.clean)) }
 
-// gain is all − clean, which is the share flagged times flagged − clean.
+// gain returns all − clean, which is the share flagged times flagged − clean.
 func computeGain(flagged float64, d int64, clean float64, c int64) float64 {
 	w := float64(d) / float64(d+c)
 	if d == 0 {
@@ -41,8 +41,8 @@ func computeGain(flagged float64, d int64, clean float64, c int64) float64 {
 	return w * (flagged/float64(d) - clean/float64(c))
 }
 
-// standardError gives the standard error of the gain and the acceleration of its
-// distribution, from what each item or cluster adds to it.
+// standardError returns the standard error of the gain and the acceleration of its
+// distribution, from the influence of each item or cluster.
 func (s *sample) standardError() (se, acceleration float64) {
 	d, c := s.counts()
 	f, g := sumOf(s.flagged), sumOf(s.clean)
@@ -75,9 +75,9 @@ func (s *sample) standardError() (se, acceleration float64) {
 	return se, acceleration
 }
 
-// bootstrapInterval is the 95 % interval of the gain by the bias-corrected and accelerated
-// bootstrap (Efron 1987): items are drawn anew with their flags, so the number flagged
-// varies too, or clusters are. It is not finite when too few resamples have clean items.
+// bootstrapInterval returns the 95 % interval of the gain by the bias-corrected and accelerated
+// bootstrap (Efron 1987): items are resampled with their flags, so the number flagged
+// varies too, or clusters are. It is NaN when too few resamples have clean items.
 func (s *sample) bootstrapInterval(rng *rand.Rand, resamples int) (low, high float64) {
 	d, c := s.counts()
 	gain := computeGain(sumOf(s.flagged), d, sumOf(s.clean), c)
@@ -145,7 +145,7 @@ func (s *sample) bootstrapInterval(rng *rand.Rand, resamples int) (low, high flo
 	return at(-z95), at(z95)
 }
 
-// A side is one side of a sample, made ready for drawing from.
+// A side is one side of a sample, prepared for drawing.
 type side struct {
 	scores    []float64
 	mean, dev float64
@@ -161,7 +161,7 @@ func newSide(scores []float64) side {
 	return side{scores, m, math.Sqrt(square / n)}
 }
 
-// draw gives the sum of k scores drawn with replacement.
+// draw returns the sum of k scores drawn with replacement.
 func (s *side) draw(rng *rand.Rand, k int64) float64 {
 	if k > maxDraws {
 		return float64(k)*s.mean + math.Sqrt(float64(k))*s.dev*rng.NormFloat64()
@@ -173,16 +173,16 @@ func (s *side) draw(rng *rand.Rand, k int64) float64 {
 	return sum
 }
 
-// randomIndex draws from 0 … n-1. Its bias is n/2^64.
+// randomIndex returns a random number in 0 … n-1. Its bias is n/2^64.
 func randomIndex(rng *rand.Rand, n int) int {
 	hi, _ := bits.Mul64(rng.Uint64(), uint64(n))
 	return int(hi)
 }
 
-// permutationTest is the two-sided p-value of the flagged items' sum of scores when flags
-// are permuted within each stratum: (1 + as far from the mean) / (1 + permutations).
-// With more than drawn/5 items to draw in all, it is that of the normal distribution
-// with the permutations' exact mean and variance.
+// permutationTest returns the two-sided p-value of the flagged items' sum of scores when flags
+// are permuted within each stratum: (1 + number at least as far from the mean) /
+// (1 + permutations). With more than maxDraws/5 items to draw it uses the normal
+// distribution with the permutations' exact mean and variance.
 func (s *sample) permutationTest(rng *rand.Rand, permutations int) float64 {
 	strata := s.strata
 	if strata == nil {
@@ -212,7 +212,7 @@ func (s *sample) permutationTest(rng *rand.Rand, permutations int) float64 {
 		}
 		seen += sign * (sumOf(few) - float64(len(few))*m)
 		variance += square / (n - 1) * float64(d) * float64(c) / n
-		// What is drawn is the smaller side; its sum is the other's with another sign.
+		// The smaller side is drawn; its sum is the other's with the opposite sign.
 		for i := range all {
 			all[i] = sign * (all[i] - m)
 		}
@@ -246,12 +246,12 @@ func (s *sample) permutationTest(rng *rand.Rand, permutations int) float64 {
 	return float64(1+hits) / float64(1+permutations)
 }
 
-// twoSided is the two-sided p-value of a normal z.
+// twoSided returns the two-sided p-value of a normal z.
 func twoSided(z float64) float64 { return math.Erfc(math.Abs(z) / math.Sqrt2) }
 
-// clusterTest is the two-sided p-value of the gain with clusters. With few of them on a
-// side it is that of a t whose variance is pooled over both sides, since the few would
-// tell too little of their own.
+// clusterTest returns the two-sided p-value of the gain with clusters. With few of them on a
+// side it is that of a t whose variance is pooled over both sides, since so few cannot
+// estimate a variance of their own.
 func (s *sample) clusterTest() float64 {
 	d, c := s.counts()
 	f, g := sumOf(s.flagged)/float64(d), sumOf(s.clean)/float64(c)
@@ -270,9 +270,9 @@ func (s *sample) clusterTest() float64 {
 	return 2 * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: nu}.Survival(math.Abs(t))
 }
 
-// withinVariance is the variance of scores around the means f and g of their sides, such that
-// dividing it by a number of items gives the variance of their mean. Items of a cluster
-// that differ from the mean together add up.
+// withinVariance returns the variance of scores around the means f and g of their sides. Divided
+// by a number of items it is the variance of their mean, with the correlation within
+// clusters included.
 func (s *sample) withinVariance(f, g float64) float64 {
 	sum, n := 0.0, float64(len(s.flagged)+len(s.clean))
 	if s.clusters == nil {
@@ -292,7 +292,8 @@ func (s *sample) withinVariance(f, g float64) float64 {
 	return sum / n * k / (k - 1)
 }
 
-// hasFewClusters says whether the clusters with flagged or those with clean items are few.
+// hasFewClusters reports whether too few clusters have flagged items, or clean ones, for the
+// bootstrap.
 func (s *sample) hasFewClusters() bool {
 	flagged, clean := 0, 0
 	for _, u := range s.clusters {
@@ -306,7 +307,7 @@ func (s *sample) hasFewClusters() bool {
 	return min(flagged, clean) < minBootstrap
 }
 
-// How an interval of the gain was made.
+// How an interval of the gain was computed.
 const (
 	byNewcombe         = "newcombe"                   // binary scores
 	byEffective        = "newcombe effective"         // graded scores, few on a side
@@ -315,12 +316,12 @@ const (
 	byCluster          = "cluster bca"                // clusters
 )
 
-// minBootstrap is how many items or clusters on a side the bootstrap needs at least: with fewer
-// its intervals are too short (with 10, they hold the truth in 85 % of cases).
+// minBootstrap is the least number of items or clusters on each side for the bootstrap: with
+// fewer its intervals are too short (with 10, their coverage is 85 %).
 const minBootstrap = 100
 
-// interval is the 95 % interval of the gain of graded or clustered scores, which are in
-// [low, high], and how it was made; NaN where there is none.
+// interval returns the 95 % interval of the gain of graded or clustered scores in
+// [low, high], and how it was computed; it is NaN if there is none.
 func (s *sample) interval(rng *rand.Rand, resamples int, low, high float64) (from, to float64, by string) {
 	d, c := s.counts()
 	switch {
@@ -340,9 +341,9 @@ func (s *sample) interval(rng *rand.Rand, resamples int, low, high float64) (fro
 	return from, to, byEffective
 }
 
-// effectiveInterval is the 95 % interval of the gain of scores in [low, high] by Newcombe's
-// method, with as many items as binary scores would need to vary as little as these do
-// within the two sides. Of binary scores, each by itself, it is Newcombe's.
+// effectiveInterval returns the 95 % interval of the gain of scores in [low, high] by
+// Newcombe's method, with the effective number of items: that of binary scores with the
+// same variance of the mean. For binary scores without clusters it is Newcombe's.
 func (s *sample) effectiveInterval(low, high float64) (from, to float64) {
 	d, c := s.counts()
 	n, width := float64(d+c), high-low
@@ -357,7 +358,7 @@ func (s *sample) effectiveInterval(low, high float64) (from, to float64) {
 	if binary > 0 {
 		effect = max(s.withinVariance(f, g)/binary, 1/n)
 	}
-	if s.clusters != nil { // few tell little of how they vary
+	if s.clusters != nil { // the variance is estimated from few clusters
 		t := studentT(float64(len(s.clusters)-2)) / z95
 		effect *= t * t
 	}
@@ -374,7 +375,7 @@ func sumOf(scores []float64) float64 {
 	return sum
 }
 
-// studentT is the t quantile of a two-sided 95 % interval.
+// studentT returns the t quantile of a two-sided 95 % interval.
 func studentT(nu float64) float64 {
 	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: nu}.Quantile(0.975)
 }

@@ -1,21 +1,21 @@
-// Package score says what contamination does to the scores of models: on all items of
-// a benchmark, on the clean ones, on the flagged ones, with intervals and tests.
+// Package score computes what contamination does to the scores of models: on all items of
+// a benchmark, on the clean ones and on the flagged ones, with intervals and tests.
 //
-// It knows no files of results and no audits. A [Benchmark] has a column of states a
-// method, a [Result] a column of scores a model; both are by item. [Make] gives the
-// [Table]: a [Row] a model, benchmark, subject and method.
+// It reads no files. A [Benchmark] has a column of states for each method, a [Result] a
+// column of scores for each model; both are by item. [Compute] returns the [Table]: a [Row]
+// for each model, benchmark, subject and method.
 //
-// # What the numbers are
+// # Definitions
 //
-// Clean items are part of all items, so two scores are not compared as if they were
-// of two samples. With w the share flagged,
+// The clean items are a subset of all items, so their scores are not compared like those of
+// two samples. With w the share flagged,
 //
 //	all  = w·flagged + (1−w)·clean
 //	gain = all − clean = w·(flagged − clean)
 //
-// and the interval and the test are those of flagged − clean, which have no item in
+// and the interval and the test are those of flagged − clean, which have no items in
 // common. Items that a method could not check stay in the clean variant and in its
-// score, and are counted apart.
+// score, and are also counted separately.
 //
 //	scores                          interval of the gain               p-value
 //	0 and 1                         Newcombe's, times w                Fisher's exact, two-sided
@@ -28,13 +28,13 @@
 // The range of graded scores is [0, 1] if they are all in it, else from the smallest
 // to the largest.
 //
-// With strata the p-value is of flags permuted within them. Random numbers come from
-// the seed and the names of the row alone, so any number of lanes gives the same
-// numbers, and a row does not change when others join the table.
+// With strata the p-value is of flags permuted within them. Random numbers depend only on
+// the seed and the names of the row, so results do not depend on the number of lanes, and a
+// row does not change when others are added to the table.
 //
-// A gain describes; it is not the effect of having seen the items. Flagged items may
+// A gain is descriptive; it is not the effect of having seen the items. Flagged items may
 // be easier or harder than others. A difference in differences against a model that
-// was not trained on the corpus ([Options.Reference]) takes that out.
+// was not trained on the corpus ([Options.Reference]) removes that.
 package score
 
 import (
@@ -52,11 +52,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// State is what a method says of an item.
+// State is a method's verdict on an item.
 type State uint8
 
-// The states. Missing items have no verdict of the method; they are left out and
-// counted in a warning. Suspected items count as flagged, with a warning.
+// The states. Missing items have no verdict of the method; they are left out, with a
+// warning. Suspected items count as flagged, with a warning.
 const (
 	Missing State = iota
 	Clean
@@ -65,11 +65,11 @@ const (
 	Suspected
 )
 
-// A Method is what one method says of a benchmark's items.
+// A Method has one method's verdicts on a benchmark's items.
 type Method struct {
 	Name          string
 	States        []State
-	Contamination []float64 // the score that its threshold is put on, NaN where there is none; nil: no curve
+	Contamination []float64 // the score that is compared with the threshold, or NaN; nil: no curve
 }
 
 // A Benchmark is the items of one benchmark, column by column.
@@ -78,7 +78,7 @@ type Benchmark struct {
 	Items    int
 	IDs      []string // of each item; only exams need them
 	Methods  []Method
-	Subject  []int32  // of each item, in Subjects; nil: it has none
+	Subject  []int32  // of each item, in Subjects; nil: no subjects
 	Subjects []string // their names
 	Cluster  []int32  // items of one number are drawn together; nil: each by itself
 	Stratum  []int32  // flags are permuted within items of one number; nil: among all
@@ -99,7 +99,7 @@ type Input struct {
 	Results []Result
 }
 
-// Options of Make.
+// Options configures Compute.
 type Options struct {
 	BySubject    bool   // rows for each subject too, where there are several
 	Curves       bool   // threshold curves too
@@ -107,12 +107,12 @@ type Options struct {
 	Seed         uint64
 	Resamples    int // of a bootstrap, 2000 if 0
 	Permutations int // of a test, 9999 if 0; of a curve's, a fifth of it
-	Lanes        int // rows at a time; 0: as many as there are processors
+	Lanes        int // rows at a time; 0: as many as processors
 }
 
-// A Row is what one model scored on a benchmark or a subject of it, by one method.
-// Numbers that there are none of are nil: nothing flagged, nothing clean, too few items.
-// Scores are in the metric's own unit.
+// A Row has the scores of one model on a benchmark or a subject of it, by one method.
+// Undefined numbers are nil: nothing flagged, nothing clean, too few items. Scores are in
+// the metric's own unit.
 type Row struct {
 	Model         string   `json:"model"`
 	Benchmark     string   `json:"benchmark"`
@@ -137,7 +137,7 @@ type Row struct {
 	Gain          *float64 `json:"gain"` // all − clean
 	GainLow       *float64 `json:"gain_low"`
 	GainHigh      *float64 `json:"gain_high"`
-	Interval      string   `json:"interval"` // how it was made
+	Interval      string   `json:"interval"` // how it was computed
 	P             *float64 `json:"p"`        // two-sided: flagged items are like the others
 	Test          string   `json:"test"`
 	PHolm         *float64 `json:"p_holm"`
@@ -148,7 +148,7 @@ type Row struct {
 	Relative      *float64 `json:"relative"`  // clean/all − 1
 	Symmetric     *float64 `json:"symmetric"` // 2(clean − all)/(clean + all)
 	Lower         *float64 `json:"lower"`     // of all and clean; all when nothing is clean
-	MDE           *float64 `json:"mde"`       // smallest gain found in 80 % of cases; nil: none would be
+	MDE           *float64 `json:"mde"`       // smallest gain detected with a power of 80 %; nil: there is none
 
 	Reference string   `json:"reference,omitempty"` // difference in differences against this model:
 	DiD       *float64 `json:"did,omitempty"`       // this gain minus the reference's, on items that both have
@@ -166,7 +166,7 @@ type Row struct {
 type Table struct {
 	Version  int      `json:"version"`
 	Seed     uint64   `json:"seed"`
-	Tests    int      `json:"tests"` // that p_holm and p_bh are adjusted for
+	Tests    int      `json:"tests"` // number of p-values that p_holm and p_bh are adjusted for
 	Rows     []Row    `json:"rows"`
 	Curves   []Curve  `json:"curves"`
 	Exams    []Grade  `json:"exams,omitempty"`
@@ -174,16 +174,16 @@ type Table struct {
 	Warnings []string `json:"warnings"`
 }
 
-// Joined says how a model's results were joined with a benchmark's items, and what is
+// Joined describes how a model's results were joined with a benchmark's items, and what was
 // left over.
 type Joined struct {
 	Model       string   `json:"model"`
-	Benchmark   string   `json:"benchmark"` // "": the results are of none
+	Benchmark   string   `json:"benchmark"` // "": the results belong to no benchmark
 	Metric      string   `json:"metric"`
 	How         string   `json:"how"` // id, index or content
 	Items       int      `json:"items"`
 	Results     int      `json:"results"`
-	ResultsLeft []string `json:"results_left"` // of no item
+	ResultsLeft []string `json:"results_left"` // without an item
 	ItemsLeft   []string `json:"items_left"`   // without a result
 	Problems    []string `json:"problems"`
 }
@@ -191,7 +191,7 @@ type Joined struct {
 // FewClean is the number of clean items under which their score is called noise.
 const FewClean = 30
 
-// job is a row to make: a model on some items of a benchmark by a method.
+// A job is a row to compute: a model on some items of a benchmark by a method.
 type job struct {
 	in      *Input
 	result  int
@@ -201,8 +201,8 @@ type job struct {
 	groups  *groups // for a curve, or nil
 }
 
-// Compute computes the table. Rows are by benchmark, method, model, subject, in the
-// order given, all subjects first.
+// Compute computes the table. Rows are sorted by benchmark, method, model and subject, in
+// the order given; the row of all subjects comes first.
 func Compute(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 	if o.Resamples == 0 {
 		o.Resamples = 2000
@@ -213,37 +213,23 @@ func Compute(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 	if o.Lanes <= 0 {
 		o.Lanes = runtime.GOMAXPROCS(0)
 	}
-	t := &Table{Version: 1, Seed: o.Seed, Rows: []Row{}, Curves: []Curve{}, Joins: []Joined{}, Warnings: []string{}}
+	t := &Table{
+		Version: 1, Seed: o.Seed, Rows: []Row{}, Curves: []Curve{}, Joins: []Joined{}, Warnings: []string{},
+	}
 	var jobs []job
-	referred := o.Reference == ""
+	hasReference := o.Reference == ""
 	for i := range inputs {
 		in := &inputs[i]
 		if err := in.check(); err != nil {
 			return nil, err
 		}
-		var bySubject [][]int32
-		if o.BySubject && len(in.Subjects) > 1 {
-			bySubject = make([][]int32, len(in.Subjects))
-			for item, s := range in.Subject {
-				bySubject[s] = append(bySubject[s], int32(item))
-			}
-		}
-		for m := range in.Methods {
-			var g *groups
-			if o.Curves && in.Methods[m].Contamination != nil {
-				g = newGroups(&in.Methods[m])
-			}
-			for r := range in.Results {
-				referred = referred || in.Results[r].Model == o.Reference
-				jobs = append(jobs, job{in: in, result: r, method: m, subject: -1, groups: g})
-				for s, items := range bySubject {
-					jobs = append(jobs, job{in: in, result: r, method: m, subject: int32(s), items: items})
-				}
-			}
-		}
+		jobs = in.appendJobs(jobs, &o)
+		hasReference = hasReference || slices.ContainsFunc(in.Results, func(r Result) bool {
+			return r.Model == o.Reference
+		})
 		t.Warnings = append(t.Warnings, in.warnSameResults()...)
 	}
-	if !referred {
+	if !hasReference {
 		return nil, fmt.Errorf("there are no results of the reference model %q", o.Reference)
 	}
 	rows, curves := make([]*Row, len(jobs)), make([]*Curve, len(jobs))
@@ -282,22 +268,46 @@ func Compute(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 	return t, nil
 }
 
-// check refuses columns of other lengths, and scores that are infinite.
+// appendJobs appends the jobs of a benchmark, by method, model and subject.
+func (in *Input) appendJobs(jobs []job, o *Options) []job {
+	var bySubject [][]int32
+	if o.BySubject && len(in.Subjects) > 1 {
+		bySubject = make([][]int32, len(in.Subjects))
+		for item, s := range in.Subject {
+			bySubject[s] = append(bySubject[s], int32(item))
+		}
+	}
+	for m := range in.Methods {
+		var g *groups
+		if o.Curves && in.Methods[m].Contamination != nil {
+			g = newGroups(&in.Methods[m])
+		}
+		for r := range in.Results {
+			jobs = append(jobs, job{in: in, result: r, method: m, subject: -1, groups: g})
+			for s, items := range bySubject {
+				jobs = append(jobs, job{in: in, result: r, method: m, subject: int32(s), items: items})
+			}
+		}
+	}
+	return jobs
+}
+
+// check refuses columns of wrong length, and infinite scores.
 func (in *Input) check() error {
-	bad := func(what string, n int) error {
+	wrongLength := func(what string, n int) error {
 		return fmt.Errorf("%s: %s has %d items, the benchmark %d", in.Name, what, n, in.Items)
 	}
 	for _, m := range in.Methods {
 		if len(m.States) != in.Items {
-			return bad("method "+m.Name, len(m.States))
+			return wrongLength("method "+m.Name, len(m.States))
 		}
 		if m.Contamination != nil && len(m.Contamination) != in.Items {
-			return bad("the contamination of method "+m.Name, len(m.Contamination))
+			return wrongLength("the contamination of method "+m.Name, len(m.Contamination))
 		}
 	}
 	for _, r := range in.Results {
 		if len(r.Scores) != in.Items {
-			return bad("model "+r.Model, len(r.Scores))
+			return wrongLength("model "+r.Model, len(r.Scores))
 		}
 		for i, x := range r.Scores {
 			if math.IsInf(x, 0) {
@@ -307,7 +317,7 @@ func (in *Input) check() error {
 	}
 	for what, column := range map[string][]int32{"the subjects": in.Subject, "the clusters": in.Cluster, "the strata": in.Stratum} {
 		if column != nil && len(column) != in.Items {
-			return bad(what, len(column))
+			return wrongLength(what, len(column))
 		}
 	}
 	for _, s := range in.Subject {
@@ -318,10 +328,10 @@ func (in *Input) check() error {
 	return nil
 }
 
-// warnSameResults names pairs of models with nearly the same result on every item: the same
-// results given twice, or one model under two names. Models that are right or wrong
-// nearly everywhere agree anyhow, so agreement is measured beyond chance too (Cohen's
-// kappa).
+// warnSameResults returns a warning for each pair of models with nearly the same result on
+// every item: the same results given twice, or one model under two names. Models that are
+// right or wrong nearly everywhere agree anyway, so it also requires agreement beyond chance
+// (Cohen's kappa).
 func (in *Input) warnSameResults() (warnings []string) {
 	for a := range in.Results {
 		for b := a + 1; b < len(in.Results); b++ {
@@ -355,7 +365,7 @@ func (in *Input) warnSameResults() (warnings []string) {
 	return warnings
 }
 
-// sums are what is added up of items in one state.
+// sums are the sums over items in one state.
 type sums struct {
 	n            int64
 	sum, squares float64
@@ -384,32 +394,51 @@ func (j *job) eachItem(f func(i int32)) {
 	}
 }
 
-// computeRow computes a row; it is nil for a subject without results.
-func (j *job) computeRow(o *Options) (*Row, *Curve, error) {
-	in, res, method := j.in, &j.in.Results[j.result], &j.in.Methods[j.method]
-	row := &Row{Model: res.Model, Benchmark: in.Name, Method: method.Name, Metric: res.Metric, Warnings: []string{}}
-	if j.subject >= 0 {
-		row.Subject = in.Subjects[j.subject]
-	}
-	var by [Suspected + 1]sums
-	binary := true
-	low, high := math.Inf(1), math.Inf(-1)
-	items, unjudged := int64(0), int64(0)
+// totals are the sums over a job's items.
+type totals struct {
+	by        [Suspected + 1]sums // by state
+	items     int64               // all items
+	unjudged  int64               // items with a score and without a verdict
+	binary    bool                // all scores are 0 or 1
+	low, high float64             // range of scores
+}
+
+func (t *totals) flagged() sums { return t.by[Flagged].plus(t.by[Suspected]) }
+
+func (t *totals) clean() sums { return t.by[Clean].plus(t.by[NotCheckable]) }
+
+func (j *job) totals() *totals {
+	t := &totals{binary: true, low: math.Inf(1), high: math.Inf(-1)}
+	scores, states := j.in.Results[j.result].Scores, j.in.Methods[j.method].States
 	j.eachItem(func(i int32) {
-		items++
-		x, s := res.Scores[i], method.States[i]
+		t.items++
+		x, s := scores[i], states[i]
 		if x != x {
 			return
 		}
 		if s == Missing || s > Suspected {
-			unjudged++
+			t.unjudged++
 			return
 		}
-		by[s].add(x)
-		binary = binary && (x == 0 || x == 1)
-		low, high = min(low, x), max(high, x)
+		t.by[s].add(x)
+		t.binary = t.binary && (x == 0 || x == 1)
+		t.low, t.high = min(t.low, x), max(t.high, x)
 	})
-	d, c := by[Flagged].plus(by[Suspected]), by[Clean].plus(by[NotCheckable])
+	return t
+}
+
+// computeRow computes a row, and its curve if the job has groups. The row is nil for a
+// subject without results.
+func (j *job) computeRow(o *Options) (*Row, *Curve, error) {
+	in, res, method := j.in, &j.in.Results[j.result], &j.in.Methods[j.method]
+	row := &Row{
+		Model: res.Model, Benchmark: in.Name, Method: method.Name, Metric: res.Metric, Warnings: []string{},
+	}
+	if j.subject >= 0 {
+		row.Subject = in.Subjects[j.subject]
+	}
+	t := j.totals()
+	d, c := t.flagged(), t.clean()
 	all := d.plus(c)
 	if all.n == 0 {
 		if j.subject >= 0 {
@@ -417,63 +446,22 @@ func (j *job) computeRow(o *Options) (*Row, *Curve, error) {
 		}
 		return nil, nil, fmt.Errorf("%s: model %s has no score of an item that method %s judged", in.Name, res.Model, method.Name)
 	}
-	row.NAll, row.NClean, row.NFlagged, row.NNotCheckable = all.n, c.n, d.n, by[NotCheckable].n
-	row.All = pointer(all.mean())
-	row.Clean = pointer(c.mean())
-	row.Flagged = pointer(d.mean())
-	row.NotCheckable = pointer(by[NotCheckable].mean())
-	w := float64(d.n) / float64(all.n)
-	row.ShareFlagged = pointer(w)
-	row.Lower = row.All
-	if c.n > 0 {
-		gain := computeGain(d.sum, d.n, c.sum, c.n)
-		if back := w*zeroIfNone(d) + (1-w)*c.mean(); math.Abs(back-all.mean()) > 1e-9*max(1, math.Abs(all.mean())) || math.Abs(all.mean()-c.mean()-gain) > 1e-9*max(1, math.Abs(all.mean())) {
-			return nil, nil, fmt.Errorf("%s: model %s, method %s: %w", in.Name, res.Model, method.Name, errIdentity)
-		}
-		row.Gain = &gain
-		row.Relative = pointer(RelativeChange(all.mean(), c.mean()))
-		row.Symmetric = pointer(SymmetricChange(all.mean(), c.mean()))
-		row.Lower = pointer(LowerScore(all.mean(), row.Clean))
+	if err := row.fillScores(t); err != nil {
+		return nil, nil, fmt.Errorf("%s: model %s, method %s: %w", in.Name, res.Model, method.Name, err)
 	}
-	row.Z = pointer(Z(d.sum, d.n, all.sum, all.squares, all.n))
-	row.ZLlamaClean = pointer(LlamaZ(c.sum, c.n, all.sum, all.squares, all.n))
-	row.ZLlamaFlagged = pointer(LlamaZ(d.sum, d.n, all.sum, all.squares, all.n))
-
-	row.unit = low >= 0 && high <= 1
-	if in.Cluster == nil { // of items that are alike they would be too short
+	if in.Cluster == nil { // with correlated scores these intervals would be too short
 		row.AllLow, row.AllHigh = meanInterval(all, row.unit)
 		row.CleanLow, row.CleanHigh = meanInterval(c, row.unit)
 		row.FlaggedLow, row.FlaggedHigh = meanInterval(d, row.unit)
 	}
 	if d.n > 0 && c.n > 0 {
-		j.fillTest(row, o, d, c, all, binary, low, high)
+		j.fillTest(row, o, t)
 		if o.Reference != "" && o.Reference != res.Model {
 			j.fillDifference(row, o)
 		}
 	}
 	row.Warnings = append(append(row.Warnings, in.Warnings...), res.Warnings...)
-	warn := func(format string, args ...any) { row.Warnings = append(row.Warnings, fmt.Sprintf(format, args...)) }
-	switch {
-	case c.n == 0:
-		warn("no clean items: the full score is the lower one")
-	case c.n < FewClean:
-		warn("only %s: their score is noise", report.Count(c.n, "clean item"))
-	}
-	if missing := items - all.n - unjudged; missing > 0 {
-		warn("%d of %s without a score", missing, report.Count(items, "item"))
-	}
-	if unjudged > 0 {
-		warn("%s without a verdict of the method left out", report.Count(unjudged, "item"))
-	}
-	if by[Suspected].n > 0 {
-		warn("%s only suspected, by a corpus filter, counted as flagged", report.Count(by[Suspected].n, "item"))
-	}
-	if res.Averaged {
-		warn("several samples an item: their mean is the item's score")
-	}
-	if in.Cluster != nil && row.Interval == "" && d.n > 0 && c.n > 0 {
-		warn("no interval: there are fewer than three clusters")
-	}
+	j.warn(row, t)
 	var curve *Curve
 	if j.groups != nil && j.subject < 0 {
 		curve = j.groups.curve(res, j.rng("curve", o), (o.Permutations+4)/5)
@@ -482,11 +470,71 @@ func (j *job) computeRow(o *Options) (*Row, *Curve, error) {
 	return row, curve, nil
 }
 
-// Aggregate gives the row of two scores, shares of items, that were given without
-// results of items: no interval and no test, but the flagged items' score that they
-// imply, and a warning where that is impossible.
+// fillScores fills in the counts and scores, and checks that they agree.
+func (r *Row) fillScores(t *totals) error {
+	d, c := t.flagged(), t.clean()
+	all := d.plus(c)
+	r.NAll, r.NClean, r.NFlagged, r.NNotCheckable = all.n, c.n, d.n, t.by[NotCheckable].n
+	r.All = pointer(all.mean())
+	r.Clean = pointer(c.mean())
+	r.Flagged = pointer(d.mean())
+	r.NotCheckable = pointer(t.by[NotCheckable].mean())
+	w := float64(d.n) / float64(all.n)
+	r.ShareFlagged = pointer(w)
+	r.Lower = r.All
+	if c.n > 0 {
+		gain := computeGain(d.sum, d.n, c.sum, c.n)
+		back := w*zeroIfNone(d) + (1-w)*c.mean()
+		tolerance := 1e-9 * max(1, math.Abs(all.mean()))
+		if math.Abs(back-all.mean()) > tolerance || math.Abs(all.mean()-c.mean()-gain) > tolerance {
+			return errIdentity
+		}
+		r.Gain = &gain
+		r.Relative = pointer(RelativeChange(all.mean(), c.mean()))
+		r.Symmetric = pointer(SymmetricChange(all.mean(), c.mean()))
+		r.Lower = pointer(LowerScore(all.mean(), r.Clean))
+	}
+	r.Z = pointer(Z(d.sum, d.n, all.sum, all.squares, all.n))
+	r.ZLlamaClean = pointer(LlamaZ(c.sum, c.n, all.sum, all.squares, all.n))
+	r.ZLlamaFlagged = pointer(LlamaZ(d.sum, d.n, all.sum, all.squares, all.n))
+	r.unit = t.low >= 0 && t.high <= 1
+	return nil
+}
+
+// warn adds the warnings that follow from a row's counts.
+func (j *job) warn(row *Row, t *totals) {
+	warn := func(format string, args ...any) { row.Warnings = append(row.Warnings, fmt.Sprintf(format, args...)) }
+	switch {
+	case row.NClean == 0:
+		warn("no clean items: the full score is the lower one")
+	case row.NClean < FewClean:
+		warn("only %s: their score is noise", report.Count(row.NClean, "clean item"))
+	}
+	if missing := t.items - row.NAll - t.unjudged; missing > 0 {
+		warn("%d of %s without a score", missing, report.Count(t.items, "item"))
+	}
+	if t.unjudged > 0 {
+		warn("%s without a verdict of the method left out", report.Count(t.unjudged, "item"))
+	}
+	if n := t.by[Suspected].n; n > 0 {
+		warn("%s only suspected, by a corpus filter, counted as flagged", report.Count(n, "item"))
+	}
+	if j.in.Results[j.result].Averaged {
+		warn("several samples an item: their mean is the item's score")
+	}
+	if j.in.Cluster != nil && row.Interval == "" && row.NFlagged > 0 && row.NClean > 0 {
+		warn("no interval: there are fewer than three clusters")
+	}
+}
+
+// Aggregate returns the row of two scores, shares of items, without results of items: it has
+// no interval and no test, but the score of the flagged items that they imply, with a
+// warning if that is impossible.
 func Aggregate(model, benchmark, method string, states []State, all, clean float64) Row {
-	r := Row{Model: model, Benchmark: benchmark, Method: method, Metric: "given", unit: true, All: &all, Warnings: []string{"scores were given without results of items: no interval, no test"}}
+	r := Row{
+		Model: model, Benchmark: benchmark, Method: method, Metric: "given", unit: true, All: &all,
+		Warnings: []string{"scores were given without results of items: no interval, no test"},
+	}
 	for _, s := range states {
 		switch s {
 		case Flagged, Suspected:
@@ -502,7 +550,7 @@ func Aggregate(model, benchmark, method string, states []State, all, clean float
 	w := float64(r.NFlagged) / float64(r.NAll)
 	r.ShareFlagged, r.Lower = pointer(w), pointer(LowerScore(all, nil))
 	if r.NClean == 0 {
-		r.Warnings = append(r.Warnings, "no clean items: the clean score given cannot be")
+		r.Warnings = append(r.Warnings, "no clean items: there can be no clean score")
 		return r
 	}
 	r.Clean, r.Gain, r.Lower = &clean, pointer(all-clean), pointer(LowerScore(all, &clean))
@@ -512,21 +560,22 @@ func Aggregate(model, benchmark, method string, states []State, all, clean float
 	}
 	if w == 0 {
 		if all != clean {
-			r.Warnings = append(r.Warnings, "nothing is flagged, yet the scores differ: they are not of the same results")
+			r.Warnings = append(r.Warnings, "nothing is flagged, but the scores differ: they are not of the same results")
 		}
 		return r
 	}
 	implied := ImpliedFlagged(all, clean, w)
 	r.Flagged = &implied
-	// Scores are given rounded, which w magnifies: half a tenth of a point each.
+	// Scores are given with rounding errors of half a tenth of a point, which w magnifies.
 	if slack := 0.0005 * (2 - w) / w; implied < -slack || implied > 1+slack {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the flagged items would have scored %.1f %%: all and clean are not of one set of results", 100*implied))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the flagged items would have scored %.1f %%: "+
+			"all and clean are not of one set of results", 100*implied))
 	}
 	return r
 }
 
-// errIdentity means that the sums of a row contradict each other, which only an error of
-// this program can bring about.
+// errIdentity means that the sums of a row contradict each other, which only a bug can
+// cause.
 var errIdentity = errors.New("all is not w·flagged + (1−w)·clean")
 
 func zeroIfNone(s sums) float64 {
@@ -536,37 +585,41 @@ func zeroIfNone(s sums) float64 {
 	return s.mean()
 }
 
-// rng gives the random numbers of a row.
+// rng returns the random numbers of a row for one purpose.
 func (j *job) rng(what string, o *Options) *rand.Rand {
 	subject := ""
 	if j.subject >= 0 {
 		subject = j.in.Subjects[j.subject]
 	}
-	key := fmt.Sprintf("%s\x00%q\x00%q\x00%q\x00%q", what, j.in.Name, subject, j.in.Methods[j.method].Name, j.in.Results[j.result].Model)
+	key := fmt.Sprintf("%s\x00%q\x00%q\x00%q\x00%q",
+		what, j.in.Name, subject, j.in.Methods[j.method].Name, j.in.Results[j.result].Model)
 	return rand.New(rand.NewPCG(o.Seed, xxh3.HashString(key)))
 }
 
 // fillTest fills in interval, p-value and the smallest effect.
-func (j *job) fillTest(row *Row, o *Options, d, c, all sums, binary bool, low, high float64) {
+func (j *job) fillTest(row *Row, o *Options, t *totals) {
 	in, res := j.in, &j.in.Results[j.result]
+	d, c := t.flagged(), t.clean()
+	all := d.plus(c)
 	w := float64(d.n) / float64(all.n)
 	variance := (all.squares - all.sum*all.mean()) / float64(all.n)
 	if variance <= 1e-12*all.squares/float64(all.n) {
 		variance = 0
 	}
 	s := new(sample)
-	if !binary || in.Cluster != nil || in.Stratum != nil {
+	if !t.binary || in.Cluster != nil || in.Stratum != nil {
 		s = j.splitScores(res.Scores)
 	}
-	if s.clusters != nil && len(s.clusters) > 1 {
+	if len(s.clusters) > 1 {
 		variance = s.withinVariance(d.mean(), c.mean())
 	}
-	if most := MDE(variance, d.n, c.n); variance > 0 && !(row.unit && most > 1) {
-		row.MDE = pointer(w * most)
+	if mde := MDE(variance, d.n, c.n); variance > 0 && !(row.unit && mde > 1) {
+		row.MDE = pointer(w * mde)
 	} else if variance > 0 {
-		row.Warnings = append(row.Warnings, fmt.Sprintf("%s flagged and %s clean: no gain would show, however large", report.Count(d.n, "item"), report.Thousands(c.n)))
+		row.Warnings = append(row.Warnings, fmt.Sprintf("%s flagged and %s clean: too few to detect even the largest gain",
+			report.Count(d.n, "item"), report.Thousands(c.n)))
 	}
-	if binary && in.Cluster == nil {
+	if t.binary && in.Cluster == nil {
 		l, h := Newcombe(int64(d.sum), d.n, int64(c.sum), c.n)
 		row.GainLow, row.GainHigh, row.Interval = pointer(w*l), pointer(w*h), byNewcombe
 		if in.Stratum == nil {
@@ -575,7 +628,8 @@ func (j *job) fillTest(row *Row, o *Options, d, c, all sums, binary bool, low, h
 		}
 	}
 	if row.Interval == "" {
-		if low >= 0 && high <= 1 {
+		low, high := t.low, t.high
+		if row.unit {
 			low, high = 0, 1
 		}
 		l, h, by := s.interval(j.rng("interval", o), o.Resamples, low, high)
@@ -679,8 +733,8 @@ func (j *job) splitScores(scores []float64) *sample {
 	return s
 }
 
-// meanInterval is the 95 % interval of a mean score: of scores in [0, 1] Wilson's, for
-// as many items as binary scores of this variance need, else Student's.
+// meanInterval returns the 95 % interval of a mean score: for scores in [0, 1] Wilson's,
+// with the number of binary items of the same variance, else Student's.
 func meanInterval(s sums, unit bool) (low, high *float64) {
 	if s.n == 0 {
 		return nil, nil
@@ -702,7 +756,7 @@ func meanInterval(s sums, unit bool) (low, high *float64) {
 	return pointer(m - half), pointer(m + half)
 }
 
-// pointer gives nil for NaN.
+// pointer returns a pointer to x, or nil if x is not finite.
 func pointer(x float64) *float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return nil
@@ -710,7 +764,7 @@ func pointer(x float64) *float64 {
 	return &x
 }
 
-// valueOrNaN gives NaN for nil.
+// valueOrNaN returns NaN for nil.
 func valueOrNaN(x *float64) float64 {
 	if x == nil {
 		return math.NaN()

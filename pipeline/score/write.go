@@ -16,7 +16,7 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Formats are the names of what Write writes.
+// Formats returns the formats of Write.
 func Formats() []string { return []string{"table", "csv", "json", "markdown", "latex"} }
 
 // Write writes the table in a format: table for a terminal of width columns (100 if 0),
@@ -39,7 +39,7 @@ func (t *Table) Write(w io.Writer, format string, width int) error {
 	case "latex":
 		t.writeLaTeX(b)
 	default:
-		err = fmt.Errorf("no format is named %q: there are %s", format, strings.Join(Formats(), ", "))
+		err = fmt.Errorf("unknown format %q: there are %s", format, strings.Join(Formats(), ", "))
 	}
 	if err != nil {
 		return err
@@ -47,12 +47,12 @@ func (t *Table) Write(w io.Writer, format string, width int) error {
 	return b.Flush()
 }
 
-// writeText writes the table for a terminal.
+// writeText writes the table for a terminal: rows in groups, with a heading and the warnings
+// of each group.
 func (t *Table) writeText(w *bufio.Writer, width int) {
 	if width < 40 {
 		width = 100
 	}
-	clean := report.CleanText
 	groups, order := map[string][]*Row{}, []string{}
 	subjects := slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Subject != "" })
 	for i := range t.Rows {
@@ -67,72 +67,113 @@ func (t *Table) writeText(w *bufio.Writer, width int) {
 		groups[key] = append(groups[key], r)
 	}
 	for _, key := range order {
-		rows := groups[key]
-		r := rows[0]
-		head := fmt.Sprintf("%s, %s: %s scored, %s flagged (%s), %s clean", r.Benchmark, r.Method, report.Count(r.NAll, "item"), report.Thousands(r.NFlagged), formatPercent(r.ShareFlagged), report.Thousands(r.NClean))
-		if r.NNotCheckable > 0 {
-			head += fmt.Sprintf(", %s of them not checkable", report.Thousands(r.NNotCheckable))
-		}
-		columns := []string{"model", "all", "clean", "flagged", "gain [95 %]", "mde", "p", "Holm", "BH", "lower"}
-		if subjects {
-			head = fmt.Sprintf("%s, %s, %s", r.Benchmark, r.Method, r.Model)
-			columns = []string{"subject", "items", "flagged", "all", "clean", "gain [95 %]", "mde", "p", "Holm", "lower"}
-		}
-		fmt.Fprintln(w, shorten(clean(head), width))
-		cells := [][]string{columns}
-		did := [][]string{{"model", "items", "gain − reference's [95 %]", "p"}}
-		var notes [][2]string // warning, whose
-		for _, r := range rows {
-			name := r.Model
-			if slices.ContainsFunc(rows, func(q *Row) bool { return q != r && q.Model == r.Model && q.Metric != r.Metric }) {
-				name += " " + r.Metric
-			}
-			if subjects {
-				if name = r.Subject; name == "" {
-					name = "all"
-				}
-				cells = append(cells, []string{clean(name), report.Thousands(r.NAll), report.Thousands(r.NFlagged), r.formatScore(r.All), r.formatScore(r.Clean), r.formatGain(r.Gain, r.GainLow, r.GainHigh), r.formatSmallScore(r.MDE), formatP(r.P), formatP(r.PHolm), r.formatScore(r.Lower)})
-			} else {
-				cells = append(cells, []string{clean(name), r.formatScore(r.All), r.formatScore(r.Clean), r.formatScore(r.Flagged), r.formatGain(r.Gain, r.GainLow, r.GainHigh), r.formatSmallScore(r.MDE), formatP(r.P), formatP(r.PHolm), formatP(r.PBH), r.formatScore(r.Lower)})
-			}
-			if r.Reference != "" {
-				did = append(did, []string{clean(name), report.Thousands(r.DiDItems), r.formatGain(r.DiD, r.DiDLow, r.DiDHigh), formatP(r.DiDP)})
-			}
-			for _, text := range r.Warnings {
-				at := slices.IndexFunc(notes, func(n [2]string) bool { return n[0] == text })
-				if at < 0 {
-					notes = append(notes, [2]string{text, name})
-				} else {
-					notes[at][1] += ", " + name
-				}
-			}
-		}
-		writeCells(w, cells, width, 1)
-		if len(did) > 1 {
-			fmt.Fprintln(w, shorten(clean("against "+rows[slices.IndexFunc(rows, func(r *Row) bool { return r.Reference != "" })].Reference), width))
-			writeCells(w, did, width, 1)
-		}
-		for _, n := range notes {
-			if len(rows) > 1 {
-				writeWrapped(w, "! ", clean(n[1]+": "+n[0]), width)
-			} else {
-				writeWrapped(w, "! ", clean(n[0]), width)
-			}
-		}
-		fmt.Fprintln(w)
+		writeGroup(w, groups[key], subjects, width)
 	}
 	t.writeCurveText(w, width)
 	t.writeExamText(w, width)
 	for _, text := range t.Warnings {
-		writeWrapped(w, "! ", clean(text), width)
+		writeWrapped(w, "! ", report.CleanText(text), width)
 	}
 	if len(t.Rows) > 0 {
-		writeWrapped(w, "", fmt.Sprintf("gain: all − clean, in points. p: that flagged items are like others, two-sided; by Holm and Benjamini–Hochberg for %s. mde: smallest gain found in 80 %% of cases. lower: of all and clean.", report.Count(int64(t.Tests), "test")), width)
+		writeWrapped(w, "", fmt.Sprintf("gain: estimated gain, all − clean, in points. "+
+			"p: two-sided, that flagged items score like the others; Holm, BH (Benjamini–Hochberg): adjusted for %s. "+
+			"mde: smallest gain detected with a power of 80 %%. lower: the lower of all and clean.",
+			report.Count(int64(t.Tests), "test")), width)
 	}
 }
 
+// writeGroup writes rows of one benchmark and method: models on the same items, or the
+// subjects of one model.
+func writeGroup(w *bufio.Writer, rows []*Row, subjects bool, width int) {
+	clean := report.CleanText
+	r := rows[0]
+	head := fmt.Sprintf("%s, %s: %s scored, %s flagged (%s), %s clean", r.Benchmark, r.Method,
+		report.Count(r.NAll, "item"), report.Thousands(r.NFlagged), formatPercent(r.ShareFlagged), report.Thousands(r.NClean))
+	if r.NNotCheckable > 0 {
+		head += fmt.Sprintf(", %s of them not checkable", report.Thousands(r.NNotCheckable))
+	}
+	columns := []string{"model", "all", "clean", "flagged", "gain [95 %]", "mde", "p", "Holm", "BH", "lower"}
+	if subjects {
+		head = fmt.Sprintf("%s, %s, %s", r.Benchmark, r.Method, r.Model)
+		columns = []string{"subject", "items", "flagged", "all", "clean", "gain [95 %]", "mde", "p", "Holm", "lower"}
+	}
+	fmt.Fprintln(w, shorten(clean(head), width))
+	cells := [][]string{columns}
+	did := [][]string{{"model", "items", "gain − reference's [95 %]", "p"}}
+	reference := ""
+	var notes []note
+	for _, r := range rows {
+		name := r.nameAmong(rows, subjects)
+		cells = append(cells, append([]string{clean(name)}, r.textCells(subjects)...))
+		if r.Reference != "" {
+			reference = r.Reference
+			did = append(did, []string{clean(name), report.Thousands(r.DiDItems),
+				r.formatGain(r.DiD, r.DiDLow, r.DiDHigh), formatP(r.DiDP)})
+		}
+		notes = addNotes(notes, r.Warnings, name)
+	}
+	writeCells(w, cells, width, 1)
+	if len(did) > 1 {
+		fmt.Fprintln(w, shorten(clean("against "+reference), width))
+		writeCells(w, did, width, 1)
+	}
+	for _, n := range notes {
+		text := n.text
+		if len(rows) > 1 {
+			text = n.names + ": " + text
+		}
+		writeWrapped(w, "! ", clean(text), width)
+	}
+	fmt.Fprintln(w)
+}
+
+// nameAmong returns the row's name in a group: the subject, or the model, with the metric if
+// the model has rows of several.
+func (r *Row) nameAmong(rows []*Row, subjects bool) string {
+	if subjects {
+		if r.Subject == "" {
+			return "all"
+		}
+		return r.Subject
+	}
+	if slices.ContainsFunc(rows, func(q *Row) bool { return q != r && q.Model == r.Model && q.Metric != r.Metric }) {
+		return r.Model + " " + r.Metric
+	}
+	return r.Model
+}
+
+// textCells returns the cells of a row in writeGroup, after its name.
+func (r *Row) textCells(subjects bool) []string {
+	gain := r.formatGain(r.Gain, r.GainLow, r.GainHigh)
+	if subjects {
+		return []string{
+			report.Thousands(r.NAll), report.Thousands(r.NFlagged), r.formatScore(r.All), r.formatScore(r.Clean), gain,
+			r.formatSmallScore(r.MDE), formatP(r.P), formatP(r.PHolm), r.formatScore(r.Lower),
+		}
+	}
+	return []string{
+		r.formatScore(r.All), r.formatScore(r.Clean), r.formatScore(r.Flagged), gain,
+		r.formatSmallScore(r.MDE), formatP(r.P), formatP(r.PHolm), formatP(r.PBH), r.formatScore(r.Lower),
+	}
+}
+
+// A note is a warning and the names of the rows that have it.
+type note struct{ text, names string }
+
+func addNotes(notes []note, warnings []string, name string) []note {
+	for _, text := range warnings {
+		at := slices.IndexFunc(notes, func(n note) bool { return n.text == text })
+		if at < 0 {
+			notes = append(notes, note{text, name})
+		} else {
+			notes[at].names += ", " + name
+		}
+	}
+	return notes
+}
+
 func (t *Table) writeCurveText(w *bufio.Writer, width int) {
-	cells := [][]string{{"best threshold", "benchmark", "method", "at", "flagged", "gain", "p naive", "p searched", "of"}}
+	cells := [][]string{{"model", "benchmark", "method", "best threshold", "flagged", "gain", "p naive", "p searched", "thresholds"}}
 	for i := range t.Curves {
 		c := &t.Curves[i]
 		if c.Best == nil || c.Searched < 2 {
@@ -142,8 +183,11 @@ func (t *Table) writeCurveText(w *bufio.Writer, width int) {
 			return r.Model == c.Model && r.Benchmark == c.Benchmark && r.Method == c.Method && r.unit
 		})
 		r := Row{unit: unit}
-		cells = append(cells, []string{report.CleanText(c.Model), report.CleanText(c.Benchmark), report.CleanText(c.Method),
-			strconv.FormatFloat(c.Best.Threshold, 'g', 3, 64), formatPercent(&c.Best.ShareFlagged), r.formatGain(c.Best.Gain, nil, nil), formatP(c.Best.P), formatP(c.Best.PMax), fmt.Sprint(c.Searched)})
+		cells = append(cells, []string{
+			report.CleanText(c.Model), report.CleanText(c.Benchmark), report.CleanText(c.Method),
+			strconv.FormatFloat(c.Best.Threshold, 'g', 3, 64), formatPercent(&c.Best.ShareFlagged),
+			r.formatGain(c.Best.Gain, nil, nil), formatP(c.Best.P), formatP(c.Best.PMax), fmt.Sprint(c.Searched),
+		})
 	}
 	if len(cells) > 1 {
 		writeCells(w, cells, width, 3)
@@ -158,14 +202,23 @@ func (t *Table) writeExamText(w *bufio.Writer, width int) {
 	cells := [][]string{{"exam", "model", "method", "full", "clean", "lower", "contamination"}}
 	for i := range t.Exams {
 		g := &t.Exams[i]
-		cells = append(cells, []string{report.CleanText(g.Exam), report.CleanText(g.Model), report.CleanText(g.Method),
-			Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), formatPercent(&g.Contamination)})
+		cells = append(cells, append([]string{
+			report.CleanText(g.Exam), report.CleanText(g.Model), report.CleanText(g.Method),
+		}, g.cells()...))
 	}
 	writeCells(w, cells, width, 3)
 	fmt.Fprintln(w)
 }
 
-// Graded writes an exam's score with its percentile range as in "161 (62nd-75th)".
+// cells returns the scores of a grade, and its contamination.
+func (g *Grade) cells() []string {
+	return []string{
+		Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange),
+		formatPercent(&g.Contamination),
+	}
+}
+
+// Graded formats an exam's score with its percentile range, as in "161 (62nd-75th)".
 func Graded(score *float64, at *Percentile) string {
 	if score == nil {
 		return "N/A"
@@ -196,8 +249,9 @@ func ordinal(x float64) string {
 	return s + "th"
 }
 
-// writeCells writes lines of cells, of which the first names are set left and give way,
-// down to 8 columns; the numbers never do.
+// writeCells writes lines of cells. The first names cells of a line are aligned left, and
+// shortened to no less than 8 columns if the line is too wide; the others are numbers, and
+// are never shortened.
 func writeCells(w *bufio.Writer, cells [][]string, width, names int) {
 	const gap = 2
 	widths := make([]int, len(cells[0]))
@@ -241,7 +295,7 @@ func writeCells(w *bufio.Writer, cells [][]string, width, names int) {
 	}
 }
 
-// writeWrapped writes clean text in lines of width columns behind a mark.
+// writeWrapped writes clean text in lines of width columns, the first of them after a mark.
 func writeWrapped(w *bufio.Writer, mark, text string, width int) {
 	indent := strings.Repeat(" ", len(mark))
 	line := mark
@@ -268,18 +322,18 @@ func shorten(s string, width int) string {
 	if uniseg.StringWidth(s) <= width {
 		return s
 	}
-	var kept strings.Builder
+	var b strings.Builder
 	used := 0
 	for g := uniseg.NewGraphemes(s); g.Next(); {
 		if used += g.Width(); used > width-1 {
 			break
 		}
-		kept.WriteString(g.Str())
+		b.WriteString(g.Str())
 	}
-	return kept.String() + "…"
+	return b.String() + "…"
 }
 
-// formatScore writes a score: as a percentage if the metric's scores lie in [0, 1].
+// formatScore formats a score: as a percentage if the metric's scores are in [0, 1].
 func (r *Row) formatScore(x *float64) string {
 	switch {
 	case x == nil:
@@ -290,7 +344,7 @@ func (r *Row) formatScore(x *float64) string {
 	return strconv.FormatFloat(*x, 'g', 4, 64)
 }
 
-// formatSmallScore writes a small score with two digits.
+// formatSmallScore formats a score, with two digits if it is very small.
 func (r *Row) formatSmallScore(x *float64) string {
 	if x != nil && r.unit && *x < 0.00095 {
 		return strconv.FormatFloat(100**x, 'g', 2, 64)
@@ -298,7 +352,7 @@ func (r *Row) formatSmallScore(x *float64) string {
 	return r.formatScore(x)
 }
 
-// formatGain writes a difference with its interval: with one decimal, or more where the
+// formatGain formats a difference with its interval: with one decimal, or more if the
 // interval is narrow. What rounds to 0 has no sign.
 func (r *Row) formatGain(x, low, high *float64) string {
 	signed := func(x *float64) string {
@@ -328,7 +382,7 @@ func (r *Row) formatGain(x, low, high *float64) string {
 	return fmt.Sprintf("%s [%s, %s]", signed(x), signed(low), signed(high))
 }
 
-// formatP writes a p-value with three decimals.
+// formatP formats a p-value with three decimals.
 func formatP(p *float64) string {
 	switch {
 	case p == nil:
@@ -351,7 +405,7 @@ func formatPercent(x *float64) string {
 	return fmt.Sprintf("%.1f%%", 100**x)
 }
 
-// formatChange writes a relative change as a percentage.
+// formatChange formats a relative change as a percentage.
 func formatChange(x *float64) string {
 	if x == nil {
 		return "-"
@@ -362,22 +416,28 @@ func formatChange(x *float64) string {
 	return fmt.Sprintf("%+.2f%%", 100**x)
 }
 
-// writeCSV writes all fields of all rows, numbers as they are; an empty cell is no number.
-// A name that a spreadsheet would take for a formula gets an apostrophe before it.
+// writeCSV writes all fields of all rows, numbers with full precision; an empty cell is nil.
+// A name that a spreadsheet would read as a formula is preceded by an apostrophe.
 func (t *Table) writeCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{"model", "benchmark", "subject", "method", "metric", "n_all", "all", "all_low", "all_high",
-		"n_clean", "clean", "clean_low", "clean_high", "n_flagged", "flagged", "flagged_low", "flagged_high", "n_not_checkable", "not_checkable",
-		"share_flagged", "gain", "gain_low", "gain_high", "interval", "p", "test", "p_holm", "p_bh", "z", "z_llama_clean", "z_llama_flagged",
+		"n_clean", "clean", "clean_low", "clean_high", "n_flagged", "flagged", "flagged_low", "flagged_high",
+		"n_not_checkable", "not_checkable", "share_flagged", "gain", "gain_low", "gain_high", "interval",
+		"p", "test", "p_holm", "p_bh", "z", "z_llama_clean", "z_llama_flagged",
 		"relative", "symmetric", "lower", "mde", "reference", "did", "did_low", "did_high", "did_p", "did_n", "warnings"})
 	for i := range t.Rows {
 		r := &t.Rows[i]
 		c.Write([]string{csvCell(r.Model), csvCell(r.Benchmark), csvCell(r.Subject), csvCell(r.Method), csvCell(r.Metric),
-			formatInt(r.NAll), formatFloat(r.All), formatFloat(r.AllLow), formatFloat(r.AllHigh), formatInt(r.NClean), formatFloat(r.Clean), formatFloat(r.CleanLow), formatFloat(r.CleanHigh),
-			formatInt(r.NFlagged), formatFloat(r.Flagged), formatFloat(r.FlaggedLow), formatFloat(r.FlaggedHigh), formatInt(r.NNotCheckable), formatFloat(r.NotCheckable),
-			formatFloat(r.ShareFlagged), formatFloat(r.Gain), formatFloat(r.GainLow), formatFloat(r.GainHigh), r.Interval, formatFloat(r.P), r.Test, formatFloat(r.PHolm), formatFloat(r.PBH),
-			formatFloat(r.Z), formatFloat(r.ZLlamaClean), formatFloat(r.ZLlamaFlagged), formatFloat(r.Relative), formatFloat(r.Symmetric), formatFloat(r.Lower), formatFloat(r.MDE),
-			csvCell(r.Reference), formatFloat(r.DiD), formatFloat(r.DiDLow), formatFloat(r.DiDHigh), formatFloat(r.DiDP), formatInt(r.DiDItems), csvCell(strings.Join(r.Warnings, "; "))})
+			formatInt(r.NAll), formatFloat(r.All), formatFloat(r.AllLow), formatFloat(r.AllHigh),
+			formatInt(r.NClean), formatFloat(r.Clean), formatFloat(r.CleanLow), formatFloat(r.CleanHigh),
+			formatInt(r.NFlagged), formatFloat(r.Flagged), formatFloat(r.FlaggedLow), formatFloat(r.FlaggedHigh),
+			formatInt(r.NNotCheckable), formatFloat(r.NotCheckable), formatFloat(r.ShareFlagged),
+			formatFloat(r.Gain), formatFloat(r.GainLow), formatFloat(r.GainHigh), r.Interval,
+			formatFloat(r.P), r.Test, formatFloat(r.PHolm), formatFloat(r.PBH),
+			formatFloat(r.Z), formatFloat(r.ZLlamaClean), formatFloat(r.ZLlamaFlagged),
+			formatFloat(r.Relative), formatFloat(r.Symmetric), formatFloat(r.Lower), formatFloat(r.MDE),
+			csvCell(r.Reference), formatFloat(r.DiD), formatFloat(r.DiDLow), formatFloat(r.DiDHigh),
+			formatFloat(r.DiDP), formatInt(r.DiDItems), csvCell(strings.Join(r.Warnings, "; "))})
 	}
 	c.Flush()
 	return c.Error()
@@ -390,7 +450,11 @@ func (t *Table) WriteCurves(w io.Writer) error {
 	for i := range t.Curves {
 		v := &t.Curves[i]
 		for _, p := range v.Points {
-			c.Write([]string{csvCell(v.Model), csvCell(v.Benchmark), csvCell(v.Method), formatFloat(&p.Threshold), formatInt(p.NFlagged), formatFloat(&p.ShareFlagged), formatFloat(p.Gain), formatFloat(p.Z), formatFloat(p.P), formatFloat(p.PMax)})
+			c.Write([]string{
+				csvCell(v.Model), csvCell(v.Benchmark), csvCell(v.Method),
+				formatFloat(&p.Threshold), formatInt(p.NFlagged), formatFloat(&p.ShareFlagged),
+				formatFloat(p.Gain), formatFloat(p.Z), formatFloat(p.P), formatFloat(p.PMax),
+			})
 		}
 	}
 	c.Flush()
@@ -413,7 +477,7 @@ func csvCell(s string) string {
 	return s
 }
 
-// documentCells gives all rows as cells for a document, and their warnings by number.
+// documentCells returns all rows as cells for a document, and their numbered warnings.
 func (t *Table) documentCells(escape func(string) string) (cells [][]string, notes []string) {
 	subjects := slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Subject != "" })
 	for i := range t.Rows {
@@ -435,9 +499,13 @@ func (t *Table) documentCells(escape func(string) string) (cells [][]string, not
 		if subjects && r.Subject != "" {
 			bench += " / " + escape(r.Subject)
 		}
-		cells = append(cells, []string{name, bench, escape(r.Method), report.Thousands(r.NAll), report.Thousands(r.NFlagged), report.Thousands(r.NNotCheckable),
-			r.formatScore(r.All), r.formatScore(r.Clean), r.formatScore(r.Flagged), r.formatGain(r.Gain, r.GainLow, r.GainHigh),
-			formatP(r.P), formatP(r.PHolm), formatP(r.PBH), formatChange(r.Relative), formatChange(r.Symmetric), r.formatSmallScore(r.MDE), r.formatScore(r.Lower)})
+		cells = append(cells, []string{
+			name, bench, escape(r.Method),
+			report.Thousands(r.NAll), report.Thousands(r.NFlagged), report.Thousands(r.NNotCheckable),
+			r.formatScore(r.All), r.formatScore(r.Clean), r.formatScore(r.Flagged),
+			r.formatGain(r.Gain, r.GainLow, r.GainHigh), formatP(r.P), formatP(r.PHolm), formatP(r.PBH),
+			formatChange(r.Relative), formatChange(r.Symmetric), r.formatSmallScore(r.MDE), r.formatScore(r.Lower),
+		})
 	}
 	notes = append(notes, t.Warnings...)
 	return cells, notes
@@ -447,11 +515,11 @@ var documentHead = [...]string{"model", "benchmark", "method", "items", "flagged
 	"p", "p (Holm)", "p (BH)", "relative", "symmetric", "MDE", "lower"}
 
 func (t *Table) writeMarkdown(w *bufio.Writer) {
-	escape := func(s string) string {
-		return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "!", `\!`, "#", `\#`, "$", `\$`).Replace(report.CleanText(s))
-	}
+	replacer := strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "`", "\\`",
+		"*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "!", `\!`, "#", `\#`, "$", `\$`)
+	escape := func(s string) string { return replacer.Replace(report.CleanText(s)) }
 	cells, notes := t.documentCells(escape)
-	line := func(cells []string) { // names are escaped; of numbers only <.001 has to be
+	line := func(cells []string) { // names are escaped; of numbers, only <.001 needs to be
 		fmt.Fprintf(w, "| %s |\n", strings.ReplaceAll(strings.Join(cells, " | "), "<", "&lt;"))
 	}
 	line(documentHead[:])
@@ -459,7 +527,12 @@ func (t *Table) writeMarkdown(w *bufio.Writer) {
 	for _, c := range cells {
 		line(c)
 	}
-	fmt.Fprintf(w, "\nClean: all items but the flagged; items that could not be checked are among them. Gain: all − clean, in points. p: that flagged items are like others, two-sided; Holm and Benjamini–Hochberg (BH) for %s. Relative: clean/all − 1. Symmetric: 2(clean − all)/(clean + all). MDE: smallest gain found in 80 %% of cases. Lower: of all and clean.\n", report.Count(int64(t.Tests), "test"))
+	fmt.Fprintf(w, "\nClean: all items except the flagged ones, including items that could not be checked. "+
+		"Gain: estimated gain, all − clean, in points. "+
+		"p: two-sided, that flagged items score like the others; Holm, BH (Benjamini–Hochberg): adjusted for %s. "+
+		"Relative: clean/all − 1. Symmetric: 2(clean − all)/(clean + all). "+
+		"MDE: smallest gain detected with a power of 80 %%. Lower: the lower of all and clean.\n",
+		report.Count(int64(t.Tests), "test"))
 	if len(notes) > 0 {
 		fmt.Fprintln(w)
 	}
@@ -471,7 +544,7 @@ func (t *Table) writeMarkdown(w *bufio.Writer) {
 	}
 	for i := range t.Exams {
 		g := &t.Exams[i]
-		line([]string{escape(g.Exam), escape(g.Model), escape(g.Method), Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), formatPercent(&g.Contamination)})
+		line(append([]string{escape(g.Exam), escape(g.Model), escape(g.Method)}, g.cells()...))
 	}
 }
 
@@ -508,7 +581,7 @@ func (t *Table) writeLaTeX(w *bufio.Writer) {
 	fmt.Fprintln(w, `\midrule`)
 	for i := range t.Exams {
 		g := &t.Exams[i]
-		line([]string{g.Exam, g.Model, g.Method, Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange), formatPercent(&g.Contamination)})
+		line(append([]string{g.Exam, g.Model, g.Method}, g.cells()...))
 	}
 	fmt.Fprintln(w, "\\bottomrule\n\\end{tabular}")
 }
