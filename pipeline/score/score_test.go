@@ -607,7 +607,7 @@ func TestAggregate(t *testing.T) {
 			t.Errorf("%v: %q, implied %v", c, r.Warnings, *r.Flagged)
 		}
 	}
-	if r := Aggregate("m", "b", "x", states[40:], 0.5, 0.6); !strings.Contains(strings.Join(r.Warnings, " "), "yet the scores differ") {
+	if r := Aggregate("m", "b", "x", states[40:], 0.5, 0.6); !strings.Contains(strings.Join(r.Warnings, " "), "but the scores differ") {
 		t.Errorf("%q", r.Warnings)
 	}
 	if r := Aggregate("m", "b", "x", states[:40], 0.5, 0.6); r.Clean != nil || *r.Lower != 0.5 {
