@@ -71,8 +71,8 @@ func (w *Filler) AddBlock(b Block) {
 	k.room -= len(b.hashes)
 }
 
-// emptyNext empties the next bucket that has any slots, returns one of them and gives the
-// rest back to the pool.
+// emptyNext empties the next bucket that has any slots, returns one of them and returns the
+// rest to the pool.
 func (w *Filler) emptyNext() (slot, bool) {
 	if w == nil {
 		return 0, false

@@ -4,8 +4,8 @@ package bloom
 
 import "fmt"
 
-// alloc gives n zeroed words, or an error when that many can never be had. Under
-// the race detector they come from the heap, which is all that it watches.
+// alloc returns n zeroed words, or an error when n can never be allocated. Under the race
+// detector they are in the heap, which is all that it checks.
 func alloc(n int) (words []uint64, err error) {
 	defer func() {
 		if recover() != nil {

@@ -107,7 +107,7 @@ func (p *Pool) takeBack(slots []slot) {
 	p.free = append(p.free, slots...)
 }
 
-// leaveSpool says that so many slots of spools are theirs no more.
+// leaveSpool counts n slots as no longer those of spools.
 func (p *Pool) leaveSpool(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -207,7 +207,7 @@ type levelState struct {
 	covered   int
 	seen      []uint64
 	counts    []uint16  // occurrences of each gram
-	stretches []stretch // where runs stand
+	stretches []stretch // bytes of the runs
 }
 
 // NewCollector returns a collector; call Reset before the first document.

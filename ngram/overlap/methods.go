@@ -51,8 +51,8 @@ func countParam() Param {
 const (
 	unitChoice   = "The paper counts tokens of its model; here words are counted."
 	placesChoice = "An n-gram that occurs several times in a part counts each time; count=distinct counts it once."
-	contamChoice = "The paper chooses a threshold for each model and benchmark, from 0.05 to 0.4; threshold sets another. " +
-		"It does not say whether an item at the threshold is flagged; here it is. " +
+	contamChoice = "The paper chooses a threshold for each model and benchmark, from 0.05 to 0.4; " +
+		"threshold sets another. It does not say whether an item at the threshold is flagged; here it is. " +
 		"Nor does it say whether choices and answers belong to an item. " + unitChoice
 )
 
@@ -309,8 +309,8 @@ func llama3() definition {
 		}),
 		make: func(m *Method) {
 			m.Threshold = m.floatValue("threshold")
-			m.Text = fmt.Sprintf("Flagged when at least %g of the words of all parts are in %d-grams that occur in any document. "+
-				"Score: that share.", m.Threshold, m.intValue("n"))
+			m.Text = fmt.Sprintf("Flagged when at least %g of the words of all parts are in %d-grams that occur in any "+
+				"document. Score: that share.", m.Threshold, m.intValue("n"))
 			m.judge = judgeCovered(m, 0)
 		},
 	}
@@ -455,7 +455,8 @@ func tulu3() definition {
 func deepseek() definition {
 	return definition{
 		Method: overWords(Method{
-			Name: "deepseek", Brief: "any 10-gram, or all of a shorter text", Parts: item.PartsOf(item.Context, item.Question, item.Answer),
+			Name: "deepseek", Brief: "any 10-gram, or all of a shorter text",
+			Parts:  item.PartsOf(item.Context, item.Question, item.Answer),
 			Source: "Guo et al. 2024 (DeepSeek-Coder), Shao et al. 2024 (DeepSeekMath)",
 			Choices: "The papers do not say what a gram is; here it is a word. " +
 				"Docstrings, questions and solutions are context, question and answer.",

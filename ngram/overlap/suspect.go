@@ -4,8 +4,8 @@ import "swab/ngram/item"
 
 // Suspect returns the cover that item i would have if one document held every n-gram whose
 // bit is set in hits: hits[p] has a bit for each n-gram of part p, by its first word, and
-// n is at most the n of any rule. Documents without other n-grams give no cover with more
-// in any figure, so a rule that does not flag this cover flags none of theirs. Where a run
+// n is at most the n of any rule. No figure of the cover of documents without other n-grams
+// is higher, so a rule that does not flag this cover flags none of theirs. Where a run
 // could be extended over words that differ, everything after it counts as seen.
 func (s *Items) Suspect(i, n int, hits [item.NumParts][]uint64) *Cover {
 	layout, views := s.Layout(i), s.views[s.list[i].Bench]

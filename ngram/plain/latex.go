@@ -18,17 +18,19 @@ func latexCommand(name string) (string, bool) {
 		return greekLetter(strings.ToLower(name)), true
 	case "varepsilon", "vartheta", "varphi", "varrho", "varsigma", "varpi":
 		return greekLetter(name[3:]), true
-	case "sin", "cos", "tan", "cot", "sec", "csc", "log", "ln", "exp", "lim", "max", "min", "gcd", "det", "deg", "mod", "bmod":
+	case "sin", "cos", "tan", "cot", "sec", "csc", "log", "ln", "exp", "lim",
+		"max", "min", "gcd", "det", "deg", "mod", "bmod":
 		return " " + strings.TrimPrefix(name, "b") + " ", true
 	case "frac", "dfrac", "tfrac", "cfrac", "binom", "sqrt", "cdot", "cdots", "times", "div", "pm", "mp", "ast", "star",
 		"leq", "le", "geq", "ge", "neq", "ne", "equiv", "approx", "sim", "cong", "propto", "ll", "gg",
 		"in", "notin", "subset", "subseteq", "supset", "supseteq", "cup", "cap", "emptyset", "setminus",
 		"forall", "exists", "neg", "land", "lor", "wedge", "vee", "to", "gets", "mapsto", "implies", "iff",
 		"rightarrow", "leftarrow", "Rightarrow", "Leftarrow", "leftrightarrow", "Leftrightarrow", "longrightarrow",
-		"sum", "prod", "int", "iint", "oint", "partial", "nabla", "infty", "angle", "triangle", "perp", "parallel", "circ", "degree",
-		"ldots", "dots", "vdots", "ddots", "quad", "qquad", "text", "textbf", "textit", "texttt", "mathrm", "mathbf", "mathit",
-		"mathbb", "mathcal", "mathfrak", "operatorname", "emph", "underline", "overline", "hat", "bar", "vec", "tilde", "boxed",
-		"left", "right", "big", "Big", "bigg", "Bigg", "lfloor", "rfloor", "lceil", "rceil", "langle", "rangle", "mid", "vert",
+		"sum", "prod", "int", "iint", "oint", "partial", "nabla", "infty", "angle", "triangle", "perp", "parallel",
+		"circ", "degree", "ldots", "dots", "vdots", "ddots", "quad", "qquad", "text", "textbf", "textit", "texttt",
+		"mathrm", "mathbf", "mathit", "mathbb", "mathcal", "mathfrak", "operatorname", "emph", "underline", "overline",
+		"hat", "bar", "vec", "tilde", "boxed", "left", "right", "big", "Big", "bigg", "Bigg",
+		"lfloor", "rfloor", "lceil", "rceil", "langle", "rangle", "mid", "vert",
 		"displaystyle", "limits", "hline", "item", "not", "bot", "top", "oplus", "otimes", "bullet", "prime":
 		return " ", true
 	}
@@ -37,7 +39,8 @@ func latexCommand(name string) (string, bool) {
 
 // greekLetter returns the small letter of the given name.
 func greekLetter(name string) string {
-	const names = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma_ sigma tau upsilon phi chi psi omega"
+	const names = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho " +
+		"sigma_ sigma tau upsilon phi chi psi omega"
 	for i, n := range strings.Fields(names) {
 		if n == name {
 			return string(rune('α' + i))

@@ -96,7 +96,7 @@ func (m *Matcher) matchBlock(l *level, from, end int) {
 			binary.LittleEndian.Uint64(b[at+second:])&mask,
 			binary.LittleEndian.Uint64(b[at+third:])&mask))
 	}
-	// Each loop does one thing, without branches on loaded values, so that many cache misses
+	// Each loop does one thing, without branches on loaded values, so that cache misses
 	// overlap.
 	words := m.words[:len(hashes)]
 	filter, shift := l.filter, l.shift&63

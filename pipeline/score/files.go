@@ -14,7 +14,10 @@ import (
 )
 
 // kind is what publish knows of a directory of scores.
-var kind = publish.Kind{Name: "a directory of scores", Mark: ledger.ScoresFile, Names: []string{ledger.ScoresFile, "scores.csv", "scores.md", ledger.CurveFile}}
+var kind = publish.Kind{
+	Name: "a directory of scores", Mark: ledger.ScoresFile,
+	Names: []string{ledger.ScoresFile, "scores.csv", "scores.md", ledger.CurveFile},
+}
 
 // files returns what a directory of scores holds, and how each file is written.
 func (t *Table) files() map[string]func(io.Writer) error {

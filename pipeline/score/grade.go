@@ -63,7 +63,8 @@ func (s *Section) find(inputs []Input) (p sectionItems, err error) {
 	p.in = &inputs[at]
 	seen := map[string]bool{}
 	for i, id := range p.in.IDs {
-		if s.Subject != "" && p.in.Subjects[p.in.Subject[i]] != s.Subject || len(s.Items) > 0 && !slices.Contains(s.Items, id) {
+		otherSubject := s.Subject != "" && p.in.Subjects[p.in.Subject[i]] != s.Subject
+		if otherSubject || len(s.Items) > 0 && !slices.Contains(s.Items, id) {
 			continue
 		}
 		if seen[id] && (len(s.Items) > 0 || s.ItemPoints != nil) {

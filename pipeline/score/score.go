@@ -315,7 +315,9 @@ func (in *Input) check() error {
 			}
 		}
 	}
-	for what, column := range map[string][]int32{"the subjects": in.Subject, "the clusters": in.Cluster, "the strata": in.Stratum} {
+	for what, column := range map[string][]int32{
+		"the subjects": in.Subject, "the clusters": in.Cluster, "the strata": in.Stratum,
+	} {
 		if column != nil && len(column) != in.Items {
 			return wrongLength(what, len(column))
 		}
@@ -357,8 +359,8 @@ func (in *Input) warnSameResults() (warnings []string) {
 				continue
 			}
 			if kappa := (same/n - chance) / (1 - chance); same == n || kappa > 0.9 {
-				warnings = append(warnings, fmt.Sprintf("%s: %s and %s have the same score on %.0f of %.0f items: one model given twice?",
-					in.Name, x.Model, y.Model, same, n))
+				warnings = append(warnings, fmt.Sprintf("%s: %s and %s have the same score on %.0f of %.0f items: "+
+					"one model given twice?", in.Name, x.Model, y.Model, same, n))
 			}
 		}
 	}
@@ -444,7 +446,8 @@ func (j *job) computeRow(o *Options) (*Row, *Curve, error) {
 		if j.subject >= 0 {
 			return nil, nil, nil
 		}
-		return nil, nil, fmt.Errorf("%s: model %s has no score of an item that method %s judged", in.Name, res.Model, method.Name)
+		return nil, nil, fmt.Errorf("%s: model %s has no score of an item that method %s judged",
+			in.Name, res.Model, method.Name)
 	}
 	if err := row.fillScores(t); err != nil {
 		return nil, nil, fmt.Errorf("%s: model %s, method %s: %w", in.Name, res.Model, method.Name, err)

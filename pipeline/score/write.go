@@ -173,7 +173,9 @@ func addNotes(notes []note, warnings []string, name string) []note {
 }
 
 func (t *Table) writeCurveText(w *bufio.Writer, width int) {
-	cells := [][]string{{"model", "benchmark", "method", "best threshold", "flagged", "gain", "p naive", "p searched", "thresholds"}}
+	cells := [][]string{{
+		"model", "benchmark", "method", "best threshold", "flagged", "gain", "p naive", "p searched", "thresholds",
+	}}
 	for i := range t.Curves {
 		c := &t.Curves[i]
 		if c.Best == nil || c.Searched < 2 {
@@ -511,8 +513,10 @@ func (t *Table) documentCells(escape func(string) string) (cells [][]string, not
 	return cells, notes
 }
 
-var documentHead = [...]string{"model", "benchmark", "method", "items", "flagged", "not checkable", "all", "clean", "on flagged", "gain [95 %]",
-	"p", "p (Holm)", "p (BH)", "relative", "symmetric", "MDE", "lower"}
+var documentHead = [...]string{
+	"model", "benchmark", "method", "items", "flagged", "not checkable", "all", "clean", "on flagged", "gain [95 %]",
+	"p", "p (Holm)", "p (BH)", "relative", "symmetric", "MDE", "lower",
+}
 
 func (t *Table) writeMarkdown(w *bufio.Writer) {
 	replacer := strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "`", "\\`",
@@ -540,7 +544,8 @@ func (t *Table) writeMarkdown(w *bufio.Writer) {
 		fmt.Fprintf(w, "%d. %s\n", i+1, escape(n))
 	}
 	if len(t.Exams) > 0 {
-		fmt.Fprintf(w, "\n| exam | model | method | full | clean | lower | contamination |\n| --- | --- | --- | ---: | ---: | ---: | ---: |\n")
+		fmt.Fprint(w, "\n| exam | model | method | full | clean | lower | contamination |\n",
+			"| --- | --- | --- | ---: | ---: | ---: | ---: |\n")
 	}
 	for i := range t.Exams {
 		g := &t.Exams[i]
@@ -549,10 +554,10 @@ func (t *Table) writeMarkdown(w *bufio.Writer) {
 }
 
 func (t *Table) writeLaTeX(w *bufio.Writer) {
-	escape := func(s string) string {
-		return strings.NewReplacer(`\`, `\textbackslash{}`, "&", `\&`, "%", `\%`, "$", `\$`, "#", `\#`, "_", `\_`, "{", `\{`, "}", `\}`,
-			"~", `\textasciitilde{}`, "^", `\textasciicircum{}`, "−", "$-$", "–", "--", "·", `$\cdot$`).Replace(report.CleanText(s))
-	}
+	replacer := strings.NewReplacer(`\`, `\textbackslash{}`, "&", `\&`, "%", `\%`, "$", `\$`, "#", `\#`, "_", `\_`,
+		"{", `\{`, "}", `\}`, "~", `\textasciitilde{}`, "^", `\textasciicircum{}`,
+		"−", "$-$", "–", "--", "·", `$\cdot$`)
+	escape := func(s string) string { return replacer.Replace(report.CleanText(s)) }
 	cells, notes := t.documentCells(func(s string) string { return s })
 	line := func(cells []string) {
 		for i, c := range cells {

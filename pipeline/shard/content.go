@@ -12,7 +12,7 @@ import (
 const headLen = 16
 
 // isSkippable reports whether head begins a skippable frame, which both zstd and lz4 allow
-// at the beginning, with the same magic; only the decoder can then tell which of them it is.
+// at the beginning, with the same magic; only the decoder can then distinguish them.
 func isSkippable(head []byte) bool {
 	return len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18"
 }
@@ -48,8 +48,7 @@ func (c Compression) usualEnding() string {
 // that could be plain text.
 func looksLike(head []byte) (what, ending string) {
 	for c := Gzip; c <= Lz4; c++ {
-		// Text may begin with BZh; six bytes more make a bzip2 block, or the end of an empty file.
-		if c == Bzip2 && !(len(head) >= 10 && (string(head[4:10]) == "\x31\x41\x59\x26\x53\x59" || string(head[4:10]) == "\x17\x72\x45\x38\x50\x90")) {
+		if c == Bzip2 && !isBzip2Block(head) { // text may begin with BZh
 			continue
 		}
 		if c.canBeginWith(head) {
@@ -68,6 +67,16 @@ func looksLike(head []byte) (what, ending string) {
 		}
 	}
 	return "", ""
+}
+
+// isBzip2Block reports whether the magic of a bzip2 file is followed by a block, or by the
+// end of an empty file.
+func isBzip2Block(head []byte) bool {
+	if len(head) < 10 {
+		return false
+	}
+	next := string(head[4:10])
+	return next == "\x31\x41\x59\x26\x53\x59" || next == "\x17\x72\x45\x38\x50\x90"
 }
 
 // checkStored checks that a file's first and last bytes agree with its name.

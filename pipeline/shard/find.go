@@ -96,7 +96,8 @@ func (f *finder) addPattern(p string, lists bool) error {
 		return err
 	}
 	if f.hits == 0 {
-		return fmt.Errorf("%s: no shard found (%d files and directories skipped); known endings: %s, each also with %s after it",
+		return fmt.Errorf("%s: no shard found (%d files and directories skipped); "+
+			"known endings: %s, each also with %s after it",
 			printable(name), len(f.skipped)-before, formatEndings, compressionEndings)
 	}
 	return nil

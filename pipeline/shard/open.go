@@ -77,8 +77,8 @@ func Open(s Shard, l Limits, ahead bool, read *atomic.Int64) (*Reader, error) {
 		l.Window = DefaultWindow
 	}
 	if l.Window < zstd.MinWindowSize || l.Ratio < 0 {
-		return nil, fmt.Errorf("limits of %d bytes and %d:1: the window must have at least %d bytes and the ratio must not be negative",
-			l.Window, l.Ratio, zstd.MinWindowSize)
+		return nil, fmt.Errorf("limits of %d bytes and %d:1: the window must have at least %d bytes, "+
+			"and the ratio must not be negative", l.Window, l.Ratio, zstd.MinWindowSize)
 	}
 	// Checked before opening, which would block on a named pipe.
 	fi, err := os.Stat(s.Path)
@@ -216,7 +216,8 @@ func (r *Reader) explain(err error) error {
 		return pathError(fmt.Sprintf("%s: byte %d", printable(r.shard.Name), r.src.n), r.src.err)
 	case errors.Is(err, ErrBomb), errors.Is(err, ErrCorrupt), errors.Is(err, ErrMismatch):
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		err = fmt.Errorf("%w: a zstd window of more than %d bytes, or a block larger than its window", ErrBomb, r.limits.Window)
+		err = fmt.Errorf("%w: a zstd window of more than %d bytes, or a block larger than its window",
+			ErrBomb, r.limits.Window)
 	default:
 		err = fmt.Errorf("%w: %w", ErrCorrupt, unexpectedEOF(err))
 	}

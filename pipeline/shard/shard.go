@@ -53,7 +53,7 @@ import (
 // The classes of a shard that cannot be read. An error of this package that is
 // none of them comes from the file system.
 var (
-	ErrCorrupt  = errors.New("corrupt")                       // damaged, cut short, or changed while it was read
+	ErrCorrupt  = errors.New("corrupt")                       // damaged, truncated, or changed while it was read
 	ErrMismatch = errors.New("name and content disagree")     // renaming the file would help
 	ErrBomb     = errors.New("over the decompression limits") // see [Limits]
 )
