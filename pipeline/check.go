@@ -12,10 +12,11 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/bloom"
+	"swab/ngram/item"
 	"swab/ngram/overlap"
+	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
 	"swab/pipeline/match"
-	"swab/pipeline/report"
 	"swab/pipeline/shard"
 )
 
@@ -69,7 +70,7 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	if _, err := a.probes.Aim(a.of, false); err != nil {
 		return nil, err
 	}
-	dir, err := ledger.Open(o.Out)
+	dir, err := audit.OpenOut(o.Out)
 	if err != nil {
 		return nil, err
 	}
@@ -204,17 +205,17 @@ func (a *answers) segments(probe, item int) (segments []int) {
 func (a *answers) suspects() *match.Results { return a.probes.Suspects(a.of) }
 
 // suspect turns the verdict line of a scan by method number i into a filter's.
-func (a *answers) suspect(item, i int, v *report.Verdict) {
+func (a *answers) suspect(number, i int, v *audit.Verdict) {
 	v.Documents = 0 // a filter does not know
-	if v.State != report.Flagged {
+	if v.State != item.Flagged {
 		return
 	}
-	v.State = report.Suspected
+	v.State = item.Suspected
 	probe, k := a.set.Place(i)
-	all, hit := a.probes.List[probe].Count(item, k, a.of(probe))
+	all, hit := a.probes.List[probe].Count(number, k, a.of(probe))
 	chance := atLeast(hit, all, IndexRate(a.index))
 	v.Chance = &chance
-	for _, k := range a.segments(probe, item) {
+	for _, k := range a.segments(probe, number) {
 		v.Segments = append(v.Segments, a.index.Segments[k].File)
 	}
 }
@@ -276,7 +277,7 @@ func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 			}
 		}
 	}
-	dir, err := ledger.Open(o.Out)
+	dir, err := audit.OpenOut(o.Out)
 	if err != nil {
 		return nil, err
 	}

@@ -14,10 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"swab/ngram/item"
+	"swab/pipeline/audit"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/ledger"
 	"swab/pipeline/match"
-	"swab/pipeline/report"
 	"swab/pipeline/variant"
 )
 
@@ -36,8 +37,8 @@ func mustCheck(t testing.TB, o CheckOptions) *Summary {
 func traceIsScan(t *testing.T, scan, trace, check string) (flagged int) {
 	t.Helper()
 	scanned, traced := files(t, scan), files(t, trace)
-	delete(scanned, ledger.AuditFile)
-	delete(traced, ledger.AuditFile)
+	delete(scanned, audit.File)
+	delete(traced, audit.File)
 	for name, text := range scanned {
 		if got, ok := traced[name]; !ok || got != text {
 			t.Errorf("%s of the trace is not that of the scan", name)
@@ -49,20 +50,20 @@ func traceIsScan(t *testing.T, scan, trace, check string) (flagged int) {
 	if check == "" {
 		return 0
 	}
-	bounds := readJSONL[report.Verdict](t, filepath.Join(check, "verdicts.jsonl"))
-	verdicts := readJSONL[report.Verdict](t, filepath.Join(scan, "verdicts.jsonl"))
+	bounds := readJSONL[audit.Verdict](t, filepath.Join(check, "verdicts.jsonl"))
+	verdicts := readJSONL[audit.Verdict](t, filepath.Join(scan, "verdicts.jsonl"))
 	if len(verdicts) != len(bounds) {
 		t.Fatalf("%d verdicts of the scan, %d of the check", len(verdicts), len(bounds))
 	}
 	for i, v := range verdicts {
 		b := bounds[i]
 		ok := v.Method == b.Method && v.Benchmark == b.Benchmark && v.Digest == b.Digest && b.Longest >= v.Longest && b.Matched >= v.Matched &&
-			(v.State == report.NotCheckable) == (b.State == report.NotCheckable) && (v.Score == nil || *b.Score >= *v.Score)
-		if v.State == report.Flagged {
+			(v.State == item.NotCheckable) == (b.State == item.NotCheckable) && (v.Score == nil || *b.Score >= *v.Score)
+		if v.State == item.Flagged {
 			flagged++
-			ok = ok && b.State == report.Suspected
+			ok = ok && b.State == item.Suspected
 		}
-		if ok && b.State == report.Suspected {
+		if ok && b.State == item.Suspected {
 			ok = b.Chance != nil && *b.Chance >= 0 && *b.Chance <= 1 && len(b.Segments) > 0
 		}
 		if !ok {
@@ -152,7 +153,7 @@ func TestAbsentItems(t *testing.T) {
 		items = append(items, plainItem{ID: fmt.Sprint(i), Question: b.String()})
 	}
 	writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), items)
-	verdicts := func(fpr float64) ([]report.Verdict, *ledger.Index) {
+	verdicts := func(fpr float64) ([]audit.Verdict, *ledger.Index) {
 		idx := indexOptions(corpus, filepath.Join(dir, fmt.Sprint("idx", fpr)))
 		idx.FPR = fpr
 		x := mustIndex(t, idx).Index
@@ -161,11 +162,11 @@ func TestAbsentItems(t *testing.T) {
 		check.Methods[0].N = func([]int) int { return 8 }
 		check.Out = filepath.Join(dir, fmt.Sprint("out", fpr))
 		mustCheck(t, check)
-		return readJSONL[report.Verdict](t, filepath.Join(check.Out, "verdicts.jsonl")), x
+		return readJSONL[audit.Verdict](t, filepath.Join(check.Out, "verdicts.jsonl")), x
 	}
 	low, _ := verdicts(1e-8)
 	for _, v := range low {
-		if v.State != report.Clean || v.Longest != 0 || *v.Score != 0 || v.Chance != nil {
+		if v.State != item.Clean || v.Longest != 0 || *v.Score != 0 || v.Chance != nil {
 			t.Fatalf("at 1e-8: %+v", v)
 		}
 	}
@@ -178,7 +179,7 @@ func TestAbsentItems(t *testing.T) {
 		suspected := 0
 		most := map[float64]int{} // by chance: how many items have one as small
 		for _, v := range bad {
-			if v.State != report.Suspected {
+			if v.State != item.Suspected {
 				continue
 			}
 			suspected++

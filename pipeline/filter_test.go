@@ -14,6 +14,7 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/bloom"
+	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
 )
 
@@ -266,7 +267,7 @@ func TestTraceEqualsScan(t *testing.T) {
 		}
 		scanned, traced := files(t, o.Out), files(t, check.Out)
 		for name, text := range scanned {
-			if name != ledger.AuditFile && traced[name] != text {
+			if name != audit.File && traced[name] != text {
 				t.Errorf("fpr %g: %s differs", idx.FPR, name)
 			}
 		}

@@ -13,10 +13,10 @@ import (
 	"testing"
 
 	"swab/ngram/align"
+	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/ngram/plain"
-	"swab/pipeline/ledger"
-	"swab/pipeline/report"
+	"swab/pipeline/audit"
 )
 
 // houseCase writes a benchmark of items and a corpus that holds some of them in part,
@@ -147,8 +147,8 @@ func TestHouseInAnyOrder(t *testing.T) {
 	same("resumed")
 	// The shards' names are in another order, and so are the documents that lead in
 	// evidence; what is said of items is the same.
-	verdicts := func(out string) []report.Verdict {
-		return readJSONL[report.Verdict](t, filepath.Join(out, "verdicts.jsonl"))
+	verdicts := func(out string) []audit.Verdict {
+		return readJSONL[audit.Verdict](t, filepath.Join(out, "verdicts.jsonl"))
 	}
 	other := filepath.Join(dir, "other")
 	for i := range 6 {
@@ -169,7 +169,7 @@ func TestHouseInAnyOrder(t *testing.T) {
 		if a[i].Item != b[i].Item || a[i].State != b[i].State || deref(a[i].Score) != deref(b[i].Score) || a[i].Documents != b[i].Documents {
 			t.Errorf("%+v, with other names %+v", a[i], b[i])
 		}
-		if a[i].State == report.Flagged {
+		if a[i].State == item.Flagged {
 			flagged++
 		}
 	}
@@ -228,15 +228,15 @@ func TestTraceOfTheSuspected(t *testing.T) {
 				}
 			}
 		}
-		verdicts := func(out string) []report.Verdict {
-			return readJSONL[report.Verdict](t, filepath.Join(dir, out, "verdicts.jsonl"))
+		verdicts := func(out string) []audit.Verdict {
+			return readJSONL[audit.Verdict](t, filepath.Join(dir, out, "verdicts.jsonl"))
 		}
 		scanned, checked, traced := verdicts("scanned"), verdicts("checked"), verdicts("trace1")
 		suspected := map[string]bool{}
 		for i, c := range checked {
 			s, tr := scanned[i], traced[i]
 			switch c.State {
-			case report.Suspected:
+			case item.Suspected:
 				suspected[c.Item] = true
 				if !reflect.DeepEqual(tr, s) {
 					t.Errorf("the scan says %+v\nthe trace %+v", s, tr)
@@ -244,25 +244,25 @@ func TestTraceOfTheSuspected(t *testing.T) {
 				if c.Chance == nil || *c.Chance < 0 || *c.Chance > 1 || *c.Score < 0 || *c.Score > 1 {
 					t.Errorf("suspected: %+v", c)
 				}
-				if s.State == report.Flagged {
+				if s.State == item.Flagged {
 					flagged++
 				} else {
 					acquitted++
 				}
-			case report.Clean:
+			case item.Clean:
 				byFilter++
 				tr.Details = c.Details // what is needed may be raised by decoys
-				if c.Kind != align.ByFilter || *c.Score != 0 || !reflect.DeepEqual(tr, c) || s.State == report.NotCheckable {
+				if c.Kind != align.ByFilter || *c.Score != 0 || !reflect.DeepEqual(tr, c) || s.State == item.NotCheckable {
 					t.Errorf("the scan says %+v\nthe check %+v\nthe trace %+v", s, c, tr)
 				}
 			default:
-				if c.State != report.NotCheckable || s.State != report.NotCheckable || !reflect.DeepEqual(tr, s) {
+				if c.State != item.NotCheckable || s.State != item.NotCheckable || !reflect.DeepEqual(tr, s) {
 					t.Errorf("the scan says %+v\nthe check %+v\nthe trace %+v", s, c, tr)
 				}
 			}
 		}
-		evidence := func(out string) (list []report.Evidence) {
-			for _, e := range readJSONL[report.Evidence](t, filepath.Join(dir, out, "evidence.jsonl")) {
+		evidence := func(out string) (list []audit.Evidence) {
+			for _, e := range readJSONL[audit.Evidence](t, filepath.Join(dir, out, "evidence.jsonl")) {
 				if out == "trace1" || suspected[e.Item] {
 					list = append(list, e)
 				}
@@ -298,7 +298,7 @@ func TestHouseEvidence(t *testing.T) {
 			return plainWords(string(by.Clean([]byte(text))))
 		}
 		shown := map[string]bool{}
-		for _, e := range readJSONL[report.Evidence](t, filepath.Join(o.Out, "evidence.jsonl")) {
+		for _, e := range readJSONL[audit.Evidence](t, filepath.Join(o.Out, "evidence.jsonl")) {
 			it := items[slices.IndexFunc(items, func(it plainItem) bool { return it.ID == e.Item })]
 			doc := docs[filepath.Base(e.Shard)][e.Row]
 			if doc.ID != e.DocID {
@@ -327,8 +327,8 @@ func TestHouseEvidence(t *testing.T) {
 			seen[e.Part]++
 			shown[e.Item] = true
 		}
-		for _, v := range readJSONL[report.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
-			if v.State == report.Flagged && (!shown[v.Item] || v.Documents == 0) {
+		for _, v := range readJSONL[audit.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
+			if v.State == item.Flagged && (!shown[v.Item] || v.Documents == 0) {
 				t.Fatalf("no evidence for %+v", v)
 			}
 		}
@@ -368,23 +368,23 @@ func TestDecoys(t *testing.T) {
 		rows = append(rows, row{fmt.Sprint(i), strings.Join(w, " ")})
 	}
 	writeJSONL(t, filepath.Join(dir, "corpus", "s.jsonl"), rows)
-	scan := func(name string, params map[string]string) (ledger.Decoys, float64, int) {
+	scan := func(name string, params map[string]string) (audit.Decoys, float64, int) {
 		o := options(t, dir)
 		o.Methods, o.Out = house(t, params), filepath.Join(dir, name)
-		audit := mustScan(t, o).Audit
-		if len(audit.Decoys) != 1 || len(audit.Methods) != 1 || audit.Decoys[0].Method != overlap.House || audit.Decoys[0].Benchmark != "quiz" {
-			t.Fatalf("%+v", audit.Decoys)
+		about := mustScan(t, o).Audit
+		if len(about.Decoys) != 1 || len(about.Methods) != 1 || about.Decoys[0].Method != overlap.House || about.Decoys[0].Benchmark != "quiz" {
+			t.Fatalf("%+v", about.Decoys)
 		}
-		if text := files(t, o.Out)[ledger.AuditFile]; !strings.Contains(text, `"decoys"`) {
+		if text := files(t, o.Out)[audit.File]; !strings.Contains(text, `"decoys"`) {
 			t.Fatalf("no decoys in %s", text)
 		}
 		flagged := 0
-		for _, v := range readJSONL[report.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
-			if v.State == report.Flagged {
+		for _, v := range readJSONL[audit.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
+			if v.State == item.Flagged {
 				flagged++
 			}
 		}
-		return audit.Decoys[0], audit.Methods[0].Params["factor"].(float64), flagged
+		return about.Decoys[0], about.Methods[0].Params["factor"].(float64), flagged
 	}
 	all, factor, flagged := scan("all", nil)
 	if all.Items != 30 || all.Flagged < 10 || factor != 1 {

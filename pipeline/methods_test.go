@@ -16,10 +16,11 @@ import (
 	"testing"
 	"unicode"
 
+	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/ngram/substr"
+	"swab/pipeline/audit"
 	"swab/pipeline/internal/realdata"
-	"swab/pipeline/report"
 	"swab/pipeline/variant"
 )
 
@@ -154,26 +155,26 @@ func TestOtherNormalisersEqualBruteForce(t *testing.T) {
 		o := options(t, dir)
 		o.Methods, o.Seed = methods(t, names...), rng.Uint64()
 		mustScan(t, o)
-		for _, v := range readJSONL[report.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
+		for _, v := range readJSONL[audit.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
 			checkable, flagged, score := judgePlainly(v.Method, o.Seed, items[v.Index], v.Digest, docs)
-			want := report.NotCheckable
+			want := item.NotCheckable
 			switch {
 			case flagged:
-				want = report.Flagged
+				want = item.Flagged
 			case checkable:
-				want = report.Clean
+				want = item.Clean
 			}
 			if v.State != want || v.Score != nil && math.Abs(*v.Score-score) > 1e-12 {
 				t.Fatalf("%s: %+v\ngot %+v, want %v %g\nin %q", v.Method, items[v.Index], v, want, score, docs)
 			}
-			if (v.State == report.Flagged) != (v.Seen == "input") || (v.State == report.Flagged) != (len(v.Parts) > 0) {
+			if (v.State == item.Flagged) != (v.Seen == "input") || (v.State == item.Flagged) != (len(v.Parts) > 0) {
 				if !strings.HasPrefix(v.Method, "helm") { // which looks at references too
 					t.Fatalf("%+v", v)
 				}
 			}
-			states[v.Method+" "+string(v.State)]++
+			states[v.Method+" "+v.State.String()]++
 		}
-		for _, e := range readJSONL[report.Evidence](t, filepath.Join(o.Out, "evidence.jsonl")) {
+		for _, e := range readJSONL[audit.Evidence](t, filepath.Join(o.Out, "evidence.jsonl")) {
 			it := items[slices.IndexFunc(items, func(it plainItem) bool { return it.ID == e.Item })]
 			cut, in := it.part(e.Part)[e.ItemStart:e.ItemEnd], e.DocText[e.DocStart-e.DocTextStart:e.DocEnd-e.DocTextStart]
 			ok := false
@@ -254,13 +255,13 @@ func TestGPT4DetectionProbability(t *testing.T) {
 			}
 			break
 		}
-		for _, v := range readJSONL[report.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
+		for _, v := range readJSONL[audit.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
 			k := int(v.Index) / each
 			if v.Method == "gpt4-all" {
-				if (v.State == report.Flagged) != (cases[k].want > 0) {
+				if (v.State == item.Flagged) != (cases[k].want > 0) {
 					t.Fatalf("gpt4-all: %+v", v)
 				}
-			} else if v.State == report.Flagged {
+			} else if v.State == item.Flagged {
 				found[k]++
 			}
 		}
@@ -336,14 +337,14 @@ func TestAllMethodsInAnyOrder(t *testing.T) {
 		if ignore && testing.Short() {
 			continue
 		}
-		all := readJSONL[report.Verdict](t, filepath.Join(dir, fmt.Sprintf("out-%v-0", ignore), "verdicts.jsonl"))
+		all := readJSONL[audit.Verdict](t, filepath.Join(dir, fmt.Sprintf("out-%v-0", ignore), "verdicts.jsonl"))
 		flagged := map[string]int{}
 		for _, m := range methods(t) {
 			o := options(t, dir)
 			o.Methods, o.IgnoreTemplate, o.Out = []*overlap.Method{m}, ignore, filepath.Join(dir, fmt.Sprintf("alone-%v-%s", ignore, m.Name))
 			mustScan(t, o)
 			i := 0
-			for _, v := range readJSONL[report.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
+			for _, v := range readJSONL[audit.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
 				for all[i].Method != m.Name {
 					i++
 				}
@@ -352,7 +353,7 @@ func TestAllMethodsInAnyOrder(t *testing.T) {
 				if fmt.Sprintf("%+v", a) != fmt.Sprintf("%+v", b) || deref(v.Score) != deref(all[i].Score) {
 					t.Fatalf("alone %+v, with others %+v", a, b)
 				}
-				if v.State == report.Flagged {
+				if v.State == item.Flagged {
 					flagged[m.Name]++
 				}
 				i++
@@ -395,14 +396,14 @@ func deref(f *float64) float64 {
 }
 
 // compared holds methods.csv and agreement.csv against the verdicts.
-func compared(t *testing.T, audit string, items int) {
+func compared(t *testing.T, dir string, items int) {
 	t.Helper()
-	states := map[string][]report.State{}
-	for _, v := range readJSONL[report.Verdict](t, filepath.Join(audit, "verdicts.jsonl")) {
+	states := map[string][]audit.State{}
+	for _, v := range readJSONL[audit.Verdict](t, filepath.Join(dir, "verdicts.jsonl")) {
 		states[v.Method] = append(states[v.Method], v.State)
 	}
 	table := func(name string) [][]string {
-		f, err := os.Open(filepath.Join(audit, name))
+		f, err := os.Open(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -413,7 +414,7 @@ func compared(t *testing.T, audit string, items int) {
 		}
 		return rows[1:]
 	}
-	count := func(list []report.State, s report.State) (n int) {
+	count := func(list []audit.State, s audit.State) (n int) {
 		for _, x := range list {
 			if x == s {
 				n++
@@ -421,13 +422,13 @@ func compared(t *testing.T, audit string, items int) {
 		}
 		return n
 	}
-	rows := table(report.MethodsFile)
+	rows := table(audit.MethodsFile)
 	if len(rows) != len(states) {
 		t.Errorf("%d rows of %d methods", len(rows), len(states))
 	}
 	for _, r := range rows {
 		s := states[r[1]]
-		want := fmt.Sprint(items, count(s, report.Flagged), count(s, report.Clean), count(s, report.NotCheckable))
+		want := fmt.Sprint(items, count(s, item.Flagged), count(s, item.Clean), count(s, item.NotCheckable))
 		if got := strings.Join(r[2:6], " "); got != want {
 			t.Errorf("%s: %s, want %s", r[1], got, want)
 		}
@@ -435,7 +436,7 @@ func compared(t *testing.T, audit string, items int) {
 			t.Errorf("%s has the statistic %q", r[1], r[7])
 		}
 	}
-	rows = table(report.AgreementFile)
+	rows = table(audit.AgreementFile)
 	if n := len(states); len(rows) != n*(n-1)/2 {
 		t.Errorf("%d pairs of %d methods", len(rows), n)
 	}
@@ -443,13 +444,13 @@ func compared(t *testing.T, audit string, items int) {
 		var both, only, other, neither, none int
 		for i := range items {
 			switch a, b := states[r[1]][i], states[r[2]][i]; {
-			case a == report.NotCheckable || b == report.NotCheckable:
+			case a == item.NotCheckable || b == item.NotCheckable:
 				none++
-			case a == b && a == report.Flagged:
+			case a == b && a == item.Flagged:
 				both++
 			case a == b:
 				neither++
-			case a == report.Flagged:
+			case a == item.Flagged:
 				only++
 			default:
 				other++
@@ -483,21 +484,21 @@ func TestTemplate(t *testing.T) {
 		o := options(t, dir)
 		o.Methods, o.IgnoreTemplate, o.Out = methods(t), ignore, filepath.Join(dir, fmt.Sprintf("out-%v", ignore))
 		mustScan(t, o)
-		for _, v := range readJSONL[report.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
+		for _, v := range readJSONL[audit.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
 			copied := v.Item == "3"
 			switch {
 			case v.Method == overlap.House: // weighs the frame as nothing
-				if (v.State == report.Flagged) != copied {
+				if (v.State == item.Flagged) != copied {
 					t.Errorf("ignore %v: %+v", ignore, v)
 				}
 			case v.Method == "starcoder" || v.Method == "gpt4": // the whole is not there, and of windows some are
 			case v.Method == "helm13" || v.Method == "lmeval" || v.Method == "qwen2" || v.Method == "gpt3": // 13 words: of its own an item has 12
-				if (v.State == report.Flagged) == ignore || v.Template != 1 {
+				if (v.State == item.Flagged) == ignore || v.Template != 1 {
 					t.Errorf("ignore %v: %+v", ignore, v)
 				}
-			case ignore && (v.State == report.Flagged) && !copied, !copied && v.Template != 1, copied && (v.Template >= 1 || v.Template <= 0):
+			case ignore && (v.State == item.Flagged) && !copied, !copied && v.Template != 1, copied && (v.Template >= 1 || v.Template <= 0):
 				t.Errorf("ignore %v: %+v", ignore, v)
-			case !ignore && v.State != report.Flagged && v.Method != "palm":
+			case !ignore && v.State != item.Flagged && v.Method != "palm":
 				t.Errorf("ignore %v: %+v", ignore, v)
 			}
 		}

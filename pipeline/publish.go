@@ -12,16 +12,17 @@ import (
 	"strings"
 
 	"swab/ngram/item"
+	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
 	"swab/pipeline/match"
+	"swab/pipeline/page"
 	"swab/pipeline/report"
-	"swab/pipeline/review"
 	"swab/pipeline/variant"
 )
 
 // publish merges the shard results and writes the audit directory.
 func (s *scan) publish(ctx context.Context) (*Summary, error) {
-	sum := &Summary{Audit: s.audit(), FilterN: s.filterN}
+	sum := &Summary{Audit: s.about(), FilterN: s.filterN}
 	if sum.Audit.Totals.Documents == 0 {
 		err := ErrNoDocuments
 		for _, e := range sum.Audit.Shards {
@@ -61,7 +62,7 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 			sum.Notices = append(sum.Notices, b.Name+": "+w)
 		}
 	}
-	if s.dir.Has(ledger.ScoresFile) {
+	if s.dir.Has(audit.ScoresFile) {
 		sum.Notices = append(sum.Notices, fmt.Sprintf("the scores in %s were of the verdicts before and are dropped; swab score --audit DIR --out DIR makes them again", s.Out))
 	}
 	sum.Variants = s.filter == nil && (sum.Audit.Complete || s.AllowIncomplete)
@@ -72,18 +73,19 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 	return sum, err
 }
 
-func (s *scan) audit() *ledger.Audit {
-	a := &ledger.Audit{
+// about says what ran, on what.
+func (s *scan) about() *audit.Audit {
+	a := &audit.Audit{
 		Swab: s.Version, Recipe: s.set.Recipe(), TextField: s.TextField, IDField: s.IDField, TextUnit: s.TextUnit, Seed: s.Seed,
 		Limits: map[string]int64{"max_row": int64(s.MaxRow), "max_window": s.Limits.Window, "max_ratio": s.Limits.Ratio, "max_bad_rows": s.MaxBadRows},
 	}
 	for i, m := range s.Methods {
-		a.Methods = append(a.Methods, ledger.Method{Name: m.Name, Version: m.Version, Params: s.set.Params(i)})
+		a.Methods = append(a.Methods, audit.Method{Name: m.Name, Version: m.Version, Params: s.set.Params(i)})
 	}
 	for i, b := range s.set.Benches {
-		e := ledger.Benchmark{Name: b.Name, Preset: b.Preset, Mapping: b.Mapping, Items: int64(s.set.Size(i)), Warnings: b.Warnings}
+		e := audit.Benchmark{Name: b.Name, Preset: b.Preset, Items: int64(s.set.Size(i)), Warnings: b.Warnings}
 		for _, f := range b.Files {
-			e.Files = append(e.Files, ledger.BenchmarkFile{Path: f.Path, Split: f.Split, Digest: f.Digest, Items: int64(f.Items)})
+			e.Files = append(e.Files, audit.BenchmarkFile{Path: f.Path, Split: f.Split, Digest: f.Digest, Items: int64(f.Items), Reading: f.Reading})
 		}
 		a.Benchmarks = append(a.Benchmarks, e)
 	}
@@ -106,11 +108,11 @@ type publication struct {
 	*scan
 	root    string
 	sum     *Summary
-	out     *report.Writer
+	out     *audit.Writer
 	flagged [][]uint64   // by method: a bit for each item
 	checked [][]uint64   // likewise: the method could check it
 	hits    []report.Hit // of flagged items, those that may be shown
-	marks   review.Marks // that clean variants follow
+	marks   audit.Marks  // that clean variants follow
 }
 
 // shownHits is how many pieces of evidence the terminal shows, chosen from the
@@ -142,7 +144,7 @@ func (p *publication) write(ctx context.Context) error {
 	if err := p.loadMarks(); err != nil {
 		return err
 	}
-	if p.out, err = report.Create(p.root, p.filter != nil); err != nil {
+	if p.out, err = audit.Create(p.root, p.filter != nil); err != nil {
 		return err
 	}
 	var results *match.Results
@@ -172,15 +174,7 @@ func (p *publication) write(ctx context.Context) error {
 			return err
 		}
 	}
-	f, err := os.Create(filepath.Join(p.root, ledger.AuditFile))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := ledger.WriteAudit(f, p.sum.Audit); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
+	if err := audit.Seal(p.root, p.sum.Audit); err != nil {
 		return err
 	}
 	return p.page(ctx)
@@ -191,7 +185,7 @@ func (p *publication) calibrated() {
 	for i, m := range p.Methods {
 		p.sum.Audit.Methods[i].Params = p.set.Params(i)
 		for number, d := range p.set.Decoys(i) {
-			p.sum.Audit.Decoys = append(p.sum.Audit.Decoys, ledger.Decoys{Method: m.Name, Benchmark: p.set.Benches[number].Name, Items: int64(d.Looked), Flagged: int64(d.Flagged)})
+			p.sum.Audit.Decoys = append(p.sum.Audit.Decoys, audit.Decoys{Method: m.Name, Benchmark: p.set.Benches[number].Name, Items: int64(d.Looked), Flagged: int64(d.Flagged)})
 		}
 	}
 }
@@ -201,7 +195,7 @@ func (p *publication) calibrated() {
 func (p *publication) verdicts(ctx context.Context, results *match.Results) error {
 	var found []match.Found
 	for number, b := range p.set.Benches {
-		rows := make([]report.Row, len(p.Methods))
+		rows := make([]audit.Row, len(p.Methods))
 		count := 0
 		for it, bad := range b.Items(ctx) {
 			if bad != nil {
@@ -227,7 +221,7 @@ func (p *publication) verdicts(ctx context.Context, results *match.Results) erro
 	return nil
 }
 
-func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, found []match.Found, rows []report.Row) error {
+func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, found []match.Found, rows []audit.Row) error {
 	flaggedBy := make([]string, len(found)) // by matcher: the first method that flags
 	for i, m := range p.Methods {
 		matcher, k := p.set.Place(i)
@@ -236,9 +230,9 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 		rows[i].Items++
 		rows[i].Grams[0] += int64(v.Grams[0])
 		rows[i].Grams[1] += int64(v.Grams[1])
-		line := report.Verdict{
+		line := audit.Verdict{
 			Method: m.Name, Benchmark: b.Name, Split: it.Split, Item: it.ID, Index: int64(it.Index), Digest: it.Digest,
-			State: report.State(v.State), Longest: int64(v.Longest), Words: int64(v.Words), Matched: int64(v.Matched),
+			State: v.State, Longest: int64(v.Longest), Words: int64(v.Words), Matched: int64(v.Matched),
 			Documents: v.Documents, Parts: v.Parts.Names(), Seen: string(v.Seen), Kind: v.Kind, Template: v.Template, Details: v.Details,
 		}
 		switch v.State {
@@ -267,12 +261,12 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 		}
 	}
 	first := slices.IndexFunc(flaggedBy, func(name string) bool { return name != "" }) // of several matchers one shows it
-	var evidence []report.Evidence
+	var evidence []audit.Evidence
 	for k, f := range found {
 		list := f.Evidence()
 		if k == first {
 			for _, h := range f.Hits(list) {
-				h.Benchmark, h.Split, h.Item, h.Method, h.State = b.Name, it.Split, it.ID, flaggedBy[k], report.Flagged
+				h.Benchmark, h.Split, h.Item, h.Method, h.State = b.Name, it.Split, it.ID, flaggedBy[k], item.Flagged
 				p.show(h)
 			}
 		}
@@ -290,12 +284,12 @@ func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, 
 }
 
 // kind counts a verdict.
-func (s *Summary) kind(method string, state report.State, kind string) {
+func (s *Summary) kind(method string, state audit.State, kind string) {
 	if s.Kinds == nil {
-		s.Kinds = map[string]map[report.State]map[string]int64{}
+		s.Kinds = map[string]map[audit.State]map[string]int64{}
 	}
 	if s.Kinds[method] == nil {
-		s.Kinds[method] = map[report.State]map[string]int64{}
+		s.Kinds[method] = map[audit.State]map[string]int64{}
 	}
 	if s.Kinds[method][state] == nil {
 		s.Kinds[method][state] = map[string]int64{}
@@ -305,16 +299,16 @@ func (s *Summary) kind(method string, state report.State, kind string) {
 
 // compare writes the methods side by side, and how pairs of them agree.
 func (p *publication) compare() error {
-	state := report.Flagged
+	state := item.Flagged
 	if p.filter != nil {
-		state = report.Suspected
+		state = item.Suspected
 	}
-	var pairs []report.Agreement
+	var pairs []audit.Agreement
 	for number, b := range p.set.Benches {
 		from := p.set.First(number)
 		for i, m := range p.Methods {
 			for k := i + 1; k < len(p.Methods); k++ {
-				a := report.Agreement{Benchmark: b.Name, Method: m.Name, Other: p.Methods[k].Name}
+				a := audit.Agreement{Benchmark: b.Name, Method: m.Name, Other: p.Methods[k].Name}
 				for item := from; item < from+p.set.Size(number); item++ {
 					in := func(set [][]uint64, method int) bool { return set[method][item/64]>>(item%64)&1 == 1 }
 					switch mine, other := in(p.flagged, i), in(p.flagged, k); {
@@ -342,8 +336,8 @@ func (p *publication) compare() error {
 		return errors.Join(rows(f), f.Close())
 	}
 	return errors.Join(
-		write(report.MethodsFile, func(w io.Writer) error { return report.WriteMethods(w, state, p.sum.Rows) }),
-		write(report.AgreementFile, func(w io.Writer) error { return report.WriteAgreement(w, pairs) }))
+		write(audit.MethodsFile, func(w io.Writer) error { return audit.WriteMethods(w, state, p.sum.Rows) }),
+		write(audit.AgreementFile, func(w io.Writer) error { return audit.WriteAgreement(w, pairs) }))
 }
 
 // show keeps a hit if it may be among those shown.
@@ -394,11 +388,59 @@ func (p *publication) divide(ctx context.Context) error {
 				at := p.set.First(i) + ordinal
 				return p.flagged[k][at/64]>>(at%64)&1 == 0
 			}
-			clean, removed := filepath.Join(p.root, "clean", m.Name, b.Name), filepath.Join(p.root, "removed", m.Name, b.Name)
+			clean, removed := filepath.Join(p.root, audit.CleanDir, m.Name, b.Name), filepath.Join(p.root, audit.RemovedDir, m.Name, b.Name)
 			if err := b.Divide(ctx, clean, removed, keep); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// loadMarks reads the marks that clean variants are to follow.
+func (p *publication) loadMarks() (err error) {
+	if !p.Reviewed {
+		return nil
+	}
+	if p.marks, err = audit.LoadMarks(p.root); err == nil && len(p.marks) == 0 {
+		p.sum.Notices = append(p.sum.Notices, "nothing is reviewed, so the clean variants follow the methods; swab review makes marks")
+	}
+	return err
+}
+
+// follow puts what a reader says of an item and its evidence in the place of what the
+// methods say, for the clean variants. The verdicts stay.
+func (p *publication) follow(ordinal int, digest string, rows []audit.Evidence) {
+	state := p.marks.Of(digest, rows).Mark.State()
+	if state == item.Missing {
+		return
+	}
+	p.sum.Audit.Reviewed++
+	for k := range p.flagged {
+		bit := uint64(1) << (ordinal % 64)
+		p.flagged[k][ordinal/64] &^= bit
+		if state == item.Flagged {
+			p.flagged[k][ordinal/64] |= bit
+		}
+	}
+}
+
+// page writes report.html.
+func (p *publication) page(ctx context.Context) error {
+	if p.NoReport {
+		return nil
+	}
+	var o page.Options
+	for _, m := range p.Methods {
+		o.Definitions = append(o.Definitions, page.Definition{Name: m.Name, Version: m.Version, Text: m.Text, Source: m.Source})
+	}
+	f, err := os.Create(filepath.Join(p.root, audit.ReportFile))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := page.Write(ctx, p.root, f, o); err != nil {
+		return err
+	}
+	return f.Close()
 }

@@ -15,7 +15,9 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/align"
+	"swab/ngram/item"
 	"swab/ngram/overlap"
+	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
 	"swab/pipeline/match"
 	"swab/pipeline/publish"
@@ -56,8 +58,8 @@ var (
 
 // A Summary is what a scan found.
 type Summary struct {
-	Audit    *ledger.Audit
-	Rows     []report.Row // a benchmark and method
+	Audit    *audit.Audit
+	Rows     []audit.Row  // a benchmark and method
 	Hits     []report.Hit // the strongest pieces of evidence
 	Resumed  int          // shards whose results were kept from an earlier run
 	Files    []shard.Skipped
@@ -66,13 +68,13 @@ type Summary struct {
 	FilterN  int      // of the n-grams of the corpus filter that was asked, or 0
 
 	// Kinds counts verdicts by method, state and kind, for methods that tell kinds apart.
-	Kinds map[string]map[report.State]map[string]int64
+	Kinds map[string]map[audit.State]map[string]int64
 }
 
 // ByFilter is how many items are clean by a method because a corpus filter that does not
 // bound it suspects nothing. Then no clean variant is written of the method.
 func (s *Summary) ByFilter(method string) int64 {
-	return s.Kinds[method][report.Clean][align.ByFilter]
+	return s.Kinds[method][item.Clean][align.ByFilter]
 }
 
 // Share is the largest share of flagged items, 0 to 1, of any benchmark and method.
@@ -102,7 +104,7 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := ledger.Open(o.Out)
+	dir, err := audit.OpenOut(o.Out)
 	if err != nil {
 		return nil, err
 	}

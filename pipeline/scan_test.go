@@ -20,9 +20,10 @@ import (
 	"testing"
 	"time"
 
+	"swab/ngram/item"
 	"swab/ngram/overlap"
+	"swab/pipeline/audit"
 	"swab/pipeline/internal/realdata"
-	"swab/pipeline/report"
 	"swab/pipeline/variant"
 
 	"github.com/klauspost/compress/zstd"
@@ -209,7 +210,7 @@ func checkAudit(t *testing.T, dir string, items []plainItem, docs map[string][]r
 		lengths = append(lengths, len(plainWords(it.Context+"\n"+it.Question+"\n"+it.Choices+"\n"+it.Answer)))
 	}
 	n := map[string]int{"gpt3": min(max(overlap.Percentile(lengths, 5), 8), 13), "coverage8": 8, "longest8": 8}
-	verdicts := readJSONL[report.Verdict](t, filepath.Join(dir, "verdicts.jsonl"))
+	verdicts := readJSONL[audit.Verdict](t, filepath.Join(dir, "verdicts.jsonl"))
 	if len(verdicts) != 3*len(items) {
 		t.Fatalf("%d verdicts on %d items", len(verdicts), len(items))
 	}
@@ -227,12 +228,12 @@ func checkAudit(t *testing.T, dir string, items []plainItem, docs map[string][]r
 		if got != want {
 			t.Fatalf("%s n=%d: %+v\n got %s\nwant %s\ndocs %+v", v.Method, n[v.Method], it, got, want, docs)
 		}
-		if v.State == report.Flagged {
+		if v.State == item.Flagged {
 			flagged++
 		}
 	}
 	shown := map[string]bool{}
-	for _, e := range readJSONL[report.Evidence](t, filepath.Join(dir, "evidence.jsonl")) {
+	for _, e := range readJSONL[audit.Evidence](t, filepath.Join(dir, "evidence.jsonl")) {
 		it := items[slices.IndexFunc(items, func(it plainItem) bool { return it.ID == e.Item })]
 		doc := docs[filepath.Base(e.Shard)][e.Row]
 		if doc.ID != e.DocID {
@@ -510,9 +511,9 @@ func TestPlantedItemsAreFound(t *testing.T) {
 		writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), items)
 		o := options(t, dir)
 		mustScan(t, o)
-		for _, v := range readJSONL[report.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
+		for _, v := range readJSONL[audit.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl")) {
 			planted := slices.ContainsFunc(rows[:n], func(r row) bool { return strings.HasPrefix(r.ID, v.Item+"/") })
-			if (v.State == report.Flagged) != planted || planted && v.Documents != 1 {
+			if (v.State == item.Flagged) != planted || planted && v.Documents != 1 {
 				t.Errorf("%s: %s says %s of %s, in %d documents", how, v.Method, v.State, v.Item, v.Documents)
 			}
 		}

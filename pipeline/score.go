@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"swab/pipeline/ledger"
+	"swab/pipeline/audit"
 	"swab/pipeline/page"
 	"swab/pipeline/report"
 	"swab/pipeline/results"
@@ -50,8 +50,8 @@ type Scored struct {
 // scoring is a run of Score.
 type scoring struct {
 	ScoreOptions
-	audit   *results.Audit
-	methods []*results.Verdicts
+	table   *audit.Table
+	methods []*audit.MethodVerdicts
 	joins   []results.Join
 	inputs  []score.Input // by benchmark
 	Scored
@@ -74,16 +74,11 @@ func Score(ctx context.Context, o ScoreOptions) (*Scored, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.load(); err != nil {
+	followed, err := s.load(ctx)
+	if err != nil {
 		return nil, err
 	}
-	var followed []string
-	if o.Reviewed {
-		if followed, err = FollowMarks(ctx, s.audit, "scores"); err != nil {
-			return nil, err
-		}
-	}
-	if s.methods, err = s.audit.Methods(o.Methods); err != nil {
+	if s.methods, err = s.table.Methods(o.Methods); err != nil {
 		return nil, err
 	}
 	warnings, err := s.readAll()
@@ -101,11 +96,11 @@ func Score(ctx context.Context, o ScoreOptions) (*Scored, error) {
 		return nil, err
 	}
 	s.Table.Warnings = append(append(s.Table.Warnings, warnings...), followed...)
-	if !s.audit.Complete {
+	if !s.table.About.Complete {
 		s.Table.Warnings = append(s.Table.Warnings, "the audit is incomplete: items called clean may be in what was not read")
 	}
 	for i := range s.joins {
-		s.Table.Joins = append(s.Table.Joins, joined(s.audit, &s.joins[i]))
+		s.Table.Joins = append(s.Table.Joins, joined(s.table, &s.joins[i]))
 	}
 	for _, e := range exams {
 		grades, warnings, err := e.GradeAll(s.inputs)
@@ -129,23 +124,34 @@ func (s *scoring) save(ctx context.Context, intoAudit bool) error {
 		return err
 	}
 	if err := page.WriteFile(ctx, s.Out, page.Options{Definitions: s.Definitions}); err != nil {
-		return fmt.Errorf("%s is written, but not the report: %w", ledger.ScoresFile, err)
+		return fmt.Errorf("%s is written, but not the report: %w", audit.ScoresFile, err)
 	}
 	return nil
 }
 
 // load reads the audit, with the items' texts unless the way to join needs none. Where
 // the benchmarks are gone or changed and no way was asked for, it does without.
-func (s *scoring) load() (err error) {
-	s.Read.Text = s.Join.How != "id" && s.Join.How != "index"
-	s.audit, err = results.LoadAudit(s.ScoreOptions.Audit, s.Read.Text)
-	if s.Read.Text && s.Join.How == "" && (errors.Is(err, variant.ErrChanged) || errors.Is(err, fs.ErrNotExist)) {
-		if a, without := results.LoadAudit(s.ScoreOptions.Audit, false); without == nil {
+// It returns what following readers' marks did.
+func (s *scoring) load(ctx context.Context) (followed []string, err error) {
+	r, err := audit.Open(s.Audit)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if s.table, err = r.Table(ctx); err != nil {
+		return nil, err
+	}
+	if s.Read.Text = s.Join.How != "id" && s.Join.How != "index"; s.Read.Text {
+		err = s.table.ReadTexts(ctx)
+		if s.Join.How == "" && (errors.Is(err, variant.ErrChanged) || errors.Is(err, fs.ErrNotExist)) {
 			s.Notices = append(s.Notices, err.Error()+"; results are joined without looking at questions")
-			s.audit, err, s.Read.Text = a, nil, false
+			err, s.Read.Text = nil, false
 		}
 	}
-	return err
+	if err == nil && s.Reviewed {
+		followed, err = r.Follow(ctx, s.table, "scores")
+	}
+	return followed, err
 }
 
 // readAll reads and joins results, two at a time, since a model's results on many items
@@ -174,7 +180,7 @@ func (s *scoring) readAll() (warnings []string, err error) {
 				p.warnings = append(p.warnings, files[k].Warnings()...)
 				p.unread += files[k].Unread()
 			}
-			p.joins, err = s.audit.Join(files, s.Join)
+			p.joins, err = results.JoinAll(s.table, files, s.Join)
 			return err
 		})
 	}
@@ -199,10 +205,10 @@ func (s *scoring) arrange() error {
 			splits[j.Benchmark] = map[uint16]bool{}
 		}
 		for _, m := range j.Matched {
-			splits[j.Benchmark][s.audit.Items[m.Item].Split] = true
+			splits[j.Benchmark][s.table.Items[m.Item].Split] = true
 		}
 	}
-	for _, b := range s.audit.Benchmarks {
+	for _, b := range s.table.Benchmarks {
 		if len(splits[b.Name]) == 0 {
 			continue
 		}
@@ -216,14 +222,14 @@ func (s *scoring) arrange() error {
 }
 
 // columns makes the columns of a benchmark, over all items of some of its splits.
-func (s *scoring) columns(b results.Benchmark, splits map[uint16]bool) (in *score.Input, err error) {
+func (s *scoring) columns(b audit.TableBenchmark, splits map[uint16]bool) (in *score.Input, err error) {
 	in = &score.Input{}
 	in.Name = b.Name
 	var items []int32                      // numbers in the audit, of those that are scored
 	place := make([]int32, b.Last-b.First) // in items
 	subjects := map[uint16]int32{}
 	for k := b.First; k < b.Last; k++ {
-		it := &s.audit.Items[k]
+		it := &s.table.Items[k]
 		if !splits[it.Split] {
 			continue
 		}
@@ -231,7 +237,7 @@ func (s *scoring) columns(b results.Benchmark, splits map[uint16]bool) (in *scor
 		if !ok {
 			n = int32(len(in.Subjects))
 			subjects[it.Split] = n
-			in.Subjects = append(in.Subjects, s.audit.Splits[it.Split])
+			in.Subjects = append(in.Subjects, s.table.Splits[it.Split])
 		}
 		in.Subject = append(in.Subject, n)
 		if len(s.Exams) > 0 {
@@ -242,9 +248,9 @@ func (s *scoring) columns(b results.Benchmark, splits map[uint16]bool) (in *scor
 	}
 	in.Items = len(items)
 	for _, v := range s.methods {
-		m := score.Method{Name: v.Method, States: make([]score.State, in.Items), Contamination: make([]float64, in.Items)}
+		m := score.Method{Name: v.Method, States: make([]audit.State, in.Items), Contamination: make([]float64, in.Items)}
 		for i, k := range items {
-			m.States[i], m.Contamination[i] = score.State(v.State[k]), v.Score[k]
+			m.States[i], m.Contamination[i] = v.State[k], v.Score[k]
 		}
 		in.Methods = append(in.Methods, m)
 	}
@@ -256,7 +262,7 @@ func (s *scoring) columns(b results.Benchmark, splits map[uint16]bool) (in *scor
 	case "subject":
 		in.Cluster = in.Subject
 	default:
-		if in.Cluster, err = s.audit.ReadClusters(s.Cluster, b.Name, items); err != nil {
+		if in.Cluster, err = results.ReadClusters(s.table, s.Cluster, b.Name, items); err != nil {
 			return nil, err
 		}
 	}
@@ -287,7 +293,7 @@ func (s *scoring) addResult(in *score.Input, j *results.Join, place []int32, fir
 		x := &r.Scores[place[int(m.Item)-first]]
 		if !math.IsNaN(*x) {
 			return fmt.Errorf("item %q of %s has two results of model %q: name the runs apart as --results MODEL=PATH",
-				s.audit.Items[m.Item].ID, in.Name, j.Model)
+				s.table.Items[m.Item].ID, in.Name, j.Model)
 		}
 		*x = m.Score
 		r.Averaged = r.Averaged || m.Samples > 1
@@ -304,12 +310,9 @@ func (s *scoring) addAggregates() error {
 	if s.Aggregates == "" {
 		return nil
 	}
-	list, err := s.audit.ReadAggregates(s.Aggregates, s.methods)
+	list, err := results.ReadAggregates(s.table, s.Aggregates, s.methods)
 	for _, g := range list {
-		var states []score.State
-		for _, state := range g.Verdicts.State[g.Benchmark.First:g.Benchmark.Last] {
-			states = append(states, score.State(state))
-		}
+		states := g.Verdicts.State[g.Benchmark.First:g.Benchmark.Last]
 		s.Table.Rows = append(s.Table.Rows, score.Aggregate(g.Model, g.Benchmark.Name, g.Verdicts.Method, states, g.All, g.Clean))
 	}
 	return err
@@ -317,7 +320,7 @@ func (s *scoring) addAggregates() error {
 
 // joined returns what a table says of how results were joined, with the names of those
 // left over.
-func joined(a *results.Audit, j *results.Join) score.Joined {
+func joined(a *audit.Table, j *results.Join) score.Joined {
 	out := score.Joined{Model: j.Model, Benchmark: j.Benchmark, Metric: j.Metric, How: j.How, Items: len(j.Matched) + len(j.ItemsLeft),
 		Results: len(j.Matched) + len(j.ResultsLeft), ResultsLeft: []string{}, ItemsLeft: []string{}, Problems: []string{}}
 	for _, r := range j.ResultsLeft {

@@ -88,7 +88,7 @@ items are those of a full scan.`,
 			if err := b.options(cmd, &o.Options); err != nil {
 				return fmt.Errorf("check: %w", err)
 			}
-			return audit(cmd, o.Options, &b, !o.Trace, func(p pipeline.Options) (*pipeline.Summary, error) {
+			return makeAudit(cmd, o.Options, &b, !o.Trace, func(p pipeline.Options) (*pipeline.Summary, error) {
 				o.Options = p
 				return pipeline.Check(cmd.Context(), o)
 			})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"swab/pipeline/audit"
 	"swab/pipeline/report"
 
 	"github.com/spf13/cobra"
@@ -24,12 +25,17 @@ Of the words (or characters) of the item, "matched" are those that the score cou
 			if err != nil {
 				return err
 			}
-			x, err := report.Find(dir, args[0])
+			r, err := audit.Open(dir)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			x, err := r.Find(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			_, color, width := terminal(cmd.OutOrStdout())
-			return x.Write(cmd.OutOrStdout(), color, width)
+			return report.Explain(cmd.OutOrStdout(), x, color, width)
 		},
 	}
 	addFlags(c, "Input", func(f *pflag.FlagSet) { auditFlag(f, &dir) })

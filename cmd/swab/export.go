@@ -6,7 +6,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"swab/pipeline"
 	"swab/pipeline/export"
 
 	"github.com/spf13/cobra"
@@ -16,7 +15,6 @@ import (
 func exportCommand() *cobra.Command {
 	var o export.Options
 	var tasks []string
-	var reviewed bool
 	c := &cobra.Command{
 		Use:   "export [--audit] DIR --for evals|lm-eval|inspect|ids --out DIR",
 		Short: "Write clean variants so that an evaluation harness scores them",
@@ -58,7 +56,7 @@ one kept, whatever the method says.`,
 				o.Tasks[t[:i]] = t[i+1:]
 			}
 			o.Version = programVersion()
-			sum, err := pipeline.Export(cmd.Context(), o, reviewed)
+			sum, err := export.Write(cmd.Context(), o)
 			if err != nil {
 				return fmt.Errorf("export: %w", err)
 			}
@@ -84,7 +82,7 @@ one kept, whatever the method says.`,
 		auditFlag(f, &o.Audit)
 		f.StringVar(&o.Method, "method", "", "`NAME` method whose flagged items are left out; needed if the audit has several")
 		f.StringArrayVar(&o.Benchmarks, "bench", nil, "`NAME` benchmark of the audit, all without it; repeats")
-		f.BoolVar(&reviewed, "reviewed", false, "follow the marks of swab review: a rejected item is kept, a confirmed one left out")
+		f.BoolVar(&o.Reviewed, "reviewed", false, "follow the marks of swab review: a rejected item is kept, a confirmed one left out")
 		f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "export although some input of the audit could not be read")
 	})
 	addFlags(c, "Output", func(f *pflag.FlagSet) {

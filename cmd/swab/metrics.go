@@ -3,9 +3,10 @@ package main
 import (
 	"time"
 
+	"swab/ngram/item"
 	"swab/pipeline"
+	"swab/pipeline/audit"
 	"swab/pipeline/metrics"
-	"swab/pipeline/report"
 )
 
 // auditMetrics writes the figures of a run that made an audit, if a file is named.
@@ -18,16 +19,16 @@ func auditMetrics(path string, s *pipeline.Summary, o pipeline.Options, filter b
 		Out: o.Out, ReadBytes: o.Progress.Text.Load(), Shards: t.Shards, ShardsFailed: t.ShardsFailed, Skipped: t.Skipped,
 		Complete: s.Audit.Complete, Took: took, End: time.Now(),
 	}
-	found := report.Flagged
+	found := item.Flagged
 	if filter {
-		found = report.Suspected
+		found = item.Suspected
 	}
 	for _, row := range s.Rows {
 		for _, c := range []struct {
-			state report.State
+			state audit.State
 			n     int64
-		}{{found, row.Flagged}, {report.Clean, row.Clean}, {report.NotCheckable, row.NotCheckable}} {
-			r.Items = append(r.Items, metrics.Items{Benchmark: row.Benchmark, Method: row.Method, State: string(c.state), N: c.n})
+		}{{found, row.Flagged}, {item.Clean, row.Clean}, {item.NotCheckable, row.NotCheckable}} {
+			r.Items = append(r.Items, metrics.Items{Benchmark: row.Benchmark, Method: row.Method, State: c.state.String(), N: c.n})
 		}
 	}
 	return metrics.Write(path, r)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"swab/pipeline/audit"
 	"swab/pipeline/page"
 	"swab/pipeline/publish"
 
@@ -41,7 +42,7 @@ Where those are gone or changed, the report says so and shows the matched words.
 			case "-":
 				return page.Write(cmd.Context(), dir, cmd.OutOrStdout(), o)
 			case "":
-				out = filepath.Join(dir, page.File)
+				out = filepath.Join(dir, audit.ReportFile)
 				err = page.WriteFile(cmd.Context(), dir, o)
 			default:
 				err = publish.WriteFile(out, func(w io.Writer) error { return page.Write(cmd.Context(), dir, w, o) })

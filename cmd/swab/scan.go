@@ -12,10 +12,11 @@ import (
 	"time"
 
 	"swab/ngram/align"
+	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/pipeline"
+	"swab/pipeline/audit"
 	"swab/pipeline/export"
-	"swab/pipeline/ledger"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
 	"swab/pipeline/variant"
@@ -74,7 +75,7 @@ the table counts them apart.`,
 				return err
 			}
 			o.Index.Version, o.Index.OnChange = o.Version, pipeline.OnChangeFail
-			return audit(cmd, o, &b, false, func(o pipeline.Options) (*pipeline.Summary, error) {
+			return makeAudit(cmd, o, &b, false, func(o pipeline.Options) (*pipeline.Summary, error) {
 				return pipeline.Scan(cmd.Context(), o)
 			})
 		},
@@ -100,9 +101,9 @@ func loadPresets(files []string) (*variant.Presets, error) {
 	return p, err
 }
 
-// audit makes an audit with progress on a terminal, prints what was found, and gives
+// makeAudit makes an audit with progress on a terminal, prints what was found, and returns
 // the exit code as an error.
-func audit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter bool, run func(pipeline.Options) (*pipeline.Summary, error)) error {
+func makeAudit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter bool, run func(pipeline.Options) (*pipeline.Summary, error)) error {
 	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
 	began := time.Now()
 	o.Progress = &pipeline.Progress{}
@@ -129,9 +130,9 @@ func audit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter bool, r
 	if len(sum.Hits) > 0 {
 		fmt.Fprintln(stdout)
 	}
-	state := report.Flagged
+	state := item.Flagged
 	if filter {
-		state = report.Suspected
+		state = item.Suspected
 	}
 	if err := report.TableOf(state, stdout, sum.Rows, width); err != nil {
 		return err
@@ -156,7 +157,7 @@ func audit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter bool, r
 // sure says what kinds of flags there are, and how many are wrong by chance.
 func sure(w io.Writer, s *pipeline.Summary) {
 	for _, method := range slices.Sorted(maps.Keys(s.Kinds)) {
-		for _, state := range []report.State{report.Flagged, report.Clean} {
+		for _, state := range []audit.State{item.Flagged, item.Clean} {
 			var parts []string
 			for _, kind := range slices.Sorted(maps.Keys(s.Kinds[method][state])) {
 				parts = append(parts, fmt.Sprintf("%s %s", report.Thousands(s.Kinds[method][state][kind]), kind))
@@ -166,10 +167,10 @@ func sure(w io.Writer, s *pipeline.Summary) {
 			}
 		}
 	}
-	decoys := map[string]ledger.Decoys{}
+	decoys := map[string]audit.Decoys{}
 	for _, d := range s.Audit.Decoys {
 		all := decoys[d.Method]
-		decoys[d.Method] = ledger.Decoys{Items: all.Items + d.Items, Flagged: all.Flagged + d.Flagged}
+		decoys[d.Method] = audit.Decoys{Items: all.Items + d.Items, Flagged: all.Flagged + d.Flagged}
 	}
 	for _, method := range slices.Sorted(maps.Keys(decoys)) {
 		if d := decoys[method]; d.Items > 0 {
@@ -227,7 +228,7 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, 
 		}
 	}
 	if named > 3 {
-		fmt.Fprintf(w, "swab:   and more, named in %s/%s\n", o.Out, ledger.AuditFile)
+		fmt.Fprintf(w, "swab:   and more, named in %s/%s\n", o.Out, audit.File)
 	}
 	switch {
 	case filter:

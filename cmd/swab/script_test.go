@@ -11,8 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"swab/pipeline/findings"
-	"swab/pipeline/review"
+	"swab/pipeline/audit"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -69,24 +68,27 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 func marks(ts *testscript.TestScript, neg bool, args []string) {
 	dir := ts.MkAbs(args[0])
 	digests := map[string]string{}
-	for it, err := range findings.Items(context.Background(), dir) {
+	r, err := audit.Open(dir)
+	ts.Check(err)
+	defer r.Close()
+	for it, err := range r.Items(context.Background()) {
 		ts.Check(err)
 		digests[it.ID] = it.Digest
 	}
-	given := review.Marks{}
-	for e, err := range findings.AllEvidence(context.Background(), dir) {
+	given := audit.Marks{}
+	for e, err := range r.Evidence(context.Background()) {
 		ts.Check(err)
 		for i := 1; i < len(args); i += 2 {
 			if args[i+1] == e.Item {
-				k := review.Key{Item: digests[e.Item], Evidence: findings.EvidenceDigest(e.Rows)}
-				given[k] = review.Entry{Key: k, Mark: review.Mark(args[i]), Note: "a note of " + e.Item, Benchmark: e.Benchmark, Split: e.Split, Item: e.Item}
+				k := audit.MarkKey{Item: digests[e.Item], Evidence: audit.EvidenceDigest(e.Rows)}
+				given[k] = audit.MarkEntry{MarkKey: k, Mark: audit.Mark(args[i]), Note: "a note of " + e.Item, Benchmark: e.Benchmark, Split: e.Split, Item: e.Item}
 			}
 		}
 	}
 	if len(given) != len(args)/2 {
 		ts.Fatalf("only %d of the items have evidence", len(given))
 	}
-	ts.Check(review.Save(dir, given))
+	ts.Check(audit.SaveMarks(dir, given))
 }
 
 // tmpfs DIR SIZE mounts a small file system for the rest of the script.

@@ -75,14 +75,49 @@ func (s Parts) Names() []string {
 	return names
 }
 
-// State is what a method says of an item.
-type State string
+// State is what a method says of an item, in a byte. Its text is a word, as in an audit.
+type State uint8
 
+// The states. An item too short for a method is not checkable, never clean.
 const (
-	Flagged      State = "flagged"
-	Clean        State = "clean"
-	NotCheckable State = "not_checkable"
+	Missing State = iota // there is no verdict; never written
+	Clean
+	Flagged
+	NotCheckable
+	Suspected // by a corpus filter, which may err; never by a scan
+	numStates
 )
+
+var stateNames = [numStates]string{"missing", "clean", "flagged", "not_checkable", "suspected"}
+
+func (s State) String() string {
+	if s < numStates {
+		return stateNames[s]
+	}
+	return fmt.Sprintf("state(%d)", uint8(s))
+}
+
+// MarshalText returns the state's word. Missing has none.
+func (s State) MarshalText() ([]byte, error) {
+	if s == Missing || s >= numStates {
+		return nil, fmt.Errorf("%s cannot be written", s)
+	}
+	return []byte(stateNames[s]), nil
+}
+
+// UnmarshalText reads the word of a state. Any other is an error.
+func (s *State) UnmarshalText(text []byte) error {
+	for i := Clean; i < numStates; i++ {
+		if string(text) == stateNames[i] {
+			*s = i
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown state %.60q", text)
+}
+
+// Found reports whether the item counts as found: flagged, or suspected.
+func (s State) Found() bool { return s == Flagged || s == Suspected }
 
 // Seen says which sides of an item were seen: its input (context, question, choices),
 // its answer, or both.

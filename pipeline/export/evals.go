@@ -136,18 +136,15 @@ func (w *writer) evals(ctx context.Context) error {
 
 var errLines = errors.New("a choice has several lines, so that it is not known where the next begins")
 
-var choicesRE = regexp.MustCompile(`(?:^|,)choices=([^,]*)`)
-
-// choiceFields gives the number of fields that a split's choices are read from, 0 if
+// choiceFields returns the number of fields that a split's choices are read from, 0 if
 // they are one list.
 func (w *writer) choiceFields(s *Split) int {
 	for _, b := range w.a.About.Benchmarks {
-		if b.Name != s.Benchmark {
-			continue
-		}
-		fields, _ := results.Fields(b.Mapping, s.Split)
-		if m := choicesRE.FindStringSubmatch(fields); m != nil {
-			if n := 1 + strings.Count(m[1], "+"); n > 1 {
+		for _, f := range b.Files {
+			if b.Name != s.Benchmark || f.Split != s.Split {
+				continue
+			}
+			if n := f.Sources(item.Choices); n > 1 {
 				return n
 			}
 		}

@@ -32,8 +32,9 @@ import (
 	"strings"
 
 	"swab/ngram/align"
+	"swab/ngram/item"
+	"swab/pipeline/audit"
 	"swab/pipeline/publish"
-	"swab/pipeline/results"
 )
 
 var (
@@ -57,10 +58,7 @@ type Options struct {
 	AllowIncomplete bool
 	SkipEmpty       bool   // leave out splits of which nothing is left
 	Version         string // of the program
-
-	// Follow changes the verdicts before they are followed, if it is not nil: what
-	// readers marked, say. What it tells goes into the summary.
-	Follow func(context.Context, *results.Audit) (told []string, err error)
+	Reviewed        bool   // follow the marks of review.jsonl, and say so in the summary
 }
 
 // Split is what was written of one split.
@@ -88,15 +86,15 @@ type Summary struct {
 	For      string   `json:"for"`
 	Method   string   `json:"method"`
 	Complete bool     `json:"complete"`
-	Reviewed []string `json:"reviewed,omitempty"` // what Follow told
+	Reviewed []string `json:"reviewed,omitempty"` // what following the marks did
 	Splits   []Split  `json:"splits"`
 }
 
 // writer writes one form.
 type writer struct {
 	o       Options
-	a       *results.Audit
-	verdict *results.Verdicts
+	a       *audit.Table
+	verdict *audit.MethodVerdicts
 	sum     *Summary
 	root    string
 }
@@ -106,13 +104,18 @@ func Write(ctx context.Context, o Options) (*Summary, error) {
 	if !slices.Contains(Forms, o.For) {
 		return nil, fmt.Errorf("%q is no harness that is written for: %s are", o.For, strings.Join(Forms, ", "))
 	}
-	a, err := results.LoadAudit(o.Audit, false)
+	r, err := audit.Open(o.Audit)
 	if err != nil {
 		return nil, err
 	}
-	var told []string
-	if o.Follow != nil {
-		if told, err = o.Follow(ctx, a); err != nil {
+	defer r.Close()
+	a, err := r.Table(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var followed []string
+	if o.Reviewed {
+		if followed, err = r.Follow(ctx, a, "clean variants"); err != nil {
 			return nil, err
 		}
 	}
@@ -120,10 +123,10 @@ func Write(ctx context.Context, o Options) (*Summary, error) {
 	if err := w.choose(); err != nil {
 		return nil, fmt.Errorf("%q: %w", o.Audit, err)
 	}
-	if !a.Complete && !o.AllowIncomplete {
+	if !a.About.Complete && !o.AllowIncomplete {
 		return nil, fmt.Errorf("%q: %w", o.Audit, ErrIncomplete)
 	}
-	w.sum = &Summary{Format: "swab export", Version: 1, Swab: o.Version, For: o.For, Method: w.verdict.Method, Complete: a.Complete, Reviewed: told}
+	w.sum = &Summary{Format: "swab export", Version: 1, Swab: o.Version, For: o.For, Method: w.verdict.Method, Complete: a.About.Complete, Reviewed: followed}
 	if err := w.splits(); err != nil {
 		return nil, fmt.Errorf("%q: %w", o.Audit, err)
 	}
@@ -152,7 +155,7 @@ func (w *writer) choose() error {
 // splits divides the items.
 func (w *writer) splits() error {
 	for _, name := range w.o.Benchmarks {
-		if !slices.ContainsFunc(w.a.Benchmarks, func(b results.Benchmark) bool { return b.Name == name }) {
+		if !slices.ContainsFunc(w.a.Benchmarks, func(b audit.TableBenchmark) bool { return b.Name == name }) {
 			return fmt.Errorf("it has no benchmark %q", name)
 		}
 	}
@@ -172,16 +175,16 @@ func (w *writer) splits() error {
 			s := &w.sum.Splits[n]
 			s.Items++
 			switch w.verdict.State[k] {
-			case results.Flagged:
+			case item.Flagged:
 				s.Flagged++
 				continue
-			case results.NotCheckable:
+			case item.NotCheckable:
 				s.NotCheckable++
-			case results.Clean:
-				if w.verdict.Kinds[w.verdict.Kind[k]] == align.ByFilter {
+			case item.Clean:
+				if audit.KindName(w.verdict.Kind[k]) == align.ByFilter {
 					return errors.New("items are clean by a corpus filter alone, which does not bound the method: swab scan gives verdicts")
 				}
-			case results.Suspected:
+			case item.Suspected:
 				return errors.New("it is of a corpus filter, which suspects and does not convict: swab check --trace gives verdicts")
 			default:
 				return fmt.Errorf("item %q of %s/%s has no verdict of %s", clip(it.ID), b.Name, s.Split, w.verdict.Method)
@@ -334,7 +337,7 @@ func (w *writer) distinct(s *Split, id func(k int) string) error {
 	}
 	for k := range w.a.Items {
 		it := &w.a.Items[k]
-		if w.verdict.State[k] == results.Flagged && w.a.Splits[it.Split] == s.Split && w.benchmark(k) == s.Benchmark && kept[id(k)] {
+		if w.verdict.State[k] == item.Flagged && w.a.Splits[it.Split] == s.Split && w.benchmark(k) == s.Benchmark && kept[id(k)] {
 			return fmt.Errorf("a flagged item has the id of one that is kept, %q: --for lm-eval names items by place", clip(id(k)))
 		}
 	}
@@ -373,7 +376,7 @@ func hasControl(s string) bool {
 // they have none, their number from 1.
 func (w *writer) inspect() error {
 	return w.each(func(s *Split) error {
-		own := slices.ContainsFunc(w.a.Items, func(it results.Item) bool {
+		own := slices.ContainsFunc(w.a.Items, func(it audit.TableItem) bool {
 			return w.a.Benchmarks[it.Benchmark].Name == s.Benchmark && it.ID != strconv.FormatInt(it.Index, 10)
 		})
 		id := func(k int) string {

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"swab/pipeline/ledger"
-	"swab/pipeline/report"
+	"swab/ngram/item"
+	"swab/pipeline/audit"
 )
 
 func must(tb testing.TB, err error) {
@@ -25,32 +24,30 @@ func must(tb testing.TB, err error) {
 
 // made writes an audit with the given items, as benchmark, split, id; those whose
 // number is in flagged are flagged.
-func made(t *testing.T, complete bool, flagged []int, state report.State, items ...[3]string) string {
+func made(t *testing.T, complete bool, flagged []int, state audit.State, items ...[3]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	w, err := report.Create(dir, false)
+	w, err := audit.Create(dir, false)
 	must(t, err)
-	about := &ledger.Audit{Methods: []ledger.Method{{Name: "m1", Version: 1}}, Complete: complete}
+	about := &audit.Audit{Methods: []audit.Method{{Name: "m1", Version: 1}}, Complete: complete}
 	places := map[[2]string]int64{}
 	for n, it := range items {
 		one := 1.
-		v := report.Verdict{Method: "m1", Benchmark: it[0], Split: it[1], Item: it[2], Index: places[[2]string{it[0], it[1]}], Digest: fmt.Sprintf("%032x", n), State: report.Clean, Score: &one}
+		v := audit.Verdict{Method: "m1", Benchmark: it[0], Split: it[1], Item: it[2], Index: places[[2]string{it[0], it[1]}], Digest: fmt.Sprintf("%032x", n), State: item.Clean, Score: &one}
 		if slices.Contains(flagged, n) {
 			v.State = state
 		}
 		must(t, w.Verdict(&v))
 		places[[2]string{it[0], it[1]}]++
-		k := slices.IndexFunc(about.Benchmarks, func(b ledger.Benchmark) bool { return b.Name == it[0] })
+		k := slices.IndexFunc(about.Benchmarks, func(b audit.Benchmark) bool { return b.Name == it[0] })
 		if k < 0 {
 			k = len(about.Benchmarks)
-			about.Benchmarks = append(about.Benchmarks, ledger.Benchmark{Name: it[0], Preset: it[0]})
+			about.Benchmarks = append(about.Benchmarks, audit.Benchmark{Name: it[0], Preset: it[0]})
 		}
 		about.Benchmarks[k].Items++
 	}
 	must(t, w.Close())
-	var b bytes.Buffer
-	must(t, ledger.WriteAudit(&b, about))
-	must(t, os.WriteFile(filepath.Join(dir, ledger.AuditFile), b.Bytes(), 0o666))
+	must(t, audit.Seal(dir, about))
 	return dir
 }
 
@@ -71,7 +68,7 @@ func tree(t *testing.T, dir string) map[string]string {
 }
 
 func TestForms(t *testing.T) {
-	audit := made(t, true, []int{1, 5}, report.Flagged,
+	audit := made(t, true, []int{1, 5}, item.Flagged,
 		[3]string{"ferries", "test", "F/0"}, [3]string{"ferries", "test", "F/1"}, [3]string{"ferries", "test", "F/2"},
 		[3]string{"mmlu", "a/tides_test", "0"}, [3]string{"mmlu", "gulls_test", "0"}, [3]string{"mmlu", "gulls_test", "1"}, [3]string{"mmlu", "gulls_test", "2"})
 	for form, want := range map[string]map[string]string{
@@ -120,19 +117,19 @@ func TestRefused(t *testing.T) {
 		is    error
 		says  string
 	}{
-		{"incomplete", made(t, false, nil, report.Flagged, two...), Options{For: "ids"}, ErrIncomplete, ""},
-		{"nothing left", made(t, true, []int{0, 1}, report.Flagged, two...), Options{For: "lm-eval"}, ErrEmpty, "--skip-empty"},
-		{"suspected", made(t, true, []int{0}, report.Suspected, two...), Options{For: "ids"}, nil, "--trace"},
-		{"no such method", made(t, true, nil, report.Flagged, two...), Options{For: "ids", Method: "m2"}, nil, "m1"},
-		{"no such form", made(t, true, nil, report.Flagged, two...), Options{For: "helm"}, nil, "evals, lm-eval, inspect, ids"},
-		{"no such benchmark", made(t, true, nil, report.Flagged, two...), Options{For: "ids", Benchmarks: []string{"c"}}, nil, `"c"`},
-		{"no such task", made(t, true, nil, report.Flagged, two...), Options{For: "lm-eval", Tasks: map[string]string{"c": "d"}}, nil, "c"},
-		{"a flagged twin", made(t, true, []int{2}, report.Flagged, items([3]string{"b", "s", "x"})...), Options{For: "ids"}, nil, "flagged item has the id"},
-		{"a kept twin", made(t, true, nil, report.Flagged, items([3]string{"b", "s", "x"})...), Options{For: "inspect"}, nil, "two items have the id"},
-		{"an id of two lines", made(t, true, nil, report.Flagged, items([3]string{"b", "s", "z\nx"})...), Options{For: "ids"}, nil, "line of text"},
-		{"an id with a comma", made(t, true, nil, report.Flagged, items([3]string{"b", "s", "p,q"})...), Options{For: "inspect"}, nil, "cannot name"},
-		{"an id that is a pattern", made(t, true, nil, report.Flagged, items([3]string{"b", "s", "p*"})...), Options{For: "inspect"}, nil, "cannot name"},
-		{"two splits of a task", made(t, true, nil, report.Flagged, items([3]string{"b", "train", "0"})...), Options{For: "lm-eval"}, nil, "--task b/train=TASK"},
+		{"incomplete", made(t, false, nil, item.Flagged, two...), Options{For: "ids"}, ErrIncomplete, ""},
+		{"nothing left", made(t, true, []int{0, 1}, item.Flagged, two...), Options{For: "lm-eval"}, ErrEmpty, "--skip-empty"},
+		{"suspected", made(t, true, []int{0}, item.Suspected, two...), Options{For: "ids"}, nil, "--trace"},
+		{"no such method", made(t, true, nil, item.Flagged, two...), Options{For: "ids", Method: "m2"}, nil, "m1"},
+		{"no such form", made(t, true, nil, item.Flagged, two...), Options{For: "helm"}, nil, "evals, lm-eval, inspect, ids"},
+		{"no such benchmark", made(t, true, nil, item.Flagged, two...), Options{For: "ids", Benchmarks: []string{"c"}}, nil, `"c"`},
+		{"no such task", made(t, true, nil, item.Flagged, two...), Options{For: "lm-eval", Tasks: map[string]string{"c": "d"}}, nil, "c"},
+		{"a flagged twin", made(t, true, []int{2}, item.Flagged, items([3]string{"b", "s", "x"})...), Options{For: "ids"}, nil, "flagged item has the id"},
+		{"a kept twin", made(t, true, nil, item.Flagged, items([3]string{"b", "s", "x"})...), Options{For: "inspect"}, nil, "two items have the id"},
+		{"an id of two lines", made(t, true, nil, item.Flagged, items([3]string{"b", "s", "z\nx"})...), Options{For: "ids"}, nil, "line of text"},
+		{"an id with a comma", made(t, true, nil, item.Flagged, items([3]string{"b", "s", "p,q"})...), Options{For: "inspect"}, nil, "cannot name"},
+		{"an id that is a pattern", made(t, true, nil, item.Flagged, items([3]string{"b", "s", "p*"})...), Options{For: "inspect"}, nil, "cannot name"},
+		{"two splits of a task", made(t, true, nil, item.Flagged, items([3]string{"b", "train", "0"})...), Options{For: "lm-eval"}, nil, "--task b/train=TASK"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -148,11 +145,11 @@ func TestRefused(t *testing.T) {
 		})
 	}
 	// What stands in OUT is not touched.
-	audit, out := made(t, true, nil, report.Flagged, two...), t.TempDir()
+	audit, out := made(t, true, nil, item.Flagged, two...), t.TempDir()
 	if _, err := Write(t.Context(), Options{Audit: audit, For: "ids", Out: out}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("an output that exists: %v", err)
 	}
-	sum, err := Write(t.Context(), Options{Audit: made(t, false, []int{0, 1}, report.Flagged, items([3]string{"c", "s", "z"})...), For: "lm-eval", Out: filepath.Join(out, "o"), AllowIncomplete: true, SkipEmpty: true})
+	sum, err := Write(t.Context(), Options{Audit: made(t, false, []int{0, 1}, item.Flagged, items([3]string{"c", "s", "z"})...), For: "lm-eval", Out: filepath.Join(out, "o"), AllowIncomplete: true, SkipEmpty: true})
 	must(t, err)
 	if got := tree(t, filepath.Join(out, "o")); len(got) != 2 || got["c.json"] != `{"c":[0]}`+"\n" || sum.Complete || sum.Splits[0].File != "" {
 		t.Errorf("%v", got)
@@ -169,7 +166,7 @@ func TestHostileNames(t *testing.T) {
 	root := t.TempDir()
 	out := filepath.Join(root, "deep", "out")
 	must(t, os.Mkdir(filepath.Dir(out), 0o777))
-	sum, err := Write(t.Context(), Options{Audit: made(t, true, nil, report.Flagged, items...), For: "ids", Out: out})
+	sum, err := Write(t.Context(), Options{Audit: made(t, true, nil, item.Flagged, items...), For: "ids", Out: out})
 	must(t, err)
 	got := tree(t, root)
 	if len(got) != len(names)+1 {

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +16,6 @@ import (
 	"swab/ngram"
 	"swab/ngram/bloom"
 	"swab/pipeline/publish"
-
-	"github.com/zeebo/xxh3"
 )
 
 const (
@@ -28,14 +25,11 @@ const (
 	SegmentsDir = "segments"
 )
 
-// The header of index.json.
-const (
-	indexFormat  = "swab index"
-	indexVersion = 2 // 1 had segments of format 1
-)
-
 // rebuildHint is the advice for an index that this program cannot continue.
 const rebuildHint = "build the index again with swab index into a new directory"
+
+// indexFormat is the first line of index.json. Version 1 had segments of format 1.
+var indexFormat = Format{Name: "swab index", Version: 2, Minor: -1, Anew: rebuildHint}
 
 // An Index lists the segments and shards of a corpus filter. A gram that is in none of the
 // segments is in no shard, except those that failed. There are no times in it but those
@@ -168,11 +162,6 @@ func (s *IndexShard) check() error {
 	return nil
 }
 
-// indexHeader returns the first line of an index.json with the given body.
-func indexHeader(body []byte) string {
-	return fmt.Sprintf(`{"format":"%s","version":%d,"xxh3":"%016x"}`, indexFormat, indexVersion, xxh3.Hash(body))
-}
-
 // WriteIndex writes x as described in FORMAT.md. Equal indexes are written as equal bytes.
 // The error is ErrCorrupt if its parts do not agree, so whatever is written can be read.
 func WriteIndex(w io.Writer, x *Index) error {
@@ -180,52 +169,20 @@ func WriteIndex(w io.Writer, x *Index) error {
 		return err
 	}
 	c := *x
-	c.Segments, c.Shards = list(c.Segments), slices.Clone(list(c.Shards))
+	c.Segments, c.Shards = append([]Segment{}, c.Segments...), append([]IndexShard{}, c.Shards...)
 	for i := range c.Shards {
-		c.Shards[i].Segments = list(c.Shards[i].Segments)
+		c.Shards[i].Segments = append([]string{}, c.Shards[i].Segments...)
 	}
-	var body bytes.Buffer
-	enc := json.NewEncoder(&body)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(&c); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(w, indexHeader(body.Bytes())+"\n"); err != nil {
-		return err
-	}
-	_, err := w.Write(body.Bytes())
-	return err
+	return indexFormat.Write(w, &c)
 }
 
 // ReadIndex reads an index that WriteIndex wrote. The error is ErrVersion for another
 // version of the format or an unknown recipe, with advice, and ErrCorrupt for anything else
 // that is not an index, byte for byte as it was written.
 func ReadIndex(r io.Reader) (*Index, error) {
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return nil, err
-	}
-	head, body, _ := bytes.Cut(b, []byte("\n"))
-	if string(head) != indexHeader(body) {
-		var h header
-		switch err := json.Unmarshal(head, &h); {
-		case err != nil || h.Format != indexFormat:
-			return nil, fmt.Errorf("%w: its first line is not that of an index", ErrCorrupt)
-		case h.Version != indexVersion:
-			return nil, fmt.Errorf("%w: its format is %d, this program reads %d; %s",
-				ErrVersion, h.Version, indexVersion, rebuildHint)
-		}
-		return nil, fmt.Errorf("%w: checksum mismatch", ErrCorrupt)
-	}
 	x := new(Index)
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(x); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("%w: more than one value", ErrCorrupt)
+	if err := indexFormat.Read(r, x); err != nil {
+		return nil, err
 	}
 	if err := x.check(); err != nil {
 		return nil, err
@@ -307,15 +264,6 @@ var indexKind = publish.Kind{
 		_, err := loadIndex(dir)
 		return Foreign(err)
 	},
-}
-
-// Foreign makes an error that is ErrCorrupt one that is publish.ErrForeign too: what is
-// not valid swab may not have made, and will not replace.
-func Foreign(err error) error {
-	if errors.Is(err, ErrCorrupt) {
-		return fmt.Errorf("%w: %w", publish.ErrForeign, err)
-	}
-	return err
 }
 
 // An IndexDir is an index's directory held by this process. Any index.json and segments

@@ -14,6 +14,7 @@ import (
 	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/ngram/plain"
+	"swab/pipeline/audit"
 	"swab/pipeline/report"
 	"swab/pipeline/variant"
 
@@ -204,7 +205,7 @@ func (m *alignment) judge(i, _ int, _ *variant.Item, c *alignCover) overlap.Verd
 
 // evidence quotes the stretches of each document in the order of the item, each with
 // what stands around it.
-func (m *alignment) evidence(it *variant.Item, c *alignCover) (list []report.Evidence) {
+func (m *alignment) evidence(it *variant.Item, c *alignCover) (list []audit.Evidence) {
 	for _, h := range m.documents(it, c) {
 		for i, mark := range h.Marks {
 			e := h.Evidence
@@ -252,7 +253,7 @@ func (m *alignment) documents(it *variant.Item, c *alignCover) (list []alignHit)
 		}
 	}
 	for _, s := range c.own.Sightings {
-		h := alignHit{Hit: report.Hit{Evidence: report.Evidence{Shard: s.Shard, Row: s.Row, DocID: s.ID, DocText: s.Text, DocTextStart: s.TextStart, Norm: m.method.Norm}}}
+		h := alignHit{Hit: report.Hit{Evidence: audit.Evidence{Shard: s.Shard, Row: s.Row, DocID: s.ID, DocText: s.Text, DocTextStart: s.TextStart, Norm: m.method.Norm}}}
 		for _, q := range s.Runs {
 			part, from := q.Part, uint32(0)
 			switch {
@@ -272,7 +273,7 @@ func (m *alignment) documents(it *variant.Item, c *alignCover) (list []alignHit)
 }
 
 // hits shows the strongest document as a whole.
-func (m *alignment) hits(it *variant.Item, c *alignCover, _ []report.Evidence) []report.Hit {
+func (m *alignment) hits(it *variant.Item, c *alignCover, _ []audit.Evidence) []report.Hit {
 	list := m.documents(it, c)
 	if len(list) == 0 || len(list[0].Marks) == 0 {
 		return nil

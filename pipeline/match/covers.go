@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"swab/ngram/overlap"
+	"swab/pipeline/audit"
 	"swab/pipeline/report"
 	"swab/pipeline/variant"
 )
@@ -25,9 +26,9 @@ type rules[C any] interface {
 	judge(item, k int, it *variant.Item, c *C) overlap.Verdict
 	// evidence quotes the documents that a cover keeps, in a fixed order: part, shard, row,
 	// id, spans, words and text of the document.
-	evidence(it *variant.Item, c *C) []report.Evidence
+	evidence(it *variant.Item, c *C) []audit.Evidence
 	// hits returns the same as a terminal shows it.
-	hits(it *variant.Item, c *C, evidence []report.Evidence) []report.Hit
+	hits(it *variant.Item, c *C, evidence []audit.Evidence) []report.Hit
 }
 
 // A numbered cover is that of the item of that number.
@@ -53,9 +54,9 @@ type Found interface {
 	Judge(k int) overlap.Verdict
 	// Evidence quotes the strongest documents, in a fixed order. Benchmark, split and item
 	// are left empty.
-	Evidence() []report.Evidence
+	Evidence() []audit.Evidence
 	// Hits returns that evidence as a terminal shows it, the strongest of each document.
-	Hits(evidence []report.Evidence) []report.Hit
+	Hits(evidence []audit.Evidence) []report.Hit
 }
 
 // A cursor hands out covers to items that come by rising number.
@@ -100,14 +101,14 @@ func (c *cursor[C]) Nothing() bool { return c.cover == nil }
 
 func (c *cursor[C]) Judge(k int) overlap.Verdict { return c.rules.judge(c.number, k, c.it, c.cover) }
 
-func (c *cursor[C]) Evidence() []report.Evidence {
+func (c *cursor[C]) Evidence() []audit.Evidence {
 	if c.cover == nil {
 		return nil
 	}
 	return c.rules.evidence(c.it, c.cover)
 }
 
-func (c *cursor[C]) Hits(evidence []report.Evidence) []report.Hit {
+func (c *cursor[C]) Hits(evidence []audit.Evidence) []report.Hit {
 	if c.cover == nil {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/ngram/substr"
+	"swab/pipeline/audit"
 	"swab/pipeline/report"
 	"swab/pipeline/variant"
 )
@@ -260,7 +261,7 @@ func (m *grams) joinedParts(it *variant.Item, k int, counted []uint64, n int) (p
 	return parts
 }
 
-func (m *grams) evidence(it *variant.Item, c *overlap.Cover) (list []report.Evidence) {
+func (m *grams) evidence(it *variant.Item, c *overlap.Cover) (list []audit.Evidence) {
 	var spans [item.NumParts][]ngram.Span
 	_, joined := m.joined()
 	for part, text := range it.Text {
@@ -276,7 +277,7 @@ func (m *grams) evidence(it *variant.Item, c *overlap.Cover) (list []report.Evid
 				part++
 			}
 			last := min(first+q.Words, len(spans[part])) - 1
-			list = append(list, report.Evidence{
+			list = append(list, audit.Evidence{
 				Part: part.String(), Shard: s.Shard, Row: s.Row, DocID: s.ID, DocStart: q.Start, DocEnd: q.End,
 				ItemStart: int64(spans[part][first].Start), ItemEnd: int64(spans[part][last].End), Words: int64(q.Words),
 				DocText: q.Text, DocTextStart: q.TextStart, Norm: m.norm,
@@ -287,7 +288,7 @@ func (m *grams) evidence(it *variant.Item, c *overlap.Cover) (list []report.Evid
 }
 
 // hits shows every piece of evidence by itself.
-func (m *grams) hits(it *variant.Item, _ *overlap.Cover, evidence []report.Evidence) (hits []report.Hit) {
+func (m *grams) hits(it *variant.Item, _ *overlap.Cover, evidence []audit.Evidence) (hits []report.Hit) {
 	for _, e := range evidence {
 		var part item.Part
 		for part.String() != e.Part {

@@ -22,14 +22,13 @@ import (
 	"testing"
 	"time"
 
+	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/pipeline"
-	"swab/pipeline/findings"
+	"swab/pipeline/audit"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/ledger"
 	"swab/pipeline/page"
-	"swab/pipeline/report"
-	"swab/pipeline/review"
 	"swab/pipeline/variant"
 
 	"github.com/chromedp/cdproto/accessibility"
@@ -207,7 +206,7 @@ func (t *tab) ids() []string {
 
 func TestBrowser(t *testing.T) {
 	ctx := browser(t)
-	dir := audit(t, []string{"gpt3", "longest8"}, quiz(), nil)
+	dir := makeAudit(t, []string{"gpt3", "longest8"}, quiz(), nil)
 	p := show(t, ctx, dir, 1280, 900, false)
 	equal := func(what string, got, want any) {
 		t.Helper()
@@ -375,7 +374,7 @@ const contrast = `(() => {
 
 func TestBrowserLook(t *testing.T) {
 	ctx := browser(t)
-	dir := audit(t, []string{"gpt3", "longest8"}, quiz(), nil)
+	dir := makeAudit(t, []string{"gpt3", "longest8"}, quiz(), nil)
 	for _, width := range []int64{1280, 390} {
 		for _, dark := range []bool{false, true} {
 			p := show(t, ctx, dir, width, 900, dark)
@@ -393,7 +392,7 @@ func TestBrowserLook(t *testing.T) {
 // TestBrowserPrint: the page prints, and the paper says what the screen says.
 func TestBrowserPrint(t *testing.T) {
 	ctx := browser(t)
-	p := show(t, ctx, audit(t, []string{"gpt3", "longest8"}, quiz(), nil), 1280, 900, true)
+	p := show(t, ctx, makeAudit(t, []string{"gpt3", "longest8"}, quiz(), nil), 1280, 900, true)
 	pdf, err := chromedp.Run(p.ctx, chromedp.PrintToPDF(chromedp.PDFPaper(chromedp.PaperA4)))
 	must(t, err)
 	pages := bytes.Count(pdf, []byte("/Type /Page\n"))
@@ -441,11 +440,11 @@ func TestHostile(t *testing.T) {
 		if i == 0 {
 			long = strings.Repeat("<b onclick=window.hacked=1>x</b>", 1<<15) // a line of a megabyte
 		}
-		items = append(items, made{id: fmt.Sprint(i, h), text: "so it is " + h + " as it was" + long, matched: h + " as it was", states: []report.State{report.Flagged, report.Clean},
+		items = append(items, made{id: fmt.Sprint(i, h), text: "so it is " + h + " as it was" + long, matched: h + " as it was", states: []audit.State{item.Flagged, item.Clean},
 			before: long + h, after: h + long, doc: h, shard: h})
 	}
 	all := strings.Join(hostile, " ")
-	dir := audit(t, []string{hostile[0], hostile[2]}, items, func(a *ledger.Audit) {
+	dir := makeAudit(t, []string{hostile[0], hostile[2]}, items, func(a *audit.Audit) {
 		a.Swab, a.TextField, a.IDField, a.TextUnit = hostile[0], hostile[1], hostile[2], hostile[3]
 		a.Benchmarks[0].Warnings = hostile
 		a.Benchmarks[0].Preset = all
@@ -459,18 +458,18 @@ func TestHostile(t *testing.T) {
 		"curves": []any{map[string]any{"model": all, "benchmark": all, "method": all, "points": []any{map[string]any{"threshold": 0.1, "gain": 0.1}, map[string]any{"threshold": 0.2, "gain": 0.2}}}}})
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "scores.json"), scores, 0o644))
-	marks := review.Marks{}
+	marks := audit.Marks{}
 	digests := map[string]string{}
-	for it, err := range findings.Items(context.Background(), dir) {
+	for it, err := range opened(t, dir).Items(context.Background()) {
 		must(t, err)
 		digests[it.ID] = it.Digest
 	}
-	for e, err := range findings.AllEvidence(context.Background(), dir) {
+	for e, err := range opened(t, dir).Evidence(context.Background()) {
 		must(t, err)
-		k := review.Key{Item: digests[e.Item], Evidence: findings.EvidenceDigest(e.Rows)}
-		marks[k] = review.Entry{Key: k, Mark: review.Rejected, Note: all}
+		k := audit.MarkKey{Item: digests[e.Item], Evidence: audit.EvidenceDigest(e.Rows)}
+		marks[k] = audit.MarkEntry{MarkKey: k, Mark: audit.Rejected, Note: all}
 	}
-	must(t, review.Save(dir, marks))
+	must(t, audit.SaveMarks(dir, marks))
 
 	for _, width := range []int64{1280, 390} {
 		p := show(t, ctx, dir, width, 900, false)
@@ -581,39 +580,41 @@ func large(tb testing.TB, n, share int) string {
 			fmt.Fprintf(w, "{\"id\":\"item-%d\",\"question\":%q}\n", i, texts.item(i))
 		}
 	})
-	b, err := variant.Recorded("quiz", filepath.Join(root, "quiz.jsonl"), "quiz", "question=question,id=id")
+	reading := variant.Reading{Fields: "question=question,id=id"}
+	b, err := variant.Recorded("quiz", filepath.Join(root, "quiz.jsonl"), "quiz", reading)
 	must(tb, err)
 	methods := []string{"gpt3", "coverage8", "longest8", "another"}
-	file("audit/verdicts.jsonl", func(w *bufio.Writer) {
-		for it, err := range b.Items(context.Background()) {
-			must(tb, err)
-			for _, m := range methods {
-				state, longest, parts := "clean", 0, "[]"
-				if it.Index%share == 0 {
-					state, longest, parts = "flagged", 8+it.Index/share%50, `["question"]`
-				}
-				fmt.Fprintf(w, `{"method":%q,"benchmark":"quiz","split":"quiz","item":%q,"index":%d,"digest":%q,"state":%q,"score":%g,"longest":%d,"words":60,"matched":%d,"documents":%d,"parts":%s}`+"\n",
-					m, it.ID, it.Index, it.Digest, state, float64(longest)/60, longest, longest, longest%7, parts)
+	w, err := audit.Create(dir, false)
+	must(tb, err)
+	for it, err := range b.Items(context.Background()) {
+		must(tb, err)
+		for _, m := range methods {
+			v := audit.Verdict{Method: m, Benchmark: "quiz", Split: "quiz", Item: it.ID, Index: int64(it.Index), Digest: it.Digest, State: item.Clean, Words: 60}
+			if it.Index%share == 0 {
+				v.State, v.Longest, v.Parts = item.Flagged, int64(8+it.Index/share%50), []string{"question"}
 			}
+			score := float64(v.Longest) / 60
+			v.Score, v.Matched, v.Documents = &score, v.Longest, v.Longest%7
+			must(tb, w.Verdict(&v))
 		}
-	})
-	file("audit/evidence.jsonl", func(w *bufio.Writer) {
-		for i := 0; i < n; i += share {
-			text := texts.item(i)
-			for d := range 2 {
-				around := texts.item(i + d + 1)
-				from, to := len(around)+1, len(around)+1+len(text)/2
-				fmt.Fprintf(w, `{"benchmark":"quiz","split":"quiz","item":"item-%d","part":"question","shard":"web-%03d.jsonl.zst","row":%d,"doc_id":"https://example.org/%d","doc_start":%d,"doc_end":%d,"item_start":0,"item_end":%d,"words":30,"doc_text":%q,"doc_text_start":0}`+"\n",
-					i, i%100, i, i, from, to, len(text)/2, around+" "+text+" "+around)
-			}
+	}
+	for i := 0; i < n; i += share {
+		text := texts.item(i)
+		for d := range 2 {
+			around := texts.item(i + d + 1)
+			from, to := len(around)+1, len(around)+1+len(text)/2
+			must(tb, w.Evidence(&audit.Evidence{Benchmark: "quiz", Split: "quiz", Item: fmt.Sprintf("item-%d", i), Part: "question",
+				Shard: fmt.Sprintf("web-%03d.jsonl.zst", i%100), Row: int64(i), DocID: fmt.Sprintf("https://example.org/%d", i), DocStart: int64(from), DocEnd: int64(to),
+				ItemEnd: int64(len(text) / 2), Words: 30, DocText: around + " " + text + " " + around}))
 		}
-	})
-	a := &ledger.Audit{Benchmarks: []ledger.Benchmark{{Name: "quiz", Mapping: "question=question,id=id", Items: int64(n), Files: []ledger.BenchmarkFile{{Path: filepath.Join(root, "quiz.jsonl"), Split: "quiz"}}}}}
+	}
+	must(tb, w.Close())
+	a := &audit.Audit{Benchmarks: []audit.Benchmark{{Name: "quiz", Items: int64(n), Files: []audit.BenchmarkFile{{Path: filepath.Join(root, "quiz.jsonl"), Split: "quiz", Reading: reading}}}}}
 	for _, m := range methods {
-		a.Methods = append(a.Methods, ledger.Method{Name: m, Version: 1})
+		a.Methods = append(a.Methods, audit.Method{Name: m, Version: 1})
 	}
 	a.Totals = ledger.Sum(nil)
-	file("audit/audit.json", func(w *bufio.Writer) { must(tb, ledger.WriteAudit(w, a)) })
+	must(tb, audit.Seal(dir, a))
 	return dir
 }
 
@@ -623,7 +624,7 @@ func TestBrowserReal(t *testing.T) {
 	ctx := browser(t)
 	dir := realAudit(t, data)
 	for _, width := range []int64{1280, 390} {
-		p := open(t, ctx, filepath.Join(dir, page.File), width, 900, width < 1000)
+		p := open(t, ctx, filepath.Join(dir, audit.ReportFile), width, 900, width < 1000)
 		if got := p.text("h1"); !strings.Contains(got, "benchmark items were found in the corpus") {
 			t.Error(got)
 		}
@@ -653,7 +654,7 @@ func TestScreenshot(t *testing.T) {
 		Benchmarks: []variant.Spec{{Path: "testdata/bench/riverton.jsonl"}, {Path: "testdata/bench/crafts.csv"}},
 	})
 	must(t, err)
-	p := open(t, ctx, filepath.Join(dir, page.File), 1100, 1060, false)
+	p := open(t, ctx, filepath.Join(dir, audit.ReportFile), 1100, 1060, false)
 	p.press("jj") // an item that every machine has the letters for
 	eval[bool](p, `(scrollTo(0, 0), document.activeElement.blur(), true)`)
 	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())

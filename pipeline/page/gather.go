@@ -12,11 +12,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	itempart "swab/ngram/item"
-	"swab/pipeline/findings"
-	"swab/pipeline/ledger"
+	"swab/ngram/item"
+	"swab/pipeline/audit"
 	"swab/pipeline/report"
-	"swab/pipeline/review"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -30,8 +28,8 @@ const (
 	snippetSize = 120
 )
 
-// item is a row of the list.
-type item struct {
+// listed is a row of the list.
+type listed struct {
 	bench, split, subject   int
 	id, digest              string
 	index                   int64
@@ -65,9 +63,9 @@ type count struct {
 func (c *count) Found() int64 { return c.Flagged + c.Suspected }
 
 type book struct {
-	audit   *ledger.Audit
+	audit   *audit.Audit
 	scores  *scores
-	marks   map[review.Place]review.Entry
+	marks   map[audit.Place]audit.MarkEntry
 	stale   int
 	unit    string            // what lengths count: word or character
 	gone    map[string]string // benchmark file to why it was not read again
@@ -75,7 +73,7 @@ type book struct {
 
 	benches, methods, splits, subjects, seen, kinds, shards *names
 
-	items      []*item
+	items      []*listed
 	found      int64
 	unlisted   int64 // items beyond maxItems
 	leftOut    int64 // items that have evidence which is not in the file
@@ -180,14 +178,16 @@ func pack(b []byte) ([]byte, error) {
 // gather reads the audit.
 func gather(ctx context.Context, dir string, o Options) (*book, error) {
 	b := &book{gone: map[string]string{}, unit: "word"}
-	var err error
-	if b.audit, err = findings.Audit(dir); err != nil {
+	r, err := audit.Open(dir)
+	if err != nil {
 		return nil, err
 	}
-	if b.scores, err = readScores(dir, o.Scores); err != nil {
+	defer r.Close()
+	b.audit = r.About
+	if b.scores, err = readScores(r, o.Scores); err != nil {
 		return nil, err
 	}
-	if b.marks, b.stale, err = review.Items(ctx, dir); err != nil {
+	if b.marks, b.stale, err = r.Marked(ctx); err != nil {
 		return nil, err
 	}
 	b.verdicts.name, b.proofs.name, b.texts.name = "v", "e", "t"
@@ -197,17 +197,17 @@ func gather(ctx context.Context, dir string, o Options) (*book, error) {
 		b.bench(e.Name)
 	}
 	for _, m := range b.audit.Methods { // the house method first
-		if m.Name == findings.House {
+		if m.Name == audit.House {
 			b.methods.of(m.Name)
 		}
 	}
 	for _, m := range b.audit.Methods {
 		b.methods.of(m.Name)
 	}
-	if err := b.readItems(ctx, dir); err != nil {
+	if err := b.readItems(ctx, r); err != nil {
 		return nil, err
 	}
-	if err := b.readEvidence(ctx, dir); err != nil {
+	if err := b.readEvidence(ctx, r); err != nil {
 		return nil, err
 	}
 	if err := b.readTexts(ctx, o); err != nil {
@@ -238,32 +238,32 @@ func (b *book) count(bench, method int) *count {
 // bins of longest matches, by their first number of words.
 var bins = []int64{1, 8, 10, 13, 17, 21, 26, 34, 51, 101, 201}
 
-func letter(s report.State) byte {
+func letter(s audit.State) byte {
 	switch s {
-	case report.Flagged:
+	case item.Flagged:
 		return 'f'
-	case report.Suspected:
+	case item.Suspected:
 		return 's'
-	case report.Clean:
+	case item.Clean:
 		return 'c'
-	case report.NotCheckable:
+	case item.NotCheckable:
 		return 'n'
 	}
 	return '.'
 }
 
 // readItems reads the verdicts. What is not found is listed while there is room.
-func (b *book) readItems(ctx context.Context, dir string) error {
+func (b *book) readItems(ctx context.Context, r *audit.Reader) error {
 	matched := 0 // items that were not found but matched something, with details
 	plain := 0
-	norms := findings.Norms(b.audit)
-	for it, err := range findings.Items(ctx, dir) {
+	norms := b.audit.Norms()
+	for it, err := range r.Items(ctx) {
 		if err != nil {
 			return err
 		}
 		bench := b.bench(it.Benchmark)
 		b.perBench[bench]++
-		row := &item{bench: bench, id: it.ID, digest: it.Digest, index: it.Index, verdicts: -1, proofs: -1, text: -1, mark: '.', state: 'n'}
+		row := &listed{bench: bench, id: it.ID, digest: it.Digest, index: it.Index, verdicts: -1, proofs: -1, text: -1, mark: '.', state: 'n'}
 		lengths := it.Lengths(norms)
 		row.words, row.longest, row.matched = lengths.Total, lengths.Longest, lengths.Matched
 		b.unit = lengths.Unit
@@ -278,12 +278,12 @@ func (b *book) readItems(ctx context.Context, dir string) error {
 			c := b.count(bench, m)
 			c.Items++
 			switch v.State {
-			case report.Flagged:
+			case item.Flagged:
 				c.Flagged++
-			case report.Suspected:
+			case item.Suspected:
 				c.Suspected++
 				b.suspicions = true
-			case report.Clean:
+			case item.Clean:
 				c.Clean++
 			default:
 				c.NotCheckable++
@@ -304,7 +304,7 @@ func (b *book) readItems(ctx context.Context, dir string) error {
 				for len(b.kindsFound[bench]) <= row.kind {
 					b.kindsFound[bench] = append(b.kindsFound[bench], 0)
 				}
-				if v.Found() {
+				if v.State.Found() {
 					b.kindsFound[bench][row.kind]++
 				}
 			}
@@ -314,19 +314,19 @@ func (b *book) readItems(ctx context.Context, dir string) error {
 		}
 		isFound := row.state == 'f' || row.state == 's'
 		row.found = isFound
-		if len(it.Verdicts) > 0 && it.Verdicts[0].Method == findings.House {
+		if len(it.Verdicts) > 0 && it.Verdicts[0].Method == audit.House {
 			row.state = letter(it.Verdicts[0].State)
 		}
 		if isFound {
 			b.found++
 			b.anyFound[bench]++
 		}
-		entry, marked := b.marks[review.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest}]
+		entry, marked := b.marks[audit.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest}]
 		switch entry.Mark {
-		case review.Confirmed:
+		case audit.Confirmed:
 			row.mark = 'c'
 			b.confirmed++
-		case review.Rejected:
+		case audit.Rejected:
 			row.mark = 'r'
 			b.rejected++
 		default:
@@ -341,7 +341,7 @@ func (b *book) readItems(ctx context.Context, dir string) error {
 				continue
 			}
 		}
-		row.split, row.subject = b.splits.of(it.Split), b.subjects.of(it.Subject)
+		row.split, row.subject = b.splits.of(it.Split), b.subjects.of(it.Split)
 		b.items = append(b.items, row)
 		detailed := isFound && b.found <= maxDetailed
 		if !isFound && row.longest > 0 && matched < maxDetailed/2 {
@@ -395,30 +395,30 @@ func binOf(n int64) int {
 }
 
 // numbers is what each method says of an item, as the page's script reads it.
-func (b *book) numbers(it *findings.Item, norms map[string]string) any {
+func (b *book) numbers(it *audit.Item, norms map[string]string) any {
 	rows := make([][]any, 0, len(it.Verdicts))
 	for i := range it.Verdicts {
 		v := &it.Verdicts[i]
 		rows = append(rows, []any{b.methods.of(v.Method), string(letter(v.State)), v.Score, v.Longest, v.Words, v.Matched, v.Documents,
-			text(strings.Join(v.Parts, ", ")), v.Chance, text(v.Kind), v.Template, text(v.Seen), report.UnitOf(norms[v.Method])})
+			text(strings.Join(v.Parts, ", ")), v.Chance, text(v.Kind), v.Template, text(v.Seen), audit.UnitOf(norms[v.Method])})
 	}
 	return rows
 }
 
 // readEvidence reads the evidence of listed items.
-func (b *book) readEvidence(ctx context.Context, dir string) error {
+func (b *book) readEvidence(ctx context.Context, r *audit.Reader) error {
 	type place struct {
 		bench, split int
 		id           string
 	}
-	waiting := map[place][]*item{}
+	waiting := map[place][]*listed{}
 	for _, it := range b.items {
 		if it.verdicts >= 0 {
 			p := place{it.bench, it.split, it.id}
 			waiting[p] = append(waiting[p], it)
 		}
 	}
-	for e, err := range findings.AllEvidence(ctx, dir) {
+	for e, err := range r.Evidence(ctx) {
 		if err != nil {
 			return err
 		}
@@ -434,7 +434,7 @@ func (b *book) readEvidence(ctx context.Context, dir string) error {
 				b.perShard[s]++
 			}
 		}
-		var it *item
+		var it *listed
 		bench, ok := b.benches.at[e.Benchmark]
 		split, known := b.splits.at[e.Split]
 		if p := (place{bench, split, e.Item}); ok && known && len(waiting[p]) > 0 {
@@ -466,9 +466,9 @@ type quote struct {
 }
 
 // length is that of a match in the document, in bytes.
-func length(e *report.Evidence) int64 { return e.DocEnd - e.DocStart }
+func length(e *audit.Evidence) int64 { return e.DocEnd - e.DocStart }
 
-func (b *book) quotes(it *item, rows []report.Evidence) any {
+func (b *book) quotes(it *listed, rows []audit.Evidence) any {
 	// The document with the longest match first, and in it the longest match: longest by
 	// its bytes, since some evidence is counted in words and some in characters.
 	type document struct {
@@ -481,7 +481,7 @@ func (b *book) quotes(it *item, rows []report.Evidence) any {
 		longest[k] = max(longest[k], length(&rows[i]))
 	}
 	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(p, q report.Evidence) int {
+	slices.SortStableFunc(rows, func(p, q audit.Evidence) int {
 		x, y := &p, &q
 		return cmp.Or(cmp.Compare(longest[document{y.Shard, y.Row}], longest[document{x.Shard, x.Row}]),
 			strings.Compare(x.Shard, y.Shard), cmp.Compare(x.Row, y.Row), cmp.Compare(length(y), length(x)))
@@ -515,8 +515,8 @@ func (b *book) quotes(it *item, rows []report.Evidence) any {
 			it.document = text(head(e.DocID, 200))
 			it.snippet = oneLine(match, snippetSize)
 		}
-		it.spans = append(it.spans, span{len(qs), slices.Index(itempart.AllParts.Names(), e.Part), e.ItemStart, e.ItemEnd})
-		qs = append(qs, quote{text(e.Part), b.shards.of(e.Shard), e.Row, text(head(e.DocID, 500)), e.Words, report.UnitOf(e.Norm), before, match, after})
+		it.spans = append(it.spans, span{len(qs), slices.Index(item.AllParts.Names(), e.Part), e.ItemStart, e.ItemEnd})
+		qs = append(qs, quote{text(e.Part), b.shards.of(e.Shard), e.Row, text(head(e.DocID, 500)), e.Words, audit.UnitOf(e.Norm), before, match, after})
 		b.shownRows++
 	}
 	return map[string]any{"q": qs, "more": distinct - len(qs)}
@@ -532,7 +532,7 @@ func (b *book) readTexts(ctx context.Context, o Options) error {
 		digest string
 		index  int64
 	}
-	wanted := map[place][]*item{}
+	wanted := map[place][]*listed{}
 	files := map[[2]string]bool{} // benchmark and split
 	for _, it := range b.items {
 		if it.verdicts >= 0 {
@@ -545,7 +545,7 @@ func (b *book) readTexts(ctx context.Context, o Options) error {
 		return nil
 	}
 	found := 0
-	for t, err := range findings.Texts(ctx, b.audit, func(bench, split string) bool { return files[[2]string{bench, split}] }, func(f ledger.BenchmarkFile, why error) {
+	for t, err := range b.audit.Texts(ctx, func(bench, split string) bool { return files[[2]string{bench, split}] }, func(f audit.BenchmarkFile, why error) {
 		b.gone[f.Path] = why.Error()
 	}) {
 		if err != nil {
@@ -574,7 +574,7 @@ func (b *book) readTexts(ctx context.Context, o Options) error {
 
 // itemText is an item's parts as the page's script reads them, and where in them the
 // matches stand, in UTF-16 units.
-func (b *book) itemText(it *item, texts [itempart.NumParts]string) any {
+func (b *book) itemText(it *listed, texts [item.NumParts]string) any {
 	type part struct {
 		Name string `json:"p"`
 		Text string `json:"t"`
@@ -587,7 +587,7 @@ func (b *book) itemText(it *item, texts [itempart.NumParts]string) any {
 			continue
 		}
 		limit := room / 2
-		if p >= int(itempart.Choices) {
+		if p >= int(item.Choices) {
 			limit = room
 		}
 		from, to := 0, len(s)
@@ -621,10 +621,10 @@ func (b *book) itemText(it *item, texts [itempart.NumParts]string) any {
 				marks = append(marks, [4]int{m.row, len(parts), offset + utf16Length(text(s[from:start])), offset + utf16Length(text(s[from:end]))})
 			}
 		}
-		parts = append(parts, part{itempart.Part(p).String(), out.String()})
+		parts = append(parts, part{item.Part(p).String(), out.String()})
 	}
 	// The list shows how the item begins: its question, else its first part.
-	shown := cmp.Or(texts[itempart.Question], texts[itempart.Context], texts[itempart.Choices], texts[itempart.Answer])
+	shown := cmp.Or(texts[item.Question], texts[item.Context], texts[item.Choices], texts[item.Answer])
 	it.begins = oneLine(text(head(shown, 4*snippetSize)), snippetSize)
 	if it.snippet == "" {
 		it.snippet, it.begins = it.begins, ""

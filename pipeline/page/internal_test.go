@@ -18,7 +18,7 @@ func TestSpans(t *testing.T) {
 	matched := "needle \U0001f600\tstands here"
 	b := &book{budget: 900, mostRows: 3}
 	from := int64(strings.Index(text, matched))
-	it := &item{spans: []span{{0, 1, from, from + int64(len(matched))}}}
+	it := &listed{spans: []span{{0, 1, from, from + int64(len(matched))}}}
 	raw, err := json.Marshal(b.itemText(it, [4]string{"", text, "a choice", ""}))
 	if err != nil {
 		t.Fatal(err)

@@ -41,13 +41,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"swab/pipeline/ledger"
+	"swab/pipeline/audit"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
 )
-
-// File is the report's name in an audit directory.
-const File = "report.html"
 
 // Options say what the report is made of beside the audit directory.
 type Options struct {
@@ -74,7 +71,7 @@ var (
 
 // WriteFile writes the report of the audit in dir into it, in one step.
 func WriteFile(ctx context.Context, dir string, o Options) error {
-	return publish.ReplaceFile(filepath.Join(dir, File), func(w io.Writer) error { return Write(ctx, dir, w, o) })
+	return publish.ReplaceFile(filepath.Join(dir, audit.ReportFile), func(w io.Writer) error { return Write(ctx, dir, w, o) })
 }
 
 // Write writes the report of the audit in dir to w. The same audit, benchmark files and
@@ -132,12 +129,12 @@ func data(w *bufio.Writer, id string, b []byte) {
 	w.WriteString("</script>\n")
 }
 
-// readScores reads what swab score wrote. It is not an error if there is none and none
-// was asked for.
-func readScores(dir, path string) (*scores, error) {
+// readScores reads what swab score wrote of the audit's verdicts. It is not an error if
+// there is none and none was asked for.
+func readScores(r *audit.Reader, path string) (*scores, error) {
 	asked := path != ""
 	if !asked {
-		path = filepath.Join(dir, ledger.ScoresFile)
+		path = filepath.Join(r.Dir, audit.ScoresFile)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -12,11 +12,10 @@ import (
 	"strings"
 	"testing"
 
-	"swab/pipeline/findings"
+	"swab/ngram/item"
+	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
 	"swab/pipeline/page"
-	"swab/pipeline/report"
-	"swab/pipeline/review"
 	"swab/pipeline/variant"
 
 	"golang.org/x/net/html"
@@ -29,18 +28,27 @@ func must(tb testing.TB, err error) {
 	}
 }
 
+// opened opens an audit for the length of a test.
+func opened(tb testing.TB, dir string) *audit.Reader {
+	tb.Helper()
+	r, err := audit.Open(dir)
+	must(tb, err)
+	tb.Cleanup(func() { r.Close() })
+	return r
+}
+
 // made is an item of an audit made for a test: its text and, where matched is not
 // empty, a document that has these words of it.
 type made struct {
 	id, text, matched string
-	states            []report.State // by method
-	before, after     string         // what stands around the match in the document
+	states            []audit.State // by method
+	before, after     string        // what stands around the match in the document
 	doc, shard        string
 }
 
-// audit makes an audit directory, with the benchmark's file beside it. change may alter
+// makeAudit makes an audit directory, with the benchmark's file beside it. change may alter
 // what audit.json says.
-func audit(tb testing.TB, methods []string, items []made, change func(*ledger.Audit)) string {
+func makeAudit(tb testing.TB, methods []string, items []made, change func(*audit.Audit)) string {
 	tb.Helper()
 	root := tb.TempDir()
 	dir := filepath.Join(root, "audit")
@@ -56,9 +64,9 @@ func audit(tb testing.TB, methods []string, items []made, change func(*ledger.Au
 	must(tb, err)
 	b, err := variant.Open(variant.Spec{Name: "quiz", Path: path, Fields: "question=question,id=id"}, presets)
 	must(tb, err)
-	w, err := report.Create(dir, false)
+	w, err := audit.Create(dir, false)
 	must(tb, err)
-	a := &ledger.Audit{Swab: "test", TextField: "text", IDField: "id", TextUnit: "file", Complete: true}
+	a := &audit.Audit{Swab: "test", TextField: "text", IDField: "id", TextUnit: "file", Complete: true}
 	docs := map[string]int64{}
 	n := 0
 	for it, err := range b.Items(context.Background()) {
@@ -66,12 +74,12 @@ func audit(tb testing.TB, methods []string, items []made, change func(*ledger.Au
 		m := items[n]
 		words := int64(len(strings.Fields(m.text)))
 		for k, method := range methods {
-			v := report.Verdict{Method: method, Benchmark: "quiz", Split: it.Split, Item: it.ID, Index: int64(it.Index), Digest: it.Digest, State: m.states[k], Words: words}
-			if v.State != report.NotCheckable {
+			v := audit.Verdict{Method: method, Benchmark: "quiz", Split: it.Split, Item: it.ID, Index: int64(it.Index), Digest: it.Digest, State: m.states[k], Words: words}
+			if v.State != item.NotCheckable {
 				score := float64(len(m.matched)) / float64(len(m.text))
 				v.Score = &score
 			}
-			if m.matched != "" && v.State != report.NotCheckable {
+			if m.matched != "" && v.State != item.NotCheckable {
 				v.Longest, v.Matched = int64(len(strings.Fields(m.matched))), int64(len(strings.Fields(m.matched)))
 				v.Documents, v.Parts = 1, []string{"question"}
 			}
@@ -79,7 +87,7 @@ func audit(tb testing.TB, methods []string, items []made, change func(*ledger.Au
 		}
 		if m.matched != "" {
 			from := int64(strings.Index(m.text, m.matched))
-			e := report.Evidence{
+			e := audit.Evidence{
 				Benchmark: "quiz", Split: it.Split, Item: it.ID, Part: "question", Shard: m.shard, Row: docs[m.shard], DocID: m.doc,
 				DocStart: 1000 + int64(len(m.before)), DocEnd: 1000 + int64(len(m.before)+len(m.matched)), ItemStart: from, ItemEnd: from + int64(len(m.matched)),
 				Words: int64(len(strings.Fields(m.matched))), DocText: m.before + m.matched + m.after, DocTextStart: 1000,
@@ -91,9 +99,9 @@ func audit(tb testing.TB, methods []string, items []made, change func(*ledger.Au
 	}
 	must(tb, w.Close())
 	for _, m := range methods {
-		a.Methods = append(a.Methods, ledger.Method{Name: m, Version: 1, Params: map[string]any{"n": map[string]int{"quiz": 8}}})
+		a.Methods = append(a.Methods, audit.Method{Name: m, Version: 1, Params: map[string]any{"n": map[string]int{"quiz": 8}}})
 	}
-	a.Benchmarks = []ledger.Benchmark{{Name: "quiz", Mapping: b.Mapping, Items: int64(n), Files: []ledger.BenchmarkFile{{Path: path, Split: b.Files[0].Split, Digest: b.Files[0].Digest, Items: int64(n)}}}}
+	a.Benchmarks = []audit.Benchmark{{Name: "quiz", Items: int64(n), Files: []audit.BenchmarkFile{{Path: path, Split: b.Files[0].Split, Digest: b.Files[0].Digest, Items: int64(n), Reading: b.Files[0].Reading}}}}
 	for shard, rows := range docs {
 		a.Shards = append(a.Shards, ledger.Entry{Name: shard, Size: 1000, Digest: strings.Repeat("ab", 16), Format: "jsonl", Rows: rows, Documents: rows, TextBytes: 4000 * rows})
 	}
@@ -102,10 +110,7 @@ func audit(tb testing.TB, methods []string, items []made, change func(*ledger.Au
 		change(a)
 	}
 	a.Totals = ledger.Sum(a.Shards)
-	f, err := os.Create(filepath.Join(dir, ledger.AuditFile))
-	must(tb, err)
-	must(tb, ledger.WriteAudit(f, a))
-	must(tb, f.Close())
+	must(tb, audit.Seal(dir, a))
 	return dir
 }
 
@@ -114,18 +119,18 @@ func audit(tb testing.TB, methods []string, items []made, change func(*ledger.Au
 func quiz() (items []made) {
 	for i := range 60 {
 		it := made{id: fmt.Sprintf("q-%02d", i), text: fmt.Sprintf("How many of the %d lanterns along the old harbour wall burn on a night without wind?", i),
-			states: []report.State{report.Clean, report.Clean}}
+			states: []audit.State{item.Clean, item.Clean}}
 		switch {
 		case i%5 == 0:
-			it.states = []report.State{report.Flagged, report.Clean}
+			it.states = []audit.State{item.Flagged, item.Clean}
 			if i%10 == 0 {
-				it.states[1] = report.Flagged
+				it.states[1] = item.Flagged
 			}
 			it.matched = it.text[9 : len(it.text)-1-i/10*5]
 			it.before, it.after = "The baker asked: ", "? Nobody at the table knew."
 			it.doc, it.shard = fmt.Sprintf("forum/%d", i), fmt.Sprintf("web-%03d.jsonl.zst", i%3)
 		case i%7 == 0:
-			it.states = []report.State{report.NotCheckable, report.NotCheckable}
+			it.states = []audit.State{item.NotCheckable, item.NotCheckable}
 		}
 		items = append(items, it)
 	}
@@ -163,7 +168,7 @@ func words(tb testing.TB, out string) string {
 }
 
 func TestPage(t *testing.T) {
-	dir := audit(t, []string{"gpt3", "longest8"}, quiz(), nil)
+	dir := makeAudit(t, []string{"gpt3", "longest8"}, quiz(), nil)
 	out := render(t, dir, page.Options{Definitions: []page.Definition{{"gpt3", 1, "Any n-gram stands in any document.", "a paper"}}})
 	text := words(t, out)
 	for _, want := range []string{
@@ -189,7 +194,7 @@ func TestPage(t *testing.T) {
 }
 
 func TestIncomplete(t *testing.T) {
-	dir := audit(t, []string{"gpt3", "longest8"}, quiz(), func(a *ledger.Audit) {
+	dir := makeAudit(t, []string{"gpt3", "longest8"}, quiz(), func(a *audit.Audit) {
 		a.Complete = false
 		a.Shards = append(a.Shards, ledger.Entry{Name: "zz.jsonl", Error: "zz.jsonl: byte 17: unexpected end"})
 		a.Shards[0].Skipped = map[string]int64{"not JSON": 3}
@@ -206,7 +211,7 @@ func TestIncomplete(t *testing.T) {
 
 // TestTextsGone: where the benchmark is gone or changed, the page says so.
 func TestTextsGone(t *testing.T) {
-	dir := audit(t, []string{"gpt3", "longest8"}, quiz(), nil)
+	dir := makeAudit(t, []string{"gpt3", "longest8"}, quiz(), nil)
 	file := filepath.Join(filepath.Dir(dir), "quiz.jsonl")
 	if text := words(t, render(t, dir, page.Options{})); strings.Contains(text, "only the matched words") {
 		t.Error("says that texts are gone while they are there")
@@ -225,65 +230,36 @@ func TestTextsGone(t *testing.T) {
 
 // TestMarks: what a reader marked is on the page, and old marks are counted.
 func TestMarks(t *testing.T) {
-	dir := audit(t, []string{"gpt3", "longest8"}, quiz(), nil)
-	marks := review.Marks{}
+	dir := makeAudit(t, []string{"gpt3", "longest8"}, quiz(), nil)
+	marks := audit.Marks{}
 	n := 0
 	digests := map[string]string{}
-	for it, err := range findings.Items(context.Background(), dir) {
+	for it, err := range opened(t, dir).Items(context.Background()) {
 		must(t, err)
 		digests[it.ID] = it.Digest
 	}
-	for e, err := range findings.AllEvidence(context.Background(), dir) {
+	for e, err := range opened(t, dir).Evidence(context.Background()) {
 		must(t, err)
-		k := review.Key{Item: digests[e.Item], Evidence: findings.EvidenceDigest(e.Rows)}
+		k := audit.MarkKey{Item: digests[e.Item], Evidence: audit.EvidenceDigest(e.Rows)}
 		switch n++; n {
 		case 1, 2:
-			marks[k] = review.Entry{Key: k, Mark: review.Confirmed}
+			marks[k] = audit.MarkEntry{MarkKey: k, Mark: audit.Confirmed}
 		case 3:
-			marks[k] = review.Entry{Key: k, Mark: review.Rejected, Note: "a proverb"}
+			marks[k] = audit.MarkEntry{MarkKey: k, Mark: audit.Rejected, Note: "a proverb"}
 		case 4:
 			k.Evidence = strings.Repeat("0", 32)
-			marks[k] = review.Entry{Key: k, Mark: review.Confirmed}
+			marks[k] = audit.MarkEntry{MarkKey: k, Mark: audit.Confirmed}
 		}
 	}
-	must(t, review.Save(dir, marks))
+	must(t, audit.SaveMarks(dir, marks))
 	if text := words(t, render(t, dir, page.Options{})); !strings.Contains(text, "3 items marked by a reader: 2 confirmed, 1 rejected; 1 mark of evidence that is not here any more.") {
-		t.Error(text)
-	}
-}
-
-// TestUnknownColumns: rows of a later version, with more columns and methods, are read.
-func TestUnknownColumns(t *testing.T) {
-	dir := audit(t, []string{"gpt3", "longest8"}, quiz(), func(a *ledger.Audit) {
-		a.Methods = append(a.Methods, ledger.Method{Name: findings.House, Version: 1})
-	})
-	path := filepath.Join(dir, "verdicts.jsonl")
-	b, err := os.ReadFile(path)
-	must(t, err)
-	var out bytes.Buffer
-	for line := range bytes.Lines(b) {
-		out.Write(bytes.Replace(line, []byte("{"), []byte(`{"later":{"x":[1]},`), 1))
-		if bytes.Contains(line, []byte(`"longest8"`)) { // the house method, last
-			out.Write(bytes.Replace(bytes.Replace(line, []byte(`"longest8"`), []byte(`"swab"`), 1), []byte(`"kind":""`), []byte(`"kind":"variant"`), 1))
-		}
-	}
-	must(t, os.WriteFile(path, out.Bytes(), 0o644))
-	text := words(t, render(t, dir, page.Options{}))
-	for it, err := range findings.Items(context.Background(), dir) {
-		must(t, err)
-		if it.Verdicts[0].Method != findings.House || len(it.Verdicts) != 3 {
-			t.Fatalf("%s: first is %s of %d", it.ID, it.Verdicts[0].Method, len(it.Verdicts))
-		}
-	}
-	// The house method speaks first: it has what longest8 says.
-	if !strings.Contains(text, "6 of 60 items in the corpus, by swab: 6 variant; 7 too short to check (10.0% to 20.0% by 2 other methods)") {
 		t.Error(text)
 	}
 }
 
 // TestScores: what swab score wrote is on the page.
 func TestScores(t *testing.T) {
-	dir := audit(t, []string{"gpt3", "longest8"}, quiz(), nil)
+	dir := makeAudit(t, []string{"gpt3", "longest8"}, quiz(), nil)
 	must(t, os.WriteFile(filepath.Join(dir, "scores.json"), []byte(`{"version":1,"later":1,"rows":[
 		{"model":"m-7b","benchmark":"quiz","subject":"","method":"gpt3","metric":"acc","n_all":60,"all":0.5,"n_clean":48,"clean":0.4375,"n_flagged":12,"flagged":0.75,
 		 "gain":0.0625,"gain_low":-0.01,"gain_high":0.13,"p":0.04,"p_holm":0.08,"lower":0.4375,"warnings":["12 items are few"]},
@@ -308,7 +284,7 @@ func TestScores(t *testing.T) {
 
 // TestPolicy: nothing that the page's policy forbids is in it, and the digests are right.
 func TestPolicy(t *testing.T) {
-	out := render(t, audit(t, []string{"gpt3", "longest8"}, quiz(), nil), page.Options{})
+	out := render(t, makeAudit(t, []string{"gpt3", "longest8"}, quiz(), nil), page.Options{})
 	if !strings.Contains(out, html.EscapeString(page.Source(page.Script))) && !strings.Contains(out, page.Source(page.Script)) && !strings.Contains(out, strings.ReplaceAll(html.EscapeString(page.Source(page.Script)), "+", "&#43;")) {
 		t.Error("the policy does not name the script")
 	}
@@ -327,18 +303,18 @@ func TestPolicy(t *testing.T) {
 // TestUnits: characters are not called words, in an audit of both and in one of
 // characters alone; columns are there when a verdict has them.
 func TestUnits(t *testing.T) {
-	units := func(a *ledger.Audit) {
+	units := func(a *audit.Audit) {
 		for i := range a.Methods {
 			if a.Methods[i].Name == "gpt4" {
 				a.Methods[i].Params["normaliser"] = "chars"
 			}
 		}
 	}
-	both := words(t, render(t, audit(t, []string{"gpt3", "gpt4"}, quiz(), units), page.Options{}))
+	both := words(t, render(t, makeAudit(t, []string{"gpt3", "gpt4"}, quiz(), units), page.Options{}))
 	if !strings.Contains(both, "Match, words from") || strings.Contains(both, "haracter") {
 		t.Error("an audit with a method of words counts in characters")
 	}
-	alone := words(t, render(t, audit(t, []string{"gpt4"}, quiz(), units), page.Options{}))
+	alone := words(t, render(t, makeAudit(t, []string{"gpt4"}, quiz(), units), page.Options{}))
 	for _, want := range []string{"Match, characters from", "Item State Characters Docs", "characters of an item's longest match"} {
 		if !strings.Contains(alone, want) {
 			t.Errorf("the page does not say %q", want)

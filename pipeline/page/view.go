@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
 )
@@ -20,7 +21,7 @@ type view struct {
 	Style  template.CSS
 
 	Title       string
-	Audit       *ledger.Audit
+	Audit       *audit.Audit
 	Benches     []benchView
 	Matrix      matrix
 	Scores      []*scoreRow
@@ -312,7 +313,7 @@ func (b *book) trouble(v *view) {
 	}
 }
 
-func methodOf(m ledger.Method, defs []Definition) methodView {
+func methodOf(m audit.Method, defs []Definition) methodView {
 	v := methodView{Name: m.Name, Version: m.Version}
 	i := slices.IndexFunc(defs, func(d Definition) bool { return d.Name == m.Name })
 	switch {
@@ -383,8 +384,12 @@ func (b *book) command() string {
 	}
 	for _, e := range a.Benchmarks { // fields are for all benchmarks of a command
 		if e.Preset == "" && len(a.Benchmarks) == 1 {
-			fields, _, _ := strings.Cut(e.Mapping, " header=")
-			w = append(w, "--fields "+quoteShell(fields))
+			for _, f := range e.Files {
+				if f.Fields != "" {
+					w = append(w, "--fields "+quoteShell(f.Fields))
+					break
+				}
+			}
 		}
 	}
 	for _, m := range a.Methods {

@@ -11,6 +11,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"swab/ngram/item"
+	"swab/pipeline/audit"
+
 	"github.com/rivo/uniseg"
 )
 
@@ -44,29 +47,24 @@ func hostile(r rune) bool {
 		'\ufff9' <= r && r <= '\ufffb' // interlinear annotation
 }
 
-// Row counts the verdicts of a method on a benchmark.
-type Row struct {
-	Benchmark, Method                   string
-	Items, Flagged, Clean, NotCheckable int64
-	Grams                               [2]int64 // n-grams that were found, of all, for methods that report their share
-}
-
 // Table writes rows as a table of width columns or fewer; 0 is any width. Names
 // that do not fit are cut with an ellipsis, down to 8 columns; numbers never
 // are. With several benchmarks a line a method adds them up.
-func Table(w io.Writer, rows []Row, width int) error { return TableOf(Flagged, w, rows, width) }
+func Table(w io.Writer, rows []audit.Row, width int) error {
+	return TableOf(item.Flagged, w, rows, width)
+}
 
 // TableOf writes rows as Table does, where those that count as flagged are in the
 // given state.
-func TableOf(flagged State, w io.Writer, rows []Row, width int) error {
-	cells := [][]string{{"benchmark", "method", "items", string(flagged), "clean", "not checkable", string(flagged) + "/items"}}
-	add := func(r Row) {
+func TableOf(flagged audit.State, w io.Writer, rows []audit.Row, width int) error {
+	cells := [][]string{{"benchmark", "method", "items", flagged.String(), "clean", "not checkable", flagged.String() + "/items"}}
+	add := func(r audit.Row) {
 		cells = append(cells, []string{
 			CleanText(r.Benchmark), CleanText(r.Method), Thousands(r.Items), Thousands(r.Flagged),
 			Thousands(r.Clean), Thousands(r.NotCheckable), share(r.Flagged, r.Items),
 		})
 	}
-	var totals []Row
+	var totals []audit.Row
 	several := false
 	for _, r := range rows {
 		add(r)
@@ -76,7 +74,7 @@ func TableOf(flagged State, w io.Writer, rows []Row, width int) error {
 			i++
 		}
 		if i == len(totals) {
-			totals = append(totals, Row{Benchmark: "all", Method: r.Method})
+			totals = append(totals, audit.Row{Benchmark: "all", Method: r.Method})
 		}
 		t := &totals[i]
 		t.Items += r.Items
@@ -177,22 +175,14 @@ func shorten(s string, width int) string {
 
 // Hit is a piece of evidence with what a reader needs to judge it.
 type Hit struct {
-	Evidence
+	audit.Evidence
 	ItemText string // the words of the item that match, or more of it
 	Method   string
-	State    State
+	State    audit.State
 
 	// Marks, if there are any, are all stretches of the document, in bytes of it, that
 	// belong to the match. DocStart and DocEnd are then one of them.
 	Marks [][2]int64
-}
-
-// UnitOf is what evidence of a normaliser counts.
-func UnitOf(norm string) string {
-	if norm == "chars" || norm == "raw" {
-		return "character"
-	}
-	return "word"
 }
 
 // docLines is how many lines of a document a hit may take.
@@ -212,7 +202,7 @@ func Hits(w io.Writer, hits []Hit, color bool, width int) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		unit := UnitOf(h.Norm)
+		unit := audit.UnitOf(h.Norm)
 		if h.Words != 1 {
 			unit += "s"
 		}

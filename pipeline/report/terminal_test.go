@@ -10,6 +10,9 @@ import (
 	"testing"
 	"unicode"
 
+	"swab/ngram/item"
+	"swab/pipeline/audit"
+
 	"github.com/rivo/uniseg"
 )
 
@@ -27,13 +30,34 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-func sampleRows() []Row {
-	return []Row{
-		{"gsm8k", "gpt3", 1319, 1, 1200, 118, [2]int64{}},
-		{"gsm8k", "coverage8", 1319, 0, 1319, 0, [2]int64{}},
-		{"中文测验", "gpt3", 1234567, 1234566, 1, 0, [2]int64{}},
-		{"中文测验", "coverage8", 0, 0, 0, 0, [2]int64{}},
-		{"evil\x1b[2J\n\u202ename", "gpt3", 8, 2, 5, 1, [2]int64{}},
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func read(tb testing.TB, path string) []byte {
+	tb.Helper()
+	b, err := os.ReadFile(path)
+	must(tb, err)
+	return b
+}
+
+// hostileText is text that breaks writers that do not expect it.
+var hostileText = "a\"b\\c\x00\n\x1b[31m\u2028\u202e<&>\xff\xfe\xc3 \ud7ff\U0001f600 中文"
+
+func row(benchmark, method string, items, flagged, clean, not int64) audit.Row {
+	return audit.Row{Benchmark: benchmark, Method: method, Items: items, Flagged: flagged, Clean: clean, NotCheckable: not}
+}
+
+func sampleRows() []audit.Row {
+	return []audit.Row{
+		row("gsm8k", "gpt3", 1319, 1, 1200, 118),
+		row("gsm8k", "coverage8", 1319, 0, 1319, 0),
+		row("中文测验", "gpt3", 1234567, 1234566, 1, 0),
+		row("中文测验", "coverage8", 0, 0, 0, 0),
+		row("evil\x1b[2J\n\u202ename", "gpt3", 8, 2, 5, 1),
 	}
 }
 
@@ -43,12 +67,12 @@ func sampleHits() []Hit {
 	hit := func(before, match, after string) Hit {
 		start := int64(1000)
 		return Hit{
-			Evidence: Evidence{
+			Evidence: audit.Evidence{
 				Benchmark: "farm", Split: "test", Item: "17", Part: "question", Shard: "a/books.jsonl.zst", Row: 1234, DocID: "doc-9", Words: 21,
 				DocText: before + match + after, DocTextStart: start,
 				DocStart: start + int64(len(before)), DocEnd: start + int64(len(before)+len(match)),
 			},
-			ItemText: match, Method: "gpt3", State: Flagged,
+			ItemText: match, Method: "gpt3", State: item.Flagged,
 		}
 	}
 	evil := hit("safe \x1b]0;title\x07", "words\u202e \x9b31m here\r\nand there", "\xff\x00 end")
@@ -68,7 +92,7 @@ func TestTable(t *testing.T) {
 	b.WriteByte('\n')
 	must(t, Table(&b, sampleRows()[:2], 0)) // one benchmark: no totals
 	b.WriteByte('\n')
-	must(t, Table(&b, []Row{{strings.Repeat("很长的名字", 9), strings.Repeat("method", 9), 1, 1, 0, 0, [2]int64{}}}, 80))
+	must(t, Table(&b, []audit.Row{row(strings.Repeat("很长的名字", 9), strings.Repeat("method", 9), 1, 1, 0, 0)}, 80))
 	golden(t, "table.txt", b.Bytes())
 }
 
@@ -146,7 +170,7 @@ func FuzzHits(f *testing.F) {
 	f.Add("日本語", "", int64(-5), int64(1<<62), 21, false)
 	f.Add("aé日", "\xff", int64(2), int64(4), 33, true)
 	f.Fuzz(func(t *testing.T, text, name string, from, to int64, width int, color bool) {
-		h := Hit{Evidence: Evidence{Item: name, Shard: name, DocID: text, DocText: text, DocStart: from, DocEnd: to}, ItemText: text}
+		h := Hit{Evidence: audit.Evidence{Item: name, Shard: name, DocID: text, DocText: text, DocStart: from, DocEnd: to}, ItemText: text}
 		width = 20 + (width%200+200)%200
 		var b bytes.Buffer
 		must(t, Hits(&b, []Hit{h}, color, width))

@@ -8,8 +8,8 @@ import (
 	"runtime"
 	"testing"
 
-	"swab/pipeline/ledger"
-	"swab/pipeline/report"
+	"swab/ngram/item"
+	"swab/pipeline/audit"
 )
 
 // BenchmarkMillion loads an audit of a million items and five methods, and reads and
@@ -18,27 +18,25 @@ import (
 func BenchmarkMillion(b *testing.B) {
 	const items, methods, models = 1_000_000, 5, 10
 	dir := b.TempDir()
-	about := &ledger.Audit{Complete: true, Benchmarks: []ledger.Benchmark{{Name: "made", Items: items}}}
+	about := &audit.Audit{Complete: true, Benchmarks: []audit.Benchmark{{Name: "made", Items: items}}}
 	for m := range methods {
-		about.Methods = append(about.Methods, ledger.Method{Name: fmt.Sprintf("m%d", m), Version: 1})
+		about.Methods = append(about.Methods, audit.Method{Name: fmt.Sprintf("m%d", m), Version: 1})
 	}
-	w, err := report.Create(dir, false)
+	w, err := audit.Create(dir, false)
 	must(b, err)
 	one, zero := 1., 0.
 	for i := range items {
 		for m := range methods {
-			v := report.Verdict{Method: about.Methods[m].Name, Benchmark: "made", Split: "test", Item: fmt.Sprintf("made/%07d", i), Index: int64(i), Digest: fmt.Sprintf("%032x", i), State: report.Clean, Score: &zero}
+			v := audit.Verdict{Method: about.Methods[m].Name, Benchmark: "made", Split: "test", Item: fmt.Sprintf("made/%07d", i), Index: int64(i), Digest: fmt.Sprintf("%032x", i), State: item.Clean, Score: &zero}
 			if i%(7+m) == 0 {
-				v.State, v.Score = report.Flagged, &one
+				v.State, v.Score = item.Flagged, &one
 			}
 			must(b, w.Verdict(&v))
 		}
 	}
 	must(b, w.Close())
 	must(b, os.Remove(filepath.Join(dir, "verdicts.jsonl")))
-	var out bytes.Buffer
-	must(b, ledger.WriteAudit(&out, about))
-	must(b, os.WriteFile(filepath.Join(dir, ledger.AuditFile), out.Bytes(), 0o666))
+	must(b, audit.Seal(dir, about))
 	results := filepath.Join(b.TempDir(), "results")
 	must(b, os.Mkdir(results, 0o777))
 	for m := range models {
@@ -49,11 +47,11 @@ func BenchmarkMillion(b *testing.B) {
 		must(b, os.WriteFile(filepath.Join(results, fmt.Sprintf("model-%d.jsonl", m)), rows.Bytes(), 0o666))
 	}
 	for b.Loop() {
-		a, err := LoadAudit(dir, false)
+		a, err := loadAudit(b, dir, false)
 		must(b, err)
 		files, err := Read(results, "", Options{})
 		must(b, err)
-		joins, err := a.Join(files, JoinOptions{})
+		joins, err := JoinAll(a, files, JoinOptions{})
 		must(b, err)
 		if len(joins) != models || len(joins[0].Matched) != items {
 			b.Fatal("not all joined")

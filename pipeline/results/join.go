@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"swab/pipeline/audit"
 	"swab/pipeline/rows"
 	"unicode"
 
@@ -31,7 +32,7 @@ import (
 // Where both sides have texts, a join by id or index in which they differ is refused.
 // ErrAmbiguous says that no way or more than one is certain, or that an item has
 // results in two files.
-func (a *Audit) Join(files []File, o JoinOptions) ([]Join, error) {
+func JoinAll(a *audit.Table, files []File, o JoinOptions) ([]Join, error) {
 	if !slices.Contains([]string{"", "id", "index", "content"}, o.How) {
 		return nil, fmt.Errorf("results are joined by id, index or content, not by %q", rows.Clip(o.How))
 	}
@@ -85,7 +86,7 @@ type unit struct {
 }
 
 type joiner struct {
-	a       *Audit
+	a       *audit.Table
 	o       JoinOptions
 	benches []*bench
 	files   []File
@@ -639,7 +640,7 @@ func (j *joiner) names() []string {
 
 // bench is a benchmark's items, to be looked up.
 type bench struct {
-	a           *Audit
+	a           *audit.Table
 	name        string
 	first, last int
 	splits      []uint16
@@ -651,7 +652,7 @@ type bench struct {
 	texts       *questions
 }
 
-func newBench(a *Audit, i int) *bench {
+func newBench(a *audit.Table, i int) *bench {
 	b := &bench{a: a, name: a.Benchmarks[i].Name, first: a.Benchmarks[i].First, last: a.Benchmarks[i].Last, count: make(map[uint16]int), begin: make(map[uint16]int)}
 	for k := b.first; k < b.last; k++ {
 		it := &a.Items[k]
@@ -772,7 +773,7 @@ func lastNumber(id string) (int64, bool) {
 }
 
 func (b *bench) hasText() bool {
-	return slices.ContainsFunc(b.a.Items[b.first:b.last], func(it Item) bool { return it.Text != "" })
+	return slices.ContainsFunc(b.a.Items[b.first:b.last], func(it audit.TableItem) bool { return it.Text != "" })
 }
 
 // tokens cuts a name into its words, without those of splits.

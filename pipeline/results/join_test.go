@@ -1,10 +1,8 @@
 package results
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"swab/ngram/item"
+	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
-	"swab/pipeline/report"
 	"swab/pipeline/variant"
 )
 
@@ -45,10 +44,10 @@ func makeRows(n, from int, id string) (rows []string) {
 func makeAudit(t testing.TB, benches ...bencher) string {
 	t.Helper()
 	root := t.TempDir()
-	about := &ledger.Audit{Methods: []ledger.Method{{Name: "m1", Version: 1}, {Name: "m2", Version: 1}}, Complete: true}
+	about := &audit.Audit{Methods: []audit.Method{{Name: "m1", Version: 1}, {Name: "m2", Version: 1}}, Complete: true}
 	dir := filepath.Join(root, "audit")
 	must(t, os.Mkdir(dir, 0o777))
-	w, err := report.Create(dir, false)
+	w, err := audit.Create(dir, false)
 	must(t, err)
 	presets, err := variant.Builtin()
 	must(t, err)
@@ -64,41 +63,51 @@ func makeAudit(t testing.TB, benches ...bencher) string {
 		for it, err := range opened.Items(t.Context()) {
 			must(t, err)
 			one, zero := 1., 0.
-			v := report.Verdict{Method: "m1", Benchmark: b.name, Split: it.Split, Item: it.ID, Index: int64(it.Index), Digest: it.Digest, State: report.Clean, Score: &zero}
+			v := audit.Verdict{Method: "m1", Benchmark: b.name, Split: it.Split, Item: it.ID, Index: int64(it.Index), Digest: it.Digest, State: item.Clean, Score: &zero}
 			if n%3 == 1 {
-				v.State, v.Score = report.Flagged, &one
+				v.State, v.Score = item.Flagged, &one
 			}
 			must(t, w.Verdict(&v))
-			v.Method, v.State, v.Score = "m2", report.Clean, &zero
+			v.Method, v.State, v.Score = "m2", item.Clean, &zero
 			if n%5 == 1 {
-				v.State, v.Score = report.NotCheckable, nil
+				v.State, v.Score = item.NotCheckable, nil
 			}
 			must(t, w.Verdict(&v))
 			n++
 		}
-		e := ledger.Benchmark{Name: b.name, Mapping: opened.Mapping, Items: int64(n)}
+		e := audit.Benchmark{Name: b.name, Items: int64(n)}
 		for _, f := range opened.Files {
-			e.Files = append(e.Files, ledger.BenchmarkFile{Path: f.Path, Split: f.Split, Digest: f.Digest, Items: int64(f.Items)})
+			e.Files = append(e.Files, audit.BenchmarkFile{Path: f.Path, Split: f.Split, Digest: f.Digest, Items: int64(f.Items), Reading: f.Reading})
 		}
 		about.Benchmarks = append(about.Benchmarks, e)
 	}
 	must(t, w.Close())
-	var out bytes.Buffer
-	must(t, ledger.WriteAudit(&out, about))
-	must(t, os.WriteFile(filepath.Join(dir, ledger.AuditFile), out.Bytes(), 0o666))
+	must(t, audit.Seal(dir, about))
 	return dir
+}
+
+// loadAudit reads an audit, with the questions if text is true.
+func loadAudit(t testing.TB, dir string, text bool) (*audit.Table, error) {
+	t.Helper()
+	r, err := audit.Open(dir)
+	must(t, err)
+	defer r.Close()
+	a, err := r.Table(t.Context())
+	if err == nil && text {
+		err = a.ReadTexts(t.Context())
+	}
+	return a, err
 }
 
 var plain = "question=question,answer=answer"
 
-// An audit is the same read from Parquet and from JSON lines, and what it says is what
-// was written.
-func TestLoadAudit(t *testing.T) {
+// What an audit says is what was written.
+func TestTable(t *testing.T) {
 	dir := makeAudit(t, bencher{"ferries", plain + ",id=id", []string{"a", "b"}, map[string][]string{"a": makeRows(7, 0, "F/%d"), "b": makeRows(4, 7, "G/%d")}},
 		bencher{"piers", plain, []string{"test"}, map[string][]string{"test": makeRows(6, 20, "")}})
-	a, err := LoadAudit(dir, true)
+	a, err := loadAudit(t, dir, true)
 	must(t, err)
-	if len(a.Items) != 17 || !slices.Equal(a.Splits, []string{"a", "b", "test"}) || a.Benchmarks[1] != (Benchmark{"piers", 11, 17}) || !a.Complete {
+	if len(a.Items) != 17 || !slices.Equal(a.Splits, []string{"a", "b", "test"}) || a.Benchmarks[1] != (audit.TableBenchmark{Name: "piers", First: 11, Last: 17}) || !a.About.Complete {
 		t.Fatalf("%+v", a)
 	}
 	for k, it := range a.Items {
@@ -106,14 +115,14 @@ func TestLoadAudit(t *testing.T) {
 		if it.Benchmark == 1 {
 			n -= 11
 		}
-		m1, m2 := Clean, Clean
+		m1, m2 := item.Clean, item.Clean
 		if n%3 == 1 {
-			m1 = Flagged
+			m1 = item.Flagged
 		}
 		if n%5 == 1 {
-			m2 = NotCheckable
+			m2 = item.NotCheckable
 		}
-		if a.Verdicts[0].State[k] != m1 || a.Verdicts[1].State[k] != m2 || math.IsNaN(a.Verdicts[1].Score[k]) != (m2 == NotCheckable) {
+		if a.Verdicts[0].State[k] != m1 || a.Verdicts[1].State[k] != m2 || math.IsNaN(a.Verdicts[1].Score[k]) != (m2 == item.NotCheckable) {
 			t.Errorf("item %d: %v %v", k, a.Verdicts[0].State[k], a.Verdicts[1].State[k])
 		}
 		if !strings.Contains(it.Text, "by the") {
@@ -121,47 +130,34 @@ func TestLoadAudit(t *testing.T) {
 		}
 	}
 
-	// Fields that this program does not know yet do not matter.
-	b, err := os.ReadFile(filepath.Join(dir, "verdicts.jsonl"))
+	// Verdicts that do not agree with one another or with audit.json are an error.
+	r, err := audit.Open(dir)
 	must(t, err)
-	b = bytes.Replace(b, []byte(`"kind":""`), []byte(`"kind":"near"`), 1)
-	b = bytes.Replace(b, []byte(`{"method"`), []byte(`{"later":"near","more":["question"],"number":0.5,"method"`), 1)
-	must(t, os.WriteFile(filepath.Join(dir, "verdicts.jsonl"), b, 0o666))
-	parquet := filepath.Join(dir, "verdicts.parquet")
-	whole, err := os.ReadFile(parquet)
-	must(t, err)
-	must(t, os.Remove(parquet))
-	lines, err := LoadAudit(dir, false)
-	must(t, err)
-	for i := range a.Items {
-		a.Items[i].Text = ""
+	defer r.Close()
+	var rows []audit.Verdict
+	for v, err := range r.Verdicts(t.Context()) {
+		must(t, err)
+		rows = append(rows, *v)
 	}
-	if !slices.Equal(a.Items, lines.Items) || !slices.Equal(a.Verdicts[0].State, lines.Verdicts[0].State) {
-		t.Error("Parquet and JSON lines give other items")
-	}
-	if v := lines.Verdicts[0]; v.Kinds[v.Kind[0]] != "near" || v.Kinds[v.Kind[1]] != "" {
-		t.Errorf("kinds %v %v", v.Kinds, v.Kind)
-	}
-
-	// Damage is an error.
-	for n := 0; n < len(whole); n += 1 + len(whole)/97 {
-		must(t, os.WriteFile(parquet, whole[:n], 0o666))
-		if _, err := LoadAudit(dir, false); err == nil {
-			t.Errorf("verdicts.parquet cut to %d of %d bytes is read", n, len(whole))
-		}
-	}
-	must(t, os.Remove(parquet))
-	rows := bytes.SplitAfter(b, []byte("\n"))
-	for name, bad := range map[string][][]byte{
-		"a row less": rows[:len(rows)-3], "a row twice": append(slices.Clone(rows[:2]), rows[1:]...), "items out of order": append(slices.Clone(rows[2:4]), rows...),
-		"no JSON": append(slices.Clone(rows), []byte("x\n")),
+	stranger := rows[0]
+	stranger.Method = "m3"
+	for name, bad := range map[string][]audit.Verdict{
+		"a row less": rows[:len(rows)-2], "a row twice": append(slices.Clone(rows[:2]), rows[1:]...), "items out of order": append(slices.Clone(rows[2:4]), rows...),
+		"another method": append(slices.Clone(rows[:2]), append([]audit.Verdict{stranger}, rows[2:]...)...),
 	} {
-		must(t, os.WriteFile(filepath.Join(dir, "verdicts.jsonl"), bytes.Join(bad, nil), 0o666))
-		if _, err := LoadAudit(dir, false); !errors.Is(err, ledger.ErrCorrupt) {
+		dir := t.TempDir()
+		w, err := audit.Create(dir, false)
+		must(t, err)
+		for i := range bad {
+			must(t, w.Verdict(&bad[i]))
+		}
+		must(t, w.Close())
+		must(t, audit.Seal(dir, r.About))
+		if _, err := loadAudit(t, dir, false); !errors.Is(err, ledger.ErrCorrupt) || !strings.Contains(err.Error(), audit.VerdictsFile) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := LoadAudit(t.TempDir(), false); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := audit.Open(t.TempDir()); !errors.Is(err, audit.ErrNone) {
 		t.Errorf("an empty directory: %v", err)
 	}
 }
@@ -179,10 +175,10 @@ func TestChangedBenchmark(t *testing.T) {
 		rows := makeRows(5, 0, "")
 		dir := makeAudit(t, bencher{"piers", plain, []string{"test"}, map[string][]string{"test": rows}})
 		must(t, os.WriteFile(filepath.Join(dir, "../piers/test.jsonl"), []byte(strings.Join(change(rows), "\n")), 0o666))
-		if _, err := LoadAudit(dir, true); !errors.Is(err, variant.ErrChanged) {
+		if _, err := loadAudit(t, dir, true); !errors.Is(err, variant.ErrChanged) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := LoadAudit(dir, false); err != nil {
+		if _, err := loadAudit(t, dir, false); err != nil {
 			t.Errorf("%s: without questions: %v", name, err)
 		}
 	}
@@ -258,11 +254,11 @@ func TestJoin(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a, err := LoadAudit(makeAudit(t, tt.benches...), true)
+			a, err := loadAudit(t, makeAudit(t, tt.benches...), true)
 			must(t, err)
 			files, err := Read(write(t, tt.file, []byte(tt.body)), "", Options{Text: true})
 			must(t, err)
-			joins, err := a.Join(files, tt.o)
+			joins, err := JoinAll(a, files, tt.o)
 			if tt.how == "" {
 				if err == nil || !strings.Contains(err.Error(), tt.says) {
 					t.Fatalf("error %v, want one that says %q; joined %+v", err, tt.says, joins)
@@ -299,23 +295,23 @@ func TestJoin(t *testing.T) {
 // One item has one result: files that overlap are an error, files that do not are one
 // Join, and two models are two.
 func TestJoinFiles(t *testing.T) {
-	a, err := LoadAudit(makeAudit(t, bencher{"ferries", plain + ",id=id", []string{"test"}, map[string][]string{"test": makeRows(40, 0, "Ferry/%d")}}), false)
+	a, err := loadAudit(t, makeAudit(t, bencher{"ferries", plain + ",id=id", []string{"test"}, map[string][]string{"test": makeRows(40, 0, "Ferry/%d")}}), false)
 	must(t, err)
 	part := func(model string, n, from int) File {
 		files, err := Read(write(t, "r.jsonl", []byte(resultLines(n, from, func(i int) string { return fmt.Sprintf(`{"id":"Ferry/%d","score":%d}`, i, i%2) }))), model, Options{})
 		must(t, err)
 		return files[0]
 	}
-	joins, err := a.Join([]File{part("owl", 10, 20), part("owl", 20, 0), part("auk", 40, 0)}, JoinOptions{})
+	joins, err := JoinAll(a, []File{part("owl", 10, 20), part("owl", 20, 0), part("auk", 40, 0)}, JoinOptions{})
 	must(t, err)
 	if len(joins) != 2 || joins[0].Model != "auk" || len(joins[1].Matched) != 30 || len(joins[1].ItemsLeft) != 10 ||
 		!slices.IsSortedFunc(joins[1].Matched, func(x, y Joined) int { return int(x.Item - y.Item) }) {
 		t.Errorf("%+v", joins)
 	}
-	if _, err := a.Join([]File{part("owl", 10, 15), part("owl", 20, 0)}, JoinOptions{}); !errors.Is(err, ErrAmbiguous) {
+	if _, err := JoinAll(a, []File{part("owl", 10, 15), part("owl", 20, 0)}, JoinOptions{}); !errors.Is(err, ErrAmbiguous) {
 		t.Errorf("two results of an item: %v", err)
 	}
-	if _, err := a.Join(nil, JoinOptions{}); err == nil {
+	if _, err := JoinAll(a, nil, JoinOptions{}); err == nil {
 		t.Error("no results are joined")
 	}
 }
@@ -326,19 +322,19 @@ func TestJoinEqualIDs(t *testing.T) {
 	for i, r := range rows["south"] {
 		rows["south"][i] = strings.Replace(r, "how many", "how few", 1)
 	}
-	a, err := LoadAudit(makeAudit(t, bencher{"quays", plain + ",id=id", []string{"north", "south"}, rows}), true)
+	a, err := loadAudit(t, makeAudit(t, bencher{"quays", plain + ",id=id", []string{"north", "south"}, rows}), true)
 	must(t, err)
 	body := func(extra string) []byte {
 		return []byte(resultLines(20, 0, func(i int) string { return fmt.Sprintf(`{"id":"Q%d","score":1%s}`, i, extra) }))
 	}
 	files, err := Read(write(t, "r.jsonl", body("")), "", Options{})
 	must(t, err)
-	if j, err := a.Join(files, JoinOptions{}); err == nil {
+	if j, err := JoinAll(a, files, JoinOptions{}); err == nil {
 		t.Errorf("joined although every id stands twice: %+v", j)
 	}
 	files, err = Read(write(t, "r.jsonl", body(`,"split":"south"`)), "", Options{})
 	must(t, err)
-	j, err := a.Join(files, JoinOptions{})
+	j, err := JoinAll(a, files, JoinOptions{})
 	must(t, err)
 	if len(j[0].Matched) != 20 || j[0].Matched[0].Item != 20 || len(j[0].ItemsLeft) != 0 {
 		t.Errorf("%+v", j[0])

@@ -18,7 +18,7 @@
 //
 // An audit of a million items and the results of ten models on them are held at
 // once, so what is the same for many items stands once: results in a [Group],
-// verdicts column by column in [Audit]. An outcome takes 64 bytes beside its id, a
+// verdicts column by column in [audit.Table]. An outcome takes 64 bytes beside its id, a
 // joined result 24, an item 64 beside its id and 10 for each method: 710 MB for ten
 // models and five methods. Files may be read and joined model by model, which a
 // [Join] needs no more; then it is a third.
@@ -26,8 +26,6 @@ package results
 
 import (
 	"errors"
-
-	"swab/pipeline/ledger"
 )
 
 // ErrAmbiguous means that results could not be joined in one certain way.
@@ -76,58 +74,10 @@ type Options struct {
 	Text   bool   // keep questions, which joining by content needs
 }
 
-// State is what a method says of an item, in a byte.
-type State uint8
-
-// The states, as in package report.
-const (
-	Missing State = iota // the audit has no verdict of this method on the item
-	Clean
-	Flagged
-	NotCheckable
-	Suspected
-)
-
-// An Item is an item of an audit.
-type Item struct {
-	ID        string
-	Text      string // its question, when LoadAudit was asked for it
-	Index     int64  // in its split, from 0
-	Digest    [16]byte
-	Benchmark uint16 // in Audit.Benchmarks
-	Split     uint16 // in Audit.Splits
-}
-
-// Verdicts are those of one method, by item.
-type Verdicts struct {
-	Method string
-	State  []State
-	Score  []float64 // NaN where the item is not checkable
-	Kind   []uint8   // in Kinds, 0 for none
-	Kinds  []string  // Kinds[0] is ""
-}
-
-// A Benchmark is one of an audit. Its items stand together.
-type Benchmark struct {
-	Name        string
-	First, Last int // Items[First:Last]
-}
-
-// An Audit is what scoring needs of one.
-type Audit struct {
-	Dir        string
-	About      *ledger.Audit
-	Complete   bool // all input of the audit was read to its end
-	Benchmarks []Benchmark
-	Splits     []string
-	Items      []Item
-	Verdicts   []Verdicts // by method, in the order of the audit
-}
-
 // A Joined is a result with the item that it is of.
 type Joined struct {
 	Score   float64
-	Item    int32 // in Audit.Items
+	Item    int32 // in Table.Items
 	Samples int32
 	Binary  bool
 }

@@ -6,6 +6,7 @@ import (
 
 	"swab/ngram/overlap"
 	"swab/pipeline"
+	"swab/pipeline/audit"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/results"
 	"swab/pipeline/variant"
@@ -36,7 +37,15 @@ func TestRealJoins(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []bool{false, true} {
-		a, err := results.LoadAudit(dir, text)
+		r, err := audit.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		a, err := r.Table(t.Context())
+		if err == nil && text {
+			err = a.ReadTexts(t.Context())
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +72,7 @@ func TestRealJoins(t *testing.T) {
 			}
 			var first []results.Joined
 			for _, way := range ways {
-				joins, err := a.Join(files, way)
+				joins, err := results.JoinAll(a, files, way)
 				if err != nil {
 					t.Errorf("%s: %v", tt.path, err)
 					continue

@@ -8,30 +8,9 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
-)
 
-// Methods returns the verdicts of the methods of these names, in the order of the audit;
-// "all" names all.
-func (a *Audit) Methods(names []string) (chosen []*Verdicts, err error) {
-	var known []string
-	for i := range a.Verdicts {
-		v := &a.Verdicts[i]
-		known = append(known, v.Method)
-		if slices.Contains(names, "all") || slices.Contains(names, v.Method) {
-			chosen = append(chosen, v)
-		}
-	}
-	for _, m := range names {
-		if m != "all" && !slices.Contains(known, m) {
-			return nil, fmt.Errorf("the audit has no method %q: it has %s", m, strings.Join(known, ", "))
-		}
-	}
-	if len(chosen) == 0 {
-		return nil, errors.New("the audit has no method")
-	}
-	return chosen, nil
-}
+	"swab/pipeline/audit"
+)
 
 // readTable calls visit for every row of a CSV file that has the columns named, with
 // their values in that order; "" for one of optional that the file does not have. An
@@ -79,16 +58,16 @@ func readTable(name string, columns, optional []string, visit func(values []stri
 // without results of items.
 type Aggregate struct {
 	Model      string
-	Benchmark  Benchmark
-	Verdicts   *Verdicts // of the method
-	All, Clean float64   // shares from 0 to 1
+	Benchmark  audit.TableBenchmark
+	Verdicts   *audit.MethodVerdicts // of the method
+	All, Clean float64               // shares from 0 to 1
 }
 
 // ReadAggregates reads a CSV file of model,benchmark,method,all,clean against the audit.
-func (a *Audit) ReadAggregates(name string, methods []*Verdicts) (list []Aggregate, err error) {
+func ReadAggregates(a *audit.Table, name string, methods []*audit.MethodVerdicts) (list []Aggregate, err error) {
 	err = readTable(name, []string{"model", "benchmark", "method", "all", "clean"}, nil, func(row []string) error {
-		b := slices.IndexFunc(a.Benchmarks, func(b Benchmark) bool { return b.Name == row[1] })
-		m := slices.IndexFunc(methods, func(v *Verdicts) bool { return v.Method == row[2] })
+		b := slices.IndexFunc(a.Benchmarks, func(b audit.TableBenchmark) bool { return b.Name == row[1] })
+		m := slices.IndexFunc(methods, func(v *audit.MethodVerdicts) bool { return v.Method == row[2] })
 		all, errAll := strconv.ParseFloat(row[3], 64)
 		clean, errClean := strconv.ParseFloat(row[4], 64)
 		switch {
@@ -109,7 +88,7 @@ func (a *Audit) ReadAggregates(name string, methods []*Verdicts) (list []Aggrega
 // benchmark, or of any where that is empty. It
 // returns the number of the cluster of each of the items, which are of one benchmark;
 // every one has to be in a cluster.
-func (a *Audit) ReadClusters(name, benchmark string, items []int32) ([]int32, error) {
+func ReadClusters(a *audit.Table, name, benchmark string, items []int32) ([]int32, error) {
 	clusterOf := map[string]string{}
 	err := readTable(name, []string{"item", "cluster"}, []string{"benchmark"}, func(row []string) error {
 		item, cluster := row[0], row[1]

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"swab/pipeline/findings"
+	"swab/ngram/item"
+	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
-	"swab/pipeline/report"
 	"swab/pipeline/variant"
 
 	tea "charm.land/bubbletea/v2"
@@ -27,9 +27,9 @@ func must(tb testing.TB, err error) {
 	}
 }
 
-// audit makes an audit whose items all stand in a document, the first with the longest
+// makeAudit makes an audit whose items all stand in a document, the first with the longest
 // match. The texts stand in a benchmark beside it.
-func audit(tb testing.TB, texts ...string) string {
+func makeAudit(tb testing.TB, texts ...string) string {
 	tb.Helper()
 	root := tb.TempDir()
 	dir := filepath.Join(root, "audit")
@@ -40,25 +40,23 @@ func audit(tb testing.TB, texts ...string) string {
 		must(tb, json.NewEncoder(&lines).Encode(map[string]string{"id": fmt.Sprint("q", i), "question": s}))
 	}
 	must(tb, os.WriteFile(path, lines.Bytes(), 0o644))
-	b, err := variant.Recorded("quiz", path, "quiz", "question=question,id=id")
+	reading := variant.Reading{Fields: "question=question,id=id"}
+	b, err := variant.Recorded("quiz", path, "quiz", reading)
 	must(tb, err)
-	w, err := report.Create(dir, false)
+	w, err := audit.Create(dir, false)
 	must(tb, err)
 	score := 0.75
 	for it, err := range b.Items(context.Background()) {
 		must(tb, err)
 		text := texts[it.Index]
-		must(tb, w.Verdict(&report.Verdict{Method: "gpt3", Benchmark: "quiz", Split: "quiz", Item: it.ID, Index: int64(it.Index), Digest: it.Digest, State: report.Flagged, Score: &score,
+		must(tb, w.Verdict(&audit.Verdict{Method: "gpt3", Benchmark: "quiz", Split: "quiz", Item: it.ID, Index: int64(it.Index), Digest: it.Digest, State: item.Flagged, Score: &score,
 			Longest: int64(100 - it.Index), Words: 50, Documents: 2, Parts: []string{"question"}}))
-		must(tb, w.Evidence(&report.Evidence{Benchmark: "quiz", Split: "quiz", Item: it.ID, Part: "question", Shard: "web.jsonl", Row: int64(it.Index), DocID: text, DocStart: 4, DocEnd: 4 + int64(len(text)),
+		must(tb, w.Evidence(&audit.Evidence{Benchmark: "quiz", Split: "quiz", Item: it.ID, Part: "question", Shard: "web.jsonl", Row: int64(it.Index), DocID: text, DocStart: 4, DocEnd: 4 + int64(len(text)),
 			ItemEnd: int64(len(text)), Words: int64(100 - it.Index), DocText: "say " + text + " now"}))
 	}
 	must(tb, w.Close())
-	a := &ledger.Audit{Benchmarks: []ledger.Benchmark{{Name: "quiz", Mapping: "question=question,id=id", Files: []ledger.BenchmarkFile{{Path: path, Split: "quiz"}}}}, Totals: ledger.Sum(nil)}
-	f, err := os.Create(filepath.Join(dir, ledger.AuditFile))
-	must(tb, err)
-	must(tb, ledger.WriteAudit(f, a))
-	must(tb, f.Close())
+	a := &audit.Audit{Benchmarks: []audit.Benchmark{{Name: "quiz", Files: []audit.BenchmarkFile{{Path: path, Split: "quiz", Reading: reading}}}}, Totals: ledger.Sum(nil)}
+	must(tb, audit.Seal(dir, a))
 	return dir
 }
 
@@ -93,7 +91,7 @@ func press(m *screen, keys string) (quit bool) {
 func plain(m *screen) string { return ansi.Strip(m.text()) }
 
 func TestScreen(t *testing.T) {
-	dir := audit(t, "the ferry leaves at dawn", "the tower has a bell", "the river runs north")
+	dir := makeAudit(t, "the ferry leaves at dawn", "the tower has a bell", "the river runs north")
 	_, m := session(t, dir)
 	for _, want := range []string{"quiz/quiz/q0", "1 of 3; 100 words in 2 documents; unmarked", "gpt3 flagged 0.75", "question", "the ferry leaves at dawn", "web.jsonl, row 0; 100 words of the question", "say the ferry"} {
 		if !strings.Contains(plain(m), want) {
@@ -132,7 +130,7 @@ func TestScreen(t *testing.T) {
 	if !press(m, "q") {
 		t.Error("q does not quit")
 	}
-	marks, err := Load(dir)
+	marks, err := audit.LoadMarks(dir)
 	must(t, err)
 	if len(marks) != 2 {
 		t.Errorf("%d marks: %v", len(marks), marks)
@@ -142,13 +140,13 @@ func TestScreen(t *testing.T) {
 		t.Errorf("a new session has no marks:\n%s", plain(again))
 	}
 	press(again, "c") // takes it back
-	if marks, err = Load(dir); err != nil || len(marks) != 1 {
+	if marks, err = audit.LoadMarks(dir); err != nil || len(marks) != 1 {
 		t.Errorf("%d marks, %v", len(marks), err)
 	}
 }
 
 func TestLongItemScrolls(t *testing.T) {
-	_, m := session(t, audit(t, strings.Repeat("so many words and then ", 400)+"the end"))
+	_, m := session(t, makeAudit(t, strings.Repeat("so many words and then ", 400)+"the end"))
 	m.Update(tea.WindowSizeMsg{Width: 40, Height: 12})
 	if n := strings.Count(m.text(), "\n"); n != 11 {
 		t.Errorf("%d lines on a terminal of 12", n+1)
@@ -169,7 +167,7 @@ func TestLongItemScrolls(t *testing.T) {
 // TestHostileTerminal: no text can send the terminal anything but itself.
 func TestHostileTerminal(t *testing.T) {
 	bad := "a\x1b[2J\x1b]52;c;aGk=\a b\u009b31m \u202e c\x00\r\x08 " + strings.Repeat("x", 1<<20)
-	dir := audit(t, bad)
+	dir := makeAudit(t, bad)
 	s, m := session(t, dir)
 	m.Update(tea.PasteMsg{Content: bad}) // ignored: nothing is asked for
 	press(m, "o")
@@ -193,23 +191,55 @@ func TestHostileTerminal(t *testing.T) {
 	}
 }
 
+// rewrite writes an audit anew with other evidence.
+func rewrite(t *testing.T, dir string, change func([]audit.Evidence) []audit.Evidence) {
+	t.Helper()
+	r, err := audit.Open(dir)
+	must(t, err)
+	defer r.Close()
+	var rows []audit.Evidence
+	for p, err := range r.Evidence(context.Background()) {
+		must(t, err)
+		rows = append(rows, p.Rows...)
+	}
+	for _, name := range []string{audit.VerdictsFile, audit.VerdictsLines, audit.EvidenceFile, audit.EvidenceLines} {
+		must(t, os.Remove(filepath.Join(dir, name)))
+	}
+	w, err := audit.Create(dir, false)
+	must(t, err)
+	for v, err := range r.Verdicts(context.Background()) {
+		must(t, err)
+		must(t, w.Verdict(v))
+	}
+	for _, e := range change(rows) {
+		must(t, w.Evidence(&e))
+	}
+	must(t, w.Close())
+	must(t, audit.Seal(dir, r.About))
+}
+
 func TestMarksOfOtherEvidence(t *testing.T) {
-	dir := audit(t, "the ferry leaves at dawn", "the tower has a bell")
+	dir := makeAudit(t, "the ferry leaves at dawn", "the tower has a bell")
 	_, m := session(t, dir)
 	press(m, "cc")
-	places, stale, err := Items(context.Background(), dir)
-	if err != nil || len(places) != 2 || stale != 0 {
-		t.Fatalf("%v, %d stale, %v", places, stale, err)
+	marked := func() (map[audit.Place]audit.MarkEntry, int) {
+		r, err := audit.Open(dir)
+		must(t, err)
+		defer r.Close()
+		places, stale, err := r.Marked(context.Background())
+		must(t, err)
+		return places, stale
 	}
-	path := filepath.Join(dir, findings.EvidenceFile)
-	b, err := os.ReadFile(path)
-	must(t, err)
+	if places, stale := marked(); len(places) != 2 || stale != 0 {
+		t.Fatalf("%v, %d stale", places, stale)
+	}
 	// The order of rows and repetitions for other methods change nothing, other words do.
-	rows := strings.SplitAfter(strings.TrimSpace(string(b))+"\n", "\n")
-	must(t, os.WriteFile(path, []byte(rows[0]+strings.Replace(rows[0], "{", `{"method":"another",`, 1)+strings.Replace(rows[1], "say ", "sing ", 1)), 0o644))
-	places, stale, err = Items(context.Background(), dir)
-	if err != nil || len(places) != 1 || stale != 1 {
-		t.Errorf("%v, %d stale, %v", places, stale, err)
+	rewrite(t, dir, func(rows []audit.Evidence) []audit.Evidence {
+		rows[1].DocText = strings.Replace(rows[1].DocText, "say ", "sing ", 1)
+		return []audit.Evidence{rows[0], rows[0], rows[1]}
+	})
+	if places, stale := marked(); len(places) != 1 || stale != 1 {
+		t.Errorf("%v, %d stale", places, stale)
 	}
 	_, m = session(t, dir)
 	press(m, "n")
@@ -219,13 +249,13 @@ func TestMarksOfOtherEvidence(t *testing.T) {
 }
 
 func TestBadMarks(t *testing.T) {
-	dir := audit(t, "the ferry leaves at dawn")
+	dir := makeAudit(t, "the ferry leaves at dawn")
 	for _, row := range []string{"{", `{"mark":"confirmed"}`, `{"item_digest":"0123456789abcdef0123456789abcdef","mark":"perhaps"}`, `{"item_digest":7}`} {
-		must(t, os.WriteFile(filepath.Join(dir, File), []byte(row+"\n"), 0o644))
-		if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "row 0") {
+		must(t, os.WriteFile(filepath.Join(dir, audit.ReviewFile), []byte(row+"\n"), 0o644))
+		if _, err := audit.LoadMarks(dir); err == nil || !strings.Contains(err.Error(), "row 0") {
 			t.Errorf("%s: %v", row, err)
 		}
-		if err := Save(dir, Marks{}); err == nil {
+		if err := audit.SaveMarks(dir, audit.Marks{}); err == nil {
 			t.Errorf("%s: a file that cannot be read was replaced", row)
 		}
 	}
@@ -236,12 +266,12 @@ func TestBadMarks(t *testing.T) {
 
 // TestTwoReaders: marks of two sessions on one audit are both kept.
 func TestTwoReaders(t *testing.T) {
-	dir := audit(t, "the ferry leaves at dawn", "the tower has a bell")
+	dir := makeAudit(t, "the ferry leaves at dawn", "the tower has a bell")
 	_, a := session(t, dir)
 	_, b := session(t, dir)
 	press(a, "c")
 	press(b, "nr")
-	marks, err := Load(dir)
+	marks, err := audit.LoadMarks(dir)
 	if err != nil || len(marks) != 2 {
 		t.Errorf("%v, %v", marks, err)
 	}

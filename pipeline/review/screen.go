@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"swab/ngram/item"
+	"swab/pipeline/audit"
 	"swab/pipeline/report"
 
 	tea "charm.land/bubbletea/v2"
@@ -94,9 +95,9 @@ func (m *screen) key(key string) tea.Cmd {
 			m.ask("note", e.note)
 		}
 	case "c":
-		m.mark(Confirmed)
+		m.mark(audit.Confirmed)
 	case "r":
-		m.mark(Rejected)
+		m.mark(audit.Rejected)
 	case "q":
 		return tea.Quit
 	}
@@ -154,7 +155,7 @@ func (m *screen) current() *entry {
 }
 
 // mark gives the item a mark, or takes it back if it has that one, and goes on.
-func (m *screen) mark(mark Mark) {
+func (m *screen) mark(mark audit.Mark) {
 	e := m.current()
 	if e == nil {
 		return
@@ -168,7 +169,7 @@ func (m *screen) mark(mark Mark) {
 	}
 }
 
-func (m *screen) save(e *entry, mark Mark, note string) {
+func (m *screen) save(e *entry, mark audit.Mark, note string) {
 	before, had := e.mark, e.note
 	if err := m.s.mark(e, mark, note); err != nil {
 		e.mark, e.note = before, had
@@ -213,7 +214,7 @@ func (m *screen) layout() {
 	add := func(s string) {
 		m.body = append(m.body, strings.Split(ansi.Wrap(s, m.width-1, " "), "\n")...)
 	}
-	rows, err := m.s.rows(m.ctx, e)
+	rows, err := m.s.rows(e)
 	if err != nil {
 		add("its evidence cannot be read: " + report.CleanText(err.Error()))
 	}
@@ -241,7 +242,7 @@ func (m *screen) layout() {
 		r := &rows[i]
 		add("")
 		add(bold + report.CleanText(r.DocID) + matchOff)
-		add(dim + report.CleanText(fmt.Sprintf("%s, row %d; %d %ss of the %s", r.Shard, r.Row, r.Words, report.UnitOf(r.Norm), r.Part)) + matchOff)
+		add(dim + report.CleanText(fmt.Sprintf("%s, row %d; %d %ss of the %s", r.Shard, r.Row, r.Words, audit.UnitOf(r.Norm), r.Part)) + matchOff)
 		n := int64(len(r.DocText))
 		from := min(max(r.DocStart-r.DocTextStart, 0), n)
 		to := min(max(r.DocEnd-r.DocTextStart, from), n)

@@ -1,34 +1,35 @@
+// Package review shows people the evidence of an audit, one item at a time, and saves what
+// they say of it.
 package review
 
 import (
 	"bufio"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"swab/ngram/item"
-	"swab/pipeline/findings"
-	"swab/pipeline/ledger"
+	"swab/pipeline/audit"
 	"swab/pipeline/report"
 )
 
 // A Session is an audit open for review: its items that a method found or that are
 // marked, those with the longest match first. It holds a line for each, and texts of
-// the benchmarks up to [maxTexts]; the evidence stays in its file, which is kept open,
+// the benchmarks up to [maxTexts]; their evidence is in a temporary file without a name,
 // so a run that replaces the audit meanwhile does no harm.
 type Session struct {
 	dir      string
-	evidence *os.File
+	evidence *os.File          // of the cases: a JSON list each
 	norms    map[string]string // by method
 	cases    []*entry
-	changed  Marks // in this session
-	gone     int   // benchmark files that could not be read again
+	changed  audit.Marks // in this session
+	gone     int         // benchmark files that could not be read again
 }
 
 // maxTexts bounds the benchmarks' texts that are held, in bytes.
@@ -36,51 +37,55 @@ const maxTexts = 128 << 20
 
 // entry is an item under review.
 type entry struct {
-	Place
-	key       Key
-	at        int64 // of its evidence in the file, or -1
+	audit.Place
+	key       audit.MarkKey
+	at, size  int64 // of its evidence in the file; size 0: there is none
 	longest   int64
 	documents int64
 	states    []string // "gpt3 flagged 1", by method
 	method    string   // that found it, and how
-	state     report.State
+	state     audit.State
 	kind      string
 	text      *[item.NumParts]string
-	mark      Mark
+	mark      audit.Mark
 	note      string
 }
 
 // Open reads an audit for review. Close it.
 func Open(ctx context.Context, dir string) (*Session, error) {
-	audit, err := findings.Audit(dir)
+	r, err := audit.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	marks, err := Load(dir)
+	defer r.Close()
+	marks, err := audit.LoadMarks(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{dir: dir, norms: findings.Norms(audit), changed: Marks{}}
-	if s.evidence, err = os.Open(filepath.Join(dir, findings.EvidenceFile)); err != nil {
+	s := &Session{dir: dir, norms: r.About.Norms(), changed: audit.Marks{}}
+	if s.evidence, err = os.CreateTemp("", "swab-review-*"); err != nil {
 		return nil, err
 	}
-	if err := s.read(ctx, audit, marks); err != nil {
+	if err = os.Remove(s.evidence.Name()); err == nil {
+		err = s.read(ctx, r, marks)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// Close lets go of the audit's files.
+// Close frees the temporary file.
 func (s *Session) Close() error { return s.evidence.Close() }
 
-func (s *Session) read(ctx context.Context, audit *ledger.Audit, marks Marks) error {
+func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) error {
 	marked := map[string]bool{}
 	for k := range marks {
 		marked[k.Item] = true
 	}
 	type place struct{ benchmark, split, item string }
 	waiting := map[place][]*entry{}
-	for it, err := range findings.Items(ctx, s.dir) {
+	for it, err := range r.Items(ctx) {
 		if err != nil {
 			return err
 		}
@@ -88,7 +93,7 @@ func (s *Session) read(ctx context.Context, audit *ledger.Audit, marks Marks) er
 		if found == nil && !marked[it.Digest] {
 			continue
 		}
-		e := &entry{Place: Place{it.Benchmark, it.Split, it.ID, it.Digest}, key: Key{Item: it.Digest}, at: -1, longest: it.Lengths(s.norms).Longest}
+		e := &entry{Place: audit.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest}, key: audit.MarkKey{Item: it.Digest}, longest: it.Lengths(s.norms).Longest}
 		if found == nil {
 			found = &it.Verdicts[0]
 		}
@@ -96,7 +101,7 @@ func (s *Session) read(ctx context.Context, audit *ledger.Audit, marks Marks) er
 		for i := range it.Verdicts {
 			v := &it.Verdicts[i]
 			e.documents = max(e.documents, v.Documents)
-			line := v.Method + " " + strings.ReplaceAll(string(v.State), "_", " ")
+			line := v.Method + " " + strings.ReplaceAll(v.State.String(), "_", " ")
 			if v.Score != nil {
 				line += fmt.Sprintf(" %.3g", *v.Score)
 			}
@@ -106,26 +111,40 @@ func (s *Session) read(ctx context.Context, audit *ledger.Audit, marks Marks) er
 		p := place{it.Benchmark, it.Split, it.ID}
 		waiting[p] = append(waiting[p], e)
 	}
-	none := findings.EvidenceDigest(nil)
+	none := audit.EvidenceDigest(nil)
 	for _, e := range s.cases {
 		e.key.Evidence = none
 	}
-	for proof, err := range findings.EvidenceFrom(ctx, s.evidence, 0) {
+	out, at := bufio.NewWriterSize(s.evidence, 1<<18), int64(0)
+	for proof, err := range r.Evidence(ctx) {
 		if err != nil {
 			return err
 		}
-		if list := waiting[place{proof.Benchmark, proof.Split, proof.Item}]; len(list) > 0 {
-			digest := findings.EvidenceDigest(proof.Rows)
-			for _, e := range list {
-				e.at, e.key.Evidence = proof.At, digest
-			}
+		list := waiting[place{proof.Benchmark, proof.Split, proof.Item}]
+		if len(list) == 0 {
+			continue
 		}
+		b, err := json.Marshal(proof.Rows)
+		if err == nil {
+			_, err = out.Write(b)
+		}
+		if err != nil {
+			return err
+		}
+		digest := audit.EvidenceDigest(proof.Rows)
+		for _, e := range list {
+			e.at, e.size, e.key.Evidence = at, int64(len(b)), digest
+		}
+		at += int64(len(b))
+	}
+	if err := out.Flush(); err != nil {
+		return err
 	}
 	kept := s.cases[:0]
 	for _, e := range s.cases {
 		if m, ok := marks[e.key]; ok {
 			e.mark, e.note = m.Mark, m.Note
-		} else if e.state != report.Flagged && e.state != report.Suspected {
+		} else if !e.state.Found() {
 			continue // it was marked with other evidence
 		}
 		kept = append(kept, e)
@@ -137,7 +156,7 @@ func (s *Session) read(ctx context.Context, audit *ledger.Audit, marks Marks) er
 		wanted[content{e.Benchmark, e.Digest}] = append(wanted[content{e.Benchmark, e.Digest}], e)
 	}
 	room := maxTexts
-	for t, err := range findings.Texts(ctx, audit, func(string, string) bool { return true }, func(ledger.BenchmarkFile, error) { s.gone++ }) {
+	for t, err := range r.About.Texts(ctx, func(string, string) bool { return true }, func(audit.BenchmarkFile, error) { s.gone++ }) {
 		if err != nil {
 			return err
 		}
@@ -161,34 +180,35 @@ func (s *Session) read(ctx context.Context, audit *ledger.Audit, marks Marks) er
 }
 
 // mark notes what a reader says and saves it.
-func (s *Session) mark(e *entry, m Mark, note string) error {
+func (s *Session) mark(e *entry, m audit.Mark, note string) error {
 	e.mark, e.note = m, note
-	s.changed[e.key] = Entry{e.key, m, note, e.Benchmark, e.Split, e.Item}
-	return Save(s.dir, s.changed)
+	s.changed[e.key] = audit.MarkEntry{MarkKey: e.key, Mark: m, Note: note, Benchmark: e.Benchmark, Split: e.Split, Item: e.Item}
+	return audit.SaveMarks(s.dir, s.changed)
 }
 
 // rows reads an item's evidence, the strongest first.
-func (s *Session) rows(ctx context.Context, e *entry) ([]report.Evidence, error) {
-	if e.at < 0 {
+func (s *Session) rows(e *entry) (rows []audit.Evidence, err error) {
+	if e.size == 0 {
 		return nil, nil
 	}
-	for proof, err := range findings.EvidenceFrom(ctx, s.evidence, e.at) {
-		if err != nil {
-			return nil, err
-		}
-		// What the method that is named rests on comes first.
-		other := func(r *report.Evidence) int {
-			if r.Norm == s.norms[e.method] {
-				return 0
-			}
-			return 1
-		}
-		slices.SortStableFunc(proof.Rows, func(a, b report.Evidence) int {
-			return cmp.Or(cmp.Compare(other(&a), other(&b)), cmp.Compare(b.DocEnd-b.DocStart, a.DocEnd-a.DocStart), cmp.Compare(b.Words, a.Words))
-		})
-		return proof.Rows, nil
+	b := make([]byte, e.size)
+	if _, err := s.evidence.ReadAt(b, e.at); err != nil {
+		return nil, err
 	}
-	return nil, nil
+	if err := json.Unmarshal(b, &rows); err != nil {
+		return nil, err
+	}
+	// The evidence of the method that is named comes first.
+	other := func(r *audit.Evidence) int {
+		if r.Norm == s.norms[e.method] {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(rows, func(a, b audit.Evidence) int {
+		return cmp.Or(cmp.Compare(other(&a), other(&b)), cmp.Compare(b.DocEnd-b.DocStart, a.DocEnd-a.DocStart), cmp.Compare(b.Words, a.Words))
+	})
+	return rows, nil
 }
 
 // title is where the item stands.
@@ -223,7 +243,7 @@ func (s *Session) List(ctx context.Context, w io.Writer, width int) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		rows, err := s.rows(ctx, e)
+		rows, err := s.rows(e)
 		if err != nil {
 			return err
 		}
@@ -249,7 +269,7 @@ func (s *Session) List(ctx context.Context, w io.Writer, width int) error {
 }
 
 // span gives the text of the part that a row is of, and where the match stands in it.
-func (e *entry) span(r *report.Evidence) (text string, from, to int, ok bool) {
+func (e *entry) span(r *audit.Evidence) (text string, from, to int, ok bool) {
 	p := slices.Index(item.AllParts.Names(), r.Part)
 	if e.text == nil || p < 0 {
 		return "", 0, 0, false

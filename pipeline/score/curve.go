@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"swab/ngram/item"
 )
 
 // A Curve is the gain of a model at every threshold that a method could have had. An
@@ -56,7 +58,7 @@ func newGroups(m *Method) *groups {
 	g := &groups{group: make([]int32, len(m.States))}
 	var values []float64
 	for i, v := range m.Contamination {
-		if s := m.States[i]; s != Missing && s != NotCheckable && v > 0 {
+		if s := m.States[i]; s != item.Missing && s != item.NotCheckable && v > 0 {
 			values = append(values, v)
 		}
 	}
@@ -76,9 +78,9 @@ func newGroups(m *Method) *groups {
 	}
 	for i, v := range m.Contamination {
 		switch s := m.States[i]; {
-		case s == Missing:
+		case s == item.Missing:
 			g.group[i] = -1
-		case s == NotCheckable || !(v > 0):
+		case s == item.NotCheckable || !(v > 0):
 			g.group[i] = int32(len(g.thresholds))
 		default:
 			k, _ := slices.BinarySearchFunc(g.thresholds, v, func(t, v float64) int { return cmp.Compare(v, t) })

@@ -9,14 +9,14 @@ import (
 	"path/filepath"
 	"slices"
 
-	"swab/pipeline/ledger"
+	"swab/pipeline/audit"
 	"swab/pipeline/publish"
 )
 
 // kind is what publish knows of a directory of scores.
 var kind = publish.Kind{
-	Name: "a directory of scores", Mark: ledger.ScoresFile,
-	Names: []string{ledger.ScoresFile, "scores.csv", "scores.md", ledger.CurveFile},
+	Name: "a directory of scores", Mark: audit.ScoresFile,
+	Names: []string{audit.ScoresFile, "scores.csv", "scores.md", audit.CurveFile},
 }
 
 // files returns what a directory of scores holds, and how each file is written.
@@ -25,7 +25,7 @@ func (t *Table) files() map[string]func(io.Writer) error {
 		return func(w io.Writer) error { return t.Write(w, format, 0) }
 	}
 	return map[string]func(io.Writer) error{
-		ledger.ScoresFile: as("json"), "scores.csv": as("csv"), "scores.md": as("markdown"), ledger.CurveFile: t.WriteCurves,
+		audit.ScoresFile: as("json"), "scores.csv": as("csv"), "scores.md": as("markdown"), audit.CurveFile: t.WriteCurves,
 	}
 }
 
@@ -71,7 +71,7 @@ func (t *Table) Save(out string) error {
 // SaveInto puts scores and curves into the directory of an audit.
 func (t *Table) SaveInto(dir string) error {
 	files := t.files()
-	for _, name := range []string{ledger.CurveFile, ledger.ScoresFile} {
+	for _, name := range []string{audit.CurveFile, audit.ScoresFile} {
 		if err := publish.ReplaceFile(filepath.Join(dir, name), files[name]); err != nil {
 			return err
 		}

@@ -90,7 +90,7 @@ func (p *sectionItems) answers(r *Result, method int) (x Answers) {
 		state := p.in.Methods[method].States[i]
 		x.IDs = append(x.IDs, p.in.IDs[i])
 		x.Scores = append(x.Scores, r.Scores[i])
-		x.Flagged = append(x.Flagged, state == Flagged || state == Suspected)
+		x.Flagged = append(x.Flagged, state.Found())
 	}
 	return x
 }

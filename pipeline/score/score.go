@@ -46,29 +46,19 @@ import (
 	"runtime"
 	"slices"
 
+	"swab/ngram/item"
 	"swab/pipeline/report"
 
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 )
 
-// State is a method's verdict on an item.
-type State uint8
-
-// The states. Missing items have no verdict of the method; they are left out, with a
-// warning. Suspected items count as flagged, with a warning.
-const (
-	Missing State = iota
-	Clean
-	Flagged
-	NotCheckable
-	Suspected
-)
-
-// A Method has one method's verdicts on a benchmark's items.
+// A Method has one method's verdicts on a benchmark's items. Missing items have no verdict of
+// the method; they are left out, with a warning. Suspected items count as flagged, with a
+// warning.
 type Method struct {
 	Name          string
-	States        []State
+	States        []item.State
 	Contamination []float64 // the score that is compared with the threshold, or NaN; nil: no curve
 }
 
@@ -398,16 +388,16 @@ func (j *job) eachItem(f func(i int32)) {
 
 // totals are the sums over a job's items.
 type totals struct {
-	by        [Suspected + 1]sums // by state
-	items     int64               // all items
-	unjudged  int64               // items with a score and without a verdict
-	binary    bool                // all scores are 0 or 1
-	low, high float64             // range of scores
+	by        [item.Suspected + 1]sums // by state
+	items     int64                    // all items
+	unjudged  int64                    // items with a score and without a verdict
+	binary    bool                     // all scores are 0 or 1
+	low, high float64                  // range of scores
 }
 
-func (t *totals) flagged() sums { return t.by[Flagged].plus(t.by[Suspected]) }
+func (t *totals) flagged() sums { return t.by[item.Flagged].plus(t.by[item.Suspected]) }
 
-func (t *totals) clean() sums { return t.by[Clean].plus(t.by[NotCheckable]) }
+func (t *totals) clean() sums { return t.by[item.Clean].plus(t.by[item.NotCheckable]) }
 
 func (j *job) totals() *totals {
 	t := &totals{binary: true, low: math.Inf(1), high: math.Inf(-1)}
@@ -418,7 +408,7 @@ func (j *job) totals() *totals {
 		if x != x {
 			return
 		}
-		if s == Missing || s > Suspected {
+		if s == item.Missing || s > item.Suspected {
 			t.unjudged++
 			return
 		}
@@ -477,11 +467,11 @@ func (j *job) computeRow(o *Options) (*Row, *Curve, error) {
 func (r *Row) fillScores(t *totals) error {
 	d, c := t.flagged(), t.clean()
 	all := d.plus(c)
-	r.NAll, r.NClean, r.NFlagged, r.NNotCheckable = all.n, c.n, d.n, t.by[NotCheckable].n
+	r.NAll, r.NClean, r.NFlagged, r.NNotCheckable = all.n, c.n, d.n, t.by[item.NotCheckable].n
 	r.All = pointer(all.mean())
 	r.Clean = pointer(c.mean())
 	r.Flagged = pointer(d.mean())
-	r.NotCheckable = pointer(t.by[NotCheckable].mean())
+	r.NotCheckable = pointer(t.by[item.NotCheckable].mean())
 	w := float64(d.n) / float64(all.n)
 	r.ShareFlagged = pointer(w)
 	r.Lower = r.All
@@ -519,7 +509,7 @@ func (j *job) warn(row *Row, t *totals) {
 	if t.unjudged > 0 {
 		warn("%s without a verdict of the method left out", report.Count(t.unjudged, "item"))
 	}
-	if n := t.by[Suspected].n; n > 0 {
+	if n := t.by[item.Suspected].n; n > 0 {
 		warn("%s only suspected, by a corpus filter, counted as flagged", report.Count(n, "item"))
 	}
 	if j.in.Results[j.result].Averaged {
@@ -533,19 +523,19 @@ func (j *job) warn(row *Row, t *totals) {
 // Aggregate returns the row of two scores, shares of items, without results of items: it has
 // no interval and no test, but the score of the flagged items that they imply, with a
 // warning if that is impossible.
-func Aggregate(model, benchmark, method string, states []State, all, clean float64) Row {
+func Aggregate(model, benchmark, method string, states []item.State, all, clean float64) Row {
 	r := Row{
 		Model: model, Benchmark: benchmark, Method: method, Metric: "given", unit: true, All: &all,
 		Warnings: []string{"scores were given without results of items: no interval, no test"},
 	}
 	for _, s := range states {
 		switch s {
-		case Flagged, Suspected:
+		case item.Flagged, item.Suspected:
 			r.NFlagged++
-		case NotCheckable:
+		case item.NotCheckable:
 			r.NNotCheckable++
 			fallthrough
-		case Clean:
+		case item.Clean:
 			r.NClean++
 		}
 	}
@@ -695,10 +685,10 @@ func (j *job) splitScores(scores []float64) *sample {
 	}
 	j.eachItem(func(i int32) {
 		x := scores[i]
-		if x != x || states[i] == Missing {
+		if x != x || states[i] == item.Missing {
 			return
 		}
-		flagged := states[i] == Flagged || states[i] == Suspected
+		flagged := states[i].Found()
 		if flagged {
 			s.flagged = append(s.flagged, x)
 		} else {

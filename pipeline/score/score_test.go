@@ -13,7 +13,18 @@ import (
 	"strings"
 	"testing"
 
+	"swab/ngram/item"
+
 	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// States by their names alone.
+const (
+	Clean        = item.Clean
+	Flagged      = item.Flagged
+	NotCheckable = item.NotCheckable
+	Suspected    = item.Suspected
+	Missing      = item.Missing
 )
 
 func near(t *testing.T, what string, got, want, tolerance float64) {
@@ -541,7 +552,7 @@ func TestAnyLanes(t *testing.T) {
 }
 
 func TestEdges(t *testing.T) {
-	bench := func(states ...State) Benchmark {
+	bench := func(states ...item.State) Benchmark {
 		return Benchmark{Name: "b", Items: len(states), Methods: []Method{{Name: "m", States: states}}}
 	}
 	row := func(in Input) Row {
@@ -591,7 +602,7 @@ func TestEdges(t *testing.T) {
 
 // Scores given without results of items: of 100 items 40 are flagged.
 func TestAggregate(t *testing.T) {
-	states := slices.Concat(slices.Repeat([]State{Flagged}, 40), slices.Repeat([]State{Clean}, 55), slices.Repeat([]State{NotCheckable}, 5))
+	states := slices.Concat(slices.Repeat([]item.State{Flagged}, 40), slices.Repeat([]item.State{Clean}, 55), slices.Repeat([]item.State{NotCheckable}, 5))
 	r := Aggregate("m", "b", "x", states, 0.70, 0.60)
 	near(t, "gain", *r.Gain, 0.1, 1e-12)
 	near(t, "implied", *r.Flagged, 0.85, 1e-12)
@@ -942,7 +953,7 @@ func BenchmarkMake(b *testing.B) {
 			rng := random(1)
 			in := Input{Benchmark: Benchmark{Name: "bench", Items: n}}
 			for m := range 5 {
-				method := Method{Name: fmt.Sprint("m", m), States: make([]State, n), Contamination: make([]float64, n)}
+				method := Method{Name: fmt.Sprint("m", m), States: make([]item.State, n), Contamination: make([]float64, n)}
 				for i := range n {
 					method.States[i] = Clean
 					if x := rng.Float64(); x < 0.1 {

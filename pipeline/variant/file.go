@@ -26,6 +26,7 @@ type File struct {
 	Rel   string // its name below the benchmark's directory, with slashes
 	Out   string // Rel as Divide writes it: without .bz2, which cannot be written
 	Split string // Rel without its endings
+	Reading
 
 	// Known after Items ran to its end once.
 	Digest   string // 128-bit xxh3 of the bytes as stored, 32 hex digits

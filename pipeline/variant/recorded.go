@@ -3,52 +3,47 @@ package variant
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
+
+	"swab/ngram/item"
 )
 
-// Recorded opens a benchmark's file again as an audit recorded it: from its path,
-// its split and the benchmark's [Benchmark.Mapping]. Whether the file still is what it
-// was, the caller sees by the digests of its items.
-func Recorded(name, path, split, mapping string) (*Benchmark, error) {
+// A Reading says how a file of a benchmark was read, so that it can be read again.
+type Reading struct {
+	Fields string `json:"fields"`           // in the form that Spec.Fields takes; "" for a file without records
+	Header *bool  `json:"header,omitempty"` // of a table: its first row has the columns' names
+	Quotes *bool  `json:"quotes,omitempty"` // of a table: quotes enclose values
+}
+
+// Recorded opens a benchmark's file again as an audit recorded it. Whether the file still
+// is what it was, the caller sees by the digests of its items.
+func Recorded(name, path, split string, how Reading) (*Benchmark, error) {
 	f, ok := newFile(path, filepath.Base(path))
 	if !ok {
 		return nil, fmt.Errorf("benchmark %s: %s: unknown ending", name, show(path))
 	}
-	f.Split = split
-	fields, ok := recordedUse(mapping, split)
-	if !ok {
-		return nil, fmt.Errorf("benchmark %s: %s: no fields are recorded for it", name, show(path))
-	}
+	f.Split, f.Reading = split, how
 	if err := f.detect(); err != nil {
 		return nil, fmt.Errorf("benchmark %s: %w", name, err)
 	}
 	if f.table() {
-		at := strings.LastIndex(fields, " header=")
-		if at < 0 {
+		if how.Header == nil || how.Quotes == nil {
 			return nil, fmt.Errorf("benchmark %s: %s: it is not recorded whether it has a header", name, show(path))
 		}
-		f.layout.Header = strings.Contains(fields[at:], "header=true")
-		f.layout.Quotes = strings.Contains(fields[at:], "quotes=true")
-		fields = fields[:at]
+		f.layout.Header, f.layout.Quotes = *how.Header, *how.Quotes
 	}
 	var err error
-	if f.mapping, err = parseMapping(fields); err != nil {
+	if f.mapping, err = parseMapping(how.Fields); err != nil {
 		return nil, fmt.Errorf("benchmark %s: %w", name, err)
 	}
-	return &Benchmark{Name: name, Files: []File{f}, Mapping: mapping}, nil
+	return &Benchmark{Name: name, Files: []File{f}}, nil
 }
 
-// recordedUse finds in a mapping, as mapped wrote it, what is said of a split.
-func recordedUse(mapping, split string) (string, bool) {
-	uses := strings.Split(mapping, "; ")
-	if len(uses) == 1 {
-		return mapping, true
+// Sources returns how many fields a part's text is read from: 0 for none, or for fields
+// that cannot be parsed.
+func (r Reading) Sources(p item.Part) int {
+	m, err := parseMapping(r.Fields)
+	if err != nil {
+		return 0
 	}
-	for _, use := range uses {
-		fields, splits, _ := strings.Cut(use, " in ")
-		if strings.Contains(" "+splits+" ", " "+split+" ") {
-			return fields, true
-		}
-	}
-	return "", false
+	return len(m.parts[p].Paths())
 }

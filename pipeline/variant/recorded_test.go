@@ -34,7 +34,7 @@ func sameAgain(t *testing.T, spec Spec) {
 		if f.Items == 0 {
 			continue
 		}
-		again, err := Recorded(b.Name, f.Path, f.Split, b.Mapping)
+		again, err := Recorded(b.Name, f.Path, f.Split, f.Reading)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,9 +93,10 @@ func TestRecorded(t *testing.T) {
 	for _, spec := range []Spec{{Path: "../../testdata/bench/riverton.jsonl"}, {Path: "../../testdata/bench/crafts.csv"}} {
 		sameAgain(t, spec)
 	}
-	for _, mapping := range []string{"", "question=a", "question=a header=true quotes=true in other; question=b header=true quotes=true in another"} {
-		if _, err := Recorded("x", filepath.Join(dir, "bare.csv"), "bare", mapping); err == nil || !strings.Contains(err.Error(), "bare.csv") {
-			t.Errorf("%q: %v", mapping, err)
+	yes := true
+	for _, how := range []Reading{{}, {Fields: "question=a"}, {Fields: "question=a", Header: &yes}, {Fields: "question", Header: &yes, Quotes: &yes}} {
+		if _, err := Recorded("x", filepath.Join(dir, "bare.csv"), "bare", how); err == nil || !strings.Contains(err.Error(), "benchmark x") {
+			t.Errorf("%+v: %v", how, err)
 		}
 	}
 }

@@ -312,8 +312,8 @@ func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory boo
 	return b.mapped(kept)
 }
 
-// mapped tells in words which fields are used, and is an error when no file has a
-// record.
+// mapped notes how each file is read, and in words which fields are used. It is an error
+// when no file has a record.
 func (b *Benchmark) mapped(probes []probe) error {
 	type use struct{ fields, splits string }
 	var uses []use
@@ -324,7 +324,9 @@ func (b *Benchmark) mapped(probes []probe) error {
 			continue
 		}
 		fields := probes[i].layout.Fields
+		f.Reading = Reading{Fields: fields}
 		if f.table() {
+			f.Reading.Header, f.Reading.Quotes = &f.layout.Header, &f.layout.Quotes
 			fields += fmt.Sprintf(" header=%t quotes=%t", f.layout.Header, f.layout.Quotes)
 		}
 		k := slices.IndexFunc(uses, func(u use) bool { return u.fields == fields })

@@ -1,4 +1,4 @@
-package report
+package audit
 
 import (
 	"bytes"
@@ -17,6 +17,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"swab/ngram/item"
+
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"github.com/apache/arrow/go/v15/parquet"
@@ -31,7 +33,7 @@ func must(tb testing.TB, err error) {
 	}
 }
 
-func read(tb testing.TB, path ...string) []byte {
+func readFile(tb testing.TB, path ...string) []byte {
 	tb.Helper()
 	b, err := os.ReadFile(filepath.Join(path...))
 	must(tb, err)
@@ -45,11 +47,11 @@ var hostileText = "a\"b\\c\x00\n\x1b[31m\u2028\u202e<&>\xff\xfe\xc3 \ud7ff\U0001
 
 func sampleVerdicts() []Verdict {
 	return []Verdict{
-		{"gpt3", "gsm8k", "test", "17", 17, "00ff", Flagged, score(1), 31, 60, 45, 2, []string{"question", "answer"}, "input and answer", "variant", 0.25, map[string]any{"subset": "not clean, dirty", "input_token": 0.55}, nil, nil},
-		{"gpt3", "gsm8k", "test", "18", 18, "00fe", NotCheckable, nil, 0, 5, 0, 0, nil, "", "", 0, nil, nil, nil},
-		{"coverage8", "gsm8k", "test", "17", 17, "00ff", Clean, score(0.1), 8, 60, 8, 1, []string{"question"}, "input", "", 1, nil, nil, nil},
-		{hostileText, hostileText, hostileText, hostileText, math.MinInt64, hostileText, Clean, score(5e-324),
-			math.MaxInt64, 0, 0, 0, []string{hostileText, ""}, hostileText, hostileText, 0, map[string]any{"x": "\u2028<&>"}, nil, nil},
+		{"gpt3", "gsm8k", "test", "17", 17, "00ff", item.Flagged, score(1), 31, 60, 45, 2, []string{"question", "answer"}, "input and answer", "variant", 0.25, map[string]any{"subset": "not clean, dirty", "input_token": 0.55}, nil, nil},
+		{"gpt3", "gsm8k", "test", "18", 18, "00fe", item.NotCheckable, nil, 0, 5, 0, 0, nil, "", "", 0, nil, nil, nil},
+		{"coverage8", "gsm8k", "test", "17", 17, "00ff", item.Clean, score(0.1), 8, 60, 8, 1, []string{"question"}, "input", "", 1, nil, nil, nil},
+		{hostileText, hostileText, hostileText, hostileText, math.MinInt64, hostileText, item.Clean, score(5e-324),
+			math.MaxInt64, 0, 0, 0, []string{hostileText, ""}, hostileText, "fragment", 0, map[string]any{"x": "\u2028<&>"}, nil, nil},
 	}
 }
 
@@ -87,7 +89,7 @@ func asWritten[T any](tb testing.TB, row T) map[string]any {
 		case string:
 			m[key] = string([]rune(x))
 		case State:
-			m[key] = string(x)
+			m[key] = x.String()
 		case *float64:
 			m[key] = nil
 			if x != nil {
@@ -109,20 +111,20 @@ func asWritten[T any](tb testing.TB, row T) map[string]any {
 func TestLines(t *testing.T) {
 	dir := t.TempDir()
 	writeAll(t, dir, sampleVerdicts(), sampleEvidence())
-	got, _, _ := strings.Cut(string(read(t, dir, "verdicts.jsonl")), "\n")
+	got, _, _ := strings.Cut(string(readFile(t, dir, "verdicts.jsonl")), "\n")
 	want := `{"method":"gpt3","benchmark":"gsm8k","split":"test","item":"17","index":17,"digest":"00ff","state":"flagged",` +
 		`"score":1,"longest":31,"words":60,"matched":45,"documents":2,"parts":["question","answer"],"seen":"input and answer","kind":"variant","template":0.25,"details":{"input_token":0.55,"subset":"not clean, dirty"}}`
 	if got != want {
 		t.Errorf("verdict\n%s, want\n%s", got, want)
 	}
-	got, _, _ = strings.Cut(string(read(t, dir, "evidence.jsonl")), "\n")
+	got, _, _ = strings.Cut(string(readFile(t, dir, "evidence.jsonl")), "\n")
 	want = `{"benchmark":"gsm8k","split":"test","item":"17","part":"question","shard":"a/b.jsonl.zst","row":1234,"doc_id":"doc 9",` +
 		`"doc_start":10,"doc_end":20,"item_start":0,"item_end":10,"words":3,"doc_text":"and so it is here.","doc_text_start":5,"norm":"words"}`
 	if got != want {
 		t.Errorf("evidence\n%s, want\n%s", got, want)
 	}
-	checkLines(t, read(t, dir, "verdicts.jsonl"), sampleVerdicts())
-	checkLines(t, read(t, dir, "evidence.jsonl"), sampleEvidence())
+	checkLines(t, readFile(t, dir, "verdicts.jsonl"), sampleVerdicts())
+	checkLines(t, readFile(t, dir, "evidence.jsonl"), sampleEvidence())
 }
 
 // checkLines reads JSON lines back as a strict reader would.
@@ -144,7 +146,7 @@ func checkLines[T any](t *testing.T, b []byte, rows []T) {
 	}
 }
 
-// rowGroups gives the sizes of a Parquet file's row groups.
+// rowGroups returns the sizes of a Parquet file's row groups.
 func rowGroups(t *testing.T, path string) (groups []int64) {
 	t.Helper()
 	f, err := pqfile.OpenParquetFile(path, false)
@@ -156,7 +158,7 @@ func rowGroups(t *testing.T, path string) (groups []int64) {
 	return groups
 }
 
-// readParquet gives the rows of a Parquet file.
+// readParquet returns the rows of a Parquet file.
 func readParquet(t *testing.T, path string) (rows []map[string]any) {
 	t.Helper()
 	f, err := pqfile.OpenParquetFile(path, false)
@@ -238,7 +240,7 @@ func TestParquetProperties(t *testing.T) {
 	}
 	var vs []Verdict
 	for i := range groupRows + 1 {
-		vs = append(vs, Verdict{Item: fmt.Sprint(i), State: NotCheckable})
+		vs = append(vs, Verdict{Item: fmt.Sprint(i), State: item.NotCheckable})
 	}
 	writeAll(t, dir, vs, es)
 	if groups := rowGroups(t, filepath.Join(dir, "evidence.parquet")); !reflect.DeepEqual(groups, []int64{16, 2}) {
@@ -270,7 +272,7 @@ func TestParquetProperties(t *testing.T) {
 	for _, name := range []string{"verdicts.parquet", "evidence.parquet"} {
 		dir2 := t.TempDir()
 		writeAll(t, dir2, vs, es)
-		if !bytes.Equal(read(t, dir, name), read(t, dir2, name)) {
+		if !bytes.Equal(readFile(t, dir, name), readFile(t, dir2, name)) {
 			t.Errorf("%s: equal rows, other bytes", name)
 		}
 	}
@@ -283,7 +285,7 @@ func TestEmpty(t *testing.T) {
 		if rows := readParquet(t, filepath.Join(dir, name+".parquet")); len(rows) != 0 {
 			t.Error(rows)
 		}
-		if b := read(t, dir, name+".jsonl"); len(b) != 0 {
+		if b := readFile(t, dir, name+".jsonl"); len(b) != 0 {
 			t.Errorf("%q", b)
 		}
 	}
@@ -292,11 +294,13 @@ func TestEmpty(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for name, v := range map[string]Verdict{
 		"no state":      {},
-		"other state":   {State: "dirty", Score: score(1)},
-		"no score":      {State: Flagged},
-		"not a number":  {State: Clean, Score: score(math.NaN())},
-		"infinite":      {State: Clean, Score: score(math.Inf(1))},
-		"score of none": {State: NotCheckable, Score: score(0)},
+		"other state":   {State: item.Suspected + 1, Score: score(1)},
+		"missing":       {State: item.Missing, Score: score(1)},
+		"other kind":    {State: item.Flagged, Score: score(1), Kind: "cleen"},
+		"no score":      {State: item.Flagged},
+		"not a number":  {State: item.Clean, Score: score(math.NaN())},
+		"infinite":      {State: item.Clean, Score: score(math.Inf(1))},
+		"score of none": {State: item.NotCheckable, Score: score(0)},
 	} {
 		w, err := Create(t.TempDir(), false)
 		must(t, err)
@@ -350,7 +354,7 @@ func TestRowsAreLent(t *testing.T) {
 	dir := t.TempDir()
 	w, err := Create(dir, false)
 	must(t, err)
-	v := Verdict{Method: "a\xff", State: NotCheckable, Parts: []string{"p\xff"}}
+	v := Verdict{Method: "a\xff", State: item.NotCheckable, Parts: []string{"p\xff"}}
 	must(t, w.Verdict(&v))
 	if v.Method != "a\xff" || v.Parts[0] != "p\xff" {
 		t.Error("changed")
@@ -368,15 +372,15 @@ func FuzzLines(f *testing.F) {
 	f.Add("a", "b", "c", int64(1), 0.5)
 	f.Add(hostileText, "\u2029", "\xed\xa0\x80", int64(math.MinInt64), 1e300)
 	f.Fuzz(func(t *testing.T, a, b, c string, n int64, x float64) {
-		v := Verdict{Method: a, Item: b, Parts: []string{c, a}, Index: n, State: Clean, Score: &x}
+		v := Verdict{Method: a, Item: b, Parts: []string{c, a}, Index: n, State: item.Clean, Score: &x}
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return
 		}
 		e := Evidence{Benchmark: a, DocID: b, DocText: c, Row: n, DocStart: n}
 		dir := t.TempDir()
 		writeAll(t, dir, []Verdict{v}, []Evidence{e})
-		checkLines(t, read(t, dir, "verdicts.jsonl"), []Verdict{v})
-		checkLines(t, read(t, dir, "evidence.jsonl"), []Evidence{e})
+		checkLines(t, readFile(t, dir, "verdicts.jsonl"), []Verdict{v})
+		checkLines(t, readFile(t, dir, "evidence.jsonl"), []Evidence{e})
 		rows := readParquet(t, filepath.Join(dir, "verdicts.parquet"))
 		if len(rows) != 1 || !reflect.DeepEqual(rows[0], asWritten(t, v)) {
 			t.Errorf("parquet: %v", rows)

@@ -1,4 +1,4 @@
-package report
+package audit
 
 import (
 	"encoding/csv"
@@ -6,18 +6,12 @@ import (
 	"strconv"
 )
 
-// The files in which methods are compared.
-const (
-	MethodsFile   = "methods.csv"
-	AgreementFile = "agreement.csv"
-)
-
 // WriteMethods writes rows as CSV: share is flagged/items. The statistic is the share
 // of a benchmark's n-grams that were found, for methods that have it, else empty. The
 // state is that of the items that count as flagged.
 func WriteMethods(w io.Writer, flagged State, rows []Row) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"benchmark", "method", "items", string(flagged), "clean", "not_checkable", "share", "statistic"})
+	c.Write([]string{"benchmark", "method", "items", flagged.String(), "clean", "not_checkable", "share", "statistic"})
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	of := func(n, all int64) string {
 		if all == 0 {

@@ -1,0 +1,247 @@
+// Package audit is the one home of an audit directory: what stands in it, how it is
+// written, how it is read back and checked, and how people's marks are followed.
+//
+// # What is read
+//
+// The Parquet files are what swab reads; the JSON lines beside them hold the same rows
+// for people. audit.json says what ran, and has the size and digest of every file that
+// the run made. A [Reader] compares each file with its digest before it returns the first
+// row, so a verb never works on an audit that was changed: hashing takes a small part of
+// the time of decoding. [Verify] compares all files. FORMAT.md has each of them.
+//
+// # Words
+//
+// A [State] is what a method says of an item, a kind says more where a method tells kinds
+// apart; both are closed lists, and anything else in an audit is an error. Columns and
+// members of a later minor version are passed over.
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"swab/ngram"
+	"swab/pipeline/ledger"
+	"swab/pipeline/publish"
+	"swab/pipeline/variant"
+)
+
+// The files of an audit's directory that are not variants of a benchmark.
+const (
+	File          = "audit.json"
+	VerdictsFile  = "verdicts.parquet"
+	EvidenceFile  = "evidence.parquet"
+	VerdictsLines = "verdicts.jsonl"
+	EvidenceLines = "evidence.jsonl"
+	MethodsFile   = "methods.csv"
+	AgreementFile = "agreement.csv"
+	CleanDir      = "clean"
+	RemovedDir    = "removed"
+	ReportFile    = "report.html"  // made again whenever anybody asks
+	ReviewFile    = "review.jsonl" // what people marked; it stays when a run replaces the directory
+	ScoresFile    = "scores.json"  // what swab score wrote, of the audit's verdicts: a new audit drops it
+	CurveFile     = "curve.csv"
+	ShardsDir     = "shards" // results of single shards, private to the program that wrote them
+)
+
+// unlisted are the files that audit.json has no digest of.
+var unlisted = []string{File, ReportFile, ReviewFile, ScoresFile, CurveFile, ShardsDir}
+
+// outKind is what publish knows of an audit's directory.
+var outKind = publish.Kind{Name: "an audit", Mark: File, Sub: ShardsDir, Kept: ReviewFile, Names: append([]string{
+	VerdictsFile, EvidenceFile, VerdictsLines, EvidenceLines, MethodsFile, AgreementFile, CleanDir, RemovedDir,
+}, unlisted...), Check: func(dir fs.FS) error {
+	b, err := fs.ReadFile(dir, File)
+	if err != nil || isFirst(b) {
+		return err
+	}
+	if _, err := read(b); err != nil {
+		return ledger.Foreign(fmt.Errorf("%s: %w", File, err))
+	}
+	return nil
+}}
+
+// OpenOut takes the directory out for a run that publishes an audit, as publish.Open
+// does. An audit of an earlier version is replaced as any other.
+func OpenOut(out string) (*publish.Dir, error) { return publish.Open(out, &outKind) }
+
+// format is the first line of audit.json.
+var format = ledger.Format{Name: "swab audit", Version: 2, Minor: 0, Anew: "run swab scan again"}
+
+// Audit says what a run read and how: everything needed to judge its verdicts
+// or to repeat it. It holds no times, durations, hosts or lane counts, so the
+// same input is written as the same bytes.
+type Audit struct {
+	Swab       string           `json:"swab"` // version of the program
+	Recipe     ngram.Recipe     `json:"recipe"`
+	Methods    []Method         `json:"methods"`
+	Seed       uint64           `json:"seed"`
+	TextField  string           `json:"text_field"`
+	IDField    string           `json:"id_field"`
+	TextUnit   string           `json:"text_unit"` // what is a document of a plain text shard: file or line
+	Limits     map[string]int64 `json:"limits"`
+	Benchmarks []Benchmark      `json:"benchmarks"`
+	Decoys     []Decoys         `json:"decoys,omitempty"` // by method and benchmark
+	Shards     []ledger.Entry   `json:"shards"`
+	Totals     ledger.Totals    `json:"totals"`   // ledger.Sum(Shards)
+	Complete   bool             `json:"complete"` // all input was read to its end
+
+	// Reviewed is the number of items whose place, in clean/ or in removed/, a reader's
+	// mark says and not a method.
+	Reviewed int64 `json:"reviewed,omitempty"`
+
+	Files []FileDigest `json:"files"` // all that the run made, by name; Seal fills it in
+}
+
+// Method is one definition of contamination, with what it was given. Numbers in
+// Params are json.Number once read back.
+type Method struct {
+	Name    string         `json:"name"`
+	Version int            `json:"version"`
+	Params  map[string]any `json:"params"`
+}
+
+// Benchmark is one benchmark that was looked for.
+type Benchmark struct {
+	Name     string          `json:"name"`
+	Preset   string          `json:"preset"`
+	Files    []BenchmarkFile `json:"files"`
+	Items    int64           `json:"items"`
+	Warnings []string        `json:"warnings,omitempty"`
+}
+
+// Mapping returns the fields that the items were read from, for people: of several files
+// those that differ.
+func (b Benchmark) Mapping() string {
+	var all []string
+	for _, f := range b.Files {
+		if f.Fields != "" && !slices.Contains(all, f.Fields) {
+			all = append(all, f.Fields)
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// Decoys says how many items that no document can hold a method looked for beside those
+// of a benchmark, and how many of them it flagged: all of those are wrong.
+type Decoys struct {
+	Method    string `json:"method"`
+	Benchmark string `json:"benchmark"`
+	Items     int64  `json:"items"`
+	Flagged   int64  `json:"flagged"`
+}
+
+// BenchmarkFile is one file of a benchmark.
+type BenchmarkFile struct {
+	Path            string `json:"path"`
+	Split           string `json:"split"`
+	Digest          string `json:"digest"`
+	Items           int64  `json:"items"`
+	variant.Reading        // the fields that its items were read from
+}
+
+// FileDigest is a file of the audit's directory.
+type FileDigest struct {
+	Name   string `json:"name"`   // slash-separated, below the directory
+	Size   int64  `json:"size"`   // bytes
+	Digest string `json:"digest"` // XXH3-128, 32 lower case hex digits
+}
+
+// check compares the parts of an audit with each other.
+func (a *Audit) check() error {
+	got, want := a.Totals, ledger.Sum(a.Shards)
+	if !maps.Equal(got.Skipped, want.Skipped) || !maps.Equal(got.Repaired, want.Repaired) ||
+		got.Shards != want.Shards || got.ShardsFailed != want.ShardsFailed || got.Rows != want.Rows ||
+		got.Documents != want.Documents || got.TextBytes != want.TextBytes {
+		return fmt.Errorf("%w: totals are not the sum of the shards", ledger.ErrCorrupt)
+	}
+	if a.Complete && got.ShardsFailed > 0 {
+		return fmt.Errorf("%w: complete, yet %d shards failed", ledger.ErrCorrupt, got.ShardsFailed)
+	}
+	for i, f := range a.Files {
+		if !fs.ValidPath(f.Name) || f.Size < 0 || len(f.Digest) != 32 || i > 0 && f.Name <= a.Files[i-1].Name {
+			return fmt.Errorf("%w: file %q is out of order, or has no digest", ledger.ErrCorrupt, f.Name)
+		}
+	}
+	return nil
+}
+
+// file returns what a says of a file of its directory.
+func (a *Audit) file(name string) (FileDigest, bool) {
+	for _, f := range a.Files {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return FileDigest{}, false
+}
+
+// VerdictsDigest is the digest of the verdicts. What is made of them carries it.
+func (a *Audit) VerdictsDigest() string {
+	f, _ := a.file(VerdictsFile)
+	return f.Digest
+}
+
+// Norms returns the normaliser of each method.
+func (a *Audit) Norms() map[string]string {
+	norms := map[string]string{}
+	for _, m := range a.Methods {
+		norm, ok := m.Params["normaliser"].(string)
+		if !ok {
+			norm = "words"
+		}
+		norms[m.Name] = norm
+	}
+	return norms
+}
+
+// Write writes a as audit.json. Invalid UTF-8 in names becomes U+FFFD. An audit whose
+// Totals are not the sum of its shards is refused with ErrCorrupt.
+func Write(w io.Writer, a *Audit) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	c := *a
+	c.Methods, c.Benchmarks = append([]Method{}, c.Methods...), append([]Benchmark{}, c.Benchmarks...)
+	c.Shards, c.Files = append([]ledger.Entry{}, c.Shards...), append([]FileDigest{}, c.Files...)
+	return format.Write(w, &c)
+}
+
+// Read reads what Write wrote. The error is ErrVersion for another version of the format
+// and ErrCorrupt for anything else that is not an audit, byte for byte as it was written.
+func Read(r io.Reader) (*Audit, error) {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	return read(b)
+}
+
+func read(b []byte) (*Audit, error) {
+	a := new(Audit)
+	err := format.Read(bytes.NewReader(b), a)
+	if errors.Is(err, ledger.ErrCorrupt) && isFirst(b) {
+		return nil, fmt.Errorf("%w: its format is 1, this program reads %d; %s", ledger.ErrVersion, format.Version, format.Anew)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a, a.check()
+}
+
+// isFirst reports whether b is an audit.json of version 1, which was one JSON object
+// without a checksum.
+func isFirst(b []byte) bool {
+	var h struct {
+		Format  string
+		Version int
+	}
+	return json.Unmarshal(b, &h) == nil && h.Format == format.Name && h.Version == 1
+}

@@ -1,0 +1,331 @@
+package audit
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"swab/ngram/item"
+	"swab/pipeline/ledger"
+	"swab/pipeline/variant"
+)
+
+// A TableItem is an item of a Table.
+type TableItem struct {
+	ID        string
+	Text      string // its question, when ReadTexts was called
+	Index     int64  // in its split, from 0
+	Digest    [16]byte
+	Benchmark uint16 // in Table.Benchmarks
+	Split     uint16 // in Table.Splits
+}
+
+// A MethodVerdicts is the verdicts of one method, by item.
+type MethodVerdicts struct {
+	Method string
+	State  []State
+	Score  []float64 // NaN where the item is not checkable
+	Kind   []uint8   // in the list of kinds; see KindName
+}
+
+// KindName returns the kind that a MethodVerdicts has a number of.
+func KindName(k uint8) string { return kinds[k] }
+
+// A TableBenchmark is one of a Table. Its items are Items[First:Last].
+type TableBenchmark struct {
+	Name        string
+	First, Last int
+}
+
+// A Table is the verdicts of an audit column by column, so that a million items take 64
+// bytes each beside their ids, and 10 for each method.
+type Table struct {
+	About      *Audit
+	Benchmarks []TableBenchmark
+	Splits     []string
+	Items      []TableItem
+	Verdicts   []MethodVerdicts // by method, in the order of the audit
+}
+
+// Table reads all verdicts.
+func (r *Reader) Table(ctx context.Context) (*Table, error) {
+	t := &Table{About: r.About}
+	for _, m := range r.About.Methods {
+		t.Verdicts = append(t.Verdicts, MethodVerdicts{Method: m.Name})
+	}
+	l := &loader{Table: t, method: -1}
+	wanted := []string{"method", "benchmark", "split", "item", "index", "digest", "state", "score", "kind"}
+	columns := slices.DeleteFunc(columnsOf(&l.row, false), func(c column) bool { return !slices.Contains(wanted, c.name) })
+	err := r.rows(ctx, VerdictsFile, columns, 1<<14, l.add)
+	if err == nil {
+		if err = l.check(); err != nil {
+			err = fmt.Errorf("%s: %w", filepath.Join(r.Dir, VerdictsFile), err)
+		}
+	}
+	return t, err
+}
+
+// loader gathers verdicts, which come item by item.
+type loader struct {
+	*Table
+	row       Verdict
+	benchmark int // of the last item
+	split     int
+	method    int // of the last verdict
+}
+
+func corrupt(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ledger.ErrCorrupt, fmt.Sprintf(format, args...))
+}
+
+// add takes the row at hand.
+func (l *loader) add() error {
+	v := &l.row
+	if err := v.check(); err != nil {
+		return corrupt("%v", err)
+	}
+	n := len(l.Items)
+	last := func() *TableItem { return &l.Items[n-1] }
+	if n == 0 || l.Benchmarks[l.benchmark].Name != v.Benchmark || l.Splits[l.split] != v.Split || last().Index != v.Index {
+		if err := l.item(v); err != nil {
+			return err
+		}
+		n++
+	} else if last().ID != v.Item {
+		return corrupt("item %d of %s/%s is %.60q and %.60q", v.Index, v.Benchmark, v.Split, last().ID, v.Item)
+	}
+	// The methods of an item come in their order.
+	if l.method++; l.method >= len(l.Verdicts) || l.Verdicts[l.method].Method != v.Method {
+		l.method = slices.IndexFunc(l.Verdicts, func(c MethodVerdicts) bool { return c.Method == v.Method })
+		if l.method < 0 {
+			return corrupt("a verdict of %.60q, which is no method of the audit", v.Method)
+		}
+	}
+	c := &l.Verdicts[l.method]
+	if len(c.State) == n {
+		return corrupt("two verdicts of %s on %s/%s/%.60s", v.Method, v.Benchmark, v.Split, v.Item)
+	}
+	c.extend(n - 1)
+	score := math.NaN()
+	if v.Score != nil {
+		score = *v.Score
+	}
+	c.State, c.Score, c.Kind = append(c.State, v.State), append(c.Score, score), append(c.Kind, uint8(slices.Index(kinds, v.Kind)))
+	return nil
+}
+
+// extend fills in items without a verdict.
+func (c *MethodVerdicts) extend(n int) {
+	for len(c.State) < n {
+		c.State, c.Score, c.Kind = append(c.State, item.Missing), append(c.Score, math.NaN()), append(c.Kind, 0)
+	}
+}
+
+// item begins the item of a verdict.
+func (l *loader) item(v *Verdict) error {
+	n := len(l.Items)
+	if n == math.MaxInt32 {
+		return errors.New("more than 2^31 items")
+	}
+	l.method = -1
+	newBenchmark := n == 0 || l.Benchmarks[l.benchmark].Name != v.Benchmark
+	if newBenchmark {
+		if slices.ContainsFunc(l.Benchmarks, func(b TableBenchmark) bool { return b.Name == v.Benchmark }) {
+			return corrupt("the items of %.60q are not together", v.Benchmark)
+		}
+		if l.benchmark = len(l.Benchmarks); l.benchmark > math.MaxUint16 {
+			return errors.New("more than 65,535 benchmarks")
+		}
+		l.Benchmarks = append(l.Benchmarks, TableBenchmark{Name: strings.Clone(v.Benchmark), First: n, Last: n})
+	}
+	if n == 0 || l.Splits[l.split] != v.Split {
+		if l.split = slices.Index(l.Splits, v.Split); l.split < 0 {
+			if l.split = len(l.Splits); l.split > math.MaxUint16 {
+				return errors.New("more than 65,535 splits")
+			}
+			l.Splits = append(l.Splits, strings.Clone(v.Split))
+		}
+	} else if !newBenchmark && v.Index <= l.Items[n-1].Index {
+		return corrupt("item %d of %s/%s comes after item %d", v.Index, v.Benchmark, v.Split, l.Items[n-1].Index)
+	}
+	it := TableItem{ID: strings.Clone(v.Item), Index: v.Index, Benchmark: uint16(l.benchmark), Split: uint16(l.split)}
+	if b, err := hex.DecodeString(v.Digest); err != nil || copy(it.Digest[:], b) != len(it.Digest) || len(b) != len(it.Digest) {
+		return corrupt("%.60q is no digest of an item", v.Digest)
+	}
+	l.Items = append(l.Items, it)
+	l.Benchmarks[l.benchmark].Last = n + 1
+	return nil
+}
+
+// check compares with what audit.json says.
+func (l *loader) check() error {
+	for i := range l.Verdicts {
+		l.Verdicts[i].extend(len(l.Items))
+	}
+	for _, b := range l.About.Benchmarks {
+		n := int64(0)
+		for _, have := range l.Benchmarks {
+			if have.Name == b.Name {
+				n = int64(have.Last - have.First)
+			}
+		}
+		if n != b.Items {
+			return corrupt("it has verdicts on %d items of %s, which has %d", n, b.Name, b.Items)
+		}
+	}
+	if len(l.Benchmarks) > len(l.About.Benchmarks) {
+		return corrupt("it has verdicts on benchmarks that the audit does not name")
+	}
+	return nil
+}
+
+// Methods returns the verdicts of the methods of these names, in the order of the audit;
+// "all" names all.
+func (t *Table) Methods(names []string) (chosen []*MethodVerdicts, err error) {
+	var known []string
+	for i := range t.Verdicts {
+		v := &t.Verdicts[i]
+		known = append(known, v.Method)
+		if slices.Contains(names, "all") || slices.Contains(names, v.Method) {
+			chosen = append(chosen, v)
+		}
+	}
+	for _, m := range names {
+		if m != "all" && !slices.Contains(known, m) {
+			return nil, fmt.Errorf("the audit has no method %q: it has %s", m, strings.Join(known, ", "))
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, errors.New("the audit has no method")
+	}
+	return chosen, nil
+}
+
+// Follow puts what readers say of items in the place of what the methods say in t, which
+// r has read. The notes say what a reader of what is made of t, as "scores", must know.
+func (r *Reader) Follow(ctx context.Context, t *Table, what string) (notes []string, err error) {
+	marked, stale, err := r.Marked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	count := func(n int64, noun string) string {
+		if n != 1 {
+			noun += "s"
+		}
+		return fmt.Sprintf("%d %s", n, noun)
+	}
+	if confirmed, rejected := t.follow(marked); confirmed+rejected > 0 {
+		notes = append(notes, fmt.Sprintf("%s follow a reader's marks: %s confirmed, %s rejected", what, count(confirmed, "item"), count(rejected, "item")))
+	} else {
+		notes = append(notes, fmt.Sprintf("no mark fits the evidence of an item, so %s follow the methods; swab review makes marks", what))
+	}
+	if stale > 0 {
+		notes = append(notes, count(int64(stale), "mark")+" of items or evidence that the audit no longer has not followed")
+	}
+	return notes, nil
+}
+
+// follow takes over marks. A confirmed item is as contaminated as any of its benchmark, so
+// that it counts as flagged at every threshold that flags one.
+func (t *Table) follow(marked map[Place]MarkEntry) (confirmed, rejected int64) {
+	if len(marked) == 0 {
+		return 0, 0
+	}
+	for _, b := range t.Benchmarks {
+		most := make([]float64, len(t.Verdicts))
+		for m := range t.Verdicts {
+			for _, s := range t.Verdicts[m].Score[b.First:b.Last] {
+				if s > most[m] {
+					most[m] = s
+				}
+			}
+			if most[m] == 0 {
+				most[m] = 1
+			}
+		}
+		for k := b.First; k < b.Last; k++ {
+			it := &t.Items[k]
+			state := marked[Place{b.Name, t.Splits[it.Split], it.ID, hex.EncodeToString(it.Digest[:])}].Mark.State()
+			switch state {
+			case item.Missing:
+				continue
+			case item.Flagged:
+				confirmed++
+			default:
+				rejected++
+			}
+			for m := range t.Verdicts {
+				v := &t.Verdicts[m]
+				if v.State[k] == item.Missing {
+					continue
+				}
+				v.State[k], v.Score[k] = state, 0
+				if state == item.Flagged {
+					v.Score[k] = most[m]
+				}
+			}
+		}
+	}
+	return confirmed, rejected
+}
+
+// Read reads the benchmarks' files again, by the mappings that the audit used, and
+// calls visit with each item, lent, and its number. The error is variant.ErrChanged if
+// they are not what was audited.
+func (t *Table) Read(ctx context.Context, visit func(number int, it *variant.Item) error) error {
+	for i := range t.About.Benchmarks {
+		b := &t.About.Benchmarks[i]
+		k := slices.IndexFunc(t.Benchmarks, func(h TableBenchmark) bool { return h.Name == b.Name })
+		for _, f := range b.Files {
+			if f.Items == 0 || k < 0 {
+				continue
+			}
+			if err := t.read(ctx, b, f, t.Benchmarks[k], visit); err != nil {
+				return fmt.Errorf("reading %s/%s again: %w", b.Name, f.Split, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Table) read(ctx context.Context, b *Benchmark, f BenchmarkFile, in TableBenchmark, visit func(number int, it *variant.Item) error) error {
+	items := t.Items[in.First:in.Last]
+	at := slices.IndexFunc(items, func(it TableItem) bool { return t.Splits[it.Split] == f.Split })
+	if at < 0 {
+		return corrupt("the audit has no items of it")
+	}
+	n := 0
+	for it, err := range b.items(ctx, f) {
+		if err != nil {
+			return err
+		}
+		if at+n >= len(items) || t.Splits[items[at+n].Split] != f.Split {
+			return fmt.Errorf("%q: %w", f.Path, variant.ErrChanged)
+		}
+		have := &items[at+n]
+		if hex.EncodeToString(have.Digest[:]) != it.Digest || have.Index != int64(n) {
+			return fmt.Errorf("%q: record %d is another than was audited: %w", f.Path, n, variant.ErrChanged)
+		}
+		if err := visit(in.First+at+n, it); err != nil {
+			return err
+		}
+		n++
+	}
+	if int64(n) != f.Items {
+		return fmt.Errorf("%q: %d items, and the audit has %d: %w", f.Path, n, f.Items, variant.ErrChanged)
+	}
+	return nil
+}
+
+// ReadTexts keeps the questions of all items.
+func (t *Table) ReadTexts(ctx context.Context) error {
+	return t.Read(ctx, func(n int, it *variant.Item) error {
+		t.Items[n].Text = it.Text[item.Question]
+		return nil
+	})
+}

@@ -1,0 +1,202 @@
+package audit
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"swab/ngram/item"
+	"swab/pipeline/publish"
+
+	"github.com/zeebo/xxh3"
+)
+
+// What people say of the evidence is in review.jsonl, a row an item. A mark is of an
+// item's content and its evidence, by their digests: a later run that finds the same
+// evidence of the same item has the mark still, and one that finds other evidence asks
+// again. A rejected item is not in the corpus whatever a method says, a confirmed one is.
+
+// Mark is what a reader says of an item's evidence.
+type Mark string
+
+// The marks. An entry without one has only a note.
+const (
+	Confirmed Mark = "confirmed"
+	Rejected  Mark = "rejected"
+)
+
+// MarkKey is what a mark is of: 32 hex digits each.
+type MarkKey struct {
+	Item     string `json:"item_digest"`
+	Evidence string `json:"evidence_digest"` // see EvidenceDigest
+}
+
+// MarkEntry is a row of review.jsonl. Benchmark, Split and Item say where the item was
+// when it was marked, for people.
+type MarkEntry struct {
+	MarkKey
+	Mark      Mark   `json:"mark"`
+	Note      string `json:"note"`
+	Benchmark string `json:"benchmark"`
+	Split     string `json:"split"`
+	Item      string `json:"item"`
+}
+
+// Marks holds entries by what they are of.
+type Marks map[MarkKey]MarkEntry
+
+// LoadMarks reads the marks of an audit directory. There are none if it has no such file.
+func LoadMarks(dir string) (Marks, error) {
+	path := filepath.Join(dir, ReviewFile)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Marks{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	marks := Marks{}
+	dec := json.NewDecoder(bufio.NewReader(f))
+	for n := 0; ; n++ {
+		var e MarkEntry
+		err := dec.Decode(&e)
+		if err == io.EOF {
+			return marks, nil
+		}
+		if err == nil && e.Mark != "" && e.Mark != Confirmed && e.Mark != Rejected {
+			err = fmt.Errorf("mark %q is neither %s nor %s", e.Mark, Confirmed, Rejected)
+		}
+		if err == nil && len(e.MarkKey.Item) != 32 {
+			err = errors.New("no item_digest")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: row %d: %w; fix the row or move the file away", path, n, err)
+		}
+		marks[e.MarkKey] = e
+	}
+}
+
+// SaveMarks adds the given entries to those in dir, in the place of earlier ones of the same
+// key; an entry with neither mark nor note removes one. The file is replaced in one
+// step. Marks that another reader saves at the same moment can be lost.
+func SaveMarks(dir string, changed Marks) error {
+	marks, err := LoadMarks(dir)
+	if err != nil {
+		return err
+	}
+	maps.Copy(marks, changed)
+	maps.DeleteFunc(marks, func(_ MarkKey, e MarkEntry) bool { return e.Mark == "" && e.Note == "" })
+	rows := slices.SortedFunc(maps.Values(marks), func(a, b MarkEntry) int {
+		return cmp.Or(strings.Compare(a.Benchmark, b.Benchmark), strings.Compare(a.Split, b.Split), strings.Compare(a.Item, b.Item),
+			strings.Compare(a.MarkKey.Item, b.MarkKey.Item), strings.Compare(a.Evidence, b.Evidence))
+	})
+	return publish.ReplaceFile(filepath.Join(dir, ReviewFile), func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		for _, e := range rows {
+			if err := enc.Encode(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// EvidenceDigest is a digest of an item's evidence, 32 hex digits: of where each
+// match is and what its document says, whatever the order of the rows and however
+// often, for several methods, a match is among them.
+func EvidenceDigest(rows []Evidence) string {
+	var lines []string
+	for i := range rows {
+		r := &rows[i]
+		b, err := json.Marshal([]any{r.Part, r.Shard, r.Row, r.DocID, r.DocStart, r.DocEnd, r.ItemStart, r.ItemEnd, r.DocText})
+		if err != nil {
+			panic(err) // plain data
+		}
+		lines = append(lines, string(b))
+	}
+	slices.Sort(lines)
+	sum := xxh3.HashString128(strings.Join(slices.Compact(lines), "\n")).Bytes()
+	return hex.EncodeToString(sum[:])
+}
+
+// State is the state that a mark puts in the place of every method's, which is Missing
+// where there is only a note.
+func (m Mark) State() State {
+	switch m {
+	case Confirmed:
+		return item.Flagged
+	case Rejected:
+		return item.Clean
+	}
+	return item.Missing
+}
+
+// Of returns the mark of an item, by its digest, with that evidence.
+func (m Marks) Of(digest string, rows []Evidence) MarkEntry {
+	if len(m) == 0 {
+		return MarkEntry{}
+	}
+	return m[MarkKey{digest, EvidenceDigest(rows)}]
+}
+
+// Place is where an item is in an audit.
+type Place struct{ Benchmark, Split, Item, Digest string }
+
+// Marked returns the items that are marked, as the evidence is now. Marks of evidence
+// that the audit no longer has are not among them; stale is their number.
+func (r *Reader) Marked(ctx context.Context) (marked map[Place]MarkEntry, stale int, err error) {
+	marks, err := LoadMarks(r.Dir)
+	if err != nil || len(marks) == 0 {
+		return nil, 0, err
+	}
+	contents := map[string]bool{}
+	for k := range marks {
+		contents[k.Item] = true
+	}
+	type place struct{ benchmark, split, item string }
+	waiting := map[place][]Place{} // items whose content is marked
+	for it, err := range r.Items(ctx) {
+		if err != nil {
+			return nil, 0, err
+		}
+		if contents[it.Digest] {
+			p := place{it.Benchmark, it.Split, it.ID}
+			waiting[p] = append(waiting[p], Place{it.Benchmark, it.Split, it.ID, it.Digest})
+		}
+	}
+	marked = map[Place]MarkEntry{}
+	used := map[MarkKey]bool{}
+	look := func(items []Place, rows []Evidence) {
+		for _, p := range items {
+			if e, ok := marks[MarkKey{p.Digest, EvidenceDigest(rows)}]; ok {
+				marked[p] = e
+				used[e.MarkKey] = true
+			}
+		}
+	}
+	for e, err := range r.Evidence(ctx) {
+		if err != nil {
+			return nil, 0, err
+		}
+		p := place{e.Benchmark, e.Split, e.Item}
+		look(waiting[p], e.Rows)
+		delete(waiting, p)
+	}
+	for _, items := range waiting {
+		look(items, nil)
+	}
+	return marked, len(marks) - len(used), nil
+}

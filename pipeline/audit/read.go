@@ -1,0 +1,401 @@
+package audit
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"swab/pipeline/ledger"
+	"swab/pipeline/variant"
+)
+
+// House is the method whose verdicts are shown before those of others.
+const House = "swab"
+
+var (
+	// ErrNone means that a directory is no audit.
+	ErrNone = fmt.Errorf("it is no audit: it has no %s", File)
+	// ErrNoItem means that an audit has no such item, or several.
+	ErrNoItem = errors.New("no such item")
+)
+
+// A Reader reads one published audit. Its files stay open, so a run that replaces the
+// directory meanwhile does no harm. It is for one goroutine.
+type Reader struct {
+	Dir   string
+	About *Audit
+
+	files   map[string]*os.File
+	checked map[string]bool
+}
+
+// Open opens the audit in dir and reads its audit.json. What else is read is compared
+// with its digest first: the error is then ledger.ErrCorrupt and names the file. Close it.
+func Open(dir string) (*Reader, error) {
+	for {
+		r, now, err := open(dir)
+		if err != nil || now {
+			return r, err
+		}
+		r.Close() // a run replaced the audit between the files
+	}
+}
+
+// open opens all files, and reports whether all are of the audit that is there now.
+func open(dir string) (r *Reader, now bool, err error) {
+	path := filepath.Join(dir, File)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, fmt.Errorf("%s: %w", dir, ErrNone)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	r = &Reader{Dir: dir, files: map[string]*os.File{}, checked: map[string]bool{}}
+	if r.About, err = read(b); err != nil {
+		return nil, false, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, name := range []string{VerdictsFile, EvidenceFile} {
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, false, errors.Join(err, r.Close())
+		}
+		if err == nil {
+			r.files[name] = f
+		}
+	}
+	again, err := os.ReadFile(path)
+	return r, err == nil && bytes.Equal(again, b), nil
+}
+
+// Close closes the audit's files.
+func (r *Reader) Close() error {
+	var errs []error
+	for _, f := range r.files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// file returns a file of the audit once it has the digest that audit.json says.
+func (r *Reader) file(name string) (*os.File, error) {
+	f, path := r.files[name], filepath.Join(r.Dir, name)
+	want, ok := r.About.file(name)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%s: %w: %s does not list it", path, ledger.ErrCorrupt, File)
+	case f == nil:
+		return nil, fmt.Errorf("%s: %w: it is missing", path, ledger.ErrCorrupt)
+	case r.checked[name]:
+		return f, nil
+	}
+	have, err := digestOf(f, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := want.compare(path, have); err != nil {
+		return nil, err
+	}
+	r.checked[name] = true
+	return f, nil
+}
+
+// compare returns an error if the file at path is not the one listed.
+func (d FileDigest) compare(path string, have FileDigest) error {
+	switch {
+	case have.Size != d.Size:
+		return fmt.Errorf("%s: %w: it has %d bytes, where %s says %d", path, ledger.ErrCorrupt, have.Size, File, d.Size)
+	case have.Digest != d.Digest:
+		return fmt.Errorf("%s: %w: checksum mismatch: it was changed after the run that made it", path, ledger.ErrCorrupt)
+	}
+	return nil
+}
+
+// rows calls each for every row of a file, whose columns row is set to.
+func (r *Reader) rows(ctx context.Context, name string, columns []column, batch int64, each func() error) error {
+	f, err := r.file(name)
+	if err != nil {
+		return err
+	}
+	err = readTable(ctx, f, columns, batch, func(n int) error {
+		if err := each(); err != nil {
+			return fmt.Errorf("row %d: %w", n, err)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errStop) {
+		return fmt.Errorf("%s: %w", filepath.Join(r.Dir, name), err)
+	}
+	return err
+}
+
+var errStop = errors.New("no more rows are wanted")
+
+// Verdicts returns the verdicts in the order of the audit, each lent, with its texts,
+// until the next.
+func (r *Reader) Verdicts(ctx context.Context) iter.Seq2[*Verdict, error] {
+	return func(yield func(*Verdict, error) bool) {
+		var v Verdict
+		err := r.rows(ctx, VerdictsFile, columnsOf(&v, true), 1<<13, func() error {
+			if err := v.check(); err != nil {
+				return fmt.Errorf("%w: %w", ledger.ErrCorrupt, err)
+			}
+			if !yield(&v, nil) {
+				return errStop
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStop) {
+			yield(nil, err)
+		}
+	}
+}
+
+// An Item is an item of a benchmark with its verdicts, that of [House] first.
+type Item struct {
+	Benchmark, Split, ID, Digest string
+	Index                        int64
+	Verdicts                     []Verdict
+}
+
+// Found returns the first verdict that found the item, or nil.
+func (it *Item) Found() *Verdict {
+	for i := range it.Verdicts {
+		if it.Verdicts[i].State.Found() {
+			return &it.Verdicts[i]
+		}
+	}
+	return nil
+}
+
+// Lengths are the item's own and those of its matches, the largest that any method
+// tells of. They are in words, and in characters where no method counts words: Unit is
+// word or character.
+type Lengths struct {
+	Total, Matched, Longest int64
+	Unit                    string
+}
+
+// Lengths compares the methods' numbers, given the normalisers of [Audit.Norms].
+func (it *Item) Lengths(norms map[string]string) (l Lengths) {
+	for i := range it.Verdicts {
+		v := &it.Verdicts[i]
+		switch unit := UnitOf(norms[v.Method]); {
+		case l.Unit == "word" && unit != "word":
+			continue
+		case l.Unit != unit:
+			l = Lengths{Unit: unit}
+		}
+		l.Total, l.Matched, l.Longest = max(l.Total, v.Words), max(l.Matched, v.Matched), max(l.Longest, v.Longest)
+	}
+	return l
+}
+
+// Items returns the items of an audit in its order. Each is lent until the next, and so
+// are the texts of its verdicts; its own may be kept.
+func (r *Reader) Items(ctx context.Context) iter.Seq2[*Item, error] {
+	return func(yield func(*Item, error) bool) {
+		it := new(Item)
+		flush := func() bool {
+			if len(it.Verdicts) == 0 {
+				return true
+			}
+			slices.SortStableFunc(it.Verdicts, func(a, b Verdict) int { return cmp.Compare(order(a.Method), order(b.Method)) })
+			more := yield(it, nil)
+			it.Verdicts = it.Verdicts[:0]
+			return more
+		}
+		for v, err := range r.Verdicts(ctx) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if v.Benchmark != it.Benchmark || v.Split != it.Split || v.Index != it.Index || v.Digest != it.Digest {
+				if !flush() {
+					return
+				}
+				if v.Benchmark != it.Benchmark {
+					it.Benchmark = strings.Clone(v.Benchmark)
+				}
+				if v.Split != it.Split {
+					it.Split = strings.Clone(v.Split)
+				}
+				it.ID, it.Digest, it.Index = strings.Clone(v.Item), strings.Clone(v.Digest), v.Index
+			}
+			it.Verdicts = append(it.Verdicts, *v)
+		}
+		flush()
+	}
+}
+
+func order(method string) int {
+	if method == House {
+		return 0
+	}
+	return 1
+}
+
+// Proof is the evidence of one item, in the order of the audit.
+type Proof struct {
+	Benchmark, Split, Item string
+	Rows                   []Evidence
+}
+
+// Evidence returns the evidence of an audit, item by item, each lent until the next; its
+// texts may be kept. Items of one split that follow one another with equal ids come as one.
+func (r *Reader) Evidence(ctx context.Context) iter.Seq2[*Proof, error] {
+	return func(yield func(*Proof, error) bool) {
+		var e Evidence
+		var p Proof
+		texts := interned{}
+		err := r.rows(ctx, EvidenceFile, columnsOf(&e, false), 1<<11, func() error {
+			if e.Benchmark != p.Benchmark || e.Split != p.Split || e.Item != p.Item {
+				if len(p.Rows) > 0 && !yield(&p, nil) {
+					return errStop
+				}
+				p = Proof{texts.keep(e.Benchmark), texts.keep(e.Split), strings.Clone(e.Item), p.Rows[:0]}
+			}
+			row := e
+			row.Benchmark, row.Split, row.Item = p.Benchmark, p.Split, p.Item
+			row.Part, row.Shard, row.Norm = texts.keep(e.Part), texts.keep(e.Shard), texts.keep(e.Norm)
+			row.DocID, row.DocText = strings.Clone(e.DocID), strings.Clone(e.DocText)
+			p.Rows = append(p.Rows, row)
+			return nil
+		})
+		switch {
+		case err == nil && len(p.Rows) > 0:
+			yield(&p, nil)
+		case err != nil && !errors.Is(err, errStop):
+			yield(nil, err)
+		}
+	}
+}
+
+// interned has texts that come in many rows, once each.
+type interned map[string]string
+
+func (t interned) keep(s string) string {
+	kept, ok := t[s]
+	if !ok {
+		if len(t) > 1<<12 {
+			clear(t)
+		}
+		kept = strings.Clone(s)
+		t[kept] = kept
+	}
+	return kept
+}
+
+// maxExplained is how many items of one name are told apart.
+const maxExplained = 5
+
+// An Explanation is all that an audit says of one item.
+type Explanation struct {
+	Benchmark, Split, Item string
+	Verdicts               []Verdict
+	Evidence               []Evidence
+}
+
+// Find reads the verdicts and the evidence of an item. The item is named by its id, or by
+// benchmark/split/id. Items of one split that share an id are explained together.
+func (r *Reader) Find(ctx context.Context, name string) (*Explanation, error) {
+	var found []*Explanation
+	for v, err := range r.Verdicts(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if v.Item != name && (!strings.HasSuffix(name, v.Item) || v.Benchmark+"/"+v.Split+"/"+v.Item != name) {
+			continue
+		}
+		i := slices.IndexFunc(found, func(e *Explanation) bool {
+			return e.Benchmark == v.Benchmark && e.Split == v.Split && e.Item == v.Item
+		})
+		if i < 0 {
+			if i = len(found); i == maxExplained {
+				continue
+			}
+			found = append(found, &Explanation{Benchmark: v.Benchmark, Split: v.Split, Item: v.Item})
+		}
+		found[i].Verdicts = append(found[i].Verdicts, *v)
+	}
+	switch {
+	case len(found) == 0:
+		return nil, fmt.Errorf("%s: %w: %s; name one as in %s, by its id or by benchmark/split/id", r.Dir, ErrNoItem, strconv.Quote(name), VerdictsLines)
+	case len(found) > 1:
+		var names []string
+		for _, e := range found {
+			names = append(names, e.Benchmark+"/"+e.Split+"/"+e.Item)
+		}
+		return nil, fmt.Errorf("%s: %w: %s is one of several; name one of %s", r.Dir, ErrNoItem, strconv.Quote(name), strings.Join(names, ", "))
+	}
+	x := found[0]
+	for p, err := range r.Evidence(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if p.Benchmark == x.Benchmark && p.Split == x.Split && p.Item == x.Item {
+			x.Evidence = append(x.Evidence, p.Rows...)
+		}
+	}
+	return x, nil
+}
+
+// A Text is an item as its benchmark's file has it.
+type Text struct {
+	Benchmark, Split string
+	*variant.Item
+}
+
+// Texts reads the files of a's benchmarks again and returns their items, in the order of
+// the audit, but for files whose benchmark and split are not wanted. A file that is gone or
+// cannot be read has no more items, and gone is called with the reason; whether an item is
+// still the same its digest says.
+func (a *Audit) Texts(ctx context.Context, wanted func(benchmark, split string) bool, gone func(file BenchmarkFile, why error)) iter.Seq2[Text, error] {
+	return func(yield func(Text, error) bool) {
+		for _, b := range a.Benchmarks {
+			for _, f := range b.Files {
+				if !wanted(b.Name, f.Split) {
+					continue
+				}
+				for it, err := range b.items(ctx, f) {
+					if ctx.Err() != nil {
+						yield(Text{}, ctx.Err())
+						return
+					}
+					if err != nil {
+						gone(f, err)
+						break
+					}
+					if !yield(Text{b.Name, f.Split, it}, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// items reads a file of the benchmark again, as the audit recorded it.
+func (b *Benchmark) items(ctx context.Context, f BenchmarkFile) iter.Seq2[*variant.Item, error] {
+	return func(yield func(*variant.Item, error) bool) {
+		opened, err := variant.Recorded(b.Name, f.Path, f.Split, f.Reading)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for it, err := range opened.Items(ctx) {
+			if !yield(it, err) {
+				return
+			}
+		}
+	}
+}

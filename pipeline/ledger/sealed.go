@@ -1,0 +1,128 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"swab/pipeline/publish"
+
+	"github.com/zeebo/xxh3"
+)
+
+var (
+	// ErrVersion means a file written by another version of its format.
+	ErrVersion = errors.New("made by another version of the program")
+	// ErrCorrupt means a file that is damaged or not what its name says.
+	ErrCorrupt = errors.New("not valid")
+)
+
+// A Format is the first line of a sealed file: a JSON object with the format's name and
+// version and, last, a checksum: the XXH3-64 of all bytes after the line or, where the
+// format has minor versions, of the line's bytes before the member xxh3 and of those after
+// the line. The body is one JSON value.
+type Format struct {
+	Name    string
+	Version int
+	Minor   int    // later ones of a version may have more members; -1: the format has none
+	Anew    string // what to do about a file of another version
+}
+
+// head is the first line over that body.
+func (f Format) head(body []byte) string {
+	if f.Minor < 0 {
+		return fmt.Sprintf(`{"format":"%s","version":%d,"xxh3":"%016x"}`, f.Name, f.Version, xxh3.Hash(body))
+	}
+	begin := fmt.Sprintf(`{"format":"%s","version":%d,"minor":%d,`, f.Name, f.Version, f.Minor)
+	return fmt.Sprintf(`%s"xxh3":"%s"}`, begin, checksum([]byte(begin), body))
+}
+
+func checksum(begin, body []byte) string {
+	h := xxh3.New()
+	h.Write(begin)
+	h.Write(body)
+	return fmt.Sprintf("%016x", h.Sum64())
+}
+
+// Write writes v, as indented JSON, under its first line. Equal values are written as
+// equal bytes. Invalid UTF-8 in strings becomes U+FFFD.
+func (f Format) Write(w io.Writer, v any) error {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, f.head(body.Bytes())+"\n"); err != nil {
+		return err
+	}
+	_, err := w.Write(body.Bytes())
+	return err
+}
+
+// Read reads into v what Write wrote, byte for byte. The error is ErrVersion for another
+// version of the format, and ErrCorrupt for anything else that is not such a file. Members
+// that are not known are passed over where the file is of a later minor version.
+func (f Format) Read(r io.Reader, v any) error {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	line, body, _ := bytes.Cut(b, []byte("\n"))
+	later := false
+	if string(line) != f.head(body) {
+		if later, err = f.compare(line, body); err != nil {
+			return err
+		}
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if !later {
+		dec.DisallowUnknownFields()
+	}
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return fmt.Errorf("%w: more than one value", ErrCorrupt)
+	}
+	return nil
+}
+
+// compare returns why a first line is not that of the body, or that it is of a later
+// minor version.
+func (f Format) compare(line, body []byte) (later bool, err error) {
+	var h struct {
+		Format  string
+		Version int
+		Minor   int
+		XXH3    string
+	}
+	begin := []byte{}
+	if i := bytes.LastIndex(line, []byte(`"xxh3"`)); i >= 0 && f.Minor >= 0 {
+		begin = line[:i]
+	}
+	switch err := json.Unmarshal(line, &h); {
+	case err != nil || h.Format != f.Name:
+		return false, fmt.Errorf("%w: its first line is not that of the format %q", ErrCorrupt, f.Name)
+	case h.Version != f.Version:
+		return false, fmt.Errorf("%w: its format is %d, this program reads %d; %s", ErrVersion, h.Version, f.Version, f.Anew)
+	case h.XXH3 != checksum(begin, body):
+		return false, fmt.Errorf("%w: checksum mismatch: the file was changed or cut after it was written", ErrCorrupt)
+	case f.Minor < 0 || h.Minor <= f.Minor:
+		return false, fmt.Errorf("%w: its first line was changed", ErrCorrupt)
+	}
+	return true, nil
+}
+
+// Foreign makes an error that is ErrCorrupt one that is publish.ErrForeign too: what is
+// not valid swab may not have made, and will not replace.
+func Foreign(err error) error {
+	if errors.Is(err, ErrCorrupt) {
+		return fmt.Errorf("%w: %w", publish.ErrForeign, err)
+	}
+	return err
+}

@@ -1,0 +1,61 @@
+// Package ledger keeps what was read: shards with their sizes and digests, and the
+// segments of a corpus filter. FORMAT.md has index.json exactly.
+package ledger
+
+// Entry is what is known of one shard. Skipped and Repaired count rows by kind
+// of trouble.
+type Entry struct {
+	Name        string           `json:"name"`
+	Size        int64            `json:"size"` // bytes as stored
+	Digest      string           `json:"digest"`
+	Format      string           `json:"format"`
+	Compression string           `json:"compression"`
+	Rows        int64            `json:"rows"`
+	Documents   int64            `json:"documents"`
+	TextBytes   int64            `json:"text_bytes"`
+	Skipped     map[string]int64 `json:"skipped,omitempty"`
+	Repaired    map[string]int64 `json:"repaired,omitempty"`
+	FirstBad    []BadRow         `json:"first_bad,omitempty"`
+	Error       string           `json:"error"` // why it failed; empty if it was read to its end
+}
+
+// BadRow names a row that was skipped or repaired.
+type BadRow struct {
+	Row    int64  `json:"row"`
+	Kind   string `json:"kind"`
+	Detail string `json:"detail"`
+}
+
+// Totals adds up shards.
+type Totals struct {
+	Shards       int64            `json:"shards"`
+	ShardsFailed int64            `json:"shards_failed"`
+	Rows         int64            `json:"rows"`
+	Documents    int64            `json:"documents"`
+	TextBytes    int64            `json:"text_bytes"`
+	Skipped      map[string]int64 `json:"skipped,omitempty"`
+	Repaired     map[string]int64 `json:"repaired,omitempty"`
+}
+
+// Sum adds up shards. The rows of a failed shard count as far as it was read.
+func Sum(shards []Entry) Totals {
+	var t Totals
+	t.Skipped, t.Repaired = map[string]int64{}, map[string]int64{}
+	for i := range shards {
+		e := &shards[i]
+		t.Shards++
+		if e.Error != "" {
+			t.ShardsFailed++
+		}
+		t.Rows += e.Rows
+		t.Documents += e.Documents
+		t.TextBytes += e.TextBytes
+		for kind, n := range e.Skipped {
+			t.Skipped[kind] += n
+		}
+		for kind, n := range e.Repaired {
+			t.Repaired[kind] += n
+		}
+	}
+	return t
+}
