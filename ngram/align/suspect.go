@@ -35,8 +35,9 @@ const ByFilter = "by filter"
 const FilterGram = 5
 
 // FilterMisses returns the share of flagged items that a filter of n-grams does not
-// suspect, as measured on the development classes of make eval; ok is false when it was not measured
-// for that n. Whenever verdicts change it is to be measured again (swabeval filter).
+// suspect, as measured on the development classes of make eval; ok is false when it was
+// not measured for that n. Whenever verdicts change it is to be measured again (swabeval
+// filter).
 func FilterMisses(n int) (share float64, ok bool) {
 	switch n {
 	case 5:
