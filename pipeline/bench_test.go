@@ -22,6 +22,7 @@ import (
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/ledger"
 	"swab/pipeline/record"
+	"swab/pipeline/rows"
 	"swab/pipeline/sample"
 	"swab/pipeline/shard"
 	"swab/pipeline/variant"
@@ -103,7 +104,7 @@ func madeBench(b *testing.B) []variant.Spec {
 // second: decompression, JSON to Arrow batches, words, n-grams, matching.
 func BenchmarkStages(b *testing.B) {
 	for _, ext := range []string{".jsonl.zst", ".jsonl.gz"} {
-		shards, _, err := shard.Find(madeCorpus(b, ext))
+		shards, _, err := rows.Find(madeCorpus(b, ext))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -249,7 +250,7 @@ func BenchmarkScan(b *testing.B) {
 // own filter: 3.6 to 5.6.
 func BenchmarkIndex(b *testing.B) {
 	corpus := madeCorpus(b, ".jsonl.zst")
-	once, _, err := shard.Find(corpus)
+	once, _, err := rows.Find(corpus)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -261,7 +262,7 @@ func BenchmarkIndex(b *testing.B) {
 			}
 		}
 	}
-	tenfold, _, err := shard.Find([]string{over})
+	tenfold, _, err := rows.Find([]string{over})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
 	"swab/pipeline/match"
+	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 )
 
@@ -309,9 +310,9 @@ func again(sh ledger.IndexShard) (shard.Shard, error) {
 	if err != nil {
 		return shard.Shard{}, err
 	}
-	f, c, ok := shard.TypeOf(sh.Name)
+	f, c, ok := rows.Formats.TypeOf(sh.Name)
 	if !ok || info.Size() != sh.Size || info.ModTime().UnixNano() != sh.ModTime {
 		return shard.Shard{}, fmt.Errorf("%s: it has changed since it was indexed", sh.Name)
 	}
-	return shard.Shard{Name: sh.Name, Path: sh.Name, Size: sh.Size, ModTime: info.ModTime(), Format: f, Compression: c}, nil
+	return shard.Shard{Name: sh.Name, Path: sh.Name, Size: sh.Size, ModTime: info.ModTime(), Format: f, Compression: c, Formats: &rows.Formats}, nil
 }

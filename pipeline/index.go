@@ -17,6 +17,7 @@ import (
 	"swab/ngram/align"
 	"swab/ngram/bloom"
 	"swab/pipeline/ledger"
+	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 
 	"github.com/zeebo/xxh3"
@@ -244,7 +245,7 @@ func (r *indexRun) fresh(found []shard.Shard) (*ledger.Index, error) {
 		all := found
 		if r.Part != [2]int{} && len(r.Corpus) > 0 { // all parts must have one plan, or they do not merge
 			var err error
-			if all, _, err = shard.Find(r.Corpus); err != nil {
+			if all, _, err = rows.Find(r.Corpus); err != nil {
 				return nil, err
 			}
 		}

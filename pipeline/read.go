@@ -10,6 +10,7 @@ import (
 
 	"swab/pipeline/ledger"
 	"swab/pipeline/record"
+	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 
 	"golang.org/x/sync/errgroup"
@@ -42,7 +43,7 @@ func (r Reading) filled() Reading {
 
 // find gives the shards of the run's part.
 func (r Reading) find(patterns []string) ([]shard.Shard, []shard.Skipped, error) {
-	shards, files, err := shard.Find(patterns)
+	shards, files, err := rows.Find(patterns)
 	if err != nil || r.Part == [2]int{} {
 		return shards, files, err
 	}
@@ -138,8 +139,13 @@ func (r Reading) read(ctx context.Context, sh shard.Shard, ahead bool, counts *r
 		return err
 	}
 	defer in.Close()
+	format, err := in.Format()
+	if err != nil {
+		return err
+	}
+	e.Format, e.Compression = format.String(), in.Compression().String()
 	o := record.Options{Name: sh.Name, TextField: r.TextField, IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow}
-	for rec, err := range record.Documents(ctx, in, sh.Format, o, counts) {
+	for rec, err := range record.Documents(ctx, in, format, o, counts) {
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/record"
+	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 	"swab/pipeline/variant"
 )
@@ -144,7 +145,7 @@ func Real(ctx context.Context, dir string) (Sources, error) {
 		}
 		src.Benches = append(src.Benches, b)
 	}
-	shards, _, err := shard.Find([]string{filepath.Join(dir, "corpora")})
+	shards, _, err := rows.Find([]string{filepath.Join(dir, "corpora")})
 	if err != nil {
 		return src, err
 	}

@@ -100,7 +100,7 @@ func TestRealCorpora(t *testing.T) {
 	}
 }
 
-func benchmark(b *testing.B, data []byte, size int, f shard.Format) {
+func benchmark(b *testing.B, data []byte, size int, f *shard.Format) {
 	b.SetBytes(int64(size))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -142,7 +142,7 @@ func benchmarkEncodingJSON(b *testing.B, data []byte) {
 func BenchmarkJSONL(b *testing.B) {
 	web := webText(32 << 20)
 	run := func(name string, data []byte) {
-		b.Run("text="+name+"/by=swab", func(b *testing.B) { benchmark(b, data, len(data), shard.JSONL) })
+		b.Run("text="+name+"/by=swab", func(b *testing.B) { benchmark(b, data, len(data), formatJSONL) })
 		b.Run("text="+name+"/by=encoding-json", func(b *testing.B) {
 			benchmarkEncodingJSON(b, data[:bytes.LastIndexByte(data[:min(len(data), 4<<20)], '\n')+1])
 		})
@@ -180,10 +180,10 @@ func BenchmarkColumns(b *testing.B) {
 		}
 		w.Write(rec)
 		w.Close()
-		b.Run(fmt.Sprintf("format=parquet/codec=%v", codec), func(b *testing.B) { benchmark(b, buf.Bytes(), size, shard.Parquet) })
+		b.Run(fmt.Sprintf("format=parquet/codec=%v", codec), func(b *testing.B) { benchmark(b, buf.Bytes(), size, formatParquet) })
 	}
 	for _, codec := range []string{"none", "lz4", "zstd"} {
-		data := arrowOf(b, shard.ArrowFile, codec, rec)
-		b.Run("format=arrow/codec="+codec, func(b *testing.B) { benchmark(b, data, size, shard.ArrowFile) })
+		data := arrowOf(b, formatArrowFile, codec, rec)
+		b.Run("format=arrow/codec="+codec, func(b *testing.B) { benchmark(b, data, size, formatArrowFile) })
 	}
 }

@@ -7,23 +7,24 @@ import (
 	"io"
 
 	"swab/pipeline/rows"
+	"swab/pipeline/shard"
 )
 
 // readSpans reads the rows of a text format: JSON in any shape, or a table.
 func readSpans(ctx context.Context, src Source, s *sink) error {
-	in := &checked{ctx: ctx, r: src}
+	in := rows.NewInput(ctx, src)
 	spans := rows.NewSpans(in, s.o.MaxRow+1)
 	defer spans.Free()
 	layout, err := spans.Detect(s.o.stem)
 	if err != nil {
-		return in.or(err)
+		return in.Cause(err)
 	}
 	j, plain := rows.NewScanner(s.o.text, s.o.id)
 	if layout.Shape == rows.Table {
 		plain = false
 	}
-	if layout.Shape == rows.Lines {
-		return s.lines(newLines(spans.Rest(), s.o.MaxRow), j, plain)
+	if layout.Shape == rows.JSONLines {
+		return s.lines(rows.NewLines(spans.Rest(), s.o.MaxRow), j, plain)
 	}
 	for s.row = 0; ; {
 		off := spans.Offset()
@@ -32,7 +33,7 @@ func readSpans(ctx context.Context, src Source, s *sink) error {
 			return nil
 		}
 		if err != nil {
-			return in.or(err)
+			return in.Cause(err)
 		}
 		off += int64(len(sep))
 		if plain {
@@ -49,14 +50,51 @@ func readSpans(ctx context.Context, src Source, s *sink) error {
 	}
 }
 
-// lines reads one object a line: by the scanner, if that follows the fields.
-func (s *sink) lines(l *lines, j *rows.Scanner, plain bool) error {
+// readRows reads the rows of any other format.
+func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
+	r, err := rows.Open(ctx, src, f, rows.Options{Name: s.o.Name, Want: s.o.want, MaxRow: s.o.MaxRow, Lines: s.o.TextUnit == "line"})
+	if err != nil {
+		return err
+	}
+	columns := rows.Columns(r)
+	if columns != nil && !s.o.text.In(columns) {
+		return noColumn(s.o.TextField, "is not there", columns)
+	}
 	for s.row = 0; ; {
-		line, off, err := l.next()
+		err := r.Next(&s.rec)
+		if b, ok := r.(interface{ Blank() int64 }); ok {
+			s.c.Blank = b.Blank()
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if errors.Is(err, rows.ErrJSON) || errors.Is(err, rows.ErrRagged) {
+			s.skip(rows.NotJSON, r.Place(), err.Error)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		skipped := s.c.Skipped[rows.NotString]
+		if err := s.record(nil, r.Place()); err != nil {
+			return err
+		}
+		if columns != nil && s.c.Skipped[rows.NotString] > skipped {
+			return noColumn(s.o.TextField, "is no text", columns)
+		}
+	}
+}
+
+// lines reads one object a line: by the scanner, if that follows the fields.
+func (s *sink) lines(l *rows.Lines, j *rows.Scanner, plain bool) error {
+	for s.row = 0; ; {
+		line, off, err := l.Next()
 		switch {
+		case err == io.EOF:
+			return nil
 		case err != nil:
-			return end(err)
-		case blank(line):
+			return err
+		case rows.Blank(line):
 			s.c.Blank++
 			continue
 		case plain:

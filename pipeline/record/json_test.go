@@ -109,7 +109,7 @@ func walk(raw json.RawMessage, path []string) json.RawMessage {
 // since what follows a line decides how its end is read.
 func sameAsReference(t *testing.T, line []byte, textPath, idPath string) {
 	t.Helper()
-	if blank(line) || bytes.IndexByte(line, '\n') >= 0 {
+	if kinds.Blank(line) || bytes.IndexByte(line, '\n') >= 0 {
 		return
 	}
 	kind, text, id := reference(line, textPath, idPath)

@@ -27,7 +27,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"path"
 	"strings"
@@ -58,10 +57,7 @@ var errStop = errors.New("stop")
 const maxRow = 512 << 20
 
 // Source is an opened shard.
-type Source interface {
-	io.Reader                              // plain, decompressed bytes
-	ReaderAt() (io.ReaderAt, int64, error) // the whole and its size, for Parquet and Arrow files
-}
+type Source = rows.Source
 
 // Options says which fields to read and how much to hold. The zero value of each
 // field means its default.
@@ -186,7 +182,7 @@ func Columns(rec arrow.Record) (ids, texts *array.String, rows *array.Int64) {
 // Documents reads src once, as f, in batches. It adds to c, which may be nil. Errors
 // name the shard and the row where it broke, and wrap ErrCorrupt, ErrTooLong,
 // ErrField, ErrUnsupported, the context's error or the source's.
-func Documents(ctx context.Context, src Source, f shard.Format, o Options, c *Counts) iter.Seq2[arrow.Record, error] {
+func Documents(ctx context.Context, src Source, f *shard.Format, o Options, c *Counts) iter.Seq2[arrow.Record, error] {
 	return func(yield func(arrow.Record, error) bool) {
 		o, err := o.filled()
 		if err != nil {
@@ -198,19 +194,10 @@ func Documents(ctx context.Context, src Source, f shard.Format, o Options, c *Co
 		}
 		s := &sink{o: o, c: c, yield: yield, batch: newBatch(o), row: -1}
 		defer s.batch.close()
-		switch f {
-		case shard.JSONL:
+		if rows.IsCut(f) {
 			err = readSpans(ctx, src, s)
-		case shard.Text:
-			err = readText(ctx, src, s)
-		case shard.Parquet:
-			err = readParquet(ctx, src, s)
-		case shard.ArrowFile:
-			err = readArrowFile(ctx, src, s)
-		case shard.ArrowStream:
-			err = readArrowStream(ctx, src, s)
-		default:
-			err = fmt.Errorf("format %v: %w", f, ErrUnsupported)
+		} else {
+			err = readRows(ctx, src, f, s)
 		}
 		if err == nil {
 			err = s.flush()
@@ -315,69 +302,4 @@ func noColumn(path, why string, have []string) error {
 		list += fmt.Sprintf(" and %d more", len(have)-most)
 	}
 	return fmt.Errorf("%q %s; columns: %s: %w", path, why, list, ErrField)
-}
-
-// guard runs f and makes a panic of the Arrow library an error: that is how it
-// meets damaged files.
-func guard(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			if e, ok := p.(error); ok && errors.Is(e, ErrTooLong) {
-				err = e
-				return
-			}
-			err = fmt.Errorf("%v: %w", p, ErrCorrupt)
-		}
-	}()
-	return f()
-}
-
-// checked passes reads on while the context lives, and remembers why one failed,
-// so that a broken disk is not taken for a broken file.
-type checked struct {
-	ctx  context.Context
-	r    io.Reader
-	at   io.ReaderAt
-	fail error
-}
-
-func (c *checked) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		c.fail = err
-		return 0, err
-	}
-	n, err := c.r.Read(p)
-	if err != nil && err != io.EOF {
-		c.fail = err
-	}
-	return n, err
-}
-
-func (c *checked) ReadAt(p []byte, off int64) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		c.fail = err
-		return 0, err
-	}
-	n, err := c.at.ReadAt(p, off)
-	switch {
-	case n == len(p):
-		return n, nil
-	case err == io.EOF:
-		c.fail = fmt.Errorf("names bytes after its end: %w", ErrCorrupt)
-	case err != nil:
-		c.fail = err
-	}
-	return n, err
-}
-
-// or is the cause of err: what the source said, or that the file is corrupt.
-func (c *checked) or(err error) error {
-	switch {
-	case c.fail != nil:
-		return c.fail
-	case err == nil || err == errStop, errors.Is(err, ErrCorrupt), errors.Is(err, ErrTooLong),
-		errors.Is(err, ErrField), errors.Is(err, ErrUnsupported):
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrCorrupt, err)
 }

@@ -31,15 +31,15 @@ func (r row) String() string { return fmt.Sprintf("%d: %s: %s", r.row, r.id, r.t
 type input struct {
 	io.Reader
 	data   []byte
-	format shard.Format
+	format *shard.Format
 }
 
 func (in input) ReaderAt() (io.ReaderAt, int64, error) {
 	return bytes.NewReader(in.data), int64(len(in.data)), nil
 }
 
-func of(f shard.Format, data []byte) input { return input{bytes.NewReader(data), data, f} }
-func jsonl(data []byte) input              { return of(shard.JSONL, data) }
+func of(f *shard.Format, data []byte) input { return input{bytes.NewReader(data), data, f} }
+func jsonl(data []byte) input               { return of(formatJSONL, data) }
 
 func rowsOf(rec arrow.Record) (rows []row) {
 	ids, texts, nums := Columns(rec)
@@ -138,14 +138,14 @@ func TestFirstTwenty(t *testing.T) {
 // TestLongLine: a line is taken up to MaxRow and refused beyond it, wherever the
 // chunks fall and however it ends.
 func TestLongLine(t *testing.T) {
-	for _, max := range []int{30, 1000, chunk - 1, chunk, chunk + 1, 3 * chunk} {
+	for _, max := range []int{30, 1000, 256<<10 - 1, 256 << 10, 256<<10 + 1, 3 * 256 << 10} {
 		for d := -2; d <= 3; d++ {
 			for _, nl := range []string{"", "\n", "\r\n"} {
 				for _, text := range []bool{false, true} {
 					line := `{"text":"` + strings.Repeat("x", max+d-11) + `"}`
 					in, unit := jsonl([]byte(line+nl)), "line"
 					if text {
-						in.format = shard.Text
+						in.format = formatText
 					}
 					rows, _, err := collect(t, in, Options{Name: "s", MaxRow: max, TextUnit: unit})
 					if ok := d <= 0; ok != (err == nil) || ok != (len(rows) == 1) || !ok && !errors.Is(err, ErrTooLong) {
@@ -202,7 +202,7 @@ func TestRetain(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	var kept []arrow.Record
 	var rows []row
-	for rec, err := range Documents(t.Context(), jsonl(src), shard.JSONL, Options{Alloc: mem, BatchBytes: 4096}, nil) {
+	for rec, err := range Documents(t.Context(), jsonl(src), formatJSONL, Options{Alloc: mem, BatchBytes: 4096}, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +232,7 @@ func TestRecycled(t *testing.T) {
 	src := bytes.Repeat([]byte(`{"id":"7","text":"some words\nand more"}`+"\n"), 50_000)
 	mem := &countingAllocator{Allocator: memory.NewGoAllocator()}
 	batches := 0
-	for _, err := range Documents(t.Context(), jsonl(src), shard.JSONL, Options{Alloc: mem}, nil) {
+	for _, err := range Documents(t.Context(), jsonl(src), formatJSONL, Options{Alloc: mem}, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +273,7 @@ func TestStop(t *testing.T) {
 	src, _ := lineCase(rand.New(rand.NewPCG(7, 8)), 2000)
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	in := jsonl(src)
-	for _, err := range Documents(t.Context(), in, shard.JSONL, Options{Alloc: mem, BatchBytes: 100}, nil) {
+	for _, err := range Documents(t.Context(), in, formatJSONL, Options{Alloc: mem, BatchBytes: 100}, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -289,10 +289,10 @@ func TestStop(t *testing.T) {
 // name the place and are no corruption.
 func TestErrorsOfTheSource(t *testing.T) {
 	broken := errors.New("disk on fire")
-	for _, f := range []shard.Format{shard.JSONL, shard.Text, shard.ArrowStream} {
+	for _, f := range []*shard.Format{formatJSONL, formatText, formatArrowStream} {
 		in := of(f, nil)
 		in.Reader = io.MultiReader(strings.NewReader("{\"text\":\"x\"}\n{\"te"), iotest.ErrReader(broken))
-		if f == shard.ArrowStream {
+		if f == formatArrowStream {
 			in.Reader = io.MultiReader(bytes.NewReader(arrowBytes(t, f, sample, "")[:700]), iotest.ErrReader(broken))
 		}
 		rows, _, err := collect(t, in, Options{Name: "s"})
@@ -315,21 +315,21 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%+v is taken", o)
 		}
 	}
-	if _, _, err := collect(t, of(0, nil), Options{}); !errors.Is(err, ErrUnsupported) {
+	if _, _, err := collect(t, of(&shard.Format{Name: "other"}, nil), Options{}); !errors.Is(err, ErrUnsupported) {
 		t.Error(err)
 	}
 }
 
 func TestText(t *testing.T) {
 	src := []byte("\uFEFFfirst é\r\n\n \t\nsecond\x00\xff\nlast")
-	rows, c, err := collect(t, of(shard.Text, src), Options{Name: "a/b.txt"})
+	rows, c, err := collect(t, of(formatText, src), Options{Name: "a/b.txt"})
 	if want := []row{{"a/b.txt", "first é\r\n\n \t\nsecond\x00\uFFFD\nlast", 0}}; err != nil || !reflect.DeepEqual(rows, want) {
 		t.Errorf("file: %q, %v", rows, err)
 	}
 	if c.Repaired[kinds.NUL] != 1 || c.Repaired[kinds.InvalidUTF8] != 1 {
 		t.Errorf("file: %v", c.Repaired)
 	}
-	rows, c, err = collect(t, of(shard.Text, src), Options{TextUnit: "line"})
+	rows, c, err = collect(t, of(formatText, src), Options{TextUnit: "line"})
 	if want := []row{{"0", "first é", 0}, {"1", "second\x00\uFFFD", 1}, {"2", "last", 2}}; err != nil || !reflect.DeepEqual(rows, want) || c.Blank != 2 {
 		t.Errorf("line: %q, %+v, %v", rows, c, err)
 	}
@@ -337,12 +337,12 @@ func TestText(t *testing.T) {
 		t.Errorf("line: %+v", b)
 	}
 	for _, empty := range []string{"", " \n", "\uFEFF"} {
-		if rows, c, err := collect(t, of(shard.Text, []byte(empty)), Options{}); err != nil || len(rows) != 0 || c.Rows != 0 || c.Blank != 1 {
+		if rows, c, err := collect(t, of(formatText, []byte(empty)), Options{}); err != nil || len(rows) != 0 || c.Rows != 0 || c.Blank != 1 {
 			t.Errorf("%q: %q, %+v, %v", empty, rows, c, err)
 		}
 	}
 	for _, d := range []int{0, 1, 2, 3, 4} {
-		_, _, err := collect(t, of(shard.Text, bytes.Repeat([]byte("x"), 1000+d)), Options{MaxRow: 1002})
+		_, _, err := collect(t, of(formatText, bytes.Repeat([]byte("x"), 1000+d)), Options{MaxRow: 1002})
 		if (d > 2) != errors.Is(err, ErrTooLong) || (d <= 2) != (err == nil) {
 			t.Errorf("%d: %v", d, err)
 		}

@@ -4,8 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"encoding/csv"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,9 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"swab/pipeline/rows"
+	"swab/pipeline/shard"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 )
@@ -155,17 +153,13 @@ type format struct {
 }
 
 func readFile(path, model string, o Options) (*File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
 	r := &reader{o: o, model: model, file: &File{Path: path}, groups: map[Group]uint16{}}
 	r.told.Model = r.fallback()
-	if err := r.open(f); err != nil {
-		return nil, fmt.Errorf("%q: %w", path, err)
+	err := r.open(path)
+	if err == nil {
+		err = r.finish()
 	}
-	if err := r.finish(); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("%q: %w", path, err)
 	}
 	return r.file, nil
@@ -190,34 +184,71 @@ func stem(base string) string {
 	return base
 }
 
-// open finds out what the file is by how it begins.
-func (r *reader) open(f *os.File) error {
-	in := bufio.NewReaderSize(f, 1<<18)
-	head, err := in.Peek(4)
-	if err != nil && err != io.EOF {
+// open finds out by its content what the file is, and reads it.
+func (r *reader) open(path string) error {
+	if shard.SideFile(filepath.Base(path)) {
+		return ErrNoResults
+	}
+	if zipped, err := r.zip(path); zipped || err != nil {
 		return err
 	}
-	switch {
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
-		return r.inspectZip(f)
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return err
-		}
-		return r.plain(bufio.NewReaderSize(&bounded{z, maxFile}, 1<<18))
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return err
-		}
-		defer z.Close()
-		return r.plain(bufio.NewReaderSize(&bounded{z, maxFile}, 1<<18))
+	in, err := shard.Open(shard.Shard{Name: path, Path: path, Formats: &rows.Formats}, shard.Limits{Window: maxWindow}, false, nil)
+	if err != nil {
+		return err
 	}
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+	defer in.Close()
+	f, err := in.Format()
+	if err != nil {
+		return err
+	}
+	if !rows.IsCut(f) {
+		return r.columns(in, f)
+	}
+	if info, err := os.Stat(path); err == nil && in.Compression() == shard.None {
 		r.size = info.Size()
 	}
-	return r.plain(in)
+	return r.plain(bufio.NewReaderSize(&bounded{in, maxFile}, 1<<18))
+}
+
+// zip reads a zip archive, if the file is one.
+func (r *reader) zip(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	var head [4]byte
+	n, err := io.ReadFull(f, head[:])
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return false, err
+	}
+	if h := string(head[:n]); h != "PK\x03\x04" && h != "PK\x05\x06" {
+		return false, nil
+	}
+	return true, r.inspectZip(f)
+}
+
+// columns reads rows of a format that is not text: each as the JSON that it would be.
+func (r *reader) columns(in *shard.Reader, f *shard.Format) error {
+	from, err := rows.Open(context.Background(), in, f, rows.Options{Name: r.file.Path, MaxRow: maxRow, Lines: true})
+	if err != nil {
+		return err
+	}
+	var rec rows.Record
+	var line []byte
+	for ; ; r.row++ {
+		err := from.Next(&rec)
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			line = rec.AppendJSON(line[:0])
+			err = r.raw(line)
+		}
+		if err != nil {
+			return fmt.Errorf("row %d: %w", r.row, err)
+		}
+	}
 }
 
 // bounded fails where io.LimitReader would end.
@@ -254,9 +285,41 @@ func (r *reader) plain(in *bufio.Reader) error {
 		case '[':
 			return r.list(rows.NewDoc(in, maxRow))
 		case '{':
-			return r.objects(in)
+			return r.shaped(in)
 		}
 		return r.table(in)
+	}
+}
+
+// shaped reads JSON that begins with an object: rows over several lines or in columns, or
+// what objects reads.
+func (r *reader) shaped(in *bufio.Reader) error {
+	spans := rows.NewSpans(in, maxRow)
+	defer spans.Free()
+	l, err := spans.Detect("x.json")
+	if err != nil {
+		return err
+	}
+	rest := spans.Rest()
+	if l.Shape != rows.JSONValues && l.Shape != rows.JSONColumns {
+		return r.objects(bufio.NewReaderSize(rest, 1<<18))
+	}
+	for ; ; r.row++ {
+		_, body, err := spans.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil && r.row == 0 {
+			if first, bad := r.p.Object(body); bad != nil || r.sniff(first) == nil {
+				return r.objects(bufio.NewReaderSize(rest, 1<<18)) // one object that is no row
+			}
+		}
+		if err == nil {
+			err = r.raw(body)
+		}
+		if err != nil {
+			return fmt.Errorf("row %d: %w", r.row, err)
+		}
 	}
 }
 
@@ -348,6 +411,7 @@ func (r *reader) raw(b []byte) error {
 	if err != nil {
 		return &rowError{err, errors.Is(err, rows.ErrCut)}
 	}
+	r.p.Marks().Repairs(func(k rows.Kind, done string) { r.problem(string(k), done) })
 	if r.format == nil {
 		if r.format = r.sniff(row); r.format == nil {
 			return fmt.Errorf("%w: its rows have %s; an id and a score are needed, named as id and score or like them (--metric names another field)", ErrNoResults, names(row))
@@ -406,81 +470,59 @@ func (r *reader) elements(d *rows.Doc) error {
 	})
 }
 
-// table reads CSV or TSV with a header.
+// table reads a table with a header.
 func (r *reader) table(in *bufio.Reader) error {
 	head, err := in.Peek(1 << 12)
 	if err != nil && err != io.EOF {
 		return err
 	}
-	head, _, _ = bytes.Cut(head, []byte("\n"))
-	if bytes.IndexByte(head, 0) >= 0 {
+	if head, _, _ = bytes.Cut(head, []byte("\n")); bytes.IndexByte(head, 0) >= 0 {
 		return ErrNoResults
 	}
-	c := csv.NewReader(&rowBound{r: in})
-	c.ReuseRecord = true
-	for _, comma := range ";\t" {
-		if bytes.Count(head, []byte(string(comma))) > bytes.Count(head, []byte(string(c.Comma))) {
-			c.Comma = comma
-		}
-	}
-	first, err := c.Read()
-	if err != nil {
-		return ErrNoResults
-	}
-	var columns rows.Object
-	for _, name := range first {
-		name = strings.TrimSpace(name)
-		if columns.Get(name) != nil {
-			return fmt.Errorf("%w: %q names two columns", ErrNoResults, rows.Clip(name))
-		}
-		columns = append(columns, rows.Member{Key: name, Raw: []byte(`""`)})
+	spans := rows.NewSpans(in, maxRow)
+	defer spans.Free()
+	if _, err := spans.Detect("x.csv"); err != nil {
+		return err
 	}
 	f := rowsFormat("table")
-	if !f.is(columns) || !r.hasMetric(columns) {
-		return fmt.Errorf("%w: its columns are %s; an id and a score are needed, named as id and score or like them (--metric names another column)", ErrNoResults, names(columns))
-	}
-	r.format, r.file.Format = &f, f.name
+	var rec rows.Record
+	var line []byte
 	for ; ; r.row++ {
-		values, err := c.Read()
+		_, body, err := spans.Next()
+		if err == io.EOF && r.format == nil {
+			return fmt.Errorf("%w: a table without rows; its columns are %q", ErrNoResults, spans.Header())
+		}
 		if err == io.EOF {
 			return nil
 		}
-		if errors.Is(err, csv.ErrFieldCount) {
-			r.problem("columns", fmt.Sprintf("%d columns, and the header has %d", len(values), len(columns)))
+		if err == nil {
+			err = spans.Parse(&rec, body, nil)
+		}
+		if errors.Is(err, rows.ErrRagged) {
+			r.problem("columns", err.Error())
 			continue
+		}
+		if errors.Is(err, rows.ErrHeader) {
+			return fmt.Errorf("%w: %w", ErrNoResults, err)
 		}
 		if err != nil {
 			return fmt.Errorf("row %d: %w", r.row, err)
 		}
-		for i, v := range values {
-			if v == "" {
-				columns[i].Raw = []byte("null")
-				continue
-			}
-			if columns[i].Raw, err = json.Marshal(v); err != nil {
-				return err
-			}
+		line = rec.AppendJSON(line[:0])
+		row, err := r.p.Object(line)
+		if err != nil {
+			return fmt.Errorf("row %d: %w", r.row, err)
 		}
-		if err := f.read(r, columns); err != nil {
+		if r.format == nil {
+			if !f.is(row) || !r.hasMetric(row) {
+				return fmt.Errorf("%w: its columns are %s; an id and a score are needed, named as id and score or like them (--metric names another column)", ErrNoResults, names(row))
+			}
+			r.format, r.file.Format = &f, f.name
+		}
+		if err := f.read(r, row); err != nil {
 			return fmt.Errorf("row %d: %w", r.row, err)
 		}
 	}
-}
-
-// rowBound fails when no line end comes for longer than a row may be.
-type rowBound struct {
-	r io.Reader
-	n int
-}
-
-func (b *rowBound) Read(p []byte) (int, error) {
-	n, err := b.r.Read(p)
-	if i := bytes.LastIndexByte(p[:n], '\n'); i >= 0 {
-		b.n = n - i
-	} else if b.n += n; b.n > maxRow {
-		return 0, rows.ErrTooLong
-	}
-	return n, err
 }
 
 func (r *reader) problem(kind, detail string) { r.file.problem(r.row, kind, detail) }

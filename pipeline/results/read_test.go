@@ -126,7 +126,7 @@ func TestLayouts(t *testing.T) {
 			`{"doc_id":4,"doc":{"question":"Q4"},"target":"1","arguments":{},"resps":[["1"]],"filtered_resps":["1"],"filter":"strict","metrics":["exact_match"],"exact_match":1.0}` + "\n" +
 				`{"doc_id":5,"doc":{"question":"Q5"},"target":"1","arguments":{},"resps":[["NaN"]],"filtered_resps":[NaN],"filter":"strict","metrics":["exact_match"],"exact_match":0.0}` + "\n" +
 				`{"doc_id":4,"doc":{"question":"Q4"},"target":"1","arguments":{},"resps":[["1"]],"filtered_resps":["1"],"filter":"loose","metrics":["exact_match"],"exact_match":0.0}` + "\n"), Options{Text: true}, "lm-evaluation-harness samples",
-			[]out{{"acme/owl", "ferries", "", 4, 1, 1, true, "Q4"}, {"acme/owl", "ferries", "", 5, 0, 1, true, "Q5"}}, "several filters:1"},
+			[]out{{"acme/owl", "ferries", "", 4, 1, 1, true, "Q4"}, {"acme/owl", "ferries", "", 5, 0, 1, true, "Q5"}}, "NaN or Infinity:1 several filters:1"},
 		{"an older lm-evaluation-harness", "samples_ferries.jsonl", []byte(`{"doc_id":0,"doc":{"query":"Q"},"target":1,"arguments":[["a"," b"]],"resps":[[[-1.5,false]]],"filtered_resps":[[-1.5,false]],"acc_norm":1.0,"acc":0.0}`), Options{Filter: "x"}, "lm-evaluation-harness samples",
 			[]out{{"*", "ferries", "", 0, 0, 1, true, ""}}, "several metrics:1"},
 		{"OpenAI Evals", "log.jsonl", []byte(evalsLog), Options{Text: true}, "OpenAI Evals log",
@@ -163,7 +163,7 @@ func TestLayouts(t *testing.T) {
 			[]out{{"u", "", "a", -1, 2. / 3, 3, true, ""}, {"u", "", "b", -1, 0, 2, true, ""}, {"u", "", "c", -1, 0, 2, true, ""}}, "uneven samples:1"},
 		{"one sample twice", "u.jsonl", []byte(`{"id":"a","score":1,"epoch":1}` + "\n" + `{"id":"a","score":0,"epoch":1}`), Options{}, "rows", []out{{"u", "", "a", -1, 1, 1, true, ""}}, "duplicate:1"},
 		{"damaged rows", "d.jsonl", []byte(`{"id":"a","score":1}` + "\n" + `{"id":"b","score":1` + "\n" + `{"id":"c","id":"d","score":1}` + "\n" + `{"id":"e","score":Infinity}` + "\n" + `{"id":"f"}` + "\n" + `{"id":"g","score":"so so"}` + "\n" + `{"id":"h","score":1e999}` + "\n" + `{"id":"i","sco`), Options{}, "rows",
-			[]out{{"d", "", "a", -1, 1, 1, true, ""}}, "missing score:1 not JSON:2 score is not a number:2 truncated:1 unreadable score:1"},
+			[]out{{"d", "", "a", -1, 1, 1, true, ""}}, "NaN or Infinity:1 missing score:1 not JSON:2 score is not a number:2 truncated:1 unreadable score:1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -51,7 +51,7 @@ func (c *csvSplit) next(data []byte, end bool) (sep, body int, err error) {
 		return 0, 0, err
 	}
 	if !c.begun {
-		c.begun, c.names = true, bytes.Clone(names)
+		c.begun, c.names = n > 0, bytes.Clone(names)
 	}
 	return i, n, nil
 }
@@ -185,8 +185,8 @@ func (c *Dialect) fields(dst [][]byte, buf, row []byte) ([][]byte, []byte) {
 	}
 }
 
-// table puts rows on a tape.
-type table struct {
+// tableParser puts rows on a tape.
+type tableParser struct {
 	Dialect
 	names  [][]byte // nil without a header
 	width  int      // columns, from the header or the first row
@@ -197,7 +197,7 @@ type table struct {
 var ErrRagged = errors.New("a row of another length")
 
 // parse fills t from one row: an object with a header's names, else a list.
-func (tb *table) parse(t *Record, row []byte) error {
+func (tb *tableParser) parse(t *Record, row []byte) error {
 	t.reset()
 	tb.fields, t.buf = tb.Dialect.fields(tb.fields[:0], t.buf, row)
 	if tb.width == 0 {
@@ -207,7 +207,7 @@ func (tb *table) parse(t *Record, row []byte) error {
 		return fmt.Errorf("%d columns where there were %d before: %w", len(tb.fields), tb.width, ErrRagged)
 	}
 	t.table = true
-	k := array
+	k := listed
 	if tb.names != nil {
 		k = object
 	}
@@ -223,16 +223,20 @@ func (tb *table) parse(t *Record, row []byte) error {
 	return nil
 }
 
+// ErrHeader says that the first row of a table cannot name its columns.
+var ErrHeader = errors.New("header")
+
 // header takes the names of the columns from the first row.
-func (tb *table) header(row []byte) error {
+func (tb *tableParser) header(row []byte) error {
 	if !utf8.Valid(row) {
-		return errors.New("header: it is not valid UTF-8")
+		return fmt.Errorf("%w: it is not valid UTF-8", ErrHeader)
 	}
 	fields, _ := tb.Dialect.fields(nil, nil, row)
 	tb.width, tb.names = len(fields), make([][]byte, 0, len(fields))
 	for _, f := range fields {
+		f = bytes.TrimSpace(f)
 		if slices.ContainsFunc(tb.names, func(n []byte) bool { return bytes.Equal(n, f) }) {
-			return fmt.Errorf("header: two columns have the name %q", Clip(f))
+			return fmt.Errorf("%w: two columns have the name %q", ErrHeader, Clip(f))
 		}
 		tb.names = append(tb.names, bytes.Clone(f))
 	}

@@ -81,22 +81,23 @@ func (l *limited) Reallocate(n int, b []byte) []byte {
 
 // Parquet reads the rows of a Parquet file.
 type Parquet struct {
+	in     *Input
 	file   *file.Reader
 	mem    *limited
 	max    int
 	fields []field
+	all    bool  // every field is asked for, so one alone is not missed
 	group  int   // the next one
 	rows   int64 // of the group at hand, not yet read
 }
 
-// OpenParquet opens a Parquet file of that size, to read the columns that want names. A row
-// has at most max bytes; 0 is [MaxRecord].
-func OpenParquet(at io.ReaderAt, size int64, want Want, max int) (*Parquet, error) {
-	if max == 0 {
-		max = MaxRecord
+func openParquet(in *Input, o Options) (Reader, error) {
+	at, size, err := in.ReaderAt()
+	if err != nil {
+		return nil, err
 	}
-	p := &Parquet{mem: newLimited(max), max: max}
-	err := guard(func() (err error) {
+	p := &Parquet{in: in, mem: newLimited(o.MaxRow), max: o.MaxRow, all: len(o.Want) == 0}
+	err = guard(func() (err error) {
 		props := parquet.NewReaderProperties(p.mem)
 		props.BufferedStreamEnabled = true
 		props.BufferSize = 64 << 10
@@ -114,34 +115,45 @@ func OpenParquet(at io.ReaderAt, size int64, want Want, max int) (*Parquet, erro
 		if sum != p.file.NumRows() {
 			return fmt.Errorf("row groups hold %d rows, the file says %d: %w", sum, p.file.NumRows(), ErrCorrupt)
 		}
-		p.fields, err = p.columns(want)
+		p.fields, err = p.columns(o.Want)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, in.Cause(err)
 	}
 	return p, nil
 }
 
-// NumRows is how many rows the file says that it has.
-func (p *Parquet) NumRows() int64 { return p.file.NumRows() }
+// Place is -1: a row of columns has no place in a stream.
+func (p *Parquet) Place() int64 { return -1 }
 
 // Columns are the names of all columns.
-func (p *Parquet) Columns() []string {
-	var names []string
+func (p *Parquet) Columns() (names []string) {
 	guard(func() error {
-		root := p.file.MetaData().Schema.Root()
-		for i := range root.NumFields() {
-			names = append(names, root.Field(i).Name())
+		fields, err := p.columns(nil)
+		for i := range fields {
+			names = fields[i].names(names, "")
 		}
-		return nil
+		return err
 	})
 	return names
 }
 
+// names appends the names of the columns of a field, with dots in objects.
+func (f *field) names(all []string, within string) []string {
+	within += string(f.name)
+	if f.list || f.kids == nil {
+		return append(all, within)
+	}
+	for i := range f.kids {
+		all = f.kids[i].names(all, within+".")
+	}
+	return all
+}
+
 // Next makes rec the next row. After the last it returns io.EOF.
 func (p *Parquet) Next(rec *Record) error {
-	return guard(func() error {
+	return p.in.Cause(guard(func() error {
 		p.mem.step()
 		for p.rows == 0 {
 			if p.group > 0 {
@@ -160,21 +172,35 @@ func (p *Parquet) Next(rec *Record) error {
 		rec.reset()
 		root := rec.open(object, nil)
 		for k := range p.fields {
-			f := &p.fields[k]
-			for _, l := range f.leaves {
-				if _, rep, ok, err := l.peek(); err != nil {
-					return fmt.Errorf("column %q: %w", Clip(f.name), err)
-				} else if !ok || rep != 0 {
-					return errLevels
-				}
-			}
-			if err := f.row(rec, f.name); err != nil {
+			f, before := &p.fields[k], len(rec.nodes)
+			if err := p.field(rec, f); err != nil && p.all && errors.Is(err, ErrUnsupported) {
+				f.unread = err
+			} else if err != nil {
 				return fmt.Errorf("column %q: %w", Clip(f.name), err)
+			}
+			if f.unread != nil {
+				rec.nodes = rec.nodes[:before]
+				rec.leaf(foreign, f.name, []byte("that is not read here ("+f.unread.Error()+")"))
 			}
 		}
 		rec.shut(root)
 		return nil
-	})
+	}))
+}
+
+// field appends the field of the row at hand.
+func (p *Parquet) field(rec *Record, f *field) error {
+	if f.unread != nil {
+		return nil
+	}
+	for _, l := range f.leaves {
+		if _, rep, ok, err := l.peek(); err != nil {
+			return err
+		} else if !ok || rep != 0 {
+			return errLevels
+		}
+	}
+	return f.row(rec, f.name)
 }
 
 // begin opens the columns of the next row group.
@@ -182,9 +208,16 @@ func (p *Parquet) begin() error {
 	g := p.file.RowGroup(p.group)
 	p.group++
 	p.rows = g.NumRows()
-	for _, f := range p.fields {
+	for k := range p.fields {
+		f := &p.fields[k]
+		f.unread = nil
 		for _, l := range f.leaves {
-			if err := l.begin(g, p); err != nil {
+			err := guard(func() error { return l.begin(g, p) })
+			if err != nil && p.all && !errors.Is(err, ErrTooLong) {
+				f.unread = err // asked for only as one of all
+				break
+			}
+			if err != nil {
 				return fmt.Errorf("column %q: %w", Clip(f.name), err)
 			}
 		}
@@ -195,6 +228,9 @@ func (p *Parquet) begin() error {
 // finish makes sure that no column has more rows than its group.
 func (p *Parquet) finish() error {
 	for _, f := range p.fields {
+		if f.unread != nil {
+			continue
+		}
 		for _, l := range f.leaves {
 			if _, _, ok, err := l.peek(); err != nil {
 				return err
@@ -262,7 +298,7 @@ func (p *pages) load() (bool, error) {
 					continue
 				}
 				if l.encoding != parquet.Encodings.RLE {
-					return false, fmt.Errorf("levels encoded as %s", l.encoding)
+					return false, fmt.Errorf("levels encoded as %s: %w", l.encoding, ErrUnsupported)
 				}
 				var size levels
 				if cut(&size, 4); ok {
@@ -683,6 +719,7 @@ type field struct {
 	rep    int16   // a list's: repetition level of all elements but the first
 	kids   []field // of an object; of a list its element
 	leaves []*leaf // all below it
+	unread error   // of a row group in which the field cannot be read
 }
 
 // maxNodes bounds a row's values, which a few damaged bytes can make many.
@@ -768,7 +805,7 @@ func (f *field) row(t *Record, key []byte) error {
 		if def < f.def {
 			t.leaf(null, key, nil)
 		} else {
-			t.shut(t.open(array, key))
+			t.shut(t.open(listed, key))
 		}
 		return nil
 	}
@@ -782,7 +819,7 @@ func (f *field) row(t *Record, key []byte) error {
 		t.shut(self)
 		return nil
 	}
-	self := t.open(array, key)
+	self := t.open(listed, key)
 	for {
 		if len(t.nodes) > maxNodes {
 			return ErrTooLong
@@ -842,6 +879,9 @@ func (s *firstError) Write(p []byte) (int, error) {
 // side says, by number and in order. It is for a Parquet of which no row was read. Schema,
 // metadata and values are kept, pages are not.
 func (p *Parquet) Divide(ctx context.Context, out [2]io.Writer, items int, side func(n int) int) error {
+	if p.file.NumRows() != int64(items) {
+		return fmt.Errorf("%d rows, and %d before: %w", p.file.NumRows(), items, ErrCorrupt)
+	}
 	sinks := [2]*firstError{{w: out[0]}, {w: out[1]}}
 	n := 0
 	return guard(func() error {

@@ -200,6 +200,29 @@ func Wanted(fields ...Field) Want {
 	return w
 }
 
+// In reports whether each path of the field that rows have to have may lead to one of the
+// columns, given with dots from an object to its members.
+func (f Field) In(columns []string) bool {
+	for _, p := range f.paths {
+		if !p.optional && !slices.ContainsFunc(columns, (&p).mayBe) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *Path) mayBe(column string) bool {
+	var names string
+	for _, s := range p.steps {
+		if s.all || s.number >= 0 {
+			break
+		}
+		names += s.name + "."
+	}
+	column += "."
+	return column == p.written+"." || strings.HasPrefix(column, names) || strings.HasPrefix(names, column)
+}
+
 func (w Want) has(name []byte) bool {
 	for i := range w {
 		if w[i] == string(name) {
@@ -227,7 +250,7 @@ func (r *Record) visit(i int, steps []step, do func(i int) error) (err error, fo
 	}
 	s := &steps[0]
 	if s.all {
-		if n.kind != array {
+		if n.kind != listed {
 			return nil, false
 		}
 		found = n.next == i+1
@@ -251,7 +274,7 @@ func (r *Record) visit(i int, steps []step, do func(i int) error) (err error, fo
 		}
 		c = r.child(i, s.name)
 	}
-	if c < 0 && s.number >= 0 && (n.kind == array || n.kind == object && r.table) {
+	if c < 0 && s.number >= 0 && (n.kind == listed || n.kind == object && r.table) {
 		c = r.element(i, s.number)
 	}
 	if c < 0 {

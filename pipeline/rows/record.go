@@ -15,7 +15,7 @@ const (
 	null   nodeKind = iota
 	scalar          // a number or a truth value
 	text
-	array
+	listed
 	object
 	foreign // a value that is no text and has no one way to write it; text names its type
 )
@@ -87,7 +87,7 @@ func (r *Record) FieldNames() string {
 		}
 	}
 	switch {
-	case r.nodes[0].kind == array:
+	case r.nodes[0].kind == listed:
 		return fmt.Sprintf("0 to %d, by number", n-1)
 	case r.nodes[0].kind != object:
 		return "none: it is no object"
@@ -233,7 +233,7 @@ func (r *Record) members(i, depth int, key []byte, want Want) int {
 		return r.scan.fail(i)
 	}
 	b := r.scan.line
-	k, end := array, byte(']')
+	k, end := listed, byte(']')
 	if b[i] == '{' {
 		k, end = object, '}'
 	}
@@ -329,7 +329,7 @@ func (r *Record) appendJSON(dst []byte, i int) []byte {
 			return append(dst, "null"...)
 		}
 		return appendQuoted(dst, n.text)
-	case array, object:
+	case listed, object:
 		open, end := byte('['), byte(']')
 		if n.kind == object {
 			open, end = '{', '}'

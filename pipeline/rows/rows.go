@@ -1,9 +1,39 @@
 // Package rows reads rows, whatever they are used for: documents of a corpus, items of a
 // benchmark, results of models.
+//
+// # What is read
+//
+//	JSON          .jsonl .ndjson .json   values a line or over several, the elements of a
+//	                                     list, of the one list of objects in an object
+//	                                     ({"data": [...]}), or the columns of an object
+//	table         .csv .tsv              separated by comma, semicolon or tab
+//	Parquet       .parquet               also compressed as a whole
+//	Arrow file    .arrow .feather .ipc
+//	Arrow stream  .arrows .arrowstream
+//	text          .txt .text .md         a row a line or a file, of one field, text
+//
+// Content says what a file is, and its name where the content says nothing. Package shard
+// undoes the compression. A format is one file of this package and one line in its table
+// (table.go): how it is recognised, and what opens it as a [Reader].
+//
+// # What a row is
+//
+// A [Record], in which only the fields that were asked for are decoded: a column of
+// images, of an encoding that is not read here or encrypted beside the text changes
+// nothing. A [Field] says where a text is, in one grammar for all uses.
+//
+// # Memory
+//
+// One row of at most [Options].MaxRow bytes, a page of each column that is asked for, or a
+// batch of Arrow as it was written; the last two are refused where one step needs more than
+// eight times MaxRow. An object of columns is held as a whole, up to MaxRow.
 package rows
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,6 +44,121 @@ var (
 	ErrTooLong     = errors.New("too long")      // a row, or what holds it, is longer than allowed
 	ErrUnsupported = errors.New("not supported") // a file may be whole but uses what is not read here
 )
+
+// Source is an opened file.
+type Source interface {
+	io.Reader                              // plain, decompressed bytes
+	ReaderAt() (io.ReaderAt, int64, error) // the whole and its size, for formats read at random
+}
+
+// Options says what to read of a file, and how much to hold. The zero value of each
+// field means its default.
+type Options struct {
+	Name   string // the file's, without the ending of a compression; says what the content does not
+	Want   Want   // the fields that are asked for; all
+	MaxRow int    // longest row in bytes; MaxRecord
+	Lines  bool   // a row of plain text is a line and not the file
+}
+
+// Reader reads the rows of one file. It serves one goroutine.
+type Reader interface {
+	// Next makes rec the next row, lent until the next call. After the last the error is
+	// io.EOF. After one that wraps ErrJSON or ErrRagged, which is of one row, the next row
+	// may be read; after any other, nothing.
+	Next(rec *Record) error
+	// Place is where in the plain stream the row begins that Next was last at; -1 where
+	// rows have no such place.
+	Place() int64
+}
+
+// Columns returns the names of the fields that every row of the file has, if its format
+// says them.
+func Columns(r Reader) []string {
+	if c, ok := r.(interface{ Columns() []string }); ok {
+		return c.Columns()
+	}
+	return nil
+}
+
+// A Divider is a Reader whose rows have no bytes of their own. Divide copies all rows to
+// two outputs, each to the one that side says, asked once a row and in order. It is for a
+// Reader of which no row was read, with all fields wanted. Files of text are divided by
+// their [Spans].
+type Divider interface {
+	Reader
+	Divide(ctx context.Context, out [2]io.Writer, items int, side func(n int) int) error
+}
+
+// Input passes the reads of a source on while the context lives, and remembers why one
+// failed, so that a broken disk is not taken for a broken file.
+type Input struct {
+	ctx  context.Context
+	src  Source
+	at   io.ReaderAt
+	fail error
+}
+
+// NewInput returns the input of a source.
+func NewInput(ctx context.Context, src Source) *Input { return &Input{ctx: ctx, src: src} }
+
+// Read passes on a read of the stream.
+func (in *Input) Read(p []byte) (int, error) {
+	if err := in.ctx.Err(); err != nil {
+		in.fail = err
+		return 0, err
+	}
+	n, err := in.src.Read(p)
+	if err != nil && err != io.EOF {
+		in.fail = err
+	}
+	return n, err
+}
+
+// ReaderAt returns what reads the source at random, and its size.
+func (in *Input) ReaderAt() (io.ReaderAt, int64, error) {
+	at, size, err := in.src.ReaderAt()
+	if err != nil {
+		in.fail = err
+	}
+	in.at = at
+	return (*inputAt)(in), size, err
+}
+
+type inputAt Input
+
+func (in *inputAt) ReadAt(p []byte, off int64) (int, error) {
+	if err := in.ctx.Err(); err != nil {
+		in.fail = err
+		return 0, err
+	}
+	n, err := in.at.ReadAt(p, off)
+	switch {
+	case n == len(p):
+		return n, nil
+	case err == io.EOF:
+		in.fail = fmt.Errorf("names bytes after its end: %w", ErrCorrupt)
+	case err != nil:
+		in.fail = err
+	}
+	return n, err
+}
+
+// Cause is the cause of err, if that is not nil: what the source said, or that the file is
+// corrupt.
+func (in *Input) Cause(err error) error {
+	switch {
+	case err == nil || err == io.EOF:
+		return err
+	case in.fail != nil:
+		return in.fail
+	}
+	for _, class := range []error{ErrCorrupt, ErrTooLong, ErrUnsupported, ErrJSON, ErrRagged} {
+		if errors.Is(err, class) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
+}
 
 // Kind is what was wrong with a row.
 type Kind string

@@ -14,15 +14,15 @@ import (
 // Shape is how rows lie in a text file.
 type Shape uint8
 
-// The shapes. Columns is one object whose members are the columns, as lists or as objects
+// The shapes. JSONColumns is one object whose members are the columns, as lists or as objects
 // with the rows' numbers; its rows have no bytes of their own and are written anew.
 const (
-	Lines   Shape = iota // one JSON value a line
-	Values               // JSON values over several lines, white space between them
-	List                 // the elements of one JSON list
-	Wrapped              // the elements of the one list of objects in one object
-	Columns              // the columns of one object
-	Table                // CSV and its kin
+	JSONLines   Shape = iota // one JSON value a line
+	JSONValues               // JSON values over several lines, white space between them
+	JSONList                 // the elements of one JSON list
+	JSONWrapped              // the elements of the one list of objects in one object
+	JSONColumns              // the columns of one object
+	Table                    // CSV and its kin
 )
 
 // Layout is all that there is to know for cutting a text file into rows.
@@ -36,7 +36,7 @@ type Layout struct {
 //	head body (sep body)* tail
 //
 // A body is one record. The head is what stands before the first: a byte order
-// mark, a CSV header with its line end, a JSON array's bracket with all that is
+// mark, a CSV header with its line end, a JSON listed's bracket with all that is
 // in front of it. A sep stands between two records, the tail behind the last. A
 // file with some of the records is the head, their bodies each behind its own
 // sep (the first without), and the tail.
@@ -63,7 +63,7 @@ type splitter interface {
 type Spans struct {
 	r        io.Reader
 	split    splitter
-	table    table // of a Table
+	table    tableParser // of a Table
 	layout   Layout
 	first    *[64 << 10]byte
 	buf      []byte // first, or a longer one
@@ -96,8 +96,8 @@ func (s *Spans) Use(l Layout) {
 	switch l.Shape {
 	case Table:
 		s.split = &csvSplit{Dialect: l.Dialect}
-		s.table = table{Dialect: l.Dialect}
-	case Columns:
+		s.table = tableParser{Dialect: l.Dialect}
+	case JSONColumns:
 		s.split = new(columnSplit)
 	default:
 		s.split = &jsonSplit{mode: l.Shape}
@@ -114,6 +114,14 @@ func (s *Spans) Bracketed() bool { return s.split.bracketed() }
 
 // Offset is where in the stream the next separator begins.
 func (s *Spans) Offset() int64 { return s.off }
+
+// Header is the first row of a table that has one, once Next was called.
+func (s *Spans) Header() string {
+	if c, ok := s.split.(*csvSplit); ok {
+		return Clip(string(c.names))
+	}
+	return ""
+}
 
 // Parse makes rec the row whose bytes Next returned last.
 func (s *Spans) Parse(rec *Record, body []byte, want Want) error {
@@ -190,7 +198,7 @@ func (s *Spans) Next() (sep, body []byte, err error) {
 			return nil, nil, errEnd
 		case err != nil:
 			return nil, nil, err
-		case s.layout.Shape == Columns:
+		case s.layout.Shape == JSONColumns:
 			s.from, s.off = s.to, int64(n)
 			return s.split.(*columnSplit).row()
 		case m > 0:
@@ -219,10 +227,10 @@ var byteOrderMark = []byte("\uFEFF")
 type jsonSplit struct {
 	mode  Shape
 	begun bool
-	head  []byte // of a Wrapped
+	head  []byte // of a JSONWrapped
 }
 
-func (j *jsonSplit) bracketed() bool { return j.mode == List || j.mode == Wrapped }
+func (j *jsonSplit) bracketed() bool { return j.mode == JSONList || j.mode == JSONWrapped }
 
 func (j *jsonSplit) next(data []byte, end bool) (sep, body int, err error) {
 	i := 0
@@ -254,7 +262,7 @@ func (j *jsonSplit) next(data []byte, end bool) (sep, body int, err error) {
 		return 0, 0, nil
 	}
 	n := 0
-	if j.mode == Lines {
+	if j.mode == JSONLines {
 		if n = bytes.IndexByte(data[i:], '\n'); n < 0 {
 			if !end {
 				return 0, 0, errMore
@@ -269,7 +277,7 @@ func (j *jsonSplit) next(data []byte, end bool) (sep, body int, err error) {
 	}
 	if !j.begun {
 		j.begun = true
-		if j.mode == Wrapped {
+		if j.mode == JSONWrapped {
 			j.head = bytes.Clone(data[:i])
 		}
 	}
@@ -283,7 +291,7 @@ func (j *jsonSplit) start(data []byte, end bool) (int, error) {
 		return i, err
 	}
 	open := byte('[')
-	if j.mode == Wrapped {
+	if j.mode == JSONWrapped {
 		open = '{'
 	}
 	if i = skipSpace(data, i); i == len(data) {
@@ -293,7 +301,7 @@ func (j *jsonSplit) start(data []byte, end bool) (int, error) {
 		return 0, fmt.Errorf("%q instead of %q", data[i], open)
 	}
 	i++
-	if j.mode == List {
+	if j.mode == JSONList {
 		return i, nil
 	}
 	empty := 0 // behind the bracket of the first empty list, which held records that were left out
@@ -349,7 +357,7 @@ func (j *jsonSplit) tail(data []byte) error {
 		return nil // next saw nothing but white space
 	case !j.begun:
 		return t.ParseJSON(bytes.TrimPrefix(data, byteOrderMark), nil)
-	case j.mode == List:
+	case j.mode == JSONList:
 		if rest := bytes.TrimSpace(data)[1:]; len(rest) > 0 {
 			return fmt.Errorf("%q behind the list's end", Clip(rest))
 		}
@@ -370,7 +378,7 @@ func (j *jsonSplit) tail(data []byte) error {
 // recordLists counts the root object's members that are lists of objects.
 func (t *Record) recordLists() (n int) {
 	for c := 1; c < t.nodes[0].next; c = t.nodes[c].next {
-		if t.nodes[c].kind == array && t.nodes[c].next > c+1 && t.nodes[c+1].kind == object {
+		if t.nodes[c].kind == listed && t.nodes[c].next > c+1 && t.nodes[c+1].kind == object {
 			n++
 		}
 	}
@@ -479,7 +487,7 @@ func (s *Spans) Detect(name string) (Layout, error) {
 	switch {
 	case len(front) == 0:
 	case front[0] == '[':
-		l.Shape = List
+		l.Shape = JSONList
 	case front[0] == '{' || ext == ".json" || ext == ".jsonl" || ext == ".ndjson":
 		var err error
 		if l.Shape, err = s.detectJSON(ext); err != nil {
@@ -510,48 +518,50 @@ func (s *Spans) detectJSON(ext string) (Shape, error) {
 		if err == nil {
 			body := data[start : start+n]
 			if ext == ".jsonl" || ext == ".ndjson" || body[0] != '{' {
-				return linesOrValues(body), nil
+				return linesOrValues(body, data[start+n:]), nil
 			}
 			if skipSpace(data, start+n) == len(data) && !s.end {
 				err = errMore
 			} else if skipSpace(data, start+n) < len(data) {
-				return linesOrValues(body), nil
+				return linesOrValues(body, data[start+n:]), nil
 			} else {
 				return aroundRows(body), nil
 			}
 		}
 		if err != errMore || s.end {
-			return Lines, nil
+			return JSONLines, nil
 		}
 		if s.to-s.from >= longest || s.to == len(s.buf) && len(s.buf) >= s.max {
 			if longest == s.max {
-				return Wrapped, nil
+				return JSONWrapped, nil
 			}
-			return Lines, nil
+			return JSONLines, nil
 		}
 		if err := s.fill(); err != nil {
-			return Lines, err
+			return JSONLines, err
 		}
 	}
 }
 
-func linesOrValues(body []byte) Shape {
-	if bytes.IndexByte(body, '\n') >= 0 {
-		return Values
+// linesOrValues says how values lie of which the first is body, with what follows behind
+// it: over several lines, or several in a line, or one a line.
+func linesOrValues(body, behind []byte) Shape {
+	if bytes.IndexByte(body, '\n') >= 0 || bytes.HasPrefix(bytes.TrimLeft(behind, " \t"), []byte("{")) {
+		return JSONValues
 	}
-	return Lines
+	return JSONLines
 }
 
 // aroundRows says what a file is that is one object and nothing else.
 func aroundRows(body []byte) Shape {
-	list, err := (&jsonSplit{mode: Wrapped}).start(body, true)
+	list, err := (&jsonSplit{mode: JSONWrapped}).start(body, true)
 	if err == nil && body[skipSpace(body, list)] == '{' {
-		return Wrapped
+		return JSONWrapped
 	}
 	if c := new(columnSplit); c.read(body) == nil && c.rows > 0 {
-		return Columns
+		return JSONColumns
 	}
-	return linesOrValues(body)
+	return linesOrValues(body, nil)
 }
 
 // detectTable finds what separates the columns of the first row.
@@ -667,4 +677,32 @@ func (c *columnSplit) row() (sep, body []byte, err error) {
 		sep = []byte("\n")
 	}
 	return sep, c.out, nil
+}
+
+// spanReader reads the rows of a text file.
+type spanReader struct {
+	*Spans
+	in    *Input
+	want  Want
+	place int64
+}
+
+func openSpans(in *Input, o Options) (Reader, error) {
+	s := NewSpans(in, o.MaxRow)
+	if _, err := s.Detect(o.Name); err != nil {
+		return nil, in.Cause(err)
+	}
+	return &spanReader{Spans: s, in: in, want: o.Want}, nil
+}
+
+func (s *spanReader) Place() int64 { return s.place }
+
+func (s *spanReader) Next(rec *Record) error {
+	from := s.Offset()
+	sep, body, err := s.Spans.Next()
+	if err == nil {
+		s.place = from + int64(len(sep))
+		err = s.Parse(rec, body, s.want)
+	}
+	return s.in.Cause(err)
 }

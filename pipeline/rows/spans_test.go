@@ -139,7 +139,7 @@ func jsonRecords(t *testing.T, data []byte, mode Shape) ([][]byte, error) {
 
 func checkArray(t *testing.T, data []byte) {
 	t.Helper()
-	got, err := jsonRecords(t, data, List)
+	got, err := jsonRecords(t, data, JSONList)
 	var want []json.RawMessage
 	wantErr := json.Unmarshal(bytes.TrimPrefix(data, byteOrderMark), &want)
 	if string(bytes.TrimSpace(bytes.TrimPrefix(data, byteOrderMark))) == "null" {
@@ -192,7 +192,7 @@ func (t *Record) value2any(i int) any {
 		return json.Number(n.text)
 	case text:
 		return string(n.text)
-	case array:
+	case listed:
 		list := []any{}
 		for c := i + 1; c < n.next; c = t.nodes[c].next {
 			list = append(list, t.value2any(c))
@@ -276,26 +276,26 @@ func TestJSONModes(t *testing.T) {
 		mode      Shape
 		records   int // -1: an error
 	}{
-		{".json", `[{"a":1},{"a":2}]`, List, 2},
-		{".jsonl", "\n [\n{}]", List, 1},
-		{".json", "{\"a\":1}\n{\"a\":2}\n", Lines, 2},
-		{".jsonl", "\uFEFF\n{\"a\":1}\r\n\r\n{\"a\":2}", Lines, 2},
-		{".json", "{\n\"a\":1}\n{\"a\":\n2}\n", Values, 2},
-		{".json", "{\n\"a\":1}", Values, 1},
-		{".json", `{"a":1}`, Lines, 1},
-		{".json", `{"v":[1],"data":[{"a":1},{"a":2}],"w":{"x":[{}]}}`, Wrapped, 2},
-		{".json", "\uFEFF{\"data\":[ {\"a\":1} ] }\n", Wrapped, 1},
-		{".jsonl", `{"data":[{"a":1},{"a":2}]}`, Lines, 1},
-		{".json", `{"data":[{"a":1}],"more":[{"a":2}]}`, Wrapped, -1},
-		{".json", `{"data":[{"a":1}],"data":1}`, Wrapped, -1},
-		{".json", `{"data":[{"a":1}`, Lines, -1},
-		{".json", `[{"a":1}`, List, -1},
-		{".json", `[{"a":1}][]`, List, -1},
-		{".jsonl", "{\"a\":1} {\"a\":2}\n", Lines, -1},
-		{".jsonl", "{\"a\":1}\n{\"a\":2\n", Lines, -1},
-		{".jsonl", " \n", Lines, 0},
-		{".json", "", Lines, 0},
-		{".json", "[]", List, 0},
+		{".json", `[{"a":1},{"a":2}]`, JSONList, 2},
+		{".jsonl", "\n [\n{}]", JSONList, 1},
+		{".json", "{\"a\":1}\n{\"a\":2}\n", JSONLines, 2},
+		{".jsonl", "\uFEFF\n{\"a\":1}\r\n\r\n{\"a\":2}", JSONLines, 2},
+		{".json", "{\n\"a\":1}\n{\"a\":\n2}\n", JSONValues, 2},
+		{".json", "{\n\"a\":1}", JSONValues, 1},
+		{".json", `{"a":1}`, JSONLines, 1},
+		{".json", `{"v":[1],"data":[{"a":1},{"a":2}],"w":{"x":[{}]}}`, JSONWrapped, 2},
+		{".json", "\uFEFF{\"data\":[ {\"a\":1} ] }\n", JSONWrapped, 1},
+		{".jsonl", `{"data":[{"a":1},{"a":2}]}`, JSONLines, 1},
+		{".json", `{"data":[{"a":1}],"more":[{"a":2}]}`, JSONWrapped, -1},
+		{".json", `{"data":[{"a":1}],"data":1}`, JSONWrapped, -1},
+		{".json", `{"data":[{"a":1}`, JSONLines, -1},
+		{".json", `[{"a":1}`, JSONList, -1},
+		{".json", `[{"a":1}][]`, JSONList, -1},
+		{".jsonl", "{\"a\":1} {\"a\":2}\n", JSONValues, 2},
+		{".jsonl", "{\"a\":1}\n{\"a\":2\n", JSONLines, -1},
+		{".jsonl", " \n", JSONLines, 0},
+		{".json", "", JSONLines, 0},
+		{".json", "[]", JSONList, 0},
 	} {
 		l, err := NewSpans(strings.NewReader(c.data), 0).Detect("x" + c.ext)
 		mode := l.Shape
@@ -327,7 +327,7 @@ func TestSpansAtEveryBuffer(t *testing.T) {
 		}
 		data.WriteString("]\n")
 		s := NewSpans(iotest.HalfReader(bytes.NewReader(data.Bytes())), 0)
-		s.split = &jsonSplit{mode: List}
+		s.split = &jsonSplit{mode: JSONList}
 		s.buf = make([]byte, 1+rng.IntN(50))
 		var got []string
 		for {
@@ -347,9 +347,9 @@ func TestSpansAtEveryBuffer(t *testing.T) {
 }
 
 func TestLongRecord(t *testing.T) {
-	for _, s := range []splitter{&jsonSplit{}, &jsonSplit{mode: List}, &csvSplit{Dialect: Dialect{Comma: ',', Quotes: true}}} {
+	for _, s := range []splitter{&jsonSplit{}, &jsonSplit{mode: JSONList}, &csvSplit{Dialect: Dialect{Comma: ',', Quotes: true}}} {
 		start := `"`
-		if j, ok := s.(*jsonSplit); ok && j.mode == List {
+		if j, ok := s.(*jsonSplit); ok && j.mode == JSONList {
 			start = `["`
 		}
 		sp := NewSpans(io.MultiReader(strings.NewReader(start), strings.NewReader(strings.Repeat("x", 1<<20))), 0)

@@ -39,34 +39,18 @@ func (c Compression) magic() string {
 	return ""
 }
 
-// usualEnding returns the usual file name ending, for hints.
-func (c Compression) usualEnding() string {
-	return [...]string{None: "", Gzip: ".gz", Zstd: ".zst", Bzip2: ".bz2", Xz: ".xz", Lz4: ".lz4"}[c]
-}
-
-// looksLike returns the format that begins with head, and its ending, or "" for anything
-// that could be plain text.
-func looksLike(head []byte) (what, ending string) {
+// compressionOf returns the compression that begins so, or None for anything that plain
+// bytes could begin with.
+func compressionOf(head []byte) Compression {
 	for c := Gzip; c <= Lz4; c++ {
 		if c == Bzip2 && !isBzip2Block(head) { // text may begin with BZh
 			continue
 		}
 		if c.canBeginWith(head) {
-			return c.String() + " data", c.usualEnding()
+			return c
 		}
 	}
-	for _, k := range [...]struct{ magic, what, ending string }{
-		{"PAR1\x15", "a Parquet file", ".parquet"},
-		{"ARROW1\x00\x00", "an Arrow file", ".arrow"},
-		{"\xff\xff\xff\xff", "an Arrow stream", ".arrows"},
-		{"FEA1", "a Feather file of version 1, which is not Arrow", ""},
-		{"PK\x03\x04", "a zip archive", ""},
-	} {
-		if bytes.HasPrefix(head, []byte(k.magic)) {
-			return k.what, k.ending
-		}
-	}
-	return "", ""
+	return None
 }
 
 // isBzip2Block reports whether the magic of a bzip2 file is followed by a block, or by the
@@ -79,39 +63,35 @@ func isBzip2Block(head []byte) bool {
 	return next == "\x31\x41\x59\x26\x53\x59" || next == "\x17\x72\x45\x38\x50\x90"
 }
 
-// checkStored checks that a file's first and last bytes agree with its name.
-func checkStored(s Shard, f io.ReaderAt, size int64) error {
+// checkStored finds out by a file's first and last bytes what it is, and sets that in s.
+func checkStored(s *Shard, f io.ReaderAt, size int64) error {
 	head, err := readHead(f, 0, min(size, headLen))
 	if err != nil {
 		return err
 	}
+	if s.Compression != None && s.Compression.canBeginWith(head) {
+		return nil
+	}
+	if c := compressionOf(head); c != None {
+		s.Compression = c
+		return nil
+	}
 	if s.Compression != None {
-		if s.Compression.canBeginWith(head) {
-			return nil
-		}
 		if isCutShort(head, s.Compression.magic()) {
 			return fmt.Errorf("%w: %d bytes are too few for %s: %w", ErrCorrupt, size, s.Compression, io.ErrUnexpectedEOF)
 		}
-		what, ending := looksLike(head)
-		stem, _ := splitCompression(s.Name)
-		return mismatchError(s.Compression.String()+" data", what, stem, ending, head)
+		if f := s.formatOf(head); f != nil && f.Magic != "" {
+			s.Compression, s.Format = None, f // its pages are compressed, and its name says so
+		} else {
+			return fmt.Errorf("%w: not %s data: begins with %q", ErrMismatch, s.Compression, head)
+		}
+	} else if err := s.checkPlain(head); err != nil {
+		return err
 	}
-	var magic string
-	switch s.Format {
-	case Parquet:
-		magic = "PAR1"
-	case ArrowFile:
-		magic = "ARROW1"
-	default:
-		return checkPlain(s, head)
+	if s.Format == nil || s.Format.Tail == "" {
+		return nil
 	}
-	if isCutShort(head, magic) {
-		return fmt.Errorf("%w: %d bytes are too few for a %s: %w", ErrCorrupt, size, s.Format, io.ErrUnexpectedEOF)
-	}
-	if !bytes.HasPrefix(head, []byte(magic)) {
-		what, ending := looksLike(head)
-		return mismatchError("a "+s.Format.String(), what, s.Name, ending, head)
-	}
+	magic := s.Format.Tail
 	n := int64(len(magic))
 	tail, err := readHead(f, max(0, size-n), min(size, n))
 	if err != nil {
@@ -124,42 +104,42 @@ func checkStored(s Shard, f io.ReaderAt, size int64) error {
 	return nil
 }
 
-// checkPlain checks that the first plain bytes agree with the shard's format. Formats with
-// random access are checked by checkStored.
-func checkPlain(s Shard, head []byte) error {
-	if s.Format == Parquet || s.Format == ArrowFile {
-		return nil
+// formatOf returns the format that begins so, of those that the shard may be of.
+func (s *Shard) formatOf(head []byte) *Format {
+	if s.Formats != nil {
+		return s.Formats.begins(head)
 	}
-	what, ending := looksLike(head)
-	if what == "" || s.Format == ArrowStream && ending == ".arrows" {
-		return nil
+	if s.Format != nil && s.Format.Magic != "" && bytes.HasPrefix(head, []byte(s.Format.Magic)) {
+		return s.Format
 	}
-	if s.Compression != None {
-		return fmt.Errorf("%w: inside the %s is %s, not %s", ErrMismatch, s.Compression, what, s.Format)
-	}
-	return mismatchError(s.Format.String(), what, s.Name, ending, head)
+	return nil
 }
 
-// mismatchError returns an error with what was expected, what was found, and what to rename
-// the file to. Stem is the name, without a compression's ending when that is wrong.
-func mismatchError(want, what, stem, ending string, head []byte) error {
-	if what == "" {
-		return fmt.Errorf("%w: not %s: begins with %q", ErrMismatch, want, head)
+// checkPlain finds out by the first plain bytes which format they have, and sets that.
+func (s *Shard) checkPlain(head []byte) error {
+	if f := s.formatOf(head); f != nil {
+		s.Format = f
+		return nil
 	}
-	if ending == "" {
-		return fmt.Errorf("%w: not %s but %s", ErrMismatch, want, what)
+	if c := compressionOf(head); c != None {
+		return fmt.Errorf("%w: inside the %s is %s data, not %s", ErrMismatch, s.Compression, c, s.Format)
 	}
-	if ending[1] == 'p' || ending[1] == 'a' { // a format's ending replaces the old one
-		stem = stem[:len(stem)-len(lastEnding(stem))]
+	for _, k := range [...]struct{ magic, what string }{
+		{"FEA1", "a Feather file of version 1, which is not Arrow"},
+		{"PK\x03\x04", "a zip archive"},
+	} {
+		if bytes.HasPrefix(head, []byte(k.magic)) {
+			return fmt.Errorf("%w: not %s but %s", ErrMismatch, s.Format, k.what)
+		}
 	}
-	return fmt.Errorf("%w: not %s but %s; rename it to %s", ErrMismatch, want, what, printable(stem+ending))
-}
-
-func lastEnding(name string) string {
-	if i := strings.LastIndexByte(name, '.'); i > strings.LastIndexByte(name, '/') {
-		return name[i:]
+	switch f := s.Format; {
+	case f == nil || f.Magic == "":
+		return nil
+	case isCutShort(head, f.Magic):
+		return fmt.Errorf("%w: %d bytes are too few for a %s: %w", ErrCorrupt, len(head), f, io.ErrUnexpectedEOF)
+	default:
+		return fmt.Errorf("%w: not a %s: begins with %q", ErrMismatch, f, head)
 	}
-	return ""
 }
 
 // isCutShort reports whether head is a truncated magic.

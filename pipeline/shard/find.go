@@ -31,11 +31,12 @@ import (
 // file reached twice (by its absolute path without symbolic links) counts once, under the
 // name that sorts first, so the result does not depend on the order of patterns.
 //
-// The error joins all of these: a pattern without a shard, a directory that cannot be
-// read, a named file of unknown ending, a file with a shard's ending that is not a regular
-// file or is a dangling link.
-func Find(patterns []string) ([]Shard, []Skipped, error) {
-	f := finder{shards: map[string]Shard{}, skipped: map[string]string{}}
+// Whatever is asked for and cannot be had is an error, and all such errors come
+// back as one: a pattern without a shard, a directory that cannot be read, a
+// named file of unknown ending, a file with a shard's ending that is no regular
+// file or a link to nothing.
+func (fs Formats) Find(patterns []string) ([]Shard, []Skipped, error) {
+	f := finder{formats: fs, shards: map[string]Shard{}, skipped: map[string]string{}}
 	var errs []error
 	for _, p := range patterns {
 		if err := f.addPattern(p, true); err != nil {
@@ -57,6 +58,7 @@ func Find(patterns []string) ([]Shard, []Skipped, error) {
 const wildcards = `*?[\`
 
 type finder struct {
+	formats Formats
 	shards  map[string]Shard  // by resolved path
 	skipped map[string]string // path to reason
 	hits    int               // shards found by the current pattern
@@ -98,7 +100,7 @@ func (f *finder) addPattern(p string, lists bool) error {
 	if f.hits == 0 {
 		return fmt.Errorf("%s: no shard found (%d files and directories skipped); "+
 			"known endings: %s, each also with %s after it",
-			printable(name), len(f.skipped)-before, formatEndings, compressionEndings)
+			printable(name), len(f.skipped)-before, f.formats.Endings(), compressionEndings)
 	}
 	return nil
 }
@@ -130,7 +132,7 @@ func (f *finder) addList(file string) error {
 // addEntry adds a file, or a directory recursively. above has the resolved paths of the
 // directories it was reached through; links back to one of them are not followed.
 func (f *finder) addEntry(name string, explicit bool, above []string) error {
-	format, compression, known := TypeOf(name)
+	format, compression, known := f.formats.TypeOf(name)
 	fi, err := os.Stat(name)
 	if err != nil {
 		if !explicit && !known && isMissing(err) {
@@ -148,9 +150,12 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 			printable(name), compression, path.Ext(name))
 	case !known && explicit:
 		return fmt.Errorf("%s: unknown ending; known are %s, each also with %s after it",
-			printable(name), formatEndings, compressionEndings)
+			printable(name), f.formats.Endings(), compressionEndings)
 	case !known:
 		f.skipped[name] = "unknown ending"
+		return nil
+	case !explicit && SideFile(path.Base(name)):
+		f.skipped[name] = "holds no rows by its name"
 		return nil
 	case !fi.Mode().IsRegular():
 		return fmt.Errorf("%s: %w", printable(name), errNotRegular(fi))
@@ -166,7 +171,7 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 	f.shards[resolved] = Shard{
 		Name: name, Path: filepath.FromSlash(name),
 		Size: fi.Size(), ModTime: fi.ModTime(),
-		Format: format, Compression: compression,
+		Format: format, Compression: compression, Formats: &f.formats,
 	}
 	return nil
 }
@@ -332,3 +337,11 @@ func pathError(name string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", printable(name), err)
 }
+
+// sideFiles lie beside data and hold no rows: what datasets libraries and hubs write of
+// their own.
+const sideFiles = " dataset_info.json dataset_infos.json dataset_dict.json state.json config.json package.json "
+
+// SideFile reports whether a file of this base name is passed over in a directory or a
+// glob, whatever the rows there are for.
+func SideFile(base string) bool { return strings.Contains(sideFiles, " "+strings.ToLower(base)+" ") }

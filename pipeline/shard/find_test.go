@@ -76,7 +76,7 @@ func TestFind(t *testing.T) {
 			tree(t, files...)
 			os.WriteFile("list.txt", []byte(list), 0o644)
 			for range 2 {
-				shards, skipped, err := Find(c.patterns)
+				shards, skipped, err := formats.Find(c.patterns)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -91,7 +91,7 @@ func TestFind(t *testing.T) {
 					t.Errorf("skipped %q, want %q", said, c.skipped)
 				}
 				for _, s := range shards {
-					f, z, _ := TypeOf(s.Name)
+					f, z, _ := formats.TypeOf(s.Name)
 					fi, err := os.Stat(s.Path)
 					if err != nil || fi.Size() != s.Size || !fi.ModTime().Equal(s.ModTime) || s.Format != f || s.Compression != z {
 						t.Errorf("%+v, %v", s, err)
@@ -104,7 +104,7 @@ func TestFind(t *testing.T) {
 
 	t.Run("links round and round", func(t *testing.T) {
 		tree(t, files...)
-		shards, skipped, err := Find([]string{"links"})
+		shards, skipped, err := formats.Find([]string{"links"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestFind(t *testing.T) {
 			!slices.Contains(skipped, Skipped{"links/none", "a symbolic link to nothing"}) {
 			t.Errorf("skipped %q", skipped)
 		}
-		if shards, _, err := Find([]string{"**/solo.json"}); err != nil || len(shards) != 1 || shards[0].Name != "links/up/solo.json" {
+		if shards, _, err := formats.Find([]string{"**/solo.json"}); err != nil || len(shards) != 1 || shards[0].Name != "links/up/solo.json" {
 			t.Errorf("got %q, %v", names(shards), err)
 		}
 	})
@@ -156,14 +156,14 @@ func TestFind(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			shards, skipped, err := Find([]string{"solo.json", c.pattern})
+			shards, skipped, err := formats.Find([]string{"solo.json", c.pattern})
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v, want %q", err, c.says)
 			}
 			if shards != nil || skipped != nil {
 				t.Errorf("an error and %q, %q", names(shards), skipped)
 			}
-			_, _, err = Find([]string{"gone.one", c.pattern, "gone.two"})
+			_, _, err = formats.Find([]string{"gone.one", c.pattern, "gone.two"})
 			if err == nil || !strings.Contains(err.Error(), "gone.one") || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "gone.two") {
 				t.Errorf("not every error came back: %v", err)
 			}
@@ -179,7 +179,7 @@ func TestFind(t *testing.T) {
 		}
 	})
 	t.Run("none", func(t *testing.T) {
-		if shards, skipped, err := Find(nil); shards != nil || skipped != nil || err != nil {
+		if shards, skipped, err := formats.Find(nil); shards != nil || skipped != nil || err != nil {
 			t.Error(shards, skipped, err)
 		}
 	})
@@ -187,7 +187,7 @@ func TestFind(t *testing.T) {
 
 func TestTypeOf(t *testing.T) {
 	for name, want := range map[string]struct {
-		f  Format
+		f  *Format
 		c  Compression
 		ok bool
 	}{
@@ -197,17 +197,17 @@ func TestTypeOf(t *testing.T) {
 		"x.txt": {Text, None, true}, "x.text": {Text, None, true}, "README.MD": {Text, None, true},
 		"x.JSONL.Zst": {JSONL, Zstd, true}, "x.jsonl.zstd": {JSONL, Zstd, true}, "x.txt.gzip": {Text, Gzip, true},
 		"x.txt.bz2": {Text, Bzip2, true}, "x.txt.xz": {Text, Xz, true}, "x.txt.lz4": {Text, Lz4, true},
-		"x.csv.gz": {0, Gzip, false}, "x.gz": {0, Gzip, false}, "x.csv": {0, None, false}, "jsonl": {0, None, false}, "x.jsonl.gz.gz": {0, Gzip, false},
-		"": {0, None, false}, "a.jsonl/x": {0, None, false}, "x.jsonl.bak": {0, None, false},
+		"x.csv.gz": {nil, Gzip, false}, "x.gz": {nil, Gzip, false}, "x.csv": {nil, None, false}, "jsonl": {nil, None, false}, "x.jsonl.gz.gz": {nil, Gzip, false},
+		"": {nil, None, false}, "a.jsonl/x": {nil, None, false}, "x.jsonl.bak": {nil, None, false},
 	} {
-		f, c, ok := TypeOf(name)
+		f, c, ok := formats.TypeOf(name)
 		if f != want.f || c != want.c || ok != want.ok {
 			t.Errorf("%q: %v %v %v, want %v", name, f, c, ok, want)
 		}
 	}
-	for _, e := range strings.Fields(formatEndings) {
+	for _, e := range strings.Fields(formats.Endings()) {
 		for _, z := range append(strings.Fields(compressionEndings), "") {
-			if _, c, ok := TypeOf("x" + e + z); !ok || (c == None) != (z == "") {
+			if _, c, ok := formats.TypeOf("x" + e + z); !ok || (c == None) != (z == "") {
 				t.Errorf("x%s%s is not known", e, z)
 			}
 		}

@@ -74,8 +74,8 @@ func FuzzContent(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, kind byte, stored []byte) {
-		s := Shard{Name: "x", Format: Format(kind%5 + 1), Compression: Compression(kind / 5 % 6)}
-		err := checkStored(s, bytes.NewReader(stored), int64(len(stored)))
+		s := Shard{Name: "x", Format: formats[kind%5], Compression: Compression(kind / 5 % 6)}
+		err := checkStored(&s, bytes.NewReader(stored), int64(len(stored)))
 		if err != nil && !errors.Is(err, ErrMismatch) && !errors.Is(err, ErrCorrupt) {
 			t.Fatal(err)
 		}

@@ -50,20 +50,23 @@ type Digest struct {
 // A Reader reads one shard's plain bytes, as a stream or, for formats that need it, with
 // random access. It belongs to one goroutine.
 type Reader struct {
-	shard   Shard
-	limits  Limits
-	src     source
-	br      *bufio.Reader
-	dec     io.Reader
-	release func()
-	size    int64 // at Open
-	plain   int64
-	idle    int // consecutive decoder calls without output
-	head    []byte
-	ahead   *ahead
-	random  *readerAt
-	temp    *os.File // the plain bytes of a compressed file that is read at random
-	err     error    // of the stream; io.EOF at its end
+	shard    Shard
+	limits   Limits
+	src      source
+	br       *bufio.Reader
+	dec      io.Reader
+	release  func()
+	size     int64 // at Open
+	plain    int64
+	idle     int // consecutive decoder calls without output
+	head     []byte
+	ahead    *ahead
+	random   *readerAt
+	peeked   []byte   // plain bytes that Format read and Read did not return yet
+	taken    bool     // Read was called
+	unpacked int64    // bytes of temp
+	temp     *os.File // the plain bytes of a compressed file that is read at random
+	err      error    // of the stream; io.EOF at its end
 }
 
 // Open opens a shard and checks that its first bytes (and last, where the format has a
@@ -106,7 +109,7 @@ func (r *Reader) start(ahead bool) error {
 		return pathError(r.shard.Name, err)
 	}
 	r.size, r.src.opened = fi.Size(), fi
-	if err := checkStored(r.shard, r.src.f, r.size); err != nil {
+	if err := checkStored(&r.shard, r.src.f, r.size); err != nil {
 		return pathError(r.shard.Name, err)
 	}
 	r.br = inputs.Get().(*bufio.Reader)
@@ -128,6 +131,17 @@ func (r *Reader) start(ahead bool) error {
 // formats have their checksum at the end. Other errors match [ErrCorrupt], [ErrMismatch],
 // [ErrBomb] or come from the file system.
 func (r *Reader) Read(p []byte) (n int, err error) {
+	r.taken = true
+	if len(r.peeked) > 0 {
+		n = copy(p, r.peeked)
+		r.peeked = r.peeked[n:]
+		return n, nil
+	}
+	return r.readOn(p)
+}
+
+// readOn reads what was not yet read.
+func (r *Reader) readOn(p []byte) (n int, err error) {
 	if r.err != nil || len(p) == 0 {
 		return 0, r.err
 	}
@@ -138,6 +152,24 @@ func (r *Reader) Read(p []byte) (n int, err error) {
 	}
 	return n, r.err
 }
+
+// Format returns what the content says that the file is, or its name where the content
+// says nothing; nil where neither does. Of a compressed file it reads the first plain
+// bytes, which Read and ReaderAt return all the same.
+func (r *Reader) Format() (*Format, error) {
+	for r.shard.Compression != None && len(r.peeked) < headLen && r.err == nil {
+		more := make([]byte, 4<<10)
+		n, err := r.readOn(more)
+		r.peeked = append(r.peeked, more[:n]...)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+	}
+	return r.shard.Format, nil
+}
+
+// Compression is what the content says that has to be undone.
+func (r *Reader) Compression() Compression { return r.shard.Compression }
 
 // decode runs in the reader's goroutine or in the one that reads ahead. Until it returns an
 // error, the other goroutine reads nothing that it changes.
@@ -177,7 +209,7 @@ func (r *Reader) checkOutput(p []byte, end bool) error {
 	if len(r.head) < headLen {
 		r.head = append(r.head, p[:min(len(p), headLen-len(r.head))]...)
 		if len(r.head) == headLen || end {
-			if err := checkPlain(r.shard, r.head); err != nil {
+			if err := r.shard.checkPlain(r.head); err != nil {
 				return err
 			}
 		}
@@ -244,7 +276,7 @@ func (r *Reader) ReaderAt() (io.ReaderAt, int64, error) {
 // unpack writes the plain bytes of a compressed file into a temporary one.
 func (r *Reader) unpack() (io.ReaderAt, int64, error) {
 	if r.temp == nil {
-		if r.plain > 0 || r.err != nil {
+		if r.taken {
 			return nil, 0, fmt.Errorf("%s: already read as a stream: random access is impossible", printable(r.shard.Name))
 		}
 		var err error
@@ -252,11 +284,11 @@ func (r *Reader) unpack() (io.ReaderAt, int64, error) {
 			return nil, 0, fmt.Errorf("%s: cannot unpack it (set TMPDIR to another directory): %w",
 				printable(r.shard.Name), err)
 		}
-		if _, err := io.Copy(r.temp, r); err != nil {
+		if r.unpacked, err = io.Copy(r.temp, r); err != nil {
 			return nil, 0, err
 		}
 	}
-	return r.temp, r.plain, nil
+	return r.temp, r.unpacked, nil
 }
 
 // Finish returns the digest of the whole file as stored. Call it after the io.EOF of Read,

@@ -26,24 +26,19 @@
 // most [Limits].Window, 8 MiB at most from zstd's levels up to 19), 4 MiB for bzip2,
 // the dictionary for xz, up to 8 MiB for lz4.
 //
-// # Names
+// # Names and content
 //
-// The name's endings define format and compression, in any letter case:
-//
-//	JSON lines     .jsonl .ndjson .json
-//	Parquet        .parquet
-//	Arrow file     .arrow .feather .ipc
-//	Arrow stream   .arrows .arrowstream
-//	text           .txt .text .md
-//
-// and after each of them .gz .gzip .zst .zstd .bz2 .xz .lz4. The first bytes must agree
-// with the name; if they do not, the error names the format that they look like
+// What a file is, its content says: the magic of a compression or of a format of the
+// table ([Formats]) that its first bytes have. Where they have none its name says it, by
+// its ending: .gz .gzip .zst .zstd .bz2 .xz .lz4 for the compression, in any letter case
+// and after the format's. A name that says more than the content has is an error
 // ([ErrMismatch]).
 package shard
 
 import (
 	"errors"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,32 +53,44 @@ var (
 	ErrBomb     = errors.New("over the decompression limits") // see [Limits]
 )
 
-// Format is the format of a shard's plain bytes.
-type Format uint8
+// Format is what has to be known of a format of rows to find its files and open them.
+// Package rows has them all, with what reads them.
+type Format struct {
+	Name    string   // as in "not a Parquet file"
+	Endings []string // of names, lower case, each with its dot
+	Magic   string   // the first bytes; "" for a format that has none
+	Tail    string   // the last bytes, "" if any may be
+	Random  bool     // read at random and not as a stream
+}
 
-// The formats. The zero Format is invalid.
-const (
-	JSONL Format = iota + 1
-	Parquet
-	ArrowFile
-	ArrowStream
-	Text
-)
-
-func (f Format) String() string {
-	switch f {
-	case JSONL:
-		return "JSON lines"
-	case Parquet:
-		return "Parquet"
-	case ArrowFile:
-		return "Arrow file"
-	case ArrowStream:
-		return "Arrow stream"
-	case Text:
-		return "text"
+// String returns the format's name.
+func (f *Format) String() string {
+	if f == nil {
+		return "unknown format"
 	}
-	return "unknown format"
+	return f.Name
+}
+
+// Formats is a table of formats.
+type Formats []*Format
+
+// begins returns the format whose magic the bytes begin with, or nil.
+func (fs Formats) begins(head []byte) *Format {
+	for _, f := range fs {
+		if f.Magic != "" && strings.HasPrefix(string(head), f.Magic) {
+			return f
+		}
+	}
+	return nil
+}
+
+// Endings lists the formats' endings.
+func (fs Formats) Endings() string {
+	var all []string
+	for _, f := range fs {
+		all = append(all, f.Endings...)
+	}
+	return strings.Join(all, " ")
 }
 
 // Compression is the compression of a shard's stored bytes.
@@ -123,36 +130,28 @@ type Shard struct {
 	Path        string // for opening the file
 	Size        int64  // bytes as stored
 	ModTime     time.Time
-	Format      Format
-	Compression Compression
+	Format      *Format     // by its name; nil is any
+	Compression Compression // by its name
+	Formats     *Formats    // those that its content may be of; nil for Format alone
 }
 
 // Skipped is a file or directory that a directory has or a glob matches and that is not
 // read. It is reported so that nothing is left out silently.
 type Skipped struct{ Path, Why string }
 
-const (
-	formatEndings      = ".jsonl .ndjson .json .parquet .arrow .feather .ipc .arrows .arrowstream .txt .text .md"
-	compressionEndings = ".gz .gzip .zst .zstd .bz2 .xz .lz4"
-)
+const compressionEndings = ".gz .gzip .zst .zstd .bz2 .xz .lz4"
 
-// TypeOf returns a file's format and compression by its name. ok reports whether the format
-// is known; the compression is valid in either case, as for "x.csv.gz".
-func TypeOf(name string) (f Format, c Compression, ok bool) {
+// TypeOf returns a file's format and compression by its name. ok says that the format is
+// known; the compression is right in either case, as for "x.csv.gz".
+func (fs Formats) TypeOf(name string) (f *Format, c Compression, ok bool) {
 	stem, c := splitCompression(name)
-	switch strings.ToLower(path.Ext(stem)) {
-	case ".jsonl", ".ndjson", ".json":
-		f = JSONL
-	case ".parquet":
-		f = Parquet
-	case ".arrow", ".feather", ".ipc":
-		f = ArrowFile
-	case ".arrows", ".arrowstream":
-		f = ArrowStream
-	case ".txt", ".text", ".md":
-		f = Text
+	ext := strings.ToLower(path.Ext(stem))
+	for _, f := range fs {
+		if ext != "" && slices.Contains(f.Endings, ext) {
+			return f, c, true
+		}
 	}
-	return f, c, f != 0
+	return nil, c, false
 }
 
 // Stem returns a name without the ending of its compression.

@@ -33,19 +33,16 @@ type File struct {
 	Items    int
 	Repaired int // records in which NaN or Infinity stood, which JSON does not have
 
-	ext         string // .jsonl, .csv, …: lower case, without a compression's
+	format      *shard.Format // by its name, then by its content
 	compression shard.Compression
 	mapping     *mapping    // nil for a file without records
 	layout      rows.Layout // of a text file
 }
 
-// endings are the formats read here.
-var endings = []string{".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet"}
-
 // newFile takes format, compression and split from rel.
 func newFile(name, rel string) (File, bool) {
 	f := File{Path: name, Rel: rel, Out: rel}
-	_, f.compression, _ = shard.TypeOf(rel)
+	_, f.compression, _ = rows.Formats.TypeOf(rel)
 	stem := rel
 	if f.compression != shard.None {
 		stem = strings.TrimSuffix(rel, path.Ext(rel))
@@ -53,47 +50,41 @@ func newFile(name, rel string) (File, bool) {
 			f.Out = stem
 		}
 	}
-	f.ext = strings.ToLower(path.Ext(stem))
-	f.Split = stem[:len(stem)-len(f.ext)]
-	for _, e := range endings {
-		if f.ext == e {
-			return f, path.Base(f.Split) != "." && f.Split != "" && !strings.HasSuffix(f.Split, "/")
-		}
-	}
-	return f, false
+	f.Split = strings.TrimSuffix(stem, path.Ext(stem))
+	f.format, _, _ = rows.Formats.TypeOf(rel)
+	return f, f.format != nil && path.Base(f.Split) != "." && f.Split != "" && !strings.HasSuffix(f.Split, "/")
 }
 
-// table says that f is CSV or TSV.
-func (f *File) table() bool { return f.ext == ".csv" || f.ext == ".tsv" }
+// table says that f is CSV or its kin.
+func (f *File) table() bool { return f.cut() && f.layout.Shape == rows.Table }
+
+// cut says that the records are cut out of plain text.
+func (f *File) cut() bool { return rows.IsCut(f.format) }
 
 func (f *File) open() (*shard.Reader, error) {
-	format := shard.JSONL
-	switch {
-	case f.table():
-		format = shard.Text
-	case f.ext == ".parquet":
-		format = shard.Parquet
-	}
-	return shard.Open(shard.Shard{Name: f.Path, Path: f.Path, Format: format, Compression: f.compression}, shard.Limits{}, false, nil)
+	return shard.Open(shard.Shard{Name: f.Path, Path: f.Path, Format: f.format, Compression: f.compression, Formats: &rows.Formats}, shard.Limits{}, false, nil)
 }
 
-// detect looks how the rows lie in a text file.
+// plainName is the file's name without the ending of a compression.
+func (f *File) plainName() string { return shard.Stem(f.Rel) }
+
+// detect looks what the file is, and how the rows lie in it if it is text.
 func (f *File) detect() error {
-	if f.ext == ".parquet" {
-		return nil
-	}
 	r, err := f.open()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
+	if f.format, err = r.Format(); err != nil || !f.cut() {
+		return err
+	}
 	s := rows.NewSpans(r, 0)
 	defer s.Free()
-	if f.layout, err = s.Detect(f.Split + f.ext); err != nil {
+	if f.layout, err = s.Detect(f.plainName()); err != nil {
 		return fmt.Errorf("%s: %w", show(f.Path), err)
 	}
-	if f.layout.Shape == rows.Columns {
-		f.Out = f.Split + ".jsonl" + strings.TrimPrefix(f.Out, f.Split+f.ext)
+	if f.layout.Shape == rows.JSONColumns {
+		f.Out = f.Split + ".jsonl" + strings.TrimPrefix(f.Out, f.plainName())
 	}
 	return nil
 }
@@ -196,16 +187,18 @@ func whole(r *rows.Record) error {
 func (f *File) read(ctx context.Context, visit func(n int, t *rows.Record) error) error {
 	f.Repaired = 0
 	take := func(n int, t *rows.Record) error {
-		if err := whole(t); err != nil {
-			return err
+		if f.mapping != nil { // else fields that nobody asked for are among them
+			if err := whole(t); err != nil {
+				return err
+			}
 		}
 		if t.Marks()&rows.MarkNumber != 0 {
 			f.Repaired++
 		}
 		return visit(n, t)
 	}
-	if f.ext == ".parquet" {
-		return f.readParquet(ctx, take)
+	if !f.cut() {
+		return f.readRows(ctx, take)
 	}
 	var t rows.Record
 	want := f.want()
@@ -218,27 +211,22 @@ func (f *File) read(ctx context.Context, visit func(n int, t *rows.Record) error
 	return err
 }
 
-// openParquet opens a Parquet file, for the columns of want.
-func (f *File) openParquet(want rows.Want) (*shard.Reader, *rows.Parquet, error) {
-	r, err := f.open()
+// openRows opens a file of a format that is not cut out of text, for the columns of want.
+func (f *File) openRows(ctx context.Context, want rows.Want) (*shard.Reader, rows.Reader, error) {
+	in, err := f.open()
 	if err != nil {
 		return nil, nil, err
 	}
-	at, size, err := r.ReaderAt()
+	r, err := rows.Open(ctx, in, f.format, rows.Options{Name: f.plainName(), Want: want, Lines: true})
 	if err != nil {
-		r.Close()
-		return nil, nil, err
-	}
-	p, err := rows.OpenParquet(at, size, want, 0)
-	if err != nil {
-		r.Close()
+		in.Close()
 		return nil, nil, fmt.Errorf("%s: %w", show(f.Path), err)
 	}
-	return r, p, nil
+	return in, r, nil
 }
 
-func (f *File) readParquet(ctx context.Context, visit func(n int, t *rows.Record) error) error {
-	r, p, err := f.openParquet(f.want())
+func (f *File) readRows(ctx context.Context, visit func(n int, t *rows.Record) error) error {
+	r, p, err := f.openRows(ctx, f.want())
 	if err != nil {
 		return err
 	}
@@ -266,19 +254,8 @@ func (f *File) readParquet(ctx context.Context, visit func(n int, t *rows.Record
 
 // copyTo writes f to the two outputs, each record to the one that side says.
 func (f *File) copyTo(ctx context.Context, out [2]io.Writer, side func(n int) int) error {
-	if f.ext == ".parquet" {
-		r, p, err := f.openParquet(nil)
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		if p.NumRows() != int64(f.Items) {
-			return fmt.Errorf("%s: %w", show(f.Path), ErrChanged)
-		}
-		if err := p.Divide(ctx, out, f.Items, side); err != nil {
-			return fmt.Errorf("%s: %w", show(f.Path), err)
-		}
-		return f.finish(r, f.Items)
+	if !f.cut() {
+		return f.divideRows(ctx, out, side)
 	}
 	var written [2]bool
 	put := func(i int, b []byte) error {
@@ -310,6 +287,22 @@ func (f *File) copyTo(ctx context.Context, out [2]io.Writer, side func(n int) in
 		return nil
 	})
 	return err
+}
+
+func (f *File) divideRows(ctx context.Context, out [2]io.Writer, side func(n int) int) error {
+	in, r, err := f.openRows(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	d, ok := r.(rows.Divider)
+	if !ok {
+		return fmt.Errorf("%s: a benchmark of this format (%s) is not divided", show(f.Path), f.format)
+	}
+	if err := d.Divide(ctx, out, f.Items, side); err != nil {
+		return fmt.Errorf("%s: %w", show(f.Path), err)
+	}
+	return f.finish(in, f.Items)
 }
 
 // show returns a file's name for a message, in quotes if a terminal could mind it.

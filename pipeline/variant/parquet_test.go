@@ -119,7 +119,7 @@ func parquetRows(tb testing.TB, path string) (all []any) {
 	if !ok {
 		tb.Fatal(path)
 	}
-	if err := f.readParquet(ctx, func(_ int, t *rows.Record) error {
+	if err := f.readRows(ctx, func(_ int, t *rows.Record) error {
 		all = append(all, decode(tb, string(t.AppendJSON(nil))))
 		return nil
 	}); err != nil {

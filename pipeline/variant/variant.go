@@ -127,7 +127,7 @@ func Open(spec Spec, p *Presets) (*Benchmark, error) {
 	} else if f, ok := newFile(spec.Path, filepath.Base(abs)); ok {
 		b.Files = []File{f}
 	} else {
-		err = fmt.Errorf("benchmark %s: unknown ending; known are %s, and behind them .gz .zst .bz2 .xz .lz4", show(spec.Path), strings.Join(endings, " "))
+		err = fmt.Errorf("benchmark %s: unknown ending; known are %s, and behind them .gz .zst .bz2 .xz .lz4", show(spec.Path), rows.Formats.Endings())
 	}
 	if err != nil {
 		return nil, err
@@ -181,7 +181,10 @@ func (b *Benchmark) tree(dir string, ignore []string) error {
 		case !ok:
 			skip(rel, "unknown ending")
 			return nil
-		case anyMatch(ignore, d.Name()):
+		case rows.IsProse(f.format):
+			skip(rel, "plain text, of which a benchmark is made only where it is named")
+			return nil
+		case shard.SideFile(d.Name()) || anyMatch(ignore, d.Name()):
 			skip(rel, "holds no items by its name")
 			return nil
 		}
@@ -198,7 +201,7 @@ func (b *Benchmark) tree(dir string, ignore []string) error {
 		return fmt.Errorf("benchmark %s: %w", show(dir), err)
 	}
 	if len(b.Files) == 0 {
-		return fmt.Errorf("benchmark %s: no files ending in %s", show(dir), strings.Join(endings, " "))
+		return fmt.Errorf("benchmark %s: no files ending in %s", show(dir), rows.Formats.Endings())
 	}
 	slices.SortFunc(b.Files, func(x, y File) int { return strings.Compare(x.Rel, y.Rel) })
 	return nil
@@ -526,6 +529,16 @@ func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 		if !b.complete {
 			b.complete = true
 			b.count()
+			b.warnOfRepairs()
+		}
+	}
+}
+
+// warnOfRepairs warns of records that are no JSON by its letter.
+func (b *Benchmark) warnOfRepairs() {
+	for _, f := range b.Files {
+		if f.Repaired > 0 {
+			b.Warnings = append(b.Warnings, fmt.Sprintf("%s: NaN or Infinity in %d records, accepted as Python writes it", show(f.Rel), f.Repaired))
 		}
 	}
 }

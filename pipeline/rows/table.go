@@ -1,0 +1,65 @@
+package rows
+
+import (
+	"context"
+	"fmt"
+
+	"swab/pipeline/shard"
+)
+
+// format is one line of the table: how a format is recognised, and what opens it.
+type format struct {
+	shard.Format
+	open func(in *Input, o Options) (Reader, error)
+	cut  bool // out of plain text, by Spans
+}
+
+// table has all formats. The first whose magic or ending fits is it.
+var table = []format{
+	{shard.Format{Name: "JSON lines", Endings: []string{".jsonl", ".ndjson", ".json"}}, openSpans, true},
+	{shard.Format{Name: "table", Endings: []string{".csv", ".tsv"}}, openSpans, true},
+	{shard.Format{Name: "Parquet", Endings: []string{".parquet"}, Magic: "PAR1", Tail: "PAR1", Random: true}, openParquet, false},
+	{shard.Format{Name: "Arrow file", Endings: []string{".arrow", ".feather", ".ipc"}, Magic: fileMagic, Tail: fileMagic, Random: true}, openArrowFile, false},
+	{shard.Format{Name: "Arrow stream", Endings: []string{".arrows", ".arrowstream"}, Magic: "\xff\xff\xff\xff"}, openArrowStream, false},
+	{shard.Format{Name: "text", Endings: []string{".txt", ".text", ".md"}}, openText, false},
+}
+
+// Formats are all formats, for finding and opening their files.
+var Formats = func() (fs shard.Formats) {
+	for i := range table {
+		fs = append(fs, &table[i].Format)
+	}
+	return fs
+}()
+
+// Find expands patterns to files of rows; see [shard.Formats.Find].
+func Find(patterns []string) ([]shard.Shard, []shard.Skipped, error) { return Formats.Find(patterns) }
+
+// IsCut reports whether [Spans] cuts the rows of a format out of plain text. nil is a
+// format that neither content nor name says: it is cut too.
+func IsCut(f *shard.Format) bool { return f == nil || find(f).cut }
+
+// IsProse reports whether a format is text without fields, as notes beside data are.
+func IsProse(f *shard.Format) bool { return f != nil && f.Magic == "" && !find(f).cut }
+
+func find(f *shard.Format) *format {
+	for i := range table {
+		if &table[i].Format == f {
+			return &table[i]
+		}
+	}
+	return &format{open: func(*Input, Options) (Reader, error) { return nil, fmt.Errorf("%s: %w", f, ErrUnsupported) }}
+}
+
+// Open opens a source of that format. With nil, content and name say how its text is to be
+// read. Errors wrap ErrCorrupt, ErrTooLong, ErrUnsupported, the context's or the source's.
+func Open(ctx context.Context, src Source, f *shard.Format, o Options) (Reader, error) {
+	if o.MaxRow == 0 {
+		o.MaxRow = MaxRecord
+	}
+	in := NewInput(ctx, src)
+	if f == nil {
+		return openSpans(in, o)
+	}
+	return find(f).open(in, o)
+}

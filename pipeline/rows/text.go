@@ -1,0 +1,180 @@
+package rows
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+)
+
+// readSize is how much is read at a time: half a core's usual L2 cache.
+const readSize = 256 << 10
+
+// Lines cuts a stream into lines. It holds one line of at most max bytes and
+// what was read with it.
+type Lines struct {
+	r        io.Reader
+	max      int // of a line, without its end
+	buf      []byte
+	beg, end int   // what of buf is not yet handed out
+	off      int64 // where buf[beg] stands in the stream
+	begun    bool
+	err      error // of r; io.EOF at the end
+}
+
+// NewLines returns the lines of r, of at most max bytes each.
+func NewLines(r io.Reader, max int) *Lines { return &Lines{r: r, max: max} }
+
+// Blank reports whether a line has nothing in it but white space of JSON.
+func Blank(line []byte) bool {
+	for _, c := range line {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return false
+		}
+	}
+	return true
+}
+
+// fill reads once, into a larger buffer where this one is full or proved small.
+func (l *Lines) fill() {
+	small := l.end == len(l.buf) && l.end < readSize
+	if l.beg > 0 {
+		copy(l.buf, l.buf[l.beg:l.end])
+		l.beg, l.end = 0, l.end-l.beg
+	}
+	if small || l.end == len(l.buf) {
+		// A byte more than the longest line and its CR LF shows that it is too long.
+		grown := make([]byte, min(max(readSize/4, 2*len(l.buf)), max(readSize, l.max+3)))
+		copy(grown, l.buf[:l.end])
+		l.buf = grown
+	}
+	for range 100 {
+		n, err := l.r.Read(l.buf[l.end:min(len(l.buf), l.end+readSize)])
+		l.end += n
+		if n > 0 || err != nil {
+			l.err = err
+			return
+		}
+	}
+	l.err = io.ErrNoProgress
+}
+
+// start passes over a byte order mark.
+func (l *Lines) start() {
+	for l.begun = true; l.end < len(byteOrderMark) && l.err == nil; {
+		l.fill()
+	}
+	if bytes.HasPrefix(l.buf[:l.end], byteOrderMark) {
+		l.beg, l.off = len(byteOrderMark), int64(len(byteOrderMark))
+	}
+}
+
+// Next returns a line without its LF or CR LF, lent until the next call, and where
+// it begins in the stream. After the last line the error is io.EOF.
+func (l *Lines) Next() (line []byte, off int64, err error) {
+	if !l.begun {
+		l.start()
+	}
+	seen := 0
+	for {
+		n := bytes.IndexByte(l.buf[l.beg+seen:l.end], '\n')
+		switch {
+		case n >= 0:
+			n += seen + 1
+		case l.err == nil:
+			if seen = l.end - l.beg; seen > l.max+1 {
+				return nil, l.off, l.tooLong()
+			}
+			l.fill()
+			continue
+		case l.err != io.EOF || l.beg == l.end:
+			return nil, l.off, l.err
+		default:
+			n = l.end - l.beg
+		}
+		line, off = l.buf[l.beg:l.beg+n], l.off
+		l.beg, l.off = l.beg+n, l.off+int64(n)
+		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+		if len(line) > l.max {
+			return nil, off, l.tooLong()
+		}
+		return line, off, nil
+	}
+}
+
+func (l *Lines) tooLong() error {
+	return fmt.Errorf("no line end within %d bytes: %w", l.max, ErrTooLong)
+}
+
+// rest returns the whole stream.
+func (l *Lines) rest() ([]byte, error) {
+	for l.start(); l.err == nil; {
+		if l.end-l.beg > l.max {
+			return nil, fmt.Errorf("file is longer than %d bytes: %w", l.max, ErrTooLong)
+		}
+		l.fill()
+	}
+	if l.err == io.EOF && l.end-l.beg > l.max {
+		return nil, fmt.Errorf("file is longer than %d bytes: %w", l.max, ErrTooLong)
+	}
+	if l.err != io.EOF {
+		return nil, l.err
+	}
+	return l.buf[l.beg:l.end], nil
+}
+
+// textReader reads plain text: the whole, with the file's name for its id, or each line
+// that is not blank.
+type textReader struct {
+	in    *Input
+	l     *Lines
+	lines bool // a row is a line
+	name  string
+	place int64
+	blank int64
+	ended bool
+}
+
+func openText(in *Input, o Options) (Reader, error) {
+	return &textReader{in: in, l: NewLines(in, o.MaxRow), lines: o.Lines, name: o.Name}, nil
+}
+
+func (t *textReader) Place() int64 { return t.place }
+
+// Blank is how many lines, or files, without a word were passed over; they are no rows.
+func (t *textReader) Blank() int64 { return t.blank }
+
+// Columns are the fields of a row.
+func (t *textReader) Columns() []string { return []string{"text", "id"} }
+
+func (t *textReader) Next(rec *Record) error {
+	for {
+		line, err := t.more()
+		if err != nil {
+			return t.in.Cause(err)
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			t.blank++
+			continue
+		}
+		rec.reset()
+		root := rec.open(object, nil)
+		rec.plain(text, []byte("text"), line)
+		if !t.lines {
+			rec.plain(text, []byte("id"), []byte(t.name))
+		}
+		rec.shut(root)
+		return nil
+	}
+}
+
+func (t *textReader) more() (line []byte, err error) {
+	if t.lines {
+		line, t.place, err = t.l.Next()
+		return line, err
+	}
+	if t.ended {
+		return nil, io.EOF
+	}
+	t.ended = true
+	return t.l.rest()
+}
