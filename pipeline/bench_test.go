@@ -19,13 +19,13 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/bloom"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/ledger"
 	"swab/pipeline/record"
 	"swab/pipeline/rows"
 	"swab/pipeline/sample"
 	"swab/pipeline/shard"
-	"swab/pipeline/variant"
 
 	bloomv3 "github.com/bits-and-blooms/bloom/v3"
 	"github.com/klauspost/compress/zstd"
@@ -86,7 +86,7 @@ func madeCorpus(b *testing.B, ext string) []string {
 	return []string{dir}
 }
 
-func madeBench(b *testing.B) []variant.Spec {
+func madeBench(b *testing.B) []benchmark.Spec {
 	b.Helper()
 	var buf bytes.Buffer
 	if err := sample.Bench(&buf, benchItems, benchWords); err != nil {
@@ -96,7 +96,7 @@ func madeBench(b *testing.B) []variant.Spec {
 	if err := os.WriteFile(path, buf.Bytes(), 0o644); err != nil {
 		b.Fatal(err)
 	}
-	return []variant.Spec{{Name: "made", Path: path, Fields: "question=question,id=id"}}
+	return []benchmark.Spec{{Name: "made", Path: path, Fields: "question=question,id=id"}}
 }
 
 // BenchmarkStages runs the stages of a scan one after another over the same shards
@@ -108,7 +108,7 @@ func BenchmarkStages(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		p, err := variant.Builtin()
+		p, err := benchmark.Builtin()
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func BenchmarkScan(b *testing.B) {
 			b.Run(fmt.Sprintf("ext=%s/lanes=%d", ext, lanes), func(b *testing.B) {
 				o := Options{Corpus: madeCorpus(b, ext), Benchmarks: madeBench(b), Methods: methods(b, "gpt3"), Reading: Reading{Lanes: lanes, MaxBadRows: -1}}
 				var err error
-				if o.Presets, err = variant.Builtin(); err != nil {
+				if o.Presets, err = benchmark.Builtin(); err != nil {
 					b.Fatal(err)
 				}
 				var text int64
@@ -426,7 +426,7 @@ func BenchmarkCheck(b *testing.B) {
 		b.Fatal(err)
 	}
 	o := CheckOptions{Index: index, Options: Options{Methods: methods(b, "gpt3"), Reading: Reading{MaxBadRows: -1}}}
-	if o.Presets, err = variant.Builtin(); err != nil {
+	if o.Presets, err = benchmark.Builtin(); err != nil {
 		b.Fatal(err)
 	}
 	benchmarks, err := filepath.Glob(filepath.Join(data, "benchmarks", "*"))
@@ -434,7 +434,7 @@ func BenchmarkCheck(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, path := range benchmarks {
-		o.Benchmarks = append(o.Benchmarks, variant.Spec{Path: path})
+		o.Benchmarks = append(o.Benchmarks, benchmark.Spec{Path: path})
 	}
 	for _, cold := range []bool{false, true} {
 		b.Run(fmt.Sprintf("cold=%v", cold), func(b *testing.B) {

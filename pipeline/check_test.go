@@ -16,10 +16,10 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/ledger"
 	"swab/pipeline/match"
-	"swab/pipeline/variant"
 )
 
 func mustCheck(t testing.TB, o CheckOptions) *Summary {
@@ -346,19 +346,19 @@ func TestCheckRefusesShorterGrams(t *testing.T) {
 }
 
 // realBenchmarks are those of the real data, by name.
-func realBenchmarks(data string, names ...string) (specs []variant.Spec) {
+func realBenchmarks(data string, names ...string) (specs []benchmark.Spec) {
 	paths := map[string]string{
 		"gsm8k": "gsm8k/test.jsonl", "humaneval": "humaneval/HumanEval.jsonl.gz", "mbpp": "mbpp/mbpp.jsonl", "ifeval": "ifeval/input_data.jsonl",
 		"mgsm": "mgsm", "mmlu": "mmlu/test", "agieval": "agieval", "aqua": "aqua", "svamp": "svamp/SVAMP.json", "cruxeval": "cruxeval/cruxeval.jsonl",
 	}
 	for _, name := range names {
-		specs = append(specs, variant.Spec{Name: name, Path: filepath.Join(data, "benchmarks", paths[name])})
+		specs = append(specs, benchmark.Spec{Name: name, Path: filepath.Join(data, "benchmarks", paths[name])})
 	}
 	return specs
 }
 
 // realTrace indexes, scans, checks and traces.
-func realTrace(t *testing.T, corpus []string, benches []variant.Spec, segment int64, fpr float64) {
+func realTrace(t *testing.T, corpus []string, benches []benchmark.Spec, segment int64, fpr float64) {
 	t.Helper()
 	dir := t.TempDir()
 	idx := IndexOptions{Corpus: corpus, Out: filepath.Join(dir, "idx"), SegmentBytes: segment, FPR: fpr, OnChange: OnChangeFail, Reading: Reading{MaxBadRows: -1}}

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"swab/ngram/overlap"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/match"
-	"swab/pipeline/variant"
 )
 
 // cpuTime is what the process has computed so far.
@@ -29,7 +29,7 @@ func cpuTime(b *testing.B) time.Duration {
 // and "times" is the CPU time against that of gpt3 alone. The bars: 1.5 for swab, 1.25 for
 // all over words, 1.9 with gpt4.
 func BenchmarkMethods(b *testing.B) {
-	p, err := variant.Builtin()
+	p, err := benchmark.Builtin()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -20,8 +20,8 @@ import (
 	"swab/ngram/overlap"
 	"swab/ngram/substr"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/internal/realdata"
-	"swab/pipeline/variant"
 )
 
 // keptChars is what the methods over characters keep.
@@ -524,7 +524,7 @@ func TestWordsOfAllScripts(t *testing.T) {
 	var rows []row
 	for _, p := range paths {
 		name := strings.TrimSuffix(filepath.Base(p), ".tsv")
-		o.Benchmarks = append(o.Benchmarks, variant.Spec{Name: name, Path: p, Fields: "question=0,answer=1"})
+		o.Benchmarks = append(o.Benchmarks, benchmark.Spec{Name: name, Path: p, Fields: "question=0,answer=1"})
 		b, err := os.ReadFile(p)
 		if err != nil {
 			t.Fatal(err)

@@ -13,11 +13,11 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
 	"swab/pipeline/match"
 	"swab/pipeline/page"
 	"swab/pipeline/report"
-	"swab/pipeline/variant"
 )
 
 // publish merges the shard results and writes the audit directory.
@@ -221,7 +221,7 @@ func (p *publication) verdicts(ctx context.Context, results *match.Results) erro
 	return nil
 }
 
-func (p *publication) item(b *variant.Benchmark, ordinal int, it *variant.Item, found []match.Found, rows []audit.Row) error {
+func (p *publication) item(b *benchmark.Benchmark, ordinal int, it *benchmark.Item, found []match.Found, rows []audit.Row) error {
 	flaggedBy := make([]string, len(found)) // by matcher: the first method that flags
 	for i, m := range p.Methods {
 		matcher, k := p.set.Place(i)

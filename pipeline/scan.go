@@ -18,20 +18,20 @@ import (
 	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
 	"swab/pipeline/match"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
 	"swab/pipeline/shard"
-	"swab/pipeline/variant"
 )
 
 // Options of a scan. The zero value of a field means its default, where it has one.
 type Options struct {
 	Version    string // of the program
 	Corpus     []string
-	Benchmarks []variant.Spec
-	Presets    *variant.Presets
+	Benchmarks []benchmark.Spec
+	Presets    *benchmark.Presets
 	Methods    []*overlap.Method
 	Out        string
 

@@ -23,8 +23,8 @@ import (
 	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/internal/realdata"
-	"swab/pipeline/variant"
 
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/text/unicode/norm"
@@ -112,13 +112,13 @@ func methods(t testing.TB, names ...string) []*overlap.Method {
 
 func options(t testing.TB, dir string) Options {
 	t.Helper()
-	p, err := variant.Builtin()
+	p, err := benchmark.Builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return Options{
 		Corpus: []string{filepath.Join(dir, "corpus")}, Presets: p, Methods: methods(t, three...),
-		Benchmarks: []variant.Spec{{Name: "quiz", Path: filepath.Join(dir, "quiz.jsonl"), Fields: "context=context,question=question,choices=choices,answer=answer,id=id"}},
+		Benchmarks: []benchmark.Spec{{Name: "quiz", Path: filepath.Join(dir, "quiz.jsonl"), Fields: "context=context,question=question,choices=choices,answer=answer,id=id"}},
 		Out:        filepath.Join(dir, "out"), Reading: Reading{MaxBadRows: -1},
 	}
 }

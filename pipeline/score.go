@@ -11,11 +11,11 @@ import (
 	"strings"
 
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/page"
 	"swab/pipeline/report"
 	"swab/pipeline/results"
 	"swab/pipeline/score"
-	"swab/pipeline/variant"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -143,7 +143,7 @@ func (s *scoring) load(ctx context.Context) (followed []string, err error) {
 	}
 	if s.Read.Text = s.Join.How != "id" && s.Join.How != "index"; s.Read.Text {
 		err = s.table.ReadTexts(ctx)
-		if s.Join.How == "" && (errors.Is(err, variant.ErrChanged) || errors.Is(err, fs.ErrNotExist)) {
+		if s.Join.How == "" && (errors.Is(err, benchmark.ErrChanged) || errors.Is(err, fs.ErrNotExist)) {
 			s.Notices = append(s.Notices, err.Error()+"; results are joined without looking at questions")
 			err, s.Read.Text = nil, false
 		}

@@ -5,7 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"swab/pipeline/variant"
+	"swab/pipeline/benchmark"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -49,7 +49,7 @@ record, and the guess is printed. --fields names the fields yourself.`,
 }
 
 // findPreset returns the layout of a name, or an error that names the closest one.
-func findPreset(p *variant.Presets, name string) (variant.Preset, error) {
+func findPreset(p *benchmark.Presets, name string) (benchmark.Preset, error) {
 	if preset, ok := p.Find(name); ok {
 		return preset, nil
 	}
@@ -58,12 +58,12 @@ func findPreset(p *variant.Presets, name string) (variant.Preset, error) {
 		known = append(known, preset.Name)
 	}
 	err := fmt.Errorf("no benchmark layout is named %q: swab benchmarks lists them", name)
-	return variant.Preset{}, usageError{err: err, verb: "swab benchmarks", instead: closest(name, known)}
+	return benchmark.Preset{}, usageError{err: err, verb: "swab benchmarks", instead: closest(name, known)}
 }
 
 // presetNames returns the names of the built-in layouts, as completion wants them.
 func presetNames() (names []string) {
-	p, err := variant.Builtin()
+	p, err := benchmark.Builtin()
 	if err != nil {
 		return nil
 	}
@@ -73,7 +73,7 @@ func presetNames() (names []string) {
 	return names
 }
 
-func listPresets(w io.Writer, p *variant.Presets) error {
+func listPresets(w io.Writer, p *benchmark.Presets) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, preset := range p.List() {
 		fmt.Fprintf(t, "%s\t%s\n", preset.Name, preset.About)

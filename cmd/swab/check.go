@@ -8,7 +8,7 @@ import (
 
 	"swab/ngram/overlap"
 	"swab/pipeline"
-	"swab/pipeline/variant"
+	"swab/pipeline/benchmark"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -43,7 +43,7 @@ func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) 
 		if !named || strings.ContainsRune(name, os.PathSeparator) {
 			name, path = "", bench
 		}
-		o.Benchmarks = append(o.Benchmarks, variant.Spec{Name: name, Path: path, Preset: b.preset, Fields: b.fields, Header: b.header})
+		o.Benchmarks = append(o.Benchmarks, benchmark.Spec{Name: name, Path: path, Preset: b.preset, Fields: b.fields, Header: b.header})
 	}
 	o.Version = programVersion()
 	return nil

@@ -24,7 +24,7 @@ var floors = map[string]int{
 	"swab/pipeline/report":            40,
 	"swab/pipeline/audit":             35,
 	"swab/pipeline/ledger":            30,
-	"swab/pipeline/variant":           30,
+	"swab/pipeline/benchmark":         30,
 	"swab/pipeline/record":            30,
 	"swab/pipeline/rows":              20,
 	"swab/pipeline/shard":             10,

@@ -16,10 +16,10 @@ import (
 	"swab/ngram/overlap"
 	"swab/pipeline"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/export"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
-	"swab/pipeline/variant"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -91,8 +91,8 @@ the table counts them apart.`,
 	return c
 }
 
-func loadPresets(files []string) (*variant.Presets, error) {
-	p, err := variant.Builtin()
+func loadPresets(files []string) (*benchmark.Presets, error) {
+	p, err := benchmark.Builtin()
 	for _, f := range files {
 		if err == nil {
 			err = p.Add(f)
@@ -269,11 +269,11 @@ func hint(err error) string {
 		return "--on-change keep keeps the n-grams they had; --on-change rebuild reads their segments' shards again"
 	case errors.Is(err, publish.ErrForeign):
 		return "choose another --out; swab replaces only what it made"
-	case errors.Is(err, variant.ErrNoPreset):
+	case errors.Is(err, benchmark.ErrNoPreset):
 		return "say where the parts are, as in --fields question=q,choices=a+b+c,answer=key,id=nr"
 	case errors.Is(err, export.ErrIncomplete):
 		return "mend the input and scan again, or add --allow-incomplete"
-	case errors.Is(err, variant.ErrChanged):
+	case errors.Is(err, benchmark.ErrChanged):
 		return "scan again with the benchmark as it is now"
 	case errors.Is(err, pipeline.ErrBadRows), errors.Is(err, pipeline.ErrNoDocuments):
 		return "look whether --text-field names the field of the text"

@@ -28,9 +28,9 @@ import (
 	"strings"
 
 	"swab/ngram"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
 	"swab/pipeline/publish"
-	"swab/pipeline/variant"
 )
 
 // The files of an audit's directory that are not variants of a benchmark.
@@ -140,11 +140,11 @@ type Decoys struct {
 
 // BenchmarkFile is one file of a benchmark.
 type BenchmarkFile struct {
-	Path            string `json:"path"`
-	Split           string `json:"split"`
-	Digest          string `json:"digest"`
-	Items           int64  `json:"items"`
-	variant.Reading        // the fields that its items were read from
+	Path              string `json:"path"`
+	Split             string `json:"split"`
+	Digest            string `json:"digest"`
+	Items             int64  `json:"items"`
+	benchmark.Reading        // the fields that its items were read from
 }
 
 // FileDigest is a file of the audit's directory.

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"swab/ngram"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
-	"swab/pipeline/variant"
 
 	"github.com/zeebo/xxh3"
 )
@@ -26,7 +26,7 @@ func sample() *Audit {
 		Limits: map[string]int64{"line_bytes": 1 << 20},
 		Benchmarks: []Benchmark{{
 			Name: "b<&>", Preset: "p",
-			Files: []BenchmarkFile{{"b/test.jsonl", "test", "00ff", 2, variant.Reading{Fields: "question=q,id=n"}}}, Items: 2, Warnings: []string{"id 1 twice"},
+			Files: []BenchmarkFile{{"b/test.jsonl", "test", "00ff", 2, benchmark.Reading{Fields: "question=q,id=n"}}}, Items: 2, Warnings: []string{"id 1 twice"},
 		}},
 		Shards: []ledger.Entry{
 			{Name: "a.jsonl.zst", Size: 10, Digest: "aa", Format: "jsonl", Compression: "zstd", Rows: 5, Documents: 3, TextBytes: 99,

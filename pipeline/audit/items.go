@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"swab/ngram/item"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
-	"swab/pipeline/variant"
 )
 
 // A TableItem is an item of a Table.
@@ -275,9 +275,9 @@ func (t *Table) follow(marked map[Place]MarkEntry) (confirmed, rejected int64) {
 }
 
 // Read reads the benchmarks' files again, by the mappings that the audit used, and
-// calls visit with each item, lent, and its number. The error is variant.ErrChanged if
+// calls visit with each item, lent, and its number. The error is benchmark.ErrChanged if
 // they are not what was audited.
-func (t *Table) Read(ctx context.Context, visit func(number int, it *variant.Item) error) error {
+func (t *Table) Read(ctx context.Context, visit func(number int, it *benchmark.Item) error) error {
 	for i := range t.About.Benchmarks {
 		b := &t.About.Benchmarks[i]
 		k := slices.IndexFunc(t.Benchmarks, func(h TableBenchmark) bool { return h.Name == b.Name })
@@ -293,7 +293,7 @@ func (t *Table) Read(ctx context.Context, visit func(number int, it *variant.Ite
 	return nil
 }
 
-func (t *Table) read(ctx context.Context, b *Benchmark, f BenchmarkFile, in TableBenchmark, visit func(number int, it *variant.Item) error) error {
+func (t *Table) read(ctx context.Context, b *Benchmark, f BenchmarkFile, in TableBenchmark, visit func(number int, it *benchmark.Item) error) error {
 	items := t.Items[in.First:in.Last]
 	at := slices.IndexFunc(items, func(it TableItem) bool { return t.Splits[it.Split] == f.Split })
 	if at < 0 {
@@ -305,11 +305,11 @@ func (t *Table) read(ctx context.Context, b *Benchmark, f BenchmarkFile, in Tabl
 			return err
 		}
 		if at+n >= len(items) || t.Splits[items[at+n].Split] != f.Split {
-			return fmt.Errorf("%q: %w", f.Path, variant.ErrChanged)
+			return fmt.Errorf("%q: %w", f.Path, benchmark.ErrChanged)
 		}
 		have := &items[at+n]
 		if hex.EncodeToString(have.Digest[:]) != it.Digest || have.Index != int64(n) {
-			return fmt.Errorf("%q: record %d is another than was audited: %w", f.Path, n, variant.ErrChanged)
+			return fmt.Errorf("%q: record %d is another than was audited: %w", f.Path, n, benchmark.ErrChanged)
 		}
 		if err := visit(in.First+at+n, it); err != nil {
 			return err
@@ -317,14 +317,14 @@ func (t *Table) read(ctx context.Context, b *Benchmark, f BenchmarkFile, in Tabl
 		n++
 	}
 	if int64(n) != f.Items {
-		return fmt.Errorf("%q: %d items, and the audit has %d: %w", f.Path, n, f.Items, variant.ErrChanged)
+		return fmt.Errorf("%q: %d items, and the audit has %d: %w", f.Path, n, f.Items, benchmark.ErrChanged)
 	}
 	return nil
 }
 
 // ReadTexts keeps the questions of all items.
 func (t *Table) ReadTexts(ctx context.Context) error {
-	return t.Read(ctx, func(n int, it *variant.Item) error {
+	return t.Read(ctx, func(n int, it *benchmark.Item) error {
 		t.Items[n].Text = it.Text[item.Question]
 		return nil
 	})

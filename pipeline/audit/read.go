@@ -14,8 +14,8 @@ import (
 	"strconv"
 	"strings"
 
+	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
-	"swab/pipeline/variant"
 )
 
 // House is the method whose verdicts are shown before those of others.
@@ -352,7 +352,7 @@ func (r *Reader) Find(ctx context.Context, name string) (*Explanation, error) {
 // A Text is an item as its benchmark's file has it.
 type Text struct {
 	Benchmark, Split string
-	*variant.Item
+	*benchmark.Item
 }
 
 // Texts reads the files of a's benchmarks again and returns their items, in the order of
@@ -385,9 +385,9 @@ func (a *Audit) Texts(ctx context.Context, wanted func(benchmark, split string) 
 }
 
 // items reads a file of the benchmark again, as the audit recorded it.
-func (b *Benchmark) items(ctx context.Context, f BenchmarkFile) iter.Seq2[*variant.Item, error] {
-	return func(yield func(*variant.Item, error) bool) {
-		opened, err := variant.Recorded(b.Name, f.Path, f.Split, f.Reading)
+func (b *Benchmark) items(ctx context.Context, f BenchmarkFile) iter.Seq2[*benchmark.Item, error] {
+	return func(yield func(*benchmark.Item, error) bool) {
+		opened, err := benchmark.Recorded(b.Name, f.Path, f.Split, f.Reading)
 		if err != nil {
 			yield(nil, err)
 			return

@@ -11,7 +11,7 @@ import (
 
 	"swab/ngram/item"
 	"swab/ngram/overlap"
-	"swab/pipeline/variant"
+	"swab/pipeline/benchmark"
 )
 
 // smallSet is a set of the program's own sources, made once. It must not be changed.
@@ -467,12 +467,12 @@ func TestScanJudgesTheSet(t *testing.T) {
 	if err := s.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	presets, err := variant.Builtin()
+	presets, err := benchmark.Builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, b := range s.Benches { // what was written reads back as it was
-		v, err := variant.Open(variant.Spec{Name: b.Name, Path: filepath.Join(dir, "bench", b.Name+".jsonl"), Fields: benchFields}, presets)
+		v, err := benchmark.Open(benchmark.Spec{Name: b.Name, Path: filepath.Join(dir, "bench", b.Name+".jsonl"), Fields: benchFields}, presets)
 		if err != nil {
 			t.Fatal(err)
 		}

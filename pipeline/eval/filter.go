@@ -8,7 +8,7 @@ import (
 
 	"swab/ngram/overlap"
 	"swab/pipeline"
-	"swab/pipeline/variant"
+	"swab/pipeline/benchmark"
 )
 
 // A Suspicion is what a corpus filter of n-grams suspects by a method that it does not
@@ -118,7 +118,7 @@ func SetSuspicions(ctx context.Context, s *Set, dir string, ns []int) ([]Suspici
 
 // RealSuspicions is Suspicions of the benchmarks and the corpora of the data folder.
 func RealSuspicions(ctx context.Context, data, dir string, ns []int) ([]Suspicion, error) {
-	presets, err := variant.Builtin()
+	presets, err := benchmark.Builtin()
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func RealSuspicions(ctx context.Context, data, dir string, ns []int) ([]Suspicio
 		if test := filepath.Join(path, "test"); f.Name() == "mmlu" {
 			path = test // its other folder has the examples of prompts
 		}
-		o.Benchmarks = append(o.Benchmarks, variant.Spec{Name: f.Name(), Path: path})
+		o.Benchmarks = append(o.Benchmarks, benchmark.Spec{Name: f.Name(), Path: path})
 	}
 	return Suspicions(ctx, o, dir, ns, nil)
 }

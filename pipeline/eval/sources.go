@@ -11,10 +11,10 @@ import (
 	"strings"
 
 	"swab/ngram/item"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/record"
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
-	"swab/pipeline/variant"
 )
 
 // Sources are the items that are planted and the texts that they are planted in.
@@ -104,12 +104,12 @@ var realCorpora = []string{"classic-books", "peps", "rust-rfcs", "tldr", "exerci
 // the folder has none.
 func Real(ctx context.Context, dir string) (Sources, error) {
 	src := Sources{Name: "benchmarks and corpora of the data folder", Dir: dir}
-	presets, err := variant.Builtin()
+	presets, err := benchmark.Builtin()
 	if err != nil {
 		return src, err
 	}
 	read := func(path string) (items []SourceItem, err error) {
-		b, err := variant.Open(variant.Spec{Path: filepath.Join(dir, "benchmarks", filepath.FromSlash(path))}, presets)
+		b, err := benchmark.Open(benchmark.Spec{Path: filepath.Join(dir, "benchmarks", filepath.FromSlash(path))}, presets)
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ import (
 	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/pipeline"
-	"swab/pipeline/variant"
+	"swab/pipeline/benchmark"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -140,11 +140,11 @@ func Scan(ctx context.Context, s *Set, dir string, methods []*overlap.Method) ([
 
 // scanOptions names the benchmarks and the corpus of a set that was written into dir.
 func scanOptions(s *Set, dir string) (pipeline.Options, error) {
-	presets, err := variant.Builtin()
+	presets, err := benchmark.Builtin()
 	o := pipeline.Options{Corpus: []string{filepath.Join(dir, "corpus")}, Presets: presets}
 	for _, b := range s.Benches {
 		path := filepath.Join(dir, "bench", b.Name+".jsonl")
-		o.Benchmarks = append(o.Benchmarks, variant.Spec{Name: b.Name, Path: path, Fields: benchFields})
+		o.Benchmarks = append(o.Benchmarks, benchmark.Spec{Name: b.Name, Path: path, Fields: benchFields})
 	}
 	return o, err
 }

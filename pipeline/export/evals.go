@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"swab/ngram/item"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/results"
-	"swab/pipeline/variant"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -61,7 +61,7 @@ func (w *writer) evals(ctx context.Context) error {
 		s := &w.sum.Splits[i]
 		outs[s.Benchmark+"/"+s.Split] = &output{split: s, choices: w.choiceFields(s)}
 	}
-	err := w.a.Read(ctx, func(k int, it *variant.Item) error {
+	err := w.a.Read(ctx, func(k int, it *benchmark.Item) error {
 		o := outs[w.benchmark(k)+"/"+it.Split]
 		if o == nil {
 			o = outs[w.benchmark(k)+"/"+w.a.Splits[w.a.Items[k].Split]]
@@ -177,7 +177,7 @@ func inOrder(choices []string) bool {
 const maxIdeal = 200
 
 // evalsSample makes the prompt and the answer that the completion is compared with.
-func evalsSample(it *variant.Item, fields int) (*sample, string, error) {
+func evalsSample(it *benchmark.Item, fields int) (*sample, string, error) {
 	answer := strings.TrimSpace(it.Text[item.Answer])
 	last := strings.TrimSpace(answer[strings.LastIndexByte(answer, '\n')+1:])
 	var prompt []string

@@ -15,8 +15,8 @@ import (
 	"swab/ngram/overlap"
 	"swab/ngram/plain"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/report"
-	"swab/pipeline/variant"
 
 	"github.com/zeebo/xxh3"
 )
@@ -56,7 +56,7 @@ func singleWords() *ngram.Scanner {
 
 // looked gives an item's texts as they are looked for: a passage before the question is
 // context.
-func looked(it *variant.Item) (texts [item.NumParts]string, split int) {
+func looked(it *benchmark.Item) (texts [item.NumParts]string, split int) {
 	texts = it.Text
 	if texts[item.Choices] != "" && texts[item.Context] == "" {
 		if split = align.Split(texts[item.Question]); split > 0 {
@@ -66,7 +66,7 @@ func looked(it *variant.Item) (texts [item.NumParts]string, split int) {
 	return texts, split
 }
 
-func (m *alignment) add(it *variant.Item) error {
+func (m *alignment) add(it *benchmark.Item) error {
 	own := item.Absent(len(m.bench))
 	texts, split := looked(it)
 	for p, text := range texts {
@@ -156,7 +156,7 @@ func (m *alignment) recipe() ngram.Recipe {
 	return r
 }
 
-func (m *alignment) params(int, []*variant.Benchmark) map[string]any {
+func (m *alignment) params(int, []*benchmark.Benchmark) map[string]any {
 	params := map[string]any{"parts": m.method.Parts.Names(), "normaliser": m.method.Norm, "unit": m.method.Unit}
 	for _, p := range m.method.Params {
 		params[p.Name] = p.Value
@@ -186,7 +186,7 @@ func (m *alignment) mergeCovers(i int, x, y *alignCover) *alignCover {
 	return x
 }
 
-func (m *alignment) judge(i, _ int, _ *variant.Item, c *alignCover) overlap.Verdict {
+func (m *alignment) judge(i, _ int, _ *benchmark.Item, c *alignCover) overlap.Verdict {
 	if c == nil {
 		c = &alignCover{}
 	}
@@ -205,7 +205,7 @@ func (m *alignment) judge(i, _ int, _ *variant.Item, c *alignCover) overlap.Verd
 
 // evidence quotes the stretches of each document in the order of the item, each with
 // what stands around it.
-func (m *alignment) evidence(it *variant.Item, c *alignCover) (list []audit.Evidence) {
+func (m *alignment) evidence(it *benchmark.Item, c *alignCover) (list []audit.Evidence) {
 	for _, h := range m.documents(it, c) {
 		for i, mark := range h.Marks {
 			e := h.Evidence
@@ -239,7 +239,7 @@ type alignHit struct {
 }
 
 // documents returns those of a cover, strongest first.
-func (m *alignment) documents(it *variant.Item, c *alignCover) (list []alignHit) {
+func (m *alignment) documents(it *benchmark.Item, c *alignCover) (list []alignHit) {
 	if c.own == nil {
 		return nil
 	}
@@ -273,7 +273,7 @@ func (m *alignment) documents(it *variant.Item, c *alignCover) (list []alignHit)
 }
 
 // hits shows the strongest document as a whole.
-func (m *alignment) hits(it *variant.Item, c *alignCover, _ []audit.Evidence) []report.Hit {
+func (m *alignment) hits(it *benchmark.Item, c *alignCover, _ []audit.Evidence) []report.Hit {
 	list := m.documents(it, c)
 	if len(list) == 0 || len(list[0].Marks) == 0 {
 		return nil

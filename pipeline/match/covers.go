@@ -7,8 +7,8 @@ import (
 
 	"swab/ngram/overlap"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/report"
-	"swab/pipeline/variant"
 )
 
 // rules are what a matcher does with covers of its own type C. Nil is the cover of an item
@@ -23,12 +23,12 @@ type rules[C any] interface {
 	mergeCovers(item int, a, b *C) *C
 
 	// judge returns what method number k of the matcher says of an item.
-	judge(item, k int, it *variant.Item, c *C) overlap.Verdict
+	judge(item, k int, it *benchmark.Item, c *C) overlap.Verdict
 	// evidence quotes the documents that a cover keeps, in a fixed order: part, shard, row,
 	// id, spans, words and text of the document.
-	evidence(it *variant.Item, c *C) []audit.Evidence
+	evidence(it *benchmark.Item, c *C) []audit.Evidence
 	// hits returns the same as a terminal shows it.
-	hits(it *variant.Item, c *C, evidence []audit.Evidence) []report.Hit
+	hits(it *benchmark.Item, c *C, evidence []audit.Evidence) []report.Hit
 }
 
 // A numbered cover is that of the item of that number.
@@ -41,7 +41,7 @@ type numbered[C any] struct {
 type Covers interface {
 	// Item returns what they show of an item. Items are asked for by rising number; the
 	// item is kept until the next is asked for.
-	Item(number int, it *variant.Item) (Found, error)
+	Item(number int, it *benchmark.Item) (Found, error)
 	// Close must be called at the end. It returns the error that Item has returned.
 	Close() error
 }
@@ -69,7 +69,7 @@ type cursor[C any] struct {
 	err   error
 
 	number int
-	it     *variant.Item
+	it     *benchmark.Item
 	cover  *C // of the item at hand
 }
 
@@ -80,7 +80,7 @@ func newCursor[C any](r rules[C], covers iter.Seq2[numbered[C], error]) *cursor[
 	return c
 }
 
-func (c *cursor[C]) Item(number int, it *variant.Item) (Found, error) {
+func (c *cursor[C]) Item(number int, it *benchmark.Item) (Found, error) {
 	c.number, c.it, c.cover = number, it, nil
 	if c.err != nil {
 		return nil, c.err

@@ -10,8 +10,8 @@ import (
 	"swab/ngram/overlap"
 	"swab/ngram/substr"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/report"
-	"swab/pipeline/variant"
 )
 
 // grams finds runs of n-grams and folds them into covers. It serves all published methods.
@@ -52,7 +52,7 @@ func (m *grams) joined() (item.Part, bool) {
 	return 0, false
 }
 
-func (m *grams) add(it *variant.Item) error {
+func (m *grams) add(it *benchmark.Item) error {
 	own := item.Absent(len(m.rules))
 	texts := it.Text
 	at, joined := m.joined()
@@ -162,7 +162,7 @@ func (m *grams) key() any {
 
 func (m *grams) recipe() ngram.Recipe { return m.texts.recipe() }
 
-func (m *grams) params(k int, benches []*variant.Benchmark) map[string]any {
+func (m *grams) params(k int, benches []*benchmark.Benchmark) map[string]any {
 	method := m.methods[k]
 	params := map[string]any{"parts": method.Parts.Names(), "normaliser": method.Norm, "unit": method.Unit}
 	for _, p := range method.Params {
@@ -230,7 +230,7 @@ func (m *grams) mergeCovers(i int, a, b *overlap.Cover) *overlap.Cover {
 	return a
 }
 
-func (m *grams) judge(i, k int, it *variant.Item, c *overlap.Cover) overlap.Verdict {
+func (m *grams) judge(i, k int, it *benchmark.Item, c *overlap.Cover) overlap.Verdict {
 	v := m.items.Judge(i, k, c, m.texts.appendGrams)
 	if at, joined := m.joined(); joined && v.Parts != 0 {
 		v.Parts = m.joinedParts(it, k, v.Counted, min(m.rules[m.list[i].Bench][k].N, m.items.Layout(i)[at]))
@@ -243,7 +243,7 @@ func (m *grams) judge(i, k int, it *variant.Item, c *overlap.Cover) overlap.Verd
 
 // joinedParts returns the parts in which n-grams were counted, where the parts lie one
 // after another in the text that was looked for.
-func (m *grams) joinedParts(it *variant.Item, k int, counted []uint64, n int) (parts item.Parts) {
+func (m *grams) joinedParts(it *benchmark.Item, k int, counted []uint64, n int) (parts item.Parts) {
 	from := 0
 	for p, text := range it.Text {
 		if !m.methods[k].Parts.Has(item.Part(p)) {
@@ -261,7 +261,7 @@ func (m *grams) joinedParts(it *variant.Item, k int, counted []uint64, n int) (p
 	return parts
 }
 
-func (m *grams) evidence(it *variant.Item, c *overlap.Cover) (list []audit.Evidence) {
+func (m *grams) evidence(it *benchmark.Item, c *overlap.Cover) (list []audit.Evidence) {
 	var spans [item.NumParts][]ngram.Span
 	_, joined := m.joined()
 	for part, text := range it.Text {
@@ -288,7 +288,7 @@ func (m *grams) evidence(it *variant.Item, c *overlap.Cover) (list []audit.Evide
 }
 
 // hits shows every piece of evidence by itself.
-func (m *grams) hits(it *variant.Item, _ *overlap.Cover, evidence []audit.Evidence) (hits []report.Hit) {
+func (m *grams) hits(it *benchmark.Item, _ *overlap.Cover, evidence []audit.Evidence) (hits []report.Hit) {
 	for _, e := range evidence {
 		var part item.Part
 		for part.String() != e.Part {

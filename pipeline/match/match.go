@@ -27,7 +27,7 @@ import (
 	"swab/ngram"
 	"swab/ngram/item"
 	"swab/ngram/overlap"
-	"swab/pipeline/variant"
+	"swab/pipeline/benchmark"
 )
 
 // A Matcher is one way to hold documents against items. A run has the matchers that its
@@ -36,7 +36,7 @@ import (
 // Items are numbered through all benchmarks. They come by rising number through add, with
 // fit behind those of each benchmark; build follows once, before anything else.
 type Matcher interface {
-	add(it *variant.Item) error
+	add(it *benchmark.Item) error
 	fit() error
 	build() error
 
@@ -56,7 +56,7 @@ type Matcher interface {
 	// recipe is what documents are read by.
 	recipe() ngram.Recipe
 	// params are the matcher's part in the audit's parameters of its method number k.
-	params(k int, benches []*variant.Benchmark) map[string]any
+	params(k int, benches []*benchmark.Benchmark) map[string]any
 }
 
 // Decoys is how many decoys of a benchmark were looked for, and how many are flagged.
@@ -71,11 +71,11 @@ type Options struct {
 // A Set is all items of a run with the matchers that its methods need.
 type Set struct {
 	Methods []*overlap.Method
-	Benches []*variant.Benchmark // by name
+	Benches []*benchmark.Benchmark // by name
 
-	first    []int         // number of each benchmark's first item
-	count    int           // items
-	ids      []variant.IDs // of each benchmark's items
+	first    []int           // number of each benchmark's first item
+	count    int             // items
+	ids      []benchmark.IDs // of each benchmark's items
 	matchers []Matcher
 	bounds   []bound // by matcher
 	places   []place // of the methods
@@ -85,16 +85,16 @@ type Set struct {
 type place struct{ matcher, k int }
 
 // Load reads the benchmarks and fits the methods to them. Build or Probes follow.
-func Load(ctx context.Context, specs []variant.Spec, presets *variant.Presets, methods []*overlap.Method, o Options) (*Set, error) {
+func Load(ctx context.Context, specs []benchmark.Spec, presets *benchmark.Presets, methods []*overlap.Method, o Options) (*Set, error) {
 	set := &Set{Methods: methods}
 	for _, spec := range specs {
-		b, err := variant.Open(spec, presets)
+		b, err := benchmark.Open(spec, presets)
 		if err != nil {
 			return nil, err
 		}
 		set.Benches = append(set.Benches, b)
 	}
-	slices.SortFunc(set.Benches, func(a, b *variant.Benchmark) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(set.Benches, func(a, b *benchmark.Benchmark) int { return strings.Compare(a.Name, b.Name) })
 	for i := 1; i < len(set.Benches); i++ {
 		if set.Benches[i].Name == set.Benches[i-1].Name {
 			return nil, fmt.Errorf("two benchmarks are named %q: name one of them, as in --bench NAME=PATH", set.Benches[i].Name)
@@ -112,9 +112,9 @@ func Load(ctx context.Context, specs []variant.Spec, presets *variant.Presets, m
 }
 
 // read adds the items of a benchmark to all matchers.
-func (s *Set) read(ctx context.Context, b *variant.Benchmark) error {
+func (s *Set) read(ctx context.Context, b *benchmark.Benchmark) error {
 	s.first = append(s.first, s.count)
-	var ids variant.IDs
+	var ids benchmark.IDs
 	for it, err := range b.Items(ctx) {
 		for _, m := range s.matchers {
 			if err == nil {

@@ -11,7 +11,7 @@ import (
 	"swab/ngram/align"
 	"swab/ngram/item"
 	"swab/ngram/overlap"
-	"swab/pipeline/variant"
+	"swab/pipeline/benchmark"
 )
 
 // Hits says which n-grams of a text are in a corpus filter: a bit for each, by its first
@@ -46,7 +46,7 @@ type Aim struct {
 // A bound makes the probe of a matcher for a filter of n-grams, or says why a filter says
 // nothing of the matcher's methods.
 type bound interface {
-	probe(n int, benches []*variant.Benchmark) (Probe, error)
+	probe(n int, benches []*benchmark.Benchmark) (Probe, error)
 }
 
 // Probes are those of all matchers for a filter of n-grams, in place of Build. Each place
@@ -110,7 +110,7 @@ func (p *Probes) Suspects(hits func(probe int) Hits) *Results {
 // unbounded is of matchers of which a filter says nothing.
 type unbounded struct{}
 
-func (unbounded) probe(int, []*variant.Benchmark) (Probe, error) { return nil, errUnbounded }
+func (unbounded) probe(int, []*benchmark.Benchmark) (Probe, error) { return nil, errUnbounded }
 
 // wordsBound is of the matcher of words: what the filter does not hold, it cannot find.
 type wordsBound struct {
@@ -121,7 +121,7 @@ type wordsBound struct {
 // ErrShort means that a filter's n-grams are too long for a method.
 var ErrShort = errors.New("the filter's n-grams are too long")
 
-func (b wordsBound) probe(n int, benches []*variant.Benchmark) (Probe, error) {
+func (b wordsBound) probe(n int, benches []*benchmark.Benchmark) (Probe, error) {
 	for i, rules := range b.matcher.rules {
 		for _, r := range rules {
 			if r.N < n {
@@ -230,7 +230,7 @@ func (p *wordsProbe) Suspects(hits Hits) Covers {
 // look, and the others are clean by filter.
 type alignBound struct{ matcher *alignment }
 
-func (b alignBound) probe(n int, _ []*variant.Benchmark) (Probe, error) {
+func (b alignBound) probe(n int, _ []*benchmark.Benchmark) (Probe, error) {
 	return alignProbe{b.matcher, n}, nil
 }
 

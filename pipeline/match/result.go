@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
-	"swab/pipeline/variant"
 
 	"github.com/zeebo/xxh3"
 )
@@ -277,7 +277,7 @@ func (s *Set) Open(paths []string, temp string) (*Results, error) {
 
 // Item returns what the documents show of an item, by matcher. Items are asked for by
 // rising number; what is returned is valid until the next is asked for.
-func (r *Results) Item(found []Found, number int, it *variant.Item) ([]Found, error) {
+func (r *Results) Item(found []Found, number int, it *benchmark.Item) ([]Found, error) {
 	for _, c := range r.covers {
 		f, err := c.Item(number, it)
 		if err != nil {

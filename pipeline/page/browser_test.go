@@ -26,10 +26,10 @@ import (
 	"swab/ngram/overlap"
 	"swab/pipeline"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/ledger"
 	"swab/pipeline/page"
-	"swab/pipeline/variant"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
@@ -580,8 +580,8 @@ func large(tb testing.TB, n, share int) string {
 			fmt.Fprintf(w, "{\"id\":\"item-%d\",\"question\":%q}\n", i, texts.item(i))
 		}
 	})
-	reading := variant.Reading{Fields: "question=question,id=id"}
-	b, err := variant.Recorded("quiz", filepath.Join(root, "quiz.jsonl"), "quiz", reading)
+	reading := benchmark.Reading{Fields: "question=question,id=id"}
+	b, err := benchmark.Recorded("quiz", filepath.Join(root, "quiz.jsonl"), "quiz", reading)
 	must(tb, err)
 	methods := []string{"gpt3", "coverage8", "longest8", "another"}
 	w, err := audit.Create(dir, false)
@@ -643,7 +643,7 @@ func TestScreenshot(t *testing.T) {
 	ctx := browser(t)
 	root, err := filepath.Abs("../..")
 	must(t, err)
-	presets, err := variant.Builtin()
+	presets, err := benchmark.Builtin()
 	must(t, err)
 	t.Chdir(root) // so that paths in the picture are those of the README
 	dir := filepath.Join(t.TempDir(), "audit")
@@ -651,7 +651,7 @@ func TestScreenshot(t *testing.T) {
 	must(t, err)
 	_, err = pipeline.Scan(ctx, pipeline.Options{
 		Version: "test", Corpus: []string{"testdata/corpus"}, Presets: presets, Out: dir, Methods: methods,
-		Benchmarks: []variant.Spec{{Path: "testdata/bench/riverton.jsonl"}, {Path: "testdata/bench/crafts.csv"}},
+		Benchmarks: []benchmark.Spec{{Path: "testdata/bench/riverton.jsonl"}, {Path: "testdata/bench/crafts.csv"}},
 	})
 	must(t, err)
 	p := open(t, ctx, filepath.Join(dir, audit.ReportFile), 1100, 1060, false)
@@ -671,7 +671,7 @@ func TestScreenshot(t *testing.T) {
 // realAudit scans real benchmarks against real shards.
 func realAudit(tb testing.TB, data string) string {
 	tb.Helper()
-	presets, err := variant.Builtin()
+	presets, err := benchmark.Builtin()
 	must(tb, err)
 	dir := filepath.Join(tb.TempDir(), "audit")
 	methods, err := overlap.MethodsByName("gpt3", "coverage8", "longest8")
@@ -679,7 +679,7 @@ func realAudit(tb testing.TB, data string) string {
 	_, err = pipeline.Scan(context.Background(), pipeline.Options{
 		Version: "test", Corpus: []string{filepath.Join(data, "corpora/exercism-*.gz"), filepath.Join(data, "corpora/lm-eval-*.gz")}, Presets: presets, Out: dir,
 		Methods: methods,
-		Benchmarks: []variant.Spec{{Name: "mmlu", Path: filepath.Join(data, "benchmarks/mmlu/test")}, {Name: "ifeval", Path: filepath.Join(data, "benchmarks/ifeval/input_data.jsonl")},
+		Benchmarks: []benchmark.Spec{{Name: "mmlu", Path: filepath.Join(data, "benchmarks/mmlu/test")}, {Name: "ifeval", Path: filepath.Join(data, "benchmarks/ifeval/input_data.jsonl")},
 			{Name: "mbpp", Path: filepath.Join(data, "benchmarks/mbpp/mbpp.jsonl")}},
 	})
 	must(tb, err)

@@ -14,9 +14,9 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
 	"swab/pipeline/page"
-	"swab/pipeline/variant"
 
 	"golang.org/x/net/html"
 )
@@ -60,9 +60,9 @@ func makeAudit(tb testing.TB, methods []string, items []made, change func(*audit
 	}
 	path := filepath.Join(root, "quiz.jsonl")
 	must(tb, os.WriteFile(path, lines.Bytes(), 0o644))
-	presets, err := variant.Builtin()
+	presets, err := benchmark.Builtin()
 	must(tb, err)
-	b, err := variant.Open(variant.Spec{Name: "quiz", Path: path, Fields: "question=question,id=id"}, presets)
+	b, err := benchmark.Open(benchmark.Spec{Name: "quiz", Path: path, Fields: "question=question,id=id"}, presets)
 	must(tb, err)
 	w, err := audit.Create(dir, false)
 	must(tb, err)

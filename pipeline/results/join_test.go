@@ -12,8 +12,8 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
-	"swab/pipeline/variant"
 )
 
 // bencher describes a benchmark of a test: rows by split.
@@ -49,7 +49,7 @@ func makeAudit(t testing.TB, benches ...bencher) string {
 	must(t, os.Mkdir(dir, 0o777))
 	w, err := audit.Create(dir, false)
 	must(t, err)
-	presets, err := variant.Builtin()
+	presets, err := benchmark.Builtin()
 	must(t, err)
 	for _, b := range benches {
 		sub := filepath.Join(root, b.name)
@@ -57,7 +57,7 @@ func makeAudit(t testing.TB, benches ...bencher) string {
 		for _, s := range b.splits {
 			must(t, os.WriteFile(filepath.Join(sub, s+".jsonl"), []byte(strings.Join(b.rows[s], "\n")+"\n"), 0o666))
 		}
-		opened, err := variant.Open(variant.Spec{Name: b.name, Path: sub, Fields: b.fields}, presets)
+		opened, err := benchmark.Open(benchmark.Spec{Name: b.name, Path: sub, Fields: b.fields}, presets)
 		must(t, err)
 		n := 0
 		for it, err := range opened.Items(t.Context()) {
@@ -175,7 +175,7 @@ func TestChangedBenchmark(t *testing.T) {
 		rows := makeRows(5, 0, "")
 		dir := makeAudit(t, bencher{"piers", plain, []string{"test"}, map[string][]string{"test": rows}})
 		must(t, os.WriteFile(filepath.Join(dir, "../piers/test.jsonl"), []byte(strings.Join(change(rows), "\n")), 0o666))
-		if _, err := loadAudit(t, dir, true); !errors.Is(err, variant.ErrChanged) {
+		if _, err := loadAudit(t, dir, true); !errors.Is(err, benchmark.ErrChanged) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := loadAudit(t, dir, false); err != nil {

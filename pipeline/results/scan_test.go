@@ -7,9 +7,9 @@ import (
 	"swab/ngram/overlap"
 	"swab/pipeline"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/results"
-	"swab/pipeline/variant"
 )
 
 // The real results are joined with a scan of the real benchmarks: every result has its
@@ -20,7 +20,7 @@ func TestRealJoins(t *testing.T) {
 	}
 	data := realdata.Dir(t)
 	dir := filepath.Join(t.TempDir(), "audit")
-	presets, err := variant.Builtin()
+	presets, err := benchmark.Builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestRealJoins(t *testing.T) {
 	o := pipeline.Options{Corpus: []string{filepath.Join(data, "corpora", "peps-000.jsonl.gz")}, Presets: presets, Methods: gpt3, Out: dir}
 	o.Reading = pipeline.Reading{MaxBadRows: -1, TextField: "text", IDField: "id"}
 	for name, path := range map[string]string{"gsm8k": "gsm8k/test.jsonl", "humaneval": "humaneval/HumanEval.jsonl.gz", "mmlu": "mmlu/test", "cruxeval": "cruxeval/cruxeval.jsonl"} {
-		o.Benchmarks = append(o.Benchmarks, variant.Spec{Name: name, Path: filepath.Join(data, "benchmarks", path)})
+		o.Benchmarks = append(o.Benchmarks, benchmark.Spec{Name: name, Path: filepath.Join(data, "benchmarks", path)})
 	}
 	if _, err := pipeline.Scan(t.Context(), o); err != nil {
 		t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
-	"swab/pipeline/variant"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -40,8 +40,8 @@ func makeAudit(tb testing.TB, texts ...string) string {
 		must(tb, json.NewEncoder(&lines).Encode(map[string]string{"id": fmt.Sprint("q", i), "question": s}))
 	}
 	must(tb, os.WriteFile(path, lines.Bytes(), 0o644))
-	reading := variant.Reading{Fields: "question=question,id=id"}
-	b, err := variant.Recorded("quiz", path, "quiz", reading)
+	reading := benchmark.Reading{Fields: "question=question,id=id"}
+	b, err := benchmark.Recorded("quiz", path, "quiz", reading)
 	must(tb, err)
 	w, err := audit.Create(dir, false)
 	must(tb, err)

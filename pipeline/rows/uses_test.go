@@ -23,11 +23,11 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"swab/ngram/item"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/record"
 	"swab/pipeline/results"
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
-	"swab/pipeline/variant"
 )
 
 // want are the texts of the rows of every layout, by id.
@@ -155,13 +155,13 @@ func corpus(path, field string) (texts []string, repaired int64, err error) {
 	return texts, repaired, nil
 }
 
-// benchmark reads a file as a benchmark does.
-func benchmark(path, field string) (texts []string, repaired int, b *variant.Benchmark, err error) {
-	presets, err := variant.Builtin()
+// readItems reads a file as a benchmark does.
+func readItems(path, field string) (texts []string, repaired int, b *benchmark.Benchmark, err error) {
+	presets, err := benchmark.Builtin()
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	b, err = variant.Open(variant.Spec{Name: "b", Path: path, Fields: "question=" + field + ",id=id"}, presets)
+	b, err = benchmark.Open(benchmark.Spec{Name: "b", Path: path, Fields: "question=" + field + ",id=id"}, presets)
 	if err != nil {
 		return nil, 0, nil, err
 	}
@@ -258,7 +258,7 @@ func TestLayoutsOfAllUses(t *testing.T) {
 				if err != nil || !reflect.DeepEqual(ids, want) || repaired != int64(nan) {
 					t.Errorf("results: %q, %d repaired, %v", ids, repaired, err)
 				}
-				texts, repairs, b, err := benchmark(path, "text")
+				texts, repairs, b, err := readItems(path, "text")
 				if err != nil || !reflect.DeepEqual(texts, want) || repairs != nan {
 					t.Fatalf("benchmark: %q, %d repaired, %v", texts, repairs, err)
 				}
@@ -269,12 +269,12 @@ func TestLayoutsOfAllUses(t *testing.T) {
 }
 
 // divided divides a benchmark into all but the second item and the second, and reads both.
-func divided(t *testing.T, b *variant.Benchmark) {
+func divided(t *testing.T, b *benchmark.Benchmark) {
 	t.Helper()
 	dirs := [2]string{t.TempDir(), t.TempDir()}
 	check(t, b.Divide(context.Background(), dirs[0], dirs[1], func(n int) bool { return n != 1 }))
 	for k, texts := range [2][]string{{want[0], want[2]}, {want[1]}} {
-		got, _, _, err := benchmark(filepath.Join(dirs[k], b.Files[0].Out), "text")
+		got, _, _, err := readItems(filepath.Join(dirs[k], b.Files[0].Out), "text")
 		if err != nil || !reflect.DeepEqual(got, texts) {
 			t.Errorf("side %d of a division: %q, %v", k, got, err)
 		}
@@ -292,7 +292,7 @@ func TestSideFiles(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(texts, want) {
 		t.Errorf("corpus: %q, %v", texts, err)
 	}
-	texts, _, _, err = benchmark(dir, "text")
+	texts, _, _, err = readItems(dir, "text")
 	if err != nil || !reflect.DeepEqual(texts, want) {
 		t.Errorf("benchmark: %q, %v", texts, err)
 	}
@@ -320,7 +320,7 @@ func TestFieldsOfAllUses(t *testing.T) {
 			if got, _, err := corpus(path, field); err != nil || !reflect.DeepEqual(got, expected) {
 				t.Errorf("%s: corpus: field %s: %q, %v; want %q", name, field, got, err, expected)
 			}
-			if got, _, _, err := benchmark(path, field); err != nil || !reflect.DeepEqual(got, expected) {
+			if got, _, _, err := readItems(path, field); err != nil || !reflect.DeepEqual(got, expected) {
 				t.Errorf("%s: benchmark: field %s: %q, %v; want %q", name, field, got, err, expected)
 			}
 		}
@@ -331,7 +331,7 @@ func TestFieldsOfAllUses(t *testing.T) {
 		if got, _, err := corpus(path, field); err == nil && field != "" { // of a corpus, "" means text
 			t.Errorf("corpus: field %q: %q", field, got)
 		}
-		if got, _, _, err := benchmark(path, field); err == nil {
+		if got, _, _, err := readItems(path, field); err == nil {
 			t.Errorf("benchmark: field %q: %q", field, got)
 		}
 	}

@@ -1,4 +1,4 @@
-// Package variant reads benchmarks and divides them: a benchmark in, its items
+// Package benchmark reads benchmarks and divides them: a benchmark in, its items
 // out, and later the benchmark written again as two variants, one of the items
 // that are kept and one of those removed, every record's bytes untouched.
 //
@@ -28,7 +28,7 @@
 // Memory does not depend on the number of items: one record and its separator,
 // at most 64 MiB, or a page of each column of Parquet. A Parquet file compressed
 // as a whole is unpacked into a temporary file.
-package variant
+package benchmark
 
 import (
 	"cmp"
