@@ -92,6 +92,7 @@ func Score(ctx context.Context, o ScoreOptions) (*Scored, error) {
 	if s.Table, err = score.Compute(ctx, s.inputs, o.Options); err != nil {
 		return nil, err
 	}
+	s.Table.Verdicts = s.table.About.VerdictsDigest()
 	if err := s.addAggregates(); err != nil {
 		return nil, err
 	}

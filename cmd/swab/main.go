@@ -89,7 +89,7 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(flagError)
 	addVerbs(root, "Find", scanCommand(), indexCommand(), checkCommand(), mergeCommand())
-	addVerbs(root, "Read an audit", explainCommand(), reviewCommand(), reportCommand(), scoreCommand(), exportCommand())
+	addVerbs(root, "Read an audit", explainCommand(), reviewCommand(), reportCommand(), scoreCommand(), exportCommand(), auditCommand())
 	addVerbs(root, "Learn", benchmarksCommand(), methodsCommand(), versionCommand())
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	help := helpCommand()

@@ -454,7 +454,7 @@ func TestHostile(t *testing.T) {
 		a.Shards[1].FirstBad = []ledger.BadRow{{Row: 1, Kind: all, Detail: all}}
 		a.Shards[1].Skipped = map[string]int64{all: 1}
 	})
-	scores, err := json.Marshal(map[string]any{"version": 1, "rows": []any{map[string]any{"model": all, "benchmark": all, "subject": "", "method": all, "all": 0.5, "clean": 0.4, "gain": 0.1, "warnings": hostile}},
+	scores, err := json.Marshal(map[string]any{"version": 1, "verdicts": opened(t, dir).About.VerdictsDigest(), "rows": []any{map[string]any{"model": all, "benchmark": all, "subject": "", "method": all, "all": 0.5, "clean": 0.4, "gain": 0.1, "warnings": hostile}},
 		"curves": []any{map[string]any{"model": all, "benchmark": all, "method": all, "points": []any{map[string]any{"threshold": 0.1, "gain": 0.1}, map[string]any{"threshold": 0.2, "gain": 0.2}}}}})
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "scores.json"), scores, 0o644))

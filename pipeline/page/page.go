@@ -150,12 +150,16 @@ func readScores(r *audit.Reader, path string) (*scores, error) {
 	if s.Version != 1 {
 		return nil, fmt.Errorf("%s: its version is %d, this program knows 1", path, s.Version)
 	}
+	if err := r.About.CheckMadeFrom(path, s.Verdicts); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
 // scores is scores.json, as far as it is shown.
 type scores struct {
 	Version  int          `json:"version"`
+	Verdicts string       `json:"verdicts"` // the digest of the verdicts that they were made from
 	Rows     []scoreRow   `json:"rows"`
 	Curves   []scoreCurve `json:"curves"`
 	Warnings []string     `json:"warnings"`

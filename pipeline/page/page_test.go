@@ -260,7 +260,7 @@ func TestMarks(t *testing.T) {
 // TestScores: what swab score wrote is on the page.
 func TestScores(t *testing.T) {
 	dir := makeAudit(t, []string{"gpt3", "longest8"}, quiz(), nil)
-	must(t, os.WriteFile(filepath.Join(dir, "scores.json"), []byte(`{"version":1,"later":1,"rows":[
+	must(t, os.WriteFile(filepath.Join(dir, "scores.json"), []byte(`{"version":1,"verdicts":"`+opened(t, dir).About.VerdictsDigest()+`","later":1,"rows":[
 		{"model":"m-7b","benchmark":"quiz","subject":"","method":"gpt3","metric":"acc","n_all":60,"all":0.5,"n_clean":48,"clean":0.4375,"n_flagged":12,"flagged":0.75,
 		 "gain":0.0625,"gain_low":-0.01,"gain_high":0.13,"p":0.04,"p_holm":0.08,"lower":0.4375,"warnings":["12 items are few"]},
 		{"model":"exam","benchmark":"quiz","method":"gpt3","all":3.5,"clean":3.25,"lower":3.25,"gain":0.25}],

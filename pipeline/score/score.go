@@ -155,6 +155,7 @@ type Row struct {
 // Table is all rows of a run.
 type Table struct {
 	Version  int      `json:"version"`
+	Verdicts string   `json:"verdicts"` // the digest of the audit's verdicts
 	Seed     uint64   `json:"seed"`
 	Tests    int      `json:"tests"` // number of p-values that p_holm and p_bh are adjusted for
 	Rows     []Row    `json:"rows"`

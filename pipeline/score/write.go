@@ -448,14 +448,16 @@ func (t *Table) writeCSV(w io.Writer) error {
 // WriteCurves writes the points of all curves as CSV.
 func (t *Table) WriteCurves(w io.Writer) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"model", "benchmark", "method", "threshold", "n_flagged", "share_flagged", "gain", "z", "p", "p_max"})
+	c.Write([]string{
+		"model", "benchmark", "method", "threshold", "n_flagged", "share_flagged", "gain", "z", "p", "p_max", "verdicts",
+	})
 	for i := range t.Curves {
 		v := &t.Curves[i]
 		for _, p := range v.Points {
 			c.Write([]string{
 				csvCell(v.Model), csvCell(v.Benchmark), csvCell(v.Method),
 				formatFloat(&p.Threshold), formatInt(p.NFlagged), formatFloat(&p.ShareFlagged),
-				formatFloat(p.Gain), formatFloat(p.Z), formatFloat(p.P), formatFloat(p.PMax),
+				formatFloat(p.Gain), formatFloat(p.Z), formatFloat(p.P), formatFloat(p.PMax), t.Verdicts,
 			})
 		}
 	}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+
+	"swab/pipeline/audit"
+	"swab/pipeline/report"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func auditCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "audit",
+		Short: "Check an audit's directory",
+		Long: `Check that an audit's directory is as the run left it. Every verb that reads an audit
+compares what it reads; audit verify compares all files.`,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	var dir string
+	verify := &cobra.Command{
+		Use:   "verify [--audit] DIR",
+		Short: "Compare every file of an audit with its checksum",
+		Long: `Compare every file of an audit with the size and checksum that audit.json has of it, read
+all verdicts and evidence, and check that report.html, scores.json and curve.csv were made
+from these verdicts. Files that do not agree are named, and the exit code is 2.
+
+What people marked (review.jsonl) is read and has no checksum; results of single shards
+(shards/) are not looked into.`,
+		Example: `  swab audit verify audit`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := auditArg(cmd, &dir, args); err != nil {
+				return err
+			}
+			n, err := audit.Verify(cmd.Context(), dir)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s agree with %s\n", dir, report.Count(int64(n), "file"), audit.File)
+			return nil
+		},
+	}
+	addFlags(verify, "Input", func(f *pflag.FlagSet) { auditFlag(f, &dir) })
+	c.AddCommand(verify)
+	return c
+}
