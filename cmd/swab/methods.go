@@ -76,7 +76,7 @@ func printMethod(w io.Writer, m *overlap.Method) error {
 	return err
 }
 
-// chooseMethods gives the methods of the given names, or the names of groups, in the
+// chooseMethods returns the methods of the given names, or the names of groups, in the
 // order of the list.
 func chooseMethods(all []*overlap.Method, names []string) ([]*overlap.Method, error) {
 	known := overlap.Names(all)
@@ -105,9 +105,9 @@ type methodFlags struct {
 	bounded           bool // all means all that a corpus filter bounds
 }
 
-// methods gives the methods chosen, set as the flags say. A flag has the last word
-// over the file.
-func (f *methodFlags) methods() ([]*overlap.Method, error) {
+// settings returns the settings of methods that the flags and the file ask for. A flag
+// overrides the file.
+func (f *methodFlags) settings() (overlap.Settings, error) {
 	s := overlap.Settings{Params: map[string]map[string]string{}, Parts: map[string]item.Parts{}}
 	put := func(method, param, value string) {
 		if s.Params[method] == nil {
@@ -117,7 +117,7 @@ func (f *methodFlags) methods() ([]*overlap.Method, error) {
 	}
 	if f.file != "" {
 		if err := readMethods(f.file, put, s.Parts); err != nil {
-			return nil, err
+			return s, err
 		}
 	}
 	if f.longestSet && (slices.Contains(f.names, "longest8") || slices.Contains(f.names, "all")) {
@@ -130,20 +130,30 @@ func (f *methodFlags) methods() ([]*overlap.Method, error) {
 		name, value, ok := strings.Cut(set, "=")
 		method, param, dotted := strings.Cut(name, ".")
 		if !ok || !dotted || method == "" || param == "" {
-			return nil, fmt.Errorf("--set %q: write it as METHOD.PARAMETER=VALUE, as in gpt3.max-documents=10", set)
+			return s, fmt.Errorf("--set %q: write it as METHOD.PARAMETER=VALUE, as in gpt3.max-documents=10", set)
 		}
 		put(method, param, value)
 	}
 	for _, set := range f.parts {
 		method, list, ok := strings.Cut(set, "=")
 		if !ok {
-			return nil, fmt.Errorf("--item-parts %q: write it as METHOD=PART,PART, as in gpt3=question,answer", set)
+			return s, fmt.Errorf("--item-parts %q: write it as METHOD=PART,PART, as in gpt3=question,answer", set)
 		}
 		parts, err := partsNamed(strings.Split(list, ","))
 		if err != nil {
-			return nil, fmt.Errorf("--item-parts %s: %w", method, err)
+			return s, fmt.Errorf("--item-parts %s: %w", method, err)
 		}
 		s.Parts[method] = parts
+	}
+	return s, nil
+}
+
+// methods returns the methods chosen, with their settings. What is set by a flag has to be
+// chosen.
+func (f *methodFlags) methods() ([]*overlap.Method, error) {
+	s, err := f.settings()
+	if err != nil {
+		return nil, err
 	}
 	all, err := overlap.Methods(s)
 	if err != nil {
@@ -156,11 +166,12 @@ func (f *methodFlags) methods() ([]*overlap.Method, error) {
 	if f.bounded && slices.Contains(f.names, "all") {
 		chosen = slices.DeleteFunc(chosen, func(m *overlap.Method) bool { return !m.Bounded() })
 	}
-	names := overlap.Names(chosen)
 	for _, sets := range [][]string{slices.Sorted(maps.Keys(s.Params)), slices.Sorted(maps.Keys(s.Parts))} {
 		for _, name := range sets {
-			if !slices.ContainsFunc(chosen, func(m *overlap.Method) bool { return m.Name == name || m.Group == name }) && f.file == "" {
-				return nil, fmt.Errorf("%s is set but not chosen: the methods are %s; add --method %s", name, strings.Join(names, ", "), name)
+			is := func(m *overlap.Method) bool { return m.Name == name || m.Group == name }
+			if f.file == "" && !slices.ContainsFunc(chosen, is) {
+				return nil, fmt.Errorf("%s is set but not chosen: the methods are %s; add --method %s",
+					name, strings.Join(overlap.Names(chosen), ", "), name)
 			}
 		}
 	}

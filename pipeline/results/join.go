@@ -388,63 +388,89 @@ func base(format string) int64 {
 	return -1
 }
 
+// statedPlaces are the places that results have in their split, as the file counts them.
+type statedPlaces struct {
+	at              []int64 // of each outcome
+	lowest, highest int64
+	stated          bool // by the file; else it is their order
+	fromIDs         bool // by numbers at the end of ids
+}
+
+// placesOf returns the places of a unit's results; nil if nothing is known of them.
+func placesOf(u *unit) *statedPlaces {
+	p := &statedPlaces{at: make([]int64, len(u.outcomes)), lowest: math.MaxInt64, highest: -1, stated: true}
+	have := make(map[int64]bool, len(u.outcomes))
+	for i, o := range u.outcomes {
+		n := o.Index
+		if n < 0 && o.ID != "" && !opaque(u.file.Format) {
+			if k, ok := lastNumber(o.ID); ok {
+				n, p.fromIDs = k, true
+			}
+		}
+		if n < 0 || have[n] {
+			p.stated = false
+			break
+		}
+		have[n] = true
+		p.at[i] = n
+		p.lowest, p.highest = min(p.lowest, n), max(p.highest, n)
+	}
+	if p.stated {
+		return p
+	}
+	// Their order is their place only if none is missing, and nothing else is known.
+	if slices.ContainsFunc(u.outcomes, func(o Outcome) bool { return o.ID != "" || o.Index >= 0 }) {
+		return nil
+	}
+	for i := range p.at {
+		p.at[i] = int64(i)
+	}
+	p.lowest, p.highest = 0, int64(len(p.at))-1
+	return p
+}
+
+// within reports whether the places may be counted from zero, 0 or 1, in a split of n
+// items, where the harness counts from harness, or -1 if that is not known.
+func (p *statedPlaces) within(n, zero, harness int64) bool {
+	switch {
+	case p.lowest < zero || p.highest-zero >= n, zero == 1 && p.lowest == 0:
+		return false
+	}
+	return harness < 0 || harness == zero || harness == 1 && p.lowest == 0
+}
+
 // byIndex joins by the place of an item in its split.
 func (j *joiner) byIndex(u *unit, b *bench, splits []uint16) []match {
 	if strings.HasPrefix(u.group.Benchmark, CleanPrefix) {
 		return nil // places in a clean variant are not the benchmark's
 	}
-	places := make([]int64, len(u.outcomes))
-	stated, fromIDs := true, false
-	have := make(map[int64]bool, len(u.outcomes))
-	lowest, highest := int64(math.MaxInt64), int64(-1)
-	for i, o := range u.outcomes {
-		n := o.Index
-		if n < 0 && o.ID != "" && !opaque(u.file.Format) {
-			if k, ok := lastNumber(o.ID); ok {
-				n, fromIDs = k, true
-			}
-		}
-		if n < 0 || have[n] {
-			stated = false
-			break
-		}
-		have[n] = true
-		places[i] = n
-		lowest, highest = min(lowest, n), max(highest, n)
+	p := placesOf(u)
+	if p == nil {
+		return nil
 	}
-	from := base(u.file.Format)
-	if !stated {
-		// Their order is their place only if none is missing, and nothing else is known.
-		if slices.ContainsFunc(u.outcomes, func(o Outcome) bool { return o.ID != "" || o.Index >= 0 }) {
-			return nil
-		}
-		for i := range places {
-			places[i] = int64(i)
-		}
-		lowest, highest, from = 0, int64(len(places))-1, 0
+	harness := int64(0)
+	if p.stated {
+		harness = base(u.file.Format)
 	}
 	var out []match
 	for _, s := range splits {
 		n := int64(b.count[s])
-		if !stated && n != int64(len(u.outcomes)) {
+		if !p.stated && n != int64(len(u.outcomes)) {
 			continue
 		}
 		for zero := range int64(2) {
-			switch {
-			case lowest < zero || highest-zero >= n:
-				continue // a place beyond the items
-			case zero == 1 && lowest == 0, from >= 0 && from != zero && !(from == 1 && lowest == 0):
+			if !p.within(n, zero, harness) {
 				continue
 			}
-			m := match{bench: b, how: "index", items: make([]int32, len(places)), n: len(places), splits: []uint16{s}, places: true}
-			for i, p := range places {
-				m.items[i] = b.place(s, p-zero)
+			m := match{bench: b, how: "index", items: make([]int32, len(p.at)), n: len(p.at), splits: []uint16{s}, places: true}
+			for i, at := range p.at {
+				m.items[i] = b.place(s, at-zero)
 				if m.items[i] < 0 {
 					m.n--
 				}
 			}
-			m.loose = fromIDs && b.ownIDs && b.loose(u, &m)
-			if j.enough(m.n, u) && (m.n == len(places) || j.o.How == "index") {
+			m.loose = p.fromIDs && b.ownIDs && b.loose(u, &m)
+			if j.enough(m.n, u) && (m.n == len(p.at) || j.o.How == "index") {
 				out = append(out, m)
 			}
 		}
