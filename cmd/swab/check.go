@@ -72,7 +72,7 @@ printed (see swab help filter); no clean variant is written from such items.
 A filter of words says nothing of methods that count characters, cut words in another
 way, or look for shorter texts. --method all means those that it bounds.
 
---trace turns suspicion into evidence or acquittal: it reads the shards of the segments
+--trace replaces suspicion by verdicts with evidence: it reads the shards of the segments
 that hold n-grams of suspected items, by swab all shards, and the verdicts on suspected
 items are those of a full scan.`,
 		Example: `  swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
@@ -96,7 +96,7 @@ items are those of a full scan.`,
 	}
 	addFlags(c, "Corpus filter", func(f *pflag.FlagSet) {
 		f.StringVar(&o.Index, "index", "", "`DIR` directory of the corpus filter")
-		f.BoolVar(&o.Trace, "trace", false, "read the shards that may hold suspected items, and convict or acquit")
+		f.BoolVar(&o.Trace, "trace", false, "read the shards that may hold suspected items, for verdicts with evidence")
 	})
 	b.flags(c, &o.Options, overlap.House)
 	addFlags(c, "Output", func(f *pflag.FlagSet) { b.outputFlags(f, &o.Options) })
@@ -110,18 +110,25 @@ func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string)
 	addFlags(c, "Benchmarks", func(f *pflag.FlagSet) {
 		f.StringArrayVar(&b.benches, "bench", nil, "`[NAME=]PATH` benchmark, a file or a directory; repeats")
 		f.StringVar(&b.preset, "preset", "", "`NAME` layout of the benchmarks (see swab benchmarks)")
-		f.StringVar(&b.fields, "fields", "", "`FIELDS` layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")
-		f.StringVar(&b.header, "header", "", "`yes|no` whether CSV and TSV files begin with a header; without it, they are examined")
+		f.StringVar(&b.fields, "fields", "",
+			"`FIELDS` layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")
+		f.StringVar(&b.header, "header", "",
+			"`yes|no` whether CSV and TSV files begin with a header; without it, they are examined")
 		f.StringArrayVar(&b.presets, "presets", nil, "`FILE` YAML file with more layouts; repeats")
 	})
 	addFlags(c, "Methods", func(f *pflag.FlagSet) {
 		f.StringSliceVar(&m.names, "method", []string{method}, "`NAME` method, or all; repeats (see swab methods)")
-		f.StringArrayVar(&m.set, "set", nil, "`METHOD.PARAMETER=VALUE` parameter of a method; repeats (see swab methods METHOD)")
-		f.StringArrayVar(&m.parts, "item-parts", nil, "`METHOD=PARTS` parts of an item that a method reads, as gpt3=question,answer; repeats")
-		f.StringVar(&m.file, "methods-file", "", "`FILE` YAML file of methods with their parameters and parts; --set and --item-parts override it")
-		f.Float64Var(&m.maxFalse, "max-false", 0, "`PCT` as --set swab.max-false: flag less until at most this percentage of decoys is flagged")
+		f.StringArrayVar(&m.set, "set", nil,
+			"`METHOD.PARAMETER=VALUE` parameter of a method; repeats (see swab methods METHOD)")
+		f.StringArrayVar(&m.parts, "item-parts", nil,
+			"`METHOD=PARTS` parts of an item that a method reads, as gpt3=question,answer; repeats")
+		f.StringVar(&m.file, "methods-file", "",
+			"`FILE` YAML file of methods with their parameters and parts; --set and --item-parts override it")
+		f.Float64Var(&m.maxFalse, "max-false", 0,
+			"`PCT` as --set swab.max-false: flag less until at most this percentage of decoys is flagged")
 		f.Float64Var(&m.longest, "longest-threshold", overlap.DefaultLongest, "`SHARE` as --set longest8.threshold")
-		f.BoolVar(&m.ignoreTemplate, "ignore-template", false, "do not count n-grams that are in at least 1 % of a benchmark's items, and in 5")
+		f.BoolVar(&m.ignoreTemplate, "ignore-template", false,
+			"do not count n-grams that are in at least 1 % of a benchmark's items, and in 5")
 		f.Uint64Var(&m.seed, "seed", 0, "`N` seed of the windows that gpt4 draws")
 	})
 	complete(c, "method", methodNames)
@@ -132,9 +139,11 @@ func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string)
 // outputFlags adds the flags for what a run that judges benchmarks writes.
 func (b *benchFlags) outputFlags(f *pflag.FlagSet, o *pipeline.Options) {
 	f.StringVar(&o.Out, "out", "", "`DIR` directory of the audit; an earlier audit there is brought up to date")
-	f.Float64Var(&b.failAbove, "fail-above", 100, "`PCT` exit with 1 when more than this percentage of a benchmark is flagged or suspected")
+	f.Float64Var(&b.failAbove, "fail-above", 100,
+		"`PCT` exit with 1 when more than this percentage of a benchmark is flagged or suspected")
 	f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "write clean variants although some input could not be read")
-	f.BoolVar(&o.Reviewed, "reviewed", false, "clean variants follow the marks of swab review: a rejected item is kept, a confirmed one removed")
+	f.BoolVar(&o.Reviewed, "reviewed", false,
+		"clean variants follow the marks of swab review: a rejected item is kept, a confirmed one removed")
 	f.BoolVar(&o.NoReport, "no-report", false, "do not write report.html")
 	f.StringVar(&b.metrics, "metrics", "", "`FILE` write figures of the run in Prometheus' text format")
 }

@@ -13,11 +13,11 @@ func explainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain [--audit] DIR [BENCHMARK/SPLIT/]ITEM",
 		Short: "Show every method's number for one item, and the evidence",
-		Long: `Show what each method of an audit says of one item, and the evidence behind it.
+		Long: `Show what each method of an audit says of one item, and the evidence for it.
 
 The item is named by its id, or by benchmark/split/id where several have the id.
 Of the words (or characters) of the item, "matched" are those that the score counts.
-"template" is the share of what was found that stands in many items of the benchmark.`,
+"template" is the share of what was found that many items of the benchmark have.`,
 		Example: `  swab explain audit 17
   swab explain audit gsm8k/test/17`,
 		RunE: func(cmd *cobra.Command, args []string) error {

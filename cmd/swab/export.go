@@ -68,11 +68,11 @@ one kept, whatever the method says.`,
 					fmt.Fprintf(cmd.ErrOrStderr(), "swab: %s/%s: item %s; it is left out\n", s.Benchmark, visible(s.Split), l)
 				}
 			}
-			for _, told := range sum.Reviewed {
-				fmt.Fprintf(cmd.ErrOrStderr(), "swab: note: %s\n", told)
+			for _, notice := range sum.Reviewed {
+				fmt.Fprintf(cmd.ErrOrStderr(), "swab: note: %s\n", notice)
 			}
 			if !sum.Complete {
-				fmt.Fprintln(cmd.ErrOrStderr(), "swab: the audit is incomplete: items that are kept may stand in what was not read")
+				fmt.Fprintln(cmd.ErrOrStderr(), "swab: the audit is incomplete: items that are kept may be in what was not read")
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s\n", o.Out)
 			return nil
@@ -80,9 +80,11 @@ one kept, whatever the method says.`,
 	}
 	addFlags(c, "Input", func(f *pflag.FlagSet) {
 		auditFlag(f, &o.Audit)
-		f.StringVar(&o.Method, "method", "", "`NAME` method whose flagged items are left out; needed if the audit has several")
+		f.StringVar(&o.Method, "method", "",
+			"`NAME` method whose flagged items are left out; needed if the audit has several")
 		f.StringArrayVar(&o.Benchmarks, "bench", nil, "`NAME` benchmark of the audit, all without it; repeats")
-		f.BoolVar(&o.Reviewed, "reviewed", false, "follow the marks of swab review: a rejected item is kept, a confirmed one left out")
+		f.BoolVar(&o.Reviewed, "reviewed", false,
+			"follow the marks of swab review: a rejected item is kept, a confirmed one left out")
 		f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "export although some input of the audit could not be read")
 	})
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
@@ -108,7 +110,8 @@ func exportTable(w io.Writer, sum *export.Summary) error {
 		if task == "" {
 			task = "-"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", s.Benchmark, visible(s.Split), visible(task), s.Items, s.Flagged, s.Kept, file)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n",
+			s.Benchmark, visible(s.Split), visible(task), s.Items, s.Flagged, s.Kept, file)
 	}
 	return t.Flush()
 }

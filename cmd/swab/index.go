@@ -22,7 +22,8 @@ import (
 func corpusFlags(f *pflag.FlagSet, corpus *[]string, r *pipeline.Reading, task *string) {
 	f.StringArrayVar(corpus, "corpus", nil, "`PATH` file, directory, glob or @list of shards; repeats")
 	f.StringVar(&r.TextField, "text-field", "text", "`FIELD` field of the text in a row, dotted path")
-	f.StringVar(&r.IDField, "id-field", "id", "`FIELD` field of the document's id, dotted path; rows without it are known by number")
+	f.StringVar(&r.IDField, "id-field", "id",
+		"`FIELD` field of the document's id, dotted path; rows without it are known by number")
 	f.StringVar(&r.TextUnit, "text-unit", "file", "`file|line` what is a document in plain text")
 	f.StringVar(task, "task", "", "`I/N` only the I-th of N tasks: every N-th shard, for many machines")
 }
@@ -30,10 +31,12 @@ func corpusFlags(f *pflag.FlagSet, corpus *[]string, r *pipeline.Reading, task *
 // limitFlags adds the flags that bound how shards are read.
 func limitFlags(f *pflag.FlagSet, r *pipeline.Reading) {
 	f.IntVarP(&r.Lanes, "jobs", "j", 0, "`N` shards read at a time (default: all cores)")
-	f.Int64Var(&r.MaxBadRows, "max-bad-rows", -1, "`N` give up when more rows than this are skipped or repaired (default: never)")
+	f.Int64Var(&r.MaxBadRows, "max-bad-rows", -1,
+		"`N` give up when more rows than this are skipped or repaired (default: never)")
 	f.IntVar(&r.MaxRow, "max-row", 64<<20, "`BYTES` longest row or document")
 	f.Int64Var(&r.Limits.Window, "max-window", shard.DefaultWindow, "`BYTES` largest decompression window")
-	f.Int64Var(&r.Limits.Ratio, "max-ratio", shard.DefaultRatio, "`N` largest ratio of decompressed to compressed bytes; 0: any")
+	f.Int64Var(&r.Limits.Ratio, "max-ratio", shard.DefaultRatio,
+		"`N` largest ratio of decompressed to compressed bytes; 0: any")
 }
 
 // parseTask reads I/N, a task and the number of all tasks.
@@ -83,14 +86,14 @@ func indexCommand() *cobra.Command {
 		Use:   "index --corpus PATH … --out DIR",
 		Short: "Build or extend the corpus filter, so that any benchmark is checked in seconds",
 		Long: `Put the n-grams of a corpus into a filter in DIR: Bloom filters in segments, and
-index.json, which tells of every shard. swab check asks it about any benchmark.
+index.json, which lists every shard. swab check asks it about any benchmark.
 
 Run again on a corpus that grew, it reads only the new shards. A shard that changed
 or is gone is named, and --on-change says what then: fail; keep the grams it had (and
 read a changed one again beside them); or rebuild the segments that it is in.
 
-A segment that is full is closed, so the rate that --fpr promises holds for a corpus
-of any size. A shard that cannot be read to its end leaves nothing in the filter.`,
+A segment that is full is closed, so the false-positive rate of --fpr holds for a
+corpus of any size. A shard that cannot be read to its end leaves nothing in the filter.`,
 		Example: `  swab index --corpus shards/ --out corpus.idx
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
 
@@ -125,8 +128,10 @@ of any size. A shard that cannot be read to its end leaves nothing in the filter
 		f.IntVar(&o.N, "n", 0, "`N` words of an n-gram (default 5)")
 		f.Float64Var(&o.FPR, "fpr", 0, "`RATE` false-positive rate of each segment (default 1e-4)")
 		f.Var(&segment, "segment-size", "`SIZE` size of a segment (default 1GiB, less for a small corpus)")
-		f.Var(&buffers, "buffers", "`SIZE` memory for n-grams on their way into a segment; less is slower (default a quarter of a segment)")
-		f.StringVar(&o.OnChange, "on-change", pipeline.OnChangeFail, "`WHAT` for shards that changed or are gone: fail, keep or rebuild")
+		f.Var(&buffers, "buffers",
+			"`SIZE` memory for n-grams on their way into a segment; less is slower (default a quarter of a segment)")
+		f.StringVar(&o.OnChange, "on-change", pipeline.OnChangeFail,
+			"`WHAT` for shards that changed or are gone: fail, keep or rebuild")
 	})
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
 		f.StringVar(&o.Out, "out", "", "`DIR` directory of the index; one that is there is extended")
@@ -203,9 +208,11 @@ func printIndex(w io.Writer, x *ledger.Index, shards bool) error {
 		text += s.TextBytes
 	}
 	fmt.Fprintf(w, "%d-grams of words, normaliser v%d\n", x.Recipe.N, x.Recipe.Version)
-	fmt.Fprintf(w, "%s, %s, %s of text\n", report.Count(int64(len(x.Shards)), "shard"), report.Count(docs, "document"), size(text))
-	fmt.Fprintf(w, "%s distinct n-grams in %s, %s\n", approx(grams), report.Count(int64(len(x.Segments)), "segment"), size(bytes))
-	fmt.Fprintf(w, "an absent n-gram is taken for present in %.3g of cases (promised for each segment: %g)\n\n", pipeline.IndexRate(x), x.Plan.FPR)
+	fmt.Fprintf(w, "%s, %s, %s of text\n",
+		report.Count(int64(len(x.Shards)), "shard"), report.Count(docs, "document"), size(text))
+	fmt.Fprintf(w, "%s distinct n-grams in %s, %s\n",
+		approx(grams), report.Count(int64(len(x.Segments)), "segment"), size(bytes))
+	fmt.Fprintf(w, "false-positive rate %.3g (target for each segment: %g)\n\n", pipeline.IndexRate(x), x.Plan.FPR)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "segment\tshards\tn-grams\tfill\trate\tstate\t")
 	for _, s := range x.Segments {
@@ -229,7 +236,8 @@ func printIndex(w io.Writer, x *ledger.Index, shards bool) error {
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "shard\tbytes\trows\tn-grams\tsegments")
 	for _, s := range x.Shards {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\n", report.CleanText(s.Name), s.Size, s.Rows, s.Grams, strings.Join(s.Segments, " "))
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\n",
+			report.CleanText(s.Name), s.Size, s.Rows, s.Grams, strings.Join(s.Segments, " "))
 	}
 	return t.Flush()
 }
@@ -277,7 +285,7 @@ func indexVerifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, all sound\n", args[0], report.Count(int64(n), "segment"))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, all checksums match\n", args[0], report.Count(int64(n), "segment"))
 			return err
 		},
 	}

@@ -15,7 +15,7 @@ func reviewCommand() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
 		Use:   "review [--audit] DIR",
-		Short: "Look at an audit's evidence item by item, and mark it confirmed or rejected",
+		Short: "Show an audit's evidence item by item, and mark it confirmed or rejected",
 		Long: `Show the items that were found, one a screen, with their evidence:
 
   n, p      next, previous item

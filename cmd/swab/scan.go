@@ -42,7 +42,7 @@ func scanCommand() *cobra.Command {
   clean/METHOD/BENCHMARK/…         each benchmark without the flagged items, bytes untouched
   methods.csv, agreement.csv       the methods side by side, and on how many items pairs of them disagree
   removed/METHOD/BENCHMARK/…       the flagged items; together with clean/ the whole benchmark
-  report.html                      all of it to look at, in one file (see swab report)
+  report.html                      all of it for people, in one file (see swab report)
   shards/                          results by shard: a rerun reads only new or changed shards
 
 A corpus is files, directories, globs and @lists of them: JSON lines (.jsonl,
@@ -174,7 +174,8 @@ func sure(w io.Writer, s *pipeline.Summary) {
 	}
 	for _, method := range slices.Sorted(maps.Keys(decoys)) {
 		if d := decoys[method]; d.Items > 0 {
-			fmt.Fprintf(w, "swab: %s flags %d of %s, made of pieces of items so that no document holds them\n", method, d.Flagged, report.Count(d.Items, "decoy"))
+			fmt.Fprintf(w, "swab: %s flags %d of %s, made of pieces of items so that no document holds them\n",
+				method, d.Flagged, report.Count(d.Items, "decoy"))
 		}
 	}
 }
@@ -192,7 +193,8 @@ func byFilter(w io.Writer, s *pipeline.Summary) {
 		}
 		fmt.Fprintf(w, "swab: %s clean by a filter of %d-grams alone, which does not bound %s: %s (swab help filter)\n",
 			report.Count(n, "item"), s.FilterN, m.Name, missed)
-		fmt.Fprintf(w, "swab: no clean variant of %s is written, as a filter alone cannot say what is clean; swab scan can\n", m.Name)
+		fmt.Fprintf(w, "swab: no clean variant of %s is written, as a filter alone cannot say what is clean; swab scan can\n",
+			m.Name)
 	}
 }
 
@@ -200,7 +202,8 @@ func byFilter(w io.Writer, s *pipeline.Summary) {
 func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, took time.Duration) {
 	t := s.Audit.Totals
 	text := o.Progress.Text.Load()
-	fmt.Fprintf(w, "swab: %s, %s of text in %s", report.Count(t.Documents, "document"), size(t.TextBytes), report.Count(t.Shards-t.ShardsFailed, "shard"))
+	fmt.Fprintf(w, "swab: %s, %s of text in %s",
+		report.Count(t.Documents, "document"), size(t.TextBytes), report.Count(t.Shards-t.ShardsFailed, "shard"))
 	if s.Resumed > 0 {
 		fmt.Fprintf(w, " (%d kept from earlier)", s.Resumed)
 	}
@@ -232,14 +235,14 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, 
 	}
 	switch {
 	case filter:
-		fmt.Fprintf(w, "swab: wrote %s: suspicions; --trace turns them into evidence or acquittal\n", o.Out)
+		fmt.Fprintf(w, "swab: wrote %s: suspected items only; --trace reads the shards for verdicts with evidence\n", o.Out)
 	case s.Audit.Complete:
 		fmt.Fprintf(w, "swab: wrote %s\n", o.Out)
 	case s.Variants:
 		fmt.Fprintf(w, "swab: wrote %s, which is incomplete: some input could not be read\n", o.Out)
 	default:
 		fmt.Fprintf(w, "swab: wrote %s without clean variants: some input could not be read\n", o.Out)
-		fmt.Fprintln(w, "swab: hint: mend the input and run the same command, or add --allow-incomplete; shards that were read are not read again")
+		fmt.Fprintln(w, "swab: hint: fix the input and run the same command, or add --allow-incomplete; shards that were read are not read again")
 	}
 }
 
@@ -272,11 +275,11 @@ func hint(err error) string {
 	case errors.Is(err, benchmark.ErrNoPreset):
 		return "say where the parts are, as in --fields question=q,choices=a+b+c,answer=key,id=nr"
 	case errors.Is(err, export.ErrIncomplete):
-		return "mend the input and scan again, or add --allow-incomplete"
+		return "fix the input and scan again, or add --allow-incomplete"
 	case errors.Is(err, benchmark.ErrChanged):
 		return "scan again with the benchmark as it is now"
 	case errors.Is(err, pipeline.ErrBadRows), errors.Is(err, pipeline.ErrNoDocuments):
-		return "look whether --text-field names the field of the text"
+		return "check that --text-field names the field of the text"
 	}
 	return ""
 }

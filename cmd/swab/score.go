@@ -87,7 +87,8 @@ rejected one as clean, whatever a method says.`,
 				return err
 			}
 			if t.Unread > 0 {
-				fmt.Fprintf(stderr, "swab: %s of results could not be read: their items have no score\n", report.Count(t.Unread, "row"))
+				fmt.Fprintf(stderr, "swab: %s of results could not be read: their items have no score\n",
+					report.Count(t.Unread, "row"))
 				return exit{code: exitIncomplete}
 			}
 			return nil
@@ -96,19 +97,24 @@ rejected one as clean, whatever a method says.`,
 	addFlags(c, "Input", func(f *pflag.FlagSet) {
 		auditFlag(f, &o.Audit)
 		f.StringArrayVar(&o.Results, "results", nil, "`[MODEL=]PATH` results, a file or a directory; repeats")
-		f.StringVar(&o.Aggregates, "aggregates", "", "`FILE` CSV file of model,benchmark,method,all,clean: scores without results of items, checked against the audit")
+		f.StringVar(&o.Aggregates, "aggregates", "",
+			"`FILE` CSV file of model,benchmark,method,all,clean: scores without results of items, checked against the audit")
 		f.StringSliceVar(&o.Methods, "method", []string{"all"}, "`NAME` method of the audit, or all; repeats")
-		f.StringVar(&o.Join.Benchmark, "bench", "", "`NAME` the audit's benchmark that all results are of; without it, it is found")
+		f.StringVar(&o.Join.Benchmark, "bench", "",
+			"`NAME` the audit's benchmark that all results are of; without it, it is found")
 		f.StringVar(&o.Join.How, "join", "", "`HOW` join by id, index or content; without it, whichever is certain")
 		f.StringVar(&o.Read.Metric, "metric", "", "`NAME` metric or scorer, where results have several")
 		f.StringVar(&o.Read.Filter, "filter", "", "`NAME` filter of lm-evaluation-harness, where results have several")
-		f.BoolVar(&o.Reviewed, "reviewed", false, "follow the marks of swab review: a rejected item is clean, a confirmed one flagged")
+		f.BoolVar(&o.Reviewed, "reviewed", false,
+			"follow the marks of swab review: a rejected item is clean, a confirmed one flagged")
 	})
 	addFlags(c, "Statistics", func(f *pflag.FlagSet) {
 		f.StringVar(&o.by, "by", "", "`subject` rows for each subject (split) of a benchmark too")
-		f.StringVar(&o.Cluster, "cluster", "", "`subject|FILE` items that are alike and count together: subjects, or a CSV file of item,cluster[,benchmark]")
+		f.StringVar(&o.Cluster, "cluster", "",
+			"`subject|FILE` items that are alike and count together: subjects, or a CSV file of item,cluster[,benchmark]")
 		f.StringVar(&o.stratify, "stratify", "", "`subject` test within subjects")
-		f.StringVar(&o.Reference, "reference", "", "`MODEL` model that was not trained on the corpus, for the difference in differences")
+		f.StringVar(&o.Reference, "reference", "",
+			"`MODEL` model that was not trained on the corpus, for the difference in differences")
 		f.StringArrayVar(&o.Exams, "exam", nil, "`FILE` YAML file that says how items make an exam's score; repeats")
 		f.BoolVar(&o.Curves, "curves", false, "search all thresholds; with --out it is done anyway")
 		f.Uint64Var(&o.Seed, "seed", 1, "`N` seed of bootstrap and permutations")
@@ -152,9 +158,11 @@ func (o *scoreFlags) check(c *cobra.Command) error {
 func printJoin(w io.Writer, j *score.Joined) {
 	name := report.CleanText(j.Model)
 	if j.Benchmark == "" {
-		fmt.Fprintf(w, "swab: %s: %s of no benchmark of the audit: %s\n", name, report.Count(int64(j.Results), "result"), firstNames(j.ResultsLeft))
+		fmt.Fprintf(w, "swab: %s: %s of no benchmark of the audit: %s\n",
+			name, report.Count(int64(j.Results), "result"), firstNames(j.ResultsLeft))
 	} else {
-		fmt.Fprintf(w, "swab: %s on %s: %s joined by %s\n", name, report.CleanText(j.Benchmark), report.Count(int64(j.Results-len(j.ResultsLeft)), "result"), j.How)
+		fmt.Fprintf(w, "swab: %s on %s: %s joined by %s\n",
+			name, report.CleanText(j.Benchmark), report.Count(int64(j.Results-len(j.ResultsLeft)), "result"), j.How)
 		if n := len(j.ResultsLeft); n > 0 {
 			fmt.Fprintf(w, "swab:   %s of no item: %s\n", report.Count(int64(n), "result"), firstNames(j.ResultsLeft))
 		}

@@ -10,18 +10,18 @@ import (
 // several of them joined by line feeds.
 func ExampleRecord() {
 	chat, err := rows.ParseField("messages[].content")
-	check(err)
+	orPanic(err)
 	id, err := rows.ParseField("meta.id")
-	check(err)
+	orPanic(err)
 	want := rows.Wanted(chat, id)
 	var r rows.Record
 	for _, line := range []string{
 		`{"meta":{"id":7},"messages":[{"role":"user","content":"How many?"},{"role":"assistant","content":"42."}]}`,
 		`{"meta":{"id":"b"},"image":[0,1e999]}`,
 	} {
-		check(r.ParseJSON([]byte(line), want))
+		orPanic(r.ParseJSON([]byte(line), want))
 		name, _, err := r.AppendName(nil, id)
-		check(err)
+		orPanic(err)
 		text, err := r.AppendText(nil, chat, rows.NoObjects)
 		fmt.Printf("%s: %q %v\n", name, text, err)
 	}
@@ -30,7 +30,7 @@ func ExampleRecord() {
 	// b: "" field "messages[].content": missing
 }
 
-func check(err error) {
+func orPanic(err error) {
 	if err != nil {
 		panic(err)
 	}
