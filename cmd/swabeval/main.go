@@ -6,7 +6,7 @@
 //	swabeval -json eval.json           all figures and every misjudged item in a file
 //	swabeval -methods gpt3 -list       one method, its misjudged items listed
 //	swabeval -keep DIR                 leaves the sets and their audits in DIR
-//	swabeval fit                       the development classes on the seed for fitting
+//	swabeval fit -set swab.max-false=1,2   what other values would change, by cross-validation
 //
 // The benchmarks and corpora are those of the folder $SWAB_DATA, or of ../shared/data
 // beside the working directory, else a small set of the program's own, which has no
@@ -42,7 +42,7 @@ in named ways, and on real text whose flags were judged by reading.
   swabeval -json eval.json           all figures and every misjudged item in a file
   swabeval -methods gpt3 -list       one method, its misjudged items listed
   swabeval -keep DIR                 leaves the sets and their audits in DIR
-  swabeval fit                       the development classes on the seed for fitting
+  swabeval fit -set swab.max-false=1,2   what other values would change, by cross-validation
   swabeval filter                    what corpus filters suspect of what swab flags`
 
 func main() {
@@ -62,6 +62,7 @@ type job struct {
 	size           eval.Size
 	rounds         int
 	dir            string
+	further        []string // corpora beside those of the data folder
 	src            eval.Sources
 	stdout, stderr io.Writer
 	result         result
@@ -69,9 +70,10 @@ type job struct {
 
 // A result is what -json writes.
 type result struct {
-	Tables  []titled     `json:"tables,omitempty"`
-	Classes *eval.Report `json:"classes"`
-	Filters []filters    `json:"filters,omitempty"`
+	Tables   []titled         `json:"tables,omitempty"`
+	RealText *eval.RealReport `json:"real_text,omitempty"`
+	Classes  *eval.Report     `json:"classes"`
+	Filters  []filters        `json:"filters,omitempty"`
 }
 
 type titled struct {
@@ -93,9 +95,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	keep := flags.String("keep", "", "new directory to leave the sets and the audits in")
 	list := flags.Bool("list", false, "list the misjudged items")
 	own := flags.Bool("own", false, "use the program's own small set even where there are real data")
-	only := flags.String("only", "", "one of: tables, classes")
+	further := flags.String("text", "", "further corpora of real text, with commas between them")
+	only := flags.String("only", "", "one of: tables, real-text, classes")
 	perClass := flags.Int("per-class", 0, "plants of a class and round (default: 80; of the own set 8)")
 	rounds := flags.Int("rounds", 2, "sets of the classes to make and to add up")
+	var settings []string
+	flags.Func("set", "with fit: METHOD.PARAMETER=VALUE[,VALUE…], values to compare with what is in use; repeats", func(v string) error {
+		settings = append(settings, v)
+		return nil
+	})
 	fit, filter := len(args) > 0 && args[0] == "fit", len(args) > 0 && args[0] == "filter"
 	if fit || filter {
 		args = args[1:]
@@ -108,12 +116,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("unknown argument %q: see -help", flags.Arg(0))
 	case filter && (*held || *list || *only != "" || *names != ""):
 		return errors.New("filter measures one method on all its sets: it goes with neither -held nor -list, -only and -methods")
+	case len(settings) > 0 && !fit:
+		return errors.New("-set goes with fit alone: reports measure what is in use")
 	case *held && (fit || *list || *keep != "" || *only != ""):
 		return errors.New("-held reports shares alone: it goes with neither fit nor -list, -keep and -only")
 	case *rounds < 1:
 		return errors.New("-rounds: at least 1")
-	case *only != "" && *only != "tables" && *only != "classes":
-		return fmt.Errorf("-only %q: tables and classes are known", *only)
+	case !slices.Contains([]string{"", "tables", "real-text", "classes"}, *only):
+		return fmt.Errorf("-only %q: tables, real-text and classes are known", *only)
 	}
 	j := &job{seed: *seed, part: eval.Development, rounds: *rounds, stdout: stdout, stderr: stderr}
 	if *held {
@@ -124,6 +134,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if fit {
 			j.seed = eval.DevSeed
 		}
+	}
+	if *further != "" {
+		j.further = strings.Split(*further, ",")
 	}
 	var err error
 	if j.methods, err = choose(*names); err != nil {
@@ -143,22 +156,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *perClass > 0 {
 		j.size.PerClass = *perClass
 	}
+	if fit {
+		return j.fit(ctx, settings)
+	}
+	asked := func(what string) bool { return !filter && (*only == "" || *only == what) }
 	if filter {
 		err = j.filters(ctx)
-		*only = "tables"
+	} else if real := !*held; real && j.src.Dir == "" {
+		fmt.Fprintln(stderr, "swabeval: skipped: real items planted whole, real siblings, reworded items, real text: they need SWAB_DATA")
+	} else if real {
+		if asked("tables") {
+			err = j.tables(ctx)
+		}
+		if err == nil && asked("real-text") {
+			err = j.realText(ctx)
+		}
+	}
+	if err == nil && asked("classes") {
+		err = j.classes(ctx)
 	}
 	if err != nil {
 		return err
-	}
-	if !fit && !filter && !*held && *only != "classes" {
-		if err := j.tables(ctx); err != nil {
-			return err
-		}
-	}
-	if *only != "tables" {
-		if err := j.classes(ctx); err != nil {
-			return err
-		}
 	}
 	if *file != "" {
 		b, err := json.MarshalIndent(j.result, "", "  ")
@@ -199,17 +217,13 @@ func (j *job) judge(ctx context.Context, name string, s *eval.Set) (eval.Judged,
 		return eval.Judged{}, err
 	}
 	s.Docs = nil
-	verdicts, err := eval.Scan(ctx, s, dir, j.methods)
+	verdicts, err := eval.Scan(ctx, s, dir, filepath.Join(dir, "audit"), j.methods)
 	fmt.Fprintf(j.stderr, "swabeval: %s: scanned in %.1f s\n", name, time.Since(began).Seconds())
 	return eval.Judged{Set: s, Verdicts: verdicts}, err
 }
 
-// tables writes the tables of real items, or that there are none.
+// tables writes the tables of real items.
 func (j *job) tables(ctx context.Context) error {
-	if j.src.Dir == "" {
-		fmt.Fprintln(j.stderr, "swabeval: skipped: real items planted whole, real siblings, reworded items, real text: they need SWAB_DATA")
-		return nil
-	}
 	err := eval.Tables(j.seed, j.src, func(name, title string, s *eval.Set) error {
 		judged, err := j.judge(ctx, name, s)
 		if err != nil {
@@ -227,6 +241,27 @@ func (j *job) tables(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// realText writes how the flags of the project's own method on real text were judged.
+func (j *job) realText(ctx context.Context) error {
+	k := slices.IndexFunc(j.methods, func(m *overlap.Method) bool { return m.Name == overlap.House })
+	if k < 0 {
+		fmt.Fprintln(j.stderr, "swabeval: skipped: real text: its judgements are of flags by", overlap.House)
+		return nil
+	}
+	began := time.Now()
+	dir := filepath.Join(j.dir, "real-text")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	report, err := eval.RealText(ctx, j.src.Dir, dir, j.further, j.methods[k])
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(j.stderr, "swabeval: real text: scanned in %.1f s\n", time.Since(began).Seconds())
+	j.result.RealText = report
+	return report.Table(j.stdout)
 }
 
 // classes writes the table of one part of the classes.
@@ -250,6 +285,65 @@ func (j *job) classes(ctx context.Context) error {
 		return err
 	}
 	j.result.Classes = report
+	return report.Table(j.stdout)
+}
+
+// folds is into how many parts the development classes are cut for fitting.
+const folds = 5
+
+// fit compares values of parameters on one set of the development classes.
+func (j *job) fit(ctx context.Context, settings []string) error {
+	s, err := eval.Generate(j.seed, eval.Development, j.src, j.size)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(j.dir, "fit")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	if err := s.Write(dir); err != nil {
+		return err
+	}
+	s.Docs = nil
+	method := overlap.House
+	names := []string{"in use"}
+	params := []overlap.Settings{{}}
+	for _, set := range settings {
+		name, values, ok := strings.Cut(set, "=")
+		of, param, dotted := strings.Cut(name, ".")
+		if !ok || !dotted {
+			return fmt.Errorf("-set %q: want METHOD.PARAMETER=VALUE[,VALUE…]", set)
+		}
+		if len(names) > 1 && of != method {
+			return fmt.Errorf("-set %q: one run fits one method, and %s was named before", set, method)
+		}
+		method = of
+		for _, v := range strings.Split(values, ",") {
+			names = append(names, name+"="+v)
+			params = append(params, overlap.Settings{Params: map[string]map[string]string{of: {param: v}}})
+		}
+	}
+	var candidates []eval.Candidate
+	for k, p := range params {
+		all, err := overlap.Methods(p)
+		if err != nil {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(m *overlap.Method) bool { return m.Name != method })
+		if len(all) != 1 {
+			return fmt.Errorf("unknown method %q", method)
+		}
+		verdicts, err := eval.Scan(ctx, s, dir, filepath.Join(dir, fmt.Sprintf("audit-%d", k)), all)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(j.stderr, "swabeval: %s: scanned\n", names[k])
+		candidates = append(candidates, eval.Candidate{Name: names[k], Verdicts: verdicts})
+	}
+	report, err := eval.Fit(s, candidates, folds)
+	if err != nil {
+		return err
+	}
 	return report.Table(j.stdout)
 }
 

@@ -497,7 +497,7 @@ func TestScanJudgesTheSet(t *testing.T) {
 	methods := slices.DeleteFunc(all, func(m *overlap.Method) bool {
 		return !slices.Contains([]string{overlap.House, "gpt3", "coverage8", "longest8"}, m.Name)
 	})
-	verdicts, err := Scan(t.Context(), s, dir, methods)
+	verdicts, err := Scan(t.Context(), s, dir, filepath.Join(dir, "audit"), methods)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -516,7 +516,7 @@ func TestScanJudgesTheSet(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Scan(t.Context(), s, t.TempDir(), methods); err == nil {
+	if _, err := Scan(t.Context(), s, t.TempDir(), filepath.Join(t.TempDir(), "audit"), methods); err == nil {
 		t.Error("a scan of nothing went well")
 	}
 	if err := s.Write(dir); err == nil {

@@ -155,7 +155,7 @@ func Real(ctx context.Context, dir string) (Sources, error) {
 		if k < 0 {
 			continue
 		}
-		if err := texts(ctx, sh, func(text string) {
+		if err := texts(ctx, sh, func(_, text string) {
 			src.Texts = append(src.Texts, Text{realCorpora[k], text})
 		}); err != nil {
 			return src, err
@@ -172,7 +172,8 @@ func Real(ctx context.Context, dir string) (Sources, error) {
 	return src, nil
 }
 
-func texts(ctx context.Context, sh shard.Shard, each func(string)) (err error) {
+// texts calls each with the id and the text of a shard's documents.
+func texts(ctx context.Context, sh shard.Shard, each func(id, text string)) (err error) {
 	in, err := shard.Open(sh, shard.Limits{}, false, nil)
 	if err != nil {
 		return err
@@ -182,9 +183,9 @@ func texts(ctx context.Context, sh shard.Shard, each func(string)) (err error) {
 		if err != nil {
 			return err
 		}
-		_, values, _ := record.Columns(rec)
+		ids, values, _ := record.Columns(rec)
 		for k := range int(rec.NumRows()) {
-			each(strings.Clone(values.Value(k)))
+			each(strings.Clone(ids.Value(k)), strings.Clone(values.Value(k)))
 		}
 	}
 	return nil

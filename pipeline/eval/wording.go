@@ -31,7 +31,7 @@ func changed(r *rand.Rand, s string, pct float64, counts func(w string) bool, ch
 	at := spans(s)
 	var list []int
 	for i, x := range at {
-		if counts(s[x.Start:x.End]) {
+		if x.Start < x.End && counts(s[x.Start:x.End]) { // of ½ the second word has no text
 			list = append(list, i)
 		}
 	}

@@ -120,14 +120,14 @@ func writeLines(path string, write func(line func(any) error) error) (err error)
 	return cmp.Or(write(enc.Encode), end(), buf.Flush())
 }
 
-// Scan runs methods on a set that was written to dir, by [pipeline.Scan], into
-// dir/audit, and returns their verdicts.
-func Scan(ctx context.Context, s *Set, dir string, methods []*overlap.Method) ([]Verdict, error) {
+// Scan runs methods on a set that was written to dir, by [pipeline.Scan], into a new
+// directory out, and returns their verdicts.
+func Scan(ctx context.Context, s *Set, dir, out string, methods []*overlap.Method) ([]Verdict, error) {
 	o, err := scanOptions(s, dir)
 	if err != nil {
 		return nil, err
 	}
-	o.Methods, o.Out = methods, filepath.Join(dir, "audit")
+	o.Methods, o.Out = methods, out
 	sum, err := pipeline.Scan(ctx, o)
 	if err != nil {
 		return nil, err
