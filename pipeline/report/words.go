@@ -2,14 +2,6 @@
 // evidence, and all that an audit says of one item.
 package report
 
-import "swab/pipeline/audit"
-
-// Names of rows that moved to package audit, until all that use them say so.
-type (
-	Evidence = audit.Evidence
-	Row      = audit.Row
-)
-
 // Share writes n of all as a percentage, as the tables do: some is never shown as none,
 // and not quite all never as all.
 func Share(n, all int64) string { return share(n, all) }
