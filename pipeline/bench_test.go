@@ -20,8 +20,10 @@ import (
 	"swab/ngram"
 	"swab/ngram/bloom"
 	"swab/pipeline/benchmark"
+	"swab/pipeline/filter"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/ledger"
+	"swab/pipeline/match"
 	"swab/pipeline/record"
 	"swab/pipeline/rows"
 	"swab/pipeline/sample"
@@ -276,31 +278,38 @@ func BenchmarkIndex(b *testing.B) {
 				var text, filling, cpu, sys, saving, flushing, decoding float64
 				var read, insert atomic.Int64
 				for i := 0; b.Loop(); i++ {
-					o := IndexOptions{SegmentBytes: 1 << 30, OnChange: OnChangeFail, Reading: Reading{Lanes: lanes, MaxBadRows: -1}}
-					o.Reading = o.filled()
-					dir, err := ledger.OpenIndex(filepath.Join(b.TempDir(), fmt.Sprint("index", i)))
+					o := IndexOptions{SegmentBytes: 1 << 30, OnChange: filter.OnChangeFail, Reading: Reading{Lanes: lanes, MaxBadRows: -1}}
+					o.Reading, o.Out = o.Reading.filled(), filepath.Join(b.TempDir(), fmt.Sprint("index", i))
+					r, err := filter.Open(o.options())
 					if err != nil {
 						b.Fatal(err)
 					}
-					r := newIndexRun(o, dir)
-					sum, err := r.prepare(shards)
-					if err != nil {
+					stored := int64(0)
+					for _, s := range shards {
+						stored += s.Size
+					}
+					if shards, err = r.Plan(shards, stored); err != nil {
 						b.Fatal(err)
 					}
-					todo := make([]int, len(r.shards))
+					todo := make([]int, len(shards))
 					for i := range todo {
 						todo[i] = i
 					}
 					decoding += decodeRate(b, once[0]) / 2
 					began, user0, sys0 := time.Now(), cpuSeconds(false), cpuSeconds(true)
-					if err := r.Reading.lanes(context.Background(), todo, func() func(context.Context, int) error {
-						l := r.lane()
+					if err := o.Reading.lanes(context.Background(), todo, func() func(context.Context, int) error {
+						words, fill := new(match.Set).NewLane(), r.NewLane()
 						return func(ctx context.Context, i int) error {
 							began := time.Now()
-							entry, err := l.read(ctx, i)
+							fill.Begin(i)
+							words.Begin(shards[i].Name, fill.Block)
+							entry, err := o.Reading.documents(ctx, shards[i], len(shards) < lanes, func(row int64, id string, text []byte) error {
+								words.Document(row, id, text)
+								return fill.Err()
+							})
 							read.Add(int64(time.Since(began)))
 							began = time.Now()
-							err = l.end(i, entry, err)
+							err = fill.End(entry, err)
 							insert.Add(int64(time.Since(began)))
 							return err
 						}
@@ -308,22 +317,22 @@ func BenchmarkIndex(b *testing.B) {
 						b.Fatal(err)
 					}
 					last := time.Now()
-					r.flush()
+					r.Flush()
 					flushing += time.Since(last).Seconds()
 					filling += time.Since(began).Seconds()
 					cpu += cpuSeconds(false) - user0 + cpuSeconds(true) - sys0
 					sys += cpuSeconds(true) - sys0
 					decoding += decodeRate(b, once[0]) / 2
 					began = time.Now()
-					if err := r.finish(sum); err != nil {
+					sum, err := r.Finish()
+					if err != nil {
 						b.Fatal(err)
 					}
 					saving += time.Since(began).Seconds()
 					for _, s := range sum.Index.Shards {
 						text += float64(s.TextBytes)
 					}
-					r.close()
-					if err := dir.Close(); err != nil {
+					if err := r.Close(); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -421,7 +430,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 	out := b.TempDir()
 	index := filepath.Join(out, "index")
-	sum, err := Index(context.Background(), IndexOptions{Corpus: shards, Out: index, SegmentBytes: 1 << 30, OnChange: OnChangeFail, Reading: Reading{MaxBadRows: -1}})
+	sum, err := Index(context.Background(), IndexOptions{Corpus: shards, Out: index, SegmentBytes: 1 << 30, OnChange: filter.OnChangeFail, Reading: Reading{MaxBadRows: -1}})
 	if err != nil {
 		b.Fatal(err)
 	}

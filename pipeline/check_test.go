@@ -17,6 +17,7 @@ import (
 	"swab/ngram/item"
 	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
+	"swab/pipeline/filter"
 	"swab/pipeline/internal/realdata"
 	"swab/pipeline/ledger"
 	"swab/pipeline/match"
@@ -172,7 +173,7 @@ func TestAbsentItems(t *testing.T) {
 	}
 	for _, fpr := range []float64{0.3, 0.02} {
 		bad, x := verdicts(fpr)
-		rate := IndexRate(x)
+		rate := filter.Rate(x)
 		if want := 1 - math.Pow(1-fpr, float64(len(x.Segments))); rate > want*1.05 {
 			t.Errorf("measured rate %g of %d segments, promised %g each", rate, len(x.Segments), fpr)
 		}
@@ -199,25 +200,6 @@ func TestAbsentItems(t *testing.T) {
 		check("are suspected", suspected, 1-math.Pow(1-rate, 4), true)
 		for p, n := range most {
 			check(fmt.Sprintf("have a chance of %g or less", p), n, p, false)
-		}
-	}
-}
-
-// TestChanceFalls: more hits are never more likely, and a longer item's never less.
-func TestChanceFalls(t *testing.T) {
-	for _, n := range []int{1, 12, 100, 700} {
-		for _, p := range []float64{1e-9, 1e-4, 0.02, 0.5, 0.999} {
-			last := 1.0
-			for k := range n + 2 {
-				got := atLeast(k, n, p)
-				if !(got >= 0 && got <= last*(1+1e-9)) || got > atLeast(k, n+1, p)*(1+1e-9) {
-					t.Fatalf("at least %d of %d at %g: %g, after %g", k, n, p, got, last)
-				}
-				last = got
-			}
-			if one, want := atLeast(1, n, p), -math.Expm1(float64(n)*math.Log1p(-p)); math.Abs(one-want) > 1e-9*want {
-				t.Errorf("at least 1 of %d at %g: %g, want %g", n, p, one, want)
-			}
 		}
 	}
 }
@@ -361,10 +343,10 @@ func realBenchmarks(data string, names ...string) (specs []benchmark.Spec) {
 func realTrace(t *testing.T, corpus []string, benches []benchmark.Spec, segment int64, fpr float64) {
 	t.Helper()
 	dir := t.TempDir()
-	idx := IndexOptions{Corpus: corpus, Out: filepath.Join(dir, "idx"), SegmentBytes: segment, FPR: fpr, OnChange: OnChangeFail, Reading: Reading{MaxBadRows: -1}}
+	idx := IndexOptions{Corpus: corpus, Out: filepath.Join(dir, "idx"), SegmentBytes: segment, FPR: fpr, OnChange: filter.OnChangeFail, Reading: Reading{MaxBadRows: -1}}
 	began := time.Now()
 	x := mustIndex(t, idx).Index
-	t.Logf("index: %d shards, %d segments, rate %.2g, %v", len(x.Shards), len(x.Segments), IndexRate(x), time.Since(began))
+	t.Logf("index: %d shards, %d segments, rate %.2g, %v", len(x.Shards), len(x.Segments), filter.Rate(x), time.Since(began))
 	if len(x.Segments) < 2 {
 		t.Errorf("only %d segments: the test shows little", len(x.Segments))
 	}

@@ -15,6 +15,7 @@ import (
 	"swab/ngram"
 	"swab/ngram/bloom"
 	"swab/pipeline/audit"
+	"swab/pipeline/filter"
 	"swab/pipeline/ledger"
 )
 
@@ -40,7 +41,7 @@ func randomShards(t *testing.T, rng *rand.Rand, dir string, shards, words int) m
 }
 
 func indexOptions(corpus, out string) IndexOptions {
-	return IndexOptions{Corpus: []string{corpus}, Out: out, N: 8, SegmentBytes: 256 << 10, FPR: 1e-4, OnChange: OnChangeFail, Reading: Reading{MaxBadRows: -1}}
+	return IndexOptions{Corpus: []string{corpus}, Out: out, N: 8, SegmentBytes: 256 << 10, FPR: 1e-4, OnChange: filter.OnChangeFail, Reading: Reading{MaxBadRows: -1}}
 }
 
 func mustIndex(t *testing.T, o IndexOptions) *IndexSummary {
@@ -93,7 +94,7 @@ func holds(t *testing.T, dir string, docs map[string][]row) {
 	if i := slices.Index(found, false); i >= 0 {
 		t.Fatalf("gram %d of %d is in no segment", i, len(grams))
 	}
-	if _, err := VerifyIndex(context.Background(), dir); err != nil {
+	if _, err := filter.Verify(context.Background(), dir); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -189,12 +190,12 @@ func TestMergedIndexIsTheSame(t *testing.T) {
 	}
 	slices.Reverse(parts)
 	merged := filepath.Join(dir, "merged")
-	if _, err := MergeIndexes(context.Background(), parts, merged, ""); err != nil {
+	if _, err := filter.Merge(context.Background(), parts, merged, ""); err != nil {
 		t.Fatal(err)
 	}
 	sameFiles(t, merged, filepath.Join(dir, "once"))
 	holds(t, merged, docs)
-	if _, err := MergeIndexes(context.Background(), []string{parts[0], parts[0]}, filepath.Join(dir, "twice"), ""); err == nil {
+	if _, err := filter.Merge(context.Background(), []string{parts[0], parts[0]}, filepath.Join(dir, "twice"), ""); err == nil {
 		t.Error("an index was merged with itself")
 	}
 }
@@ -282,48 +283,6 @@ func TestTraceEqualsScan(t *testing.T) {
 		}
 		if flagged < 10 {
 			t.Errorf("only %d flags", flagged)
-		}
-	}
-}
-
-func TestChanceOfFilterErrors(t *testing.T) {
-	for n := range 11 {
-		for k := range n + 2 {
-			for _, p := range []float64{0, 1e-4, 0.3, 0.9, 1} {
-				want := 0.0
-				for set := range 1 << n {
-					hits, prob := 0, 1.0
-					for i := range n {
-						if set>>i&1 == 1 {
-							hits++
-							prob *= p
-						} else {
-							prob *= 1 - p
-						}
-					}
-					if hits >= k {
-						want += prob
-					}
-				}
-				if got := atLeast(k, n, p); got < want-1e-12 || got > want+1e-12 {
-					t.Errorf("at least %d of %d at %g: %g, want %g", k, n, p, got, want)
-				}
-			}
-		}
-	}
-}
-
-func TestHyperLogLog(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 5))
-	for _, n := range []int{100, 10_000, 1_000_000} {
-		var h hyperLogLog
-		for range n {
-			v := rng.Uint64()
-			h.add(v)
-			h.add(v)
-		}
-		if got := h.count() / float64(n); got < 0.97 || got > 1.03 {
-			t.Errorf("%d hashes: counted %.3f of them", n, got)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"swab/ngram"
 	"swab/ngram/bloom"
+	"swab/pipeline/filter"
 	"swab/pipeline/ledger"
 )
 
@@ -116,10 +117,10 @@ func (h *history) run(onChange string, kills int) {
 	mustIndex(h.t, h.o)
 	for name := range h.held {
 		_, there := h.now[name]
-		if onChange == OnChangeRebuild && !there {
+		if onChange == filter.OnChangeRebuild && !there {
 			delete(h.held, name)
 		}
-		if onChange == OnChangeRebuild && there {
+		if onChange == filter.OnChangeRebuild && there {
 			maps.DeleteFunc(h.held[name], func(at int64, _ []uint64) bool { return at != h.times[name] })
 		}
 	}
@@ -140,7 +141,7 @@ func (h *history) check(finished bool) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if _, err := VerifyIndex(context.Background(), h.o.Out); err != nil {
+	if _, err := filter.Verify(context.Background(), h.o.Out); err != nil {
 		h.t.Fatal(err)
 	}
 	if finished && len(x.Shards) != len(h.held) {
@@ -196,7 +197,7 @@ func TestNoGramIsLost(t *testing.T) {
 				}
 				h.write(fmt.Sprintf("s%d.jsonl", h.rng.IntN(6)+2*step), words)
 			}
-			onChange := []string{OnChangeKeep, OnChangeKeep, OnChangeRebuild}[h.rng.IntN(3)]
+			onChange := []string{filter.OnChangeKeep, filter.OnChangeKeep, filter.OnChangeRebuild}[h.rng.IntN(3)]
 			if h.rng.IntN(3) == 0 {
 				names := slices.Sorted(maps.Keys(h.now))
 				gone := names[h.rng.IntN(len(names))]
@@ -222,7 +223,7 @@ func TestNoGramIsLost(t *testing.T) {
 		apart := randomShards(t, h.rng, filepath.Join(dir, "other"), 2, 30_000)
 		mustIndex(t, other)
 		merged := filepath.Join(dir, "merged")
-		if _, err := MergeIndexes(context.Background(), []string{h.o.Out + "/", other.Out}, merged, "v"); err != nil {
+		if _, err := filter.Merge(context.Background(), []string{h.o.Out + "/", other.Out}, merged, "v"); err != nil {
 			t.Fatal(err)
 		}
 		h.o.Out = merged
@@ -307,7 +308,7 @@ func TestPartsOfUnequalSizeMerge(t *testing.T) {
 		mustIndex(t, p)
 		parts = append(parts, p.Out+string(filepath.Separator)) // as a shell completes it
 	}
-	if _, err := MergeIndexes(context.Background(), parts, filepath.Join(dir, "merged"), ""); err != nil {
+	if _, err := filter.Merge(context.Background(), parts, filepath.Join(dir, "merged"), ""); err != nil {
 		t.Fatal(err)
 	}
 	sameFiles(t, filepath.Join(dir, "merged"), o.Out)
@@ -325,7 +326,7 @@ func TestOnChange(t *testing.T) {
 		return o
 	}
 	for _, name := range []string{"keep", "rebuild"} {
-		mustIndex(t, idx(name, OnChangeFail))
+		mustIndex(t, idx(name, filter.OnChangeFail))
 	}
 	x, err := ledger.LoadIndex(filepath.Join(dir, "keep"))
 	if err != nil {
@@ -346,15 +347,15 @@ func TestOnChange(t *testing.T) {
 	writeJSONL(t, filepath.Join(corpus, "t.jsonl"), fresh)
 
 	was := files(t, filepath.Join(dir, "keep"))
-	_, err = Index(context.Background(), idx("keep", OnChangeFail))
-	if !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), gone+" is gone") || !strings.Contains(err.Error(), changed+" has changed") {
+	_, err = Index(context.Background(), idx("keep", filter.OnChangeFail))
+	if !errors.Is(err, filter.ErrChanged) || !strings.Contains(err.Error(), gone+" is gone") || !strings.Contains(err.Error(), changed+" has changed") {
 		t.Fatalf("changed and gone shards: %v", err)
 	}
 	if !maps.Equal(was, files(t, filepath.Join(dir, "keep"))) {
 		t.Error("a run that refused has published")
 	}
 
-	o := idx("keep", OnChangeKeep)
+	o := idx("keep", filter.OnChangeKeep)
 	sum := mustIndex(t, o)
 	if sum.Read != 2 || o.Progress.Done.Load() != 2 || len(sum.Changed) != 2 {
 		t.Errorf("keep read %d shards, want the new one and the one that changed; named %q", sum.Read, sum.Changed)
@@ -364,7 +365,7 @@ func TestOnChange(t *testing.T) {
 			t.Errorf("keep lost grams of the shard that is %s", what)
 		}
 	}
-	if sum := mustIndex(t, idx("keep", OnChangeKeep)); sum.Read != 0 {
+	if sum := mustIndex(t, idx("keep", filter.OnChangeKeep)); sum.Read != 0 {
 		t.Errorf("keep reads %d shards again", sum.Read)
 	}
 
@@ -380,7 +381,7 @@ func TestOnChange(t *testing.T) {
 	if want > 7 || want < 3 {
 		t.Fatalf("%d shards to be read of 10: the test shows little", want)
 	}
-	o = idx("rebuild", OnChangeRebuild)
+	o = idx("rebuild", filter.OnChangeRebuild)
 	sum = mustIndex(t, o)
 	if sum.Read != want || int(o.Progress.Done.Load()) != want {
 		t.Errorf("rebuild read %d shards, want %d", sum.Read, want)
@@ -400,7 +401,7 @@ func TestOnChange(t *testing.T) {
 	// A shard of the same segment that is there but was not asked for would be lost.
 	writeJSONL(t, filepath.Join(corpus, changed), before)
 	o.Corpus = []string{filepath.Join(corpus, changed)}
-	if _, err := Index(context.Background(), o); !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), "not in --corpus") {
+	if _, err := Index(context.Background(), o); !errors.Is(err, filter.ErrChanged) || !strings.Contains(err.Error(), "not in --corpus") {
 		t.Errorf("rebuild without the shards that share the segment: %v", err)
 	}
 	holds(t, o.Out, docs)
@@ -427,7 +428,7 @@ func TestIndexRefusesOtherSettings(t *testing.T) {
 		other := o
 		change(&other)
 		_, err := Index(context.Background(), other)
-		if !errors.Is(err, ErrOther) || !strings.Contains(err.Error(), flag) || !strings.Contains(err.Error(), "build a new one in another directory") {
+		if !errors.Is(err, filter.ErrIncompatible) || !strings.Contains(err.Error(), flag) || !strings.Contains(err.Error(), "build a new one in another directory") {
 			t.Errorf("%s: %v", flag, err)
 		}
 		if !maps.Equal(was, files(t, o.Out)) {
@@ -443,7 +444,7 @@ func TestIndexRefusesOtherSettings(t *testing.T) {
 			}
 		}
 		mustIndex(t, other)
-		if _, err := MergeIndexes(context.Background(), []string{o.Out, other.Out}, filepath.Join(dir, "merged"), ""); !errors.Is(err, ErrOther) {
+		if _, err := filter.Merge(context.Background(), []string{o.Out, other.Out}, filepath.Join(dir, "merged"), ""); !errors.Is(err, filter.ErrIncompatible) {
 			t.Errorf("merged with an index made otherwise (%s): %v", flag, err)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "merged")); err == nil {
@@ -478,7 +479,7 @@ func TestDamagedSegmentIsRefused(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := VerifyIndex(context.Background(), o.Out); err == nil || !strings.Contains(err.Error(), file) {
+		if _, err := filter.Verify(context.Background(), o.Out); err == nil || !strings.Contains(err.Error(), file) {
 			t.Fatalf("%s: verify says %v", what, err)
 		}
 		if !checked {
@@ -493,7 +494,7 @@ func TestDamagedSegmentIsRefused(t *testing.T) {
 				t.Fatalf("%s: check has published", what)
 			}
 		}
-		if _, err := MergeIndexes(context.Background(), []string{o.Out}, filepath.Join(dir, "merged"), ""); err == nil || !strings.Contains(err.Error(), file) {
+		if _, err := filter.Merge(context.Background(), []string{o.Out}, filepath.Join(dir, "merged"), ""); err == nil || !strings.Contains(err.Error(), file) {
 			t.Fatalf("%s: merge says %v", what, err)
 		}
 		more := o
@@ -532,31 +533,6 @@ func TestDamagedSegmentIsRefused(t *testing.T) {
 	}
 }
 
-// TestHyperLogLogOfGrams counts n-grams whose hashes hang together: those of counted
-// words, and of few words that come back.
-func TestHyperLogLogOfGrams(t *testing.T) {
-	for _, n := range []int{1000, 40_000, 50_000, 1_000_000} {
-		var counted, mixed hyperLogLog
-		var words, few []uint64
-		for i := range n + 7 {
-			words = append(words, ngram.HashWord(fmt.Append(nil, i)))
-			few = append(few, words[(i*i+i/7)%1000%len(words)])
-		}
-		distinct := map[uint64]bool{}
-		for i := range n {
-			counted.add(ngram.HashGram(words[i : i+8]))
-			g := ngram.HashGram(few[i : i+8])
-			mixed.add(g)
-			distinct[g] = true
-		}
-		for what, share := range map[string]float64{"counted words": counted.count() / float64(n), "few words": mixed.count() / float64(len(distinct))} {
-			if share < 0.97 || share > 1.03 {
-				t.Errorf("%d n-grams of %s: counted %.3f of them", n, what, share)
-			}
-		}
-	}
-}
-
 // TestEstimate: a corpus of like shards is estimated well from a few of them.
 func TestEstimate(t *testing.T) {
 	rng := rand.New(rand.NewPCG(12, 12))
@@ -582,7 +558,7 @@ func TestEstimate(t *testing.T) {
 		}
 		o := indexOptions(filepath.Join(dir, "corpus"), filepath.Join(dir, "idx"))
 		o.Progress = &Progress{}
-		e, err := Estimate(context.Background(), o)
+		e, err := EstimateIndex(context.Background(), o)
 		if err != nil {
 			t.Fatal(err)
 		}

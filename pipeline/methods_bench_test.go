@@ -71,7 +71,7 @@ func BenchmarkMethods(b *testing.B) {
 		runs[i].least = 1 << 62
 	}
 	r := Reading{Lanes: 1, MaxBadRows: -1}.filled()
-	shards, _, err := r.find(corpus)
+	found, err := r.find(corpus)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func BenchmarkMethods(b *testing.B) {
 		for i := range runs {
 			text = 0
 			began := cpuTime(b)
-			for _, sh := range shards {
+			for _, sh := range found.shards {
 				runs[i].lane.Begin(sh.Name, nil)
 				e, err := r.documents(ctx, sh, false, func(row int64, id string, doc []byte) error {
 					runs[i].lane.Document(row, id, doc)

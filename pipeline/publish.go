@@ -21,8 +21,8 @@ import (
 )
 
 // publish merges the shard results and writes the audit directory.
-func (s *scan) publish(ctx context.Context) (*Summary, error) {
-	sum := &Summary{Audit: s.about(), FilterN: s.filterN}
+func (r *run) publish(ctx context.Context) (*Summary, error) {
+	sum := &Summary{Audit: r.about(), FilterN: r.filterN}
 	if sum.Audit.Totals.Documents == 0 {
 		err := ErrNoDocuments
 		for _, e := range sum.Audit.Shards {
@@ -36,7 +36,7 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	var keys []string
-	for _, d := range s.done {
+	for _, d := range r.done {
 		if d.entry.Error == "" {
 			keys = append(keys, d.key)
 		}
@@ -44,14 +44,14 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 			sum.Resumed++
 		}
 	}
-	for i, b := range s.set.Benches {
+	for i, b := range r.set.Benches {
 		if b.Guessed {
 			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: read as %s, a guess from its fields (%s); --preset or --fields says otherwise", b.Name, b.Preset, b.Mapping))
 		}
 		for _, f := range b.Skipped {
 			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: %s: not read: %s", b.Name, f.Path, f.Why))
 		}
-		names, more, err := s.set.DuplicateIDs(ctx, i, 3)
+		names, more, err := r.set.DuplicateIDs(ctx, i, 3)
 		if err != nil {
 			return nil, err
 		}
@@ -62,35 +62,35 @@ func (s *scan) publish(ctx context.Context) (*Summary, error) {
 			sum.Notices = append(sum.Notices, b.Name+": "+w)
 		}
 	}
-	if s.dir.Has(audit.ScoresFile) {
-		sum.Notices = append(sum.Notices, fmt.Sprintf("the scores in %s were of the verdicts before and are dropped; swab score --audit DIR --out DIR makes them again", s.Out))
+	if r.dir.Has(audit.ScoresFile) {
+		sum.Notices = append(sum.Notices, fmt.Sprintf("the scores in %s were of the verdicts before and are dropped; swab score --audit DIR --out DIR makes them again", r.o.Out))
 	}
-	sum.Variants = s.filter == nil && (sum.Audit.Complete || s.AllowIncomplete)
-	err := s.dir.Publish(keys, func(root string) error {
-		p := &publication{scan: s, root: root, sum: sum}
+	sum.Variants = r.source.flagged() == item.Flagged && (sum.Audit.Complete || r.o.AllowIncomplete)
+	err := r.dir.Publish(keys, func(root string) error {
+		p := &publication{run: r, root: root, sum: sum}
 		return p.write(ctx)
 	})
 	return sum, err
 }
 
 // about says what ran, on what.
-func (s *scan) about() *audit.Audit {
+func (r *run) about() *audit.Audit {
 	a := &audit.Audit{
-		Swab: s.Version, Recipe: s.set.Recipe(), TextField: s.TextField, IDField: s.IDField, TextUnit: s.TextUnit, Seed: s.Seed,
-		Limits: map[string]int64{"max_row": int64(s.MaxRow), "max_window": s.Limits.Window, "max_ratio": s.Limits.Ratio, "max_bad_rows": s.MaxBadRows},
+		Swab: r.o.Version, Recipe: r.set.Recipe(), TextField: r.o.TextField, IDField: r.o.IDField, TextUnit: r.o.TextUnit, Seed: r.o.Seed,
+		Limits: map[string]int64{"max_row": int64(r.o.MaxRow), "max_window": r.o.Limits.Window, "max_ratio": r.o.Limits.Ratio, "max_bad_rows": r.o.MaxBadRows},
 	}
-	for i, m := range s.Methods {
-		a.Methods = append(a.Methods, audit.Method{Name: m.Name, Version: m.Version, Params: s.set.Params(i)})
+	for i, m := range r.o.Methods {
+		a.Methods = append(a.Methods, audit.Method{Name: m.Name, Version: m.Version, Params: r.set.Params(i)})
 	}
-	for i, b := range s.set.Benches {
-		e := audit.Benchmark{Name: b.Name, Preset: b.Preset, Items: int64(s.set.Size(i)), Warnings: b.Warnings}
+	for i, b := range r.set.Benches {
+		e := audit.Benchmark{Name: b.Name, Preset: b.Preset, Items: int64(r.set.Size(i)), Warnings: b.Warnings}
 		for _, f := range b.Files {
 			e.Files = append(e.Files, audit.BenchmarkFile{Path: f.Path, Split: f.Split, Digest: f.Digest, Items: int64(f.Items), Reading: f.Reading})
 		}
 		a.Benchmarks = append(a.Benchmarks, e)
 	}
-	a.Shards = slices.Clone(s.known)
-	for _, d := range s.done {
+	a.Shards = slices.Clone(r.known)
+	for _, d := range r.done {
 		a.Shards = append(a.Shards, d.entry)
 	}
 	slices.SortFunc(a.Shards, func(a, b ledger.Entry) int { return cmp.Compare(a.Name, b.Name) })
@@ -105,7 +105,7 @@ func (s *scan) about() *audit.Audit {
 
 // publication writes one audit directory.
 type publication struct {
-	*scan
+	run     *run
 	root    string
 	sum     *Summary
 	out     *audit.Writer
@@ -128,29 +128,27 @@ func (p *publication) write(ctx context.Context) error {
 		return err
 	}
 	var paths []string
-	for _, d := range p.done {
+	for _, d := range p.run.done {
 		if d.entry.Error == "" {
-			path, ok := p.dir.Get(d.key)
+			path, ok := p.run.dir.Get(d.key)
 			if !ok {
 				return fmt.Errorf("the result of shard %s is gone", d.entry.Name)
 			}
 			paths = append(paths, path)
 		}
 	}
-	for range p.Methods {
-		p.flagged = append(p.flagged, make([]uint64, p.set.Len()/64+1))
-		p.checked = append(p.checked, make([]uint64, p.set.Len()/64+1))
+	for range p.run.o.Methods {
+		p.flagged = append(p.flagged, make([]uint64, p.run.set.Len()/64+1))
+		p.checked = append(p.checked, make([]uint64, p.run.set.Len()/64+1))
 	}
 	if err := p.loadMarks(); err != nil {
 		return err
 	}
-	if p.out, err = audit.Create(p.root, p.filter != nil); err != nil {
+	if p.out, err = audit.Create(p.root, p.run.source.flagged() == item.Suspected); err != nil {
 		return err
 	}
-	var results *match.Results
-	if p.filter != nil {
-		results = p.filter.suspects()
-	} else if results, err = p.set.Open(paths, temp); err != nil {
+	results, err := p.run.source.results(paths, temp)
+	if err != nil {
 		p.out.Close()
 		return err
 	}
@@ -182,10 +180,10 @@ func (p *publication) write(ctx context.Context) error {
 
 // calibrated tells the audit what the methods have learned from all results.
 func (p *publication) calibrated() {
-	for i, m := range p.Methods {
-		p.sum.Audit.Methods[i].Params = p.set.Params(i)
-		for number, d := range p.set.Decoys(i) {
-			p.sum.Audit.Decoys = append(p.sum.Audit.Decoys, audit.Decoys{Method: m.Name, Benchmark: p.set.Benches[number].Name, Items: int64(d.Looked), Flagged: int64(d.Flagged)})
+	for i, m := range p.run.o.Methods {
+		p.sum.Audit.Methods[i].Params = p.run.set.Params(i)
+		for number, d := range p.run.set.Decoys(i) {
+			p.sum.Audit.Decoys = append(p.sum.Audit.Decoys, audit.Decoys{Method: m.Name, Benchmark: p.run.set.Benches[number].Name, Items: int64(d.Looked), Flagged: int64(d.Flagged)})
 		}
 	}
 }
@@ -194,17 +192,17 @@ func (p *publication) calibrated() {
 // what each method says and the evidence.
 func (p *publication) verdicts(ctx context.Context, results *match.Results) error {
 	var found []match.Found
-	for number, b := range p.set.Benches {
-		rows := make([]audit.Row, len(p.Methods))
+	for number, b := range p.run.set.Benches {
+		rows := make([]audit.Row, len(p.run.o.Methods))
 		count := 0
 		for it, bad := range b.Items(ctx) {
 			if bad != nil {
 				return bad
 			}
-			if count++; count > p.set.Size(number) {
+			if count++; count > p.run.set.Size(number) {
 				break
 			}
-			ordinal := p.set.First(number) + it.Ordinal
+			ordinal := p.run.set.First(number) + it.Ordinal
 			var err error
 			if found, err = results.Item(found[:0], ordinal, it); err != nil {
 				return err
@@ -213,7 +211,7 @@ func (p *publication) verdicts(ctx context.Context, results *match.Results) erro
 				return err
 			}
 		}
-		if count != p.set.Size(number) {
+		if count != p.run.set.Size(number) {
 			return fmt.Errorf("benchmark %s: it changed while it was checked", b.Name)
 		}
 		p.sum.Rows = append(p.sum.Rows, rows...)
@@ -223,8 +221,8 @@ func (p *publication) verdicts(ctx context.Context, results *match.Results) erro
 
 func (p *publication) item(b *benchmark.Benchmark, ordinal int, it *benchmark.Item, found []match.Found, rows []audit.Row) error {
 	flaggedBy := make([]string, len(found)) // by matcher: the first method that flags
-	for i, m := range p.Methods {
-		matcher, k := p.set.Place(i)
+	for i, m := range p.run.o.Methods {
+		matcher, k := p.run.set.Place(i)
 		v := found[matcher].Judge(k)
 		rows[i].Benchmark, rows[i].Method = b.Name, m.Name
 		rows[i].Items++
@@ -253,9 +251,7 @@ func (p *publication) item(b *benchmark.Benchmark, ordinal int, it *benchmark.It
 		if v.State != item.NotCheckable {
 			p.checked[i][ordinal/64] |= 1 << (ordinal % 64)
 		}
-		if p.filter != nil {
-			p.filter.suspect(ordinal, i, &line)
-		}
+		p.run.source.complete(ordinal, i, &line)
 		if err := p.out.Verdict(&line); err != nil {
 			return err
 		}
@@ -299,17 +295,13 @@ func (s *Summary) kind(method string, state audit.State, kind string) {
 
 // compare writes the methods side by side, and how pairs of them agree.
 func (p *publication) compare() error {
-	state := item.Flagged
-	if p.filter != nil {
-		state = item.Suspected
-	}
 	var pairs []audit.Agreement
-	for number, b := range p.set.Benches {
-		from := p.set.First(number)
-		for i, m := range p.Methods {
-			for k := i + 1; k < len(p.Methods); k++ {
-				a := audit.Agreement{Benchmark: b.Name, Method: m.Name, Other: p.Methods[k].Name}
-				for item := from; item < from+p.set.Size(number); item++ {
+	for number, b := range p.run.set.Benches {
+		from := p.run.set.First(number)
+		for i, m := range p.run.o.Methods {
+			for k := i + 1; k < len(p.run.o.Methods); k++ {
+				a := audit.Agreement{Benchmark: b.Name, Method: m.Name, Other: p.run.o.Methods[k].Name}
+				for item := from; item < from+p.run.set.Size(number); item++ {
 					in := func(set [][]uint64, method int) bool { return set[method][item/64]>>(item%64)&1 == 1 }
 					switch mine, other := in(p.flagged, i), in(p.flagged, k); {
 					case !in(p.checked, i) || !in(p.checked, k):
@@ -336,7 +328,7 @@ func (p *publication) compare() error {
 		return errors.Join(rows(f), f.Close())
 	}
 	return errors.Join(
-		write(audit.MethodsFile, func(w io.Writer) error { return audit.WriteMethods(w, state, p.sum.Rows) }),
+		write(audit.MethodsFile, func(w io.Writer) error { return audit.WriteMethods(w, p.run.source.flagged(), p.sum.Rows) }),
 		write(audit.AgreementFile, func(w io.Writer) error { return audit.WriteAgreement(w, pairs) }))
 }
 
@@ -379,13 +371,13 @@ func compareHits(a, b report.Hit) int {
 // divide writes the clean and removed variants, one pair a method and benchmark, but none
 // from items that a corpus filter alone calls clean.
 func (p *publication) divide(ctx context.Context) error {
-	for k, m := range p.Methods {
+	for k, m := range p.run.o.Methods {
 		if p.sum.ByFilter(m.Name) > 0 {
 			continue
 		}
-		for i, b := range p.set.Benches {
+		for i, b := range p.run.set.Benches {
 			keep := func(ordinal int) bool {
-				at := p.set.First(i) + ordinal
+				at := p.run.set.First(i) + ordinal
 				return p.flagged[k][at/64]>>(at%64)&1 == 0
 			}
 			clean, removed := filepath.Join(p.root, audit.CleanDir, m.Name, b.Name), filepath.Join(p.root, audit.RemovedDir, m.Name, b.Name)
@@ -399,7 +391,7 @@ func (p *publication) divide(ctx context.Context) error {
 
 // loadMarks reads the marks that clean variants are to follow.
 func (p *publication) loadMarks() (err error) {
-	if !p.Reviewed {
+	if !p.run.o.Reviewed {
 		return nil
 	}
 	if p.marks, err = audit.LoadMarks(p.root); err == nil && len(p.marks) == 0 {
@@ -427,11 +419,11 @@ func (p *publication) follow(ordinal int, digest string, rows []audit.Evidence) 
 
 // page writes report.html.
 func (p *publication) page(ctx context.Context) error {
-	if p.NoReport {
+	if p.run.o.NoReport {
 		return nil
 	}
 	var o page.Options
-	for _, m := range p.Methods {
+	for _, m := range p.run.o.Methods {
 		o.Definitions = append(o.Definitions, page.Definition{Name: m.Name, Version: m.Version, Text: m.Text, Source: m.Source})
 	}
 	f, err := os.Create(filepath.Join(p.root, audit.ReportFile))

@@ -16,6 +16,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+var (
+	// ErrBadRows means that more rows were bad than allowed.
+	ErrBadRows = errors.New("too many bad rows")
+	// ErrNoDocuments means that there was nothing to check against.
+	ErrNoDocuments = errors.New("the corpus holds no documents that can be read")
+)
+
 // Reading is how a run reads shards. The zero value of a field means its default.
 type Reading struct {
 	Lanes     int    // shards read at a time; all cores
@@ -41,25 +48,36 @@ func (r Reading) filled() Reading {
 	return r
 }
 
-// find gives the shards of the run's part.
-func (r Reading) find(patterns []string) ([]shard.Shard, []shard.Skipped, error) {
-	shards, files, err := rows.Find(patterns)
-	if err != nil || r.Part == [2]int{} {
-		return shards, files, err
-	}
-	var part []shard.Shard
-	for i, s := range shards {
-		if i%r.Part[1] == r.Part[0]-1 {
-			part = append(part, s)
-		}
-	}
-	if len(part) == 0 {
-		return nil, nil, fmt.Errorf("part %d of %d has no shards: there are %d in all", r.Part[0], r.Part[1], len(shards))
-	}
-	return part, files, nil
+// found are the shards of a run.
+type found struct {
+	shards []shard.Shard
+	stored int64 // bytes of all shards of the corpus, also of those that are another task's
+	files  []shard.Skipped
 }
 
-// Progress is what a scan tells while it runs. Its fields may be read at any time.
+// find returns the shards of the run's part.
+func (r Reading) find(patterns []string) (found, error) {
+	shards, files, err := rows.Find(patterns)
+	f := found{shards: shards, files: files}
+	for _, s := range shards {
+		f.stored += s.Size
+	}
+	if err != nil || r.Part == [2]int{} {
+		return f, err
+	}
+	f.shards = nil
+	for i, s := range shards {
+		if i%r.Part[1] == r.Part[0]-1 {
+			f.shards = append(f.shards, s)
+		}
+	}
+	if len(f.shards) == 0 {
+		return found{}, fmt.Errorf("part %d of %d has no shards: there are %d in all", r.Part[0], r.Part[1], len(shards))
+	}
+	return f, nil
+}
+
+// Progress is how far a run has come. Its fields may be read at any time.
 type Progress struct {
 	Bytes  atomic.Int64 // of shards, as stored, to be read in this run
 	Read   atomic.Int64 // of them, read so far
@@ -111,7 +129,9 @@ type errVisit struct{ error }
 // documents calls each for every document of the shard; what it is given is lent.
 // The entry says what became of the shard's rows, and what was wrong with the
 // shard; then none of its documents counts. An error ends the run.
-func (r Reading) documents(ctx context.Context, sh shard.Shard, ahead bool, each func(row int64, id string, text []byte) error) (ledger.Entry, error) {
+func (r Reading) documents(
+	ctx context.Context, sh shard.Shard, ahead bool, each func(row int64, id string, text []byte) error,
+) (ledger.Entry, error) {
 	e := ledger.Entry{Name: sh.Name, Size: sh.Size, Format: sh.Format.String(), Compression: sh.Compression.String()}
 	var counts record.Counts
 	err := r.read(ctx, sh, ahead, &counts, &e, each)
@@ -133,7 +153,10 @@ func (r Reading) documents(ctx context.Context, sh shard.Shard, ahead bool, each
 	return e, nil
 }
 
-func (r Reading) read(ctx context.Context, sh shard.Shard, ahead bool, counts *record.Counts, e *ledger.Entry, each func(row int64, id string, text []byte) error) error {
+func (r Reading) read(
+	ctx context.Context, sh shard.Shard, ahead bool, counts *record.Counts, e *ledger.Entry,
+	each func(row int64, id string, text []byte) error,
+) error {
 	in, err := shard.Open(sh, r.Limits, ahead, &r.Progress.Read)
 	if err != nil {
 		return err

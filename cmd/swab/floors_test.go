@@ -2,7 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -21,6 +29,7 @@ var floors = map[string]int{
 	"swab/pipeline/results":           50,
 	"swab/pipeline/score":             50,
 	"swab/pipeline/match":             45,
+	"swab/pipeline/filter":            45,
 	"swab/pipeline/report":            40,
 	"swab/pipeline/audit":             35,
 	"swab/pipeline/ledger":            30,
@@ -75,5 +84,56 @@ func TestImportsGoDownwards(t *testing.T) {
 	}
 	if seen < 10 {
 		t.Errorf("only %d packages seen", seen)
+	}
+}
+
+// filesOfPipeline lists the files of package pipeline from the lowest floor to the highest.
+var filesOfPipeline = []string{"read.go", "lane.go", "index.go", "run.go", "publish.go", "scan.go", "check.go", "score.go"}
+
+// TestFilesOfPipelineGoDownwards: no file of package pipeline uses what a file that is
+// listed behind it declares, methods included.
+func TestFilesOfPipelineGoDownwards(t *testing.T) {
+	out, err := exec.Command("go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}\t{{.Dir}}\t{{.GoFiles}}", "swab/pipeline").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	export := map[string]string{}
+	var dir, listed string
+	for line := range strings.Lines(string(out)) {
+		f := strings.Split(strings.TrimSpace(line), "\t")
+		export[f[0]], dir, listed = f[1], f[2], f[3] // pipeline comes last
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	rank := map[string]int{}
+	for i, name := range filesOfPipeline {
+		f, err := parser.ParseFile(fset, filepath.Join(dir, name), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, rank[name] = append(files, f), i
+	}
+	if got := len(strings.Fields(strings.Trim(listed, "[]"))); got != len(files) {
+		t.Errorf("package pipeline has %d files, of which %d have a floor", got, len(files))
+	}
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
+	conf := types.Config{Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(export[path]) })}
+	pkg, err := conf.Check("swab/pipeline", fset, files, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uses := 0
+	for id, o := range info.Uses {
+		if o.Pkg() != pkg {
+			continue
+		}
+		from, to := fset.Position(id.Pos()), fset.Position(o.Pos())
+		if rank[filepath.Base(from.Filename)] < rank[filepath.Base(to.Filename)] {
+			t.Errorf("%v uses %s of %v, which is above it", from, o.Name(), to)
+		}
+		uses++
+	}
+	if uses < 100 {
+		t.Errorf("only %d uses seen", uses)
 	}
 }

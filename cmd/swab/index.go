@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"swab/pipeline"
+	"swab/pipeline/filter"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
 	"swab/pipeline/shard"
@@ -112,7 +113,7 @@ corpus of any size. A shard that cannot be read to its end leaves nothing in the
 				return err
 			}
 			switch o.OnChange {
-			case pipeline.OnChangeFail, pipeline.OnChangeKeep, pipeline.OnChangeRebuild:
+			case filter.OnChangeFail, filter.OnChangeKeep, filter.OnChangeRebuild:
 			default:
 				return fmt.Errorf("--on-change %s: it must be fail, keep or rebuild", o.OnChange)
 			}
@@ -130,7 +131,7 @@ corpus of any size. A shard that cannot be read to its end leaves nothing in the
 		f.Var(&segment, "segment-size", "`SIZE` size of a segment (default 1GiB, less for a small corpus)")
 		f.Var(&buffers, "buffers",
 			"`SIZE` memory for n-grams on their way into a segment; less is slower (default a quarter of a segment)")
-		f.StringVar(&o.OnChange, "on-change", pipeline.OnChangeFail,
+		f.StringVar(&o.OnChange, "on-change", filter.OnChangeFail,
 			"`WHAT` for shards that changed or are gone: fail, keep or rebuild")
 	})
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
@@ -140,7 +141,7 @@ corpus of any size. A shard that cannot be read to its end leaves nothing in the
 	})
 	addFlags(c, "Limits", func(f *pflag.FlagSet) { limitFlags(f, &o.Reading) })
 	completeFrom(c, "text-unit", "file", "line")
-	completeFrom(c, "on-change", pipeline.OnChangeFail, pipeline.OnChangeKeep, pipeline.OnChangeRebuild)
+	completeFrom(c, "on-change", filter.OnChangeFail, filter.OnChangeKeep, filter.OnChangeRebuild)
 	c.AddCommand(indexInfoCommand(), indexVerifyCommand())
 	return c
 }
@@ -212,7 +213,7 @@ func printIndex(w io.Writer, x *ledger.Index, shards bool) error {
 		report.Count(int64(len(x.Shards)), "shard"), report.Count(docs, "document"), size(text))
 	fmt.Fprintf(w, "%s distinct n-grams in %s, %s\n",
 		approx(grams), report.Count(int64(len(x.Segments)), "segment"), size(bytes))
-	fmt.Fprintf(w, "false-positive rate %.3g (target for each segment: %g)\n\n", pipeline.IndexRate(x), x.Plan.FPR)
+	fmt.Fprintf(w, "false-positive rate %.3g (target for each segment: %g)\n\n", filter.Rate(x), x.Plan.FPR)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "segment\tshards\tn-grams\tfill\trate\tstate\t")
 	for _, s := range x.Segments {
@@ -281,7 +282,7 @@ func indexVerifyCommand() *cobra.Command {
 		Example: "  swab index verify corpus.idx",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := pipeline.VerifyIndex(cmd.Context(), args[0])
+			n, err := filter.Verify(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -305,7 +306,7 @@ into one segment, it is byte for byte the one that a single run makes.`,
 			if out == "" {
 				return misused(cmd, "merge needs --out")
 			}
-			x, err := pipeline.MergeIndexes(cmd.Context(), args, out, programVersion())
+			x, err := filter.Merge(cmd.Context(), args, out, programVersion())
 			if err != nil {
 				return err
 			}
@@ -324,7 +325,7 @@ into one segment, it is byte for byte the one that a single run makes.`,
 
 // estimate says how large an index will be.
 func estimate(ctx context.Context, o pipeline.IndexOptions, stdout io.Writer) error {
-	e, err := pipeline.Estimate(ctx, o)
+	e, err := pipeline.EstimateIndex(ctx, o)
 	if err != nil {
 		return err
 	}

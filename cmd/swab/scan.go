@@ -18,6 +18,7 @@ import (
 	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
 	"swab/pipeline/export"
+	"swab/pipeline/filter"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
 
@@ -74,7 +75,7 @@ the table counts them apart.`,
 			if err := b.options(cmd, &o); err != nil {
 				return err
 			}
-			o.Index.Version, o.Index.OnChange = o.Version, pipeline.OnChangeFail
+			o.Index.Version, o.Index.OnChange = o.Version, filter.OnChangeFail
 			return makeAudit(cmd, o, &b, false, func(o pipeline.Options) (*pipeline.Summary, error) {
 				return pipeline.Scan(cmd.Context(), o)
 			})
@@ -268,7 +269,7 @@ func hint(err error) string {
 		return misuse.hint()
 	case errors.Is(err, publish.ErrLocked):
 		return "wait for the other run, or choose another --out"
-	case errors.Is(err, pipeline.ErrChanged):
+	case errors.Is(err, filter.ErrChanged):
 		return "--on-change keep keeps the n-grams they had; --on-change rebuild reads their segments' shards again"
 	case errors.Is(err, publish.ErrForeign):
 		return "choose another --out; swab replaces only what it made"

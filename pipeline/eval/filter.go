@@ -9,6 +9,7 @@ import (
 	"swab/ngram/overlap"
 	"swab/pipeline"
 	"swab/pipeline/benchmark"
+	"swab/pipeline/filter"
 )
 
 // A Suspicion is what a corpus filter of n-grams suspects by a method that it does not
@@ -44,7 +45,7 @@ func Suspicions(ctx context.Context, o pipeline.Options, dir string, ns []int, a
 	var list []Suspicion
 	for _, n := range ns {
 		idx := pipeline.IndexOptions{
-			Corpus: o.Corpus, N: n, Out: filepath.Join(dir, fmt.Sprint("index-", n)), OnChange: pipeline.OnChangeFail, Reading: o.Reading,
+			Corpus: o.Corpus, N: n, Out: filepath.Join(dir, fmt.Sprint("index-", n)), OnChange: filter.OnChangeFail, Reading: o.Reading,
 		}
 		if _, err := pipeline.Index(ctx, idx); err != nil {
 			return nil, err

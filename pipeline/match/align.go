@@ -54,9 +54,9 @@ func singleWords() *ngram.Scanner {
 	return scan
 }
 
-// looked gives an item's texts as they are looked for: a passage before the question is
-// context.
-func looked(it *benchmark.Item) (texts [item.NumParts]string, split int) {
+// textsOf returns an item's texts as documents are searched for them: a passage before the
+// question is context.
+func textsOf(it *benchmark.Item) (texts [item.NumParts]string, split int) {
 	texts = it.Text
 	if texts[item.Choices] != "" && texts[item.Context] == "" {
 		if split = align.Split(texts[item.Question]); split > 0 {
@@ -68,7 +68,7 @@ func looked(it *benchmark.Item) (texts [item.NumParts]string, split int) {
 
 func (m *alignment) add(it *benchmark.Item) error {
 	own := item.Absent(len(m.bench))
-	texts, split := looked(it)
+	texts, split := textsOf(it)
 	for p, text := range texts {
 		if text == "" {
 			continue
@@ -115,7 +115,7 @@ func (m *alignment) assemble(index func(*align.Builder) *align.Index) {
 	m.builder = nil
 }
 
-// recombine gives decoys to some items of a benchmark, the same in every run.
+// recombine makes decoys of some items of a benchmark, the same in every run.
 func (m *alignment) recombine(bench int, items []item.Item, first int) {
 	var questions []int // numbers of items that have one
 	for i, it := range items {
@@ -193,7 +193,10 @@ func (m *alignment) judge(i, _ int, _ *benchmark.Item, c *alignCover) overlap.Ve
 	own := c.own
 	a := m.items.Judge(i, own, m.factor)
 	m.filtered.judge(i, &a)
-	v := overlap.Verdict{State: a.State, Kind: a.Kind, Score: a.Score, Words: a.Words, Matched: a.Found, Longest: a.Run, Parts: a.Parts, Seen: a.Seen}
+	v := overlap.Verdict{
+		State: a.State, Kind: a.Kind, Score: a.Score, Words: a.Words, Matched: a.Found, Longest: a.Run,
+		Parts: a.Parts, Seen: a.Seen,
+	}
 	if own != nil {
 		v.Documents = own.Documents
 	}
@@ -204,7 +207,7 @@ func (m *alignment) judge(i, _ int, _ *benchmark.Item, c *alignCover) overlap.Ve
 }
 
 // evidence quotes the stretches of each document in the order of the item, each with
-// what stands around it.
+// what is around it.
 func (m *alignment) evidence(it *benchmark.Item, c *alignCover) (list []audit.Evidence) {
 	for _, h := range m.documents(it, c) {
 		for i, mark := range h.Marks {
@@ -243,7 +246,7 @@ func (m *alignment) documents(it *benchmark.Item, c *alignCover) (list []alignHi
 	if c.own == nil {
 		return nil
 	}
-	texts, split := looked(it)
+	texts, split := textsOf(it)
 	var spans [item.NumParts][]ngram.Span
 	var by plain.Cleaner
 	for p, text := range texts {
@@ -253,7 +256,9 @@ func (m *alignment) documents(it *benchmark.Item, c *alignCover) (list []alignHi
 		}
 	}
 	for _, s := range c.own.Sightings {
-		h := alignHit{Hit: report.Hit{Evidence: audit.Evidence{Shard: s.Shard, Row: s.Row, DocID: s.ID, DocText: s.Text, DocTextStart: s.TextStart, Norm: m.method.Norm}}}
+		h := alignHit{Hit: report.Hit{Evidence: audit.Evidence{
+			Shard: s.Shard, Row: s.Row, DocID: s.ID, DocText: s.Text, DocTextStart: s.TextStart, Norm: m.method.Norm,
+		}}}
 		for _, q := range s.Runs {
 			part, from := q.Part, uint32(0)
 			switch {
@@ -387,7 +392,8 @@ func appendAlignCover(b []byte, c *align.Cover) []byte {
 		n(s.Row)
 		str(s.ID)
 		for _, f := range s.Found {
-			n(int64(f.Own), int64(f.Known), int64(f.Run), int64(f.Words), int64(f.Changed), int64(f.Kept), int64(f.Other), int64(f.Same))
+			n(int64(f.Own), int64(f.Known), int64(f.Run), int64(f.Words))
+			n(int64(f.Changed), int64(f.Kept), int64(f.Other), int64(f.Same))
 		}
 		n(s.TextStart)
 		str(s.Text)
@@ -411,10 +417,7 @@ func readAlignCover(r *decoder) *align.Cover {
 		}
 		s.TextStart, s.Text = int64(n()), str()
 		for range r.count() {
-			q := align.Quote{Part: item.Part(n()), At: n(), Words: n(), Start: int64(n()), End: int64(n())}
-			if q.Part >= item.NumParts {
-				r.fail()
-			}
+			q := align.Quote{Part: r.part(), At: n(), Words: n(), Start: int64(n()), End: int64(n())}
 			if s.Runs = append(s.Runs, q); r.err != nil {
 				return c
 			}

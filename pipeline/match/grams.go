@@ -18,7 +18,7 @@ import (
 type grams struct {
 	norm    string
 	methods []*overlap.Method
-	parts   item.Parts // whose texts are looked for
+	parts   item.Parts // whose texts are searched for
 	ignore  bool       // n-grams of the template
 	seed    uint64
 	list    []item.Item
@@ -33,7 +33,10 @@ type grams struct {
 }
 
 func newGrams(norm string, methods []*overlap.Method, texts unit, o Options) *grams {
-	m := &grams{norm: norm, methods: methods, texts: texts, ignore: o.IgnoreTemplate, seed: o.Seed, least: math.MaxInt, from: []uint32{0}}
+	m := &grams{
+		norm: norm, methods: methods, texts: texts, ignore: o.IgnoreTemplate, seed: o.Seed,
+		least: math.MaxInt, from: []uint32{0},
+	}
 	for _, method := range methods {
 		m.parts |= method.Parts
 	}
@@ -242,7 +245,7 @@ func (m *grams) judge(i, k int, it *benchmark.Item, c *overlap.Cover) overlap.Ve
 }
 
 // joinedParts returns the parts in which n-grams were counted, where the parts lie one
-// after another in the text that was looked for.
+// after another in the text that is searched for.
 func (m *grams) joinedParts(it *benchmark.Item, k int, counted []uint64, n int) (parts item.Parts) {
 	from := 0
 	for p, text := range it.Text {
@@ -379,9 +382,10 @@ func (m *grams) readCover(r *decoder) *overlap.Cover {
 			s.Found = append(s.Found, overlap.Found{Longest: int(r.uvarint()), Covered: int(r.uvarint())})
 		}
 		for range r.count() {
-			s.Quotes = append(s.Quotes, overlap.Quote{Part: item.Part(r.uvarint()), At: int(r.uvarint()), Words: int(r.uvarint()),
-				Start: int64(r.uvarint()), End: int64(r.uvarint()), TextStart: int64(r.uvarint()), Text: string(r.bytes(r.uvarint()))})
-			if r.err != nil {
+			q := overlap.Quote{Part: r.part(), At: int(r.uvarint()), Words: int(r.uvarint())}
+			q.Start, q.End, q.TextStart = int64(r.uvarint()), int64(r.uvarint()), int64(r.uvarint())
+			q.Text = string(r.bytes(r.uvarint()))
+			if s.Quotes = append(s.Quotes, q); r.err != nil {
 				return nil
 			}
 		}

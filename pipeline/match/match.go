@@ -49,7 +49,7 @@ type Matcher interface {
 	merge(w *sectionWriter, from []section) error
 	// open reads what all shards show of each item.
 	open(from []section) (Covers, error)
-	// decoys returns how many decoys of each benchmark were looked for and flagged, after
+	// decoys returns how many decoys of each benchmark were searched for and flagged, after
 	// open; nil when the matcher has none.
 	decoys() []Decoys
 
@@ -59,7 +59,7 @@ type Matcher interface {
 	params(k int, benches []*benchmark.Benchmark) map[string]any
 }
 
-// Decoys is how many decoys of a benchmark were looked for, and how many are flagged.
+// Decoys is how many decoys of a benchmark were searched for, and how many are flagged.
 type Decoys struct{ Looked, Flagged int }
 
 // Options are what matching depends on beside methods and benchmarks.
@@ -85,7 +85,9 @@ type Set struct {
 type place struct{ matcher, k int }
 
 // Load reads the benchmarks and fits the methods to them. Build or Probes follow.
-func Load(ctx context.Context, specs []benchmark.Spec, presets *benchmark.Presets, methods []*overlap.Method, o Options) (*Set, error) {
+func Load(
+	ctx context.Context, specs []benchmark.Spec, presets *benchmark.Presets, methods []*overlap.Method, o Options,
+) (*Set, error) {
 	set := &Set{Methods: methods}
 	for _, spec := range specs {
 		b, err := benchmark.Open(spec, presets)

@@ -26,7 +26,7 @@ type Probe interface {
 	Grams() (all int, texts iter.Seq2[int, []uint64])
 	// Texts appends the numbers of an item's texts.
 	Texts(dst []int, item int) []int
-	// Count counts the n-grams that method k of the matcher looks at, and those that hit.
+	// Count counts the n-grams that method k of the matcher counts, and those that hit.
 	Count(item, k int, hits Hits) (all, hit int)
 	// Suspects returns what a document would show that holds, of every item of which a text
 	// may be in the filter, all n-grams that hit. No verdict on documents with no other
@@ -37,7 +37,7 @@ type Probe interface {
 	aim(hits Hits, trace bool) (Aim, error)
 }
 
-// An Aim is what a trace looks for: plain data on which the results of shards depend.
+// An Aim is what a trace searches for: plain data on which the results of shards depend.
 type Aim struct {
 	Wanted     []int // numbers of texts, or of items when Everywhere
 	Everywhere bool  // all documents must be read, and not only those that may hold the texts
@@ -125,11 +125,12 @@ func (b wordsBound) probe(n int, benches []*benchmark.Benchmark) (Probe, error) 
 	for i, rules := range b.matcher.rules {
 		for _, r := range rules {
 			if r.N < n {
-				return nil, fmt.Errorf("%w: method %s needs %d-grams for %s and the index has %d-grams; build one with swab index --n %d",
+				return nil, fmt.Errorf("%w: method %s needs %d-grams for %s and the index has %d-grams; "+
+					"build one with swab index --n %d",
 					ErrShort, r.Name, r.N, benches[i].Name, n, r.N)
 			}
 			if s := r.Level.Short; s > 0 && s < n {
-				return nil, fmt.Errorf("%w: method %s looks for texts of %d words, of which an index of %d-grams says nothing; "+
+				return nil, fmt.Errorf("%w: method %s searches for texts of %d words, of which an index of %d-grams says nothing; "+
 					"--set %s.short=0 leaves them out", ErrShort, r.Name, s, n, r.Name)
 			}
 		}
@@ -169,7 +170,7 @@ func (p *wordsProbe) Texts(dst []int, i int) []int {
 	return dst
 }
 
-// aim looks for the texts of which a document may hold enough to count.
+// aim searches for the texts of which a document may hold enough to count.
 func (p *wordsProbe) aim(hits Hits, trace bool) (a Aim, err error) {
 	if trace {
 		for t := range p.words.Texts() {
@@ -277,7 +278,7 @@ func (p alignProbe) Suspects(Hits) Covers {
 }
 
 // aim suspects items. All documents must be read when any is: one that holds the words of
-// an item need not be where its n-grams are. All items are looked for, as a scan does, so
+// an item need not be where its n-grams are. All items are searched for, as a scan does, so
 // what is found of the suspected does not depend on which those are.
 func (p alignProbe) aim(hits Hits, trace bool) (a Aim, err error) {
 	m := p.matcher

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"swab/ngram/item"
 	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
 
@@ -224,6 +225,16 @@ func (r *decoder) bytes(n uint64) []byte {
 		r.fail()
 	}
 	return b
+}
+
+// part reads a part of an item.
+func (r *decoder) part() item.Part {
+	p := r.uvarint()
+	if p >= uint64(item.NumParts) {
+		r.fail()
+		return 0
+	}
+	return item.Part(p)
 }
 
 // count reads the length of a list whose elements take at least one byte each.

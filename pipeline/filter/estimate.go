@@ -1,0 +1,110 @@
+package filter
+
+import (
+	"math"
+	"math/bits"
+	"time"
+
+	"swab/ngram"
+	"swab/pipeline/ledger"
+)
+
+// An Estimation is what a sample of a corpus makes expect of its index.
+type Estimation struct {
+	Shards       int
+	Sampled      int64   // bytes of shards that were read, as stored
+	Share        float64 // of all
+	Text         int64   // of all documents
+	N            int
+	Grams        int64 // distinct
+	Segments     int
+	SegmentBytes int64
+	FPR          float64
+	Time         time.Duration
+	Lanes        int
+	Memory       int64
+}
+
+// A Sample counts the distinct n-grams of some shards by HyperLogLog, to about 1 %. For the
+// rest of the corpus as many are expected in proportion, which is too many where other
+// shards repeat the sampled ones.
+type Sample struct {
+	o            Options
+	index        *ledger.Index
+	all          int64 // bytes of all shards
+	stored, text int64 // of the shards read
+	seen         hyperLogLog
+	grams        []uint64
+}
+
+// NewSample makes a sample of a corpus whose shards take that many bytes in all, for the
+// index that a Builder with these options would make.
+func NewSample(o Options, all int64) (*Sample, error) {
+	x, err := o.fresh(all)
+	return &Sample{o: o, index: x, all: all}, err
+}
+
+// Block takes the n-grams of a block of words, as a scanner of at least as long n-grams of
+// words cuts it.
+func (s *Sample) Block(words *ngram.Scanner) {
+	s.grams = words.AppendGrams(s.grams[:0], s.index.Recipe.N)
+	for _, g := range s.grams {
+		s.seen.add(g)
+	}
+}
+
+// Add ends a shard that was read to its end: its bytes as stored, and those of its
+// documents' text.
+func (s *Sample) Add(stored, text int64) {
+	s.stored += stored
+	s.text += text
+}
+
+// Empty reports whether no shard was read to its end.
+func (s *Sample) Empty() bool { return s.stored == 0 }
+
+// Estimate returns what the index of that many shards will take, when reading the sample
+// took that long on one lane.
+func (s *Sample) Estimate(shards int, took time.Duration) *Estimation {
+	x := s.index
+	e := &Estimation{
+		Shards: shards, N: x.Recipe.N, SegmentBytes: x.Plan.Bytes(), FPR: x.Plan.FPR, Lanes: s.o.Lanes,
+		Sampled: s.stored,
+	}
+	e.Share = float64(s.stored) / float64(s.all)
+	e.Text = int64(float64(s.text) / e.Share)
+	e.Grams = int64(s.seen.count() / e.Share)
+	e.Segments = int((e.Grams + x.Plan.Capacity() - 1) / x.Plan.Capacity())
+	// Inserting takes about two thirds of the time again that reading and cutting take.
+	e.Time = time.Duration(5. / 3 * float64(took) / e.Share / float64(s.o.Lanes))
+	e.Memory = x.Plan.Bytes() + s.o.buffers(x.Plan) + 200e6
+	return e
+}
+
+// hyperLogLog estimates how many distinct hashes were added, to about 1 %, by the
+// method of Flajolet et al. 2007 with 2^14 registers; hashes have 64 bits, so there
+// is no correction for large numbers.
+type hyperLogLog struct{ most [1 << 14]uint8 }
+
+func (h *hyperLogLog) add(hash uint64) {
+	hash = (hash ^ hash>>32) * 0xd1342543de82ef95 // n-gram hashes are sums: mix their bits
+	hash ^= hash >> 29
+	r := &h.most[hash>>50]
+	*r = max(*r, uint8(bits.LeadingZeros64(hash<<14|1<<13))+1)
+}
+
+func (h *hyperLogLog) count() float64 {
+	m := float64(len(h.most))
+	sum, zero := 0.0, 0
+	for _, r := range h.most {
+		sum += math.Ldexp(1, -int(r))
+		if r == 0 {
+			zero++
+		}
+	}
+	n := 0.7213 / (1 + 1.079/m) * m * m / sum
+	if n <= 2.5*m && zero > 0 {
+		return m * math.Log(m/float64(zero))
+	}
+	return n
+}

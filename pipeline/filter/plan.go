@@ -1,0 +1,107 @@
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"swab/pipeline/ledger"
+	"swab/pipeline/shard"
+)
+
+// plan finds out which of the shards found are to be read, and opens the segment that they
+// go into first. It returns what has changed.
+func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
+	have := map[string]*ledger.IndexShard{}
+	for i := range b.index.Shards {
+		have[b.index.Shards[i].Name] = &b.index.Shards[i]
+	}
+	again := map[string]bool{} // shards that are other than they were
+	for _, s := range found {
+		old := have[s.Name]
+		switch {
+		case old == nil:
+			b.shards = append(b.shards, s)
+		case old.Size != s.Size || old.ModTime != s.ModTime.UnixNano():
+			changed = append(changed, s.Name+" has changed")
+			again[s.Name] = true
+		}
+	}
+	gone := map[string]bool{}
+	for name := range have {
+		if b.o.Task { // those of other tasks are not checked
+			break
+		}
+		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+			changed = append(changed, name+" is gone")
+			gone[name] = true
+		}
+	}
+	slices.Sort(changed)
+	switch {
+	case len(changed) == 0:
+	case b.o.OnChange == OnChangeKeep:
+		for _, s := range found {
+			if again[s.Name] {
+				b.shards = append(b.shards, s)
+			}
+		}
+	case b.o.OnChange == OnChangeRebuild:
+		if err := b.rebuild(found, have, func(name string) bool { return again[name] || gone[name] }); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("%w: %s", ErrChanged, strings.Join(changed, "; "))
+	}
+	if len(changed) > 0 {
+		slices.SortFunc(b.shards, func(a, b shard.Shard) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return changed, b.reopen()
+}
+
+// rebuild drops the segments of all shards that are lost, with all shards that are in
+// them, and plans to read those of the latter that are found.
+func (b *Builder) rebuild(found []shard.Shard, have map[string]*ledger.IndexShard, lost func(name string) bool) error {
+	drop := map[string]bool{} // segments
+	for name, s := range have {
+		if lost(name) {
+			for _, seg := range s.Segments {
+				drop[seg] = true
+			}
+		}
+	}
+	// A shard over several segments takes all of them along.
+	for more := true; more; {
+		more = false
+		for _, s := range b.index.Shards {
+			in := slices.ContainsFunc(s.Segments, func(f string) bool { return drop[f] })
+			for _, seg := range s.Segments {
+				if in && !drop[seg] {
+					drop[seg], more = true, true
+				}
+			}
+		}
+	}
+	dropped := func(s ledger.IndexShard) bool { return len(s.Segments) > 0 && drop[s.Segments[0]] }
+	listed := map[string]bool{}
+	for _, s := range found {
+		listed[s.Name] = true
+		if old := have[s.Name]; old != nil && dropped(*old) {
+			b.shards = append(b.shards, s)
+		}
+	}
+	for name, old := range have {
+		if !dropped(*old) || listed[name] {
+			continue
+		}
+		if _, err := os.Stat(name); err == nil {
+			return fmt.Errorf("%w: %s shares a segment with what changed and is not in --corpus: name it there too",
+				ErrChanged, name)
+		}
+	}
+	b.index.Shards = slices.DeleteFunc(b.index.Shards, dropped)
+	b.index.Segments = slices.DeleteFunc(b.index.Segments, func(s ledger.Segment) bool { return drop[s.File] })
+	return nil
+}

@@ -1,0 +1,47 @@
+package pipeline
+
+import (
+	"context"
+
+	"swab/ngram"
+	"swab/pipeline/filter"
+	"swab/pipeline/ledger"
+	"swab/pipeline/match"
+	"swab/pipeline/shard"
+)
+
+// A lane carries shards, one at a time, from bytes to results: it reads a shard's
+// documents and hands them to the matchers and, block by block, to the corpus
+// filter that is filled in the same pass.
+type lane struct {
+	reading Reading
+	ahead   bool // shards are decompressed in a goroutine of their own
+	match   *match.Lane
+	fill    *filter.Lane // or nil
+}
+
+// shard reads a shard, which is number fill of those that the filter waits for, or -1.
+// What is wrong with the shard goes into its entry; an error ends the run. Count takes the
+// entry before the shard is handed in to the filter.
+func (l *lane) shard(
+	ctx context.Context, sh shard.Shard, fill int, count func(ledger.Entry) error,
+) (ledger.Entry, error) {
+	broken := func() error { return nil }
+	var also func(*ngram.Scanner)
+	if fill >= 0 {
+		l.fill.Begin(fill)
+		also, broken = l.fill.Block, l.fill.Err
+	}
+	l.match.Begin(sh.Name, also)
+	entry, err := l.reading.documents(ctx, sh, l.ahead, func(row int64, id string, text []byte) error {
+		l.match.Document(row, id, text)
+		return broken()
+	})
+	if err == nil {
+		err = count(entry)
+	}
+	if fill >= 0 {
+		err = l.fill.End(entry, err)
+	}
+	return entry, err
+}

@@ -1,0 +1,65 @@
+package match
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"testing"
+
+	"swab/ngram/align"
+	"swab/ngram/item"
+	"swab/ngram/overlap"
+)
+
+// again decodes and encodes a cover. It fails when anything but ErrResult goes wrong.
+func again[C any](t *testing.T, r rules[C], data []byte) (encoded []byte, ok bool) {
+	t.Helper()
+	d := newDecoder(io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))))
+	c := r.readCover(&d)
+	if d.err != nil {
+		if !errors.Is(d.err, ErrResult) {
+			t.Fatal(d.err)
+		}
+		return nil, false
+	}
+	return r.appendCover(nil, c), true
+}
+
+// checkCover: whatever decodes is the same when it is encoded and decoded again, and
+// nothing less decodes.
+func checkCover[C any](t *testing.T, r rules[C], data []byte) {
+	t.Helper()
+	once, ok := again(t, r, data)
+	if !ok {
+		return
+	}
+	twice, ok := again(t, r, once)
+	if !ok || !bytes.Equal(once, twice) {
+		t.Fatalf("%x was decoded as %x, and that as %x, %v", data, once, twice, ok)
+	}
+	for n := range once {
+		if _, ok := again(t, r, once[:n]); ok {
+			t.Fatalf("%x decodes after %d bytes", once, n)
+		}
+	}
+}
+
+func FuzzCovers(f *testing.F) {
+	var runs grams
+	var places alignment
+	f.Add(runs.appendCover(nil, &overlap.Cover{
+		Tallies: []overlap.Tally{{Documents: 3, Longest: 17, Covered: 20, Best: math.Pi, Together: true, Seen: []uint64{1, 1 << 63}, Counts: []uint16{0, 9}}},
+		Evidence: []overlap.Evidence{{
+			Shard: "s", Row: 7, ID: "é", Found: []overlap.Found{{Longest: 17, Covered: 20}},
+			Quotes: []overlap.Quote{{Part: item.Answer, At: 1, Words: 2, Start: 3, End: 40, TextStart: 1, Text: "a text"}},
+		}},
+	}))
+	f.Add(places.appendCover(nil, &alignCover{decoy: &align.Cover{Documents: 2}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) < 1<<12 {
+			checkCover(t, &runs, data)
+			checkCover(t, &places, data)
+		}
+	})
+}

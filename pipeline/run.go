@@ -1,0 +1,220 @@
+package pipeline
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"swab/ngram/align"
+	"swab/ngram/item"
+	"swab/ngram/overlap"
+	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
+	"swab/pipeline/filter"
+	"swab/pipeline/ledger"
+	"swab/pipeline/match"
+	"swab/pipeline/publish"
+	"swab/pipeline/report"
+	"swab/pipeline/shard"
+)
+
+// Options of a scan. The zero value of a field means its default, where it has one.
+type Options struct {
+	Version    string // of the program
+	Corpus     []string
+	Benchmarks []benchmark.Spec
+	Presets    *benchmark.Presets
+	Methods    []*overlap.Method
+	Out        string
+
+	Seed           uint64 // of the windows that methods draw
+	IgnoreTemplate bool   // n-grams that many items of a benchmark have do not count
+
+	Reading
+
+	AllowIncomplete bool // write clean variants although some input was not read
+	Reviewed        bool // clean variants follow the marks of package review
+	NoReport        bool // do not write report.html
+
+	// Index, if its Out is set, is a corpus filter to be filled in the same pass. Its
+	// Corpus and Reading are those of the scan.
+	Index IndexOptions
+}
+
+// A Summary is what a scan found.
+type Summary struct {
+	Audit    *audit.Audit
+	Rows     []audit.Row  // a benchmark and method
+	Hits     []report.Hit // the strongest pieces of evidence
+	Resumed  int          // shards whose results were kept from an earlier run
+	Files    []shard.Skipped
+	Notices  []string // guesses and oddities that a reader should know of
+	Variants bool     // clean variants were written, but of methods that have items ByFilter
+	FilterN  int      // of the n-grams of the corpus filter that was asked, or 0
+
+	// Kinds counts verdicts by method, state and kind, for methods that have kinds.
+	Kinds map[string]map[audit.State]map[string]int64
+}
+
+// ByFilter is how many items are clean by a method because a corpus filter that does not
+// bound it suspects nothing. Then no clean variant is written of the method.
+func (s *Summary) ByFilter(method string) int64 {
+	return s.Kinds[method][item.Clean][align.ByFilter]
+}
+
+// Share is the largest share of flagged items, 0 to 1, of any benchmark and method.
+func (s *Summary) Share() float64 {
+	most := 0.0
+	for _, r := range s.Rows {
+		if r.Items > 0 {
+			most = max(most, float64(r.Flagged)/float64(r.Items))
+		}
+	}
+	return most
+}
+
+// load reads the benchmarks and fits the methods to them.
+func (o Options) load(ctx context.Context) (*match.Set, error) {
+	by := match.Options{Seed: o.Seed, IgnoreTemplate: o.IgnoreTemplate}
+	return match.Load(ctx, o.Benchmarks, o.Presets, o.Methods, by)
+}
+
+// A run reads shards past benchmarks and publishes an audit: what Scan and Check have in
+// common.
+type run struct {
+	o       Options
+	set     *match.Set
+	dir     *publish.Dir
+	shards  []shard.Shard   // to be read in this run or kept from an earlier one
+	done    []done          // by shard
+	known   []ledger.Entry  // of shards that need not be read
+	salt    string          // what results depend on beyond the options
+	source  source          // of verdicts
+	filterN int             // of the n-grams of the corpus filter that is asked, or 0
+	index   *filter.Builder // that is filled in the same pass, or nil
+	stored  int64           // bytes of all shards of the corpus
+	bad     *badRows
+}
+
+// done is what became of a shard.
+type done struct {
+	key   string
+	entry ledger.Entry
+	kept  bool // the result was there before this run
+}
+
+// read makes the results of all shards that have none, and fills the filter.
+func (r *run) read(ctx context.Context) error {
+	fill := make([]int, len(r.shards)) // by shard: its number in the filter, or -1
+	for i := range fill {
+		fill[i] = -1
+	}
+	if r.index != nil {
+		wanted, err := r.index.Plan(r.shards, r.stored)
+		if err != nil {
+			return err
+		}
+		for i, sh := range r.shards {
+			fill[i] = slices.IndexFunc(wanted, func(w shard.Shard) bool { return w.Name == sh.Name })
+		}
+	}
+	todo, err := r.plan(fill)
+	if err != nil {
+		return err
+	}
+	ahead := len(todo) < r.o.Lanes
+	err = r.o.Reading.lanes(ctx, todo, func() func(context.Context, int) error {
+		l := &lane{reading: r.o.Reading, ahead: ahead, match: r.set.NewLane()}
+		if r.index != nil {
+			l.fill = r.index.NewLane()
+		}
+		return func(ctx context.Context, i int) error { return r.shard(ctx, l, i, fill[i]) }
+	})
+	if err == nil && r.index != nil {
+		_, err = r.index.Finish()
+	}
+	return err
+}
+
+// plan lists the shards that are to be read: those without a stored result, and those that
+// the filter waits for.
+func (r *run) plan(fill []int) (todo []int, err error) {
+	key := r.key()
+	for i, sh := range r.shards {
+		d := &r.done[i]
+		d.key = ledger.Digest([]any{key, r.salt, sh.Name, sh.Size, sh.ModTime.UnixNano()})
+		if entry, ok := r.result(d.key); ok {
+			d.entry, d.kept = entry, true
+			if err := r.bad.count(entry); err != nil {
+				return nil, err
+			}
+			if fill[i] < 0 {
+				continue
+			}
+		}
+		todo = append(todo, i)
+		r.o.Progress.expect(sh)
+	}
+	if r.index == nil { // which wants them by name
+		// The largest first, so that no lane is left alone with one at the end.
+		slices.SortStableFunc(todo, func(a, b int) int { return int(r.shards[b].Size - r.shards[a].Size) })
+	}
+	return todo, nil
+}
+
+// shard makes and stores the result of shard i.
+func (r *run) shard(ctx context.Context, l *lane, i, fill int) error {
+	d := &r.done[i]
+	count := r.bad.count
+	if d.kept { // its bad rows are counted
+		count = func(ledger.Entry) error { return nil }
+	}
+	entry, err := l.shard(ctx, r.shards[i], fill, count)
+	if err != nil || d.kept {
+		return err
+	}
+	if d.entry = entry; entry.Error != "" {
+		return nil
+	}
+	return r.dir.Put(d.key, func(w io.Writer) error {
+		return l.match.WriteResult(w, match.Header{Key: d.key, Entry: entry})
+	})
+}
+
+// key is a digest of all that shard results depend on but the shards.
+func (r *run) key() string {
+	return ledger.Digest([]any{r.set.Key(), r.o.TextField, r.o.IDField, r.o.TextUnit, r.o.MaxRow, r.o.Limits})
+}
+
+// result returns the entry of a shard's stored result, if there is a whole one.
+func (r *run) result(key string) (ledger.Entry, bool) {
+	path, ok := r.dir.Get(key)
+	if !ok {
+		return ledger.Entry{}, false
+	}
+	h, err := r.set.ReadHeader(path)
+	return h.Entry, err == nil && h.Key == key
+}
+
+// A source is where verdicts come from: what documents were seen to hold, or what a corpus
+// filter suspects of them.
+type source interface {
+	// results returns what is known of all items, given the stored results of the shards
+	// that were read. Temp is a directory for files that end with the run.
+	results(paths []string, temp string) (*match.Results, error)
+	// flagged is what an item is that a method flags.
+	flagged() audit.State
+	// complete completes the verdict on an item by method number i.
+	complete(item, i int, v *audit.Verdict)
+}
+
+// evidence is the source of a run that reads documents.
+type evidence struct{ set *match.Set }
+
+func (e evidence) results(paths []string, temp string) (*match.Results, error) {
+	return e.set.Open(paths, temp)
+}
+
+func (evidence) flagged() audit.State { return item.Flagged }
+
+func (evidence) complete(int, int, *audit.Verdict) {}
