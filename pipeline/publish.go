@@ -87,6 +87,11 @@ func (r *run) about() *audit.Audit {
 		for _, f := range b.Files {
 			e.Files = append(e.Files, audit.BenchmarkFile{Path: f.Path, Split: f.Split, Digest: f.Digest, Items: int64(f.Items), Reading: f.Reading})
 		}
+		for _, b := range r.set.Siblings[i] {
+			for _, f := range b.Files {
+				e.Siblings = append(e.Siblings, audit.BenchmarkFile{Path: f.Path, Split: f.Split, Digest: f.Digest, Items: int64(f.Items), Reading: f.Reading})
+			}
+		}
 		a.Benchmarks = append(a.Benchmarks, e)
 	}
 	a.Shards = slices.Clone(r.known)

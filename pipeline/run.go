@@ -23,6 +23,7 @@ type Options struct {
 	Version    string // of the program
 	Corpus     []string
 	Benchmarks []benchmark.Spec
+	Siblings   []benchmark.Spec // items that compete with those of the benchmark of that name; "": of the only one
 	Presets    *benchmark.Presets
 	Methods    []*overlap.Method
 	Out        string
@@ -75,7 +76,7 @@ func (s *Summary) Share() float64 {
 
 // load reads the benchmarks and fits the methods to them.
 func (o Options) load(ctx context.Context) (*match.Set, error) {
-	by := match.Options{Seed: o.Seed, IgnoreTemplate: o.IgnoreTemplate}
+	by := match.Options{Seed: o.Seed, IgnoreTemplate: o.IgnoreTemplate, Siblings: o.Siblings}
 	return match.Load(ctx, o.Benchmarks, o.Presets, o.Methods, by)
 }
 

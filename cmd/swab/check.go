@@ -16,7 +16,8 @@ import (
 
 // benchFlags are those of all verbs that read benchmarks and judge them.
 type benchFlags struct {
-	benches, presets       []string
+	benches, siblings      []string
+	presets                []string
 	preset, fields, header string
 	methods                methodFlags
 	failAbove              float64 // percent
@@ -38,15 +39,21 @@ func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) 
 			return err
 		}
 	}
-	for _, bench := range b.benches {
-		name, path, named := strings.Cut(bench, "=")
-		if !named || strings.ContainsRune(name, os.PathSeparator) {
-			name, path = "", bench
-		}
-		o.Benchmarks = append(o.Benchmarks, benchmark.Spec{Name: name, Path: path, Preset: b.preset, Fields: b.fields, Header: b.header})
-	}
+	o.Benchmarks, o.Siblings = b.specs(b.benches), b.specs(b.siblings)
 	o.Version = programVersion()
 	return nil
+}
+
+// specs parses values of the form [NAME=]PATH.
+func (b *benchFlags) specs(values []string) (specs []benchmark.Spec) {
+	for _, value := range values {
+		name, path, named := strings.Cut(value, "=")
+		if !named || strings.ContainsRune(name, os.PathSeparator) {
+			name, path = "", value
+		}
+		specs = append(specs, benchmark.Spec{Name: name, Path: path, Preset: b.preset, Fields: b.fields, Header: b.header})
+	}
+	return specs
 }
 
 func checkCommand() *cobra.Command {
@@ -109,6 +116,7 @@ func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string)
 	m := &b.methods
 	addFlags(c, "Benchmarks", func(f *pflag.FlagSet) {
 		f.StringArrayVar(&b.benches, "bench", nil, "`[NAME=]PATH` benchmark, a file or a directory; repeats")
+		f.StringArrayVar(&b.siblings, "siblings", nil, "`[BENCHMARK=]PATH` items of the same series, as a dev split, that compete with the benchmark's and are not reported; repeats")
 		f.StringVar(&b.preset, "preset", "", "`NAME` layout of the benchmarks (see swab benchmarks)")
 		f.StringVar(&b.fields, "fields", "",
 			"`FIELDS` layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")

@@ -34,6 +34,24 @@
 // A passage that several items share, or that stands before the question proper,
 // counts only together with half of the question and choices.
 //
+// # From seeds to kind
+//
+// A document goes through five steps, each in a file of its own:
+//
+//  1. The [Matcher] (matcher.go) finds each text's best window by seeds. Items whose
+//     windows hold enough have a place.
+//  2. A [Near] (near.go) aligns the item's texts with its place: which word of the item is
+//     which word of the document.
+//  3. The alignment says which numbers, names and operators differ ([Decisive],
+//     decisive.go).
+//  4. The items that would be flagged compete for the document's words (compete.go, where
+//     the law is). What an item loses was not found of it.
+//  5. What it keeps has a strength (judge.go) and a kind ([Input], [Altered] and so on). The
+//     [Cover] of an item keeps the documents that say most of it (items.go).
+//
+// The verdict is that of the document that says most. Covers merge in any order: documents
+// are ordered by what they say, and by shard and row only where that is equal.
+//
 // Measured on the labelled test set (make eval): see the README.
 package align
 

@@ -169,7 +169,7 @@ func itemsOf(t testing.TB, questions ...string) *Items {
 		it.Texts[item.Question] = int32(n)
 		list = append(list, it)
 	}
-	return NewItems(list, b.Build())
+	return NewItems(list, len(list), len(list), b.Build())
 }
 
 // TestExample is the example of swab methods swab.

@@ -100,8 +100,9 @@ func TestWorkedExample(t *testing.T) {
 	if !slices.Equal(quoted, []string{"Maria picks", "apples and 7 pears; how many baskets does"}) {
 		t.Errorf("%q", quoted)
 	}
-	if f := c.covers[0].Sightings[0].Found[item.Question]; f.Run != 512 || f.Changed != 1 || f.Kept != 1 { // 12 is 15; 7 is kept
-		t.Errorf("%+v", f)
+	g := c.covers[0].Sightings[0]
+	if numbers := (Exchange{Exchanged: 1, Kept: 1}); g.Found[item.Question].Run != 512 || g.Decisive.Numbers != numbers { // 12 is 15; 7 is kept
+		t.Errorf("%+v", g)
 	}
 	t.Logf("%.2f of %.2f bits: score %.4f, needed %.4f: %s (%s)", float64(found.Own)/16, v.Bits, v.Score, v.Need, v.State, v.Kind)
 }

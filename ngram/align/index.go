@@ -30,7 +30,7 @@ type textKey struct {
 
 // NewBuilder makes a builder.
 func NewBuilder() *Builder {
-	x := &Index{vocabulary: newVocabulary(), hashes: []uint64{0}, knowns: []uint8{0}, words: []uint32{0}, kinds: []kind{0}, starts: []uint32{1}}
+	x := &Index{vocabulary: newVocabulary(), hashes: []uint64{0}, knowns: []uint8{0}, spellings: []spelling{0}, words: []uint32{0}, kinds: []kind{0}, operators: []uint8{0}, starts: []uint32{1}}
 	return &Builder{index: x, scan: singleWords(), numbers: map[uint64]uint32{}, texts: map[textKey]uint32{}}
 }
 
@@ -59,10 +59,15 @@ func (b *Builder) Add(group int, text string, once bool) (int, error) {
 				b.numbers[hash] = number
 				b.scratch = b.scan.AppendWord(b.scratch[:0], i)
 				x.hashes = append(x.hashes, hash)
+				x.spellings = append(x.spellings, spellingOf(b.scratch))
 				x.knowns = append(x.knowns, x.vocabulary.known(hash, ngram.ShapeOf(b.scratch)))
 			}
 			at := ngram.Span{Start: b.scan.Start(i), End: b.scan.End(i)}
-			b.spans = append(b.spans, at)
+			op := uint8(0)
+			if k := len(b.spans) - 1; k >= 0 {
+				op = operator(plain, b.spans[k], at)
+			}
+			b.spans, x.operators = append(b.spans, at), append(x.operators, op)
 			x.words, x.kinds = append(x.words, number), append(x.kinds, kindOf(plain, at))
 		}
 	}
@@ -70,7 +75,18 @@ func (b *Builder) Add(group int, text string, once bool) (int, error) {
 		return 0, fmt.Errorf("the benchmarks hold more than %d words", MaxWords)
 	}
 	cite(plain, b.spans, x.kinds[first:])
+	countOn(plain, b.spans, x.kinds[first:])
 	return b.end(group, first, once), nil
+}
+
+// AddSibling is Add for a text of an item that only competes: it weighs nothing in the group.
+func (b *Builder) AddSibling(group int, text string, _ bool) (int, error) {
+	count := b.index.Texts()
+	t, err := b.Add(group, text, true)
+	if err == nil && t == count {
+		b.times[t] = 0
+	}
+	return t, err
 }
 
 // end makes the words from place first on a text, unless there is one of the same words.
@@ -82,7 +98,7 @@ func (b *Builder) end(group, first int, once bool) int {
 	}
 	key := textKey{group, xxh3.Hash128(b.scratch)}
 	if same, ok := b.texts[key]; ok {
-		x.words, x.kinds = x.words[:first], x.kinds[:first]
+		x.words, x.kinds, x.operators = x.words[:first], x.kinds[:first], x.operators[:first]
 		if !once {
 			b.times[same]++
 		}
@@ -91,7 +107,7 @@ func (b *Builder) end(group, first int, once bool) int {
 	number := x.Texts()
 	b.texts[key] = uint32(number)
 	b.groups, b.times = append(b.groups, group), append(b.times, 1)
-	x.words, x.kinds = append(x.words, 0), append(x.kinds, 0)
+	x.words, x.kinds, x.operators = append(x.words, 0), append(x.kinds, 0), append(x.operators, 0)
 	x.starts = append(x.starts, uint32(len(x.words)))
 	return number
 }
@@ -107,11 +123,11 @@ func (b *Builder) Recombine(group, like int, texts []int, piece int) int {
 		for _, t := range texts {
 			from := int(x.starts[t]) + min(at, x.Words(t))
 			to := min(from+piece, int(x.starts[t+1])-1)
-			x.words, x.kinds = append(x.words, x.words[from:to]...), append(x.kinds, x.kinds[from:to]...)
+			x.words, x.kinds, x.operators = append(x.words, x.words[from:to]...), append(x.kinds, x.kinds[from:to]...), append(x.operators, x.operators[from:to]...)
 		}
 	}
 	end := min(len(x.words), first+size)
-	x.words, x.kinds = x.words[:end], x.kinds[:end]
+	x.words, x.kinds, x.operators = x.words[:end], x.kinds[:end], x.operators[:end]
 	number := b.end(group, first, true)
 	if number < count {
 		return -1
@@ -142,6 +158,7 @@ func (b *Builder) Weigh() *Index {
 		groups[g] = append(groups[g], uint32(t))
 	}
 	x.weights, x.says, x.spans = make([]uint16, len(x.words)), make([]uint8, len(x.words)), make([]uint8, len(x.words))
+	x.cited = make([]int32, x.Texts())
 	x.totals, x.bars, x.least = make([]Info, x.Texts()), make([]int32, x.Texts()), make([]uint8, x.Texts())
 	b.numbers, b.texts = nil, nil
 	w := newWeigher(x, b.times)
@@ -161,18 +178,21 @@ func (a Info) plus(b Info) Info { return Info{a.Own + b.Own, a.Known + b.Known} 
 // An Index of texts whose words are weighed. It is read by any number of goroutines.
 type Index struct {
 	*vocabulary
-	hashes []uint64 // of distinct words; word 0 is none
-	knowns []uint8  // what is known of them, units
+	hashes    []uint64   // of distinct words; word 0 is none
+	knowns    []uint8    // what is known of them, units
+	spellings []spelling // of them
 
-	words   []uint32 // the texts' words by number, 0 before, between and after texts
-	kinds   []kind   // of the words, by place
-	weights []uint16 // own information, by place
-	says    []uint8  // known information, by place
-	spans   []uint8  // words of the text that the seed which begins at a place is in; 0: none begins
-	starts  []uint32 // text t is words[starts[t]:starts[t+1]-1]
-	totals  []Info   // by text
-	bars    []int32  // by text: own information below which a place of a document is not reported
-	least   []uint8  // by text: fewer of its seeds than that never reach the bar
+	words     []uint32 // the texts' words by number, 0 before, between and after texts
+	kinds     []kind   // of the words, by place
+	operators []uint8  // between the word before and this one, by place
+	weights   []uint16 // own information, by place
+	says      []uint8  // known information, by place
+	spans     []uint8  // words of the text that the seed which begins at a place is in; 0: none begins
+	starts    []uint32 // text t is words[starts[t]:starts[t+1]-1]
+	totals    []Info   // by text
+	cited     []int32  // by text: known information of the words in its quotations
+	bars      []int32  // by text: own information below which a place of a document is not reported
+	least     []uint8  // by text: fewer of its seeds than that never reach the bar
 
 	slots  []slot
 	links  []link // of one seed after another, last places first
@@ -206,7 +226,7 @@ func (x *Index) Total(t int) Info { return x.totals[t] }
 
 // Bytes is about how much memory the index takes.
 func (x *Index) Bytes() int64 {
-	return int64(9*len(x.hashes) + 9*len(x.words) + 25*len(x.starts) + 16*len(x.slots) + 8*len(x.links) + 8*len(x.filter))
+	return int64(13*len(x.hashes) + 10*len(x.words) + 25*len(x.starts) + 16*len(x.slots) + 8*len(x.links) + 8*len(x.filter))
 }
 
 // window is in how many words of a document the seeds of text t must begin.

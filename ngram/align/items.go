@@ -13,12 +13,12 @@ import (
 	"swab/ngram/plain"
 )
 
-// Kinds say what was found of an item. Those of flagged items are Input, InputAndAnswer
-// and Variant.
+// Kinds say what was found of an item. Those of flagged items are Input and InputAndAnswer.
 const (
 	Input          = "input"
 	InputAndAnswer = "input and answer"
-	Variant        = "variant"      // the same wording with other numbers or names
+	Altered        = "altered"      // all but what tells it from others of its series: numbers, names, or what another item explains
+	TooCommon      = "too common"   // few words that any text about the matter may have
 	PassageOnly    = "passage only" // the text that it asks about, not what it asks
 	TemplateOnly   = "template only"
 	Fragment       = "fragment"
@@ -28,6 +28,8 @@ const (
 // can hold them, so what is flagged of them is flagged by chance.
 type Items struct {
 	list    []item.Item
+	real    int // items that are reported; behind them those that only compete
+	decoys  int // and from here on decoys
 	x       *Index
 	passage []bool
 	owned   []uint32 // items by text: those of text t are owned[first[t]:first[t+1]]
@@ -37,8 +39,8 @@ type Items struct {
 // NewItems puts items and the index of their texts together. A context that several
 // items share is a passage of others, and so is one before a question that carries
 // enough by itself, when there are choices.
-func NewItems(list []item.Item, x *Index) *Items {
-	s := &Items{list: list, x: x, passage: make([]bool, len(list)), first: make([]uint32, x.Texts()+1)}
+func NewItems(list []item.Item, real, decoys int, x *Index) *Items {
+	s := &Items{list: list, real: real, decoys: decoys, x: x, passage: make([]bool, len(list)), first: make([]uint32, x.Texts()+1)}
 	for _, it := range list {
 		for _, t := range it.Texts {
 			if t != item.None {
@@ -102,6 +104,7 @@ func (s *Items) total(i int) (total [item.NumParts]Info) {
 func (s *Items) Checkable(i int) bool {
 	e := evidence{total: s.total(i), passage: s.passage[i]}
 	e.found = e.total
+	e.words, e.whole = e.size, true
 	_, strength := e.score()
 	return strength >= 1
 }
@@ -113,16 +116,23 @@ const Kept = 3
 // document; Merge is associative and commutative.
 type Cover struct {
 	Documents int64      // in which the item is flagged
+	Answer    bool       // and in any of them half of its answer is there
 	Sightings []Sighting // strongest first
 }
 
 // A Sighting is one document in which enough of an item was seen.
 type Sighting struct {
-	Shard string
-	Row   int64
-	ID    string
-	Found [item.NumParts]Finding
-	Runs  []Quote // by part and word
+	Shard      string
+	Row        int64
+	ID         string
+	Found      [item.NumParts]Finding // without what other items explain better
+	Lost       [item.NumParts]Info    // what those explain
+	By         int                    // 1 + the item that explains most of it, or 0
+	Decisive   Decisive
+	Shared     bool    // with another item, and nothing tells which of them it is
+	Disordered bool    // its choices stand there in another order
+	Whole      bool    // every word of its question, context and choices stands there
+	Runs       []Quote // by part and word
 
 	TextStart int64  // where Text begins in the document
 	Text      string // the place, with some of what stands around it
@@ -137,9 +147,12 @@ type Quote struct {
 
 // evidence is what a sighting shows.
 func (s *Items) evidence(i int, g *Sighting) *evidence {
-	e := &evidence{total: s.total(i), passage: s.passage[i]}
+	e := &evidence{total: s.total(i), passage: s.passage[i], ordered: !g.Disordered, whole: g.Whole}
 	for p, f := range g.Found {
-		e.found[p], e.runs[p] = f.Info, f.Run
+		e.found[p], e.runs[p], e.words[p], e.cited[p] = f.Info, f.Run, f.Words, f.Cited
+		if t := s.list[i].Texts[p]; t != item.None {
+			e.size[p], e.citedAll[p] = s.x.Words(int(t)), int(s.x.cited[t])
+		}
 	}
 	return e
 }
@@ -158,17 +171,27 @@ func (s *Items) Strength(i int, c *Cover) float64 {
 // with c afterwards.
 func (s *Items) Merge(i int, c, d *Cover) {
 	c.Documents += d.Documents
+	c.Answer = c.Answer || d.Answer
 	c.Sightings = append(c.Sightings, d.Sightings...)
 	s.prune(i, c)
 }
 
 // prune orders the sightings and keeps the strongest.
 func (s *Items) prune(i int, c *Cover) {
-	slices.SortFunc(c.Sightings, func(a, b Sighting) int {
-		_, x := s.evidence(i, &a).score()
-		_, y := s.evidence(i, &b).score()
-		return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row))
+	type ranked struct {
+		rank
+		Sighting
+	}
+	list := make([]ranked, len(c.Sightings))
+	for k := range list {
+		list[k] = ranked{s.rank(i, &c.Sightings[k]), c.Sightings[k]}
+	}
+	slices.SortFunc(list, func(a, b ranked) int {
+		return cmp.Or(a.compare(b.rank), cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row))
 	})
+	for k := range list {
+		c.Sightings[k] = list[k].Sighting
+	}
 	if len(c.Sightings) > Kept {
 		clear(c.Sightings[Kept:])
 		c.Sightings = c.Sightings[:Kept]
@@ -215,57 +238,86 @@ func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
 	if strength > 0 {
 		v.Need = share / strength * factor
 	}
-	for _, q := range g.Runs {
-		v.Parts |= 1 << q.Part
-		if q.Part != item.Answer {
-			v.Run = max(v.Run, q.Words)
-		}
-	}
 	for p, f := range g.Found {
+		if f.Words > 0 {
+			v.Parts |= 1 << p
+			v.Seen = item.SeenInput
+		}
 		if item.Part(p) != item.Answer {
 			v.Found += f.Words
+			v.Run = max(v.Run, f.Long)
 		}
 	}
-	answer := total[item.Answer].Known >= LeastKnown*unit && e.half(item.Answer)
-	if v.Parts != 0 {
-		v.Seen = item.SeenInput
-		if answer {
-			v.Seen = item.SeenBoth
-		}
+	v.Kind = g.kind(e, strength >= factor)
+	answer := g.answer(e)
+	if v.Kind == Input {
+		v.State, answer = item.Flagged, c.Answer
 	}
-	if strength >= factor {
-		v.State = item.Flagged
-		switch {
-		case g.variant(e.own()):
-			v.Kind = Variant
-		case answer:
+	if v.Parts != 0 && answer {
+		v.Seen = item.SeenBoth
+		if v.Kind == Input {
 			v.Kind = InputAndAnswer
-		default:
-			v.Kind = Input
 		}
-		return v
-	}
-	found, all, _ := e.sum(e.own()...)
-	switch {
-	case e.passage && e.half(item.Context):
-		v.Kind = PassageOnly
-	case 2*found.Known >= all.Known && 4*found.Own < all.Own:
-		v.Kind = TemplateOnly
-	default:
-		v.Kind = Fragment
 	}
 	return v
 }
 
-// variant reports whether most numbers and names of the item are others in the
-// document, and hardly any other word is.
-func (g *Sighting) variant(parts []item.Part) bool {
-	var changed, kept, other, same int
-	for _, p := range parts {
-		f := g.Found[p]
-		changed, kept, other, same = changed+f.Changed, kept+f.Kept, other+f.Other, same+f.Same
+// answer reports whether half of a worked answer was found.
+func (g *Sighting) answer(e *evidence) bool {
+	return e.total[item.Answer].Known >= LeastKnown*unit && e.half(item.Answer)
+}
+
+// kind is what a document shows of the item whose evidence e is; enough says that the
+// strength is what is needed. Input is the only kind that is flagged.
+func (g *Sighting) kind(e *evidence, enough bool) string {
+	found, all, _ := e.sum(e.own()...)
+	switch {
+	case enough && g.Shared:
+		return PassageOnly
+	case enough && g.Decisive.altered():
+		return Altered
+	case enough:
+		return Input
+	case g.By > 0:
+		return Altered
+	case e.common:
+		return TooCommon
+	case e.passage && e.half(item.Context):
+		return PassageOnly
+	case 2*found.Known >= all.Known && 4*found.Own < all.Own:
+		return TemplateOnly
 	}
-	return changed > 0 && changed > kept && 8*other <= other+same
+	return Fragment
+}
+
+// kinds are those of documents, the one that says most last.
+var kinds = []string{Fragment, TemplateOnly, PassageOnly, TooCommon, Altered, Input}
+
+// A rank orders documents by what they show of an item: by kind, strength, and all
+// figures, so that documents of one rank say the same.
+type rank struct {
+	kind     int
+	strength float64
+	figures  []int
+}
+
+func (s *Items) rank(i int, g *Sighting) rank {
+	e := s.evidence(i, g)
+	_, strength := e.score()
+	r := rank{kind: slices.Index(kinds, g.kind(e, strength >= 1)), strength: strength}
+	for p, f := range g.Found {
+		r.figures = append(r.figures, f.Own, f.Known, f.Run, f.Words, f.Cited, f.Long, g.Lost[p].Own, g.Lost[p].Known)
+	}
+	r.figures = append(r.figures, g.By)
+	for _, x := range [...]Exchange{g.Decisive.Numbers, g.Decisive.Names, g.Decisive.Operators, g.Decisive.Others} {
+		r.figures = append(r.figures, x.Exchanged, x.Kept)
+	}
+	return r
+}
+
+// compare is below 0 when a says more than b.
+func (a rank) compare(b rank) int {
+	return cmp.Or(cmp.Compare(b.kind, a.kind), cmp.Compare(b.strength, a.strength), slices.Compare(b.figures, a.figures))
 }
 
 // A Collector turns documents into covers of one shard. It belongs to one goroutine.
@@ -279,6 +331,13 @@ type Collector struct {
 	spots   []*Spot // by text of the document at hand
 	owners  []uint32
 	places  []place // of the document at hand
+
+	// Of the document at hand.
+	candidates []candidate
+	runs       []Run
+	contest    contest
+	claimed    []claimed
+	claimants  []*candidate
 }
 
 // NewCollector makes a collector.
@@ -312,8 +371,13 @@ func (c *Collector) End(row int64, id string, text, cleaned []byte, by *plain.Cl
 	}
 	slices.SortFunc(c.places, func(a, b place) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.item, b.item)) })
 	c.near.Document(cleaned)
+	c.runs, c.candidates = c.runs[:0], c.candidates[:0]
 	for _, at := range c.places {
-		c.item(at, row, id, text, by)
+		c.look(at)
+	}
+	c.compete()
+	for k := range c.candidates {
+		c.keep(&c.candidates[k], row, id, text, by)
 	}
 	for i := range spots {
 		c.spots[spots[i].Text] = nil
@@ -358,15 +422,52 @@ func (c *Collector) place(i int) {
 	c.places = append(c.places, place{i, max(0, from-around), to + around})
 }
 
-// item looks closely at a place for its item.
-func (c *Collector) item(at place, row int64, id string, text []byte, by *plain.Cleaner) {
-	s, x, i := c.items, c.items.x, at.item
-	texts := s.list[i].Texts
+// A candidate is an item with what a close look at its place shows of it.
+type candidate struct {
+	item              int
+	found             [item.NumParts]Finding
+	runs              [item.NumParts][]Run
+	strength          float64
+	decisive          Decisive
+	shared            bool // with another item: nothing tells which of them it is
+	disordered, whole bool
+	lost              [item.NumParts]Info // to other items
+	by                int                 // the item that took most of it, or -1
+}
+
+// ask looks before the choices for a question of which nothing was found.
+func (c *Collector) ask(g *candidate) {
+	q, runs := c.items.list[g.item].Texts[item.Question], g.runs[item.Choices]
+	if q == item.None || len(runs) == 0 || g.found[item.Question].Words > 0 {
+		return
+	}
+	end := runs[0].Doc
+	for _, r := range runs {
+		end = min(end, r.Doc)
+	}
+	first := len(c.runs)
+	g.found[item.Question] = c.near.Before(int(q), int(end)-c.near.base-c.near.first)
+	c.runs = c.near.Runs(c.runs)
+	g.runs[item.Question] = c.runs[first:len(c.runs):len(c.runs)]
+}
+
+// sighting is what the document shows of the candidate, without where and how it says so.
+func (g *candidate) sighting() *Sighting {
+	return &Sighting{Found: g.found, Lost: g.lost, By: g.by + 1, Decisive: g.decisive, Shared: g.shared, Disordered: g.disordered, Whole: g.whole}
+}
+
+// ordered reports whether runs follow each other in the document as in the text.
+func ordered(runs []Run) bool {
+	return slices.IsSortedFunc(runs, func(a, b Run) int { return cmp.Compare(a.Doc, b.Doc) })
+}
+
+// look looks closely at a place for its item.
+func (c *Collector) look(at place) {
+	s, x := c.items, c.items.x
 	c.near.Look(at.from, at.to)
-	g := Sighting{Shard: c.shard, Row: row, ID: id}
-	var runs [item.NumParts][]Run
+	g := candidate{item: at.item, by: -1}
 	options := beside
-	for p, t := range texts {
+	for p, t := range s.list[at.item].Texts {
 		if t == item.None {
 			continue
 		}
@@ -378,10 +479,149 @@ func (c *Collector) item(at place, row int64, id string, text []byte, by *plain.
 		if f.behind > 0 && 2*f.Known >= x.Total(int(t)).Known {
 			options = f.behind
 		}
-		g.Found[p], runs[p] = f, c.near.Runs(nil)
+		first := len(c.runs)
+		c.runs = c.near.Runs(c.runs)
+		g.found[p], g.runs[p] = f, c.runs[first:len(c.runs):len(c.runs)]
 	}
-	_, strength := s.evidence(i, &g).score()
-	if strength < reported && !(s.passage[i] && s.evidence(i, &g).half(item.Context)) {
+	c.ask(&g)
+	g.disordered, g.whole = !ordered(g.runs[item.Choices]), s.whole(&g)
+	_, g.strength = s.evidence(at.item, g.sighting()).score()
+	if g.strength >= 1 {
+		g.decisive = c.decisive(&g)
+	}
+	c.candidates = append(c.candidates, g)
+}
+
+// compete lets the candidates of each benchmark compete for the document's words.
+func (c *Collector) compete() {
+	s := c.items
+	slices.SortStableFunc(c.candidates, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(s.list[a.item].Bench, s.list[b.item].Bench), cmp.Compare(a.item, b.item))
+	})
+	for first := 0; first < len(c.candidates); {
+		bench := s.list[c.candidates[first].item].Bench
+		last := first + 1
+		for last < len(c.candidates) && s.list[c.candidates[last].item].Bench == bench {
+			last++
+		}
+		c.decide(c.candidates[first:last])
+		first = last
+	}
+}
+
+// decide lets candidates of one benchmark compete.
+func (c *Collector) decide(candidates []candidate) {
+	s, x, t := c.items, c.items.x, &c.contest
+	t.claims, c.claimed, c.claimants = t.claims[:0], c.claimed[:0], c.claimants[:0]
+	for i := range candidates {
+		g := &candidates[i]
+		first := len(c.claimed)
+		for p, runs := range g.runs {
+			for _, r := range runs {
+				at := x.starts[s.list[g.item].Texts[p]] + uint32(r.At)
+				for k := range uint32(r.Words) {
+					c.claimed = append(c.claimed, claimed{r.Doc + k, 1 + int(x.knowns[x.words[at+k]])})
+				}
+			}
+		}
+		t.claims = append(t.claims, claim{words: c.claimed[first:len(c.claimed):len(c.claimed)], whole: g.whole, weak: g.strength < 1, decoy: g.item >= s.decoys})
+		c.claimants = append(c.claimants, g)
+	}
+	if len(t.claims) < 2 {
+		return
+	}
+	t.decide()
+	for k, g := range c.claimants {
+		claim := &t.claims[k]
+		if claim.weak {
+			continue
+		}
+		g.shared = !claim.whole && claim.shared > 0 && claim.sum-claim.shared < distinct*unit && s.missing(g) >= remainder*unit && !s.asked(g)
+		if t.claims[k].by < 0 {
+			continue
+		}
+		g.by = c.claimants[t.claims[k].by].item
+		for p, runs := range g.runs {
+			if len(runs) > 0 {
+				c.leave(g, item.Part(p), func(doc uint32) bool { return t.keeps(k, doc) })
+			}
+		}
+		_, g.strength = s.evidence(g.item, g.sighting()).score()
+	}
+}
+
+// leave leaves a candidate of what was found of a part the words that it keeps.
+func (c *Collector) leave(g *candidate, p item.Part, keeps func(doc uint32) bool) {
+	s, x := c.items, c.items.x
+	f := &g.found[p]
+	before := f.Info
+	*f = Finding{}
+	for _, r := range g.runs[p] {
+		at, on := x.starts[s.list[g.item].Texts[p]]+uint32(r.At), false
+		for k := range uint32(r.Words) {
+			if !keeps(r.Doc + k) {
+				on = false
+				continue
+			}
+			f.add(x, at+k, on)
+			on = true
+		}
+	}
+	f.run, f.long = 0, 0
+	g.lost[p] = Info{before.Own - f.Own, before.Known - f.Known}
+}
+
+// A candidate whose words but for less than distinct bits another one explains too, and
+// of which remainder bits or more are not in the document, shows what both have: a
+// passage.
+const (
+	distinct  = 6
+	remainder = 20
+)
+
+// missing is the known information of an item that was not found, answer aside.
+func (s *Items) missing(g *candidate) (bits int) {
+	for p, total := range s.total(g.item) {
+		if item.Part(p) != item.Answer {
+			bits += total.Known - g.found[p].Known
+		}
+	}
+	return bits
+}
+
+// asked reports whether every word of an item's question stands in the document.
+func (s *Items) asked(g *candidate) bool {
+	t := s.list[g.item].Texts[item.Question]
+	return t != item.None && g.found[item.Question].Words == s.x.Words(int(t))
+}
+
+// whole reports whether every word of an item's question, context and choices stands in
+// the document, in order; between choices may be other words.
+func (s *Items) whole(g *candidate) bool {
+	for p, t := range s.list[g.item].Texts {
+		if t == item.None || item.Part(p) == item.Answer {
+			continue
+		}
+		words := 0
+		for _, r := range g.runs[p] {
+			words += r.Words
+		}
+		if words < s.x.Words(int(t)) || len(g.runs[p]) > 1 && item.Part(p) != item.Choices {
+			return false
+		}
+	}
+	return true
+}
+
+// keep adds what a document shows of an item to the item's cover.
+func (c *Collector) keep(g *candidate, row int64, id string, text []byte, by *plain.Cleaner) {
+	s, i := c.items, g.item
+	if s.real <= i && i < s.decoys {
+		return
+	}
+	see := g.sighting()
+	see.Shard, see.Row, see.ID = c.shard, row, id
+	if g.by < 0 && g.strength < reported && !(s.passage[i] && s.evidence(i, see).half(item.Context)) {
 		return
 	}
 	cover := c.covers[uint32(i)]
@@ -389,17 +629,17 @@ func (c *Collector) item(at place, row int64, id string, text []byte, by *plain.
 		cover = &Cover{}
 		c.covers[uint32(i)] = cover
 	}
-	if strength >= 1 {
+	r := s.rank(i, see)
+	if kinds[r.kind] == Input {
 		cover.Documents++
+		cover.Answer = cover.Answer || see.answer(s.evidence(i, see))
 	}
-	if len(cover.Sightings) == Kept {
-		if _, least := s.evidence(i, &cover.Sightings[Kept-1]).score(); least >= strength {
-			return // documents come in the order of their rows
-		}
+	if len(cover.Sightings) == Kept && s.rank(i, &cover.Sightings[Kept-1]).compare(r) <= 0 {
+		return // documents come in the order of their rows
 	}
-	g.ID = strings.Clone(id)
-	g.quote(runs, text, by)
-	cover.Sightings = append(cover.Sightings, g)
+	see.ID = strings.Clone(id)
+	see.quote(g.runs, text, by)
+	cover.Sightings = append(cover.Sightings, *see)
 	s.prune(i, cover)
 }
 

@@ -34,16 +34,23 @@ func Need(bits float64) float64 {
 
 // Constants of the judgement, fitted on the development set of make eval.
 const (
-	larger    = 0.2  // of what the larger of the two shares is more
-	alone     = 1.6  // times what is needed when an item has choices and they do not count
-	aloneMost = 0.96 // or this, if it is less
-	mixed     = 1.1  // times what is needed when less than half of the question is there
-	mixedRun  = 15   // bits that must then stand in one stretch
+	larger     = 0.2  // of what the larger of the two shares is more
+	alone      = 1.6  // times what is needed when an item has choices and they do not count
+	aloneMost  = 0.96 // or this, if it is less
+	mixed      = 1.1  // times what is needed when less than half of the question is there
+	mixedRun   = 15   // bits that must then stand in one stretch
+	mixedLeast = 0.2  // and of the question so much
+	mixedBits  = 24   // unless the question says less
 
 	// The words of a short task stand near each other in any text about its matter.
 	scattered     = 1.1 // times what is needed when no long stretch holds them
 	scatteredRun  = 0.4 // of what is known
 	scatteredBits = 64  // below so many bits
+
+	// Of an item of few bits so many of its words must be there, template or not.
+	fewBits   = 40
+	fewShare  = 0.8
+	justBelow = 0.999
 
 	stretch    = 0.25 // less is needed with a long stretch
 	stretchMin = 25   // from so many bits
@@ -52,9 +59,39 @@ const (
 
 // evidence is what one place of a document shows of an item.
 type evidence struct {
-	found, total [item.NumParts]Info
-	runs         [item.NumParts]int
-	passage      bool // the context is of others
+	found, total    [item.NumParts]Info
+	cited, citedAll [item.NumParts]int // known information of quotations, found and in all
+	words, size     [item.NumParts]int // words found, and in all
+	runs            [item.NumParts]int
+	passage         bool // the context is of others
+	whole           bool // every word of question, context and choices stands there, in order
+	ordered         bool // the choices found are in the item's order
+
+	common bool // set by score: it would be enough, but for few words of which some are missing
+}
+
+// few reports whether some parts of an item say so little that any text about their matter
+// may hold it, and too many of their words are missing to take it for the item.
+func (e *evidence) few(own int, parts ...item.Part) bool {
+	words, size := 0, 0
+	for _, p := range parts {
+		words, size = words+e.words[p], size+e.size[p]
+	}
+	return own < fewBits*unit && float64(words) < fewShare*float64(size)
+}
+
+// shares are the shares of the own and of the known information of some parts that were
+// found: without quotations, or with them, where they say less. The own information of
+// words in quotations is taken to be what they say by themselves.
+func (e *evidence) shares(found, total Info, parts ...item.Part) (own, known float64) {
+	cited, all := 0, 0
+	for _, p := range parts {
+		cited, all = cited+e.cited[p], all+e.citedAll[p]
+	}
+	share := func(found, total int) float64 {
+		return min(float64(found)/float64(total), float64(found+cited)/float64(total+all))
+	}
+	return share(found.Own, total.Own), share(found.Known, total.Known)
 }
 
 func (e *evidence) sum(parts ...item.Part) (found, total Info, run int) {
@@ -81,13 +118,16 @@ func (e *evidence) score() (share, strength float64) {
 		if total.Own < LeastBits*unit || total.Known < LeastKnown*unit {
 			return
 		}
-		own, known := float64(found.Own)/float64(total.Own), float64(found.Known)/float64(total.Known)
+		own, known := e.shares(found, total, parts...)
 		s := min(own, known) + larger*(max(own, known)-min(own, known))
 		n := needed(Need(float64(total.Own) / unit))
 		if total.Own < scatteredBits*unit && float64(run) < scatteredRun*float64(total.Known) {
 			n = min(scattered*n, max(n, aloneMost))
 		}
 		n *= 1 - stretch*min(1, max(0, (float64(run)/unit-stretchMin)/(stretchMax-stretchMin)))
+		if s/n >= 1 && e.few(total.Own, parts...) {
+			s, e.common = justBelow*n, true
+		}
 		if s/n > strength {
 			share, strength = s, s/n
 		}
@@ -101,7 +141,7 @@ func (e *evidence) score() (share, strength float64) {
 		all := append(own[:len(own):len(own)], item.Choices)
 		if e.half(own...) {
 			try(as, all...)
-		} else if _, _, run := e.sum(all...); run >= mixedRun*unit {
+		} else if _, _, run := e.sum(all...); run >= mixedRun*unit && e.choices(own...) {
 			try(func(need float64) float64 { return min(mixed*need, max(need, aloneMost)) }, all...)
 		}
 	}
@@ -109,6 +149,20 @@ func (e *evidence) score() (share, strength float64) {
 		try(as, item.Context, item.Question, item.Choices)
 	}
 	return share, strength
+}
+
+// least reports whether a share of the information of some parts was found.
+func (e *evidence) least(share float64, parts ...item.Part) bool {
+	found, total, _ := e.sum(parts...)
+	return float64(found.Own) >= share*float64(total.Own) && float64(found.Known) >= share*float64(total.Known)
+}
+
+// choices reports whether choices without half of their question may count: with some of
+// it, or when they stand in the item's order, as in the last part of an item. The same
+// choices in another order belong to another question.
+func (e *evidence) choices(own ...item.Part) bool {
+	_, total, _ := e.sum(own...)
+	return e.ordered || total.Own < mixedBits*unit || e.least(mixedLeast, own...)
 }
 
 // half reports whether half of the information of some parts was found.

@@ -3,6 +3,8 @@ package align
 import (
 	"bytes"
 	"sort"
+	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -13,10 +15,11 @@ import (
 type kind uint8
 
 const (
-	number kind = 1 << iota
-	name        // it has a capital letter and does not begin a sentence
-	begins      // the first word of a line
-	cited       // it stands in a quotation of some length, which is of others
+	number   kind = 1 << iota
+	name          // it has a capital letter and does not begin a sentence
+	begins        // the first word of a line
+	cited         // it stands in a quotation of some length, which is of others
+	counting      // a number one above the number before it, as in a list of numbers
 )
 
 // changes says whether a variant of an item may have another word there.
@@ -40,6 +43,45 @@ func kindOf(text []byte, at ngram.Span) (k kind) {
 		k |= name
 	}
 	return k
+}
+
+// operator returns a number for the operators between two words of a text, 0 for none.
+func operator(text []byte, a, b ngram.Span) (op uint8) {
+	between := text[min(a.End, b.Start):b.Start]
+	if len(between) > 12 || bytes.IndexByte(between, '\n') >= 0 {
+		return 0
+	}
+	for _, r := range string(between) {
+		switch r {
+		case '−':
+			r = '-'
+		case '×', '·':
+			r = '*'
+		case '÷':
+			r = '/'
+		}
+		if k := strings.IndexRune("+-/^=<%:", r); k >= 0 {
+			op = max(op*37+uint8(k)+1, 1)
+		}
+	}
+	return op
+}
+
+// countOn marks the numbers of a text that count on from the word before.
+func countOn(text []byte, spans []ngram.Span, kinds []kind) {
+	last := -1
+	for i, at := range spans {
+		n := -1
+		if kinds[i]&number != 0 && at.End-at.Start < 9 {
+			if v, err := strconv.Atoi(string(text[at.Start:at.End])); err == nil {
+				n = v
+			}
+		}
+		if n > 0 && n == last+1 && last >= 0 {
+			kinds[i] |= counting
+		}
+		last = n
+	}
 }
 
 // Quotations of fewer words are a manner of speaking; an item that is nearly all

@@ -11,19 +11,19 @@ import (
 // A Finding is how much of a text stands in the part of a document that was looked at.
 type Finding struct {
 	Info
-	Run     int // known information of the longest stretch of words that follow each other in both
-	Words   int // words found
-	Changed int // numbers and names in whose place other ones stand
-	Kept    int // that stand there
-	Other   int // other words in whose place others stand
-	Same    int // that stand there
-	behind  int // word looked at behind the last one found
+	Run       int // known information of the longest stretch of words that follow each other in both
+	Words     int // words found
+	Long      int // of them in the stretch that has most
+	Cited     int // known information of words in quotations, which is not in Info
+	behind    int // word looked at behind the last one found
+	run, long int // of the stretch that add is in
 }
 
 // A Run is a stretch of words that follow each other in a text and in a document.
 type Run struct {
 	At, Words  int    // in the text
 	Start, End uint32 // bytes of the cleaned document
+	Doc        uint32 // number of its first word in the document, among the words read
 }
 
 // A Near looks closely at parts of documents. It belongs to one goroutine.
@@ -40,6 +40,7 @@ type Near struct {
 	piece    int // the next piece to read
 	from, to int // bytes read: their first, and the first behind them
 	read     reading
+	base     int // number of the first word read, among all that were read of the document
 	seeded   int // rare words whose seeds are known, unless more words are read
 
 	// Of what is looked at: words from word first read on.
@@ -71,6 +72,7 @@ func (x *Index) NewNear() *Near { return &Near{x: x, scan: singleWords()} }
 func (n *Near) Document(doc []byte) {
 	n.doc = doc
 	n.begin(0)
+	n.base = 0
 }
 
 // begin forgets what was read, and goes on with a piece.
@@ -78,6 +80,7 @@ func (n *Near) begin(piece int) {
 	n.piece, n.from = piece, n.cut(piece)
 	n.to, n.seeded = n.from, 0
 	r := &n.read
+	n.base += len(r.hashes)
 	r.hashes, r.spans, r.kinds = r.hashes[:0], r.spans[:0], r.kinds[:0]
 	r.rare, r.rares, r.seeds, r.lengths = r.rare[:0], r.rares[:0], r.seeds[:0], r.lengths[:0]
 }
@@ -156,6 +159,7 @@ func (n *Near) drop(k, begin int) {
 	}
 	n.seeded = max(0, n.seeded-i)
 	n.from = begin
+	n.base += k
 }
 
 // more reads one piece more.
@@ -254,6 +258,30 @@ func (n *Near) Text(t, options int) Finding {
 	return n.finding(first)
 }
 
+// Before is Text for one that stands whole before word end looked at, not far: for a
+// question that says too little to be found by itself.
+func (n *Near) Before(t, end int) Finding {
+	x := n.x
+	first, size := x.starts[t], x.Words(t)
+	n.words = append(n.words[:0], make([]int32, size)...)
+	for j := end - size; j >= max(0, end-size-beforeWords); j-- {
+		i := 0
+		for i < size && !n.taken[j+i] && n.hashes[j+i] == x.hashes[x.words[first+uint32(i)]] {
+			i++
+		}
+		if i == size {
+			for i := range size {
+				n.stand(i, j+i)
+			}
+			break
+		}
+	}
+	return n.finding(first)
+}
+
+// beforeWords is how many words may stand between a question and its choices.
+const beforeWords = 8
+
 // stand lets word j looked at stand for word i of the text, unless either is taken.
 func (n *Near) stand(i, j int) {
 	if n.words[i] == 0 && !n.taken[j] {
@@ -263,42 +291,30 @@ func (n *Near) stand(i, j int) {
 
 // finding sums up what was found of the text whose first word is at place first.
 func (n *Near) finding(first uint32) (f Finding) {
-	x := n.x
-	last, run := -1, 0
 	for i, j := range n.words {
 		if j == 0 {
 			continue
 		}
-		at := first + uint32(i)
-		if gap := i - last - 1; last >= 0 && gap > 0 && gap <= reach/2 && int(j-n.words[last]) == gap+1 {
-			for k := last + 1; k < i; k++ {
-				in := int(n.words[last]) - 1 + k - last
-				switch mine, other := x.kinds[first+uint32(k)], n.kinds[in]; {
-				case x.hashes[x.words[first+uint32(k)]] == n.hashes[in]: // it stands alone
-				case !mine.changes():
-					f.Other++
-				case mine.alike(other):
-					f.Changed++
-				}
-			}
-		}
-		last = i
-		info := x.info(at)
-		f.Info = f.Info.plus(info)
-		f.Words++
+		f.add(n.x, first+uint32(i), i > 0 && n.words[i-1] == j-1 && j > 1)
 		f.behind = max(f.behind, int(j))
-		if i == 0 || n.words[i-1] != j-1 || j == 1 {
-			run = 0
-		}
-		run += int(x.says[at])
-		f.Run = max(f.Run, run)
-		if x.kinds[at].changes() {
-			f.Kept++
-		} else {
-			f.Same++
-		}
 	}
+	f.run, f.long = 0, 0
 	return f
+}
+
+// add counts a word of a text as found; on says that it follows the word counted last in
+// text and document.
+func (f *Finding) add(x *Index, at uint32, on bool) {
+	if !on {
+		f.run, f.long = 0, 0
+	}
+	f.Info = f.Info.plus(x.info(at))
+	if x.kinds[at]&cited != 0 {
+		f.Cited += int(x.says[at])
+	}
+	f.Words++
+	f.run, f.long = f.run+int(x.says[at]), f.long+1
+	f.Run, f.Long = max(f.Run, f.run), max(f.Long, f.long)
 }
 
 // Runs appends the stretches of the text last asked for that were found.
@@ -313,7 +329,7 @@ func (n *Near) Runs(dst []Run) []Run {
 			dst[k].Words++
 			dst[k].End = span.End
 		} else {
-			dst = append(dst, Run{i, 1, span.Start, span.End})
+			dst = append(dst, Run{i, 1, span.Start, span.End, uint32(n.base + n.first + int(j) - 1)})
 		}
 	}
 	return dst

@@ -70,6 +70,9 @@ func (w *weigher) group(texts []uint32) {
 			}
 			w.came[word].times++
 			less := math.Sqrt(float64(w.came[word].times))
+			if w.kinds[i]&counting != 0 {
+				less *= countsLess
+			}
 			w.weights[i] = uint16(math.Round(max(own, 0) * unit / less))
 			w.says[i] = uint8(math.Round(known / less))
 		}
@@ -82,6 +85,9 @@ func (w *weigher) group(texts []uint32) {
 		}
 	}
 }
+
+// countsLess is how many times less a number carries that counts on from the one before.
+const countsLess = 8
 
 // rarity is 1 for word i of a text that stands in a gram of three words which few
 // texts hold, and falls to 0 where all its grams are in most texts or more. Counts are
@@ -144,6 +150,9 @@ func (w *weigher) settle(t uint32, counts []uint8, most int) {
 			seeded += int(w.weights[i])
 		}
 		w.totals[t] = w.totals[t].plus(w.info(i))
+		if w.kinds[i]&cited != 0 {
+			w.cited[t] += int32(w.says[i])
+		}
 	}
 	bar := int(leastFound*float64(seeded)) + 1
 	w.bars[t], w.least[t] = int32(bar), math.MaxUint8

@@ -12,7 +12,7 @@ const (
 func swabDefinition() definition {
 	return definition{
 		Method: Method{
-			Name: House, Brief: "the share of an item's information that is in one place of a document", Version: 1,
+			Name: House, Brief: "the share of an item's information that is in one place of a document", Version: 2,
 			Norm: Plain, Unit: "word", Parts: item.AllParts,
 			Text: `Flagged when enough of an item's information is in one place of a document.
 Score: the share found.
@@ -23,7 +23,8 @@ general English. So a name carries 8 bits or more and "the" nearly none. A word 
 comes for the n-th time in a text carries 1/√n of that. A word whose three-word
 neighbourhoods all occur in many items of the benchmark (10, in small benchmarks down
 to 4) is template and carries none; words inside quotations of six words and more are
-not the item's own and carry none. Besides this own information a word has known
+not the item's own and carry none. A number that counts on from the one before it carries
+an eighth. Besides this own information a word has known
 information, which does not depend on the benchmark: from a list of common English
 words, or else from its length (a letter 3 bits, six letters and more 8 bits).
 
@@ -37,7 +38,8 @@ where they occur whole after its question. A word of the document matches one wo
 the item.
 
 Share. Found information over all of it, for own and for known information: the
-smaller share, plus a fifth of the difference to the larger. It is computed over the
+smaller share, plus a fifth of the difference to the larger. Both are also computed with
+the words in quotations, and count where they are less. It is computed over the
 question, with its choices where it has some, and with its passage. A passage (a
 context of several items, or text before the question proper) counts only when half of
 question and choices is found too.
@@ -49,10 +51,28 @@ to a quarter less; below 64 bits, where no stretch holds two fifths of what is k
 a tenth more. For the question alone of an item that has choices it is 1.6 times as
 much, but not more than 96 %.
 
-Kinds. Flagged items are "input", "input and answer" (half of a worked answer is found
-too), or "variant" (more numbers and names differ than are kept, and hardly any other
-word does). Items that are not flagged are "passage only", "template only" or
-"fragment" when something was found.
+Competition. Each word of a document counts for one item of a benchmark. Of all items that
+would be flagged those that are there whole come first, then the one whose words say most;
+it keeps them, and the others are judged by what is left. So of a series of items only the
+one that is in the document is flagged. Items of the series that are not in the benchmark,
+such as a dev split, compete too when --siblings names them. An item that is there whole
+loses nothing. When another item has all words found too, but for 6 bits, and 20 bits of
+the item are missing, it is "passage only": nothing says which of the two it is.
+
+Decisive words. Numbers, names and operators make an item differ from others of its series.
+When the words beside them are in the document, with others in the place of most numbers,
+most names or most operators, and of at most one in eight other words, the item is
+"altered". A name with a slip of the keyboard is the same name. A decisive word that was
+left out, or is beyond the edge of a fragment, does not count.
+
+Few words. An item of less than 40 bits is flagged only when four fifths of its words are
+there, template or not; else it is "too common". Choices without a fifth of their question
+count only in the item's order.
+
+Kinds. Flagged items are "input" or "input and answer" (in some document half of a worked
+answer is found too). Items that are not flagged are "altered" (by decisive words, or
+because another item explains its words), "too common", "passage only", "template only" or
+"fragment" when something was found: the first of these that some document shows.
 
 Example. In a benchmark of 1,000 items a question is "Which old glacier feeds Lake
 Tarnholm?", and no other item has any of its words. Glacier: 1 item and 1,000 x 0.004

@@ -114,6 +114,7 @@ type Benchmark struct {
 	Preset   string          `json:"preset"`
 	Files    []BenchmarkFile `json:"files"`
 	Items    int64           `json:"items"`
+	Siblings []BenchmarkFile `json:"siblings,omitempty"` // whose items compete with the benchmark's and are not reported
 	Warnings []string        `json:"warnings,omitempty"`
 }
 

@@ -27,17 +27,18 @@ import (
 // Some items of each benchmark have a decoy: a question made of pieces of others, which
 // no document can hold. How many decoys would be flagged says how sure flags are.
 type alignment struct {
-	method  *overlap.Method
-	builder *align.Builder
-	list    []item.Item // items; behind them, from build on, decoys
-	split   []uint32    // by item: where what is asked begins in its question, 0 when it is not divided
-	bench   []int       // the item behind the last of each benchmark
-	real    int         // items that are no decoys
-	decoy   []int32     // by item: the number of its decoy, or 0
-	words   *ngram.Scanner
-	items   *align.Items
-	factor  float64  // times what is needed
-	tried   []Decoys // by benchmark, after open
+	method   *overlap.Method
+	builder  *align.Builder
+	list     []item.Item // items; behind them, from build on, siblings and decoys
+	siblings []item.Item // that only compete
+	split    []uint32    // by item: where what is asked begins in its question, 0 when it is not divided
+	bench    []int       // the item behind the last of each benchmark
+	real     int         // items that are reported
+	decoy    []int32     // by item: the number of its decoy, or 0
+	words    *ngram.Scanner
+	items    *align.Items
+	factor   float64  // times what is needed
+	tried    []Decoys // by benchmark, after open
 
 	filtered *filtered // in a check: what the corpus filter says
 }
@@ -67,20 +68,33 @@ func textsOf(it *benchmark.Item) (texts [item.NumParts]string, split int) {
 }
 
 func (m *alignment) add(it *benchmark.Item) error {
+	own, split, err := m.added(it, m.builder.Add)
+	m.list, m.split = append(m.list, own), append(m.split, split)
+	return err
+}
+
+func (m *alignment) addSibling(it *benchmark.Item) error {
+	own, _, err := m.added(it, m.builder.AddSibling)
+	m.siblings = append(m.siblings, own)
+	return err
+}
+
+// added adds the texts of an item to the builder. It returns where what is asked begins in
+// its question.
+func (m *alignment) added(it *benchmark.Item, add func(group int, text string, once bool) (int, error)) (item.Item, uint32, error) {
 	own := item.Absent(len(m.bench))
 	texts, split := textsOf(it)
 	for p, text := range texts {
 		if text == "" {
 			continue
 		}
-		t, err := m.builder.Add(m.group(own.Bench, item.Part(p)), text, item.Part(p) == item.Context)
+		t, err := add(m.group(own.Bench, item.Part(p)), text, item.Part(p) == item.Context)
 		if err != nil {
-			return err
+			return own, 0, err
 		}
 		own.Texts[p] = int32(t)
 	}
-	m.list, m.split = append(m.list, own), append(m.split, uint32(split))
-	return nil
+	return own, uint32(split), nil
 }
 
 func (m *alignment) group(bench int, p item.Part) int { return bench*int(item.NumParts) + int(p) }
@@ -106,12 +120,13 @@ func (m *alignment) build() error {
 func (m *alignment) assemble(index func(*align.Builder) *align.Index) {
 	m.real = len(m.list)
 	m.decoy = make([]int32, m.real)
-	first := 0
+	m.list = append(m.list, m.siblings...)
+	first, decoys := 0, len(m.list)
 	for bench, end := range m.bench {
 		m.recombine(bench, m.list[first:end], first)
 		first = end
 	}
-	m.items = align.NewItems(m.list, index(m.builder))
+	m.items = align.NewItems(m.list, m.real, decoys, index(m.builder))
 	m.builder = nil
 }
 
@@ -386,14 +401,30 @@ func appendAlignCover(b []byte, c *align.Cover) []byte {
 		}
 	}
 	str := func(s string) { n(int64(len(s))); b = append(b, s...) }
-	n(c.Documents, int64(len(c.Sightings)))
+	answer := int64(0)
+	if c.Answer {
+		answer = 1
+	}
+	n(c.Documents, answer, int64(len(c.Sightings)))
 	for _, s := range c.Sightings {
 		str(s.Shard)
 		n(s.Row)
 		str(s.ID)
 		for _, f := range s.Found {
-			n(int64(f.Own), int64(f.Known), int64(f.Run), int64(f.Words))
-			n(int64(f.Changed), int64(f.Kept), int64(f.Other), int64(f.Same))
+			n(int64(f.Own), int64(f.Known), int64(f.Run), int64(f.Words), int64(f.Long), int64(f.Cited))
+		}
+		bits := int64(0)
+		for i, is := range [...]bool{s.Shared, s.Disordered, s.Whole} {
+			if is {
+				bits |= 1 << i
+			}
+		}
+		n(int64(s.By), bits)
+		for _, e := range [...]align.Exchange{s.Decisive.Numbers, s.Decisive.Names, s.Decisive.Operators, s.Decisive.Others} {
+			n(int64(e.Exchanged), int64(e.Kept))
+		}
+		for _, f := range s.Lost {
+			n(int64(f.Own), int64(f.Known))
 		}
 		n(s.TextStart)
 		str(s.Text)
@@ -408,12 +439,21 @@ func appendAlignCover(b []byte, c *align.Cover) []byte {
 func readAlignCover(r *decoder) *align.Cover {
 	n := func() int { return int(r.uvarint()) }
 	str := func() string { return string(r.bytes(r.uvarint())) }
-	c := &align.Cover{Documents: int64(n())}
+	c := &align.Cover{Documents: int64(n()), Answer: n() != 0}
 	for range r.count() {
 		s := align.Sighting{Shard: str(), Row: int64(n()), ID: str()}
 		for p := range s.Found {
 			f := &s.Found[p]
-			f.Own, f.Known, f.Run, f.Words, f.Changed, f.Kept, f.Other, f.Same = n(), n(), n(), n(), n(), n(), n(), n()
+			f.Own, f.Known, f.Run, f.Words, f.Long, f.Cited = n(), n(), n(), n(), n(), n()
+		}
+		s.By = n()
+		bits := n()
+		s.Shared, s.Disordered, s.Whole = bits&1 != 0, bits&2 != 0, bits&4 != 0
+		for _, e := range [...]*align.Exchange{&s.Decisive.Numbers, &s.Decisive.Names, &s.Decisive.Operators, &s.Decisive.Others} {
+			e.Exchanged, e.Kept = n(), n()
+		}
+		for p := range s.Lost {
+			s.Lost[p].Own, s.Lost[p].Known = n(), n()
 		}
 		s.TextStart, s.Text = int64(n()), str()
 		for range r.count() {

@@ -59,6 +59,12 @@ type Matcher interface {
 	params(k int, benches []*benchmark.Benchmark) map[string]any
 }
 
+// A competing matcher lets items compete for the words of documents, also with siblings: items of
+// the same series that are not reported. Those of a benchmark are added before its fit.
+type competing interface {
+	addSibling(it *benchmark.Item) error
+}
+
 // Decoys is how many decoys of a benchmark were searched for, and how many are flagged.
 type Decoys struct{ Looked, Flagged int }
 
@@ -66,12 +72,18 @@ type Decoys struct{ Looked, Flagged int }
 type Options struct {
 	Seed           uint64 // of the windows that methods draw
 	IgnoreTemplate bool   // n-grams that many items of a benchmark have do not count
+
+	// Siblings are items that compete with those of the benchmark of their name, or of the
+	// only one when they have none, and are not reported.
+	Siblings []benchmark.Spec
 }
 
 // A Set is all items of a run with the matchers that its methods need.
 type Set struct {
 	Methods []*overlap.Method
 	Benches []*benchmark.Benchmark // by name
+
+	Siblings [][]*benchmark.Benchmark // by benchmark: what competes with it
 
 	first    []int           // number of each benchmark's first item
 	count    int             // items
@@ -105,16 +117,58 @@ func Load(
 	if err := set.newMatchers(o); err != nil {
 		return nil, err
 	}
-	for _, b := range set.Benches {
-		if err := set.read(ctx, b); err != nil {
+	if err := set.openSiblings(o.Siblings, presets); err != nil {
+		return nil, err
+	}
+	for i := range set.Benches {
+		if err := set.read(ctx, i); err != nil {
 			return nil, err
 		}
 	}
 	return set, nil
 }
 
-// read adds the items of a benchmark to all matchers.
-func (s *Set) read(ctx context.Context, b *benchmark.Benchmark) error {
+// openSiblings opens what competes with the benchmarks.
+func (s *Set) openSiblings(specs []benchmark.Spec, presets *benchmark.Presets) error {
+	s.Siblings = make([][]*benchmark.Benchmark, len(s.Benches))
+	for _, spec := range specs {
+		at := slices.IndexFunc(s.Benches, func(b *benchmark.Benchmark) bool { return b.Name == spec.Name })
+		switch {
+		case spec.Name == "" && len(s.Benches) == 1:
+			at = 0
+		case at < 0:
+			return fmt.Errorf("siblings %s: no benchmark is named %q: name theirs, as in --siblings %s=%s",
+				spec.Path, spec.Name, s.Benches[0].Name, spec.Path)
+		}
+		b, err := benchmark.Open(spec, presets)
+		if err != nil {
+			return err
+		}
+		s.Siblings[at] = append(s.Siblings[at], b)
+	}
+	return nil
+}
+
+// addSiblings adds what competes with benchmark i.
+func (s *Set) addSiblings(ctx context.Context, i int) error {
+	for _, b := range s.Siblings[i] {
+		for it, err := range b.Items(ctx) {
+			for _, m := range s.matchers {
+				if m, ok := m.(competing); ok && err == nil {
+					err = m.addSibling(it)
+				}
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// read adds the items of benchmark i to all matchers.
+func (s *Set) read(ctx context.Context, i int) error {
+	b := s.Benches[i]
 	s.first = append(s.first, s.count)
 	var ids benchmark.IDs
 	for it, err := range b.Items(ctx) {
@@ -130,6 +184,9 @@ func (s *Set) read(ctx context.Context, b *benchmark.Benchmark) error {
 		s.count++
 	}
 	s.ids = append(s.ids, ids)
+	if err := s.addSiblings(ctx, i); err != nil {
+		return err
+	}
 	for _, m := range s.matchers {
 		if err := m.fit(); err != nil {
 			return err
@@ -251,8 +308,8 @@ func (s *Set) Decoys(i int) []Decoys { return s.matchers[s.places[i].matcher].de
 // Key is plain data: all that shard results depend on but the shards and how they are read.
 func (s *Set) Key() any {
 	type bench struct {
-		Name, Mapping string
-		Digests       []string
+		Name, Mapping     string
+		Digests, Siblings []string
 	}
 	k := struct {
 		Version  int
@@ -262,10 +319,16 @@ func (s *Set) Key() any {
 	for _, m := range s.matchers {
 		k.Matchers = append(k.Matchers, m.key())
 	}
-	for _, b := range s.Benches {
+	for i, b := range s.Benches {
 		e := bench{Name: b.Name, Mapping: fmt.Sprint(b.Mapping)}
 		for _, f := range b.Files {
 			e.Digests = append(e.Digests, f.Rel, f.Digest)
+		}
+		for _, b := range s.Siblings[i] {
+			e.Siblings = append(e.Siblings, fmt.Sprint(b.Mapping))
+			for _, f := range b.Files {
+				e.Siblings = append(e.Siblings, f.Digest)
+			}
 		}
 		k.Benches = append(k.Benches, e)
 	}
