@@ -81,68 +81,101 @@ type titled struct {
 	*eval.Report
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// A request is what the command line asks for.
+type request struct {
+	fit, filter, held, list, own       bool
+	seed                               uint64
+	methods, file, keep, further, only string
+	perClass, rounds                   int
+	settings                           []string // with fit: METHOD.PARAMETER=VALUE[,VALUE…]
+}
+
+// parse reads the command line.
+func parse(args []string, stderr io.Writer) (*request, error) {
+	q := &request{}
+	if len(args) > 0 && (args[0] == "fit" || args[0] == "filter") {
+		q.fit, q.filter = args[0] == "fit", args[0] == "filter"
+		args = args[1:]
+	}
 	flags := flag.NewFlagSet("swabeval", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
 		fmt.Fprintf(stderr, "%s\n\n", usage)
 		flags.PrintDefaults()
 	}
-	held := flags.Bool("held", false, "the classes held back, and nothing else")
-	seed := flags.Uint64("seed", 0, "another seed than that of reports, or with fit than that of fitting")
-	names := flags.String("methods", "", "methods, with commas between them (default: all)")
-	file := flags.String("json", "", "file for the report with all figures and every misjudged item")
-	keep := flags.String("keep", "", "new directory to leave the sets and the audits in")
-	list := flags.Bool("list", false, "list the misjudged items")
-	own := flags.Bool("own", false, "use the program's own small set even where there are real data")
-	further := flags.String("text", "", "further corpora of real text, with commas between them")
-	only := flags.String("only", "", "one of: tables, real-text, classes")
-	perClass := flags.Int("per-class", 0, "plants of a class and round (default: 80; of the own set 8)")
-	rounds := flags.Int("rounds", 2, "sets of the classes to make and to add up")
-	var settings []string
-	flags.Func("set", "with fit: METHOD.PARAMETER=VALUE[,VALUE…], values to compare with what is in use; repeats", func(v string) error {
-		settings = append(settings, v)
+	flags.BoolVar(&q.held, "held", false, "the classes held back, and nothing else")
+	flags.Uint64Var(&q.seed, "seed", 0, "another seed than that of reports, or with fit than that of fitting")
+	flags.StringVar(&q.methods, "methods", "", "methods, with commas between them (default: all)")
+	flags.StringVar(&q.file, "json", "", "file for the report with all figures and every misjudged item")
+	flags.StringVar(&q.keep, "keep", "", "new directory to leave the sets and the audits in")
+	flags.BoolVar(&q.list, "list", false, "list the misjudged items")
+	flags.BoolVar(&q.own, "own", false, "use the program's own small set even where there are real data")
+	flags.StringVar(&q.further, "text", "", "further corpora of real text, with commas between them")
+	flags.StringVar(&q.only, "only", "", "one of: tables, real-text, classes")
+	flags.IntVar(&q.perClass, "per-class", 0, "plants of a class and round (default: 80; of the own set 8)")
+	flags.IntVar(&q.rounds, "rounds", 2, "sets of the classes to make and to add up")
+	about := "with fit: METHOD.PARAMETER=VALUE[,VALUE…], values to compare with what is in use; repeats"
+	flags.Func("set", about, func(v string) error {
+		q.settings = append(q.settings, v)
 		return nil
 	})
-	fit, filter := len(args) > 0 && args[0] == "fit", len(args) > 0 && args[0] == "filter"
-	if fit || filter {
-		args = args[1:]
-	}
 	if err := flags.Parse(args); err != nil {
-		return err
+		return nil, err
 	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("unknown argument %q: see -help", flags.Arg(0))
+	}
+	return q, q.check()
+}
+
+// check returns an error for what does not go together.
+func (q *request) check() error {
 	switch {
-	case flags.NArg() > 0:
-		return fmt.Errorf("unknown argument %q: see -help", flags.Arg(0))
-	case filter && (*held || *list || *only != "" || *names != ""):
-		return errors.New("filter measures one method on all its sets: it goes with neither -held nor -list, -only and -methods")
-	case len(settings) > 0 && !fit:
+	case q.filter && (q.held || q.list || q.only != "" || q.methods != ""):
+		return errors.New(
+			"filter measures one method on all its sets: it goes with neither -held nor -list, -only and -methods")
+	case len(q.settings) > 0 && !q.fit:
 		return errors.New("-set goes with fit alone: reports measure what is in use")
-	case *held && (fit || *list || *keep != "" || *only != ""):
+	case q.held && (q.fit || q.list || q.keep != "" || q.only != ""):
 		return errors.New("-held reports shares alone: it goes with neither fit nor -list, -keep and -only")
-	case *rounds < 1:
+	case q.rounds < 1:
 		return errors.New("-rounds: at least 1")
-	case !slices.Contains([]string{"", "tables", "real-text", "classes"}, *only):
-		return fmt.Errorf("-only %q: tables, real-text and classes are known", *only)
+	case !slices.Contains([]string{"", "tables", "real-text", "classes"}, q.only):
+		return fmt.Errorf("-only %q: tables, real-text and classes are known", q.only)
 	}
-	j := &job{seed: *seed, part: eval.Development, rounds: *rounds, stdout: stdout, stderr: stderr}
-	if *held {
+	return nil
+}
+
+// newJob returns the job that a request asks for, still without a directory and sources.
+func (q *request) newJob(stdout, stderr io.Writer) (*job, error) {
+	j := &job{seed: q.seed, part: eval.Development, rounds: q.rounds, stdout: stdout, stderr: stderr}
+	if q.held {
 		j.part = eval.HeldBack
 	}
 	if j.seed == 0 {
 		j.seed = eval.ReportSeed
-		if fit {
+		if q.fit {
 			j.seed = eval.DevSeed
 		}
 	}
-	if *further != "" {
-		j.further = strings.Split(*further, ",")
+	if q.further != "" {
+		j.further = strings.Split(q.further, ",")
 	}
 	var err error
-	if j.methods, err = choose(*names); err != nil {
+	j.methods, err = choose(q.methods)
+	return j, err
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	q, err := parse(args, stderr)
+	if err != nil {
 		return err
 	}
-	if j.dir = *keep; j.dir == "" {
+	j, err := q.newJob(stdout, stderr)
+	if err != nil {
+		return err
+	}
+	if j.dir = q.keep; j.dir == "" {
 		if j.dir, err = os.MkdirTemp("", "swabeval-"); err != nil {
 			return err
 		}
@@ -150,45 +183,58 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	} else if err := os.Mkdir(j.dir, 0o755); err != nil {
 		return err
 	}
-	if err := j.sources(ctx, *own); err != nil {
+	if err := j.sources(ctx, q.own); err != nil {
 		return err
 	}
-	if *perClass > 0 {
-		j.size.PerClass = *perClass
+	if q.perClass > 0 {
+		j.size.PerClass = q.perClass
 	}
-	if fit {
-		return j.fit(ctx, settings)
+	if q.fit {
+		return j.fit(ctx, q.settings)
 	}
-	asked := func(what string) bool { return !filter && (*only == "" || *only == what) }
-	if filter {
-		err = j.filters(ctx)
-	} else if real := !*held; real && j.src.Dir == "" {
-		fmt.Fprintln(stderr, "swabeval: skipped: real items planted whole, real siblings, reworded items, real text: they need SWAB_DATA")
-	} else if real {
-		if asked("tables") {
-			err = j.tables(ctx)
-		}
-		if err == nil && asked("real-text") {
-			err = j.realText(ctx)
-		}
-	}
-	if err == nil && asked("classes") {
-		err = j.classes(ctx)
-	}
-	if err != nil {
+	if err := j.measure(ctx, q); err != nil {
 		return err
 	}
-	if *file != "" {
+	if q.file != "" {
 		b, err := json.MarshalIndent(j.result, "", "  ")
 		if err != nil {
 			return err
 		}
-		if err := writeWhole(*file, append(b, '\n')); err != nil {
+		if err := writeWhole(q.file, append(b, '\n')); err != nil {
 			return err
 		}
 	}
-	if *list && j.result.Classes != nil {
+	if q.list && j.result.Classes != nil {
 		j.list()
+	}
+	return nil
+}
+
+// measure writes the tables that are asked for, those of real items where they are there.
+func (j *job) measure(ctx context.Context, q *request) error {
+	if q.filter {
+		return j.filters(ctx)
+	}
+	asked := func(what string) bool { return q.only == "" || q.only == what }
+	switch {
+	case q.held:
+	case j.src.Dir == "":
+		fmt.Fprintln(j.stderr, "swabeval: skipped: real items planted whole, real siblings, reworded items, real text:",
+			"they need SWAB_DATA")
+	default:
+		if asked("tables") {
+			if err := j.tables(ctx); err != nil {
+				return err
+			}
+		}
+		if asked("real-text") {
+			if err := j.realText(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if asked("classes") {
+		return j.classes(ctx)
 	}
 	return nil
 }

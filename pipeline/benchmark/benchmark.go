@@ -223,7 +223,7 @@ func (b *Benchmark) distinctFiles() error {
 	return nil
 }
 
-// resolve finds each file's layout.
+// resolve finds each file's layout: the one that the caller describes, or that of a preset.
 func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory bool) error {
 	if !slices.Contains([]string{"", "yes", "no"}, spec.Header) {
 		return fmt.Errorf("header %q is neither yes nor no", rows.Clip(spec.Header))
@@ -238,75 +238,102 @@ func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory boo
 		}
 	}
 	if spec.Fields != "" {
-		m, err := parseMapping(spec.Fields)
-		if err != nil {
+		return b.describe(spec.Fields, probes)
+	}
+	known, err := b.choosePreset(spec.Preset, p, names, probes)
+	if err != nil {
+		return err
+	}
+	if known == nil {
+		return b.requireEmpty(probes)
+	}
+	return b.applyPreset(known, probes, directory)
+}
+
+// describe reads all files by the mapping that the caller wrote.
+func (b *Benchmark) describe(fields string, probes []probe) error {
+	m, err := parseMapping(fields)
+	if err != nil {
+		return err
+	}
+	l := &Layout{Fields: fields, mapping: m}
+	if m.numbered() {
+		l.Header = "no"
+	}
+	for i := range probes {
+		if err := probes[i].use(l); err != nil {
 			return err
 		}
-		l := &Layout{Fields: spec.Fields, mapping: m}
-		if m.numbered() {
-			l.Header = "no"
-		}
-		for i := range probes {
-			if err := probes[i].use(l); err != nil {
-				return err
-			}
-		}
-		return b.mapped(probes)
 	}
+	return b.mapped(probes)
+}
 
-	var known *Preset
-	switch {
-	case spec.Preset != "":
-		if known = p.find(spec.Preset); known == nil {
-			return fmt.Errorf("no preset is named %q", rows.Clip(spec.Preset))
+// choosePreset returns the preset that the caller names, else the first that the
+// benchmark's names know and that fits a file, else the one whose layout asks for most
+// fields of the first file that any preset fits. It returns nil when none fits.
+func (b *Benchmark) choosePreset(named string, p *Presets, names []string, probes []probe) (*Preset, error) {
+	if named != "" {
+		if known := p.find(named); known != nil {
+			return known, nil
 		}
-	default:
-		for _, name := range names {
-			if q := p.find(name); q != nil && slices.ContainsFunc(probes, func(r probe) bool { return r.best(q) != nil }) {
-				known = q
-				break
-			}
-		}
-		for i := 0; known == nil && i < len(probes); i++ {
-			asked := 0
-			for _, q := range p.list {
-				if l := probes[i].best(q); l != nil && l.asks() > asked {
-					known, asked = q, l.asks()
-				}
-			}
-			b.Guessed = known != nil
+		return nil, fmt.Errorf("no preset is named %q", rows.Clip(named))
+	}
+	for _, name := range names {
+		q := p.find(name)
+		if q != nil && slices.ContainsFunc(probes, func(r probe) bool { return r.best(q) != nil }) {
+			return q, nil
 		}
 	}
+	var known *Preset
+	for i := 0; known == nil && i < len(probes); i++ {
+		asked := 0
+		for _, q := range p.list {
+			if l := probes[i].best(q); l != nil && l.asks() > asked {
+				known, asked = q, l.asks()
+			}
+		}
+	}
+	b.Guessed = known != nil
+	return known, nil
+}
+
+// requireEmpty returns an error for the first file with records, as no preset fits any.
+func (b *Benchmark) requireEmpty(probes []probe) error {
+	for i := range probes {
+		if r := &probes[i]; r.err != nil {
+			return r.err
+		} else if !r.empty {
+			return fmt.Errorf("%s: %w (%s)", show(r.file.Path), ErrNoPreset, r.seen)
+		}
+	}
+	return b.mapped(probes)
+}
+
+// applyPreset reads the files by the preset's layouts and leaves out those that hold no
+// items of the benchmark.
+func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) error {
 	kept := probes[:0]
 	for i := range probes {
 		r := &probes[i]
-		if known != nil && directory && anyMatch(known.Ignore, path.Base(r.file.Rel)) {
-			b.Skipped = append(b.Skipped, shard.Skipped{Path: r.file.Path, Why: "holds no items, the preset " + known.Name + " says"})
+		if directory && anyMatch(known.Ignore, path.Base(r.file.Rel)) {
+			why := "holds no items, the preset " + known.Name + " says"
+			b.Skipped = append(b.Skipped, shard.Skipped{Path: r.file.Path, Why: why})
 			continue
 		}
 		kept = append(kept, *r)
-		if known == nil {
-			if r.err != nil {
-				return r.err
-			}
-			if !r.empty {
-				return fmt.Errorf("%s: %w (%s)", show(r.file.Path), ErrNoPreset, r.seen)
-			}
-			continue
-		}
-		if l := r.best(known); l != nil {
+		l := r.best(known)
+		switch {
+		case l != nil:
 			if err := r.use(l); err != nil {
 				return err
 			}
-		} else if r.err != nil {
+		case r.err != nil:
 			return r.err
-		} else if !r.empty {
+		case !r.empty:
 			return fmt.Errorf("%s: the preset %s does not fit its fields (%s)", show(r.file.Path), known.Name, r.seen)
 		}
 	}
-	if known != nil {
-		b.Preset, b.known = known.Name, known.Rows
-	}
+	b.Preset, b.known = known.Name, known.Rows
 	files := make([]File, 0, len(kept))
 	for i := range kept {
 		files = append(files, *kept[i].file)

@@ -261,81 +261,8 @@ func (b *book) readItems(ctx context.Context, r *audit.Reader) error {
 		if err != nil {
 			return err
 		}
-		bench := b.bench(it.Benchmark)
-		b.perBench[bench]++
-		row := &listed{bench: bench, id: it.ID, digest: it.Digest, index: it.Index, verdicts: -1, proofs: -1, text: -1, mark: '.', state: 'n'}
-		lengths := it.Lengths(norms)
-		row.words, row.longest, row.matched = lengths.Total, lengths.Longest, lengths.Matched
-		b.unit = lengths.Unit
-		row.states = bytes.Repeat([]byte{'.'}, len(b.methods.list))
-		for i := range it.Verdicts {
-			v := &it.Verdicts[i]
-			m := b.methods.of(v.Method)
-			for len(row.states) <= m {
-				row.states = append(row.states, '.')
-			}
-			row.states[m] = letter(v.State)
-			c := b.count(bench, m)
-			c.Items++
-			switch v.State {
-			case item.Flagged:
-				c.Flagged++
-			case item.Suspected:
-				c.Suspected++
-				b.suspicions = true
-			case item.Clean:
-				c.Clean++
-			default:
-				c.NotCheckable++
-			}
-			row.documents = max(row.documents, v.Documents)
-			if l := letter(v.State); strings.IndexByte("ncsf", l) > strings.IndexByte("ncsf", row.state) {
-				row.state = l
-			}
-			if seen := v.SeenParts(); seen != "" && (row.seen == 0 || b.seen.list[row.seen] != "input and answer") {
-				s := b.seen.of(seen)
-				if row.seen != 0 && row.seen != s {
-					s = b.seen.of("input and answer")
-				}
-				row.seen = s
-			}
-			if v.Kind != "" && row.kind == 0 {
-				row.kind = b.kinds.of(v.Kind)
-				for len(b.kindsFound[bench]) <= row.kind {
-					b.kindsFound[bench] = append(b.kindsFound[bench], 0)
-				}
-				if v.State.Found() {
-					b.kindsFound[bench][row.kind]++
-				}
-			}
-		}
-		if row.longest > 0 {
-			b.longest[bench][binOf(row.longest)]++
-		}
-		isFound := row.state == 'f' || row.state == 's'
-		row.found = isFound
-		if len(it.Verdicts) > 0 && it.Verdicts[0].Method == audit.House {
-			row.state = letter(it.Verdicts[0].State)
-		}
-		if isFound {
-			b.found++
-			b.anyFound[bench]++
-		}
-		entry, marked := b.marks[audit.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest}]
-		switch entry.Mark {
-		case audit.Confirmed:
-			row.mark = 'c'
-			b.confirmed++
-		case audit.Rejected:
-			row.mark = 'r'
-			b.rejected++
-		default:
-			if marked {
-				row.mark = 'n'
-			}
-		}
-		row.note = entry.Note
-		if !isFound && !marked {
+		row, marked := b.newRow(it, norms)
+		if !row.found && !marked {
 			if plain++; plain > maxItems {
 				b.unlisted++
 				continue
@@ -343,8 +270,8 @@ func (b *book) readItems(ctx context.Context, r *audit.Reader) error {
 		}
 		row.split, row.subject = b.splits.of(it.Split), b.subjects.of(it.Split)
 		b.items = append(b.items, row)
-		detailed := isFound && b.found <= maxDetailed
-		if !isFound && row.longest > 0 && matched < maxDetailed/2 {
+		detailed := row.found && b.found <= maxDetailed
+		if !row.found && row.longest > 0 && matched < maxDetailed/2 {
 			matched++
 			detailed = true
 		}
@@ -357,24 +284,7 @@ func (b *book) readItems(ctx context.Context, r *audit.Reader) error {
 	if err := b.verdicts.flush(); err != nil {
 		return err
 	}
-	if over := len(b.items) - maxItems; over > 0 { // the last of those not found give way
-		kept := b.items[:0]
-		room := max(0, maxItems-int(b.found))
-		for _, it := range b.items {
-			if it.found || it.mark != '.' {
-				kept = append(kept, it)
-			} else if room > 0 {
-				room--
-				kept = append(kept, it)
-			}
-		}
-		if len(kept) > maxItems {
-			kept = kept[:maxItems]
-		}
-		b.unlisted += int64(len(b.items) - len(kept))
-		clear(b.items[len(kept):])
-		b.items = kept
-	}
+	b.dropUnfound()
 	detailed := 0
 	for _, it := range b.items {
 		if it.verdicts >= 0 {
@@ -384,6 +294,119 @@ func (b *book) readItems(ctx context.Context, r *audit.Reader) error {
 	b.budget = min(max(rawBudget/max(detailed, 1), 600), 12000)
 	b.mostRows = min(max(b.budget/900, 1), 8)
 	return nil
+}
+
+// newRow counts an item with its verdicts and marks, and returns its row of the page and
+// whether a reviewer wrote anything about it.
+func (b *book) newRow(it *audit.Item, norms map[string]string) (row *listed, marked bool) {
+	bench := b.bench(it.Benchmark)
+	b.perBench[bench]++
+	row = &listed{
+		bench: bench, id: it.ID, digest: it.Digest, index: it.Index,
+		verdicts: -1, proofs: -1, text: -1, mark: '.', state: 'n',
+	}
+	lengths := it.Lengths(norms)
+	row.words, row.longest, row.matched = lengths.Total, lengths.Longest, lengths.Matched
+	b.unit = lengths.Unit
+	row.states = bytes.Repeat([]byte{'.'}, len(b.methods.list))
+	for i := range it.Verdicts {
+		b.addVerdict(row, &it.Verdicts[i])
+	}
+	if row.longest > 0 {
+		b.longest[bench][binOf(row.longest)]++
+	}
+	row.found = row.state == 'f' || row.state == 's'
+	if len(it.Verdicts) > 0 && it.Verdicts[0].Method == audit.House {
+		row.state = letter(it.Verdicts[0].State)
+	}
+	if row.found {
+		b.found++
+		b.anyFound[bench]++
+	}
+	place := audit.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest}
+	entry, marked := b.marks[place]
+	switch entry.Mark {
+	case audit.Confirmed:
+		row.mark = 'c'
+		b.confirmed++
+	case audit.Rejected:
+		row.mark = 'r'
+		b.rejected++
+	default:
+		if marked {
+			row.mark = 'n'
+		}
+	}
+	row.note = entry.Note
+	return row, marked
+}
+
+// addVerdict counts a verdict and joins it to the item's row: of several states the
+// strongest, of several sides seen all, of several kinds the first.
+func (b *book) addVerdict(row *listed, v *audit.Verdict) {
+	m := b.methods.of(v.Method)
+	for len(row.states) <= m {
+		row.states = append(row.states, '.')
+	}
+	l := letter(v.State)
+	row.states[m] = l
+	c := b.count(row.bench, m)
+	c.Items++
+	switch v.State {
+	case item.Flagged:
+		c.Flagged++
+	case item.Suspected:
+		c.Suspected++
+		b.suspicions = true
+	case item.Clean:
+		c.Clean++
+	default:
+		c.NotCheckable++
+	}
+	row.documents = max(row.documents, v.Documents)
+	if strings.IndexByte("ncsf", l) > strings.IndexByte("ncsf", row.state) {
+		row.state = l
+	}
+	if seen := v.SeenParts(); seen != "" && (row.seen == 0 || b.seen.list[row.seen] != "input and answer") {
+		s := b.seen.of(seen)
+		if row.seen != 0 && row.seen != s {
+			s = b.seen.of("input and answer")
+		}
+		row.seen = s
+	}
+	if v.Kind == "" || row.kind != 0 {
+		return
+	}
+	row.kind = b.kinds.of(v.Kind)
+	for len(b.kindsFound[row.bench]) <= row.kind {
+		b.kindsFound[row.bench] = append(b.kindsFound[row.bench], 0)
+	}
+	if v.State.Found() {
+		b.kindsFound[row.bench][row.kind]++
+	}
+}
+
+// dropUnfound keeps maxItems items: those found and marked first, then the earliest.
+func (b *book) dropUnfound() {
+	if len(b.items) <= maxItems {
+		return
+	}
+	kept := b.items[:0]
+	room := max(0, maxItems-int(b.found))
+	for _, it := range b.items {
+		if it.found || it.mark != '.' {
+			kept = append(kept, it)
+		} else if room > 0 {
+			room--
+			kept = append(kept, it)
+		}
+	}
+	if len(kept) > maxItems {
+		kept = kept[:maxItems]
+	}
+	b.unlisted += int64(len(b.items) - len(kept))
+	clear(b.items[len(kept):])
+	b.items = kept
 }
 
 func binOf(n int64) int {
