@@ -281,7 +281,7 @@ func TestRecipe(t *testing.T) {
 			t.Errorf("%+v gives a scanner", r)
 		}
 	}
-	if Words(8) != Words(8) || Words(8) == Words(9) {
+	if again := Words(8); Words(8) != again || Words(8) == Words(9) {
 		t.Error("recipes do not compare")
 	}
 }

@@ -254,7 +254,7 @@ func TestUnflushed(t *testing.T) {
 	mustHave(t, f, []uint64{5})
 	w.Close()
 	save(t, f)
-	if w, err = pool.NewFiller(f); err != nil {
+	if _, err = pool.NewFiller(f); err != nil {
 		t.Error("after Close:", err)
 	}
 }

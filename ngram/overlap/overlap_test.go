@@ -523,7 +523,7 @@ func TestVerdictsEqualReference(t *testing.T) {
 				states[r.Name+" "+string(got.State)]++
 				seen[got.Seen]++
 				if !o.IgnoreTemplate {
-					checkEvidence(t, r, k, it, docs, covers[i])
+					checkEvidence(t, r, it, docs, covers[i])
 				}
 			}
 		}
@@ -542,11 +542,11 @@ func TestVerdictsEqualReference(t *testing.T) {
 	}
 }
 
-// checkSightings: the strongest document of a rule is there, and quotes are what
-// the document holds.
-func checkEvidence(t *testing.T, r Rule, k int, item testItem, docs []testDoc, c *Cover) {
+// checkEvidence checks that the strongest document of a rule is kept, and that quotes are
+// the document's text.
+func checkEvidence(t *testing.T, r Rule, item testItem, docs []testDoc, c *Cover) {
 	t.Helper()
-	k = r.at
+	k := r.at
 	if c == nil || c.Tallies[k].Documents == 0 || r.Level.Extend {
 		return
 	}

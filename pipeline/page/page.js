@@ -209,7 +209,7 @@
       const most = quotes[ks[0]]; // the longest of its document
       const head = el("p", {class: "source"}, el("b", {}, ...name(q.i)));
       if (sources.size > 1) {
-        const b = el("button", {type: "button", "aria-pressed": "false", "aria-label": "Mark in the item what stands in " + q.i}, "mark in item");
+        const b = el("button", {type: "button", "aria-pressed": "false", "aria-label": "Mark in the item the words of " + q.i}, "mark in item");
         b.addEventListener("click", () => { for (const o of buttons) o.setAttribute("aria-pressed", String(o === b)); side(ks); });
         buttons.push(b);
         head.append(" ", b);

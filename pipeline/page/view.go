@@ -211,7 +211,7 @@ func (b *book) benchView(i int, name, found string) benchView {
 	}
 	switch {
 	case v.Method == "":
-		v.Headline = "no method looked at it"
+		v.Headline = "no method checked it"
 	case v.Found == 0:
 		v.Headline = fmt.Sprintf("none of %s %s", unit(v.Items, "item"), what)
 	default:

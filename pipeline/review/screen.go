@@ -250,7 +250,7 @@ func (m *screen) layout() {
 	}
 	if len(rows) == 0 {
 		add("")
-		add("there is no evidence: a corpus filter only suspects, swab check --trace tells")
+		add("no evidence: a corpus filter only suspects; swab check --trace finds the documents")
 	}
 }
 
