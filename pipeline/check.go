@@ -181,7 +181,7 @@ func again(sh ledger.IndexShard) (shard.Shard, error) {
 	if err != nil {
 		return shard.Shard{}, err
 	}
-	f, c, ok := rows.Formats.TypeOf(sh.Name)
+	f, c, ok := rows.Formats.Identify(sh.Name, sh.Name)
 	if !ok || info.Size() != sh.Size || info.ModTime().UnixNano() != sh.ModTime {
 		return shard.Shard{}, fmt.Errorf("%s: it has changed since it was indexed", sh.Name)
 	}

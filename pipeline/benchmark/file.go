@@ -42,16 +42,15 @@ type File struct {
 // newFile takes format, compression and split from rel.
 func newFile(name, rel string) (File, bool) {
 	f := File{Path: name, Rel: rel, Out: rel}
-	_, f.compression, _ = rows.Formats.TypeOf(rel)
+	f.format, f.compression, _ = rows.Formats.Identify(name, rel)
 	stem := rel
-	if f.compression != shard.None {
-		stem = strings.TrimSuffix(rel, path.Ext(rel))
+	if _, c, _ := rows.Formats.TypeOf(rel); c != shard.None {
+		stem = shard.Stem(rel)
 		if f.compression == shard.Bzip2 {
 			f.Out = stem
 		}
 	}
 	f.Split = strings.TrimSuffix(stem, path.Ext(stem))
-	f.format, _, _ = rows.Formats.TypeOf(rel)
 	return f, f.format != nil && path.Base(f.Split) != "." && f.Split != "" && !strings.HasSuffix(f.Split, "/")
 }
 

@@ -82,6 +82,8 @@ func (l *limited) Reallocate(n int, b []byte) []byte {
 // Parquet reads the rows of a Parquet file.
 type Parquet struct {
 	in     *Input
+	at     io.ReaderAt
+	size   int64 // of the file
 	file   *file.Reader
 	mem    *limited
 	max    int
@@ -96,7 +98,7 @@ func openParquet(in *Input, o Options) (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Parquet{in: in, mem: newLimited(o.MaxRow), max: o.MaxRow, all: len(o.Want) == 0}
+	p := &Parquet{in: in, at: at, size: size, mem: newLimited(o.MaxRow), max: o.MaxRow, all: len(o.Want) == 0}
 	err = guard(func() (err error) {
 		props := parquet.NewReaderProperties(p.mem)
 		props.BufferedStreamEnabled = true
@@ -553,10 +555,14 @@ func (p *Parquet) column(g *file.RowGroupReader, i int, d *schema.Column) (file.
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := compress.GetCodec(chunk.Compression()); err != nil {
+	var in file.PageReader
+	if codec := chunk.Compression(); codec == lz4Raw || codec == lz4Hadoop {
+		in, err = newLZ4Pages(p, chunk)
+	} else if _, err := compress.GetCodec(codec); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
+	} else {
+		in, err = g.GetColumnPageReader(i)
 	}
-	in, err := g.GetColumnPageReader(i)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -877,7 +883,7 @@ func (s *firstError) Write(p []byte) (int, error) {
 
 // Divide copies the rows of a file of items rows to two outputs, each row to the one that
 // side says, by number and in order. It is for a Parquet of which no row was read. Schema,
-// metadata and values are kept, pages are not.
+// metadata and values are kept, pages are not, and Snappy takes the place of LZ4.
 func (p *Parquet) Divide(ctx context.Context, out [2]io.Writer, items int, side func(n int) int) error {
 	if p.file.NumRows() != int64(items) {
 		return fmt.Errorf("%d rows, and %d before: %w", p.file.NumRows(), items, ErrCorrupt)
@@ -896,6 +902,9 @@ func (p *Parquet) Divide(ctx context.Context, out [2]io.Writer, items int, side 
 					return err
 				}
 				codec = chunk.Compression()
+			}
+			if codec == lz4Raw || codec == lz4Hadoop {
+				codec = compress.Codecs.Snappy // the library writes no LZ4
 			}
 			props = append(props, parquet.WithCompressionPath(parquet.ColumnPath(meta.Schema.Column(c).ColumnPath()), codec))
 		}

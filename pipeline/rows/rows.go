@@ -3,11 +3,11 @@
 //
 // # What is read
 //
-//	JSON          .jsonl .ndjson .json   values a line or over several, the elements of a
+//	JSON          .jsonl .ndjson .json   also .jl and .jsonlines: values a line or over several, the elements of a
 //	                                     list, of the one list of objects in an object
 //	                                     ({"data": [...]}), or the columns of an object
 //	table         .csv .tsv              separated by comma, semicolon or tab
-//	Parquet       .parquet               also compressed as a whole
+//	Parquet       .parquet .pq           also compressed as a whole
 //	Arrow file    .arrow .feather .ipc
 //	Arrow stream  .arrows .arrowstream
 //	text          .txt .text .md         a row a line or a file, of one field, text

@@ -16,9 +16,9 @@ type format struct {
 
 // table has all formats. The first whose magic or ending fits is it.
 var table = []format{
-	{shard.Format{Name: "JSON lines", Endings: []string{".jsonl", ".ndjson", ".json"}}, openSpans, true},
+	{shard.Format{Name: "JSON lines", Endings: []string{".jsonl", ".ndjson", ".json", ".jl", ".jsonlines"}}, openSpans, true},
 	{shard.Format{Name: "table", Endings: []string{".csv", ".tsv"}}, openSpans, true},
-	{shard.Format{Name: "Parquet", Endings: []string{".parquet"}, Magic: "PAR1", Tail: "PAR1", Random: true}, openParquet, false},
+	{shard.Format{Name: "Parquet", Endings: []string{".parquet", ".pq"}, Magic: "PAR1", Tail: "PAR1", Random: true}, openParquet, false},
 	{shard.Format{Name: "Arrow file", Endings: []string{".arrow", ".feather", ".ipc"}, Magic: fileMagic, Tail: fileMagic, Random: true}, openArrowFile, false},
 	{shard.Format{Name: "Arrow stream", Endings: []string{".arrows", ".arrowstream"}, Magic: "\xff\xff\xff\xff"}, openArrowStream, false},
 	{shard.Format{Name: "text", Endings: []string{".txt", ".text", ".md"}}, openText, false},

@@ -210,8 +210,19 @@ func layouts(t testing.TB) map[string][]byte {
 		}
 		return out
 	}
+	stored := func(name string) []byte {
+		b, err := os.ReadFile(filepath.Join("testdata", name))
+		check(t, err)
+		return b
+	}
 	return map[string][]byte{
 		"lines.jsonl":       []byte(jsonRows),
+		"lines.jl":          []byte(jsonRows),
+		"lines.jsonlines":   []byte(jsonRows),
+		"plain.pq":          parquetFile(t),
+		"lz4raw.parquet":    stored("lz4raw-1.parquet"), // by pyarrow
+		"lz4raw2.parquet":   stored("lz4raw-2.parquet"),
+		"lz4.parquet":       stored("lz4.parquet"), // by fastparquet
 		"mark.jsonl":        []byte("\uFEFF" + strings.ReplaceAll(jsonRows, "\n", "\r\n\r\n")),
 		"squeezed.jsonl":    []byte(strings.ReplaceAll(jsonRows, "\n", "")),
 		"list.json":         []byte(list),

@@ -25,8 +25,9 @@ import (
 //     blank lines and lines that begin with # are skipped.
 //
 // A pattern that is the name of an existing file is not a glob, even if it has wildcards.
-// In a directory, hidden files and directories and files of other endings are not read but
-// listed in the second result, as are files of other endings that a glob matches;
+// A file of another ending is a shard if its content says so ([Formats.Identify]). In a
+// directory, hidden files and directories and all other files are not read but listed in
+// the second result, as are those that a glob matches;
 // wildcards do not match a leading dot. Symbolic links are followed, also to directories. A
 // file reached twice (by its absolute path without symbolic links) counts once, under the
 // name that sorts first, so the result does not depend on the order of patterns.
@@ -144,9 +145,13 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 	if fi.IsDir() {
 		return f.addTree(name, above)
 	}
+	if !known {
+		format, compression, known = f.formats.Identify(filepath.FromSlash(name), name)
+	}
 	switch {
 	case !known && explicit && compression != None:
-		return fmt.Errorf("%s: %s of an unknown format; the name must end in format and compression, as in x.jsonl%s",
+		return fmt.Errorf("%s: %s of an unknown format; "+
+			"the name must end in format and compression, as in x.jsonl%s, unless JSON is in it",
 			printable(name), compression, path.Ext(name))
 	case !known && explicit:
 		return fmt.Errorf("%s: unknown ending; known are %s, each also with %s after it",

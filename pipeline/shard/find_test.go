@@ -220,3 +220,33 @@ func TestSansPath(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A name without a known ending is a shard if its content says so, in a directory too.
+func TestFindByContent(t *testing.T) {
+	tree(t, "d/")
+	parquet := "PAR1 and pages PAR1"
+	for name, data := range map[string]string{
+		"d/part-1.zst": string(pack(t, Zstd, []byte("\n{\"text\":\"a\"}"))), "d/part-2.GZ": string(pack(t, Gzip, []byte("\uFEFF[1]"))), "d/part-3": string(pack(t, Zstd, []byte("{}"))),
+		"d/columns": parquet, "d/columns.gz": string(pack(t, Gzip, []byte(parquet))), "d/archive.sql.gz": string(pack(t, Gzip, []byte("CREATE TABLE x"))),
+		"d/notes": "{}", "d/page.html": "<p>", "d/empty.gz": string(pack(t, Gzip, []byte(""))), "d/cut.zst": string(pack(t, Zstd, []byte("{}")))[:5],
+	} {
+		if err := os.WriteFile(name, []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shards, skipped, err := formats.Find([]string{"d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(shards), []string{"d/columns", "d/columns.gz", "d/part-1.zst", "d/part-2.GZ", "d/part-3"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if len(skipped) != 5 {
+		t.Errorf("skipped %q", skipped)
+	}
+	for i, f := range []*Format{Parquet, Parquet, JSONL, JSONL, JSONL} {
+		if shards[i].Format != f {
+			t.Errorf("%s is %s, want %s", shards[i].Name, shards[i].Format, f)
+		}
+	}
+}

@@ -36,6 +36,7 @@
 package shard
 
 import (
+	"bytes"
 	"errors"
 	"path"
 	"slices"
@@ -152,6 +153,28 @@ func (fs Formats) TypeOf(name string) (f *Format, c Compression, ok bool) {
 		}
 	}
 	return nil, c, false
+}
+
+// Identify returns a file's format and compression by its name, and where that has no
+// known ending by its content: the magic of a format, or within a compression the beginning
+// of JSON. ok says that either was enough.
+func (fs Formats) Identify(path, name string) (f *Format, c Compression, ok bool) {
+	if f, c, ok = fs.TypeOf(name); ok {
+		return f, c, ok
+	}
+	r, err := Open(Shard{Name: name, Path: path, Compression: c, Formats: &fs}, Limits{}, false, nil)
+	if err != nil {
+		return nil, c, false
+	}
+	defer r.Close()
+	if f, err = r.Format(); err != nil || f != nil || r.Compression() == None {
+		return f, r.Compression(), f != nil && err == nil
+	}
+	head := bytes.TrimLeft(bytes.TrimPrefix(r.peeked, []byte("\uFEFF")), " \t\r\n")
+	if len(head) > 0 && (head[0] == '{' || head[0] == '[') {
+		f, _, ok = fs.TypeOf("x.jsonl")
+	}
+	return f, r.Compression(), ok
 }
 
 // Stem returns a name without the ending of its compression.

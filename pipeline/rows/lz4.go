@@ -1,0 +1,216 @@
+package rows
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow/go/v15/parquet"
+	"github.com/apache/arrow/go/v15/parquet/compress"
+	"github.com/apache/arrow/go/v15/parquet/file"
+	"github.com/apache/arrow/go/v15/parquet/metadata"
+	"github.com/apache/thrift/lib/go/thrift"
+	"github.com/pierrec/lz4/v4"
+)
+
+// The codecs of Parquet that the library does not have: blocks of LZ4 as they are, and as
+// Hadoop frames them.
+const (
+	lz4Hadoop = compress.Compression(5)
+	lz4Raw    = compress.Compression(7)
+)
+
+// lz4MaxRatio is the greatest decompression ratio of a block of LZ4.
+const lz4MaxRatio = 255
+
+// lz4Pages reads the pages of a column chunk whose codec is LZ4.
+type lz4Pages struct {
+	file.PageReader // none; what of it is used is here
+	in              *thrift.StreamTransport
+	mem             *limited
+	max             int   // bytes of a page's header
+	left            int64 // values of the chunk in pages not read yet
+	bytes           int64 // of the chunk
+	page            file.Page
+	err             error
+}
+
+func newLZ4Pages(p *Parquet, chunk *metadata.ColumnChunkMetaData) (*lz4Pages, error) {
+	start, size := chunk.DataPageOffset(), chunk.TotalCompressedSize()
+	if chunk.HasDictionaryPage() && chunk.DictionaryPageOffset() > 0 {
+		start = min(start, chunk.DictionaryPageOffset())
+	}
+	if start < 0 || size < 0 || start > p.size || size > p.size-start {
+		return nil, fmt.Errorf("%w: a column of %d bytes at byte %d of a file of %d", ErrCorrupt, size, start, p.size)
+	}
+	if chunk.CryptoMetadata() != nil {
+		return nil, fmt.Errorf("an encrypted column: %w", ErrUnsupported)
+	}
+	r := bufio.NewReaderSize(io.NewSectionReader(p.at, start, size), 64<<10)
+	return &lz4Pages{in: thrift.NewStreamTransportR(r), mem: p.mem, left: chunk.NumValues(), bytes: size}, nil
+}
+
+func (z *lz4Pages) SetMaxPageHeaderSize(n int) { z.max = n }
+func (z *lz4Pages) Page() file.Page            { return z.page }
+func (z *lz4Pages) Err() error                 { return z.err }
+
+func (z *lz4Pages) Next() bool {
+	if z.err != nil || z.left <= 0 {
+		return false
+	}
+	for z.page = nil; z.page == nil && z.err == nil; { // over pages of an index
+		z.page, z.err = z.read()
+	}
+	return z.err == nil
+}
+
+// pageHeader holds the numbers of a page's header by their thrift ids: its own, and those
+// of the one struct that says more about its kind.
+type pageHeader struct{ own, kind [16]int64 }
+
+// The kinds of pages, and the ids of the structs that describe them.
+const (
+	dataPage, dictionaryPage, dataPageV2 = 0, 2, 3
+	dataHeader, dictHeader, dataHeaderV2 = 5, 7, 8
+	isCompressed                         = 7 // of a dataPageV2
+)
+
+// read reads the next page, whose values it decompresses; nil is one of another kind.
+func (z *lz4Pages) read() (file.Page, error) {
+	h, err := z.header()
+	if err != nil {
+		return nil, err
+	}
+	stored, plain := h.own[3], h.own[2]
+	if stored < 0 || plain < 0 || stored > z.bytes || plain > lz4MaxRatio*stored+lz4MaxRatio {
+		return nil, errPage
+	}
+	data := z.mem.Allocate(int(stored))
+	if _, err := io.ReadFull(z.in, data); err != nil {
+		return nil, fmt.Errorf("%w: a page is cut short: %w", ErrCorrupt, err)
+	}
+	n := h.kind[1]
+	if n < 0 || n > MaxRecord {
+		return nil, errPage
+	}
+	switch h.own[1] {
+	case dictionaryPage:
+		data, err = z.decompress(nil, data, int(plain))
+		return file.NewDictionaryPage(memory.NewBufferBytes(data), int32(n), parquet.Encoding(h.kind[2])), err
+	case dataPage:
+		z.left -= n
+		data, err = z.decompress(nil, data, int(plain))
+		return file.NewDataPageV1(memory.NewBufferBytes(data), int32(n), parquet.Encoding(h.kind[2]),
+			parquet.Encoding(h.kind[3]), parquet.Encoding(h.kind[4]), int32(plain)), err
+	case dataPageV2:
+		z.left -= n
+		defs, reps := h.kind[5], h.kind[6]
+		if defs < 0 || reps < 0 || defs+reps > min(stored, plain) {
+			return nil, errPage
+		}
+		if h.kind[isCompressed] != 0 {
+			data, err = z.decompress(data[:defs+reps], data[defs+reps:], int(plain))
+		}
+		return file.NewDataPageV2(memory.NewBufferBytes(data), int32(n), int32(h.kind[2]), int32(h.kind[3]),
+			parquet.Encoding(h.kind[4]), int32(defs), int32(reps), int32(plain), false), err
+	}
+	return nil, nil
+}
+
+// header reads a page's header.
+func (z *lz4Pages) header() (h pageHeader, err error) {
+	ctx := context.Background()
+	p := thrift.NewTCompactProtocolConf(z.in, &thrift.TConfiguration{MaxMessageSize: int32(max(z.max, 1<<16))})
+	h.kind[isCompressed] = 1 // where nothing is said
+	err = eachField(ctx, p, func(id int16, t thrift.TType) error {
+		if t == thrift.STRUCT && (id == dataHeader || id == dictHeader || id == dataHeaderV2) {
+			return eachField(ctx, p, func(id int16, t thrift.TType) error { return readNumber(ctx, p, &h.kind, id, t) })
+		}
+		return readNumber(ctx, p, &h.own, id, t)
+	})
+	if err != nil {
+		return h, fmt.Errorf("%w: a page's header: %w", ErrCorrupt, err)
+	}
+	return h, nil
+}
+
+// eachField visits the fields of the struct that p is at. visit reads their values.
+func eachField(ctx context.Context, p thrift.TProtocol, visit func(id int16, t thrift.TType) error) error {
+	if _, err := p.ReadStructBegin(ctx); err != nil {
+		return err
+	}
+	for {
+		_, t, id, err := p.ReadFieldBegin(ctx)
+		if err != nil {
+			return err
+		}
+		if t == thrift.STOP {
+			return p.ReadStructEnd(ctx)
+		}
+		if err := visit(id, t); err != nil {
+			return err
+		}
+		if err := p.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// readNumber reads a field into its place of all if it is a number, and else past it.
+func readNumber(ctx context.Context, p thrift.TProtocol, all *[16]int64, id int16, t thrift.TType) error {
+	var v int64
+	switch {
+	case id < 0 || int(id) >= len(all) || t != thrift.I32 && t != thrift.BOOL:
+		return p.Skip(ctx, t)
+	case t == thrift.I32:
+		n, err := p.ReadI32(ctx)
+		if err != nil {
+			return err
+		}
+		v = int64(n)
+	default:
+		yes, err := p.ReadBool(ctx)
+		if err != nil {
+			return err
+		}
+		if yes {
+			v = 1
+		}
+	}
+	all[id] = v
+	return nil
+}
+
+// decompress returns front and, behind it, what src decompresses to, plain bytes in all.
+func (z *lz4Pages) decompress(front, src []byte, plain int) ([]byte, error) {
+	dst := z.mem.Allocate(plain)
+	to := dst[copy(dst, front):]
+	if len(to) == 0 || unframeHadoop(to, src) {
+		return dst, nil
+	}
+	if n, err := lz4.UncompressBlock(src, to); err != nil || n != len(to) {
+		return nil, fmt.Errorf("%w: a page of LZ4 that does not decompress to its %d bytes", ErrCorrupt, len(to))
+	}
+	return dst, nil
+}
+
+// unframeHadoop fills dst with blocks of LZ4 that each have their sizes in front, plain and
+// stored; false means that src is not so.
+func unframeHadoop(dst, src []byte) bool {
+	for len(src) >= 8 {
+		plain, stored := int64(binary.BigEndian.Uint32(src)), int64(binary.BigEndian.Uint32(src[4:]))
+		src = src[8:]
+		if stored > int64(len(src)) || plain > int64(len(dst)) {
+			return false
+		}
+		n, err := lz4.UncompressBlock(src[:stored], dst[:plain:plain])
+		if err != nil || int64(n) != plain {
+			return false
+		}
+		dst, src = dst[plain:], src[stored:]
+	}
+	return len(src) == 0 && len(dst) == 0
+}
