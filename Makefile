@@ -4,7 +4,7 @@ FUZZTIME ?= 3s
 PREFIX ?= /usr/local
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 # Static, without symbols or paths of this machine: two builds of one commit are equal.
-BUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid= -X main.version=$(VERSION)"
+BUILD := CGO_ENABLED=0 go build -buildvcs=auto -trimpath -ldflags "-s -w -buildid= -X main.version=$(VERSION)"
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
 help:
