@@ -45,6 +45,9 @@ import (
 // browser gives a browser's context, or skips the test where there is none.
 func browser(tb testing.TB) context.Context {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("skipped with -short: a browser takes seconds to start")
+	}
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if p, err := exec.LookPath(name); err == nil {
