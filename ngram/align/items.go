@@ -17,6 +17,7 @@ import (
 const (
 	Input          = "input"
 	InputAndAnswer = "input and answer"
+	Answer         = "answer"       // a worked answer alone
 	Altered        = "altered"      // all but what tells it from others of its series: numbers, names, or what another item explains
 	TooCommon      = "too common"   // few words that any text about the matter may have
 	PassageOnly    = "passage only" // the text that it asks about, not what it asks
@@ -250,8 +251,11 @@ func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
 	}
 	v.Kind = g.kind(e, strength >= factor)
 	answer := g.answer(e)
-	if v.Kind == Input {
+	switch v.Kind {
+	case Input:
 		v.State, answer = item.Flagged, c.Answer
+	case Answer:
+		v.State, v.Seen, answer = item.Flagged, item.SeenAnswer, false
 	}
 	if v.Parts != 0 && answer {
 		v.Seen = item.SeenBoth
@@ -268,12 +272,14 @@ func (g *Sighting) answer(e *evidence) bool {
 }
 
 // kind is what a document shows of the item whose evidence e is; enough says that the
-// strength is what is needed. Input is the only kind that is flagged.
+// strength is what is needed. Input and Answer are flagged.
 func (g *Sighting) kind(e *evidence, enough bool) string {
 	found, all, _ := e.sum(e.own()...)
 	switch {
 	case enough && g.Shared:
 		return PassageOnly
+	case enough && e.byAnswer:
+		return Answer
 	case enough && g.Decisive.altered():
 		return Altered
 	case enough:
@@ -291,7 +297,7 @@ func (g *Sighting) kind(e *evidence, enough bool) string {
 }
 
 // kinds are those of documents, the one that says most last.
-var kinds = []string{Fragment, TemplateOnly, PassageOnly, TooCommon, Altered, Input}
+var kinds = []string{Fragment, TemplateOnly, PassageOnly, TooCommon, Altered, Answer, Input}
 
 // A rank orders documents by what they show of an item: by kind, strength, and all
 // figures, so that documents of one rank say the same.
@@ -385,7 +391,7 @@ func (c *Collector) End(row int64, id string, text, cleaned []byte, by *plain.Cl
 }
 
 // anchors are the parts beside which the others are looked for, best first.
-var anchors = [...]item.Part{item.Question, item.Choices, item.Context}
+var anchors = [...]item.Part{item.Question, item.Choices, item.Context, item.Answer}
 
 // place is where a document is worth a close look for an item.
 type place struct{ item, from, to int }
@@ -414,9 +420,6 @@ func (c *Collector) place(i int) {
 			from, to = int(c.spots[t].Start), int(c.spots[t].End)
 			break
 		}
-	}
-	if to == 0 {
-		return // its answer alone
 	}
 	around := 400 + 12*words
 	c.places = append(c.places, place{i, max(0, from-around), to + around})
@@ -630,9 +633,12 @@ func (c *Collector) keep(g *candidate, row int64, id string, text []byte, by *pl
 		c.covers[uint32(i)] = cover
 	}
 	r := s.rank(i, see)
-	if kinds[r.kind] == Input {
+	switch kinds[r.kind] {
+	case Input:
 		cover.Documents++
 		cover.Answer = cover.Answer || see.answer(s.evidence(i, see))
+	case Answer:
+		cover.Documents++
 	}
 	if len(cover.Sightings) == Kept && s.rank(i, &cover.Sightings[Kept-1]).compare(r) <= 0 {
 		return // documents come in the order of their rows

@@ -61,14 +61,14 @@ func TestStrengthGrows(t *testing.T) {
 		}
 		share2, strength2 := more.score()
 		one := !e.passage && e.total[item.Choices].Known == 0
-		if strength2 < strength || one && share2 < share {
+		if strength2 < strength || one && share2 < share && !e.byAnswer {
 			t.Fatalf("%+v: share %g, strength %g\n%+v: %g, %g", e, share, strength, more, share2, strength2)
 		}
 		seen[fmt.Sprintf("one way %v, flags %v %v", one, strength >= 1, strength2 >= 1)]++
 		// A passage or choices that are not there take nothing from an item of its own.
 		answer := e
 		answer.found[item.Answer], answer.runs[item.Answer] = Info{}, 0
-		if _, s := answer.score(); s != strength {
+		if _, s := answer.score(); s != strength && e.solution() < 1 {
 			t.Fatalf("%+v: the answer counts", e)
 		}
 		// What flags may be looked at closely: seeds alone show much of it.
@@ -186,6 +186,8 @@ func TestKinds(t *testing.T) {
 	const answer = "Because everything was sent southward with the autumn steamer, the first option is correct."
 	full := bench(t, [4]string{passage, question, choices, answer}, [4]string{passage, "How many whales passed on Sundays during spring migrations?", "two\nfour", ""})
 	mended := bench(t, [4]string{"", sailors + " and Ingrid paid 350 crowns for 6 barrels of herring", "", "Every barrel costs fifty crowns because Ingrid divided honestly"})
+	const solution = "Dividing the herring equally, Ingrid counts twelve barrels a week, so three hundred fifty crowns buy seventy barrels."
+	worked := bench(t, [4]string{"", "What does the tired skipper of the northern harbour owe his seven sailors?", "", solution}, [4]string{"", "Who mends the nets?", "", "A sailor"})
 	const filler = "Unrelated sentences of another page. "
 	for _, c := range []struct {
 		what  string
@@ -202,13 +204,17 @@ func TestKinds(t *testing.T) {
 		{"a number of crowns", mended, filler + sailors + " and Ingrid paid 350 crowns for 6 barrels of herring", item.Flagged, Input},
 		{"other numbers and names", mended, strings.NewReplacer("42", "57", "Bergen", "Tromso", "Ingrid", "Astrid", "350", "480", " 6 ", " 8 ").Replace(sailors + " and Ingrid paid 350 crowns for 6 barrels of herring"), item.Clean, Altered},
 		{"a third", mended, "Seven tired sailors from Bergen mended 42 crates", item.Clean, Fragment},
+		{"the answer alone", worked, filler + solution + filler, item.Flagged, Answer},
+		{"half of the answer", worked, filler + solution[:len(solution)/2] + filler, item.Clean, ""},
+		{"short and whole", bench(t, [4]string{"", "How many purple eyes does a spotted giraffe have?", "one\ntwo\nthree\nfour", ""}),
+			filler + "How many purple eyes does a spotted giraffe have?\nA. one\nB. two\nC. three\nD. four", item.Flagged, Input},
 		{"too short", bench(t, [4]string{"", "What is it?", "", "A lamp"}), "What is it? A lamp", item.NotCheckable, ""},
 	} {
 		v := judged(t, c.items, c.doc)
 		if v.State != c.state || v.Kind != c.kind {
 			t.Errorf("%s: %+v", c.what, v)
 		}
-		if v.State == item.Flagged && (v.Score < v.Need || v.Run == 0 || v.Parts == 0) || v.State == item.Clean && v.Kind != Altered && v.Score >= v.Need {
+		if v.State == item.Flagged && (v.Score < v.Need || v.Run == 0 && v.Kind != Answer || v.Parts == 0) || v.State == item.Clean && v.Kind != Altered && v.Score >= v.Need {
 			t.Errorf("%s: %+v", c.what, v)
 		}
 	}

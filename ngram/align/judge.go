@@ -52,6 +52,11 @@ const (
 	fewShare  = 0.8
 	justBelow = 0.999
 
+	// An answer alone.
+	answerBits  = 30   // that it has at the least
+	answerShare = 0.85 // of them that are found
+	answerRun   = 0.3  // in one stretch
+
 	stretch    = 0.25 // less is needed with a long stretch
 	stretchMin = 25   // from so many bits
 	stretchMax = 60   // to so many
@@ -67,7 +72,8 @@ type evidence struct {
 	whole           bool // every word of question, context and choices stands there, in order
 	ordered         bool // the choices found are in the item's order
 
-	common bool // set by score: it would be enough, but for few words of which some are missing
+	common   bool // set by score: it would be enough, but for few words of which some are missing
+	byAnswer bool // set by score: only the answer is enough
 }
 
 // few reports whether some parts of an item say so little that any text about their matter
@@ -148,7 +154,29 @@ func (e *evidence) score() (share, strength float64) {
 	if e.passage && e.half(item.Question, item.Choices) {
 		try(as, item.Context, item.Question, item.Choices)
 	}
+	_, total, _ := e.sum(item.Context, item.Question, item.Choices)
+	if e.whole && strength < 1 && total.Known >= LeastKnown*unit {
+		return 1, 1
+	}
+	if s := e.solution(); s >= 1 {
+		if strength < 1 {
+			e.byAnswer, share = true, 1
+		}
+		strength = max(strength, s)
+	}
 	return share, strength
+}
+
+// solution is how much of what is needed an answer shows by itself: a worked solution or
+// code that says enough, of which nearly all is found, with a long stretch word for word.
+// Code idioms and short answers say less.
+func (e *evidence) solution() float64 {
+	found, total, run := e.sum(item.Answer)
+	if total.Own < answerBits*unit || total.Known < answerBits*unit || float64(run) < answerRun*float64(total.Known) {
+		return 0
+	}
+	own, known := e.shares(found, total, item.Answer)
+	return min(own, known) / answerShare
 }
 
 // least reports whether a share of the information of some parts was found.
@@ -174,6 +202,9 @@ func (e *evidence) half(parts ...item.Part) bool {
 // hopeful reports whether what seeds show could be enough when looked at closely:
 // words beside seeds about double what seeds hold.
 func (e *evidence) hopeful() bool {
+	if found, total, _ := e.sum(item.Answer); total.Own >= answerBits*unit && 2*found.Own >= total.Own {
+		return true
+	}
 	for _, parts := range [][]item.Part{e.own(), append(e.own(), item.Choices), {item.Context, item.Question, item.Choices}} {
 		found, total, _ := e.sum(parts...)
 		if float64(found.Own) >= reported*(1-stretch)*0.6*Need(float64(total.Own)/unit)*float64(total.Own) && found.Own > 0 {

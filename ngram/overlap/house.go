@@ -69,8 +69,13 @@ Few words. An item of less than 40 bits is flagged only when four fifths of its 
 there, template or not; else it is "too common". Choices without a fifth of their question
 count only in the item's order.
 
-Kinds. Flagged items are "input" or "input and answer" (in some document half of a worked
-answer is found too). Items that are not flagged are "altered" (by decisive words, or
+Whole items and answers. An item whose question, context and choices are there whole is
+flagged however little its words carry, if they say 30 bits by themselves. A worked answer
+or code of 30 bits and more is enough by itself when 85 % of it is there, three tenths in one
+stretch.
+
+Kinds. Flagged items are "input", "input and answer" (in some document half of a worked
+answer is found too) or "answer" (only that). Items that are not flagged are "altered" (by decisive words, or
 because another item explains its words), "too common", "passage only", "template only" or
 "fragment" when something was found: the first of these that some document shows.
 

@@ -19,6 +19,7 @@ var kinds = []string{
 	// Of flagged and suspected items.
 	"input",
 	"input and answer",
+	"answer",  // a worked answer or code alone
 	"variant", // the same wording with other numbers or names
 	// Of clean items.
 	"altered",        // all but the decisive words are in a document
