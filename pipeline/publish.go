@@ -104,7 +104,11 @@ func (r *run) about() *audit.Audit {
 	for _, n := range a.Totals.Skipped {
 		skipped += n
 	}
-	a.Complete = a.Totals.ShardsFailed == 0 && skipped == 0
+	a.Unread, a.Excluded = r.files.aside()
+	if r.o.Part[1] > 1 {
+		a.Task = fmt.Sprintf("%d/%d", r.o.Part[0], r.o.Part[1])
+	}
+	a.Complete = a.Totals.ShardsFailed == 0 && skipped == 0 && len(a.Unread) == 0 && a.Task == ""
 	return a
 }
 

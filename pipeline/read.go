@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
 	"swab/pipeline/record"
 	"swab/pipeline/rows"
@@ -30,7 +32,8 @@ type Reading struct {
 	TextField string
 	IDField   string
 	TextUnit  string
-	MaxRow    int // longest row, bytes
+	Exclude   []string // globs of files of the corpus that are left out
+	MaxRow    int      // longest row, bytes
 	Limits    shard.Limits
 
 	MaxBadRows int64 // more rows skipped or repaired end the run; negative: no bound
@@ -55,9 +58,26 @@ type found struct {
 	files  []shard.Skipped
 }
 
+// aside returns the files that are not read, apart from those that are no data.
+func (f found) aside() (unread, excluded []audit.Aside) {
+	for _, s := range f.files {
+		switch s.Fate {
+		case shard.Unread:
+			unread = append(unread, audit.Aside{Name: s.Path, Why: s.Why})
+		case shard.Excluded:
+			excluded = append(excluded, audit.Aside{Name: s.Path, Why: s.Why})
+		}
+	}
+	return unread, excluded
+}
+
 // find returns the shards of the run's part.
 func (r Reading) find(patterns []string) (found, error) {
-	shards, files, err := rows.Find(patterns)
+	text, err := rows.ParseField(cmp.Or(r.TextField, "text"))
+	if err != nil {
+		return found{}, fmt.Errorf("text field: %w", err)
+	}
+	shards, files, err := rows.Find(patterns, r.Exclude, text)
 	f := found{shards: shards, files: files}
 	for _, s := range shards {
 		f.stored += s.Size

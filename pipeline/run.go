@@ -94,6 +94,7 @@ type run struct {
 	filterN int             // of the n-grams of the corpus filter that is asked, or 0
 	index   *filter.Builder // that is filled in the same pass, or nil
 	stored  int64           // bytes of all shards of the corpus
+	files   found           // what of the corpus is not read
 	bad     *badRows
 }
 

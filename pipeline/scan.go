@@ -82,7 +82,7 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 		return nil, err
 	}
 	r := &run{
-		o: o, set: set, source: evidence{set}, dir: dir, shards: found.shards, stored: found.stored,
+		o: o, set: set, source: evidence{set}, dir: dir, shards: found.shards, stored: found.stored, files: found,
 		done: make([]done, len(found.shards)), bad: &badRows{allowed: o.MaxBadRows},
 	}
 	if o.Index.Out != "" {

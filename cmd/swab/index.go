@@ -26,6 +26,8 @@ func corpusFlags(f *pflag.FlagSet, corpus *[]string, r *pipeline.Reading, task *
 	f.StringVar(&r.IDField, "id-field", "id",
 		"`FIELD` field of the document's id, dotted path; rows without it are known by number")
 	f.StringVar(&r.TextUnit, "text-unit", "file", "`file|line` what is a document in plain text")
+	f.StringArrayVar(&r.Exclude, "exclude", nil,
+		"`GLOB` files and directories of the corpus to leave out, by their last part or, with a slash, by the whole; repeats")
 	f.StringVar(task, "task", "", "`I/N` only the I-th of N tasks: every N-th shard, for many machines")
 }
 
@@ -155,9 +157,7 @@ func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout,
 	if err != nil {
 		return err
 	}
-	for _, f := range sum.Files {
-		fmt.Fprintf(stderr, "swab: note: %s: not read: %s\n", report.CleanText(f.Path), f.Why)
-	}
+	unread := notRead(stderr, sum.Files)
 	for _, name := range sum.Changed {
 		fmt.Fprintf(stderr, "swab: note: %s\n", report.CleanText(name))
 	}
@@ -175,7 +175,7 @@ func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout,
 	if err := indexMetrics(metrics, sum, o, took); err != nil {
 		return fmt.Errorf("the index is published, but not its metrics: %w", err)
 	}
-	if !sum.Complete() {
+	if !sum.Complete() || unread {
 		return exit{code: exitIncomplete}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"swab/pipeline/filter"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
+	"swab/pipeline/shard"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -117,13 +119,7 @@ func makeAudit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter boo
 	for _, n := range sum.Notices {
 		fmt.Fprintf(stderr, "swab: note: %s\n", report.CleanText(n))
 	}
-	for i, f := range sum.Files {
-		if i == 5 {
-			fmt.Fprintf(stderr, "swab: note: and %d more files of the corpus that are not shards\n", len(sum.Files)-i)
-			break
-		}
-		fmt.Fprintf(stderr, "swab: note: %s: not read: %s\n", report.CleanText(f.Path), f.Why)
-	}
+	notRead(stderr, sum.Files)
 	_, color, width := terminal(stdout)
 	if err := report.Hits(stdout, sum.Hits, color, width); err != nil {
 		return err
@@ -153,6 +149,42 @@ func makeAudit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter boo
 		return exit{code: exitOver}
 	}
 	return nil
+}
+
+// notRead names the files of a corpus that were not read, a line for each reason, and
+// reports whether any of them looks like data.
+func notRead(w io.Writer, files []shard.Skipped) (unread bool) {
+	type reason struct {
+		fate shard.Fate
+		why  string
+	}
+	var order []reason
+	names := map[reason][]string{}
+	for _, f := range files {
+		r := reason{f.Fate, f.Why}
+		if len(names[r]) == 0 {
+			order = append(order, r)
+		}
+		names[r] = append(names[r], report.CleanText(f.Path))
+	}
+	slices.SortStableFunc(order, func(a, b reason) int { return cmp.Compare(a.fate, b.fate) })
+	const most = 3
+	for _, r := range order {
+		list := strings.Join(names[r][:min(most, len(names[r]))], ", ")
+		if more := len(names[r]) - most; more > 0 {
+			list += fmt.Sprintf(" and %s more", report.Thousands(int64(more)))
+		}
+		if r.fate != shard.Unread {
+			fmt.Fprintf(w, "swab: note: not read: %s: %s\n", report.CleanText(r.why), list)
+			continue
+		}
+		unread = true
+		fmt.Fprintf(w, "swab: data that was not read: %s: %s\n", report.CleanText(r.why), list)
+	}
+	if unread {
+		fmt.Fprintln(w, "swab: hint: --exclude GLOB leaves out files that are no part of the corpus; the audit lists them")
+	}
+	return unread
 }
 
 // sure says what kinds of flags there are, and how many are wrong by chance.
@@ -234,15 +266,18 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, 
 	if named > 3 {
 		fmt.Fprintf(w, "swab:   and more, named in %s/%s\n", o.Out, audit.File)
 	}
+	if t := s.Audit.Task; t != "" {
+		fmt.Fprintf(w, "swab: only task %s of the corpus was read, which is not the whole: the verdicts are of that part alone\n", t)
+	}
 	switch {
 	case filter:
 		fmt.Fprintf(w, "swab: wrote %s: suspected items only; --trace reads the shards for verdicts with evidence\n", o.Out)
 	case s.Audit.Complete:
 		fmt.Fprintf(w, "swab: wrote %s\n", o.Out)
 	case s.Variants:
-		fmt.Fprintf(w, "swab: wrote %s, which is incomplete: some input could not be read\n", o.Out)
+		fmt.Fprintf(w, "swab: wrote %s, which is incomplete: some input was not read\n", o.Out)
 	default:
-		fmt.Fprintf(w, "swab: wrote %s without clean variants: some input could not be read\n", o.Out)
+		fmt.Fprintf(w, "swab: wrote %s without clean variants: some input was not read\n", o.Out)
 		fmt.Fprintln(w, "swab: hint: fix the input and run the same command, or add --allow-incomplete; shards that were read are not read again")
 	}
 }

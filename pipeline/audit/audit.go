@@ -73,7 +73,7 @@ var outKind = publish.Kind{Name: "an audit", Mark: File, Sub: ShardsDir, Kept: R
 func OpenOut(out string) (*publish.Dir, error) { return publish.Open(out, &outKind) }
 
 // format is the first line of audit.json.
-var format = ledger.Format{Name: "swab audit", Version: 2, Minor: 0, Anew: "run swab scan again"}
+var format = ledger.Format{Name: "swab audit", Version: 2, Minor: 1, Anew: "run swab scan again"}
 
 // Audit says what a run read and how: everything needed to judge its verdicts
 // or to repeat it. It holds no times, durations, hosts or lane counts, so the
@@ -90,14 +90,23 @@ type Audit struct {
 	Benchmarks []Benchmark      `json:"benchmarks"`
 	Decoys     []Decoys         `json:"decoys,omitempty"` // by method and benchmark
 	Shards     []ledger.Entry   `json:"shards"`
-	Totals     ledger.Totals    `json:"totals"`   // ledger.Sum(Shards)
-	Complete   bool             `json:"complete"` // all input was read to its end
+	Totals     ledger.Totals    `json:"totals"`             // ledger.Sum(Shards)
+	Unread     []Aside          `json:"unread,omitempty"`   // files of the corpus that look like data and were not read
+	Excluded   []Aside          `json:"excluded,omitempty"` // files and directories of the corpus that the caller left out
+	Task       string           `json:"task,omitempty"`     // I/N, of a run that read one part of N of the shards
+	Complete   bool             `json:"complete"`           // all input was read to its end
 
 	// Reviewed is the number of items whose place, in clean/ or in removed/, a reader's
 	// mark says and not a method.
 	Reviewed int64 `json:"reviewed,omitempty"`
 
 	Files []FileDigest `json:"files"` // all that the run made, by name; Seal fills it in
+}
+
+// Aside is a file or directory of the corpus that was not read.
+type Aside struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
 }
 
 // Method is one definition of contamination, with what it was given. Numbers in
@@ -165,6 +174,9 @@ func (a *Audit) check() error {
 	}
 	if a.Complete && got.ShardsFailed > 0 {
 		return fmt.Errorf("%w: complete, yet %d shards failed", ledger.ErrCorrupt, got.ShardsFailed)
+	}
+	if a.Complete && (len(a.Unread) > 0 || a.Task != "") {
+		return fmt.Errorf("%w: complete, yet %d files and task %q", ledger.ErrCorrupt, len(a.Unread), a.Task)
 	}
 	for i, f := range a.Files {
 		if !fs.ValidPath(f.Name) || f.Size < 0 || len(f.Digest) != 32 || i > 0 && f.Name <= a.Files[i-1].Name {

@@ -32,8 +32,45 @@ var Formats = func() (fs shard.Formats) {
 	return fs
 }()
 
-// Find expands patterns to files of rows; see [shard.Formats.Find].
-func Find(patterns []string) ([]shard.Shard, []shard.Skipped, error) { return Formats.Find(patterns) }
+// Find expands patterns to files of rows; see [shard.Formats.Find]. A side file is one of
+// which the first row has none of the fields.
+func Find(patterns, exclude []string, fields ...Field) ([]shard.Shard, []shard.Skipped, error) {
+	return Formats.Find(patterns, shard.Search{Exclude: exclude, IsProse: IsProse, HasText: func(s shard.Shard) bool {
+		rec, err := First(context.Background(), s)
+		if err != nil {
+			return false
+		}
+		for _, f := range fields {
+			if _, wrong := rec.AppendDocument(nil, f); wrong == "" {
+				return true
+			}
+		}
+		return false
+	}})
+}
+
+// First returns the first row of a file with all its fields; the error is io.EOF where it
+// has none.
+func First(ctx context.Context, s shard.Shard) (*Record, error) {
+	in, err := shard.Open(s, shard.Limits{}, false, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	f, err := in.Format()
+	if err != nil {
+		return nil, err
+	}
+	r, err := Open(ctx, in, f, Options{Name: s.Name})
+	if err != nil {
+		return nil, err
+	}
+	rec := new(Record)
+	if err := r.Next(rec); err != nil {
+		return nil, err
+	}
+	return rec.Clone(), nil
+}
 
 // IsCut reports whether [Spans] cuts the rows of a format out of plain text. nil is a
 // format that neither content nor name says: it is cut too.

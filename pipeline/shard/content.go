@@ -9,7 +9,32 @@ import (
 )
 
 // headLen is how many first bytes are enough to identify all formats.
-const headLen = 16
+const headLen = 48
+
+// lfsPointer begins the file that Git LFS leaves in the place of one that it did not fetch.
+const (
+	lfsPointer = "version https://git-lfs.github.com/spec/"
+	lfsAdvice  = "a Git LFS pointer in place of the data: run git lfs pull"
+)
+
+// isUTF16 reports whether a text begins as UTF-16 does: with its byte order mark, or with
+// ASCII of two bytes each.
+func isUTF16(head []byte) bool {
+	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
+		return true
+	}
+	n := len(head) &^ 1
+	for zero := range 2 { // of each pair, the byte that is 0
+		ascii := n >= 8
+		for i := 0; i < n && ascii; i += 2 {
+			ascii = head[i+zero] == 0 && head[i+1-zero] != 0 && head[i+1-zero] < 0x80
+		}
+		if ascii {
+			return true
+		}
+	}
+	return false
+}
 
 // isSkippable reports whether head begins a skippable frame, which both zstd and lz4 allow
 // at the beginning, with the same magic; only the decoder can then distinguish them.
@@ -83,7 +108,10 @@ func checkStored(s *Shard, f io.ReaderAt, size int64) error {
 		if f := s.formatOf(head); f != nil && f.Magic != "" {
 			s.Compression, s.Format = None, f // its pages are compressed, and its name says so
 		} else {
-			return fmt.Errorf("%w: not %s data: begins with %q", ErrMismatch, s.Compression, head)
+			if bytes.HasPrefix(head, []byte(lfsPointer)) {
+				return fmt.Errorf("%w: %s", ErrMismatch, lfsAdvice)
+			}
+			return fmt.Errorf("%w: not %s data: begins with %q", ErrMismatch, s.Compression, begin(head))
 		}
 	} else if err := s.checkPlain(head); err != nil {
 		return err
@@ -124,23 +152,32 @@ func (s *Shard) checkPlain(head []byte) error {
 	if c := compressionOf(head); c != None {
 		return fmt.Errorf("%w: inside the %s is %s data, not %s", ErrMismatch, s.Compression, c, s.Format)
 	}
+	if bytes.HasPrefix(head, []byte(lfsPointer)) {
+		return fmt.Errorf("%w: %s", ErrMismatch, lfsAdvice)
+	}
 	for _, k := range [...]struct{ magic, what string }{
 		{"FEA1", "a Feather file of version 1, which is not Arrow"},
 		{"PK\x03\x04", "a zip archive"},
+		{"PARE", "a Parquet file with an encrypted footer, which cannot be read without its key"},
 	} {
-		if bytes.HasPrefix(head, []byte(k.magic)) {
+		if bytes.HasPrefix(head, []byte(k.magic)) && (s.Format != nil || k.magic != "PARE") {
 			return fmt.Errorf("%w: not %s but %s", ErrMismatch, s.Format, k.what)
 		}
 	}
 	switch f := s.Format; {
+	case (f == nil || f.Magic == "") && isUTF16(head):
+		return fmt.Errorf("%w: the text is UTF-16; convert it, as with iconv -f UTF-16 -t UTF-8", ErrMismatch)
 	case f == nil || f.Magic == "":
 		return nil
 	case isCutShort(head, f.Magic):
 		return fmt.Errorf("%w: %d bytes are too few for a %s: %w", ErrCorrupt, len(head), f, io.ErrUnexpectedEOF)
 	default:
-		return fmt.Errorf("%w: not a %s: begins with %q", ErrMismatch, f, head)
+		return fmt.Errorf("%w: not a %s: begins with %q", ErrMismatch, f, begin(head))
 	}
 }
+
+// begin is as much of a head as a message shows.
+func begin(head []byte) []byte { return head[:min(len(head), 16)] }
 
 // isCutShort reports whether head is a truncated magic.
 func isCutShort(head []byte, magic string) bool {

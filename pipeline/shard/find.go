@@ -26,18 +26,21 @@ import (
 //
 // A pattern that is the name of an existing file is not a glob, even if it has wildcards.
 // A file of another ending is a shard if its content says so ([Formats.Identify]). In a
-// directory, hidden files and directories and all other files are not read but listed in
-// the second result, as are those that a glob matches;
-// wildcards do not match a leading dot. Symbolic links are followed, also to directories. A
+// directory or a glob all others are listed in the second result, with what they are, as are
+// hidden files and directories, side files without a text, data cards and licences beside
+// data, and what is excluded. Wildcards do not match a leading dot. Symbolic links are followed, also to directories. A
 // file reached twice (by its absolute path without symbolic links) counts once, under the
 // name that sorts first, so the result does not depend on the order of patterns.
 //
 // Whatever is asked for and cannot be had is an error, and all such errors come
 // back as one: a pattern without a shard, a directory that cannot be read, a
-// named file of unknown ending, a file with a shard's ending that is no regular
+// named file of unknown ending and content, a file with a shard's ending that is no regular
 // file or a link to nothing.
-func (fs Formats) Find(patterns []string) ([]Shard, []Skipped, error) {
-	f := finder{formats: fs, shards: map[string]Shard{}, skipped: map[string]string{}}
+func (fs Formats) Find(patterns []string, by Search) ([]Shard, []Skipped, error) {
+	f := finder{formats: fs, by: by, shards: map[string]Shard{}, cards: map[string]bool{}, skipped: map[string]Skipped{}}
+	if err := checkGlobs(by.Exclude); err != nil {
+		return nil, nil, err
+	}
 	var errs []error
 	for _, p := range patterns {
 		if err := f.addPattern(p, true); err != nil {
@@ -47,10 +50,11 @@ func (fs Formats) Find(patterns []string) ([]Shard, []Skipped, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, err
 	}
+	f.passCards()
 	shards := slices.SortedFunc(maps.Values(f.shards), func(a, b Shard) int { return cmp.Compare(a.Name, b.Name) })
 	var skipped []Skipped
 	for _, p := range slices.Sorted(maps.Keys(f.skipped)) {
-		skipped = append(skipped, Skipped{p, f.skipped[p]})
+		skipped = append(skipped, f.skipped[p])
 	}
 	return shards, skipped, nil
 }
@@ -60,9 +64,36 @@ const wildcards = `*?[\`
 
 type finder struct {
 	formats Formats
-	shards  map[string]Shard  // by resolved path
-	skipped map[string]string // path to reason
-	hits    int               // shards found by the current pattern
+	by      Search
+	shards  map[string]Shard   // by resolved path
+	cards   map[string]bool    // those of shards that are data cards by name, and were not named
+	skipped map[string]Skipped // by path
+	hits    int                // shards found by the current pattern
+}
+
+// skip lists a file or directory that is not read.
+func (f *finder) skip(name, why string, fate Fate) { f.skipped[name] = Skipped{name, why, fate} }
+
+// passCards passes over the data cards and licences that lie beside data or above it.
+func (f *finder) passCards() {
+	if len(f.cards) == 0 || f.by.IsProse == nil {
+		return
+	}
+	beside := map[string]bool{} // directories that have data, at any depth
+	for _, s := range f.shards {
+		if s.Format != nil && f.by.IsProse(s.Format) {
+			continue
+		}
+		for dir := path.Dir(s.Name); !beside[dir]; dir = path.Dir(dir) {
+			beside[dir] = true
+		}
+	}
+	for resolved := range f.cards {
+		if s := f.shards[resolved]; beside[path.Dir(s.Name)] {
+			delete(f.shards, resolved)
+			f.skip(s.Name, "a data card or licence beside data", PassedOver)
+		}
+	}
 }
 
 func (f *finder) addPattern(p string, lists bool) error {
@@ -133,11 +164,19 @@ func (f *finder) addList(file string) error {
 // addEntry adds a file, or a directory recursively. above has the resolved paths of the
 // directories it was reached through; links back to one of them are not followed.
 func (f *finder) addEntry(name string, explicit bool, above []string) error {
+	if glob := f.by.excludedBy(name); glob != "" {
+		f.skip(name, "excluded by "+glob, Excluded)
+		return nil
+	}
 	format, compression, known := f.formats.TypeOf(name)
 	fi, err := os.Stat(name)
 	if err != nil {
 		if !explicit && !known && isMissing(err) {
-			f.skipped[name] = "a symbolic link to nothing"
+			fate := PassedOver
+			if compression != None || dataEndings[strings.ToLower(path.Ext(name))] != "" {
+				fate = Unread
+			}
+			f.skip(name, "a symbolic link to nothing", fate)
 			return nil
 		}
 		return pathError(name, err)
@@ -145,24 +184,20 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 	if fi.IsDir() {
 		return f.addTree(name, above)
 	}
-	if !known {
-		format, compression, known = f.formats.Identify(filepath.FromSlash(name), name)
+	s := Shard{
+		Name: name, Path: filepath.FromSlash(name), Size: fi.Size(), ModTime: fi.ModTime(),
+		Format: format, Compression: compression, Formats: &f.formats,
 	}
-	switch {
-	case !known && explicit && compression != None:
-		return fmt.Errorf("%s: %s of an unknown format; "+
-			"the name must end in format and compression, as in x.jsonl%s, unless JSON is in it",
-			printable(name), compression, path.Ext(name))
-	case !known && explicit:
-		return fmt.Errorf("%s: unknown ending; known are %s, each also with %s after it",
-			printable(name), f.formats.Endings(), compressionEndings)
-	case !known:
-		f.skipped[name] = "unknown ending"
+	if !explicit && isCorpusSideFile(name) && (!fi.Mode().IsRegular() || f.by.HasText == nil || !f.by.HasText(s)) {
+		f.skip(name, "a side file without a text", PassedOver)
 		return nil
-	case !explicit && SideFile(path.Base(name)):
-		f.skipped[name] = "holds no rows by its name"
-		return nil
-	case !fi.Mode().IsRegular():
+	}
+	if !known {
+		if readable, err := f.addUnknown(&s, fi, explicit); err != nil || !readable {
+			return err
+		}
+	}
+	if !fi.Mode().IsRegular() {
 		return fmt.Errorf("%s: %w", printable(name), errNotRegular(fi))
 	}
 	resolved, err := resolvePath(name)
@@ -170,15 +205,46 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 		return pathError(name, err)
 	}
 	f.hits++
+	if explicit {
+		delete(f.cards, resolved)
+	} else if _, ok := f.shards[resolved]; !ok && known && isCard(name) && f.by.IsProse != nil && f.by.IsProse(format) {
+		f.cards[resolved] = true
+	}
 	if old, ok := f.shards[resolved]; ok && old.Name <= name {
 		return nil
 	}
-	f.shards[resolved] = Shard{
-		Name: name, Path: filepath.FromSlash(name),
-		Size: fi.Size(), ModTime: fi.ModTime(),
-		Format: format, Compression: compression, Formats: &f.formats,
-	}
+	f.shards[resolved] = s
 	return nil
+}
+
+// addUnknown reports whether a file whose name says no format can be read by its content. If
+// not, it is listed, or an error where it was named.
+func (f *finder) addUnknown(s *Shard, fi fs.FileInfo, explicit bool) (readable bool, err error) {
+	why, unread := "unknown ending", false
+	if fi.Mode().IsRegular() {
+		if s.Format, s.Compression, readable = f.formats.Identify(s.Path, s.Name); readable {
+			return true, nil
+		}
+		why, unread = s.probe()
+	}
+	switch {
+	case explicit && s.Compression != None && dataEndings[strings.ToLower(path.Ext(Stem(s.Name)))] == "":
+		return false, fmt.Errorf("%s: %s of an unknown format; "+
+			"the name must end in format and compression, as in x.jsonl%s, unless JSON is in it",
+			printable(s.Name), s.Compression, path.Ext(s.Name))
+	case explicit && unread:
+		return false, fmt.Errorf("%s: not read: %s; known are %s, each also with %s after it",
+			printable(s.Name), why, f.formats.Endings(), compressionEndings)
+	case explicit:
+		return false, fmt.Errorf("%s: unknown ending; known are %s, each also with %s after it",
+			printable(s.Name), f.formats.Endings(), compressionEndings)
+	}
+	fate := PassedOver
+	if unread {
+		fate = Unread
+	}
+	f.skip(s.Name, why, fate)
+	return false, nil
 }
 
 func (f *finder) addTree(dir string, above []string) error {
@@ -187,7 +253,7 @@ func (f *finder) addTree(dir string, above []string) error {
 		return pathError(dir, err)
 	}
 	if slices.Contains(above, resolved) {
-		f.skipped[dir] = "a symbolic link to a directory that contains it"
+		f.skip(dir, "a symbolic link to a directory that contains it", PassedOver)
 		return nil
 	}
 	entries, err := os.ReadDir(dir)
@@ -198,7 +264,7 @@ func (f *finder) addTree(dir string, above []string) error {
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
 		if isHidden(e.Name()) {
-			f.skipped[name] = "hidden"
+			f.skip(name, "hidden", PassedOver)
 			continue
 		}
 		if err := f.addEntry(name, false, above); err != nil {
@@ -342,11 +408,3 @@ func pathError(name string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", printable(name), err)
 }
-
-// sideFiles lie beside data and hold no rows: what datasets libraries and hubs write of
-// their own.
-const sideFiles = " dataset_info.json dataset_infos.json dataset_dict.json state.json config.json package.json "
-
-// SideFile reports whether a file of this base name is passed over in a directory or a
-// glob, whatever the rows there are for.
-func SideFile(base string) bool { return strings.Contains(sideFiles, " "+strings.ToLower(base)+" ") }

@@ -34,7 +34,7 @@ func TestFindUnreadableDirectory(t *testing.T) {
 		}
 	}
 	for _, pattern := range []string{"c", "c/*", "c/**", "c/**/*.jsonl", "c/shut", "c/shut/b.jsonl", "c/*/b.jsonl"} {
-		shards, _, err := formats.Find([]string{pattern})
+		shards, _, err := formats.Find([]string{pattern}, Search{})
 		if !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("%s: %q, %v", pattern, names(shards), err)
 		}

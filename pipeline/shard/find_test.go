@@ -76,7 +76,7 @@ func TestFind(t *testing.T) {
 			tree(t, files...)
 			os.WriteFile("list.txt", []byte(list), 0o644)
 			for range 2 {
-				shards, skipped, err := formats.Find(c.patterns)
+				shards, skipped, err := formats.Find(c.patterns, Search{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -104,7 +104,7 @@ func TestFind(t *testing.T) {
 
 	t.Run("links round and round", func(t *testing.T) {
 		tree(t, files...)
-		shards, skipped, err := formats.Find([]string{"links"})
+		shards, skipped, err := formats.Find([]string{"links"}, Search{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,11 +115,11 @@ func TestFind(t *testing.T) {
 		if got := names(shards); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if !slices.Contains(skipped, Skipped{"links/up/links", "a symbolic link to a directory that contains it"}) ||
-			!slices.Contains(skipped, Skipped{"links/none", "a symbolic link to nothing"}) {
+		if !slices.Contains(skipped, Skipped{"links/up/links", "a symbolic link to a directory that contains it", PassedOver}) ||
+			!slices.Contains(skipped, Skipped{"links/none", "a symbolic link to nothing", PassedOver}) {
 			t.Errorf("skipped %q", skipped)
 		}
-		if shards, _, err := formats.Find([]string{"**/solo.json"}); err != nil || len(shards) != 1 || shards[0].Name != "links/up/solo.json" {
+		if shards, _, err := formats.Find([]string{"**/solo.json"}, Search{}); err != nil || len(shards) != 1 || shards[0].Name != "links/up/solo.json" {
 			t.Errorf("got %q, %v", names(shards), err)
 		}
 	})
@@ -156,14 +156,14 @@ func TestFind(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			shards, skipped, err := formats.Find([]string{"solo.json", c.pattern})
+			shards, skipped, err := formats.Find([]string{"solo.json", c.pattern}, Search{})
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v, want %q", err, c.says)
 			}
 			if shards != nil || skipped != nil {
 				t.Errorf("an error and %q, %q", names(shards), skipped)
 			}
-			_, _, err = formats.Find([]string{"gone.one", c.pattern, "gone.two"})
+			_, _, err = formats.Find([]string{"gone.one", c.pattern, "gone.two"}, Search{})
 			if err == nil || !strings.Contains(err.Error(), "gone.one") || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "gone.two") {
 				t.Errorf("not every error came back: %v", err)
 			}
@@ -179,7 +179,7 @@ func TestFind(t *testing.T) {
 		}
 	})
 	t.Run("none", func(t *testing.T) {
-		if shards, skipped, err := formats.Find(nil); shards != nil || skipped != nil || err != nil {
+		if shards, skipped, err := formats.Find(nil, Search{}); shards != nil || skipped != nil || err != nil {
 			t.Error(shards, skipped, err)
 		}
 	})
@@ -234,7 +234,7 @@ func TestFindByContent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	shards, skipped, err := formats.Find([]string{"d"})
+	shards, skipped, err := formats.Find([]string{"d"}, Search{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,6 +247,38 @@ func TestFindByContent(t *testing.T) {
 	for i, f := range []*Format{Parquet, Parquet, JSONL, JSONL, JSONL} {
 		if shards[i].Format != f {
 			t.Errorf("%s is %s, want %s", shards[i].Name, shards[i].Format, f)
+		}
+	}
+}
+
+// TestNotTheText: UTF-16 is named as such in any format of text, and so is a Git LFS pointer in any.
+func TestNotTheText(t *testing.T) {
+	pointer := lfsPointer + "v1\noid sha256:00\nsize 1\n"
+	for name, c := range map[string]struct{ content, says string }{
+		"le.jsonl":  {"\xff\xfe{\x00}\x00", "iconv -f UTF-16"},
+		"be.txt":    {"\xfe\xff\x00{\x00}", "iconv -f UTF-16"},
+		"bare.json": {"\x00{\x00\"\x00a\x00\"", "iconv -f UTF-16"},
+		"lfs.jsonl": {pointer, "git lfs pull"}, "lfs.parquet": {pointer, "git lfs pull"},
+		"lfs.txt": {pointer, "git lfs pull"}, "lfs.jsonl.zst": {pointer, "git lfs pull"},
+		"ok.txt": {"a\x00b\x00", ""}, "short.txt": {"\x00", ""}, "bom.jsonl": {"\ufeff{}", ""},
+	} {
+		_, err := Open(write(t, name, []byte(c.content)), Limits{}, false, nil)
+		if c.says == "" && err != nil || c.says != "" && (!errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+	}
+}
+
+func TestExcluded(t *testing.T) {
+	for _, c := range []struct {
+		glob, name string
+		want       bool
+	}{
+		{"*.tar", "a/b.tar", true}, {"*.tar", "a.tar/b", false}, {"a/b", "a/b/c", true}, {"a/*", "a/b", true}, {"b/*", "a/b/c", false},
+		{"**/b", "a/b", true}, {"**/b", "b", true}, {"a/**", "a/b/c", true}, {"a/**/d", "a/b/c/d", true}, {"/a/*", "/a/b", true},
+	} {
+		if got := (Search{Exclude: []string{c.glob}}).excludedBy(c.name) != ""; got != c.want {
+			t.Errorf("%s of %s: %v", c.glob, c.name, got)
 		}
 	}
 }

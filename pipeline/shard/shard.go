@@ -38,6 +38,7 @@ package shard
 import (
 	"bytes"
 	"errors"
+	"io"
 	"path"
 	"slices"
 	"strconv"
@@ -136,10 +137,6 @@ type Shard struct {
 	Formats     *Formats    // those that its content may be of; nil for Format alone
 }
 
-// Skipped is a file or directory that a directory has or a glob matches and that is not
-// read. It is reported so that nothing is left out silently.
-type Skipped struct{ Path, Why string }
-
 const compressionEndings = ".gz .gzip .zst .zstd .bz2 .xz .lz4"
 
 // TypeOf returns a file's format and compression by its name. ok says that the format is
@@ -156,8 +153,8 @@ func (fs Formats) TypeOf(name string) (f *Format, c Compression, ok bool) {
 }
 
 // Identify returns a file's format and compression by its name, and where that has no
-// known ending by its content: the magic of a format, or within a compression the beginning
-// of JSON. ok says that either was enough.
+// known ending by its content: the magic of a format, or the beginning of JSON within a
+// compression or under a name without an ending. ok says that either was enough.
 func (fs Formats) Identify(path, name string) (f *Format, c Compression, ok bool) {
 	if f, c, ok = fs.TypeOf(name); ok {
 		return f, c, ok
@@ -167,8 +164,15 @@ func (fs Formats) Identify(path, name string) (f *Format, c Compression, ok bool
 		return nil, c, false
 	}
 	defer r.Close()
-	if f, err = r.Format(); err != nil || f != nil || r.Compression() == None {
-		return f, r.Compression(), f != nil && err == nil
+	if f, err = r.Format(); err != nil || f != nil {
+		return f, r.Compression(), err == nil
+	}
+	if r.Compression() == None {
+		head := make([]byte, peekLen)
+		if n, err := r.src.f.ReadAt(head, 0); (err == nil || err == io.EOF) && ending(name) == "" && isJSON(head[:n]) {
+			f, _, ok = fs.TypeOf("x.jsonl")
+		}
+		return f, None, ok
 	}
 	head := bytes.TrimLeft(bytes.TrimPrefix(r.peeked, []byte("\uFEFF")), " \t\r\n")
 	if len(head) > 0 && (head[0] == '{' || head[0] == '[') {

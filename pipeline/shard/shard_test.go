@@ -703,7 +703,7 @@ func TestFileSystemErrorIsNoDamage(t *testing.T) {
 // Real corpora come out as the standard library decodes them.
 func TestRealCorpora(t *testing.T) {
 	dir := realdata.Dir(t)
-	shards, _, err := formats.Find([]string{filepath.Join(dir, "corpora")})
+	shards, _, err := formats.Find([]string{filepath.Join(dir, "corpora")}, Search{})
 	if err != nil {
 		t.Fatal(err)
 	}
