@@ -7,6 +7,9 @@
 //	escapes         \n \t \" \\ \u00e9, as in JSON           the character
 //	LaTeX           \frac{1}{2}, \alpha, \sin, \begin{…}     the letter or function, else a space
 //	hyphenation     exam- at the end of a line, ple          joined
+//	terminal        ESC [1m                                  nothing
+//	misread UTF-8   Ã© â€™ (read as Latin-1 or cp1252)       é ’
+//	vowel marks     of Arabic and Hebrew, tatweel            nothing
 //
 // All else is kept byte for byte: "a <b and c> d" is no tag. What looks exactly like markup
 // is treated as markup, in every copy of the text alike: C:\new has an escape. The result
@@ -17,7 +20,6 @@ import (
 	"bytes"
 	"html"
 	"math"
-	"sort"
 	"strconv"
 	"unicode"
 	"unicode/utf16"
@@ -31,51 +33,51 @@ const (
 	maxTarget  = 512
 	maxEntity  = 32
 	maxName    = 24 // of a LaTeX command
+	// Of an escape sequence for a terminal.
+	maxTerminal = 32
 )
 
 // A Cleaner cleans one text after another. It belongs to one goroutine.
 type Cleaner struct {
-	out   []byte
-	edits []edit
-	marks [len(signs)]int // next position of each sign
+	layers []layer         // of replacements, each of the text that the one before returned
+	used   int             // of layers
+	marks  [len(signs)]int // next position of each sign
 }
 
-// An edit is a replacement: bytes from to at of the output replace bytes mark to text of
-// the text. The output's bytes from at on are the text's from text on, until the next edit.
-type edit struct{ from, at, mark, text int }
-
 // signs are the beginnings of markup.
-var signs = [...]string{"<", "&", "\\", "](", "-\n", "-\r\n"}
+var signs = [...]string{"<", "&", "\\", "](", "-\n", "-\r\n", "\x1b["}
 
 // Clean returns text without markup; without any, text itself. The result is valid until
 // the next call.
 func (c *Cleaner) Clean(text []byte) []byte {
-	c.edits = c.edits[:0]
+	c.used = 0
+	text = c.pass(text, c.replaceMarkup)
+	if isASCII(text) {
+		return text
+	}
+	for range 2 { // text may be misread twice
+		before := c.used
+		if text = c.pass(text, decodeMisread); c.used == before {
+			break
+		}
+	}
+	return c.pass(text, dropVowelMarks)
+}
+
+// replaceMarkup replaces the markup of text.
+func (c *Cleaner) replaceMarkup(l *layer, text []byte) {
 	for k := range c.marks {
 		c.marks[k] = -1
 	}
-	at := c.nextSign(text, 0)
-	if at == len(text) {
-		return text
-	}
-	c.out = c.out[:0]
-	done := 0 // bytes of text copied or replaced
-	for at < len(text) {
+	for at := c.nextSign(text, 0); at < len(text); {
 		by, size := c.replace(text, at)
 		if size == 0 {
 			at = c.nextSign(text, at+1)
 			continue
 		}
-		c.out = append(append(c.out, text[done:at]...), by...)
-		done = at + size
-		c.edits = append(c.edits, edit{len(c.out) - len(by), len(c.out), at, done})
-		at = c.nextSign(text, done)
+		l.replace(text, at, at+size, by)
+		at = c.nextSign(text, at+size)
 	}
-	if len(c.edits) == 0 {
-		return text
-	}
-	c.out = append(c.out, text[done:]...)
-	return c.out
 }
 
 // nextSign returns the position of the first sign at or after from, or the end of the text.
@@ -98,25 +100,10 @@ func (c *Cleaner) nextSign(text []byte, from int) int {
 // Original returns the bytes of the text that bytes start to end of its cleaned form come
 // from. Markup that they replaced is included whole.
 func (c *Cleaner) Original(start, end int) (from, to int) {
-	from, _ = c.original(start)
-	if start == end {
-		return from, from
+	for i := c.used - 1; i >= 0; i-- {
+		start, end = c.layers[i].original(start, end)
 	}
-	_, to = c.original(end - 1)
-	return from, to
-}
-
-// original returns the byte, or the markup, of the text that a byte of its cleaned form
-// comes from.
-func (c *Cleaner) original(at int) (from, to int) {
-	i := sort.Search(len(c.edits), func(i int) bool { return c.edits[i].at > at })
-	if i < len(c.edits) && at >= c.edits[i].from {
-		return c.edits[i].mark, c.edits[i].text
-	}
-	if i > 0 {
-		at += c.edits[i-1].text - c.edits[i-1].at
-	}
-	return at, at + 1
+	return start, end
 }
 
 // replace returns the replacement of the markup at byte at, and the markup's size, 0 if
@@ -132,6 +119,8 @@ func (c *Cleaner) replace(text []byte, at int) (by string, size int) {
 		return decodeEscape(rest)
 	case ']':
 		return "] ", targetSize(rest)
+	case '\x1b':
+		return "", terminalSize(rest)
 	}
 	return "", hyphenSize(text, at)
 }
@@ -206,6 +195,20 @@ func targetSize(rest []byte) int {
 		return 0
 	}
 	return end + 1
+}
+
+// terminalSize returns the size of the escape sequence for a terminal, as for a colour, that
+// rest begins with, or 0.
+func terminalSize(rest []byte) int {
+	for i, b := range rest[2:min(len(rest), maxTerminal)] {
+		if '@' <= b && b <= '~' {
+			return i + 3
+		}
+		if b < ' ' || b > '?' {
+			return 0
+		}
+	}
+	return 0
 }
 
 // hyphenSize returns the size of the hyphen, line end and indentation that divide a word,

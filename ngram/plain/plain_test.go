@@ -47,6 +47,16 @@ func TestMarkup(t *testing.T) {
 		{"> exam-\n> ple", "> example"},
 		{"Übersee-\n\tküste", "Überseeküste"},
 		{`a\alpha-` + "\nb", "aαb"},
+		// terminals
+		{"\x1b[1mbo\x1b[0mld\x1b[38;5;12m\x1b[K", "bold"},
+		// UTF-8 read as Latin-1 or cp1252, once and twice, and escaped
+		{"cafÃ© Ã\u00a0 donâ€™t Ã¼ Â« â‚¬ ðŸ˜€", "café à don’t ü « € 😀"},
+		{"donâ\u0080\u0099t Ð\u00bfÑ\u0080", "don’t пр"},
+		{"cafÃƒÂ©", "café"},
+		{`caf\u00c3\u00a9 caf&Atilde;&copy;`, "café café"},
+		// vowel marks
+		{"كَتَبَ هٰذا كـــتاب", "كتب هذا كتاب"},
+		{"שָׁלוֹם", "שלום"},
 		// a path may look like an escape: it is read as one
 		{`C:\new`, "C: ew"},
 		{`&amp;lt;`, "&lt;"}, // undone once
@@ -64,6 +74,10 @@ func TestNoMarkup(t *testing.T) {
 	long := strings.Repeat("x", 600)
 	for _, text := range []string{
 		"", "plain words, no more.", "Ünïcode 中文",
+		// no misreading
+		"Ã", "Ã a", "NÃO", "são, é «", "Â", "âé", "Ã\xa9", "\xc3", "ÃÃ©t"[:4], "Größe übel", "Ða", "Ð€"[:2], "ð…",
+		// no vowel marks
+		"\xd9", "\xd6\xd9", "كتاب", "أحمد", "בית־ספר", "\u0627\u0654", "Հայ", "\x1b", "\x1b[", "\x1b[1\n2m", "\x1b[" + strings.Repeat("1", maxTerminal) + "m",
 		// no tags
 		"a <b and c> d", "if a<b && c>d", "<john@x.com>", "<https://x.org/a>", "1 < 2 > 0", "a<b", "<", "</", "<>", "< b>", "<1>",
 		"x <b <i", "<b disabled>", "<b =c>", "<b\x00>", "x <= y >= z", "<!-- open", "<!-", "<b " + "c=" + long + ">", "<!--" + strings.Repeat("y", maxComment) + "-->",
@@ -200,7 +214,7 @@ func sound(t *testing.T, c *Cleaner, text, cleaned string) {
 func FuzzClean(f *testing.F) {
 	for _, s := range []string{
 		"a <b and c> d <b>x</b> <!-- -->", "&amp; &nvlt;&#x110000; &copyx;", "[a](/b) ](#)", `\n\ln\u00e9\ud83d\ude00 \begin{x} \begin`, "a-\nb-\r\n > c-\n",
-		`\bmod\alpha-` + "\nb", "\xff-\n\xfe<\xff>",
+		`\bmod\alpha-` + "\nb", "\xff-\n\xfe<\xff>", "cafÃƒÂ© &Atilde;&copy; ðŸ˜€ â€\x1b[1m", "كَتَبَ שָׁ \xd9\xc3",
 	} {
 		f.Add([]byte(s))
 	}
@@ -227,7 +241,7 @@ func TestHostile(t *testing.T) {
 		size = 1 << 17
 	}
 	for _, piece := range []string{
-		"<", "<a", "<a b=", "<a <", "<!--", "&", "&a", "](", "](/", "](/a\n", `\`, `\u`, `\ud83d`, `\begin{`, "-\n", "a-\n", "a-\r\n", "a-\nb", "-", "]", "<a>&amp;](/)",
+		"<", "<a", "<a b=", "<a <", "<!--", "&", "&a", "](", "](/", "](/a\n", `\`, `\u`, `\ud83d`, `\begin{`, "-\n", "a-\n", "a-\r\n", "a-\nb", "\x1b[", "Ã", "Ãƒ", "ð", "\xc3", "َ", "-", "]", "<a>&amp;](/)",
 	} {
 		t.Run(fmt.Sprintf("%q", piece), func(t *testing.T) {
 			text := strings.Repeat(piece, size/len(piece))

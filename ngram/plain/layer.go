@@ -1,0 +1,81 @@
+package plain
+
+import (
+	"encoding/binary"
+	"sort"
+	"unicode/utf8"
+)
+
+// A layer is a text with replacements.
+type layer struct {
+	out   []byte
+	edits []edit
+	done  int // bytes of the text that are copied or replaced
+}
+
+// An edit is a replacement: bytes from to at of the output replace bytes mark to text of
+// the text. The output's bytes from at on are the text's from text on, until the next edit.
+type edit struct{ from, at, mark, text int }
+
+// pass returns text with what find replaces in a layer; without any, text itself.
+func (c *Cleaner) pass(text []byte, find func(l *layer, text []byte)) []byte {
+	if c.used == len(c.layers) {
+		c.layers = append(c.layers, layer{})
+	}
+	l := &c.layers[c.used]
+	l.out, l.edits, l.done = l.out[:0], l.edits[:0], 0
+	find(l, text)
+	if len(l.edits) == 0 {
+		return text
+	}
+	c.used++
+	l.out = append(l.out, text[l.done:]...)
+	return l.out
+}
+
+// replace replaces bytes from to end of text, which are behind all that were replaced.
+func (l *layer) replace(text []byte, from, end int, by string) {
+	l.out = append(append(l.out, text[l.done:from]...), by...)
+	l.done = end
+	l.edits = append(l.edits, edit{len(l.out) - len(by), len(l.out), from, end})
+}
+
+// original returns the bytes of the text that bytes start to end of the output come from.
+func (l *layer) original(start, end int) (from, to int) {
+	from, _ = l.origin(start)
+	if start == end {
+		return from, from
+	}
+	_, to = l.origin(end - 1)
+	return from, to
+}
+
+// origin returns the byte, or the replaced bytes, of the text that a byte of the output
+// comes from.
+func (l *layer) origin(at int) (from, to int) {
+	i := sort.Search(len(l.edits), func(i int) bool { return l.edits[i].at > at })
+	if i < len(l.edits) && at >= l.edits[i].from {
+		return l.edits[i].mark, l.edits[i].text
+	}
+	if i > 0 {
+		at += l.edits[i-1].text - l.edits[i-1].at
+	}
+	return at, at + 1
+}
+
+// isASCII reports whether all of text is ASCII.
+func isASCII(text []byte) bool {
+	const high = 0x8080808080808080
+	for ; len(text) >= 32; text = text[32:] {
+		if (binary.LittleEndian.Uint64(text)|binary.LittleEndian.Uint64(text[8:])|
+			binary.LittleEndian.Uint64(text[16:])|binary.LittleEndian.Uint64(text[24:]))&high != 0 {
+			return false
+		}
+	}
+	for _, b := range text {
+		if b >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
