@@ -62,6 +62,7 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 			sum.Notices = append(sum.Notices, b.Name+": "+w)
 		}
 	}
+	sum.Notices = append(sum.Notices, FoundFields(sum.Audit.Shards)...)
 	if r.dir.Has(audit.ScoresFile) {
 		sum.Notices = append(sum.Notices, fmt.Sprintf("the scores in %s were of the verdicts before and are dropped; swab score --audit DIR --out DIR makes them again", r.o.Out))
 	}
@@ -108,7 +109,9 @@ func (r *run) about() *audit.Audit {
 	if r.o.Part[1] > 1 {
 		a.Task = fmt.Sprintf("%d/%d", r.o.Part[0], r.o.Part[1])
 	}
-	a.Complete = a.Totals.ShardsFailed == 0 && skipped == 0 && len(a.Unread) == 0 && a.Task == ""
+	a.Complete = !a.Totals.MostlyEmpty() &&
+		!slices.ContainsFunc(a.Shards, func(e ledger.Entry) bool { return e.MostlyEmpty() }) &&
+		a.Totals.ShardsFailed == 0 && skipped == 0 && len(a.Unread) == 0 && a.Task == ""
 	return a
 }
 

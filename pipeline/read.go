@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
 
 	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
@@ -73,11 +77,11 @@ func (f found) aside() (unread, excluded []audit.Aside) {
 
 // find returns the shards of the run's part.
 func (r Reading) find(patterns []string) (found, error) {
-	text, err := rows.ParseField(cmp.Or(r.TextField, "text"))
+	fields, err := r.textFields()
 	if err != nil {
-		return found{}, fmt.Errorf("text field: %w", err)
+		return found{}, err
 	}
-	shards, files, err := rows.Find(patterns, r.Exclude, text)
+	shards, files, err := rows.Find(patterns, r.Exclude, fields...)
 	f := found{shards: shards, files: files}
 	for _, s := range shards {
 		f.stored += s.Size
@@ -168,13 +172,86 @@ func (r Reading) documents(
 	}
 	if err != nil {
 		e.Error = err.Error()
-		e.Documents, e.TextBytes = 0, 0
+		e.Documents, e.TextBytes, e.Empty = 0, 0, 0
 	}
 	return e, nil
 }
 
+// defaultField is the text field that is read where rows have it. Where the first row does
+// not, the first of otherFields that it has is.
+const defaultField = "text"
+
+var otherFields = [...]string{
+	"messages[].content", "conversations[].value", "conversations[].content", "conversation[].content",
+	"conversation[].value", "content", "raw_content", "prompt+completion", "prompt+response",
+	"instruction+input?+output", "instruction+context?+response",
+}
+
+// textFields returns the fields that may be read as the text, the first that is there.
+func (r Reading) textFields() (fields []rows.Field, err error) {
+	names := []string{cmp.Or(r.TextField, defaultField)}
+	if names[0] == defaultField {
+		names = append(names, otherFields[:]...)
+	}
+	for _, name := range names {
+		f, err := rows.ParseField(name)
+		if err != nil {
+			return nil, fmt.Errorf("text field: %w", err)
+		}
+		fields = append(fields, f)
+	}
+	return fields, nil
+}
+
+// FoundFields says of which shards another text field was read than the run's, a line for
+// each field.
+func FoundFields(shards []ledger.Entry) (notes []string) {
+	names := map[string][]string{}
+	for _, e := range shards {
+		if e.TextField != "" {
+			names[e.TextField] = append(names[e.TextField], e.Name)
+		}
+	}
+	for _, field := range slices.Sorted(maps.Keys(names)) {
+		list := names[field][0]
+		if more := len(names[field]) - 1; more > 0 {
+			list += fmt.Sprintf(" and %d more", more)
+		}
+		notes = append(notes, fmt.Sprintf("%s: it has no field %s; read as text: %s; --text-field says otherwise",
+			list, defaultField, field))
+	}
+	return notes
+}
+
+// read calls each for every document of the shard. Where the first row lacks the default
+// field and has another that texts are known to be in, it reads that.
 func (r Reading) read(
 	ctx context.Context, sh shard.Shard, ahead bool, counts *record.Counts, e *ledger.Entry,
+	each func(row int64, id string, text []byte) error,
+) error {
+	field := cmp.Or(r.TextField, defaultField)
+	if field != defaultField {
+		return r.readField(ctx, sh, ahead, field, false, counts, e, each)
+	}
+	err := r.readField(ctx, sh, ahead, field, true, counts, e, each)
+	if !errors.Is(err, record.ErrField) {
+		return err
+	}
+	fields, failed := r.textFields()
+	if failed != nil {
+		return failed
+	}
+	if k := rows.FirstText(ctx, sh, r.Limits, fields); k > 0 {
+		e.TextField, field = fields[k].String(), fields[k].String()
+	}
+	*counts = record.Counts{}
+	return r.readField(ctx, sh, ahead, field, false, counts, e, each)
+}
+
+// readField reads one field as the text. If strict, a first row without it is an error that
+// wraps record.ErrField.
+func (r Reading) readField(
+	ctx context.Context, sh shard.Shard, ahead bool, field string, strict bool, counts *record.Counts, e *ledger.Entry,
 	each func(row int64, id string, text []byte) error,
 ) error {
 	in, err := shard.Open(sh, r.Limits, ahead, &r.Progress.Read)
@@ -187,7 +264,9 @@ func (r Reading) read(
 		return err
 	}
 	e.Format, e.Compression = format.String(), in.Compression().String()
-	o := record.Options{Name: sh.Name, TextField: r.TextField, IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow}
+	o := record.Options{
+		Name: sh.Name, TextField: field, Strict: strict, IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow,
+	}
 	for rec, err := range record.Documents(ctx, in, format, o, counts) {
 		if err != nil {
 			return err
@@ -196,7 +275,11 @@ func (r Reading) read(
 		values, offsets := texts.ValueBytes(), texts.ValueOffsets()
 		base := offsets[0]
 		for k := range int(rec.NumRows()) {
-			if err := each(rows.Value(k), ids.Value(k), values[offsets[k]-base:offsets[k+1]-base]); err != nil {
+			text := values[offsets[k]-base : offsets[k+1]-base]
+			if !hasWord(text) {
+				e.Empty++
+			}
+			if err := each(rows.Value(k), ids.Value(k), text); err != nil {
 				return errVisit{err}
 			}
 		}
@@ -211,6 +294,22 @@ func (r Reading) read(
 	}
 	e.Digest = digest.XXH3
 	return nil
+}
+
+// hasWord reports whether a text has a letter or a digit of any script.
+func hasWord(text []byte) bool {
+	for i := 0; i < len(text); {
+		c := rune(text[i])
+		size := 1
+		if c >= utf8.RuneSelf {
+			c, size = utf8.DecodeRune(text[i:])
+		}
+		if unicode.IsLetter(c) || unicode.IsNumber(c) {
+			return true
+		}
+		i += size
+	}
+	return false
 }
 
 func kinds(m map[record.Kind]int64) map[string]int64 {

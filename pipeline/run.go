@@ -185,7 +185,7 @@ func (r *run) shard(ctx context.Context, l *lane, i, fill int) error {
 
 // key is a digest of all that shard results depend on but the shards.
 func (r *run) key() string {
-	return ledger.Digest([]any{r.set.Key(), r.o.TextField, r.o.IDField, r.o.TextUnit, r.o.MaxRow, r.o.Limits})
+	return ledger.Digest([]any{r.set.Key(), "default fields", r.o.TextField, r.o.IDField, r.o.TextUnit, r.o.MaxRow, r.o.Limits})
 }
 
 // result returns the entry of a shard's stored result, if there is a whole one.

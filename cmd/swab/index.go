@@ -22,7 +22,8 @@ import (
 // corpusFlags adds the flags of all verbs that read a corpus.
 func corpusFlags(f *pflag.FlagSet, corpus *[]string, r *pipeline.Reading, task *string) {
 	f.StringArrayVar(corpus, "corpus", nil, "`PATH` file, directory, glob or @list of shards; repeats")
-	f.StringVar(&r.TextField, "text-field", "text", "`FIELD` field of the text in a row, dotted path")
+	f.StringVar(&r.TextField, "text-field", "text",
+		"`FIELD` field of the text in a row (see swab help formats); where rows have no text, fields of chats and the like")
 	f.StringVar(&r.IDField, "id-field", "id",
 		"`FIELD` field of the document's id, dotted path; rows without it are known by number")
 	f.StringVar(&r.TextUnit, "text-unit", "file", "`file|line` what is a document in plain text")
@@ -158,6 +159,13 @@ func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout,
 		return err
 	}
 	unread := notRead(stderr, sum.Files)
+	var entries []ledger.Entry
+	for _, sh := range sum.Index.Shards {
+		entries = append(entries, sh.Entry)
+	}
+	for _, n := range pipeline.FoundFields(entries) {
+		fmt.Fprintf(stderr, "swab: note: %s\n", report.CleanText(n))
+	}
 	for _, name := range sum.Changed {
 		fmt.Fprintf(stderr, "swab: note: %s\n", report.CleanText(name))
 	}
@@ -168,6 +176,7 @@ func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout,
 		fmt.Fprintf(stderr, "swab: not used: %s\n", report.CleanText(e.Error))
 	}
 	skipped(stderr, sum.Index)
+	emptyRows(stderr, ledger.Sum(entries), entries)
 	took := time.Since(began)
 	fmt.Fprintf(stderr, "swab: read %s, %s of text in %s (%s/s)\n", report.Count(int64(sum.Read), "shard"), size(o.Progress.Text.Load()),
 		took.Round(10*time.Millisecond), size(int64(float64(o.Progress.Text.Load())/took.Seconds())))

@@ -20,6 +20,7 @@ import (
 	"swab/pipeline/benchmark"
 	"swab/pipeline/export"
 	"swab/pipeline/filter"
+	"swab/pipeline/ledger"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
 	"swab/pipeline/shard"
@@ -151,6 +152,26 @@ func makeAudit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter boo
 	return nil
 }
 
+// emptyRows says how many documents have no word, and names shards of which most have none.
+func emptyRows(w io.Writer, t ledger.Totals, shards []ledger.Entry) {
+	if t.Empty == 0 {
+		return
+	}
+	fmt.Fprintf(w, "swab: %s of %s without a word\n", report.Thousands(t.Empty), report.Count(t.Documents, "document"))
+	named := 0
+	for i := range shards {
+		if e := &shards[i]; e.MostlyEmpty() {
+			if named++; named <= 3 {
+				fmt.Fprintf(w, "swab: incomplete: %s: %s of %s have no word; --text-field names the field of the text\n",
+					report.CleanText(e.Name), report.Thousands(e.Empty), report.Count(e.Documents, "document"))
+			}
+		}
+	}
+	if named > 3 {
+		fmt.Fprintf(w, "swab: incomplete: and %s more shards like these\n", report.Thousands(int64(named-3)))
+	}
+}
+
 // notRead names the files of a corpus that were not read, a line for each reason, and
 // reports whether any of them looks like data.
 func notRead(w io.Writer, files []shard.Skipped) (unread bool) {
@@ -266,6 +287,7 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, 
 	if named > 3 {
 		fmt.Fprintf(w, "swab:   and more, named in %s/%s\n", o.Out, audit.File)
 	}
+	emptyRows(w, t, s.Audit.Shards)
 	if t := s.Audit.Task; t != "" {
 		fmt.Fprintf(w, "swab: only task %s of the corpus was read, which is not the whole: the verdicts are of that part alone\n", t)
 	}

@@ -61,7 +61,7 @@ func (s *Summary) Complete() bool {
 		return false
 	}
 	for _, sh := range s.Index.Shards {
-		if len(sh.Skipped) > 0 {
+		if len(sh.Skipped) > 0 || sh.MostlyEmpty() {
 			return false
 		}
 	}

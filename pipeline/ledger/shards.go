@@ -13,11 +13,20 @@ type Entry struct {
 	Rows        int64            `json:"rows"`
 	Documents   int64            `json:"documents"`
 	TextBytes   int64            `json:"text_bytes"`
+	TextField   string           `json:"text_field,omitempty"` // if the run's field was not there and this one was found
+	Empty       int64            `json:"empty,omitempty"`      // documents without a word
 	Skipped     map[string]int64 `json:"skipped,omitempty"`
 	Repaired    map[string]int64 `json:"repaired,omitempty"`
 	FirstBad    []BadRow         `json:"first_bad,omitempty"`
 	Error       string           `json:"error"` // why it failed; empty if it was read to its end
 }
+
+// MostlyEmpty reports whether more than half of the documents have no word, so that the text
+// is likely to be in another field. A file of plain text has no other.
+func (e *Entry) MostlyEmpty() bool { return 2*e.Empty > e.Documents && e.Format != "text" }
+
+// MostlyEmpty reports whether more than half of all documents have no word.
+func (t *Totals) MostlyEmpty() bool { return 2*t.Empty > t.Documents }
 
 // BadRow names a row that was skipped or repaired.
 type BadRow struct {
@@ -33,6 +42,7 @@ type Totals struct {
 	Rows         int64            `json:"rows"`
 	Documents    int64            `json:"documents"`
 	TextBytes    int64            `json:"text_bytes"`
+	Empty        int64            `json:"empty,omitempty"`
 	Skipped      map[string]int64 `json:"skipped,omitempty"`
 	Repaired     map[string]int64 `json:"repaired,omitempty"`
 }
@@ -50,6 +60,7 @@ func Sum(shards []Entry) Totals {
 		t.Rows += e.Rows
 		t.Documents += e.Documents
 		t.TextBytes += e.TextBytes
+		t.Empty += e.Empty
 		for kind, n := range e.Skipped {
 			t.Skipped[kind] += n
 		}

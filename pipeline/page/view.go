@@ -286,6 +286,16 @@ func (b *book) trouble(v *view) {
 	if failed > 10 {
 		say("And %s that could not be used; audit.json names all.", unit(int64(failed-10), "more shard"))
 	}
+	if n := len(a.Unread); n > 0 {
+		say("%s that look like data were not read; audit.json names all. One: %s (%s).",
+			unit(int64(n), "file"), a.Unread[0].Name, a.Unread[0].Why)
+	}
+	if a.Task != "" {
+		say("Only task %s of the corpus was read.", a.Task)
+	}
+	if a.Totals.Empty > 0 {
+		say("%s of the corpus without a word.", unit(a.Totals.Empty, "document"))
+	}
 	for _, kind := range slices.Sorted(maps.Keys(a.Totals.Skipped)) {
 		say("%s of the corpus skipped: %s. They were not checked.", unit(a.Totals.Skipped[kind], "row"), kind)
 	}

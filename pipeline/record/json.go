@@ -36,6 +36,9 @@ func readSpans(ctx context.Context, src Source, s *sink) error {
 			return in.Cause(err)
 		}
 		off += int64(len(sep))
+		if s.raw = body; layout.Shape == rows.Table {
+			s.raw = nil
+		}
 		if plain {
 			err = s.json(j, body, off)
 		} else if err = spans.Parse(&s.rec, body, s.o.want); errors.Is(err, rows.ErrRagged) {
@@ -100,6 +103,7 @@ func (s *sink) lines(l *rows.Lines, j *rows.Scanner, plain bool) error {
 		case plain:
 			err = s.json(j, line, off)
 		default:
+			s.raw = line
 			err = s.record(s.rec.ParseJSON(line, s.o.want), off)
 		}
 		if err != nil {
@@ -122,7 +126,11 @@ func (s *sink) json(j *rows.Scanner, line []byte, off int64) error {
 	kind := j.Scan(line, text.data)
 	switch {
 	case kind == rows.NotString || j.Whole():
+		s.raw = line
 		return s.record(s.rec.ParseJSON(line, s.o.want), off)
+	case kind == rows.Missing:
+		s.raw = line
+		return s.noField(off)
 	case kind != "":
 		s.skip(kind, off, func() string { return j.Detail(kind, s.o.TextField) })
 		return nil
@@ -158,12 +166,31 @@ func (s *sink) record(bad error, off int64) error {
 		return nil
 	}
 	var kind Kind
-	if s.joined, kind = s.rec.AppendDocument(s.joined[:0], s.o.text); kind != "" {
+	if s.joined, kind = s.rec.AppendDocument(s.joined[:0], s.o.text); kind == rows.Missing {
+		return s.noField(off)
+	} else if kind != "" {
 		s.skip(kind, off, func() string { return fmt.Sprintf("field %q", s.o.TextField) })
 		return nil
 	}
 	s.idText, _, _ = s.rec.AppendName(s.idText[:0], s.o.id)
 	return s.put(s.joined, s.idText, s.rec.Marks(), off)
+}
+
+// noField skips the current row, which lacks the text field. The first one is named with
+// the fields that it has.
+func (s *sink) noField(off int64) error {
+	if s.o.Strict && s.row == 0 {
+		return fmt.Errorf("field %q is missing: %w", s.o.TextField, ErrField)
+	}
+	first := len(s.c.First) == 0
+	s.skip(rows.Missing, off, func() string {
+		var rec rows.Record
+		if !first || s.raw == nil || rec.ParseJSON(s.raw, nil) != nil {
+			return fmt.Sprintf("field %q", s.o.TextField)
+		}
+		return fmt.Sprintf("field %q; the row has %s", s.o.TextField, rec.FieldNames())
+	})
+	return nil
 }
 
 // repair puts U+FFFD for each bad byte of what follows from.

@@ -39,7 +39,8 @@ import (
 	"swab/pipeline/shard"
 )
 
-// ErrField says that a shard with columns has no such text column.
+// ErrField says that a shard with columns has no such text column, or with Options.Strict
+// that the first row has no such field.
 var ErrField = errors.New("no such text column")
 
 // The classes of a shard that cannot be read, as in package rows.
@@ -64,6 +65,7 @@ type Source = rows.Source
 type Options struct {
 	Name       string           // the shard's name, for errors
 	TextField  string           // dotted path of the text; "text"
+	Strict     bool             // a first row without a text field is ErrField
 	IDField    string           // dotted path of the id; "id"
 	TextUnit   string           // "file" (the default) or "line": what a document of plain text is
 	MaxRow     int              // longest row in bytes; 64 MiB, at most 512 MiB
@@ -224,6 +226,7 @@ type sink struct {
 	scratch []byte // a repaired text or id
 
 	rec            rows.Record // the row being read, where no scanner reads it
+	raw            []byte      // that row as JSON, or nil where it is none
 	joined, idText []byte
 }
 

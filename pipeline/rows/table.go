@@ -3,6 +3,7 @@ package rows
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"swab/pipeline/shard"
 )
@@ -36,23 +37,27 @@ var Formats = func() (fs shard.Formats) {
 // which the first row has none of the fields.
 func Find(patterns, exclude []string, fields ...Field) ([]shard.Shard, []shard.Skipped, error) {
 	return Formats.Find(patterns, shard.Search{Exclude: exclude, IsProse: IsProse, HasText: func(s shard.Shard) bool {
-		rec, err := First(context.Background(), s)
-		if err != nil {
-			return false
-		}
-		for _, f := range fields {
-			if _, wrong := rec.AppendDocument(nil, f); wrong == "" {
-				return true
-			}
-		}
-		return false
+		return FirstText(context.Background(), s, shard.Limits{}, fields) >= 0
 	}})
 }
 
-// First returns the first row of a file with all its fields; the error is io.EOF where it
-// has none.
-func First(ctx context.Context, s shard.Shard) (*Record, error) {
-	in, err := shard.Open(s, shard.Limits{}, false, nil)
+// FirstText returns which of the fields is the first that has a text in the first row of a
+// file; -1 if none has, or the row cannot be read.
+func FirstText(ctx context.Context, s shard.Shard, l shard.Limits, fields []Field) int {
+	rec, err := First(ctx, s, l, Wanted(fields...))
+	if err != nil {
+		return -1
+	}
+	return slices.IndexFunc(fields, func(f Field) bool {
+		text, wrong := rec.AppendDocument(nil, f)
+		return wrong == "" && len(text) > 0
+	})
+}
+
+// First returns the first row of a file with the fields that are asked for; the error is
+// io.EOF where it has none.
+func First(ctx context.Context, s shard.Shard, l shard.Limits, want Want) (*Record, error) {
+	in, err := shard.Open(s, l, false, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +66,7 @@ func First(ctx context.Context, s shard.Shard) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := Open(ctx, in, f, Options{Name: s.Name})
+	r, err := Open(ctx, in, f, Options{Name: s.Name, Want: want})
 	if err != nil {
 		return nil, err
 	}
