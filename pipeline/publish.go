@@ -25,7 +25,15 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 	sum := &Summary{Audit: r.about(), FilterN: r.filterN}
 	if sum.Audit.Totals.Documents == 0 {
 		err := ErrNoDocuments
-		for _, e := range sum.Audit.Shards {
+		if sum.Audit.Totals.ShardsFailed == 0 {
+			err = fmt.Errorf("%w: %w", err, ErrNoText)
+		}
+		const most = 3 // shards that the message names
+		for i, e := range sum.Audit.Shards {
+			if i == most {
+				err = fmt.Errorf("%w; and %d more shards", err, len(sum.Audit.Shards)-most)
+				break
+			}
 			if e.Error != "" {
 				err = fmt.Errorf("%w; %s", err, e.Error)
 			}

@@ -25,6 +25,8 @@ import (
 var (
 	// ErrBadRows means that more rows were bad than allowed.
 	ErrBadRows = errors.New("too many bad rows")
+	// ErrNoText means that rows were read and none has the field of the text.
+	ErrNoText = errors.New("no row has a text")
 	// ErrNoDocuments means that there was nothing to check against.
 	ErrNoDocuments = errors.New("the corpus holds no documents that can be read")
 )
@@ -171,7 +173,7 @@ func (r Reading) documents(
 		e.FirstBad = append(e.FirstBad, ledger.BadRow{Row: b.Row, Kind: string(b.Kind), Detail: b.Detail})
 	}
 	if err != nil {
-		e.Error = err.Error()
+		e.Error = err.Error() + remedy(err)
 		e.Documents, e.TextBytes, e.Empty = 0, 0, 0
 	}
 	return e, nil
@@ -294,6 +296,22 @@ func (r Reading) readField(
 	}
 	e.Digest = digest.XXH3
 	return nil
+}
+
+// remedy returns what to try after the error of a shard, as a part of its message; "" where
+// no flag helps.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, shard.ErrWindow):
+		return fmt.Sprintf(" (--max-window %d reads any window)", 1<<31)
+	case errors.Is(err, shard.ErrBomb):
+		return " (if it can be trusted, --max-ratio 0 reads any ratio, and a larger --max-window any window)"
+	case errors.Is(err, record.ErrTooLong):
+		return fmt.Sprintf(" (a larger --max-row, up to %d, reads longer rows)", 512<<20)
+	case errors.Is(err, record.ErrField):
+		return " (--text-field names the field of the text)"
+	}
+	return ""
 }
 
 // hasWord reports whether a text has a letter or a digit of any script.

@@ -273,16 +273,23 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, 
 	}
 	rows("skipped", t.Skipped, "not checked")
 	rows("repaired", t.Repaired, "checked with U+FFFD in place of what is ill-formed")
-	named := 0
+	named, failed := 0, 0
+	const most = 10 // shards that could not be read
 	for _, e := range s.Audit.Shards {
 		if e.Error != "" {
-			fmt.Fprintf(w, "swab: not used: %s\n", report.CleanText(e.Error))
+			if failed++; failed <= most {
+				fmt.Fprintf(w, "swab: not used: %s\n", report.CleanText(e.Error))
+			}
 		}
 		for _, b := range e.FirstBad {
 			if named++; named <= 3 {
 				fmt.Fprintf(w, "swab:   %s: row %d: %s %s\n", report.CleanText(e.Name), b.Row, b.Kind, report.CleanText(b.Detail))
 			}
 		}
+	}
+	if failed > most {
+		fmt.Fprintf(w, "swab: not used: %s more shards, named in %s/%s\n",
+			report.Thousands(int64(failed-most)), o.Out, audit.File)
 	}
 	if named > 3 {
 		fmt.Fprintf(w, "swab:   and more, named in %s/%s\n", o.Out, audit.File)
@@ -336,7 +343,7 @@ func hint(err error) string {
 		return "fix the input and scan again, or add --allow-incomplete"
 	case errors.Is(err, benchmark.ErrChanged):
 		return "scan again with the benchmark as it is now"
-	case errors.Is(err, pipeline.ErrBadRows), errors.Is(err, pipeline.ErrNoDocuments):
+	case errors.Is(err, pipeline.ErrBadRows), errors.Is(err, pipeline.ErrNoText):
 		return "check that --text-field names the field of the text"
 	}
 	return ""
