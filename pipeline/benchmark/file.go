@@ -221,6 +221,11 @@ func (f *File) openRows(ctx context.Context, want rows.Want) (*shard.Reader, row
 		in.Close()
 		return nil, nil, fmt.Errorf("%s: %w", show(f.Path), err)
 	}
+	if _, ok := r.(rows.Divider); !ok && !rows.IsProse(f.format) {
+		in.Close()
+		return nil, nil, fmt.Errorf("%s: a benchmark is not read from %s, which cannot be divided; "+
+			"write its items as JSON lines", show(f.Path), f.format)
+	}
 	return in, r, nil
 }
 

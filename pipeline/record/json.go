@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +126,7 @@ func (s *sink) json(j *rows.Scanner, line []byte, off int64) error {
 	mark := len(text.data)
 	kind := j.Scan(line, text.data)
 	switch {
-	case kind == rows.NotString || j.Whole():
+	case kind == rows.NotString || j.Whole() || kind == rows.NotObject && bytes.TrimLeft(line, " \t\r")[0] == '"':
 		s.raw = line
 		return s.record(s.rec.ParseJSON(line, s.o.want), off)
 	case kind == rows.Missing:

@@ -22,7 +22,9 @@ func reference(line []byte, textPath, idPath string) (kind Kind, text, id string
 	if !json.Valid(line) {
 		return kinds.NotJSON, "", ""
 	}
-	if t := bytes.TrimLeft(line, " \t\r\n"); t[0] != '{' {
+	if t := bytes.TrimLeft(line, " \t\r\n"); t[0] == '"' { // a text alone is read as one field
+		line = []byte(`{"text":` + string(line) + "}")
+	} else if t[0] != '{' {
 		return kinds.NotObject, "", ""
 	}
 	raw := walk(line, strings.Split(idPath, "."))

@@ -11,11 +11,14 @@ import (
 // Dialect is how a table's fields are written.
 type Dialect struct {
 	Comma  byte
-	Quotes bool // RFC 4180: a field may stand in quotes; else they are text
+	Quotes bool // a field may be in quotes; else they are text
 	Header bool // the first row names the columns
 }
 
-// csvSplit finds the rows of a table. A line without anything is no row.
+// csvSplit finds the rows of a table, as Python's csv module does: a quote within a field
+// that does not begin with one is text, as is what follows a closing quote. A line without
+// anything is no row, nor are rows at the end of which every field is empty. A first line
+// of sep= and the separator, as Excel has it, is none either.
 type csvSplit struct {
 	Dialect
 	begun bool
@@ -29,6 +32,9 @@ func (c *csvSplit) next(data []byte, end bool) (sep, body int, err error) {
 	var names []byte
 	if !c.begun {
 		if i, err = skipMark(data, end); err != nil {
+			return 0, 0, err
+		}
+		if i, err = skipSeparator(data, i, end); err != nil {
 			return 0, 0, err
 		}
 		if c.Header {
@@ -46,7 +52,12 @@ func (c *csvSplit) next(data []byte, end bool) (sep, body int, err error) {
 	if i, err = skipLines(data, i, end); err != nil {
 		return 0, 0, err
 	}
-	n, err := c.row(data[i:], end)
+	n := 0
+	if c.filled(data[i:]) {
+		n, err = c.row(data[i:], end)
+	} else if !end {
+		err = errMore
+	}
 	if err != nil {
 		return 0, 0, err
 	}
@@ -56,7 +67,41 @@ func (c *csvSplit) next(data []byte, end bool) (sep, body int, err error) {
 	return i, n, nil
 }
 
-func (c *csvSplit) tail([]byte) error { return nil } // next saw nothing but line ends
+func (c *csvSplit) tail([]byte) error { return nil } // next saw nothing but separators and line ends
+
+// filled reports whether anything but separators and line ends is in data.
+func (c *Dialect) filled(data []byte) bool {
+	for i, b := range data {
+		lineEnd := b == '\n' || b == '\r' && (i+1 == len(data) || data[i+1] == '\n')
+		if b != c.Comma && !lineEnd {
+			return true
+		}
+	}
+	return false
+}
+
+// sepLine is the beginning of a first line that names the separator.
+const sepLine = "sep="
+
+// skipSeparator skips a first line that names the separator.
+func skipSeparator(data []byte, i int, end bool) (int, error) {
+	switch {
+	case len(data)-i < len(sepLine)+2 && !end:
+		return 0, errMore
+	case separatorLine(data[i:]) != 0:
+		return i + len(sepLine) + 1, nil
+	}
+	return i, nil
+}
+
+// separatorLine returns the separator that a first line names, or 0.
+func separatorLine(data []byte) byte {
+	n := len(sepLine)
+	if len(data) > n+1 && string(data[:n]) == sepLine && (data[n+1] == '\n' || data[n+1] == '\r') {
+		return data[n]
+	}
+	return 0
+}
 
 // skipLines skips line ends from i on, "\n" or "\r\n", and a lone "\r" where the
 // file ends.
@@ -82,40 +127,22 @@ func skipLines(data []byte, i int, end bool) (int, error) {
 	return i, nil
 }
 
-var (
-	errOpenQuote = errors.New("a quoted field that does not end")
-	errBareQuote = errors.New(`a " within a field that does not start with one`)
-	errPastQuote = errors.New(`text between a field's closing " and the next separator`)
-)
+var errOpenQuote = errors.New("a quoted field that does not end")
 
-// row gives the length of the row that data starts with, without its line end.
+// row returns the length of the row that data starts with, without its line end.
 func (c *Dialect) row(data []byte, end bool) (int, error) {
 	i := 0
 	for {
+		from := i
 		if c.Quotes && i < len(data) && data[i] == '"' {
 			n, err := quoted(data[i:], end)
 			if err != nil {
 				return 0, err
 			}
 			i += n
-			switch rest := data[i:]; {
-			case len(rest) == 0, rest[0] == '\n', len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
-				return i, nil
-			case rest[0] == c.Comma:
-				i++
-				continue
-			case len(rest) > 1 || rest[0] != '\r':
-				return 0, errPastQuote
-			case end:
-				return i, nil
-			}
-			return 0, errMore
+			from = i
 		}
-		from := i
 		for i < len(data) && data[i] != c.Comma && data[i] != '\n' {
-			if c.Quotes && data[i] == '"' {
-				return 0, errBareQuote
-			}
 			i++
 		}
 		if i < len(data) && data[i] == c.Comma {
@@ -132,7 +159,7 @@ func (c *Dialect) row(data []byte, end bool) (int, error) {
 	}
 }
 
-// quoted gives the length of the quoted field that data starts with.
+// quoted returns the length of the quoted field that data starts with.
 func quoted(data []byte, end bool) (int, error) {
 	for i := 1; ; {
 		n := bytes.IndexByte(data[i:], '"')
@@ -150,17 +177,25 @@ func quoted(data []byte, end bool) (int, error) {
 	}
 }
 
-// fields appends the fields of a row that row found. Those with doubled quotes
-// are decoded onto buf; the others are slices of the row.
+// fields appends the fields of a row that row found. Those with quotes within are decoded
+// onto buf; the others are slices of the row.
 func (c *Dialect) fields(dst [][]byte, buf, row []byte) ([][]byte, []byte) {
 	for {
+		n := 0 // bytes of the part in quotes
 		if c.Quotes && len(row) > 0 && row[0] == '"' {
-			n, err := quoted(row, true)
-			if err != nil {
+			var err error
+			if n, err = quoted(row, true); err != nil {
 				panic(err) // the row was checked when it was found
 			}
-			f := row[1 : n-1]
-			if bytes.IndexByte(f, '"') >= 0 {
+		}
+		more := bytes.IndexByte(row[n:], c.Comma)
+		end := n + more
+		if more < 0 {
+			end = len(row)
+		}
+		f := row[:end]
+		if n > 0 {
+			if f = row[1 : n-1]; bytes.IndexByte(f, '"') >= 0 || end > n {
 				start := len(buf)
 				for i := 0; i < len(f); i++ {
 					buf = append(buf, f[i])
@@ -168,20 +203,15 @@ func (c *Dialect) fields(dst [][]byte, buf, row []byte) ([][]byte, []byte) {
 						i++
 					}
 				}
+				buf = append(buf, row[n:end]...)
 				f = buf[start:len(buf):len(buf)]
 			}
-			dst = append(dst, f)
-			if n == len(row) {
-				return dst, buf
-			}
-			row = row[n+1:]
-			continue
 		}
-		n := bytes.IndexByte(row, c.Comma)
-		if n < 0 {
-			return append(dst, row), buf
+		dst = append(dst, f)
+		if more < 0 {
+			return dst, buf
 		}
-		dst, row = append(dst, row[:n]), row[n+1:]
+		row = row[end+1:]
 	}
 }
 

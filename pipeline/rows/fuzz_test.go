@@ -21,6 +21,8 @@ func FuzzOpen(f *testing.F) {
 	for _, s := range []string{
 		"", "{}", "[{\"text\":\"x\"},\n{\"text\":1}]", `{"data":[{"a":1}]}`, `{"text":["a","b"],"id":[1,2]}`, `{"a":{"0":1,"1":NaN}}`, `{"a":1}{"a":2}`,
 		"{\n\"a\":1}\n{\"a\":2}", "id;text\n1;\"a;b\"\n2;c\n", "a\tb\n1\t2\n", "PAR1", "ARROW1\x00\x00", "\xff\xff\xff\xff\x10\x00\x00\x00", "\uFEFF{}\r\n\r\n[1]",
+		"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\nContent-Length: 19\r\n\r\nHTTP/1.1 200 OK\r\n\r\n<\r\n\r\n",
+		"sep=;\na;b\n\"1\"2;\n;;", "a.jsonl" + strings.Repeat("\x00", 250) + "ustar\x0000",
 	} {
 		for kind := range byte(16) {
 			f.Add([]byte(s), kind)

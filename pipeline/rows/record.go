@@ -158,7 +158,8 @@ func (r *Record) valid(s []byte) []byte {
 var errEnd = errors.New("it ends too early")
 
 // ParseJSON makes r the JSON value in data, which has nothing but white space around it.
-// Of an object, members that want does not name are passed over; an empty want is all.
+// Of an object, members that want does not name are passed over; an empty want is all. A
+// text alone is read as an object of one field, text.
 func (r *Record) ParseJSON(data []byte, want Want) error {
 	r.reset()
 	r.scan.line, r.scan.nan = data, false
@@ -172,6 +173,7 @@ func (r *Record) ParseJSON(data []byte, want Want) error {
 		r.marks |= MarkNumber
 	}
 	if i >= 0 {
+		r.name()
 		return nil
 	}
 	if r.scan.at >= len(data) {
@@ -179,6 +181,16 @@ func (r *Record) ParseJSON(data []byte, want Want) error {
 	}
 	c, _ := utf8.DecodeRune(data[r.scan.at:])
 	return fmt.Errorf("%w: unexpected %q at byte %d of it", ErrJSON, c, r.scan.at)
+}
+
+// name makes a record that is a text alone an object of one field, text.
+func (r *Record) name() {
+	if r.nodes[0].kind != text {
+		return
+	}
+	leaf := r.nodes[0]
+	leaf.key, leaf.next = []byte("text"), 2
+	r.nodes = append(r.nodes[:0], node{kind: object, next: 2}, leaf)
 }
 
 // value reads the value at i and returns where it ends, or -1.

@@ -10,6 +10,8 @@
 //	Parquet       .parquet .pq           also compressed as a whole
 //	Arrow file    .arrow .feather .ipc
 //	Arrow stream  .arrows .arrowstream
+//	tar           .tar                   members of JSON, tables and text, as WebDataset has them
+//	WARC          .warc .wet             conversions, and responses, whose HTML becomes text
 //	text          .txt .text .md         a row a line or a file, of one field, text
 //
 // Content says what a file is, and its name where the content says nothing. Package shard

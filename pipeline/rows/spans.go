@@ -576,7 +576,9 @@ func (s *Spans) detectTable(tabs bool) (Layout, error) {
 			}
 		}
 		line, _, _ := bytes.Cut(s.buf[s.from:s.to], []byte("\n"))
-		l.Comma = separator(line)
+		if l.Comma = separatorLine(bytes.TrimPrefix(s.buf[s.from:s.to], byteOrderMark)); l.Comma == 0 {
+			l.Comma = separator(line)
+		}
 	}
 	s.Use(l)
 	return l, nil

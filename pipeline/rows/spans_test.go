@@ -67,11 +67,11 @@ func checkCSV(t *testing.T, data []byte) {
 	r := csv.NewReader(bytes.NewReader(plain))
 	r.FieldsPerRecord = -1
 	want, wantErr := r.ReadAll()
-	if (err == nil) != (wantErr == nil) {
+	if err != nil && (wantErr == nil || err != errOpenQuote) {
 		t.Fatalf("%q: error %v, encoding/csv %v", data, err, wantErr)
 	}
-	if err != nil {
-		return
+	if wantErr != nil || bytes.HasPrefix(plain, []byte(sepLine)) {
+		return // such quotes are read as Python reads them
 	}
 	got := parsed(bodies, d)
 	// encoding/csv turns "\r\n" within quotes into "\n"; here it stays.
@@ -80,6 +80,13 @@ func checkCSV(t *testing.T, data []byte) {
 			row[i] = strings.ReplaceAll(row[i], "\r\n", "\n")
 		}
 	}
+	filled := func(rows [][]string) [][]string { // without empty rows at the end
+		for len(rows) > 0 && strings.Join(rows[len(rows)-1], "") == "" {
+			rows = rows[:len(rows)-1]
+		}
+		return rows
+	}
+	got, want = filled(got), filled(want)
 	if len(got) != len(want) || len(want) > 0 && !reflect.DeepEqual(got, want) {
 		t.Fatalf("%q:\n%q, encoding/csv\n%q", data, got, want)
 	}
@@ -224,6 +231,9 @@ func checkRecord(t *testing.T, data []byte) {
 	}
 	if err != nil || wantErr != nil {
 		return
+	}
+	if s, ok := want.(string); ok {
+		want = map[string]any{"text": s}
 	}
 	if got := tp.value2any(0); !reflect.DeepEqual(got, want) {
 		t.Fatalf("%q: %#v, encoding/json %#v", data, got, want)

@@ -22,6 +22,8 @@ var table = []format{
 	{shard.Format{Name: "Parquet", Endings: []string{".parquet", ".pq"}, Magic: "PAR1", Tail: "PAR1", Random: true}, openParquet, false},
 	{shard.Format{Name: "Arrow file", Endings: []string{".arrow", ".feather", ".ipc"}, Magic: fileMagic, Tail: fileMagic, Random: true}, openArrowFile, false},
 	{shard.Format{Name: "Arrow stream", Endings: []string{".arrows", ".arrowstream"}, Magic: "\xff\xff\xff\xff"}, openArrowStream, false},
+	{shard.Format{Name: "tar", Endings: []string{".tar"}, Magic: "ustar", At: 257}, openTar, false},
+	{shard.Format{Name: "WARC", Endings: []string{".warc", ".wet"}, Magic: "WARC/"}, openWARC, false},
 	{shard.Format{Name: "text", Endings: []string{".txt", ".text", ".md"}}, openText, false},
 }
 

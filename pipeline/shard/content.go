@@ -9,7 +9,7 @@ import (
 )
 
 // headLen is how many first bytes are enough to identify all formats.
-const headLen = 48
+const headLen = 264
 
 // lfsPointer begins the file that Git LFS leaves in the place of one that it did not fetch.
 const (
@@ -20,6 +20,7 @@ const (
 // isUTF16 reports whether a text begins as UTF-16 does: with its byte order mark, or with
 // ASCII of two bytes each.
 func isUTF16(head []byte) bool {
+	head = head[:min(len(head), 48)]
 	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
 		return true
 	}
@@ -137,7 +138,7 @@ func (s *Shard) formatOf(head []byte) *Format {
 	if s.Formats != nil {
 		return s.Formats.begins(head)
 	}
-	if s.Format != nil && s.Format.Magic != "" && bytes.HasPrefix(head, []byte(s.Format.Magic)) {
+	if s.Format != nil && s.Format.hasMagic(head) {
 		return s.Format
 	}
 	return nil

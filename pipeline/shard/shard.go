@@ -61,9 +61,10 @@ var (
 type Format struct {
 	Name    string   // as in "not a Parquet file"
 	Endings []string // of names, lower case, each with its dot
-	Magic   string   // the first bytes; "" for a format that has none
-	Tail    string   // the last bytes, "" if any may be
-	Random  bool     // read at random and not as a stream
+	Magic   string   // the first bytes, or those from At on; "" for a format that has none
+	At      int
+	Tail    string // the last bytes, "" if any may be
+	Random  bool   // read at random and not as a stream
 }
 
 // String returns the format's name.
@@ -80,11 +81,15 @@ type Formats []*Format
 // begins returns the format whose magic the bytes begin with, or nil.
 func (fs Formats) begins(head []byte) *Format {
 	for _, f := range fs {
-		if f.Magic != "" && strings.HasPrefix(string(head), f.Magic) {
+		if f.hasMagic(head) {
 			return f
 		}
 	}
 	return nil
+}
+
+func (f *Format) hasMagic(head []byte) bool {
+	return f.Magic != "" && len(head) > f.At && bytes.HasPrefix(head[f.At:], []byte(f.Magic))
 }
 
 // Endings lists the formats' endings.
