@@ -3,7 +3,6 @@ package plain
 import (
 	"encoding/binary"
 	"sort"
-	"unicode/utf8"
 )
 
 // A layer is a text with replacements.
@@ -63,19 +62,20 @@ func (l *layer) origin(at int) (from, to int) {
 	return at, at + 1
 }
 
-// isASCII reports whether all of text is ASCII.
-func isASCII(text []byte) bool {
+// leads returns which bytes from 0xC0 on text has: bit 0 for 0xC0.
+func leads(text []byte) (set uint64) {
 	const high = 0x8080808080808080
-	for ; len(text) >= 32; text = text[32:] {
-		if (binary.LittleEndian.Uint64(text)|binary.LittleEndian.Uint64(text[8:])|
-			binary.LittleEndian.Uint64(text[16:])|binary.LittleEndian.Uint64(text[24:]))&high != 0 {
-			return false
+	for len(text) > 0 {
+		if len(text) >= 8 && binary.LittleEndian.Uint64(text)&high == 0 {
+			text = text[8:]
+			continue
 		}
-	}
-	for _, b := range text {
-		if b >= utf8.RuneSelf {
-			return false
+		for _, b := range text[:min(len(text), 8)] {
+			if b >= 0xC0 {
+				set |= 1 << (b - 0xC0)
+			}
 		}
+		text = text[min(len(text), 8):]
 	}
-	return true
+	return set
 }

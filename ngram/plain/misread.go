@@ -71,9 +71,6 @@ func legacyByte(r rune) (byte, bool) {
 // dropVowelMarks removes the marks of Arabic and Hebrew that most texts leave out, and the
 // Arabic line that makes words longer.
 func dropVowelMarks(l *layer, text []byte) {
-	if bytes.IndexByte(text, 0xD9) < 0 && bytes.IndexByte(text, 0xD6) < 0 && bytes.IndexByte(text, 0xD7) < 0 {
-		return
-	}
 	for at := 0; at+1 < len(text); at++ {
 		if b := text[at]; b < 0xD6 || b > 0xD9 {
 			continue

@@ -7,9 +7,11 @@
 //	escapes         \n \t \" \\ \u00e9, as in JSON           the character
 //	LaTeX           \frac{1}{2}, \alpha, \sin, \begin{…}     the letter or function, else a space
 //	hyphenation     exam- at the end of a line, ple          joined
+//	percent         %20 %C3%A9, and + in forms               the character
 //	terminal        ESC [1m                                  nothing
 //	misread UTF-8   Ã© â€™ (read as Latin-1 or cp1252)       é ’
 //	vowel marks     of Arabic and Hebrew, tatweel            nothing
+//	lookalikes      о of Cyrillic or Greek in Latin words    o
 //
 // All else is kept byte for byte: "a <b and c> d" is no tag. What looks exactly like markup
 // is treated as markup, in every copy of the text alike: C:\new has an escape. The result
@@ -45,23 +47,36 @@ type Cleaner struct {
 }
 
 // signs are the beginnings of markup.
-var signs = [...]string{"<", "&", "\\", "](", "-\n", "-\r\n", "\x1b["}
+var signs = [...]string{"<", "&", "\\", "](", "-\n", "-\r\n"}
 
 // Clean returns text without markup; without any, text itself. The result is valid until
 // the next call.
 func (c *Cleaner) Clean(text []byte) []byte {
 	c.used = 0
+	text = c.twice(text, decodePercent)
+	text = c.pass(text, dropTerminal)
 	text = c.pass(text, c.replaceMarkup)
-	if isASCII(text) {
-		return text
+	set := leads(text)
+	if set&(1<<(0xC3-0xC0)) != 0 {
+		text = c.twice(text, decodeMisread)
+		set = leads(text)
 	}
-	for range 2 { // text may be misread twice
-		before := c.used
-		if text = c.pass(text, decodeMisread); c.used == before {
-			break
-		}
+	if set&(1<<(0xD6-0xC0)|1<<(0xD7-0xC0)|1<<(0xD9-0xC0)) != 0 {
+		text = c.pass(text, dropVowelMarks)
 	}
-	return c.pass(text, dropVowelMarks)
+	if set&(1<<(0xCE-0xC0)|1<<(0xCF-0xC0)|1<<(0xD0-0xC0)|1<<(0xD1-0xC0)) != 0 {
+		text = c.pass(text, replaceLookalikes)
+	}
+	return text
+}
+
+// twice is pass, and again for what was encoded twice.
+func (c *Cleaner) twice(text []byte, find func(l *layer, text []byte)) []byte {
+	before := c.used
+	if text = c.pass(text, find); c.used > before {
+		text = c.pass(text, find)
+	}
+	return text
 }
 
 // replaceMarkup replaces the markup of text.
@@ -119,8 +134,6 @@ func (c *Cleaner) replace(text []byte, at int) (by string, size int) {
 		return decodeEscape(rest)
 	case ']':
 		return "] ", targetSize(rest)
-	case '\x1b':
-		return "", terminalSize(rest)
 	}
 	return "", hyphenSize(text, at)
 }
@@ -195,20 +208,6 @@ func targetSize(rest []byte) int {
 		return 0
 	}
 	return end + 1
-}
-
-// terminalSize returns the size of the escape sequence for a terminal, as for a colour, that
-// rest begins with, or 0.
-func terminalSize(rest []byte) int {
-	for i, b := range rest[2:min(len(rest), maxTerminal)] {
-		if '@' <= b && b <= '~' {
-			return i + 3
-		}
-		if b < ' ' || b > '?' {
-			return 0
-		}
-	}
-	return 0
 }
 
 // hyphenSize returns the size of the hyphen, line end and indentation that divide a word,

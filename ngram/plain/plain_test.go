@@ -46,7 +46,7 @@ func TestMarkup(t *testing.T) {
 		{"exam-\r\n   ple", "example"},
 		{"> exam-\n> ple", "> example"},
 		{"Übersee-\n\tküste", "Überseeküste"},
-		{`a\alpha-` + "\nb", "aαb"},
+		{`a\beta-` + "\nb", "aβb"},
 		// terminals
 		{"\x1b[1mbo\x1b[0mld\x1b[38;5;12m\x1b[K", "bold"},
 		// UTF-8 read as Latin-1 or cp1252, once and twice, and escaped
@@ -57,6 +57,14 @@ func TestMarkup(t *testing.T) {
 		// vowel marks
 		{"كَتَبَ هٰذا كـــتاب", "كتب هذا كتاب"},
 		{"שָׁלוֹם", "שלום"},
+		// percent escapes, once and twice, and of forms
+		{"She%20doesn%27t%20caf%C3%A9 x", "She doesn't café x"},
+		{"a%2520b%2520c", "a b c"},
+		{`"q=one+jar%2C+in+caf%C3%A9"`, `"q=one jar, in café"`},
+		{"a%20b+c%20d%E9", "a b+c d%E9"},
+		// lookalikes
+		{"Тhe сat, а bеe", "The cat, a bee"},
+		{"Ηοw mаny", "How many"},
 		// a path may look like an escape: it is read as one
 		{`C:\new`, "C: ew"},
 		{`&amp;lt;`, "&lt;"}, // undone once
@@ -74,6 +82,10 @@ func TestNoMarkup(t *testing.T) {
 	long := strings.Repeat("x", 600)
 	for _, text := range []string{
 		"", "plain words, no more.", "Ünïcode 中文",
+		// no percent escapes
+		"100%25 of", "%d%d%02x%s", "5% 10% 20%", "a%20b c%20d", "%", "%2", "%2%20", "%00%01%02", "LIKE '%ab' '%cd'", "%E9t%E9",
+		// no lookalikes
+		"кот и собака", "а", "API с сервером", "angle α is β", "μm", "αβ", "Ελλάδα", "мир x", "Россия и Wi-Fi в доме", "100 а 1",
 		// no misreading
 		"Ã", "Ã a", "NÃO", "são, é «", "Â", "âé", "Ã\xa9", "\xc3", "ÃÃ©t"[:4], "Größe übel", "Ða", "Ð€"[:2], "ð…",
 		// no vowel marks
@@ -215,6 +227,7 @@ func FuzzClean(f *testing.F) {
 	for _, s := range []string{
 		"a <b and c> d <b>x</b> <!-- -->", "&amp; &nvlt;&#x110000; &copyx;", "[a](/b) ](#)", `\n\ln\u00e9\ud83d\ude00 \begin{x} \begin`, "a-\nb-\r\n > c-\n",
 		`\bmod\alpha-` + "\nb", "\xff-\n\xfe<\xff>", "cafÃƒÂ© &Atilde;&copy; ðŸ˜€ â€\x1b[1m", "كَتَبَ שָׁ \xd9\xc3",
+		"a%20b+c%2520d%C3%A9%C3 %252520", "Тhe сat, а bеe а ο \xd0 α",
 	} {
 		f.Add([]byte(s))
 	}
@@ -241,7 +254,8 @@ func TestHostile(t *testing.T) {
 		size = 1 << 17
 	}
 	for _, piece := range []string{
-		"<", "<a", "<a b=", "<a <", "<!--", "&", "&a", "](", "](/", "](/a\n", `\`, `\u`, `\ud83d`, `\begin{`, "-\n", "a-\n", "a-\r\n", "a-\nb", "\x1b[", "Ã", "Ãƒ", "ð", "\xc3", "َ", "-", "]", "<a>&amp;](/)",
+		"<", "<a", "<a b=", "<a <", "<!--", "&", "&a", "](", "](/", "](/a\n", `\`, `\u`, `\ud83d`, `\begin{`, "-\n", "a-\n", "a-\r\n", "a-\nb", "\x1b[", "%20", "%", "%2520", "+%20%", "%C3", "о", "о a ", "оa", "с α ",
+		"Ã", "Ãƒ", "ð", "\xc3", "َ", "-", "]", "<a>&amp;](/)",
 	} {
 		t.Run(fmt.Sprintf("%q", piece), func(t *testing.T) {
 			text := strings.Repeat(piece, size/len(piece))
