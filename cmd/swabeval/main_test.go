@@ -74,6 +74,9 @@ func TestHeldGoesNotWithFit(t *testing.T) {
 // TestFilter: the filters of every n are measured on the same flags, shorter n-grams
 // suspect no fewer of them, and what needs real data is said to be left out.
 func TestFilter(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make check runs it")
+	}
 	file := filepath.Join(t.TempDir(), "eval.json")
 	var stdout, stderr bytes.Buffer
 	if err := run(t.Context(), []string{"filter", "-own", "-per-class", "2", "-json", file}, &stdout, &stderr); err != nil {

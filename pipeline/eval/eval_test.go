@@ -235,6 +235,9 @@ func TestContainedItemsAreLabelled(t *testing.T) {
 // An item that shares text with a planted one and is not contained in it is a
 // neighbour, and is wanted clean.
 func TestNeighboursAreWantedClean(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make check runs it")
+	}
 	src := Own()
 	k := slices.IndexFunc(src.Benches, func(b SourceBench) bool { return b.Name == "own-made" })
 	src.Benches = src.Benches[k : k+1]
@@ -463,6 +466,9 @@ func TestResemblesEqualsComparingStrings(t *testing.T) {
 }
 
 func TestScanJudgesTheSet(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make check runs it")
+	}
 	s, dir := smallSet(), t.TempDir()
 	if err := s.Write(dir); err != nil {
 		t.Fatal(err)

@@ -32,6 +32,9 @@ func standIns() Sources {
 
 // Every label of a table is what comparing each item's words with all documents says.
 func TestTablesLabelWhatIsThere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make check runs it")
+	}
 	src := standIns()
 	data := t.TempDir()
 	if err := os.Mkdir(filepath.Join(data, "rephrased"), 0o755); err != nil {

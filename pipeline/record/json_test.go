@@ -188,6 +188,9 @@ func TestScannerBytes(t *testing.T) {
 
 // TestScannerNesting: nesting is bounded where encoding/json bounds it.
 func TestScannerNesting(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make check runs it")
+	}
 	for _, n := range []int{10000 - 2, 10000 - 1, 10000, 10000 + 1, 1 << 20} {
 		for _, b := range []string{"[]", "{}"} {
 			open, close := b[:1], b[1:]
