@@ -171,7 +171,7 @@ func TestDamagedAudits(t *testing.T) {
 				code, stderr := run(args...)
 				want := 0
 				if strings.Contains(" "+test.refused+" ", " "+verb+" ") {
-					want = exitTrouble
+					want = exitError
 				}
 				if code != want || want != 0 && !strings.Contains(stderr, test.file) {
 					t.Errorf("%s: exit code %d, want %d with %q:\n%s", verb, code, want, test.file, stderr)

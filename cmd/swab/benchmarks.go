@@ -17,9 +17,9 @@ func benchmarksCommand() *cobra.Command {
 		Use:   "benchmarks [NAME]",
 		Short: "List the benchmark layouts that are known, or explain one",
 		Long: `List the benchmark layouts that are known, or explain one: which fields make which
-part of an item, and how the layout is recognised. --bench NAME=PATH looks the
-layout up by NAME; where none has that name it is found by the fields of the first
-record, and the guess is printed. --fields names the fields yourself.`,
+part of an item, and how the layout is recognised. --bench NAME=PATH looks up the
+layout NAME; if there is none, the layout is guessed from the fields of the first
+record, and the guess is printed. --fields names the fields itself.`,
 		Example: `  swab benchmarks
   swab benchmarks mmlu`,
 		Args: cobra.MaximumNArgs(1),
@@ -61,7 +61,7 @@ func findPreset(p *benchmark.Presets, name string) (benchmark.Preset, error) {
 	return benchmark.Preset{}, usageError{err: err, verb: "swab benchmarks", instead: closest(name, known)}
 }
 
-// presetNames returns the names of the built-in layouts, as completion wants them.
+// presetNames returns the names of the built-in layouts as shell completions.
 func presetNames() (names []string) {
 	p, err := benchmark.Builtin()
 	if err != nil {

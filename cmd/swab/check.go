@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// benchFlags are those of all verbs that read benchmarks and judge them.
+// benchFlags are the flags of all verbs that read benchmarks and judge their items.
 type benchFlags struct {
 	benches, siblings      []string
 	presets                []string
@@ -24,7 +24,7 @@ type benchFlags struct {
 	metrics                string
 }
 
-// options fills in what the flags say.
+// options sets the options that the flags ask for.
 func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) {
 	b.methods.longestSet, b.methods.maxFalseSet = c.Flags().Changed("longest-threshold"), c.Flags().Changed("max-false")
 	if o.Methods, err = b.methods.methods(); err != nil {
@@ -62,26 +62,26 @@ func checkCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check --index DIR --bench [NAME=]PATH … --out DIR",
 		Short: "Check benchmarks in a corpus filter, without reading the corpus",
-		Long: `Ask a corpus filter, made by swab index, for every n-gram of the benchmarks' items, and
+		Long: `Look up every n-gram of the benchmarks' items in a corpus filter made by swab index, and
 publish an audit as swab scan does.
 
-What the filter does not hold was not in the shards of its index. Of what it holds it
-can say no more than that it is suspected: a filter errs at a known rate, and it does not
-know which n-grams were in one document. Each suspicion has a chance: the probability
-that the filter's errors alone would make as many of the item's n-grams hit.
+An n-gram that is not in the filter was not in the shards of its index. An item whose
+n-grams are in the filter is only suspected: a filter has false positives at a known
+rate, and it does not record which n-grams were in one document. Each suspicion has a
+chance: the probability that false positives alone would make as many n-grams hit.
 
-By the methods that a filter bounds, an item that is not suspected is clean, and that is
-proof. Swab, the default, finds copies in which every fifth word is another, and no
-filter can rule them out: an item is suspected when enough n-grams of its own words are
-in the filter, and is else clean "by filter". What this misses was measured and is
-printed (see swab help filter); no clean variant is written from such items.
+For the methods that a filter bounds, an item that is not suspected is proven clean. The
+default method, swab, finds copies in which every fifth word was changed, and no filter
+can rule them out: an item is suspected when enough n-grams of its own words are in the
+filter, and otherwise it is clean "by filter". The measured miss rate is printed (see
+swab help filter); no clean variant is written from such items.
 
-A filter of words says nothing of methods that count characters, cut words in another
-way, or look for shorter texts. --method all means those that it bounds.
+A filter of words does not bound methods that count characters, split words in another
+way, or search for shorter texts. --method all means the methods that it bounds.
 
 --trace replaces suspicion by verdicts with evidence: it reads the shards of the segments
-that hold n-grams of suspected items, by swab all shards, and the verdicts on suspected
-items are those of a full scan.`,
+that hold n-grams of suspected items (all shards for the method swab), and the verdicts
+on suspected items are those of a full scan.`,
 		Example: `  swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit --trace`,
 		Args: cobra.NoArgs,
@@ -90,7 +90,7 @@ items are those of a full scan.`,
 				return misused(cmd, "check needs --index, --bench and --out")
 			}
 			if !o.Trace && os.Getenv("GOGC") == "" {
-				debug.SetGCPercent(200) // it holds little: a third more memory, and a tenth less time
+				debug.SetGCPercent(200) // the heap is small: a third more memory, and a tenth less time
 			}
 			if err := b.options(cmd, &o.Options); err != nil {
 				return fmt.Errorf("check: %w", err)
@@ -116,7 +116,9 @@ func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string)
 	m := &b.methods
 	addFlags(c, "Benchmarks", func(f *pflag.FlagSet) {
 		f.StringArrayVar(&b.benches, "bench", nil, "`[NAME=]PATH` benchmark, a file or a directory; repeats")
-		f.StringArrayVar(&b.siblings, "siblings", nil, "`[BENCHMARK=]PATH` items of the same series, as a dev split, that compete with the benchmark's and are not reported; repeats")
+		f.StringArrayVar(&b.siblings, "siblings", nil,
+			"`[BENCHMARK=]PATH` items of the same series, as a dev split, that compete with the benchmark's "+
+				"and are not reported; repeats")
 		f.StringVar(&b.preset, "preset", "", "`NAME` layout of the benchmarks (see swab benchmarks)")
 		f.StringVar(&b.fields, "fields", "",
 			"`FIELDS` layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")
@@ -144,9 +146,9 @@ func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string)
 	completeFrom(c, "header", "yes", "no")
 }
 
-// outputFlags adds the flags for what a run that judges benchmarks writes.
+// outputFlags adds the flags for the output of a run that judges benchmarks.
 func (b *benchFlags) outputFlags(f *pflag.FlagSet, o *pipeline.Options) {
-	f.StringVar(&o.Out, "out", "", "`DIR` directory of the audit; an earlier audit there is brought up to date")
+	f.StringVar(&o.Out, "out", "", "`DIR` directory of the audit; an earlier audit there is updated")
 	f.Float64Var(&b.failAbove, "fail-above", 100,
 		"`PCT` exit with 1 when more than this percentage of a benchmark is flagged or suspected")
 	f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "write clean variants although some input could not be read")

@@ -13,11 +13,11 @@ func explainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain [--audit] DIR [BENCHMARK/SPLIT/]ITEM",
 		Short: "Show every method's number for one item, and the evidence",
-		Long: `Show what each method of an audit says of one item, and the evidence for it.
+		Long: `Show the verdict and score of each method of an audit for one item, and the evidence.
 
-The item is named by its id, or by benchmark/split/id where several have the id.
-Of the words (or characters) of the item, "matched" are those that the score counts.
-"template" is the share of what was found that many items of the benchmark have.`,
+The item is named by its id, or by benchmark/split/id where several items have the id.
+"matched" is the number of the item's words (or characters) that the score counts.
+"template" is the share of the matched words that are in several items of the benchmark.`,
 		Example: `  swab explain audit 17
   swab explain audit gsm8k/test/17`,
 		RunE: func(cmd *cobra.Command, args []string) error {

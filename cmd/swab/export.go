@@ -18,8 +18,8 @@ func exportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export [--audit] DIR --for evals|lm-eval|inspect|ids --out DIR",
 		Short: "Write clean variants so that an evaluation harness scores them",
-		Long: `Write the items that a method did not flag in the form in which a harness takes them,
-so that the harness itself scores the clean variant.
+		Long: `Write the items that a method did not flag in the form that a harness reads, so that the
+harness itself scores the clean variant.
 
 evals     a registry of OpenAI Evals: registry/evals/*.yaml and registry/data/*/samples.jsonl
           for oaieval --registry_path DIR/registry. Multiple choice is graded by the
@@ -33,8 +33,8 @@ ids       BENCHMARK/SPLIT.txt, one id a line.
 Places count in the file that was audited: audit the file that the harness reads. Items
 that are not checkable are kept, as in the audit's clean/.
 
---reviewed follows the marks of swab review: a confirmed item is left out, a rejected
-one kept, whatever the method says.`,
+--reviewed follows the marks of swab review: a confirmed item is left out and a rejected
+one is kept, whatever the verdict of the method.`,
 		Example: `  swab export audit --for lm-eval --method gpt3 --out clean
   lm_eval --tasks gsm8k --samples clean/gsm8k.json --model hf --model_args pretrained=MODEL
 
@@ -116,7 +116,7 @@ func exportTable(w io.Writer, sum *export.Summary) error {
 	return t.Flush()
 }
 
-// visible makes what could act on a terminal a quoted text.
+// visible returns s quoted if it has characters that could control a terminal.
 func visible(s string) string {
 	if q := fmt.Sprintf("%q", s); q != `"`+s+`"` {
 		return q

@@ -128,7 +128,7 @@ func flagName(f *pflag.Flag) string {
 	return name
 }
 
-// flagText returns what a flag does, with its default where it has one.
+// flagText returns the description of a flag, with its default if it has one.
 func flagText(f *pflag.Flag) string {
 	value := strings.Trim(f.DefValue, "[]")
 	if value == "" || value == "0" || value == "false" || strings.Contains(f.Usage, "default") {
@@ -154,12 +154,12 @@ func flagUsages(w io.Writer, f *pflag.FlagSet) {
 	}
 }
 
-// A usageError is a mistake in how a verb was called. Its hint names what may have been
-// meant, and the verb's help.
+// A usageError is a mistake in how a verb was called. Its hint suggests the closest known
+// name and the verb's help.
 type usageError struct {
 	err     error
 	verb    string
-	instead string // what may have been meant, or ""
+	instead string // the closest known name, or ""
 }
 
 func (e usageError) Error() string { return e.err.Error() }
@@ -172,7 +172,7 @@ func (e usageError) hint() string {
 	return fmt.Sprintf("see %s --help", e.verb)
 }
 
-// misused returns the error of a verb that lacks something or has too much.
+// misused returns the error of a verb with missing, superfluous or unknown arguments.
 func misused(c *cobra.Command, format string, args ...any) error {
 	return usageError{err: fmt.Errorf(format, args...), verb: c.CommandPath()}
 }
@@ -243,8 +243,8 @@ func auditArg(c *cobra.Command, dir *string, args []string, names ...string) ([]
 	return args, nil
 }
 
-// closest returns the one of known that a mistyped name is most like, or "" if none is:
-// at most a third of its letters may be wrong.
+// closest returns the element of known that is the most similar to a mistyped name, or ""
+// if more than a third of the letters differ from all of them.
 func closest(name string, known []string) string {
 	if name == "" || len(known) == 0 {
 		return ""
@@ -283,25 +283,27 @@ func edits(a, b string) int {
 // complete makes the shell complete the value of a flag, and what follows a comma in it,
 // from the list that values returns. See swab completion.
 func complete(c *cobra.Command, flag string, values func() []string) {
-	err := c.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) (list []cobra.Completion, _ cobra.ShellCompDirective) {
+	completions := func(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var list []cobra.Completion
 		before := typed[:strings.LastIndexByte(typed, ',')+1]
 		for _, v := range values() {
 			list = append(list, before+v)
 		}
 		return list, cobra.ShellCompDirectiveNoFileComp
-	})
+	}
+	err := c.RegisterFlagCompletionFunc(flag, completions)
 	if err != nil {
 		panic(err) // the verb has no such flag
 	}
 }
 
-// completeFrom is complete with a list that is known.
+// completeFrom is complete with a fixed list of values.
 func completeFrom(c *cobra.Command, flag string, values ...string) {
 	complete(c, flag, func() []string { return values })
 }
 
-// methodNames returns the names of all methods, each with a tab and what it is, as
-// completion wants them.
+// methodNames returns the names of all methods as shell completions: each with a tab and
+// its description.
 func methodNames() (names []string) {
 	for _, m := range builtinMethods() {
 		names = append(names, cobra.CompletionWithDesc(m.Name, m.Brief))
@@ -309,7 +311,7 @@ func methodNames() (names []string) {
 	return append(names, cobra.CompletionWithDesc("all", "all of them"))
 }
 
-// builtinMethods returns all methods as they are without settings.
+// builtinMethods returns all methods with their default settings.
 func builtinMethods() []*overlap.Method {
 	all, err := overlap.Methods(overlap.Settings{})
 	if err != nil {

@@ -35,8 +35,8 @@ func topics() (list []topic) {
 	return list
 }
 
-// helpCommand shows a topic, or what VERB --help shows. A topic goes before a verb of
-// the same name.
+// helpCommand returns the verb that shows a help topic, or the help of a verb. A topic
+// has priority over a verb of the same name.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [TOPIC|VERB]",
@@ -46,7 +46,8 @@ verb have one name, this shows the topic, and VERB --help the verb.`,
 		Example: `  swab help
   swab help audit
   swab help index verify`,
-		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) (list []cobra.Completion, _ cobra.ShellCompDirective) {
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			var list []cobra.Completion
 			if len(args) == 0 {
 				for _, t := range topics() {
 					list = append(list, cobra.CompletionWithDesc(t.name, t.title))

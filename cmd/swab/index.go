@@ -36,7 +36,7 @@ func corpusFlags(f *pflag.FlagSet, corpus *[]string, r *pipeline.Reading, task *
 func limitFlags(f *pflag.FlagSet, r *pipeline.Reading) {
 	f.IntVarP(&r.Lanes, "jobs", "j", 0, "`N` shards read at a time (default: all cores)")
 	f.Int64Var(&r.MaxBadRows, "max-bad-rows", -1,
-		"`N` give up when more rows than this are skipped or repaired (default: never)")
+		"`N` stop when more rows than this are skipped or repaired (default: never)")
 	f.IntVar(&r.MaxRow, "max-row", 64<<20, "`BYTES` longest row or document")
 	f.Int64Var(&r.Limits.Window, "max-window", shard.DefaultWindow, "`BYTES` largest decompression window")
 	f.Int64Var(&r.Limits.Ratio, "max-ratio", shard.DefaultRatio,
@@ -90,14 +90,14 @@ func indexCommand() *cobra.Command {
 		Use:   "index --corpus PATH … --out DIR",
 		Short: "Build or extend the corpus filter, so that any benchmark is checked in seconds",
 		Long: `Put the n-grams of a corpus into a filter in DIR: Bloom filters in segments, and
-index.json, which lists every shard. swab check asks it about any benchmark.
+index.json, which lists every shard. swab check looks up any benchmark in it.
 
-Run again on a corpus that grew, it reads only the new shards. A shard that changed
-or is gone is named, and --on-change says what then: fail; keep the grams it had (and
-read a changed one again beside them); or rebuild the segments that it is in.
+A second run on a corpus that grew reads only the new shards. A shard that changed or is
+gone is named, and --on-change chooses what happens: fail; keep its n-grams (and also
+read a changed shard again); or rebuild the segments that it is in.
 
 A segment that is full is closed, so the false-positive rate of --fpr holds for a
-corpus of any size. A shard that cannot be read to its end leaves nothing in the filter.`,
+corpus of any size. A shard that cannot be read to its end adds nothing to the filter.`,
 		Example: `  swab index --corpus shards/ --out corpus.idx
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
 
@@ -122,7 +122,7 @@ corpus of any size. A shard that cannot be read to its end leaves nothing in the
 			}
 			o.SegmentBytes, o.BufferBytes, o.Version = int64(segment), int64(buffers), programVersion()
 			if dry {
-				return estimate(cmd.Context(), o, cmd.OutOrStdout())
+				return printEstimate(cmd.Context(), o, cmd.OutOrStdout())
 			}
 			return index(cmd.Context(), o, metrics, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -140,7 +140,7 @@ corpus of any size. A shard that cannot be read to its end leaves nothing in the
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
 		f.StringVar(&o.Out, "out", "", "`DIR` directory of the index; one that is there is extended")
 		f.StringVar(&metrics, "metrics", "", "`FILE` write figures of the run in Prometheus' text format")
-		f.BoolVar(&dry, "dry-run", false, "read a sample, and say how many n-grams, segments and bytes there will be")
+		f.BoolVar(&dry, "dry-run", false, "read a sample, and estimate the numbers of n-grams, segments and bytes")
 	})
 	addFlags(c, "Limits", func(f *pflag.FlagSet) { limitFlags(f, &o.Reading) })
 	completeFrom(c, "text-unit", "file", "line")
@@ -175,11 +175,12 @@ func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout,
 	for _, e := range sum.Failed {
 		fmt.Fprintf(stderr, "swab: not used: %s\n", report.CleanText(e.Error))
 	}
-	skipped(stderr, sum.Index)
+	printSkipped(stderr, sum.Index)
 	emptyRows(stderr, ledger.Sum(entries), entries)
 	took := time.Since(began)
-	fmt.Fprintf(stderr, "swab: read %s, %s of text in %s (%s/s)\n", report.Count(int64(sum.Read), "shard"), size(o.Progress.Text.Load()),
-		took.Round(10*time.Millisecond), size(int64(float64(o.Progress.Text.Load())/took.Seconds())))
+	text := o.Progress.Text.Load()
+	fmt.Fprintf(stderr, "swab: read %s, %s of text in %s (%s/s)\n", report.Count(int64(sum.Read), "shard"), size(text),
+		took.Round(10*time.Millisecond), size(int64(float64(text)/took.Seconds())))
 	fmt.Fprintf(stderr, "swab: wrote %s\n", o.Out)
 	if err := indexMetrics(metrics, sum, o, took); err != nil {
 		return fmt.Errorf("the index is published, but not its metrics: %w", err)
@@ -190,8 +191,8 @@ func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout,
 	return nil
 }
 
-// skipped names the rows of an index's shards that are not in it.
-func skipped(w io.Writer, x *ledger.Index) {
+// printSkipped writes how many rows of the shards were skipped, by shard and kind.
+func printSkipped(w io.Writer, x *ledger.Index) {
 	named := 0
 	for _, s := range x.Shards {
 		for kind, n := range s.Skipped {
@@ -205,7 +206,7 @@ func skipped(w io.Writer, x *ledger.Index) {
 	}
 }
 
-// printIndex shows what an index holds.
+// printIndex writes the size, the rate and the segments of an index.
 func printIndex(w io.Writer, x *ledger.Index, shards bool) error {
 	grams, bytes := int64(0), int64(0)
 	for _, s := range x.Segments {
@@ -252,7 +253,7 @@ func printIndex(w io.Writer, x *ledger.Index, shards bool) error {
 	return t.Flush()
 }
 
-// approx shows an estimate with three digits.
+// approx formats an estimate with three digits.
 func approx(n int64) string {
 	switch {
 	case n < 10_000:
@@ -269,7 +270,7 @@ func indexInfoCommand() *cobra.Command {
 	var shards bool
 	c := &cobra.Command{
 		Use:     "info DIR",
-		Short:   "Show the segments of an index, how full they are, and what they hold",
+		Short:   "Show the segments of an index, how full they are, and their shards",
 		Example: "  swab index info corpus.idx --shards",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -307,8 +308,8 @@ func mergeCommand() *cobra.Command {
 		Use:   "merge DIR… --out DIR",
 		Short: "Join indexes that were made on several machines",
 		Long: `Join indexes that were made with the same settings, each of a part of the corpus, into
-one. Segments that are not full are put together where they fit; if all shards fit
-into one segment, it is byte for byte the one that a single run makes.`,
+one. Segments that are not full are merged where they fit; if all shards fit into one
+segment, it is byte for byte the segment that a single run writes.`,
 		Example: "  swab merge task-*.idx --out corpus.idx",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -332,8 +333,8 @@ into one segment, it is byte for byte the one that a single run makes.`,
 	return c
 }
 
-// estimate says how large an index will be.
-func estimate(ctx context.Context, o pipeline.IndexOptions, stdout io.Writer) error {
+// printEstimate writes an estimate of the size of an index.
+func printEstimate(ctx context.Context, o pipeline.IndexOptions, stdout io.Writer) error {
 	e, err := pipeline.EstimateIndex(ctx, o)
 	if err != nil {
 		return err

@@ -20,9 +20,9 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 const (
 	exitOK          = 0
 	exitOver        = 1   // finished, and --fail-above was exceeded
-	exitTrouble     = 2   // nothing published
+	exitError       = 2   // nothing published
 	exitIncomplete  = 3   // finished, but some input could not be read
-	exitInterrupted = 130 // by a signal; what is done is kept for the next run
+	exitInterrupted = 130 // by a signal; finished shards are kept for the next run
 )
 
 // An exit is an error that carries an exit code and may have nothing to print.
@@ -33,8 +33,8 @@ type exit struct {
 
 func (e exit) Error() string { return fmt.Sprint(e.err) }
 
-// run is the program: it reads args, writes results to stdout and words to stderr,
-// and returns the exit code.
+// run runs the program with args, writes results to stdout and messages to stderr, and
+// returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -50,14 +50,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &e):
 		return e.code
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "swab: interrupted; the same command goes on where it stopped")
+		fmt.Fprintln(stderr, "swab: interrupted; the same command continues where this one stopped")
 		return exitInterrupted
 	}
 	fmt.Fprintf(stderr, "swab: error: %v\n", err)
 	if h := hint(err); h != "" {
 		fmt.Fprintf(stderr, "swab: hint: %s\n", h)
 	}
-	return exitTrouble
+	return exitError
 }
 
 // rootCommand returns the program with all its verbs.
@@ -72,7 +72,7 @@ not seen.
 
 It compares words: it does not see a paraphrase or a translation of an item.
 
-Exit codes: 0 finished; 1 finished and --fail-above was exceeded; 2 trouble,
+Exit codes: 0 finished; 1 finished and --fail-above was exceeded; 2 error,
 nothing published; 3 finished, but some input could not be read; 130 interrupted.`,
 		Example: `  swab scan --corpus shards/ --bench gsm8k=test.jsonl --out audit
   swab index --corpus shards/ --out corpus.idx
@@ -89,7 +89,8 @@ nothing published; 3 finished, but some input could not be read; 130 interrupted
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(flagError)
 	addVerbs(root, "Find", scanCommand(), indexCommand(), checkCommand(), mergeCommand())
-	addVerbs(root, "Read an audit", explainCommand(), reviewCommand(), reportCommand(), scoreCommand(), exportCommand(), auditCommand())
+	addVerbs(root, "Read an audit",
+		explainCommand(), reviewCommand(), reportCommand(), scoreCommand(), exportCommand(), auditCommand())
 	addVerbs(root, "Learn", benchmarksCommand(), methodsCommand(), versionCommand())
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	help := helpCommand()

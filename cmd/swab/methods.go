@@ -61,7 +61,8 @@ func printMethod(w io.Writer, m *overlap.Method) error {
 	if m.Choices != "" {
 		fmt.Fprintf(&b, "\n%s\n", m.Choices)
 	}
-	fmt.Fprintf(&b, "\nParts read: %s (--item-parts %s=…)\nShort parts: %s\n", strings.Join(m.Parts.Names(), ", "), m.Name, m.ShortParts())
+	fmt.Fprintf(&b, "\nParts read: %s (--item-parts %s=…)\n", strings.Join(m.Parts.Names(), ", "), m.Name)
+	fmt.Fprintf(&b, "Short parts: %s\n", m.ShortParts())
 	if m.Statistic != "" {
 		fmt.Fprintf(&b, "Statistic of a benchmark: share of the %s\n", m.Statistic)
 	}
@@ -81,18 +82,22 @@ func printMethod(w io.Writer, m *overlap.Method) error {
 func chooseMethods(all []*overlap.Method, names []string) ([]*overlap.Method, error) {
 	known := overlap.Names(all)
 	for _, name := range names {
-		is := func(m *overlap.Method) bool { return m.Name == name || m.Group == name || name == "all" }
-		if !slices.ContainsFunc(all, is) {
+		if !slices.ContainsFunc(all, func(m *overlap.Method) bool { return namesMethod(name, m) }) {
 			err := fmt.Errorf("unknown method %q: there are %s", name, strings.Join(known, ", "))
 			return nil, usageError{err: err, verb: "swab methods", instead: closest(name, known)}
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(m *overlap.Method) bool {
-		return !slices.ContainsFunc(names, func(name string) bool { return name == m.Name || name == m.Group || name == "all" })
+		return !slices.ContainsFunc(names, func(name string) bool { return namesMethod(name, m) })
 	}), nil
 }
 
-// methodFlags are how a user chooses and sets methods.
+// namesMethod reports whether name is that of the method or of its group, or all.
+func namesMethod(name string, m *overlap.Method) bool {
+	return name == m.Name || name == m.Group || name == "all"
+}
+
+// methodFlags are the flags that choose methods and set their parameters.
 type methodFlags struct {
 	names, set, parts []string
 	file              string
@@ -148,8 +153,8 @@ func (f *methodFlags) settings() (overlap.Settings, error) {
 	return s, nil
 }
 
-// methods returns the methods chosen, with their settings. What is set by a flag has to be
-// chosen.
+// methods returns the methods chosen, with their settings. It returns an error for a flag
+// that sets a parameter of a method that is not chosen.
 func (f *methodFlags) methods() ([]*overlap.Method, error) {
 	s, err := f.settings()
 	if err != nil {

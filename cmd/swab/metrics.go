@@ -28,7 +28,8 @@ func auditMetrics(path string, s *pipeline.Summary, o pipeline.Options, filter b
 			state audit.State
 			n     int64
 		}{{found, row.Flagged}, {item.Clean, row.Clean}, {item.NotCheckable, row.NotCheckable}} {
-			r.Items = append(r.Items, metrics.Items{Benchmark: row.Benchmark, Method: row.Method, State: c.state.String(), N: c.n})
+			r.Items = append(r.Items,
+				metrics.Items{Benchmark: row.Benchmark, Method: row.Method, State: c.state.String(), N: c.n})
 		}
 	}
 	return metrics.Write(path, r)
@@ -46,7 +47,8 @@ func indexMetrics(path string, s *pipeline.IndexSummary, o pipeline.IndexOptions
 		}
 	}
 	return metrics.Write(path, metrics.Run{
-		Out: o.Out, ReadBytes: o.Progress.Text.Load(), Shards: int64(len(s.Index.Shards) + len(s.Failed)), ShardsFailed: int64(len(s.Failed)), Skipped: skipped,
+		Out: o.Out, ReadBytes: o.Progress.Text.Load(),
+		Shards: int64(len(s.Index.Shards) + len(s.Failed)), ShardsFailed: int64(len(s.Failed)), Skipped: skipped,
 		Complete: s.Complete(), Took: took, End: time.Now(),
 	})
 }

@@ -22,13 +22,13 @@ func reportCommand() *cobra.Command {
 		Short: "Write an audit as one HTML file that needs no network",
 		Long: `Write DIR/report.html: what was checked against what, the verdict on each benchmark,
 every item with its evidence, plots, and the exact method, in one file that opens
-from disk in any browser and asks no network for anything.
+from disk in any browser and makes no network requests.
 
-scan, check and score write it too, unless --no-report is given. This verb makes it
+scan, check and score write it too, unless --no-report is set. This verb writes it
 again: after swab review, with other scores, or elsewhere with --out.
 
 The items' own texts are read again from the benchmark files that the audit names.
-Where those are gone or changed, the report says so and shows the matched words.`,
+If those are missing or changed, the report says so and shows only the matched words.`,
 		Example: `  swab report audit
   swab report audit --scores scores.json --out for-the-meeting.html
   swab report audit --no-texts --out -`,
@@ -69,7 +69,7 @@ Where those are gone or changed, the report says so and shows the matched words.
 	return c
 }
 
-// definitions are those of all methods, for the report.
+// definitions returns the definitions of all methods, for the report.
 func definitions() (list []page.Definition) {
 	for _, m := range builtinMethods() {
 		list = append(list, page.Definition{Name: m.Name, Version: m.Version, Text: m.Text, Source: m.Source})

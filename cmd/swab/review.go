@@ -16,20 +16,20 @@ func reviewCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "review [--audit] DIR",
 		Short: "Show an audit's evidence item by item, and mark it confirmed or rejected",
-		Long: `Show the items that were found, one a screen, with their evidence:
+		Long: `Show the flagged and suspected items, one a screen, with their evidence:
 
   n, p      next, previous item
-  c, r      confirm, reject; the same key again takes the mark back
+  c, r      confirm, reject; the same key again removes the mark
   o         write a note
-  f         show only items with these words in place, method, state, mark or note
+  f         show only items with these words in their path, method, state, mark or note
   q         quit
 
-Every mark is saved at once, in DIR/review.jsonl. It is of the item and its evidence:
-a later run into DIR keeps it as long as both stay as they are. swab report shows the
-marks. With --reviewed, scan and check write clean variants that follow them: a
-rejected item is kept, a confirmed one removed, whatever a method says.
+Every mark is saved at once, in DIR/review.jsonl. It belongs to the item and its evidence:
+a later run into DIR keeps it as long as neither changes. swab report shows the marks.
+With --reviewed, scan and check write clean variants that follow them: a rejected item
+is kept and a confirmed one is removed, whatever the verdict of a method.
 
-Where the output is no terminal, the items are listed as text.`,
+If the output is not a terminal, the items are listed as text.`,
 		Example: `  swab review audit
   swab review audit | less`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -42,8 +42,8 @@ Where the output is no terminal, the items are listed as text.`,
 			}
 			defer s.Close()
 			stdout := cmd.OutOrStdout()
-			is, _, width := terminal(stdout)
-			if !is || !term.IsTerminal(int(os.Stdin.Fd())) {
+			isTerminal, _, width := terminal(stdout)
+			if !isTerminal || !term.IsTerminal(int(os.Stdin.Fd())) {
 				return s.List(cmd.Context(), stdout, width)
 			}
 			if err := s.Run(cmd.Context(), os.Stdin, stdout); err != nil {

@@ -54,8 +54,8 @@ A corpus is files, directories, globs and @lists of them: JSON lines (.jsonl,
 with gzip, zstd, bzip2, xz or lz4. A benchmark is JSON lines, a JSON array, CSV,
 TSV or Parquet, or a directory of them; swab benchmarks lists the known layouts.
 
-Items that are too short for a method are not checkable. They stay in clean/, and
-the table counts them apart.`,
+Items that are too short for a method are not checkable. They are kept in clean/, and
+the table counts them separately.`,
 		Example: `  # GSM8K and MMLU against a directory of shards
   swab scan --corpus shards/ --bench gsm8k=test.jsonl --bench mmlu=mmlu/test --out audit
 
@@ -105,9 +105,12 @@ func loadPresets(files []string) (*benchmark.Presets, error) {
 	return p, err
 }
 
-// makeAudit makes an audit with progress on a terminal, prints what was found, and returns
-// the exit code as an error.
-func makeAudit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter bool, run func(pipeline.Options) (*pipeline.Summary, error)) error {
+// makeAudit calls run with progress on a terminal, prints the strongest evidence, the table
+// and a summary, and returns the exit code as an error.
+func makeAudit(
+	cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter bool,
+	run func(pipeline.Options) (*pipeline.Summary, error),
+) error {
 	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
 	began := time.Now()
 	o.Progress = &pipeline.Progress{}
@@ -135,10 +138,10 @@ func makeAudit(cmd *cobra.Command, o pipeline.Options, b *benchFlags, filter boo
 	if err := report.TableOf(state, stdout, sum.Rows, width); err != nil {
 		return err
 	}
-	sure(stderr, sum)
-	byFilter(stderr, sum)
+	printKinds(stderr, sum)
+	printByFilter(stderr, sum)
 	took := time.Since(began)
-	closing(stderr, sum, o, filter, took)
+	printSummary(stderr, sum, o, filter, took)
 	if err := auditMetrics(b.metrics, sum, o, filter, took); err != nil {
 		return fmt.Errorf("the audit is published, but not its metrics: %w", err)
 	}
@@ -208,8 +211,9 @@ func notRead(w io.Writer, files []shard.Skipped) (unread bool) {
 	return unread
 }
 
-// sure says what kinds of flags there are, and how many are wrong by chance.
-func sure(w io.Writer, s *pipeline.Summary) {
+// printKinds writes how many items have each kind of verdict, and how many decoys each
+// method flags.
+func printKinds(w io.Writer, s *pipeline.Summary) {
 	for _, method := range slices.Sorted(maps.Keys(s.Kinds)) {
 		for _, state := range []audit.State{item.Flagged, item.Clean} {
 			var parts []string
@@ -234,8 +238,9 @@ func sure(w io.Writer, s *pipeline.Summary) {
 	}
 }
 
-// byFilter says what clean by filter is worth.
-func byFilter(w io.Writer, s *pipeline.Summary) {
+// printByFilter writes how many items are clean by the filter alone, and its measured miss
+// rate.
+func printByFilter(w io.Writer, s *pipeline.Summary) {
 	for _, m := range s.Audit.Methods {
 		n := s.ByFilter(m.Name)
 		if n == 0 {
@@ -252,8 +257,8 @@ func byFilter(w io.Writer, s *pipeline.Summary) {
 	}
 }
 
-// closing writes what was read, what was not, and where the results are.
-func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, took time.Duration) {
+// printSummary writes what was read, what was not, and where the results are.
+func printSummary(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, took time.Duration) {
 	t := s.Audit.Totals
 	text := o.Progress.Text.Load()
 	fmt.Fprintf(w, "swab: %s, %s of text in %s",
@@ -296,7 +301,8 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, 
 	}
 	emptyRows(w, t, s.Audit.Shards)
 	if t := s.Audit.Task; t != "" {
-		fmt.Fprintf(w, "swab: only task %s of the corpus was read, which is not the whole: the verdicts are of that part alone\n", t)
+		fmt.Fprintf(w, "swab: only task %s of the corpus was read, which is not the whole: the verdicts are of that part alone\n",
+			t)
 	}
 	switch {
 	case filter:
@@ -307,10 +313,12 @@ func closing(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter bool, 
 		fmt.Fprintf(w, "swab: wrote %s, which is incomplete: some input was not read\n", o.Out)
 	default:
 		fmt.Fprintf(w, "swab: wrote %s without clean variants: some input was not read\n", o.Out)
-		fmt.Fprintln(w, "swab: hint: fix the input and run the same command, or add --allow-incomplete; shards that were read are not read again")
+		fmt.Fprintln(w, "swab: hint: fix the input and run the same command, or add --allow-incomplete;",
+			"shards that were read are not read again")
 	}
 }
 
+// size formats a number of bytes with a decimal unit.
 func size(bytes int64) string {
 	v, unit := float64(bytes), "bytes"
 	for _, u := range []string{"kB", "MB", "GB", "TB"} {
@@ -325,7 +333,7 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.3g %s", v, unit)
 }
 
-// hint says what to try after an error.
+// hint returns what to try after an error, or "".
 func hint(err error) string {
 	var misuse usageError
 	switch {
@@ -349,8 +357,8 @@ func hint(err error) string {
 	return ""
 }
 
-// terminal says whether w is a terminal, whether it takes colour, and its width or 0.
-func terminal(w io.Writer) (is, color bool, width int) {
+// terminal reports whether w is a terminal, whether it shows colour, and its width or 0.
+func terminal(w io.Writer) (isTerminal, color bool, width int) {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return false, false, 0
@@ -361,7 +369,7 @@ func terminal(w io.Writer) (is, color bool, width int) {
 
 // showProgress draws a bar on w while it is a terminal, until stop is called.
 func showProgress(p *pipeline.Progress, w io.Writer) (stop func()) {
-	if is, _, _ := terminal(w); !is {
+	if isTerminal, _, _ := terminal(w); !isTerminal {
 		return func() {}
 	}
 	done := make(chan struct{})

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// scoreFlags are those of swab score.
+// scoreFlags are the flags of swab score.
 type scoreFlags struct {
 	by, stratify, format string
 	pipeline.ScoreOptions
@@ -25,31 +25,33 @@ func scoreCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "score [--audit] DIR --results [MODEL=]PATH …",
 		Short: "Score models on all items, on the clean ones and on the flagged ones",
-		Long: `Join what a harness wrote of each item with the verdicts of an audit, and write a row
-a model, benchmark and method:
+		Long: `Join the results of a harness for each item with the verdicts of an audit, and write a
+row for each model, benchmark and method:
 
   all, clean, flagged   scores on all items, on those not flagged, on those flagged
   gain                  all − clean with its 95 % interval, in points
-  mde                   the smallest gain that as many items show in 80 % of cases
-  p, Holm, BH           that flagged items are like others; adjusted for the whole table
-  lower                 of all and clean: what to report
+  mde                   minimum detectable effect: the smallest gain that as many items
+                        show with a power of 80 %
+  p, Holm, BH           p-value of no difference between flagged and other items, and
+                        adjusted for the whole table
+  lower                 the lower of all and clean: the score to report
 
-Items that a method cannot check stay in clean and are counted apart. A gain describes:
-flagged items may be easier than others whether or not they were seen. --reference
-compares with a model that was not trained on the corpus.
+Items that a method cannot check stay in clean and are counted separately. A gain is no
+proof of an effect: flagged items may be easier than others whether or not they were in
+the corpus. --reference compares with a model that was not trained on the corpus.
 
 Results are files or directories of JSON lines or CSV with id and score, of
 lm-evaluation-harness, OpenAI Evals, inspect_ai, HELM, HumanEval, ZeroEval and
-grade-school-math; what they are is read from them. They are joined by id, by index
-or by content, whichever is certain, and what is left over is named.
+grade-school-math; the format is detected by content. They are joined by id, by index
+or by content, whichever is certain, and results and items left over are named.
 
 --out names a file (.json, .csv, .md, .tex) or a directory for scores.json,
 scores.csv, scores.md and curve.csv: gain and share flagged at every threshold. Or it is
-the audit's own directory: scores.json and curve.csv are put into it and its report.html
-is made again with them. A later scan into that directory drops them.
+the audit's own directory: scores.json and curve.csv are written into it and its
+report.html is written again with them. A later scan into that directory removes them.
 
 --reviewed follows the marks of swab review: a confirmed item counts as flagged, a
-rejected one as clean, whatever a method says.`,
+rejected one as clean, whatever the verdict of a method.`,
 		Example: `  swab score audit --results llama=llama/samples_gsm8k.jsonl --results gpt=gpt.jsonl
   swab score audit --results helm/ --by subject --format markdown > scores.md
   swab score audit --results runs/ --reference base --out scores
@@ -101,8 +103,8 @@ rejected one as clean, whatever a method says.`,
 			"`FILE` CSV file of model,benchmark,method,all,clean: scores without results of items, checked against the audit")
 		f.StringSliceVar(&o.Methods, "method", []string{"all"}, "`NAME` method of the audit, or all; repeats")
 		f.StringVar(&o.Join.Benchmark, "bench", "",
-			"`NAME` the audit's benchmark that all results are of; without it, it is found")
-		f.StringVar(&o.Join.How, "join", "", "`HOW` join by id, index or content; without it, whichever is certain")
+			"`NAME` the audit's benchmark that all results are of (default: detected)")
+		f.StringVar(&o.Join.How, "join", "", "`HOW` join by id, index or content (default: whichever is certain)")
 		f.StringVar(&o.Read.Metric, "metric", "", "`NAME` metric or scorer, where results have several")
 		f.StringVar(&o.Read.Filter, "filter", "", "`NAME` filter of lm-evaluation-harness, where results have several")
 		f.BoolVar(&o.Reviewed, "reviewed", false,
@@ -115,8 +117,8 @@ rejected one as clean, whatever a method says.`,
 		f.StringVar(&o.stratify, "stratify", "", "`subject` test within subjects")
 		f.StringVar(&o.Reference, "reference", "",
 			"`MODEL` model that was not trained on the corpus, for the difference in differences")
-		f.StringArrayVar(&o.Exams, "exam", nil, "`FILE` YAML file that says how items make an exam's score; repeats")
-		f.BoolVar(&o.Curves, "curves", false, "search all thresholds; with --out it is done anyway")
+		f.StringArrayVar(&o.Exams, "exam", nil, "`FILE` YAML file that defines how items add up to an exam's score; repeats")
+		f.BoolVar(&o.Curves, "curves", false, "compute the gain at all thresholds; --out implies it")
 		f.Uint64Var(&o.Seed, "seed", 1, "`N` seed of bootstrap and permutations")
 		f.IntVar(&o.Resamples, "resamples", 2000, "`N` bootstrap resamples")
 		f.IntVar(&o.Permutations, "permutations", 9999, "`N` permutations of a test")
@@ -125,7 +127,7 @@ rejected one as clean, whatever a method says.`,
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
 		f.StringVar(&o.format, "format", "table", "`FORMAT` "+strings.Join(score.Formats(), ", "))
 		f.StringVar(&o.Out, "out", "", "`PATH` file or directory to write, beside what is printed")
-		f.BoolVar(&o.NoReport, "no-report", false, "do not make report.html again when --out is the audit")
+		f.BoolVar(&o.NoReport, "no-report", false, "do not write report.html again when --out is the audit")
 	})
 	complete(c, "method", methodNames)
 	completeFrom(c, "join", "id", "index", "content")
@@ -135,7 +137,7 @@ rejected one as clean, whatever a method says.`,
 	return c
 }
 
-// check refuses values of flags that are not known.
+// check returns an error for an unknown value of a flag.
 func (o *scoreFlags) check(c *cobra.Command) error {
 	for _, f := range []struct {
 		flag, value string
@@ -154,7 +156,7 @@ func (o *scoreFlags) check(c *cobra.Command) error {
 	return nil
 }
 
-// printJoin writes how results were joined, and names what is left over.
+// printJoin writes how results were joined, and names the results and items left over.
 func printJoin(w io.Writer, j *score.Joined) {
 	name := report.CleanText(j.Model)
 	if j.Benchmark == "" {
@@ -177,7 +179,7 @@ func printJoin(w io.Writer, j *score.Joined) {
 	}
 }
 
-// firstNames names up to five.
+// firstNames returns up to five of the names, and how many more there are.
 func firstNames(names []string) string {
 	shown := make([]string, 0, 5)
 	for _, n := range names[:min(5, len(names))] {

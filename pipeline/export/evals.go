@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Classes of OpenAI Evals that grade the two kinds of items.
+// The classes of OpenAI Evals that grade the two kinds of items.
 const (
 	matchClass = "evals.elsuite.basic.match:Match"          // the completion begins with the letter
 	jsonClass  = "evals.elsuite.basic.json_match:JsonMatch" // the completion is this JSON value
@@ -82,7 +82,7 @@ func (w *writer) evals(ctx context.Context) error {
 			o.class = class
 		}
 		if o.class != class {
-			return fmt.Errorf("item %q has another kind of answer than those before it", clip(w.a.Items[k].ID))
+			return fmt.Errorf("item %q has another kind of answer than the items before it", clip(w.a.Items[k].ID))
 		}
 		s.ID, s.Index = w.a.Items[k].ID, w.a.Items[k].Index
 		line, err := marshal(s, "")
@@ -95,7 +95,7 @@ func (w *writer) evals(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.each(func(s *Split) error {
+	return w.eachSplit(func(s *Split) error {
 		o := outs[s.Benchmark+"/"+s.Split]
 		if o.next != len(s.items) {
 			return errors.New("its items are not all in the benchmark's files")
@@ -116,25 +116,30 @@ func (w *writer) evals(ctx context.Context) error {
 		if s.Kept -= len(s.Left); s.Kept == 0 {
 			return fmt.Errorf("%w that can be written: %s", ErrEmpty, s.Left[0])
 		}
-		text := fmt.Sprintf("%s, %s: the %d of %d items that %s did not flag", s.Benchmark, s.Split, s.Kept, s.Items, w.verdict.Method)
-		for _, told := range w.sum.Reviewed {
-			text += "; " + told
+		text := fmt.Sprintf("%s, %s: the %d of %d items that %s did not flag",
+			s.Benchmark, s.Split, s.Kept, s.Items, w.verdict.Method)
+		for _, notice := range w.sum.Reviewed {
+			text += "; " + notice
 		}
-		if err := e.Encode(map[string]spec{base: {ID: full, Metrics: []string{"accuracy"}, Text: text}, full: {Class: o.class, Args: &args{samples}}}); err != nil {
+		specs := map[string]spec{
+			base: {ID: full, Metrics: []string{"accuracy"}, Text: text},
+			full: {Class: o.class, Args: &args{samples}},
+		}
+		if err := e.Encode(specs); err != nil {
 			return err
 		}
 		if err := e.Close(); err != nil {
 			return err
 		}
 		s.File = "registry/data/" + samples
-		if err := w.put("registry/evals/"+base+".yaml", y.Bytes()); err != nil {
+		if err := w.writeFile("registry/evals/"+base+".yaml", y.Bytes()); err != nil {
 			return err
 		}
-		return w.put(s.File, o.b.Bytes())
+		return w.writeFile(s.File, o.b.Bytes())
 	})
 }
 
-var errLines = errors.New("a choice has several lines, so that it is not known where the next begins")
+var errLines = errors.New("a choice has several lines, so the beginning of the next is not known")
 
 // choiceFields returns the number of fields that a split's choices are read from, 0 if
 // they are one list.
@@ -152,7 +157,7 @@ func (w *writer) choiceFields(s *Split) int {
 	return 0
 }
 
-// evalName makes a name without dots, which divide the names of evals.
+// evalName returns a name without dots, which separate the parts of names of evals.
 func evalName(s string) string {
 	return strings.NewReplacer(".", "_", "%", "_").Replace(fileName(s))
 }
@@ -163,7 +168,7 @@ var (
 	numberRE = regexp.MustCompile(`^#### *(\S.*)$`)
 )
 
-// inOrder says that choices bear the letters A, B, C and so on.
+// inOrder reports whether the choices begin with the letters A, B, C and so on.
 func inOrder(choices []string) bool {
 	for i, c := range choices {
 		if m := optionRE.FindStringSubmatch(c); m == nil || m[1] != string(rune('A'+i)) {
@@ -173,10 +178,10 @@ func inOrder(choices []string) bool {
 	return true
 }
 
-// maxIdeal is how long an answer may be that is compared as a whole.
+// maxIdeal is the greatest length of an answer that is compared as a whole, in bytes.
 const maxIdeal = 200
 
-// evalsSample makes the prompt and the answer that the completion is compared with.
+// evalsSample returns a sample with the prompt and the expected answer, and its class.
 func evalsSample(it *benchmark.Item, fields int) (*sample, string, error) {
 	answer := strings.TrimSpace(it.Text[item.Answer])
 	last := strings.TrimSpace(answer[strings.LastIndexByte(answer, '\n')+1:])
@@ -201,7 +206,7 @@ func evalsSample(it *benchmark.Item, fields int) (*sample, string, error) {
 			}
 		}
 		if key == "" {
-			return nil, "", fmt.Errorf("its answer %q is no letter of a choice, and neither a choice", clip(last))
+			return nil, "", fmt.Errorf("its answer %q is neither the letter nor the text of a choice", clip(last))
 		}
 		found := false
 		for i, c := range choices {
@@ -217,21 +222,27 @@ func evalsSample(it *benchmark.Item, fields int) (*sample, string, error) {
 			prompt = append(prompt, c)
 		}
 		if !found {
-			return nil, "", fmt.Errorf("its answer is %s, which none of its %d choices is", key, len(choices))
+			return nil, "", fmt.Errorf("its answer is %s, which is none of its %d choices", key, len(choices))
 		}
 		prompt = append(prompt, "Answer with the letter of the right choice and nothing else.")
-		return &sample{Input: []message{{"user", strings.Join(prompt, "\n")}}, Ideal: key}, matchClass, nil
+		return newSample(prompt, key), matchClass, nil
 	}
 	if m := numberRE.FindStringSubmatch(last); m != nil {
 		answer = strings.TrimSpace(m[1])
 	}
 	if answer == "" || len(answer) > maxIdeal || strings.Contains(answer, "\n") {
-		return nil, "", errors.New("its answer is a text or code that no class of OpenAI Evals compares: --for ids or lm-eval leaves scoring to the harness that has the benchmark")
+		return nil, "", errors.New("its answer is a text or code that no class of OpenAI Evals grades: " +
+			"--for ids or lm-eval leaves scoring to the benchmark's own harness")
 	}
 	prompt = append(prompt, `Answer with a JSON object and nothing else, as in {"answer": "…"}.`)
 	ideal, err := marshal(map[string]string{"answer": answer}, "")
 	if err != nil {
 		return nil, "", err
 	}
-	return &sample{Input: []message{{"user", strings.Join(prompt, "\n")}}, Ideal: strings.TrimSpace(string(ideal))}, jsonClass, nil
+	return newSample(prompt, strings.TrimSpace(string(ideal))), jsonClass, nil
+}
+
+// newSample returns a sample of a prompt's lines and the expected completion.
+func newSample(prompt []string, ideal string) *sample {
+	return &sample{Input: []message{{"user", strings.Join(prompt, "\n")}}, Ideal: ideal}
 }

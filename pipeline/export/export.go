@@ -1,20 +1,20 @@
-// Package export writes the clean variant of an audited benchmark in the form in
-// which a harness takes it, so that the harness itself scores it.
+// Package export writes the clean variant of an audited benchmark in the form that a
+// harness reads, so that the harness itself scores it.
 //
-// A clean variant is all items that one method did not flag, those that were not
-// checkable among them, as in the audit's clean/. In OUT stand:
+// A clean variant has all items that one method did not flag, including those that were
+// not checkable, as in the audit's clean/. The files in OUT are:
 //
 //	evals     registry/evals/NAME.yaml, registry/data/NAME/samples.jsonl
-//	lm-eval   BENCHMARK.json: task to the places of items, from 0, for --samples
-//	inspect   BENCHMARK/SPLIT.txt: ids on one line, comma between, for --sample-id
+//	lm-eval   BENCHMARK.json: task to the indices of items, from 0, for --samples
+//	inspect   BENCHMARK/SPLIT.txt: ids on one line, separated by commas, for --sample-id
 //	ids       BENCHMARK/SPLIT.txt: one id a line
 //
-// and export.json, which says of what audit and method they are. Equal audits give
-// equal bytes. OUT appears whole or not at all. In names of files, all but letters,
-// digits, - and _ and single inner dots becomes %XX.
+// and export.json, which names the audit's method and counts the items. Equal audits
+// produce equal bytes. OUT is published whole or not at all. In names of files, every byte
+// other than letters, digits, - and _ and single inner dots is written as %XX.
 //
-// A harness takes an empty list of items for all items, so a split of which nothing
-// is left is an error, or left out and named.
+// A harness reads an empty list of items as all items, so a split without any clean item
+// is an error, or is left out and named.
 package export
 
 import (
@@ -38,47 +38,47 @@ import (
 )
 
 var (
-	// ErrIncomplete means an audit whose input was not all read.
-	ErrIncomplete = errors.New("the audit is incomplete: some input was not read, so clean is not known to be clean")
-	// ErrEmpty means that no item of a split is left.
+	// ErrIncomplete means that some input of the audit was not read.
+	ErrIncomplete = errors.New("the audit is incomplete: some input was not read and may contain clean items")
+	// ErrEmpty means that no item of a split is clean.
 	ErrEmpty = errors.New("no item is left")
 )
 
-// Forms are the harnesses that are written for.
+// Forms are the forms of output: the harnesses, and plain ids.
 var Forms = []string{"evals", "lm-eval", "inspect", "ids"}
 
-// Options of Write.
+// Options configures Write.
 type Options struct {
 	Audit           string            // directory
 	For             string            // one of Forms
-	Method          string            // "" if the audit has one
+	Method          string            // "" if the audit has only one
 	Out             string            // directory, which must not exist
-	Benchmarks      []string          // of these alone; nil for all
+	Benchmarks      []string          // only these; nil for all
 	Tasks           map[string]string // BENCHMARK or BENCHMARK/SPLIT to the harness's name of the task
 	AllowIncomplete bool
-	SkipEmpty       bool   // leave out splits of which nothing is left
+	SkipEmpty       bool   // leave out splits without clean items
 	Version         string // of the program
 	Reviewed        bool   // follow the marks of review.jsonl, and say so in the summary
 }
 
-// Split is what was written of one split.
+// Split describes the output for one split.
 type Split struct {
 	Benchmark    string `json:"benchmark"`
 	Split        string `json:"split"`
 	Task         string `json:"task,omitempty"`
-	File         string `json:"file,omitempty"` // below OUT; "" if nothing is left
+	File         string `json:"file,omitempty"` // below OUT; "" if no item is clean
 	Items        int    `json:"items"`
 	Kept         int    `json:"kept"`
 	Flagged      int    `json:"flagged"`
 	NotCheckable int    `json:"not_checkable"` // of those kept
 
-	// Items that the form cannot express and that are left out, with the reason.
+	// Left has the items that the form cannot express, which are left out, with the reason.
 	Left []string `json:"left_out,omitempty"`
 
 	items []int // kept
 }
 
-// Summary says what was written.
+// Summary describes what was written. It is the content of export.json.
 type Summary struct {
 	Format   string   `json:"format"` // "swab export"
 	Version  int      `json:"version"`
@@ -86,7 +86,7 @@ type Summary struct {
 	For      string   `json:"for"`
 	Method   string   `json:"method"`
 	Complete bool     `json:"complete"`
-	Reviewed []string `json:"reviewed,omitempty"` // what following the marks did
+	Reviewed []string `json:"reviewed,omitempty"` // how the marks changed the verdicts
 	Splits   []Split  `json:"splits"`
 }
 
@@ -102,7 +102,7 @@ type writer struct {
 // Write writes the clean variants of an audit to o.Out.
 func Write(ctx context.Context, o Options) (*Summary, error) {
 	if !slices.Contains(Forms, o.For) {
-		return nil, fmt.Errorf("%q is no harness that is written for: %s are", o.For, strings.Join(Forms, ", "))
+		return nil, fmt.Errorf("unknown form %q: known are %s", o.For, strings.Join(Forms, ", "))
 	}
 	r, err := audit.Open(o.Audit)
 	if err != nil {
@@ -126,14 +126,17 @@ func Write(ctx context.Context, o Options) (*Summary, error) {
 	if !a.About.Complete && !o.AllowIncomplete {
 		return nil, fmt.Errorf("%q: %w", o.Audit, ErrIncomplete)
 	}
-	w.sum = &Summary{Format: "swab export", Version: 1, Swab: o.Version, For: o.For, Method: w.verdict.Method, Complete: a.About.Complete, Reviewed: followed}
+	w.sum = &Summary{
+		Format: "swab export", Version: 1, Swab: o.Version, For: o.For,
+		Method: w.verdict.Method, Complete: a.About.Complete, Reviewed: followed,
+	}
 	if err := w.splits(); err != nil {
 		return nil, fmt.Errorf("%q: %w", o.Audit, err)
 	}
 	return w.sum, w.publish(ctx)
 }
 
-// choose finds the method.
+// choose finds the verdicts of the method.
 func (w *writer) choose() error {
 	var names []string
 	for i := range w.a.Verdicts {
@@ -152,7 +155,7 @@ func (w *writer) choose() error {
 	return nil
 }
 
-// splits divides the items.
+// splits collects the kept items of each split, and the name of its task.
 func (w *writer) splits() error {
 	for _, name := range w.o.Benchmarks {
 		if !slices.ContainsFunc(w.a.Benchmarks, func(b audit.TableBenchmark) bool { return b.Name == name }) {
@@ -163,13 +166,13 @@ func (w *writer) splits() error {
 		if w.o.Benchmarks != nil && !slices.Contains(w.o.Benchmarks, b.Name) {
 			continue
 		}
-		of := map[uint16]int{}
+		number := map[uint16]int{} // of a split in the summary
 		for k := b.First; k < b.Last; k++ {
 			it := &w.a.Items[k]
-			n, ok := of[it.Split]
+			n, ok := number[it.Split]
 			if !ok {
 				n = len(w.sum.Splits)
-				of[it.Split] = n
+				number[it.Split] = n
 				w.sum.Splits = append(w.sum.Splits, Split{Benchmark: b.Name, Split: w.a.Splits[it.Split]})
 			}
 			s := &w.sum.Splits[n]
@@ -182,10 +185,10 @@ func (w *writer) splits() error {
 				s.NotCheckable++
 			case item.Clean:
 				if audit.KindName(w.verdict.Kind[k]) == align.ByFilter {
-					return errors.New("items are clean by a corpus filter alone, which does not bound the method: swab scan gives verdicts")
+					return errors.New("items are clean only by a corpus filter, which does not bound the method: run swab scan")
 				}
 			case item.Suspected:
-				return errors.New("it is of a corpus filter, which suspects and does not convict: swab check --trace gives verdicts")
+				return errors.New("items are only suspected by a corpus filter: run swab check --trace for verdicts")
 			default:
 				return fmt.Errorf("item %q of %s/%s has no verdict of %s", clip(it.ID), b.Name, s.Split, w.verdict.Method)
 			}
@@ -196,7 +199,8 @@ func (w *writer) splits() error {
 	for i := range w.sum.Splits {
 		s := &w.sum.Splits[i]
 		if s.Kept == 0 && !w.o.SkipEmpty {
-			return fmt.Errorf("%s/%s: %w, and harnesses take an empty list for all items; --skip-empty leaves it out", s.Benchmark, s.Split, ErrEmpty)
+			return fmt.Errorf("%s/%s: %w, and harnesses read an empty list as all items; --skip-empty leaves it out",
+				s.Benchmark, s.Split, ErrEmpty)
 		}
 	}
 	used := map[string]bool{}
@@ -219,10 +223,10 @@ func (w *writer) splits() error {
 	return nil
 }
 
-// outKind is what publish knows of an export: nothing is ever replaced.
+// outKind describes an export to package publish: nothing is ever replaced.
 var outKind = publish.Kind{Name: "an export", Mark: "export.json", Fresh: true}
 
-// publish writes all into OUT, which appears whole.
+// publish writes all files into OUT atomically.
 func (w *writer) publish(ctx context.Context) error {
 	out, err := publish.Open(w.o.Out, &outKind)
 	if err != nil {
@@ -235,7 +239,7 @@ func (w *writer) publish(ctx context.Context) error {
 	return errors.Join(err, out.Close())
 }
 
-// write writes the form and export.json below the root.
+// write writes the files of the form and export.json below the root.
 func (w *writer) write(ctx context.Context) (err error) {
 	switch w.o.For {
 	case "evals":
@@ -254,14 +258,14 @@ func (w *writer) write(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := w.put("export.json", about); err != nil {
+	if err := w.writeFile("export.json", about); err != nil {
 		return err
 	}
 	return ctx.Err()
 }
 
-// put writes one file below the root, named with slashes.
-func (w *writer) put(rel string, b []byte) error {
+// writeFile writes one file below the root. Its name has slashes.
+func (w *writer) writeFile(rel string, b []byte) error {
 	if !filepath.IsLocal(rel) {
 		return fmt.Errorf("%q cannot be a file below %q", rel, w.o.Out)
 	}
@@ -270,8 +274,8 @@ func (w *writer) put(rel string, b []byte) error {
 		return err
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, fs.ErrExist) { // on a file system that does not tell letters' case apart
-		return fmt.Errorf("%s: two splits would be this one file", rel)
+	if errors.Is(err, fs.ErrExist) { // on a file system that ignores letters' case
+		return fmt.Errorf("%s: two splits would have this file name", rel)
 	}
 	if err != nil {
 		return err
@@ -289,7 +293,7 @@ func marshal(v any, indent string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// fileName makes any text the name of a file, different texts different names.
+// fileName returns the name of a file for a text. Different texts have different names.
 func fileName(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -312,8 +316,8 @@ func clip(s string) string {
 	return s
 }
 
-// each calls write for every split of which something is left.
-func (w *writer) each(write func(s *Split) error) error {
+// eachSplit calls write for every split that has kept items.
+func (w *writer) eachSplit(write func(s *Split) error) error {
 	for i := range w.sum.Splits {
 		s := &w.sum.Splits[i]
 		if s.Kept == 0 {
@@ -326,19 +330,20 @@ func (w *writer) each(write func(s *Split) error) error {
 	return nil
 }
 
-// distinct is an error if the kept items of a split cannot be told from the others by id.
+// distinct returns an error if the ids do not identify the kept items of a split.
 func (w *writer) distinct(s *Split, id func(k int) string) error {
 	kept := make(map[string]bool, len(s.items))
 	for _, k := range s.items {
 		if kept[id(k)] {
-			return fmt.Errorf("two items have the id %q: --for lm-eval names items by place", clip(id(k)))
+			return fmt.Errorf("two items have the id %q: --for lm-eval names items by index", clip(id(k)))
 		}
 		kept[id(k)] = true
 	}
 	for k := range w.a.Items {
 		it := &w.a.Items[k]
-		if w.verdict.State[k] == item.Flagged && w.a.Splits[it.Split] == s.Split && w.benchmark(k) == s.Benchmark && kept[id(k)] {
-			return fmt.Errorf("a flagged item has the id of one that is kept, %q: --for lm-eval names items by place", clip(id(k)))
+		inSplit := w.a.Splits[it.Split] == s.Split && w.benchmark(k) == s.Benchmark
+		if inSplit && w.verdict.State[k] == item.Flagged && kept[id(k)] {
+			return fmt.Errorf("a flagged item has the id of a kept item, %q: --for lm-eval names items by index", clip(id(k)))
 		}
 	}
 	return nil
@@ -348,7 +353,7 @@ func (w *writer) benchmark(k int) string { return w.a.Benchmarks[w.a.Items[k].Be
 
 // ids writes plain ids.
 func (w *writer) ids() error {
-	return w.each(func(s *Split) error {
+	return w.eachSplit(func(s *Split) error {
 		id := func(k int) string { return w.a.Items[k].ID }
 		if err := w.distinct(s, id); err != nil {
 			return err
@@ -356,13 +361,13 @@ func (w *writer) ids() error {
 		var b bytes.Buffer
 		for _, k := range s.items {
 			if hasControl(id(k)) {
-				return fmt.Errorf("the id %q cannot be a line of text: --for lm-eval names items by place", clip(id(k)))
+				return fmt.Errorf("the id %q cannot be a line of text: --for lm-eval names items by index", clip(id(k)))
 			}
 			b.WriteString(id(k))
 			b.WriteByte('\n')
 		}
 		s.File = fileName(s.Benchmark) + "/" + fileName(s.Split) + ".txt"
-		return w.put(s.File, b.Bytes())
+		return w.writeFile(s.File, b.Bytes())
 	})
 }
 
@@ -372,10 +377,10 @@ func hasControl(s string) bool {
 	})
 }
 
-// inspect writes the ids that samples have in inspect_ai: the items' own, or where
-// they have none, their number from 1.
+// inspect writes the ids that samples have in inspect_ai: the items' own, or if they have
+// none, their number from 1.
 func (w *writer) inspect() error {
-	return w.each(func(s *Split) error {
+	return w.eachSplit(func(s *Split) error {
 		own := slices.ContainsFunc(w.a.Items, func(it audit.TableItem) bool {
 			return w.a.Benchmarks[it.Benchmark].Name == s.Benchmark && it.ID != strconv.FormatInt(it.Index, 10)
 		})
@@ -390,14 +395,14 @@ func (w *writer) inspect() error {
 		}
 		var list []string
 		for _, k := range s.items {
-			// A comma divides, stars and brackets are patterns, and a colon names a task.
+			// A comma separates ids, stars and brackets are patterns, and a colon names a task.
 			if v := id(k); v == "" || v != strings.TrimSpace(v) || strings.ContainsAny(v, ",*?[]:") || hasControl(v) {
 				return fmt.Errorf("--sample-id of inspect_ai cannot name the id %q", clip(v))
 			}
 			list = append(list, id(k))
 		}
 		s.File = fileName(s.Benchmark) + "/" + fileName(s.Split) + ".txt"
-		return w.put(s.File, []byte(strings.Join(list, ",")+"\n"))
+		return w.writeFile(s.File, []byte(strings.Join(list, ",")+"\n"))
 	})
 }
 
@@ -425,12 +430,12 @@ func lmEvalTask(benchmark, preset, split string) string {
 	return preset
 }
 
-// lmEval writes the places of items.
+// lmEval writes the indices of items by task.
 func (w *writer) lmEval() error {
 	type task struct{ name, split string }
 	tasks := map[string][]task{}
 	places := map[string]map[string][]int64{}
-	err := w.each(func(s *Split) error {
+	err := w.eachSplit(func(s *Split) error {
 		if s.Task == "" {
 			for _, b := range w.a.About.Benchmarks {
 				if b.Name == s.Benchmark {
@@ -440,7 +445,8 @@ func (w *writer) lmEval() error {
 		}
 		for _, other := range tasks[s.Benchmark] {
 			if other.name == s.Task {
-				return fmt.Errorf("it and %s would both be the task %s: name the task of each, as in --task %s/%s=TASK, or audit the split that the task uses alone", other.split, s.Task, s.Benchmark, s.Split)
+				return fmt.Errorf("it and %s would both be the task %s: name the task of each, as in --task %s/%s=TASK, "+
+					"or audit only the split that the task uses", other.split, s.Task, s.Benchmark, s.Split)
 			}
 		}
 		tasks[s.Benchmark] = append(tasks[s.Benchmark], task{s.Task, s.Split})
@@ -456,12 +462,12 @@ func (w *writer) lmEval() error {
 	if err != nil {
 		return err
 	}
-	for name, of := range places {
-		b, err := marshal(of, "")
+	for name, indices := range places {
+		b, err := marshal(indices, "")
 		if err != nil {
 			return err
 		}
-		if err := w.put(name, b); err != nil {
+		if err := w.writeFile(name, b); err != nil {
 			return err
 		}
 	}

@@ -107,7 +107,7 @@ func TestScreen(t *testing.T) {
 	}
 	press(m, "oa proverx<back>b<enter>r")
 	press(m, "n")
-	if !strings.Contains(plain(m), "that was the last one") {
+	if !strings.Contains(plain(m), "this is the last item") {
 		t.Errorf("n at the end:\n%s", plain(m))
 	}
 	press(m, "pp")

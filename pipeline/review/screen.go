@@ -26,13 +26,13 @@ func (s *Session) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 type screen struct {
 	ctx           context.Context
 	s             *Session
-	shown         []*entry // that the filter lets through
+	shown         []*entry // those that match the filter
 	at            int
-	body          []string // of the item, laid out
-	top           int      // the first line of it that is seen
+	body          []string // lines of the item, wrapped
+	top           int      // first visible line of the body
 	width, height int
 	filter        string
-	asking        string // what is being typed: "filter", "note", or nothing
+	asking        string // the field being typed: "filter", "note" or ""
 	typed         []rune
 	message       string
 }
@@ -40,7 +40,8 @@ type screen struct {
 func newScreen(ctx context.Context, s *Session) *screen {
 	m := &screen{ctx: ctx, s: s, shown: s.cases, width: 80, height: 24}
 	if s.gone > 0 {
-		m.message = fmt.Sprintf("%d benchmark files could not be read again: of their items only the matches are shown", s.gone)
+		m.message = fmt.Sprintf("%d benchmark files could not be read again: only the matches of their items are shown",
+			s.gone)
 	}
 	m.layout()
 	return m
@@ -49,7 +50,7 @@ func newScreen(ctx context.Context, s *Session) *screen {
 // Init is part of tea.Model.
 func (m *screen) Init() tea.Cmd { return nil }
 
-// Update is part of tea.Model: it does what a key says.
+// Update is part of tea.Model: it acts on a key, a paste or a new window size.
 func (m *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -106,7 +107,7 @@ func (m *screen) key(key string) tea.Cmd {
 
 func (m *screen) ask(what, now string) { m.asking, m.typed = what, []rune(now) }
 
-// typing edits the line that is being asked for.
+// typing edits the filter or the note.
 func (m *screen) typing(k tea.KeyPressMsg) {
 	switch k.String() {
 	case "esc":
@@ -128,7 +129,7 @@ func (m *screen) typing(k tea.KeyPressMsg) {
 	}
 }
 
-// apply shows only the items that the filter's words stand in.
+// apply shows only the items that have all words of the filter.
 func (m *screen) apply(filter string) {
 	words := strings.Fields(strings.ToLower(filter))
 	var shown []*entry
@@ -154,7 +155,8 @@ func (m *screen) current() *entry {
 	return nil
 }
 
-// mark gives the item a mark, or takes it back if it has that one, and goes on.
+// mark sets the item's mark and moves to the next item, or removes the mark if the item has
+// it already.
 func (m *screen) mark(mark audit.Mark) {
 	e := m.current()
 	if e == nil {
@@ -170,9 +172,9 @@ func (m *screen) mark(mark audit.Mark) {
 }
 
 func (m *screen) save(e *entry, mark audit.Mark, note string) {
-	before, had := e.mark, e.note
+	oldMark, oldNote := e.mark, e.note
 	if err := m.s.mark(e, mark, note); err != nil {
-		e.mark, e.note = before, had
+		e.mark, e.note = oldMark, oldNote
 		m.message = "not saved: " + report.CleanText(err.Error())
 	}
 }
@@ -180,9 +182,9 @@ func (m *screen) save(e *entry, mark audit.Mark, note string) {
 func (m *screen) move(by int) {
 	at := min(max(m.at+by, 0), max(len(m.shown)-1, 0))
 	if at == m.at {
-		m.message = "that was the last one"
+		m.message = "this is the last item"
 		if by < 0 {
-			m.message = "that is the first one"
+			m.message = "this is the first item"
 		}
 		return
 	}
@@ -190,7 +192,7 @@ func (m *screen) move(by int) {
 	m.layout()
 }
 
-// room is how many lines of the body are seen at a time.
+// room returns the number of visible lines of the body.
 func (m *screen) room() int { return max(m.height-4, 1) }
 
 func (m *screen) scroll(by int) {
@@ -204,7 +206,7 @@ const (
 	bold     = "\x1b[1m"
 )
 
-// layout makes the body anew.
+// layout lays out the current item.
 func (m *screen) layout() {
 	m.top, m.body = 0, nil
 	e := m.current()
@@ -216,7 +218,7 @@ func (m *screen) layout() {
 	}
 	rows, err := m.s.rows(e)
 	if err != nil {
-		add("its evidence cannot be read: " + report.CleanText(err.Error()))
+		add("the evidence cannot be read: " + report.CleanText(err.Error()))
 	}
 	add(report.CleanText(strings.Join(e.states, "; ")))
 	if e.text != nil {
@@ -242,7 +244,8 @@ func (m *screen) layout() {
 		r := &rows[i]
 		add("")
 		add(bold + report.CleanText(r.DocID) + matchOff)
-		add(dim + report.CleanText(fmt.Sprintf("%s, row %d; %d %ss of the %s", r.Shard, r.Row, r.Words, audit.UnitOf(r.Norm), r.Part)) + matchOff)
+		source := fmt.Sprintf("%s, row %d; %d %ss of the %s", r.Shard, r.Row, r.Words, audit.UnitOf(r.Norm), r.Part)
+		add(dim + report.CleanText(source) + matchOff)
 		n := int64(len(r.DocText))
 		from := min(max(r.DocStart-r.DocTextStart, 0), n)
 		to := min(max(r.DocEnd-r.DocTextStart, from), n)
@@ -254,7 +257,8 @@ func (m *screen) layout() {
 	}
 }
 
-// marked gives text, made harmless, with spans of it marked. Line breaks stay.
+// marked returns the text without control characters and with its spans highlighted. Line
+// breaks are kept.
 func marked(text string, spans [][2]int) string {
 	slices.SortFunc(spans, func(a, b [2]int) int { return a[0] - b[0] })
 	var b strings.Builder
@@ -277,7 +281,7 @@ func marked(text string, spans [][2]int) string {
 	return b.String()
 }
 
-// lines makes text harmless line by line.
+// lines returns the text without control characters other than line breaks.
 func lines(s string) string {
 	parts := strings.Split(s, "\n")
 	for i, p := range parts {
@@ -308,7 +312,8 @@ func (m *screen) text() string {
 	if e.documents == 1 {
 		documents = "document"
 	}
-	line(fmt.Sprintf("%d of %d; %d words in %d %s; %s%s%s", m.at+1, len(m.shown), e.longest, e.documents, documents, bold, e.says(), matchOff))
+	line(fmt.Sprintf("%d of %d; %d words in %d %s; %s%s%s",
+		m.at+1, len(m.shown), e.longest, e.documents, documents, bold, e.markText(), matchOff))
 	for i := range m.room() {
 		if m.top+i < len(m.body) {
 			line(m.body[m.top+i])
@@ -318,7 +323,7 @@ func (m *screen) text() string {
 	}
 	switch {
 	case m.asking == "filter":
-		line("filter (place, method, state, mark): " + string(m.typed) + "▏")
+		line("filter (path, method, state, mark): " + string(m.typed) + "▏")
 	case m.asking != "":
 		line("note: " + string(m.typed) + "▏")
 	case m.message != "":

@@ -1,5 +1,5 @@
-// Package review shows people the evidence of an audit, one item at a time, and saves what
-// they say of it.
+// Package review shows people the evidence of an audit, one item at a time, and saves how
+// they mark it.
 package review
 
 import (
@@ -19,31 +19,31 @@ import (
 	"swab/pipeline/report"
 )
 
-// A Session is an audit open for review: its items that a method found or that are
-// marked, those with the longest match first. It holds a line for each, and texts of
-// the benchmarks up to [maxTexts]; their evidence is in a temporary file without a name,
-// so a run that replaces the audit meanwhile does no harm.
+// A Session is an audit open for review: its items that are flagged, suspected or marked,
+// those with the longest match first. It holds a line for each, and texts of the benchmarks
+// up to [maxTexts]. The evidence is copied to an unlinked temporary file, so a run that
+// replaces the audit meanwhile does not affect the session.
 type Session struct {
 	dir      string
-	evidence *os.File          // of the cases: a JSON list each
+	evidence *os.File          // a JSON list for each case
 	norms    map[string]string // by method
 	cases    []*entry
 	changed  audit.Marks // in this session
-	gone     int         // benchmark files that could not be read again
+	gone     int         // benchmark files that are missing or changed
 }
 
-// maxTexts bounds the benchmarks' texts that are held, in bytes.
+// maxTexts bounds the benchmarks' texts in memory, in bytes.
 const maxTexts = 128 << 20
 
 // entry is an item under review.
 type entry struct {
 	audit.Place
 	key       audit.MarkKey
-	at, size  int64 // of its evidence in the file; size 0: there is none
+	at, size  int64 // position of the evidence in the file; size 0: there is none
 	longest   int64
 	documents int64
 	states    []string // "gpt3 flagged 1", by method
-	method    string   // that found it, and how
+	method    string   // the one that found the item, with its state and kind
 	state     audit.State
 	kind      string
 	text      *[item.NumParts]string
@@ -93,7 +93,11 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 		if found == nil && !marked[it.Digest] {
 			continue
 		}
-		e := &entry{Place: audit.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest}, key: audit.MarkKey{Item: it.Digest}, longest: it.Lengths(s.norms).Longest}
+		e := &entry{
+			Place:   audit.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest},
+			key:     audit.MarkKey{Item: it.Digest},
+			longest: it.Lengths(s.norms).Longest,
+		}
 		if found == nil {
 			found = &it.Verdicts[0]
 		}
@@ -145,7 +149,7 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 		if m, ok := marks[e.key]; ok {
 			e.mark, e.note = m.Mark, m.Note
 		} else if !e.state.Found() {
-			continue // it was marked with other evidence
+			continue // its mark is on other evidence
 		}
 		kept = append(kept, e)
 	}
@@ -156,7 +160,9 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 		wanted[content{e.Benchmark, e.Digest}] = append(wanted[content{e.Benchmark, e.Digest}], e)
 	}
 	room := maxTexts
-	for t, err := range r.About.Texts(ctx, func(string, string) bool { return true }, func(audit.BenchmarkFile, error) { s.gone++ }) {
+	all := func(string, string) bool { return true }
+	gone := func(audit.BenchmarkFile, error) { s.gone++ }
+	for t, err := range r.About.Texts(ctx, all, gone) {
 		if err != nil {
 			return err
 		}
@@ -179,14 +185,16 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 	return nil
 }
 
-// mark notes what a reader says and saves it.
+// mark sets the mark and note of an item and saves them.
 func (s *Session) mark(e *entry, m audit.Mark, note string) error {
 	e.mark, e.note = m, note
-	s.changed[e.key] = audit.MarkEntry{MarkKey: e.key, Mark: m, Note: note, Benchmark: e.Benchmark, Split: e.Split, Item: e.Item}
+	s.changed[e.key] = audit.MarkEntry{
+		MarkKey: e.key, Mark: m, Note: note, Benchmark: e.Benchmark, Split: e.Split, Item: e.Item,
+	}
 	return audit.SaveMarks(s.dir, s.changed)
 }
 
-// rows reads an item's evidence, the strongest first.
+// rows reads the evidence of an item, the strongest first.
 func (s *Session) rows(e *entry) (rows []audit.Evidence, err error) {
 	if e.size == 0 {
 		return nil, nil
@@ -198,26 +206,29 @@ func (s *Session) rows(e *entry) (rows []audit.Evidence, err error) {
 	if err := json.Unmarshal(b, &rows); err != nil {
 		return nil, err
 	}
-	// The evidence of the method that is named comes first.
-	other := func(r *audit.Evidence) int {
+	// The evidence of the method that the entry names comes first.
+	ofOther := func(r *audit.Evidence) int {
 		if r.Norm == s.norms[e.method] {
 			return 0
 		}
 		return 1
 	}
 	slices.SortStableFunc(rows, func(a, b audit.Evidence) int {
-		return cmp.Or(cmp.Compare(other(&a), other(&b)), cmp.Compare(b.DocEnd-b.DocStart, a.DocEnd-a.DocStart), cmp.Compare(b.Words, a.Words))
+		return cmp.Or(
+			cmp.Compare(ofOther(&a), ofOther(&b)),
+			cmp.Compare(b.DocEnd-b.DocStart, a.DocEnd-a.DocStart),
+			cmp.Compare(b.Words, a.Words))
 	})
 	return rows, nil
 }
 
-// title is where the item stands.
+// title returns the path of the item: benchmark, split and id.
 func (e *entry) title() string {
 	return report.CleanText(e.Benchmark + "/" + e.Split + "/" + e.Item)
 }
 
-// says is the mark in words.
-func (e *entry) says() string {
+// markText returns the mark in words, with its note.
+func (e *entry) markText() string {
 	what := cmp.Or(string(e.mark), "unmarked")
 	if e.note != "" {
 		what += ": " + report.CleanText(e.note)
@@ -225,9 +236,10 @@ func (e *entry) says() string {
 	return what
 }
 
-// matches says that all words stand in what the list tells of the item.
+// matches reports whether all words are in the item's title, mark, kind, note or states.
 func (e *entry) matches(words []string) bool {
-	all := strings.ToLower(strings.Join(append([]string{e.title(), cmp.Or(string(e.mark), "unmarked"), e.kind, e.note}, e.states...), "\n"))
+	fields := []string{e.title(), cmp.Or(string(e.mark), "unmarked"), e.kind, e.note}
+	all := strings.ToLower(strings.Join(append(fields, e.states...), "\n"))
 	for _, w := range words {
 		if !strings.Contains(all, w) {
 			return false
@@ -259,7 +271,7 @@ func (s *Session) List(ctx context.Context, w io.Writer, width int) error {
 			}
 		}
 		if e.mark != "" || e.note != "" {
-			fmt.Fprintf(b, "  review: %s\n", e.says())
+			fmt.Fprintf(b, "  review: %s\n", e.markText())
 		}
 	}
 	if len(s.cases) == 0 {
@@ -268,7 +280,8 @@ func (s *Session) List(ctx context.Context, w io.Writer, width int) error {
 	return b.Flush()
 }
 
-// span gives the text of the part that a row is of, and where the match stands in it.
+// span returns the text of the part that a row of evidence is of, and the bounds of the
+// match in it. It reports false if the text is not known.
 func (e *entry) span(r *audit.Evidence) (text string, from, to int, ok bool) {
 	p := slices.Index(item.AllParts.Names(), r.Part)
 	if e.text == nil || p < 0 {
