@@ -301,8 +301,8 @@ func printSummary(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter b
 	}
 	emptyRows(w, t, s.Audit.Shards)
 	if t := s.Audit.Task; t != "" {
-		fmt.Fprintf(w, "swab: only task %s of the corpus was read, which is not the whole: the verdicts are of that part alone\n",
-			t)
+		fmt.Fprintf(w, "swab: only task %s of the corpus was read, which is not the whole: "+
+			"the verdicts are of that part alone\n", t)
 	}
 	switch {
 	case filter:
