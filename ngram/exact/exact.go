@@ -2,22 +2,22 @@
 // words or more in a row.
 //
 // A [Builder] takes the texts (the parts of benchmark items) and makes an [Index],
-// which is read by any number of goroutines. A [Matcher] of each goroutine holds
-// documents against it and hands out [Run]s: maximal stretches in which words
-// i, i+1, … of a text equal words j, j+1, … of the document. Hashes only propose;
-// every word of a run has been compared letter by letter in normal form.
+// which is read by any number of goroutines. Each goroutine has a [Matcher] of its own,
+// which compares documents with the index and reports [Run]s: maximal stretches in which
+// words i, i+1, … of a text equal words j, j+1, … of the document. Hashes only propose
+// candidates; every word of a run has been compared letter by letter in normal form.
 //
-// Texts of fewer than n words can be looked for as a whole. A [Walker] follows a run
+// Texts of fewer than n words can be matched as a whole. A [Walker] follows a run
 // beyond its end, over words that differ.
 //
 // # Layout
 //
-// What is looked up are seeds, grams a little shorter than n. All texts are one
-// array of word numbers, a 0 after each text. A filter (two bits of one 64-bit word
-// a seed, 8 to 16 bits a seed in all) turns away most seeds of a document. Behind it stands an open-addressing table of 8-byte slots,
-// half of the seed's hash and the position where it stands last; a parallel array
-// links each position to the one before it with the same seed. A million seeds take
-// 1 MiB of filter, 12 MiB of table and 8 MiB of positions.
+// The matcher looks up seeds, grams a little shorter than n. All texts are one array of
+// word numbers, with a 0 after each text. A filter (two bits of one 64-bit word a seed,
+// 8 to 16 bits a seed in all) rejects most seeds of a document. The seeds that pass are
+// looked up in an open-addressing table of 8-byte slots: half of the seed's hash and its
+// last position. A parallel array links each position to the one before it with the same
+// seed. A million seeds take 1 MiB of filter, 12 MiB of table and 8 MiB of positions.
 package exact
 
 import (
@@ -30,21 +30,21 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// MaxWords is how many words all texts of an index may have together.
+// MaxWords is the largest number of words that all texts of an index may have together.
 const MaxWords = 1<<32 - 2
 
 // A Builder collects texts.
 type Builder struct {
 	scan    *ngram.Scanner // of single words
-	numbers []uint32       // hash table of words: their numbers, 0 where there is none; a power of two, half of it free
+	numbers []uint32       // hash table of the words' numbers, 0 in a free slot; a power of two, half of it free
 	index   *Index
 	texts   map[uint64]uint32 // hash of a text's word numbers to the text's number; the last of that hash
-	text    []byte            // the one that is added
+	text    []byte            // the text being added
 	scratch []byte
 }
 
-// NewBuilder makes a builder of an index by the recipe, whose n does not matter
-// before Build.
+// NewBuilder returns a builder of an index by the recipe. It ignores the recipe's n, which
+// Build sets.
 func NewBuilder(recipe ngram.Recipe) (*Builder, error) {
 	recipe.N = 1
 	scan, err := recipe.NewScanner()
@@ -55,11 +55,11 @@ func NewBuilder(recipe ngram.Recipe) (*Builder, error) {
 	return &Builder{scan: scan, numbers: make([]uint32, 1<<10), texts: map[uint64]uint32{}, index: x}, nil
 }
 
-// Words is how many words the text of that number has.
+// Words returns the number of words of a text.
 func (b *Builder) Words(text int) int { return b.index.Words(text) }
 
-// Add takes a text and gives its number. Texts with the same words have the same
-// number; numbers grow from 0.
+// Add adds a text and returns its number. Texts with the same words have the same
+// number; numbers count from 0.
 func (b *Builder) Add(text string) (int, error) {
 	x := b.index
 	first := len(x.words)
@@ -96,7 +96,7 @@ func (b *Builder) Add(text string) (int, error) {
 	return number, nil
 }
 
-// number gives the number of word i of the scanner's block, a new one if it is new.
+// number returns the number of word i of the scanner's block, a new one for a new word.
 func (b *Builder) number(i int, hash uint64) (uint32, error) {
 	x := b.index
 	at := b.home(hash)
@@ -129,7 +129,7 @@ func (b *Builder) number(i int, hash uint64) (uint32, error) {
 	return number, nil
 }
 
-// home is the place of the table at which the search for a word begins.
+// home returns the slot of the table at which the search for a word begins.
 func (b *Builder) home(hash uint64) int { return int(hash>>32) & (len(b.numbers) - 1) }
 
 func equal(a, b []uint32) bool {
@@ -149,13 +149,13 @@ func (b *Builder) AppendHashes(dst []uint64, text int) []uint64 {
 	return b.index.AppendHashes(dst, text)
 }
 
-// Texts is how many distinct texts were added.
+// Texts returns the number of distinct texts that were added.
 func (b *Builder) Texts() int { return b.index.Texts() }
 
-// Build makes the index of n-grams of those texts whose numbers wanted takes, all
-// of them when it is nil: no run of another text is found. A text of fewer than n
-// words, and at least short, is found where all of it stands; short 0 means none.
-// The builder must not be used again.
+// Build returns the index of the n-grams of those texts for which wanted returns true, or
+// of all texts if it is nil: no run of another text is found. A text of fewer than n words,
+// and at least short, matches as a whole; with short 0 no such text matches. The builder
+// must not be used again.
 func (b *Builder) Build(n, short int, wanted func(text int) bool) (*Index, error) {
 	x := b.index
 	x.recipe.N, x.n = n, n
@@ -200,7 +200,7 @@ func (b *Builder) Build(n, short int, wanted func(text int) bool) (*Index, error
 type Index struct {
 	recipe  ngram.Recipe
 	n       int
-	seed    int      // words of what is looked up: any n words hold stride seeds
+	seed    int      // words of a seed: any n words hold stride seeds
 	stride  int      // n - seed + 1
 	letters []byte   // all distinct words in normal form
 	offsets []uint32 // word w is letters[offsets[w]:offsets[w+1]]; word 0 is none
@@ -215,12 +215,12 @@ type Index struct {
 	whole   *shortTexts // or nil
 }
 
-// strideOf chooses how many seeds are passed over. A longer stride makes fewer
-// look-ups and shorter seeds, which more documents hold by chance: of five words or
-// fewer, ordinary prose shares too many.
+// strideOf returns the distance in words between two look-ups. A longer stride makes fewer
+// look-ups and shorter seeds, which more documents have by chance: ordinary prose shares
+// too many seeds of five words or fewer.
 func strideOf(n int) int { return max(1, n-5) }
 
-// A slot leads from a seed to the last position at which it stands.
+// A slot maps a seed to its last position.
 type slot struct {
 	tag  uint32 // low half of the hash
 	head uint32 // 0: the slot is empty
@@ -228,16 +228,16 @@ type slot struct {
 
 func (x *Index) text(t int) []uint32 { return x.words[x.starts[t] : x.starts[t+1]-1] }
 
-// Recipe is what documents are read by.
+// Recipe returns the recipe by which documents are read.
 func (x *Index) Recipe() ngram.Recipe { return x.recipe }
 
-// N is the number of words in a gram.
+// N returns the number of words in a gram.
 func (x *Index) N() int { return x.n }
 
-// Texts is how many distinct texts there are.
+// Texts returns the number of distinct texts.
 func (x *Index) Texts() int { return len(x.starts) - 1 }
 
-// Words is how many words text t has.
+// Words returns the number of words of text t.
 func (x *Index) Words(t int) int { return int(x.starts[t+1] - 1 - x.starts[t]) }
 
 // AppendHashes appends the hashes of text t's words.
@@ -248,26 +248,25 @@ func (x *Index) AppendHashes(dst []uint64, t int) []uint64 {
 	return dst
 }
 
-// Seeds is how many distinct seeds there are, of which there are about as many as
-// n-grams.
+// Seeds returns the number of distinct seeds, which is about that of distinct n-grams.
 func (x *Index) Seeds() int { return x.seeds }
 
-// word gives the normal form of the word with that number.
+// word returns the normal form of word w.
 func (x *Index) word(w uint32) []byte { return x.letters[x.offsets[w]:x.offsets[w+1]] }
 
-// Bytes is about how much memory the index takes.
+// Bytes returns about how much memory the index takes.
 func (x *Index) Bytes() int64 {
 	return int64(len(x.letters)) + 4*int64(len(x.offsets)+len(x.words)+len(x.starts)+len(x.next)) +
 		8*int64(len(x.hashes)+len(x.slots)+len(x.filter)) + x.whole.bytes()
 }
 
-// home is the slot at which the search for a seed begins.
+// home returns the slot at which the search for a seed begins.
 func (x *Index) home(hash uint64) int {
 	hi, _ := bits.Mul64(hash, uint64(len(x.slots)))
 	return int(hi)
 }
 
-// twoBits picks the bits of a filter word that a seed sets.
+// twoBits returns the bits of a filter word that a seed sets.
 func twoBits(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) }
 
 func (x *Index) insert(hash uint64, at uint32) {
@@ -290,7 +289,7 @@ func (x *Index) insert(hash uint64, at uint32) {
 	}
 }
 
-// find gives the last position of the seed that word i of s's block begins, or 0.
+// find returns the last position of the seed that begins at word i of s's block, or 0.
 func (x *Index) find(hash uint64, s *ngram.Scanner, i int) uint32 {
 	for k := x.home(hash); ; k++ {
 		if k == len(x.slots) {
@@ -300,14 +299,15 @@ func (x *Index) find(hash uint64, s *ngram.Scanner, i int) uint32 {
 		if slot.head == 0 {
 			return 0
 		}
-		if slot.tag == uint32(hash) && x.same(slot.head, s, i) {
+		if slot.tag == uint32(hash) && x.seedEquals(slot.head, s, i) {
 			return slot.head
 		}
 	}
 }
 
-// same compares a seed's words letter by letter.
-func (x *Index) same(at uint32, s *ngram.Scanner, i int) bool {
+// seedEquals reports whether the seed at position at equals the words of s's block from
+// word i on, letter by letter.
+func (x *Index) seedEquals(at uint32, s *ngram.Scanner, i int) bool {
 	for k := range x.seed {
 		if !s.WordEquals(i+k, x.word(x.words[int(at)+k])) {
 			return false

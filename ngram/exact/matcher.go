@@ -12,23 +12,23 @@ type Run struct {
 	At    int    // first word in the text
 	Doc   int    // first word in the document
 	Words int    // length, at least n
-	Start uint32 // bytes of the document that the run stands in
-	End   uint32
+	Start uint32 // first byte of the run in the document
+	End   uint32 // the byte after its last
 }
 
-// A Matcher holds documents against an Index. It belongs to one goroutine.
+// A Matcher compares documents with an Index. It belongs to one goroutine.
 //
-// A document is handed over in blocks of words, as a scanner of the index's normaliser
-// cuts it, and ended by End. Whoever cuts the document may hand its blocks to others too.
+// The caller passes a document in blocks of words, as a scanner of the index's normaliser
+// cuts it, and calls End after the last. It may pass the same blocks to other matchers.
 //
 // The matcher looks up only every stride-th seed of a document. A seed is shorter than n
 // by stride-1 words, so n shared words in a row hold at least one that is looked up;
-// from there the run is followed word by word to both sides, to the left for less
-// than stride words, since it would have been found before.
+// from there the matcher follows the run word by word to both sides, to the left by less
+// than stride words, because it would have found a longer run before.
 type Matcher struct {
 	x          *Index
 	keys, bits []uint64 // of the block's seeds: hash, and the filter's word
-	found      []uint32 // those that the filter lets through
+	found      []uint32 // the seeds that pass the filter
 	words      []uint32 // numbers of the block's words, as far as known: 0 is unknown
 	known      bool     // words holds any
 	open, next []openRun
@@ -45,7 +45,7 @@ type openRun struct {
 	more     bool // it reached the end of the block and may go on
 }
 
-// NewScanner makes a scanner whose blocks the index's matchers take.
+// NewScanner returns a scanner whose blocks the index's matchers accept.
 func (x *Index) NewScanner() *ngram.Scanner {
 	s, err := x.recipe.NewScanner()
 	if err != nil {
@@ -54,11 +54,11 @@ func (x *Index) NewScanner() *ngram.Scanner {
 	return s
 }
 
-// NewMatcher makes a matcher.
+// NewMatcher returns a matcher of the index, for one goroutine.
 func (x *Index) NewMatcher() *Matcher { return &Matcher{x: x} }
 
-// Document hands a document over, cut by s, and ends it. It returns the number of words
-// in the document.
+// Document matches a whole document, cut into blocks by s: it calls Block for each, and
+// End. It returns the number of words in the document.
 func (m *Matcher) Document(s *ngram.Scanner, text []byte, visit func(Run)) (words int) {
 	for s.Reset(text); s.Next(); {
 		m.Block(s, visit)
@@ -68,13 +68,13 @@ func (m *Matcher) Document(s *ngram.Scanner, text []byte, visit func(Run)) (word
 	return words
 }
 
-// Block takes the next words of the document, and calls visit for every run that is
+// Block matches the next words of the document, and calls visit for every run that is
 // known to be complete. Blocks overlap by n-1 words or more. The order of the runs
 // depends on the document, its blocks and the index alone.
 func (m *Matcher) Block(s *ngram.Scanner, visit func(Run)) {
-	m.long(s, visit)
+	m.longRuns(s, visit)
 	if m.x.whole != nil {
-		m.short(s, visit)
+		m.shortRuns(s, visit)
 	}
 }
 
@@ -88,8 +88,8 @@ func (m *Matcher) End(visit func(Run)) {
 	m.open = m.open[:0]
 }
 
-// long finds the runs of n words or more.
-func (m *Matcher) long(s *ngram.Scanner, visit func(Run)) {
+// longRuns finds the runs of n words or more.
+func (m *Matcher) longRuns(s *ngram.Scanner, visit func(Run)) {
 	x := m.x
 	if m.known {
 		clear(m.words)
@@ -109,7 +109,7 @@ func (m *Matcher) long(s *ngram.Scanner, visit func(Run)) {
 		first = s.N() - seed
 	}
 	first += (stride - (base+first)%stride) % stride
-	// Three loops, so that many loads of the filter are under way at a time and no
+	// Three loops, so that several loads of the filter are in flight at a time and no
 	// branch waits for one.
 	keys, bits := m.keys[:0], m.bits[:0]
 	for i := first; i+seed <= len(hashes); i += stride {
@@ -137,8 +137,8 @@ func (m *Matcher) long(s *ngram.Scanner, visit func(Run)) {
 	m.keys, m.bits = keys, bits
 }
 
-// same says whether word i of the block is the word with number want.
-func (m *Matcher) same(s *ngram.Scanner, i int, want uint32) bool {
+// wordIs reports whether word i of the block is the word with number want.
+func (m *Matcher) wordIs(s *ngram.Scanner, i int, want uint32) bool {
 	if k := m.words[i]; k != 0 {
 		return k == want
 	}
@@ -154,7 +154,7 @@ func (m *Matcher) same(s *ngram.Scanner, i int, want uint32) bool {
 func (m *Matcher) follow(s *ngram.Scanner, r *openRun) {
 	i, base := r.end-s.Base(), s.Base()
 	for _, want := range m.x.words[r.diagonal+int64(r.end):] {
-		if want == 0 || i == s.Len() || !m.same(s, i, want) {
+		if want == 0 || i == s.Len() || !m.wordIs(s, i, want) {
 			break
 		}
 		r.stop = s.End(i)
@@ -200,10 +200,20 @@ func (m *Matcher) hit(s *ngram.Scanner, head uint32, i int, visit func(Run)) {
 			}
 		}
 		left := 0
-		for left < x.stride-1 && left < i && x.words[int(at)-left-1] != 0 && m.same(s, i-left-1, x.words[int(at)-left-1]) {
+		for left < x.stride-1 && left < i {
+			word := x.words[int(at)-left-1]
+			if word == 0 || !m.wordIs(s, i-left-1, word) {
+				break
+			}
 			left++
 		}
-		r := openRun{diagonal: diagonal, doc: doc - left, end: doc + x.seed, start: s.Start(i - left), stop: s.End(i + x.seed - 1)}
+		r := openRun{
+			diagonal: diagonal,
+			doc:      doc - left,
+			end:      doc + x.seed,
+			start:    s.Start(i - left),
+			stop:     s.End(i + x.seed - 1),
+		}
 		if m.follow(s, &r); !r.more {
 			m.report(r, visit)
 		}
@@ -217,7 +227,7 @@ func (m *Matcher) hit(s *ngram.Scanner, head uint32, i int, visit func(Run)) {
 	m.open, m.next = next, m.open
 }
 
-// report hands out a run that is long enough.
+// report calls visit for a run that is long enough.
 func (m *Matcher) report(r openRun, visit func(Run)) {
 	if r.end-r.doc < m.x.n {
 		return

@@ -3,8 +3,8 @@ package exact
 import "swab/ngram"
 
 // A Walker follows runs of a document beyond their ends, where words differ. It cuts
-// the document into words again, once, when the first run is followed, and keeps
-// them. It belongs to one goroutine.
+// the document into words once more, when the first run is followed, and keeps them. It
+// belongs to one goroutine.
 type Walker struct {
 	x       *Index
 	scan    *ngram.Scanner
@@ -14,7 +14,7 @@ type Walker struct {
 	ends    []int // of each word in letters
 }
 
-// NewWalker makes a walker.
+// NewWalker returns a walker of the index's runs.
 func (x *Index) NewWalker() *Walker {
 	single := x.recipe
 	single.N = 1
@@ -25,11 +25,12 @@ func (x *Index) NewWalker() *Walker {
 	return &Walker{x: x, scan: scan}
 }
 
-// Begin takes the document whose runs will be followed, and keeps it until the next.
+// Begin sets the document whose runs will be followed. The walker refers to it until the
+// next call.
 func (w *Walker) Begin(document []byte) { w.text, w.cut = document, false }
 
-// Walk goes on word by word behind the end of r, in its text and in the document, until
-// either ends or visit returns false. Visit learns whether the two words are the same.
+// Walk goes on word by word after the end of r, in its text and in the document, until
+// either ends or visit returns false. It passes to visit whether the two words are the same.
 func (w *Walker) Walk(r Run, visit func(same bool) bool) {
 	if !w.cut {
 		w.letters, w.ends, w.cut = w.letters[:0], w.ends[:0], true

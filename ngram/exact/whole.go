@@ -6,15 +6,16 @@ import (
 	"swab/ngram"
 )
 
-// shortTexts are texts of fewer than n words that match only as a whole. Their first
-// least words go through a filter; where they pass it, the words so far are looked
-// up for every length that any such text has. No two texts have the same words.
+// shortTexts are texts of fewer than n words that match only as a whole. A filter has the
+// first least words of each. Where words of a document pass it, they are looked up in a
+// hash table, once for every length that any such text has. No two texts have the same
+// words.
 type shortTexts struct {
 	least   int    // words of the shortest
-	lengths uint64 // bits: the lengths that they have
+	lengths uint64 // bit k: a text has k words
 	filter  []uint64
 	shift   uint
-	slots   []uint32 // open addressing: the text's number and 1 more; 0: empty
+	slots   []uint32 // open addressing: the text's number plus 1; 0: empty
 }
 
 func (x *Index) addShort(texts []int) {
@@ -55,9 +56,9 @@ func (w *shortTexts) home(hash uint64) int {
 	return int(hi)
 }
 
-// short calls visit for every short text that ends in the block at hand and not in
-// the one before, whose last words come again as this one's first.
-func (m *Matcher) short(s *ngram.Scanner, visit func(Run)) {
+// shortRuns calls visit for every short text that ends in this block and not in the one
+// before, whose last words are repeated as the first of this one.
+func (m *Matcher) shortRuns(s *ngram.Scanner, visit func(Run)) {
 	keep := 0
 	if s.Base() > 0 {
 		keep = s.N() - 1
@@ -77,7 +78,7 @@ func (m *Matcher) short(s *ngram.Scanner, visit func(Run)) {
 			}
 			for k := w.home(g); w.slots[k] != 0; k = (k + 1) % len(w.slots) {
 				t := int(w.slots[k] - 1)
-				if x.Words(t) == size && m.all(s, i, x.text(t)) {
+				if x.Words(t) == size && m.wordsEqual(s, i, x.text(t)) {
 					visit(Run{Text: t, Doc: s.Base() + i, Words: size, Start: s.Start(i), End: s.End(i + size - 1)})
 					break
 				}
@@ -86,10 +87,10 @@ func (m *Matcher) short(s *ngram.Scanner, visit func(Run)) {
 	}
 }
 
-// all compares words of the block, from word i on, letter by letter.
-func (m *Matcher) all(s *ngram.Scanner, i int, words []uint32) bool {
+// wordsEqual reports whether the block has the words from word i on, letter by letter.
+func (m *Matcher) wordsEqual(s *ngram.Scanner, i int, words []uint32) bool {
 	for k, w := range words {
-		if !m.same(s, i+k, w) {
+		if !m.wordIs(s, i+k, w) {
 			return false
 		}
 	}

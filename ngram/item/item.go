@@ -1,6 +1,6 @@
-// Package item has the words in which all of the program speaks of a benchmark item:
-// the parts that it consists of, and what a method says of it. It imports nothing of
-// the program, so anything may import it.
+// Package item defines what all of the program knows of a benchmark item: the parts that
+// it consists of, and the state that a method reports for it. It imports no other package
+// of the program, so that every package may import it.
 package item
 
 import "fmt"
@@ -15,7 +15,7 @@ type Item struct {
 // None is the number in place of a part that an item does not have.
 const None = -1
 
-// Absent is an item of a benchmark without any part.
+// Absent returns an item of a benchmark without any part.
 func Absent(bench int) Item {
 	it := Item{Bench: bench}
 	for p := range it.Texts {
@@ -34,7 +34,7 @@ const (
 	Question             // question, prompt, code to complete
 	Choices              // answer options, one a line
 	Answer               // reference answer, solution, key
-	NumParts             // how many there are
+	NumParts             // the number of parts
 )
 
 var partNames = [NumParts]string{"context", "question", "choices", "answer"}
@@ -49,7 +49,7 @@ func (p Part) String() string {
 // Parts is a set of Part.
 type Parts uint8
 
-// AllParts holds every part.
+// AllParts is the set of every part.
 const AllParts = Parts(1<<NumParts - 1)
 
 // PartsOf returns the set of the parts named.
@@ -64,7 +64,7 @@ func PartsOf(ps ...Part) Parts {
 // Has reports whether p is in s.
 func (s Parts) Has(p Part) bool { return s>>p&1 == 1 }
 
-// Names lists the parts of s in order.
+// Names returns the names of the parts of s in order.
 func (s Parts) Names() []string {
 	var names []string
 	for p := range NumParts {
@@ -75,7 +75,7 @@ func (s Parts) Names() []string {
 	return names
 }
 
-// State is what a method says of an item, in a byte. Its text is a word, as in an audit.
+// State is what a method reports for an item, in a byte. Its text is a word, as in an audit.
 type State uint8
 
 // The states. An item too short for a method is not checkable, never clean.
@@ -84,7 +84,7 @@ const (
 	Clean
 	Flagged
 	NotCheckable
-	Suspected // by a corpus filter, which may err; never by a scan
+	Suspected // by a corpus filter, which has false positives; never by a scan
 	numStates
 )
 
@@ -105,7 +105,7 @@ func (s State) MarshalText() ([]byte, error) {
 	return []byte(stateNames[s]), nil
 }
 
-// UnmarshalText reads the word of a state. Any other is an error.
+// UnmarshalText reads the word of a state. It returns an error for any other word.
 func (s *State) UnmarshalText(text []byte) error {
 	for i := Clean; i < numStates; i++ {
 		if string(text) == stateNames[i] {

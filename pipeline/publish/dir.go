@@ -1,26 +1,26 @@
-// Package publish makes a directory appear whole or not at all: it locks it, writes the
-// new tree beside it, syncs it, and exchanges the two. Audits, indexes, exports and
-// directories of scores are all written by it; a [Kind] says what each may hold.
+// Package publish replaces a directory in one step, as a whole or not at all: it locks it,
+// writes the new tree beside it, syncs that, and exchanges the two. It writes all audits,
+// indexes, exports and directories of scores; a [Kind] states what each may contain.
 //
-// While a run works, all it writes lies in a hidden directory beside DIR:
+// During a run all files are written to a hidden directory beside DIR:
 //
 //	DIR/                what readers see; replaced in one step by Publish
 //	    audit.json ...
 //	    shards/KEY      for an audit: results of the shards it was made from
-//	.DIR.swab/          there while a run works, and after a run that did not publish
-//	    lock            held by flock(2) and naming its owner; a dead process holds nothing
+//	.DIR.swab/          there during a run, and after a run that did not publish
+//	    lock            locked by flock(2), with its owner's name; the lock ends with the process
 //	    shards/KEY      results of shards finished since DIR was published
-//	    temp/           whatever the run needs while it works
+//	    temp/           files that only this run needs
 //	    new/            the tree being built; after the swap, the earlier tree
 //	    old/            DIR between two renames, where directories cannot be swapped
 //
-// A result is whole once it has its name, so a killed run loses only the shards
-// that it had in hand: the next run finds the others with Get.
+// A result is complete once it has its name, so a killed run loses only the shards
+// that it had not finished: the next run finds the others with Get.
 //
 // Publish swaps new/ and DIR with renameat2(RENAME_EXCHANGE) on Linux. Where
 // the system or the file system has no such call, DIR is renamed to old/ and
-// then new/ to DIR. A reader who looks between the two finds no DIR; a run
-// killed there leaves none, and the next Open puts old/ back.
+// then new/ to DIR. Between the two a reader finds no DIR; a run that
+// is killed there leaves none, and the next Open puts old/ back.
 package publish
 
 import (
@@ -52,20 +52,20 @@ var (
 // A Kind is one of the directories that swab makes. Publish replaces the whole
 // directory, so one with anything else in it is not taken over.
 type Kind struct {
-	Name  string   // in messages, with its article
+	Name  string   // in messages, with its article, as "an audit"
 	Mark  string   // the file that a directory of the kind is known by
-	Names []string // all that its top may hold; FinderFile always may be there. nil: anything
+	Names []string // the names that its top may have, besides FinderFile; nil: any
 	Sub   string   // a directory that Publish makes before the tree is built, or ""
 	Kept  string   // a file that people add to it, which stays when it is replaced, or ""
 	Fresh bool     // DIR must not exist: nothing is ever replaced
 
-	// Check looks at a tree that has the file Mark: an error that is ErrForeign if it
-	// is none of the kind, any other if it must not be replaced for another reason.
-	// nil: whatever has Mark is of the kind.
+	// Check checks a tree that has the file Mark. It returns an error that is ErrForeign
+	// if the tree is not of the kind, and any other if it must not be replaced for another
+	// reason. nil: every tree with Mark is of the kind.
 	Check func(tree fs.FS) error
 }
 
-// FinderFile is left by the file manager of macOS in any directory it shows.
+// FinderFile is what the file manager of macOS leaves in any directory it shows.
 const FinderFile = ".DS_Store"
 
 const (
@@ -76,7 +76,7 @@ const (
 	lockFile  = "lock"
 )
 
-// Dir is an output directory held by this process. Get and Put may be called by
+// Dir is an output directory that this process has locked. Get and Put may be called by
 // many goroutines at once; Publish and Close only alone.
 type Dir struct {
 	kind      *Kind
@@ -84,21 +84,20 @@ type Dir struct {
 	lock      *flock.Flock
 	temps     atomic.Int64
 	exchange  func(a, b string) error
-	step      func(name string) // called as each step on disk is done; tests stop there
+	step      func(name string) // called after each step on disk; tests stop there
 }
 
-// Open takes the directory out, of that kind, for this run. It may be absent, empty, or
+// Open locks the directory out, of that kind, for this run. It may be absent, empty, or
 // an earlier directory of the kind; a symbolic link is followed first. Its parent must
-// exist and be writable. What a killed run left half done is repaired. The error is
-// ErrLocked while another run has it, ErrForeign if Publish would destroy something that
+// exist and be writable. Open repairs what a killed run left half done. The error is
+// ErrLocked while another run has locked it, ErrForeign if Publish would destroy something that
 // swab did not make, fs.ErrExist if it must not exist, or what the kind's Check returned;
 // then nothing was touched.
 func Open(out string, kind *Kind) (*Dir, error) {
 	return open(out, kind, exchange, func(string) {})
 }
 
-// Replaceable reports, as Open does, why out cannot be made a directory of that kind, but
-// takes no lock.
+// Replaceable returns the error that Open would return for out, but takes no lock.
 func Replaceable(out string, kind *Kind) error {
 	path, err := resolve(out)
 	if err == nil {
@@ -139,7 +138,7 @@ func open(out string, kind *Kind, exchange func(a, b string) error, step func(st
 	return d, nil
 }
 
-// resolve follows out to the directory meant, which need not exist yet.
+// resolve returns the path of out without symbolic links. It need not exist yet.
 func resolve(out string) (string, error) {
 	if out == "" {
 		return "", errors.New("the output directory has no name")
@@ -169,7 +168,7 @@ func resolve(out string) (string, error) {
 	return "", errors.New("too many symbolic links")
 }
 
-// replaceable reports why Publish must not put its tree in the place of path.
+// replaceable returns the reason why Publish must not put its tree in the place of path.
 func (k *Kind) replaceable(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -195,13 +194,13 @@ func (k *Kind) replaceable(path string) error {
 	if err := k.check(path); err != nil {
 		return err
 	}
-	if e, ok := k.other(entries); ok {
+	if e, ok := k.foreignName(entries); ok {
 		return fmt.Errorf("%w: it also holds %q, which replacing it would destroy; move that away", ErrForeign, e)
 	}
 	return nil
 }
 
-// check reports why the tree at path is none of the kind.
+// check returns the reason why the tree at path is not of the kind.
 func (k *Kind) check(path string) error {
 	if !exists(filepath.Join(path, k.Mark)) {
 		return fmt.Errorf("%w: it is not empty and has no %s; choose another --out", ErrForeign, k.Mark)
@@ -212,8 +211,8 @@ func (k *Kind) check(path string) error {
 	return k.Check(os.DirFS(path))
 }
 
-// other returns a name among entries that a directory of the kind may not hold.
-func (k *Kind) other(entries []fs.DirEntry) (string, bool) {
+// foreignName returns a name among entries that a directory of the kind may not have.
+func (k *Kind) foreignName(entries []fs.DirEntry) (string, bool) {
 	for _, e := range entries {
 		if k.Names != nil && e.Name() != FinderFile && !slices.Contains(k.Names, e.Name()) {
 			return e.Name(), true
@@ -224,12 +223,13 @@ func (k *Kind) other(entries []fs.DirEntry) (string, bool) {
 
 var errMount = errors.New("a mount point cannot be replaced; name a directory below it")
 
-// acquire takes the lock of the work directory, which it makes if need be.
+// acquire locks the work directory, which it makes if it is missing.
 func acquire(work string) (*flock.Flock, error) {
 	path := filepath.Join(work, lockFile)
 	for range 100 {
 		if err := os.Mkdir(work, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("making the work directory beside it: %w; choose an --out whose parent directory you can write to", err)
+			return nil, fmt.Errorf("making the work directory beside it: %w; "+
+				"choose an --out whose parent directory you can write to", err)
 		}
 		if info, err := os.Lstat(work); err == nil && !info.IsDir() {
 			return nil, fmt.Errorf("%w: %s is in the way", ErrForeign, work)
@@ -264,7 +264,7 @@ func acquire(work string) (*flock.Flock, error) {
 	return nil, fmt.Errorf("%w: its lock changes hands all the time", ErrLocked)
 }
 
-// owner reads who holds the lock at path, as printable ASCII.
+// owner returns the name of the owner of the lock at path, in printable ASCII.
 func owner(path string) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -283,10 +283,10 @@ func owner(path string) string {
 	}, string(b)))
 }
 
-// repair brings what a killed run left to one of the states that Publish and
-// Put start from.
+// repair restores, from what a killed run left, a state in which Publish and Put can
+// begin.
 func (d *Dir) repair() error {
-	if exists(d.in(oldDir)) {
+	if exists(d.workPath(oldDir)) {
 		entries, err := os.ReadDir(d.out)
 		switch {
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -301,7 +301,7 @@ func (d *Dir) repair() error {
 					return err
 				}
 			}
-			if err := os.Rename(d.in(oldDir), d.out); err != nil {
+			if err := os.Rename(d.workPath(oldDir), d.out); err != nil {
 				return err
 			}
 			if err := syncDir(filepath.Dir(d.out)); err != nil {
@@ -309,18 +309,18 @@ func (d *Dir) repair() error {
 			}
 		}
 	}
-	if err := errors.Join(os.RemoveAll(d.in(newDir)), os.RemoveAll(d.in(tempDir))); err != nil {
+	if err := errors.Join(os.RemoveAll(d.workPath(newDir)), os.RemoveAll(d.workPath(tempDir))); err != nil {
 		return err
 	}
-	if err := os.Mkdir(d.in(shardsDir), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(d.workPath(shardsDir), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	entries, err := os.ReadDir(d.in(shardsDir))
+	entries, err := os.ReadDir(d.workPath(shardsDir))
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		path := d.in(shardsDir, e.Name())
+		path := d.workPath(shardsDir, e.Name())
 		mine, err := os.Lstat(path)
 		if err != nil {
 			return err
@@ -335,8 +335,8 @@ func (d *Dir) repair() error {
 	return nil
 }
 
-// in returns a path in the work directory.
-func (d *Dir) in(parts ...string) string {
+// workPath returns a path in the work directory.
+func (d *Dir) workPath(parts ...string) string {
 	return filepath.Join(append([]string{d.work}, parts...)...)
 }
 
@@ -350,19 +350,19 @@ func isKey(key string) bool {
 	return 0 < len(key) && len(key) <= 128 && strings.Trim(key, "0123456789abcdef") == ""
 }
 
-// Path is the directory that readers see, free of symbolic links.
+// Path returns the directory that readers see, free of symbolic links.
 func (d *Dir) Path() string { return d.out }
 
-// Has reports whether the published directory has something of that name.
+// Has reports whether the published directory has a file of that name.
 func (d *Dir) Has(name string) bool { return exists(filepath.Join(d.out, name)) }
 
-// Get finds the result stored under key, in this run, in one that was killed,
-// or in the published directory. The file may be read until Publish is called.
+// Get returns the file of the result stored under key, by this run, by one that was
+// killed, or in the published directory. The file may be read until Publish is called.
 func (d *Dir) Get(key string) (path string, ok bool) {
 	if !isKey(key) {
 		return "", false
 	}
-	for _, path := range []string{d.in(shardsDir, key), filepath.Join(d.out, shardsDir, key)} {
+	for _, path := range []string{d.workPath(shardsDir, key), filepath.Join(d.out, shardsDir, key)} {
 		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
 			return path, true
 		}
@@ -370,15 +370,15 @@ func (d *Dir) Get(key string) (path string, ok bool) {
 	return "", false
 }
 
-// Put stores what write writes under key, 1 to 128 lower case hex digits, in
-// the place of an earlier result of that key. When it returns nil the result is
-// on disk, and found by Get in this run and, until one publishes without it,
-// the next. After an error nothing has changed.
+// Put stores what write writes under key, 1 to 128 lower case hex digits, and replaces an
+// earlier result of that key. When it returns nil the result is on disk, and Get returns
+// it in this run and in those after it, until one publishes without it. After an error
+// nothing has changed.
 func (d *Dir) Put(key string, write func(w io.Writer) error) error {
 	if !isKey(key) {
 		return fmt.Errorf("result %q: its key is not hexadecimal", key)
 	}
-	path := d.in(shardsDir, key)
+	path := d.workPath(shardsDir, key)
 	temp := fmt.Sprintf("%s.%d", path, d.temps.Add(1))
 	err := create(temp, write)
 	if err == nil {
@@ -393,10 +393,10 @@ func (d *Dir) Put(key string, write func(w io.Writer) error) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// Temp makes a directory for files that only this run needs, on the file system of
+// Temp returns a directory for files that only this run needs, on the file system of
 // the tree that Publish builds. It is empty at first and gone after Close.
 func (d *Dir) Temp() (string, error) {
-	path := d.in(tempDir)
+	path := d.workPath(tempDir)
 	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
@@ -420,18 +420,17 @@ func create(path string, write func(w io.Writer) error) error {
 	return errors.Join(err, f.Close())
 }
 
-// Publish makes a new directory of what build writes below root and of the
-// stored results keys, and puts it in the place of DIR in one step. Results
-// that are not in keys are dropped. build must write the kind's Mark and nothing that its
-// Names do not have; the kind's Sub is there already, and its Kept if DIR has one. Results
-// are for a kind whose Sub is shards.
+// Publish makes a new directory of what build writes below root and of the stored results
+// keys, and replaces DIR by it in one step. Results that are not in keys are dropped. build
+// must write the kind's Mark and no name that is not in its Names; root has the kind's Sub
+// already, and its Kept if DIR has one. Only a kind whose Sub is shards has results.
 //
-// After an error DIR is as it was and the stored results are kept, with one
-// exception that the message names: the new tree is in place but could not be synced.
+// After an error DIR is unchanged and the stored results are kept, with one exception
+// that the message names: the new tree is in place but could not be synced.
 func (d *Dir) Publish(keys []string, build func(root string) error) error {
-	root := d.in(newDir)
+	root := d.workPath(newDir)
 	if err := d.build(root, keys, build); err != nil {
-		os.RemoveAll(root) // its space is free again; Open and Close try too
+		os.RemoveAll(root) // to free its space; Open and Close try too
 		return fmt.Errorf("%s: %w", d.out, err)
 	}
 	if err := d.swap(); err != nil {
@@ -449,9 +448,9 @@ func (d *Dir) Publish(keys []string, build func(root string) error) error {
 	// the next Open reports.
 	os.RemoveAll(root)
 	d.step("earlier tree removed")
-	if entries, err := os.ReadDir(d.in(shardsDir)); err == nil {
+	if entries, err := os.ReadDir(d.workPath(shardsDir)); err == nil {
 		for _, e := range entries {
-			os.Remove(d.in(shardsDir, e.Name()))
+			os.Remove(d.workPath(shardsDir, e.Name()))
 			d.step("result removed")
 		}
 	}
@@ -486,7 +485,7 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 		return err
 	}
 	d.step("built")
-	// Again, so that little of what is marked meanwhile is lost.
+	// Once more, to lose as little as possible of what people add meanwhile.
 	if err := d.keepAdded(root); err != nil {
 		return err
 	}
@@ -494,7 +493,7 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 	if err != nil {
 		return err
 	}
-	if e, ok := d.kind.other(entries); ok {
+	if e, ok := d.kind.foreignName(entries); ok {
 		return fmt.Errorf("%q is not a part of %s", e, d.kind.Name)
 	}
 	if err := syncTree(root); err != nil {
@@ -507,8 +506,8 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 	return d.kind.replaceable(d.out)
 }
 
-// keepAdded takes over into the new tree what people added to the earlier one, as it is
-// now.
+// keepAdded links into the new tree the current version of the file that people add to
+// the earlier one.
 func (d *Dir) keepAdded(root string) error {
 	if d.kind.Kept == "" {
 		return nil
@@ -532,8 +531,8 @@ func (d *Dir) keepAdded(root string) error {
 	return Link(from, to)
 }
 
-// Keep takes a file of the published directory over into the tree that Publish builds at
-// root. name is its slash-separated place in both.
+// Keep links a file of the published directory into the tree that Publish builds at root.
+// name is its slash-separated path in both.
 func (d *Dir) Keep(root, name string) error {
 	name = filepath.FromSlash(name)
 	if err := Link(filepath.Join(d.out, name), filepath.Join(root, name)); err != nil {
@@ -543,7 +542,8 @@ func (d *Dir) Keep(root, name string) error {
 	return nil
 }
 
-// Link makes to a second name of the file from, or a copy where files have but one name.
+// Link makes to a second name of the file from, or a copy where the file system has no
+// links.
 func Link(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil
@@ -559,7 +559,8 @@ func Link(from, to string) error {
 	})
 }
 
-// syncTree syncs every file and directory of root. Results are on disk already.
+// syncTree syncs every file and directory of root but the results, which were synced
+// before.
 func syncTree(root string) error {
 	var dirs []string
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
@@ -591,22 +592,23 @@ func syncTree(root string) error {
 	return nil
 }
 
-// swap puts new/ in the place of DIR, and DIR, if there is one, in that of new/.
+// swap exchanges new/ and DIR, or renames new/ to DIR if there is none.
 func (d *Dir) swap() error {
 	if !exists(d.out) {
-		return os.Rename(d.in(newDir), d.out)
+		return os.Rename(d.workPath(newDir), d.out)
 	}
-	err := d.exchange(d.in(newDir), d.out)
+	err := d.exchange(d.workPath(newDir), d.out)
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
-	if err := os.Rename(d.out, d.in(oldDir)); err != nil {
+	if err := os.Rename(d.out, d.workPath(oldDir)); err != nil {
 		return err
 	}
 	d.step("set aside")
-	if err := os.Rename(d.in(newDir), d.out); err != nil {
-		if back := os.Rename(d.in(oldDir), d.out); back != nil {
-			return fmt.Errorf("%w; the earlier one is in %s, and the next run puts it back: %w", err, d.in(oldDir), back)
+	if err := os.Rename(d.workPath(newDir), d.out); err != nil {
+		if back := os.Rename(d.workPath(oldDir), d.out); back != nil {
+			return fmt.Errorf("%w; the earlier one is in %s, and the next run puts it back: %w",
+				err, d.workPath(oldDir), back)
 		}
 		return err
 	}
@@ -615,27 +617,27 @@ func (d *Dir) swap() error {
 	return nil
 }
 
-// retire takes the name old/ from a tree before it is removed, so that old/ is
-// always whole and may be put back.
+// retire renames old/ to new/ before it is removed, so that a tree named old/ is always
+// complete and can be put back.
 func (d *Dir) retire() error {
-	if err := os.RemoveAll(d.in(newDir)); err != nil {
+	if err := os.RemoveAll(d.workPath(newDir)); err != nil {
 		return err
 	}
-	return os.Rename(d.in(oldDir), d.in(newDir))
+	return os.Rename(d.workPath(oldDir), d.workPath(newDir))
 }
 
-// Close lets go of the directory. The work directory goes too, unless it holds
-// results that the next run can use. Calling it again does nothing.
+// Close unlocks the directory. It removes the work directory, unless that has results that
+// the next run can use. A second call does nothing.
 func (d *Dir) Close() error {
 	if !d.lock.Locked() {
 		return nil
 	}
-	err := errors.Join(os.RemoveAll(d.in(newDir)), os.RemoveAll(d.in(tempDir)))
-	os.Remove(d.in(shardsDir)) // stays if it holds anything
+	err := errors.Join(os.RemoveAll(d.workPath(newDir)), os.RemoveAll(d.workPath(tempDir)))
+	os.Remove(d.workPath(shardsDir)) // fails if it is not empty
 	d.step("closing")
 	err = errors.Join(err, release(d.lock))
 	d.step("released")
-	os.Remove(d.work) // stays if it holds anything
+	os.Remove(d.work) // fails if it is not empty
 	if err != nil {
 		return fmt.Errorf("%s: %w", d.work, err)
 	}

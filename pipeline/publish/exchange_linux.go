@@ -8,7 +8,7 @@ import (
 )
 
 // exchange swaps two directories in one step. The error is
-// errors.ErrUnsupported where the kernel or the file system cannot.
+// errors.ErrUnsupported where the kernel or the file system has no such call.
 func exchange(a, b string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
 	switch {

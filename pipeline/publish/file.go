@@ -8,10 +8,10 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// ReplaceFile writes a file of a published directory anew, in one step. It is for what
-// is added to an audit later, by people or from it. Until it is whole it lies beside
-// the directory, where that can be written: a process that is killed leaves nothing in
-// the directory, which the next run would refuse to replace.
+// ReplaceFile replaces a file of a published directory in one step. It is for files that
+// are added to an audit later, such as marks and scores. Until the file is complete it is
+// beside the directory, where that can be written: a killed process must not leave a file
+// in the directory, which the next run would then refuse to replace.
 func ReplaceFile(path string, write func(w io.Writer) error) error {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -36,8 +36,8 @@ func ReplaceFile(path string, write func(w io.Writer) error) error {
 	return f.CloseAtomicallyReplace()
 }
 
-// WriteFile writes a file that is no part of a published directory. It appears when it is
-// whole; until then it lies beside it.
+// WriteFile writes a file outside of published directories, in one step: until it is
+// complete it has another name.
 func WriteFile(path string, write func(w io.Writer) error) error {
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
 	if err != nil {

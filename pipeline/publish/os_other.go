@@ -10,11 +10,11 @@ import (
 
 func isMount(dir, parent string) bool { return false }
 
-// syncDir does nothing: there is no such call.
+// syncDir does nothing: these systems have no such call.
 func syncDir(path string) error { return nil }
 
-// release removes the lock file after letting go of it: an open file cannot be
-// removed here, and so one that the next owner has opened stays.
+// release unlocks the lock file and then removes it: an open file cannot be removed on
+// these systems, so one that the next owner has opened remains.
 func release(lock *flock.Flock) error {
 	err := lock.Unlock()
 	os.Remove(lock.Path())

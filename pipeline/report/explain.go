@@ -14,8 +14,8 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Explain lays an explanation out for a terminal of width columns, as Hits does: a line a
-// method with its number, then the evidence.
+// Explain writes an explanation for a terminal of width columns, as Hits does: a line a
+// method with its numbers, then the evidence.
 func Explain(w io.Writer, x *audit.Explanation, color bool, width int) error {
 	if width < 20 {
 		width = 80
@@ -31,8 +31,11 @@ func Explain(w io.Writer, x *audit.Explanation, color bool, width int) error {
 		if v.Template > 0 {
 			template = strconv.FormatFloat(v.Template, 'g', 4, 64)
 		}
-		cells = append(cells, []string{CleanText(v.Method), CleanText(v.State.String()), score, Thousands(v.Longest), Thousands(v.Matched), Thousands(v.Words),
-			Thousands(v.Documents), CleanText(v.Seen), template})
+		cells = append(cells, []string{
+			CleanText(v.Method), CleanText(v.State.String()), score,
+			Thousands(v.Longest), Thousands(v.Matched), Thousands(v.Words), Thousands(v.Documents),
+			CleanText(v.Seen), template,
+		})
 	}
 	widths := make([]int, len(cells[0]))
 	for _, line := range cells {
@@ -70,8 +73,9 @@ func Explain(w io.Writer, x *audit.Explanation, color bool, width int) error {
 		if e.Words != 1 {
 			unit += "s"
 		}
-		fmt.Fprintf(b, "\n%s\n", shorten(CleanText(fmt.Sprintf("%s: %s %s, normaliser %s", e.Part, Thousands(e.Words), unit, e.Norm)), width))
-		fmt.Fprintf(b, "%s\n", shorten(CleanText(fmt.Sprintf("  in %s:%d %s", e.Shard, e.Row, e.DocID)), width))
+		what := fmt.Sprintf("%s: %s %s, normaliser %s", e.Part, Thousands(e.Words), unit, e.Norm)
+		where := fmt.Sprintf("  in %s:%d %s", e.Shard, e.Row, e.DocID)
+		fmt.Fprintf(b, "\n%s\n%s\n", shorten(CleanText(what), width), shorten(CleanText(where), width))
 		for _, line := range quote(&Hit{Evidence: *e}, color, width-2) {
 			fmt.Fprintf(b, "  %s\n", line)
 		}

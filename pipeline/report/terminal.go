@@ -17,10 +17,10 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// CleanText makes hostile text harmless on a terminal. Line breaks and tabs
+// CleanText returns hostile text in a form that is harmless on a terminal. Line breaks and tabs
 // become spaces; other control characters become the pictures Unicode has for
 // them (ESC is ␛) or, with characters that reorder or annotate text and bytes
-// that are not UTF-8, U+FFFD. All else stays as it is.
+// that are not UTF-8, U+FFFD. Other characters are unchanged.
 func CleanText(s string) string {
 	if utf8.ValidString(s) && strings.IndexFunc(s, hostile) < 0 {
 		return s
@@ -47,17 +47,19 @@ func hostile(r rune) bool {
 		'\ufff9' <= r && r <= '\ufffb' // interlinear annotation
 }
 
-// Table writes rows as a table of width columns or fewer; 0 is any width. Names
-// that do not fit are cut with an ellipsis, down to 8 columns; numbers never
-// are. With several benchmarks a line a method adds them up.
+// Table writes rows as a table of at most width columns; 0 is any width. Names that do
+// not fit are cut with an ellipsis, down to 8 columns; numbers never are. For several
+// benchmarks it adds a line a method with their sums.
 func Table(w io.Writer, rows []audit.Row, width int) error {
 	return TableOf(item.Flagged, w, rows, width)
 }
 
-// TableOf writes rows as Table does, where those that count as flagged are in the
+// TableOf writes rows as Table does, where the items that are counted as flagged have the
 // given state.
 func TableOf(flagged audit.State, w io.Writer, rows []audit.Row, width int) error {
-	cells := [][]string{{"benchmark", "method", "items", flagged.String(), "clean", "not checkable", flagged.String() + "/items"}}
+	cells := [][]string{{
+		"benchmark", "method", "items", flagged.String(), "clean", "not checkable", flagged.String() + "/items",
+	}}
 	add := func(r audit.Row) {
 		cells = append(cells, []string{
 			CleanText(r.Benchmark), CleanText(r.Method), Thousands(r.Items), Thousands(r.Flagged),
@@ -98,7 +100,7 @@ func TableOf(flagged audit.State, w io.Writer, rows []audit.Row, width int) erro
 	for _, n := range widths {
 		total += n
 	}
-	for _, i := range []int{0, 1} { // names give way, down to 8 columns
+	for _, i := range []int{0, 1} { // names are cut, down to 8 columns
 		if width > 0 && total > width {
 			cut := max(min(total-width, widths[i]-8), 0)
 			widths[i] -= cut
@@ -124,7 +126,7 @@ func TableOf(flagged audit.State, w io.Writer, rows []audit.Row, width int) erro
 	return b.Flush()
 }
 
-// Thousands writes n with commas.
+// Thousands returns n in decimal with commas.
 func Thousands(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
@@ -133,7 +135,7 @@ func Thousands(n int64) string {
 	return s
 }
 
-// Count writes a number of things, as in "1 item" or "1,200 items".
+// Count returns a number with its unit, as in "1 item" or "1,200 items".
 func Count(n int64, unit string) string {
 	if n != 1 {
 		unit += "s"
@@ -141,8 +143,8 @@ func Count(n int64, unit string) string {
 	return Thousands(n) + " " + unit
 }
 
-// share writes n of all as a percentage with one decimal. Some is never shown
-// as none and not quite all never as all.
+// share returns n of all as a percentage with one decimal. A share above zero is never
+// rounded to 0 %, and one below 100 % never to that.
 func share(n, all int64) string {
 	if all == 0 {
 		return "-"
@@ -180,18 +182,18 @@ type Hit struct {
 	Method   string
 	State    audit.State
 
-	// Marks, if there are any, are all stretches of the document, in bytes of it, that
-	// belong to the match. DocStart and DocEnd are then one of them.
+	// Marks are all stretches of the document, in bytes of it, that belong to the match;
+	// DocStart and DocEnd are one of them. If there are none, these two are the match.
 	Marks [][2]int64
 }
 
-// docLines is how many lines of a document a hit may take.
+// docLines is the largest number of lines that a hit's document takes.
 const docLines = 3
 
-// Hits writes hits as blocks of at most six lines: where the match stands, in
-// which document, the item's text, and the document's with the match marked.
-// With color the match is bold and inverse and what surrounds it dim; without,
-// it stands in [[ ]]. Lines have at most width columns; under 20 means 80.
+// Hits writes hits as blocks of at most six lines: the item and part that match, the
+// document, the item's text, and the document's with the match marked. With color the
+// match is bold and inverse and the text around it dim; without, it is in [[ ]]. Lines
+// have at most width columns; under 20 means 80.
 func Hits(w io.Writer, hits []Hit, color bool, width int) error {
 	if width < 20 {
 		width = 80
@@ -219,10 +221,10 @@ func Hits(w io.Writer, hits []Hit, color bool, width int) error {
 	return b.Flush()
 }
 
-// squeeze cleans s and makes runs of white space one space.
+// squeeze returns s as CleanText does, with one space in place of every run of white space.
 func squeeze(s string) string { return strings.Join(strings.Fields(CleanText(s)), " ") }
 
-// cell is a character as a reader sees it: one place that no line break splits.
+// cell is a character as a reader sees it, which no line break splits.
 type cell struct {
 	text  string
 	width int
@@ -239,8 +241,8 @@ const (
 
 var escapes = [...]string{around: "\x1b[2m", match: "\x1b[1;7m"}
 
-// quote lays out the document's text in docLines lines of width columns. The
-// match gets what room there is; what stands around it half a line each side.
+// quote returns the document's text in at most docLines lines of width columns. The text
+// around the match takes at most half a line on each side, and the match the rest.
 func quote(h *Hit, color bool, width int) []string {
 	marks := h.Marks
 	if len(marks) == 0 {
@@ -282,7 +284,7 @@ func quote(h *Hit, color bool, width int) []string {
 }
 
 // cells appends the characters of s, cleaned, with white space squeezed to one
-// space. White space at the ends stays, as one space.
+// space. White space at either end becomes one space too.
 func cells(dst []cell, s string, st style) []cell {
 	space := false
 	for g := uniseg.NewGraphemes(CleanText(s)); g.Next(); {
@@ -308,7 +310,7 @@ func columnsOf(cs []cell) int {
 	return n
 }
 
-// head cuts cs to its first columns and tail to its last, with an ellipsis.
+// head returns the first columns of cs, with an ellipsis if that is not all of it.
 func head(cs []cell, columns int) []cell {
 	if columnsOf(cs) <= columns {
 		return cs
@@ -321,6 +323,7 @@ func head(cs []cell, columns int) []cell {
 	return slices.Concat(cs[:n], []cell{{"…", 1, cs[0].style}})
 }
 
+// tail returns the last columns of cs, with an ellipsis if that is not all of it.
 func tail(cs []cell, columns int) []cell {
 	if columnsOf(cs) <= columns {
 		return cs

@@ -69,7 +69,6 @@ type Spans struct {
 	buf      []byte // first, or a longer one
 	from, to int    // buf[from:to] is read and not yet given out
 	off      int64  // where buf[from] is in the stream
-	begun    bool   // a row was returned
 	end      bool   // r is at its end
 	max      int
 }
