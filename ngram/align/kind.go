@@ -25,9 +25,6 @@ const (
 // changes says whether a variant of an item may have another word there.
 func (k kind) changes() bool { return k&(number|name) != 0 }
 
-// alike says whether both are numbers, or both names.
-func (k kind) alike(o kind) bool { return k&(number|name) == o&(number|name) }
-
 // kindOf gives the kind of a word of a text, quotations aside.
 func kindOf(text []byte, at ngram.Span) (k kind) {
 	before := bytes.TrimRight(text[:at.Start], " ")

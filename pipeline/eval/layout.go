@@ -213,11 +213,7 @@ func inHTML(r *rand.Rand, s string) (string, bool) {
 	b.WriteString(`<div class="post">`)
 	marked := 0
 	for i, g := range list {
-		gap := between[i]
-		if strings.Contains(gap, "\n") {
-			gap = strings.Replace(gap, "\n", "<br/>\n", 1)
-		}
-		b.WriteString(gap)
+		b.WriteString(strings.Replace(between[i], "\n", "<br/>\n", 1))
 		g = text.Replace(g)
 		n := r.IntN(9)
 		if i == 1 {

@@ -558,8 +558,8 @@ func (p *Parquet) column(g *file.RowGroupReader, i int, d *schema.Column) (file.
 	var in file.PageReader
 	if codec := chunk.Compression(); codec == lz4Raw || codec == lz4Hadoop {
 		in, err = newLZ4Pages(p, chunk)
-	} else if _, err := compress.GetCodec(codec); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
+	} else if _, unknown := compress.GetCodec(codec); unknown != nil {
+		err = fmt.Errorf("%w: %w", ErrUnsupported, unknown)
 	} else {
 		in, err = g.GetColumnPageReader(i)
 	}
