@@ -16,7 +16,7 @@ import (
 // plainPackages are the packages whose comments, strings, function names and lines the test
 // checks. A package is added once it passes.
 var plainPackages = []string{
-	"cmd/swab", "cmd/swabgen",
+	"cmd/swab", "cmd/swabeval", "cmd/swabgen",
 	"ngram", "ngram/bloom", "ngram/exact", "ngram/item", "ngram/overlap", "ngram/plain", "ngram/substr",
 	"pipeline/export", "pipeline/metrics", "pipeline/publish", "pipeline/report", "pipeline/review",
 	"pipeline/sample", "pipeline/score", "pipeline/shard",

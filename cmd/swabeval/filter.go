@@ -10,7 +10,7 @@ import (
 	"swab/pipeline/eval"
 )
 
-// filters is what corpus filters suspect of the items of one set.
+// filters are the shares of one set's items that corpus filters suspect.
 type filters struct {
 	Set        string           `json:"set"`
 	Suspicions []eval.Suspicion `json:"suspicions"`
@@ -20,12 +20,12 @@ type filters struct {
 // items and on real text. Their figures are in swab help filter and align.FilterMisses.
 func (j *job) filters(ctx context.Context) error {
 	ns := []int{5, 6, 7, 8}
-	measure := func(name string, of func(dir string) ([]eval.Suspicion, error)) error {
+	measure := func(name string, suspicions func(dir string) ([]eval.Suspicion, error)) error {
 		dir := filepath.Join(j.dir, name)
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
-		list, err := of(dir)
+		list, err := suspicions(dir)
 		if err != nil {
 			return err
 		}
@@ -59,8 +59,9 @@ func (j *job) filters(ctx context.Context) error {
 	fmt.Fprintln(t, "set\tn\tflagged\tsuspected\t95 %\tabsent\tsuspected\titems\tsuspected\t")
 	for _, f := range j.result.Filters {
 		for _, s := range f.Suspicions {
-			fmt.Fprintf(t, "%s\t%d\t%d\t%.1f %%\t%.1f–%.1f\t%d\t%.1f %%\t%d\t%.1f %%\t\n", f.Set, s.N, s.Flagged.Of, 100*s.Flagged.Share,
-				100*s.Flagged.Low, 100*s.Flagged.High, s.Absent.Of, 100*s.Absent.Share, s.All.Of, 100*s.All.Share)
+			fmt.Fprintf(t, "%s\t%d\t%d\t%.1f %%\t%.1f–%.1f\t%d\t%.1f %%\t%d\t%.1f %%\t\n",
+				f.Set, s.N, s.Flagged.Of, 100*s.Flagged.Share, 100*s.Flagged.Low, 100*s.Flagged.High,
+				s.Absent.Of, 100*s.Absent.Share, s.All.Of, 100*s.All.Share)
 		}
 	}
 	return t.Flush()

@@ -2,17 +2,17 @@
 // disturbed in named ways, and on real text whose flags were judged by reading.
 //
 //	swabeval                           every table, development classes
-//	swabeval -held                     the classes that are not looked at in development
+//	swabeval -held                     the classes held back from development
 //	swabeval -json eval.json           all figures and every misjudged item in a file
 //	swabeval -methods gpt3 -list       one method, its misjudged items listed
-//	swabeval -keep DIR                 leaves the sets and their audits in DIR
-//	swabeval fit -set swab.max-false=1,2   what other values would change, by cross-validation
+//	swabeval -keep DIR                 keep the sets and their audits in DIR
+//	swabeval fit -set swab.max-false=1,2   compare other values, by cross-validation
 //
 // The benchmarks and corpora are those of the folder $SWAB_DATA, or of ../shared/data
 // beside the working directory, else a small set of the program's own, which has no
-// tables of real items. What is fitted is fitted on the development classes and the
-// seed of "fit"; the other seed and the classes held back are for measuring what is
-// finished, and no list of what was misjudged there is written.
+// tables of real items. Parameters are fitted on the development classes with the seed of
+// "fit"; the other seed and the classes held back measure the finished methods, and no
+// list of the items misjudged there is written.
 package main
 
 import (
@@ -38,12 +38,12 @@ const usage = `swabeval measures methods on real items planted in real documents
 in named ways, and on real text whose flags were judged by reading.
 
   swabeval                           every table, development classes
-  swabeval -held                     the classes that are not looked at in development
+  swabeval -held                     the classes held back from development
   swabeval -json eval.json           all figures and every misjudged item in a file
   swabeval -methods gpt3 -list       one method, its misjudged items listed
-  swabeval -keep DIR                 leaves the sets and their audits in DIR
-  swabeval fit -set swab.max-false=1,2   what other values would change, by cross-validation
-  swabeval filter                    what corpus filters suspect of what swab flags`
+  swabeval -keep DIR                 keep the sets and their audits in DIR
+  swabeval fit -set swab.max-false=1,2   compare other values, by cross-validation
+  swabeval filter                    share of flagged items that corpus filters suspect`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -54,7 +54,7 @@ func main() {
 	}
 }
 
-// A job is what one run does.
+// A job holds the settings and the results of one run.
 type job struct {
 	seed           uint64
 	part           eval.Part
@@ -68,7 +68,7 @@ type job struct {
 	result         result
 }
 
-// A result is what -json writes.
+// A result is the content of the file of -json.
 type result struct {
 	Tables   []titled         `json:"tables,omitempty"`
 	RealText *eval.RealReport `json:"real_text,omitempty"`
@@ -81,7 +81,7 @@ type titled struct {
 	*eval.Report
 }
 
-// A request is what the command line asks for.
+// A request holds the command line.
 type request struct {
 	fit, filter, held, list, own       bool
 	seed                               uint64
@@ -104,7 +104,7 @@ func parse(args []string, stderr io.Writer) (*request, error) {
 		flags.PrintDefaults()
 	}
 	flags.BoolVar(&q.held, "held", false, "the classes held back, and nothing else")
-	flags.Uint64Var(&q.seed, "seed", 0, "another seed than that of reports, or with fit than that of fitting")
+	flags.Uint64Var(&q.seed, "seed", 0, "seed in place of the default, which is one for reports and one for fit")
 	flags.StringVar(&q.methods, "methods", "", "methods, with commas between them (default: all)")
 	flags.StringVar(&q.file, "json", "", "file for the report with all figures and every misjudged item")
 	flags.StringVar(&q.keep, "keep", "", "new directory to leave the sets and the audits in")
@@ -128,7 +128,7 @@ func parse(args []string, stderr io.Writer) (*request, error) {
 	return q, q.check()
 }
 
-// check returns an error for what does not go together.
+// check returns an error for flags that do not go together.
 func (q *request) check() error {
 	switch {
 	case q.filter && (q.held || q.list || q.only != "" || q.methods != ""):
@@ -239,7 +239,7 @@ func (j *job) measure(ctx context.Context, q *request) error {
 	return nil
 }
 
-// sources reads the items and texts, and says which.
+// sources reads the items and texts, and writes where they are from.
 func (j *job) sources(ctx context.Context, own bool) (err error) {
 	j.src, j.size = eval.Own(), eval.Size{PerClass: 8, Docs: 1500}
 	if data := eval.Find("."); data != "" && !own {
@@ -248,7 +248,8 @@ func (j *job) sources(ctx context.Context, own bool) (err error) {
 		j.src, err = eval.Real(ctx, data)
 		return err
 	}
-	fmt.Fprintln(j.stderr, "swabeval: sources: the program's own small set; SWAB_DATA names a folder with real benchmarks and corpora")
+	fmt.Fprintln(j.stderr, "swabeval: sources: the program's own small set;",
+		"SWAB_DATA names a folder with real benchmarks and corpora")
 	return nil
 }
 
@@ -289,7 +290,7 @@ func (j *job) tables(ctx context.Context) error {
 	return err
 }
 
-// realText writes how the flags of the project's own method on real text were judged.
+// realText writes the judgements of the flags of the project's own method on real text.
 func (j *job) realText(ctx context.Context) error {
 	k := slices.IndexFunc(j.methods, func(m *overlap.Method) bool { return m.Name == overlap.House })
 	if k < 0 {
@@ -334,7 +335,7 @@ func (j *job) classes(ctx context.Context) error {
 	return report.Table(j.stdout)
 }
 
-// folds is into how many parts the development classes are cut for fitting.
+// folds is the number of folds of the cross-validation that fit does.
 const folds = 5
 
 // fit compares values of parameters on one set of the development classes.
@@ -393,11 +394,12 @@ func (j *job) fit(ctx context.Context, settings []string) error {
 	return report.Table(j.stdout)
 }
 
-// list writes what was misjudged, a line each.
+// list writes the misjudged items, a line each.
 func (j *job) list() {
 	for _, m := range j.result.Classes.Methods {
 		for _, x := range m.Misjudged {
-			fmt.Fprintf(j.stdout, "%s\t%d\t%s/%s\t%s\twanted %s, is %s\tscore %.3f\t%d words\t%s\n", m.Method, x.Round+1, x.Bench, x.Item, x.Class, x.Want, x.State, x.Score, x.Words, x.Doc)
+			fmt.Fprintf(j.stdout, "%s\t%d\t%s/%s\t%s\twant %s, got %s\tscore %.3f\t%d words\t%s\n",
+				m.Method, x.Round+1, x.Bench, x.Item, x.Class, x.Want, x.State, x.Score, x.Words, x.Doc)
 		}
 	}
 }
