@@ -212,12 +212,13 @@ func (m *alignment) judge(i, _ int, _ *benchmark.Item, c *alignCover) overlap.Ve
 		State: a.State, Kind: a.Kind, Score: a.Score, Words: a.Words, Matched: a.Found, Longest: a.Run,
 		Parts: a.Parts, Seen: a.Seen,
 	}
+	if a.State == item.NotCheckable {
+		return v // no document counts
+	}
 	if own != nil {
 		v.Documents = own.Documents
 	}
-	if a.State != item.NotCheckable {
-		v.Details = map[string]any{"bits": a.Bits, "need": a.Need}
-	}
+	v.Details = map[string]any{"bits": a.Bits, "need": a.Need}
 	return v
 }
 
