@@ -213,7 +213,8 @@ func sound(t *testing.T, c *Cleaner, text, cleaned string) {
 		if from < last || to < behind || from >= to || to > len(text) {
 			t.Fatalf("%q: byte %d of %q is from %d to %d", text, i, cleaned, from, to)
 		}
-		if to-from == 1 && text[from] != cleaned[i] {
+		blank := text[from] == '+' && cleaned[i] == ' ' // as forms encode it
+		if to-from == 1 && text[from] != cleaned[i] && !blank {
 			t.Fatalf("%q: byte %d of %q is from %d", text, i, cleaned, from)
 		}
 		last, behind = from, to
@@ -227,7 +228,7 @@ func FuzzClean(f *testing.F) {
 	for _, s := range []string{
 		"a <b and c> d <b>x</b> <!-- -->", "&amp; &nvlt;&#x110000; &copyx;", "[a](/b) ](#)", `\n\ln\u00e9\ud83d\ude00 \begin{x} \begin`, "a-\nb-\r\n > c-\n",
 		`\bmod\alpha-` + "\nb", "\xff-\n\xfe<\xff>", "cafÃƒÂ© &Atilde;&copy; ðŸ˜€ â€\x1b[1m", "كَتَبَ שָׁ \xd9\xc3",
-		"a%20b+c%2520d%C3%A9%C3 %252520", "Тhe сat, а bеe а ο \xd0 α",
+		"a%20b+c%2520d%C3%A9%C3 %252520", "a%P0b+c%2520d%C3%A9%C3 %25,520", "Тhe сat, а bеe а ο \xd0 α",
 	} {
 		f.Add([]byte(s))
 	}
