@@ -25,15 +25,7 @@ func ReplaceFile(path string, write func(w io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	defer f.Cleanup()
-	b := bufio.NewWriterSize(f, 1<<16)
-	if err := write(b); err != nil {
-		return err
-	}
-	if err := b.Flush(); err != nil {
-		return err
-	}
-	return f.CloseAtomicallyReplace()
+	return fillPending(f, write)
 }
 
 // WriteFile writes a file outside of published directories, in one step: until it is
@@ -43,6 +35,11 @@ func WriteFile(path string, write func(w io.Writer) error) error {
 	if err != nil {
 		return err
 	}
+	return fillPending(f, write)
+}
+
+// fillPending writes a pending file and gives it its name, or leaves nothing of it.
+func fillPending(f *renameio.PendingFile, write func(w io.Writer) error) error {
 	defer f.Cleanup()
 	b := bufio.NewWriterSize(f, 1<<16)
 	if err := write(b); err != nil {
