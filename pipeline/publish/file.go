@@ -38,7 +38,7 @@ func WriteFile(path string, write func(w io.Writer) error) error {
 	return fillPending(f, write)
 }
 
-// fillPending writes a pending file and gives it its name, or leaves nothing of it.
+// fillPending writes a pending file and renames it, or leaves nothing of it behind.
 func fillPending(f *renameio.PendingFile, write func(w io.Writer) error) error {
 	defer f.Cleanup()
 	b := bufio.NewWriterSize(f, 1<<16)
