@@ -18,7 +18,7 @@ import (
 var plainPackages = []string{
 	"cmd/swab", "cmd/swabeval", "cmd/swabgen",
 	"ngram", "ngram/bloom", "ngram/exact", "ngram/item", "ngram/overlap", "ngram/plain", "ngram/substr",
-	"pipeline/export", "pipeline/metrics", "pipeline/publish", "pipeline/report", "pipeline/review",
+	"pipeline/eval", "pipeline/export", "pipeline/metrics", "pipeline/publish", "pipeline/report", "pipeline/review",
 	"pipeline/sample", "pipeline/score", "pipeline/shard",
 }
 

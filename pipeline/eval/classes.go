@@ -26,17 +26,17 @@ type planting struct {
 
 type planter = func(g *generator, r *rand.Rand, e *entry) (string, bool)
 
-// randomly and plainly make a planter of a function of the item's plain text, inCode of
-// one of the item's code.
+// randomly and plainly make a planter of a function of the item's plain text, fromItem of
+// one of the item.
 func randomly(f func(r *rand.Rand, s string) (string, bool)) planter {
 	return func(_ *generator, r *rand.Rand, e *entry) (string, bool) { return f(r, e.plain) }
 }
 
 func plainly(f func(s string) (string, bool)) planter {
-	return func(_ *generator, _ *rand.Rand, e *entry) (string, bool) { return f(e.plain) }
+	return fromItem(func(e *entry) (string, bool) { return f(e.plain) })
 }
 
-func inCode(f func(e *entry) (string, bool)) planter {
+func fromItem(f func(e *entry) (string, bool)) planter {
 	return func(_ *generator, _ *rand.Rand, e *entry) (string, bool) { return f(e) }
 }
 
@@ -62,7 +62,7 @@ func edits(e edit, pct float64, every int) planter {
 }
 
 func inLang(lang string) planter {
-	return func(_ *generator, _ *rand.Rand, e *entry) (string, bool) { return e.plain, e.lang == lang }
+	return fromItem(func(e *entry) (string, bool) { return e.plain, e.lang == lang })
 }
 
 // part makes a planter of a share of the words, where enough of what is the item's own
@@ -93,19 +93,25 @@ func plantings(p Part) []*planting {
 		return heldBack()
 	}
 	list := slices.Concat(layouts(), wordings(), asIs(), cleanOnes())
-	return append(list, told()...)
+	return append(list, reportedOnly()...)
 }
 
 // layouts lists classes that keep the words and set them otherwise.
 func layouts() []*planting {
 	return []*planting{
-		flagged("as-is", "as a page prints it, options lettered", 0, plainly(func(s string) (string, bool) { return s, true })),
+		flagged("as-is", "as a page prints it, options lettered", 0, plainly(func(s string) (string, bool) {
+			return s, true
+		})),
 		flagged("case", "upper, lower or title case", 0, randomly(otherCase)),
 		flagged("no-punctuation", "punctuation around words is gone", 0, plainly(noPunctuation)),
 		flagged("typographic", "curly quotes, dashes, ellipses, no-break spaces", 0, plainly(typographic)),
 		flagged("full-width", "full-width forms of ASCII", 0, plainly(fullWidth)),
-		flagged("wrap-8-words", "a line break after every eight words", 0, plainly(func(s string) (string, bool) { return wrapped(s, 8, false) })),
-		flagged("wrap-72-columns", "lines of at most 72 characters", 0, plainly(func(s string) (string, bool) { return wrapped(s, 72, true) })),
+		flagged("wrap-8-words", "a line break after every eight words", 0, plainly(func(s string) (string, bool) {
+			return wrapped(s, 8, false)
+		})),
+		flagged("wrap-72-columns", "lines of at most 72 characters", 0, plainly(func(s string) (string, bool) {
+			return wrapped(s, 72, true)
+		})),
 		flagged("quoted", "> before lines, as in mail", 0, randomly(func(r *rand.Rand, s string) (string, bool) {
 			return prefixed(s, []string{"> ", ">> ", "> > "}[r.IntN(3)], 60), true
 		})),
@@ -130,15 +136,20 @@ func layouts() []*planting {
 		flagged("chat-json-twice", "a chat in JSON as a string of JSON", 0, randomly(chatJSONTwice)),
 		flagged("html-escaped", "signs as character references", 0, plainly(htmlEscaped)),
 		flagged("percent-encoded", "as part of a link", 0, plainly(percentEncoded)),
-		flagged("mojibake", "UTF-8 read as Latin-1 or Windows-1252", 0, randomly(func(r *rand.Rand, s string) (string, bool) { return mojibake(r, s, 1) })),
+		flagged("mojibake", "UTF-8 read as Latin-1 or Windows-1252", 0, randomly(func(r *rand.Rand, s string) (string, bool) {
+			return mojibake(r, s, 1)
+		})),
 		flagged("invisible", "characters that print nothing in a fifth of the words", 0, randomly(invisible)),
 		flagged("homoglyphs", "Cyrillic and Greek letters for three of ten Latin ones", 0, randomly(homoglyphs)),
 		flagged("nfd", "letters and marks apart", -1, plainly(decomposed)),
 		flagged("cjk-spaced", "blanks between characters", -2, plainly(spacedCJK)),
 		flagged("zh-traditional", "simplified Chinese in traditional characters", -3, plainly(traditional)),
 		flagged("table", "spread over the cells of a table", 0, randomly(inTable)),
-		flagged("hyphenated", "words broken at line ends", 0, randomly(func(r *rand.Rand, s string) (string, bool) { return hyphenated(s, 30+r.IntN(40)) })),
-		{Class: Class{Name: "long-document", Want: Flagged, About: "in a document of 1 MB"}, special: (*generator).long},
+		flagged("hyphenated", "words broken at line ends", 0, randomly(func(r *rand.Rand, s string) (string, bool) {
+			return hyphenated(s, 30+r.IntN(40))
+		})),
+		{Class: Class{Name: "long-document", Want: Flagged, About: "in a document of 1 MB"},
+			special: (*generator).longDocument},
 		{Class: Class{Name: "twice", Want: Flagged, About: "at two places of a document"}, special: (*generator).twice},
 	}
 }
@@ -154,18 +165,22 @@ func wordings() (list []*planting) {
 			if pct == 1 {
 				late = -1 // only long items
 			}
-			list = append(list, flagged(fmt.Sprintf("%s-%g%%", e.name, pct), fmt.Sprintf("%g %% of words %s", pct, e.name), late, edits(e.edit, pct, 0)))
+			list = append(list, flagged(fmt.Sprintf("%s-%g%%", e.name, pct), fmt.Sprintf("%g %% of words %s", pct, e.name),
+				late, edits(e.edit, pct, 0)))
 		}
 	}
 	return append(list,
 		flagged("every-fifth", "every fifth word replaced", 0, edits(replaceWord, 0, 5)),
-		flagged("synonyms-15%", "15 % of content words replaced by others of their meaning", 0, english(atShare(synonyms, 15))),
+		flagged("synonyms-15%", "15 % of content words replaced by others of their meaning", 0,
+			english(atShare(synonyms, 15))),
 		flagged("typos-8%", "a slip of the keyboard in 8 % of the words", 0, english(atShare(typos, 8))),
 		flagged("typos-20%", "a slip of the keyboard in 20 % of the words", 0, english(atShare(typos, 20))),
 		flagged("ocr-1%", "1 % of the characters misread", 0, english(atShare(misread, 1))),
 		flagged("ocr-4%", "4 % of the characters misread", 0, english(atShare(misread, 4))),
 		flagged("spaces-lost-5%", "5 % of neighbouring words joined", 0, english(atShare(spacesLost, 5))),
-		flagged("stopwords-removed", "without words that carry little", 0, english(plainly(func(s string) (string, bool) { return withoutWords(s, stopwords()) }))),
+		flagged("stopwords-removed", "without words that carry little", 0, english(plainly(func(s string) (string, bool) {
+			return withoutWords(s, stopwords())
+		}))),
 		flagged("numbers-spelled", "whole numbers in words", -1, english(plainly(func(s string) (string, bool) {
 			t, n := numbersSpelled(s)
 			return t, n >= 2
@@ -173,10 +188,10 @@ func wordings() (list []*planting) {
 		flagged("spoken", "fillers, no punctuation, numbers in words, contractions", 0, english(randomly(spoken))),
 		flagged("british-american", "the other spelling and words", -1, english(plainly(british))),
 		flagged("reordered", "sentences in another order", 0, reorderedPlant),
-		flagged("sentences-reversed", "sentences from the last to the first", 0, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+		flagged("sentences-reversed", "sentences from the last to the first", 0, fromItem(func(e *entry) (string, bool) {
 			s, ok := reversed(e.prompt)
 			return strings.TrimSuffix(s+"\n"+lettered(e.options, 0), "\n"), ok
-		}),
+		})),
 		flagged("first-half", "the first half of the words", 0, part(0, 0.5)),
 		flagged("second-half", "the second half of the words", 0, part(0.5, 1)),
 		flagged("head-60%", "the first 60 % of the words", 0, part(0, 0.6)),
@@ -186,43 +201,49 @@ func wordings() (list []*planting) {
 			return e.prompt, len(e.options) > 0 && g.finder.outside(e.bench, e.Text[item.Question]) >= 8
 		}),
 		flagged("question-answer", "with the answer behind it", 0, func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
-			return e.plain + "\n" + []string{"Answer: ", "", "Solution.\n"}[r.IntN(3)] + e.Text[item.Answer], e.Text[item.Answer] != ""
+			return e.plain + "\n" + []string{"Answer: ", "", "Solution.\n"}[r.IntN(3)] + e.Text[item.Answer],
+				e.Text[item.Answer] != ""
 		}),
-		flagged("question-right-answer", "without the wrong choices", -1, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+		flagged("question-right-answer", "without the wrong choices", -1, fromItem(func(e *entry) (string, bool) {
 			right := e.right()
 			return e.prompt + "\nAnswer: " + right, right != "" && len(e.options) > 1
-		}),
-		flagged("choices-inline", "choices on one line", 0, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+		})),
+		flagged("choices-inline", "choices on one line", 0, fromItem(func(e *entry) (string, bool) {
 			return e.prompt + " " + inline(e.options), len(e.options) > 1
-		}),
-		flagged("choices-reordered", "options in another order", 0, func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
-			if len(e.options) < 3 {
-				return "", false
-			}
-			var mixed []string
-			for _, i := range permuted(r, len(e.options)) {
-				mixed = append(mixed, e.options[i])
-			}
-			return e.prompt + "\n" + lettered(mixed, 0), !slices.Equal(mixed, e.options)
-		}),
-		flagged("relettered", "options behind other letters or numbers", 0, func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
-			return e.prompt + "\n" + lettered(e.options, 1+r.IntN(5)), len(e.options) > 1
-		}),
-		flagged("code-renamed", "identifiers renamed, strings and comments kept", -4, func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
-			code, ok := codeOf(e)
-			if !ok {
-				return "", false
-			}
-			return renamed(r, code)
-		}),
-		flagged("code-javascript", "the docstring over a function of another language", -5, inCode(inJavaScript)),
-		flagged("code-tabs-crlf", "tabs for blanks, line ends of Windows", -4, inCode(func(e *entry) (string, bool) {
+		})),
+		flagged("choices-reordered", "options in another order", 0,
+			func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
+				if len(e.options) < 3 {
+					return "", false
+				}
+				var mixed []string
+				for _, i := range permuted(r, len(e.options)) {
+					mixed = append(mixed, e.options[i])
+				}
+				return e.prompt + "\n" + lettered(mixed, 0), !slices.Equal(mixed, e.options)
+			}),
+		flagged("relettered", "options behind other letters or numbers", 0,
+			func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
+				return e.prompt + "\n" + lettered(e.options, 1+r.IntN(5)), len(e.options) > 1
+			}),
+		flagged("code-renamed", "identifiers renamed, strings and comments kept", -4,
+			func(_ *generator, r *rand.Rand, e *entry) (string, bool) {
+				code, ok := codeOf(e)
+				if !ok {
+					return "", false
+				}
+				return renamed(r, code)
+			}),
+		flagged("code-javascript", "the docstring over a function of another language", -5, fromItem(inJavaScript)),
+		flagged("code-tabs-crlf", "tabs for blanks, line ends of Windows", -4, fromItem(func(e *entry) (string, bool) {
 			code, ok := codeOf(e)
 			t, tabs := withTabs(code)
 			return t, ok && tabs
 		})),
-		&planting{Class: Class{Name: "interleaved", Want: Flagged, About: "two items by sentences or lines in turn"}, special: (*generator).interleave},
-		&planting{Class: Class{Name: "bilingual", Want: Flagged, About: "sentence by sentence in two languages"}, late: -4, special: (*generator).bilingual},
+		&planting{Class: Class{Name: "interleaved", Want: Flagged, About: "two items by sentences or lines in turn"},
+			special: (*generator).interleave},
+		&planting{Class: Class{Name: "bilingual", Want: Flagged, About: "sentence by sentence in two languages"}, late: -4,
+			special: (*generator).bilingual},
 	)
 }
 
@@ -236,45 +257,55 @@ var ownClassLangs = []string{"zh", "ja", "th", "ru", "ar", "bn"}
 
 // asIs lists classes of items as they are, by language.
 func asIs() (list []*planting) {
-	names := map[string]string{"zh": "Chinese", "ja": "Japanese", "th": "Thai", "ru": "Russian", "ar": "Arabic (the program's own items)", "bn": "Bengali"}
+	names := map[string]string{"zh": "Chinese", "ja": "Japanese", "th": "Thai", "ru": "Russian",
+		"ar": "Arabic (the program's own items)", "bn": "Bengali"}
 	for _, lang := range ownClassLangs {
 		list = append(list, flagged("as-is-"+lang, "as is, in "+names[lang], -2, inLang(lang)))
 	}
-	return append(list, flagged("as-is-other", "as is, in further languages", -2, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+	return append(list, flagged("as-is-other", "as is, in further languages", -2, fromItem(func(e *entry) (string, bool) {
 		return e.plain, e.lang != "en" && !slices.Contains(ownClassLangs, e.lang)
-	}))
+	})))
 }
 
 // cleanOnes lists what is no contamination.
 func cleanOnes() []*planting {
-	passage := unless(Clean, "passage", "the source passage without the question", -3, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) { return e.passage, e.passage != "" })
-	other := unless(Clean, "passage-other-question", "the source passage with another question", -3, (*generator).otherQuestion)
-	nearest := unless(Clean, "nearest-sibling", "of other items of the same kind the one most like it", 0, (*generator).nearest)
+	passage := unless(Clean, "passage", "the source passage without the question", -3,
+		fromItem(func(e *entry) (string, bool) { return e.passage, e.passage != "" }))
+	other := unless(Clean, "passage-other-question", "the source passage with another question", -3,
+		(*generator).otherQuestion)
+	nearest := unless(Clean, "nearest-sibling", "of other items of the same kind the one most like it", 0,
+		(*generator).nearest)
 	passage.shares, other.shares, nearest.shares = true, true, true
 	return []*planting{
 		unless(Clean, "template", "the benchmark's template with another item's content", 0, (*generator).template),
 		passage,
 		other,
-		{Class: Class{Name: "quotation", Want: Clean, About: "a quotation that the item cites, alone, in three documents"}, late: -3, shares: true, special: (*generator).quotation},
+		{Class: Class{Name: "quotation", Want: Clean, About: "a quotation that the item cites, alone, in three documents"},
+			late: -3, shares: true, special: (*generator).quotation},
 		unless(Clean, "sibling", "another item of the same kind", 0, (*generator).sibling),
 		nearest,
-		unless(Clean, "boilerplate", "phrases that many items have, with what pages say around them", 0, (*generator).boilerplate),
+		unless(Clean, "boilerplate", "phrases that are in many items, with what pages say around them", 0,
+			(*generator).boilerplate),
 		unless(Clean, "shuffled", "the item's words in any order", 0, randomly(shuffled)),
-		unless(Clean, "scattered", "the item's words in any order over a page", 0, func(g *generator, r *rand.Rand, e *entry) (string, bool) {
-			return g.scattered(r, e, true)
-		}),
-		unless(Clean, "names-and-numbers", "the item's names and numbers in sentences of others", 0, (*generator).namesAndNumbers),
+		unless(Clean, "scattered", "the item's words in any order over a page", 0,
+			func(g *generator, r *rand.Rand, e *entry) (string, bool) {
+				return g.scattered(r, e, true)
+			}),
+		unless(Clean, "names-and-numbers", "the item's names and numbers in sentences of others", 0,
+			(*generator).namesAndNumbers),
 		unless(Clean, "same-signature", "another task with the same function signature", -5, (*generator).sameSignature),
 	}
 }
 
-// told lists the classes whose share is reported only.
-func told() []*planting {
+// reportedOnly lists the classes whose share is reported only.
+func reportedOnly() []*planting {
 	return []*planting{
 		unless(Altered, "numbers-changed", "the same wording with other numbers", -1, inWording(true, false)),
 		unless(Altered, "names-changed", "the same wording with other names", -1, inWording(false, true)),
-		unless(Hard, "synonyms-30%", "30 % of content words replaced by others of their meaning", 0, english(atShare(synonyms, 30))),
-		unless(Hard, "synonyms-45%", "45 % of content words replaced by others of their meaning", -3, english(atShare(synonyms, 45))),
+		unless(Hard, "synonyms-30%", "30 % of content words replaced by others of their meaning", 0,
+			english(atShare(synonyms, 30))),
+		unless(Hard, "synonyms-45%", "45 % of content words replaced by others of their meaning", -3,
+			english(atShare(synonyms, 45))),
 		unless(Hard, "spaces-lost-15%", "15 % of neighbouring words joined", 0, english(atShare(spacesLost, 15))),
 		unless(Hard, "stemmed", "endings cut off", 0, english(plainly(stemmed))),
 		unless(Hard, "wordpiece", "long words in pieces behind ##", 0, english(plainly(wordPieces))),
@@ -282,25 +313,27 @@ func told() []*planting {
 		unless(Hard, "letterspaced", "a blank between letters", 0, english(plainly(letterSpaced))),
 		unless(Hard, "base64", "in base64", 0, plainly(inBase64)),
 		unless(Hard, "transliterated", "in Greek letters", 0, english(plainly(transliterated))),
-		{Class: Class{Name: "translation", Want: Hard, About: "the item in another language"}, late: -4, special: (*generator).translation},
-		unless(Open, "code-alone", "the solution as code, without the task", -4, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+		{Class: Class{Name: "translation", Want: Hard, About: "the item in another language"}, late: -4,
+			special: (*generator).translation},
+		unless(Open, "code-alone", "the solution as code, without the task", -4, fromItem(func(e *entry) (string, bool) {
 			a := e.Text[item.Answer]
 			_, ok := codeOf(e)
 			return a, ok && countWords(a) >= 8
-		}),
-		unless(Open, "choices-only", "the choices without the question", -1, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+		})),
+		unless(Open, "choices-only", "the choices without the question", -1, fromItem(func(e *entry) (string, bool) {
 			return lettered(e.options, 0), countWords(e.Text[item.Choices]) >= 12
-		}),
-		unless(Open, "choices-under-another-question", "the choices under another question", -1, func(g *generator, r *rand.Rand, e *entry) (string, bool) {
-			if countWords(e.Text[item.Choices]) < 12 {
-				return "", false
-			}
-			return g.anotherQuestion(r, e) + "\n" + lettered(e.options, 0), true
-		}),
-		unless(Open, "first-sentence", "the first of three sentences or more", 0, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+		})),
+		unless(Open, "choices-under-another-question", "the choices under another question", -1,
+			func(g *generator, r *rand.Rand, e *entry) (string, bool) {
+				if countWords(e.Text[item.Choices]) < 12 {
+					return "", false
+				}
+				return g.anotherQuestion(r, e) + "\n" + lettered(e.options, 0), true
+			}),
+		unless(Open, "first-sentence", "the first of three sentences or more", 0, fromItem(func(e *entry) (string, bool) {
 			list := sentences(e.prompt)
 			return list[0], len(list) >= 3 && countWords(list[0]) >= 8 && e.passage == ""
-		}),
+		})),
 		unless(Open, "tail-40%", "the last 40 % of the words", 0, part(0.6, 1)),
 	}
 }
@@ -337,7 +370,7 @@ var passageQuestions = []string{
 	"Which of the following best states the author's main idea in the lines above?",
 	"What does the writer's tone in the second half of the text suggest?",
 	"Summarise the text in your own words in no more than three sentences.",
-	"Which of the events told here happens first, and how do you know?",
+	"Which of the events described here happens first, and how do you know?",
 }
 
 // otherQuestion returns the item's passage with a question that is in no benchmark.
@@ -480,7 +513,9 @@ func (g *generator) nearest(r *rand.Rand, e *entry) (string, bool) {
 	if len(held) > 1000 {
 		from = r.IntN(len(held) - 1000)
 	}
-	best, most := mostAlike(e, held[from:min(len(held), from+1000)], func(text string, _ float64) bool { return !contains(text, e) })
+	best, most := mostAlike(e, held[from:min(len(held), from+1000)], func(text string, _ float64) bool {
+		return !contains(text, e)
+	})
 	return best, most >= 0.15
 }
 
@@ -536,7 +571,7 @@ var furniture = []string{
 	"Choose the best answer for each of the following questions. Show your work.",
 	"A. All of the above\nB. None of the above\nC. Both of these\nD. Cannot be determined from the information given",
 	"Click here to read more. Share this page with your friends. Leave a comment below.",
-	"Answer the following questions and give reasons for your answers. Time allowed: 90 minutes.",
+	"Answer the following questions with reasons for your answers. Time allowed: 90 minutes.",
 	"This software is provided as is, without warranty of any kind.",
 	"Skip to main content. Sign in to your account. Forgot your password?",
 	"We use cookies to improve your experience on our site. Accept all cookies.",
@@ -585,10 +620,11 @@ func (g *generator) quotation(r *rand.Rand, c *planting, e *entry) bool {
 		return false
 	}
 	var plants []string
-	for _, around := range []string{"As has often been said: “%s”", "She wrote it on the first page: \"%s\" And nothing else.", "\n> %s\n"} {
+	for _, around := range []string{"As has often been said: “%s”",
+		"She wrote it on the first page: \"%s\" And nothing else.", "\n> %s\n"} {
 		plants = append(plants, fmt.Sprintf(around, m[1]))
 	}
-	return g.put(r, c, e, plants)
+	return g.plantTexts(r, c, e, plants)
 }
 
 // twice plants an item at two places of a document.
@@ -598,9 +634,11 @@ func (g *generator) twice(r *rand.Rand, c *planting, e *entry) bool {
 	})
 }
 
-// long plants an item into a document of 1 MB.
-func (g *generator) long(r *rand.Rand, c *planting, e *entry) bool {
-	return g.claim(c, []*entry{e}, e.plain, g.longs[g.planted[c.Name]%len(g.longs)], func(doc int) { g.insert(r, doc, e.plain) })
+// longDocument plants an item into a document of 1 MB.
+func (g *generator) longDocument(r *rand.Rand, c *planting, e *entry) bool {
+	return g.claim(c, []*entry{e}, e.plain, g.longs[g.planted[c.Name]%len(g.longs)], func(doc int) {
+		g.insert(r, doc, e.plain)
+	})
 }
 
 // interleave plants an item together with one of the same benchmark.

@@ -62,10 +62,12 @@ func codeOf(e *entry) (string, bool) {
 }
 
 // Names that code is not renamed at.
-var keptNames = strings.Fields(`False None True and as assert break class continue def del elif else except for from global if
-	import in is lambda not or pass raise return try while with yield abs all any bool dict enumerate filter float int len list map max
-	min print range reversed round set sorted str sum tuple zip List Dict Tuple Optional Any self append join split lower upper count
-	sort items keys values strip math re sys collections typing replace isalpha isdigit index insert pop extend add heapq sqrt format ord chr`)
+var keptNames = strings.Fields(`
+	False None True and as assert break class continue def del elif else except for from global if import in is
+	lambda not or pass raise return try while with yield abs all any bool dict enumerate filter float int len list
+	map max min print range reversed round set sorted str sum tuple zip List Dict Tuple Optional Any self append
+	join split lower upper count sort items keys values strip math re sys collections typing replace isalpha
+	isdigit index insert pop extend add heapq sqrt format ord chr`)
 
 // renamed replaces identifiers in the code of s, each by one name throughout; strings
 // and comments stay.
@@ -108,7 +110,8 @@ func inJavaScript(e *entry) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	return "/**\n * " + strings.ReplaceAll(f.doc, "\n", "\n * ") + "\n */\nconst " + camel(f.name) + " = (" + strings.Join(f.params, ", ") +
+	return "/**\n * " + strings.ReplaceAll(f.doc, "\n", "\n * ") + "\n */\nconst " + camel(f.name) + " = (" +
+		strings.Join(f.params, ", ") +
 		") => {\n  let out = [];\n  // not written yet\n  return out;\n};\n", true
 }
 
@@ -122,7 +125,8 @@ func inGo(e *entry) (string, bool) {
 	for _, line := range strings.Split(f.doc, "\n") {
 		doc = append(doc, "// "+strings.TrimSpace(line))
 	}
-	return strings.Join(doc, "\n") + "\nfunc " + camel(f.name) + "(" + strings.Join(f.params, ", ") + " any) any {\n\tpanic(\"not written yet\")\n}\n", true
+	return strings.Join(doc, "\n") + "\nfunc " + camel(f.name) + "(" + strings.Join(f.params, ", ") +
+		" any) any {\n\tpanic(\"not written yet\")\n}\n", true
 }
 
 // inComments returns the task's code with the docstring as comments over it.
@@ -146,7 +150,8 @@ func withoutExamples(e *entry) (string, bool) {
 	}
 	rows := strings.Split(e.Text[item.Question], "\n")
 	kept := slices.DeleteFunc(slices.Clone(rows), func(row string) bool {
-		return strings.Contains(row, ">>>") || strings.Contains(row, "==") || strings.Contains(row, "=>") || strings.Contains(row, "➞")
+		return strings.Contains(row, ">>>") || strings.Contains(row, "==") || strings.Contains(row, "=>") ||
+			strings.Contains(row, "➞")
 	})
 	s := strings.Join(kept, "\n")
 	return s + e.Text[item.Answer], len(kept) < len(rows) && countWords(s)*2 > countWords(f.doc)
@@ -179,5 +184,6 @@ func (g *generator) sameSignature(r *rand.Rand, e *entry) (string, bool) {
 		return "", false
 	}
 	params := strings.Join(f.params, ", ")
-	return fmt.Sprintf("def %s(%s):\n    \"\"\"%s\n    \"\"\"\n    return %s\n", f.name, params, g.anotherTask(r), params), true
+	return fmt.Sprintf("def %s(%s):\n    \"\"\"%s\n    \"\"\"\n    return %s\n", f.name, params, g.anotherTask(r),
+		params), true
 }

@@ -157,7 +157,8 @@ func notebook(s string) (string, bool) {
 		}
 		rows[i] = "    " + jsonString(rows[i]+end)
 	}
-	return "{\n   \"cell_type\": \"markdown\",\n   \"metadata\": {},\n   \"source\": [\n" + strings.Join(rows, ",\n") + "\n   ]\n  },", len(rows) > 1
+	return "{\n   \"cell_type\": \"markdown\",\n   \"metadata\": {},\n   \"source\": [\n" + strings.Join(rows, ",\n") +
+		"\n   ]\n  },", len(rows) > 1
 }
 
 // yamlBlock returns s as a folded block of YAML.

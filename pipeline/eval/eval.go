@@ -45,7 +45,7 @@ type Part string
 
 const (
 	Development Part = "development"
-	HeldBack    Part = "held back" // never looked at while methods are developed
+	HeldBack    Part = "held back" // never examined while methods are developed
 )
 
 // Want is what a good method returns for an item.

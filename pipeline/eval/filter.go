@@ -24,7 +24,8 @@ type Suspicion struct {
 // Suspicions scans a corpus by the program's own method, indexes it for every n, checks
 // the benchmarks in each filter, and compares. The directory keeps all that is made. Absent
 // reports whether nothing was planted of an item; nil for real text, of which nobody knows.
-func Suspicions(ctx context.Context, o pipeline.Options, dir string, ns []int, absent func(bench, item string) bool) ([]Suspicion, error) {
+func Suspicions(ctx context.Context, o pipeline.Options, dir string, ns []int,
+	absent func(bench, item string) bool) ([]Suspicion, error) {
 	methods, err := overlap.Methods(overlap.Settings{})
 	if err != nil {
 		return nil, err
@@ -45,7 +46,8 @@ func Suspicions(ctx context.Context, o pipeline.Options, dir string, ns []int, a
 	var list []Suspicion
 	for _, n := range ns {
 		idx := pipeline.IndexOptions{
-			Corpus: o.Corpus, N: n, Out: filepath.Join(dir, fmt.Sprint("index-", n)), OnChange: filter.OnChangeFail, Reading: o.Reading,
+			Corpus: o.Corpus, N: n, Out: filepath.Join(dir, fmt.Sprint("index-", n)), OnChange: filter.OnChangeFail,
+			Reading: o.Reading,
 		}
 		if _, err := pipeline.Index(ctx, idx); err != nil {
 			return nil, err
@@ -77,7 +79,8 @@ func compareSuspicion(scanned, checked []Verdict, absent func(bench, item string
 	for i, v := range scanned {
 		c := checked[i]
 		if c.Bench != v.Bench || c.Item != v.Item {
-			return s, fmt.Errorf("verdict %d is of %s/%s by the scan and of %s/%s by the check", i, v.Bench, v.Item, c.Bench, c.Item)
+			return s, fmt.Errorf("verdict %d is of %s/%s by the scan and of %s/%s by the check", i, v.Bench, v.Item, c.Bench,
+				c.Item)
 		}
 		if v.State == NotCheckable {
 			continue
@@ -95,7 +98,8 @@ func compareSuspicion(scanned, checked []Verdict, absent func(bench, item string
 		}
 	}
 	return Suspicion{
-		Flagged: Wilson(suspected.flagged, of.flagged), Absent: Wilson(suspected.absent, of.absent), All: Wilson(suspected.all, of.all),
+		Flagged: Wilson(suspected.flagged, of.flagged), Absent: Wilson(suspected.absent, of.absent),
+		All: Wilson(suspected.all, of.all),
 	}, nil
 }
 

@@ -85,7 +85,8 @@ func fitted(s *Set, c Candidate, folds int) (*FittedCandidate, []bool, error) {
 	if len(methods) != 1 {
 		return nil, nil, fmt.Errorf("%s: verdicts of %d methods, not of one", c.Name, len(methods))
 	}
-	f := &FittedCandidate{Name: c.Name, found: make([]int, folds), missed: make([]int, folds), falseFlag: make([]int, folds)}
+	f := &FittedCandidate{Name: c.Name, found: make([]int, folds), missed: make([]int, folds),
+		falseFlag: make([]int, folds)}
 	wrong := make([]bool, 0, items)
 	n := 0
 	for _, b := range s.Benches {
@@ -179,16 +180,19 @@ func sum(list []int) (n int) {
 // Table writes the report for a terminal.
 func (r *FitReport) Table(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-36s %-17s %-17s %-17s %6s %6s  classes with more errors\n", "candidate, development classes", "precision", "recall", "F1", "better", "worse")
+	fmt.Fprintf(&b, "%-36s %-17s %-17s %-17s %6s %6s  classes with more errors\n", "candidate, development classes",
+		"precision", "recall", "F1", "better", "worse")
 	for _, c := range r.Candidates {
 		var worse []string
 		for _, class := range sortedKeys(c.ClassesWorse) {
 			worse = append(worse, fmt.Sprintf("%s %d", class, c.ClassesWorse[class]))
 		}
-		line := fmt.Sprintf("%-36s %-17s %-17s %-17s %6d %6d  %s", c.Name, c.Precision, c.Recall, c.F1, c.Better, c.Worse, strings.Join(worse, ", "))
+		line := fmt.Sprintf("%-36s %-17s %-17s %-17s %6d %6d  %s", c.Name, c.Precision, c.Recall, c.F1, c.Better, c.Worse,
+			strings.Join(worse, ", "))
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	fmt.Fprintf(&b, "\nbest on all: %s; chosen without each of %d folds: %s\nF1 of each fold with what was chosen without it: %s\n", r.Best, r.Folds, strings.Join(r.Chosen, ", "), r.Validated)
+	fmt.Fprintf(&b, "\nbest on all: %s; chosen without each of %d folds: %s\nF1 of each fold with what was chosen "+
+		"without it: %s\n", r.Best, r.Folds, strings.Join(r.Chosen, ", "), r.Validated)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

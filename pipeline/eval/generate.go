@@ -209,9 +209,10 @@ func (g *generator) documents(r *rand.Rand, size Size) {
 		g.longs = append(g.longs, len(g.docs))
 		g.docs = append(g.docs, Doc{fmt.Sprintf("long%03d", len(g.longs)-1), b.String()})
 	}
+	foreign := func(c rune) bool { return c >= 0x250 || !unicode.IsLetter(c) }
 	for len(g.latin) < 5000 {
 		for _, w := range strings.Fields(g.passage(r, 100)) {
-			if w = strings.Trim(w, ".,;:!?\"'()"); len(w) > 0 && !strings.ContainsFunc(w, func(c rune) bool { return c >= 0x250 || !unicode.IsLetter(c) }) {
+			if w = strings.Trim(w, ".,;:!?\"'()"); len(w) > 0 && !strings.ContainsFunc(w, foreign) {
 				g.latin = append(g.latin, w)
 			}
 		}
@@ -296,28 +297,29 @@ func (g *generator) plant(r *rand.Rand, c *planting, most int) {
 					left = true
 					e := queues[i][0]
 					queues[i] = queues[i][1:]
-					done = e.fit() && g.one(r, c, e)
+					done = e.fit() && g.plantItem(r, c, e)
 				}
 			}
 		}
 	}
 }
 
-func (g *generator) one(r *rand.Rand, c *planting, e *entry) bool {
+// plantItem plants e in the way of c, and reports whether it suits.
+func (g *generator) plantItem(r *rand.Rand, c *planting, e *entry) bool {
 	if c.special != nil {
 		return c.special(g, r, c, e)
 	}
 	s, ok := c.plant(g, r, e)
-	return ok && g.put(r, c, e, []string{s})
+	return ok && g.plantTexts(r, c, e, []string{s})
 }
 
-// put plants texts of one item into a document each.
-func (g *generator) put(r *rand.Rand, c *planting, e *entry, plants []string) bool {
+// plantTexts plants texts of one item into a document each.
+func (g *generator) plantTexts(r *rand.Rand, c *planting, e *entry, plants []string) bool {
 	all := strings.Join(plants, "\n")
 	return g.claim(c, []*entry{e}, all, g.next(), func(doc int) {
 		g.insert(r, doc, plants[0])
 		for _, p := range plants[1:] {
-			g.insert(r, g.take(), p)
+			g.insert(r, g.takeDocument(), p)
 		}
 	})
 }
@@ -325,7 +327,8 @@ func (g *generator) put(r *rand.Rand, c *planting, e *entry, plants []string) bo
 // next is the next document without a plant.
 func (g *generator) next() int { return g.free[0] }
 
-func (g *generator) take() int {
+// takeDocument returns the next document without a plant, which is free no more.
+func (g *generator) takeDocument() int {
 	d := g.free[0]
 	g.free = g.free[1:]
 	return d
@@ -363,7 +366,7 @@ func (g *generator) claim(c *planting, list []*entry, text string, doc int, inse
 		others = append(others, k)
 	}
 	if doc == g.next() {
-		g.take()
+		g.takeDocument()
 	}
 	insert(doc)
 	for _, e := range list {
@@ -373,7 +376,8 @@ func (g *generator) claim(c *planting, list []*entry, text string, doc int, inse
 		e := &g.entries[k]
 		e.neighbour = true
 		for _, o := range list {
-			if e.contained == "" && (contains(text, e) || c.Want != Clean && contains(render(&o.Text)+"\n"+o.Text[item.Answer], e)) {
+			planted := render(&o.Text) + "\n" + o.Text[item.Answer]
+			if e.contained == "" && (contains(text, e) || c.Want != Clean && contains(planted, e)) {
 				e.contained = g.src.Benches[o.bench].Name + "/" + o.ID
 			}
 		}

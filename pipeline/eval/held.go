@@ -9,17 +9,20 @@ import (
 	"swab/ngram/item"
 )
 
-// heldBack lists the classes that are not looked at while methods are developed: of
+// heldBack lists the classes that are not examined while methods are developed: of
 // the same kinds as the others, but none of them measured before a report. No class
 // moves from here to the others because a method fails on it; new ones are added.
 func heldBack() []*planting {
-	return slices.Concat(heldLayouts(), heldWordings(), heldScripts(), heldCode(), heldClean(), heldTold())
+	return slices.Concat(heldLayouts(), heldWordings(), heldScripts(), heldCode(), heldClean(), heldReportedOnly())
 }
 
 func heldLayouts() []*planting {
 	return []*planting{
 		flagged("html-in-json", "a page's HTML as a JSON string", 0, plainly(htmlInJSON)),
-		flagged("mojibake-twice", "UTF-8 read as Latin-1 or Windows-1252, twice", 0, randomly(func(r *rand.Rand, s string) (string, bool) { return mojibake(r, s, 2) })),
+		flagged("mojibake-twice", "UTF-8 read as Latin-1 or Windows-1252, twice", 0,
+			randomly(func(r *rand.Rand, s string) (string, bool) {
+				return mojibake(r, s, 2)
+			})),
 		flagged("form-encoded", "as the body of a form", 0, plainly(formEncoded)),
 		flagged("csv-cell", "a quoted cell of a table in CSV", 0, randomly(csvCell)),
 		flagged("string-literal", "adjacent string literals of a program", 0, plainly(stringLiteral)),
@@ -34,9 +37,10 @@ func heldLayouts() []*planting {
 		flagged("roff", "a manual page's commands around phrases", 0, randomly(inRoff)),
 		flagged("footnotes", "marks of notes behind words, notes below", 0, randomly(withFootnotes)),
 		flagged("page-break", "the foot and head of pages in the middle", 0, randomly(pageBreak)),
-		flagged("two-columns", "lines beside those of another text", 0, func(g *generator, r *rand.Rand, e *entry) (string, bool) {
-			return twoColumns(e.plain, g.passage(r, 2*e.words+40))
-		}),
+		flagged("two-columns", "lines beside those of another text", 0,
+			func(g *generator, r *rand.Rand, e *entry) (string, bool) {
+				return twoColumns(e.plain, g.passage(r, 2*e.words+40))
+			}),
 	}
 }
 
@@ -45,38 +49,42 @@ var articles = map[string]bool{"a": true, "an": true, "the": true}
 
 func heldWordings() []*planting {
 	return []*planting{
-		flagged("synonyms-10%", "10 % of content words replaced by others of their meaning", 0, english(atShare(synonyms, 10))),
+		flagged("synonyms-10%", "10 % of content words replaced by others of their meaning", 0,
+			english(atShare(synonyms, 10))),
 		flagged("typos-14%", "a slip of the keyboard in 14 % of the words", 0, english(atShare(typos, 14))),
 		flagged("ocr-2%", "2 % of the characters misread", 0, english(atShare(misread, 2))),
 		flagged("words-split-8%", "a blank inside 8 % of the long words", 0, english(atShare(split, 8))),
 		flagged("stutter-8%", "8 % of the words said twice", 0, atShare(stuttered, 8)),
 		flagged("swapped-6%", "6 % of the words exchanged with the next", 0, english(atShare(swapped, 6))),
-		flagged("articles-dropped", "without a, an and the", 0, english(plainly(func(s string) (string, bool) { return withoutWords(s, articles) }))),
+		flagged("articles-dropped", "without a, an and the", 0, english(plainly(func(s string) (string, bool) {
+			return withoutWords(s, articles)
+		}))),
 		flagged("abbreviated", "common words and units in short forms", -1, english(plainly(abbreviated))),
 		flagged("numbers-in-digits", "number words in digits", -2, english(plainly(func(s string) (string, bool) {
 			t, n := numbersInDigits(s)
 			return t, n >= 2
 		}))),
-		flagged("contractions", "pairs of words shortened, or written in full", -2, english(randomly(func(r *rand.Rand, s string) (string, bool) {
-			t, n := contracted(s, r.IntN(2) == 0)
-			return t, n >= 1
-		}))),
+		flagged("contractions", "pairs of words shortened, or written in full", -2,
+			english(randomly(func(r *rand.Rand, s string) (string, bool) {
+				t, n := contracted(s, r.IntN(2) == 0)
+				return t, n >= 1
+			}))),
 		flagged("dictated", "marks of punctuation as words", 0, english(plainly(dictated))),
 		flagged("head-70%", "the first 70 % of the words", 0, part(0, 0.7)),
 		flagged("middle-70%", "70 % of the words, from the middle", 0, part(0.15, 0.85)),
 		flagged("tail-70%", "the last 70 % of the words", 0, part(0.3, 1)),
 		flagged("sentence-dropped", "one sentence of four or more left out", 0, randomly(withoutSentence)),
-		flagged("question-first", "the last sentence before the others", 0, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+		flagged("question-first", "the last sentence before the others", 0, fromItem(func(e *entry) (string, bool) {
 			s, ok := lastFirst(e.prompt)
 			return strings.TrimSuffix(s+"\n"+lettered(e.options, 0), "\n"), ok
-		}),
-		flagged("choices-first", "choices before the question", 0, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+		})),
+		flagged("choices-first", "choices before the question", 0, fromItem(func(e *entry) (string, bool) {
 			return lettered(e.options, 2) + "\n" + e.prompt, len(e.options) > 1
-		}),
-		flagged("answer-first", "the answer before the question", 0, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+		})),
+		flagged("answer-first", "the answer before the question", 0, fromItem(func(e *entry) (string, bool) {
 			a := e.Text[item.Answer]
 			return "Answer: " + a + "\n\n" + e.plain, a != ""
-		}),
+		})),
 	}
 }
 
@@ -84,10 +92,10 @@ func heldScripts() []*planting {
 	return []*planting{
 		flagged("soft-hyphens", "soft hyphens in long words", 0, plainly(softHyphens)),
 		flagged("math-letters", "a quarter of the words in letters of mathematics", 0, english(randomly(mathLetters))),
-		flagged("accents-dropped", "letters without their marks", -3, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
+		flagged("accents-dropped", "letters without their marks", -3, fromItem(func(e *entry) (string, bool) {
 			s, ok := withoutAccents(e.plain)
 			return s, ok && slices.Contains([]string{"de", "es", "fr", "ru"}, e.lang)
-		}),
+		})),
 		flagged("arabic-vowels", "vowel marks on Arabic letters", -3, randomly(vowelled)),
 		flagged("cjk-wrapped", "short lines that begin with a wide blank", -2, plainly(wrappedCJK)),
 	}
@@ -95,10 +103,10 @@ func heldScripts() []*planting {
 
 func heldCode() []*planting {
 	return []*planting{
-		flagged("code-comments", "the docstring as comments over the solution", -5, inCode(inComments)),
-		flagged("code-go", "the docstring as comments over a function of another language", -5, inCode(inGo)),
-		flagged("code-no-examples", "without the examples in the docstring", -5, inCode(withoutExamples)),
-		flagged("code-notebook", "the code as a list of lines in JSON", -4, inCode(func(e *entry) (string, bool) {
+		flagged("code-comments", "the docstring as comments over the solution", -5, fromItem(inComments)),
+		flagged("code-go", "the docstring as comments over a function of another language", -5, fromItem(inGo)),
+		flagged("code-no-examples", "without the examples in the docstring", -5, fromItem(withoutExamples)),
+		flagged("code-notebook", "the code as a list of lines in JSON", -4, fromItem(func(e *entry) (string, bool) {
 			code, ok := codeOf(e)
 			rows := strings.Split(code, "\n")
 			for i := range rows {
@@ -110,33 +118,40 @@ func heldCode() []*planting {
 }
 
 func heldClean() []*planting {
-	names := unless(Clean, "sibling-with-names", "the item most like it, with the item's names and numbers", 0, (*generator).siblingWithNames)
-	opening := unless(Clean, "opening-continued", "a quarter of the words, then those of another item", 0, (*generator).openingContinued)
+	names := unless(Clean, "sibling-with-names", "the item most like it, with the item's names and numbers", 0,
+		(*generator).siblingWithNames)
+	opening := unless(Clean, "opening-continued", "a quarter of the words, then those of another item", 0,
+		(*generator).openingContinued)
 	names.shares, opening.shares = true, true
 	return []*planting{
 		names,
 		opening,
 		unless(Clean, "glossary", "the item's longer words in the order of the alphabet", 0, english(plainly(glossary))),
-		unless(Clean, "scattered-in-order", "the item's words in their order over a page", 0, func(g *generator, r *rand.Rand, e *entry) (string, bool) {
-			return g.scattered(r, e, false)
-		}),
+		unless(Clean, "scattered-in-order", "the item's words in their order over a page", 0,
+			func(g *generator, r *rand.Rand, e *entry) (string, bool) {
+				return g.scattered(r, e, false)
+			}),
 		unless(Clean, "same-name", "another task for a function of the same name", -5, (*generator).sameName),
-		unless(Clean, "about-the-benchmark", "a page that tells of the benchmark and of what it asks", 0, (*generator).aboutBenchmark),
-		unless(Clean, "shuffled-sentences-of-siblings", "sentences of several other items of the same kind", 0, (*generator).patchwork),
+		unless(Clean, "about-the-benchmark", "a page about the benchmark and what it asks", 0,
+			(*generator).aboutBenchmark),
+		unless(Clean, "shuffled-sentences-of-siblings", "sentences of several other items of the same kind", 0,
+			(*generator).patchwork),
 	}
 }
 
-func heldTold() []*planting {
+func heldReportedOnly() []*planting {
 	return []*planting{
-		unless(Altered, "numbers-and-names-changed", "the same wording with other numbers and names", -1, inWording(true, true)),
+		unless(Altered, "numbers-and-names-changed", "the same wording with other numbers and names", -1,
+			inWording(true, true)),
 		unless(Hard, "hex", "in hexadecimal digits", 0, plainly(inHex)),
 		unless(Hard, "rot13", "letters turned by thirteen", 0, english(plainly(rot13))),
 		unless(Hard, "mirrored", "characters from the last to the first", 0, english(plainly(mirrored))),
 		unless(Hard, "vowels-dropped", "long words without vowels", 0, english(plainly(withoutVowels))),
-		unless(Open, "solution-alone", "the worked solution without the question", -1, func(_ *generator, _ *rand.Rand, e *entry) (string, bool) {
-			a := e.Text[item.Answer]
-			return a, countWords(a) >= 20 && !strings.Contains(a, "def ")
-		}),
+		unless(Open, "solution-alone", "the worked solution without the question", -1,
+			fromItem(func(e *entry) (string, bool) {
+				a := e.Text[item.Answer]
+				return a, countWords(a) >= 20 && !strings.Contains(a, "def ")
+			})),
 		unless(Open, "head-40%", "the first 40 % of the words", 0, part(0, 0.4)),
 	}
 }
@@ -191,14 +206,16 @@ func (g *generator) sameName(r *rand.Rand, e *entry) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	return fmt.Sprintf("def %s(data, *, strict=False):\n    \"\"\"%s\"\"\"\n    return data if strict else None\n", f.name, g.anotherTask(r)), true
+	return fmt.Sprintf("def %s(data, *, strict=False):\n    \"\"\"%s\"\"\"\n    return data if strict else None\n",
+		f.name, g.anotherTask(r)), true
 }
 
 // aboutBenchmark returns what a page says of a benchmark, with common phrases of its items.
 func (g *generator) aboutBenchmark(r *rand.Rand, e *entry) (string, bool) {
 	phrases, ok := g.boilerplate(r, e)
 	name := g.src.Benches[e.bench].Name
-	return fmt.Sprintf("# %s\n\n%s is a benchmark of %d items. Its questions say such things as these:\n\n%s\n\nScores are the share of right answers.", name, name, len(g.byBench[e.bench]), phrases), ok
+	return fmt.Sprintf("# %s\n\n%s is a benchmark of %d items. Its questions say such things as "+
+		"these:\n\n%s\n\nScores are the share of right answers.", name, name, len(g.byBench[e.bench]), phrases), ok
 }
 
 // patchwork returns sentences of held-out items that share many words with e.

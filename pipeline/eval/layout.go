@@ -286,8 +286,9 @@ var (
 	texPowRE  = regexp.MustCompile(`([\^_])\{([^{}]*)\}`)
 	texNameRE = regexp.MustCompile(`\\(?:text\w*|math\w+)\{([^{}]*)\}`)
 	texGapRE  = regexp.MustCompile(`\\(?:(?:left|right|quad|displaystyle)\b|[,;! ])`)
-	texRE     = regexp.MustCompile(`\\(?:[dt]?frac|sqrt|times|cdot|leq?|geq?|neq?|pi|infty|text\w*|math\w+|sum|int|alpha|beta|sigma|mu|theta|lambda)\b|\^\{`)
-	mathRE    = regexp.MustCompile(`\$([^$\n]+)\$`)
+	texRE     = regexp.MustCompile(`\\(?:[dt]?frac|sqrt|times|cdot|leq?|geq?|neq?|pi|infty|` +
+		`text\w*|math\w+|sum|int|alpha|beta|sigma|mu|theta|lambda)\b|\^\{`)
+	mathRE = regexp.MustCompile(`\$([^$\n]+)\$`)
 )
 
 // inLaTeX spells plain arithmetic as LaTeX does.
@@ -311,7 +312,8 @@ func fromLaTeX(s string) (string, bool) {
 	}
 	t := texFracRE.ReplaceAllString(s, "$1/$2")
 	t = texSqrtRE.ReplaceAllString(t, "√($1)")
-	t = strings.NewReplacer(`\times`, "×", `\cdot`, "·", `\leq`, "≤", `\geq`, "≥", `\neq`, "≠", `\pi`, "π", `\infty`, "∞", `\ldots`, "…", `\to`, "→", `\%`, "%", `\$`, "$").Replace(t)
+	t = strings.NewReplacer(`\times`, "×", `\cdot`, "·", `\leq`, "≤", `\geq`, "≥", `\neq`, "≠", `\pi`, "π", `\infty`,
+		"∞", `\ldots`, "…", `\to`, "→", `\%`, "%", `\$`, "$").Replace(t)
 	t = texPowRE.ReplaceAllString(t, "$1$2")
 	t = mathRE.ReplaceAllString(t, "$1")
 	t = texNameRE.ReplaceAllString(t, "$1")
@@ -386,7 +388,8 @@ func edited(r *rand.Rand, s string, e edit, pct float64, every int, pool func(r 
 // needsSpace reports whether a word's script sets spaces between words.
 func needsSpace(w string) bool {
 	c, _ := utf8.DecodeRuneInString(w)
-	return !unicode.In(c, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+	return !unicode.In(c, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer,
+		unicode.Myanmar)
 }
 
 // sentences cuts text behind full stops, question marks and line ends.
@@ -533,7 +536,8 @@ var (
 )
 
 // names that take the place of names in variants.
-var names = []string{"Alodie", "Bertram", "Corvin", "Dagny", "Evander", "Fenella", "Gudrun", "Horatio", "Isolde", "Jorunn", "Kester", "Leocadia", "Merrick", "Nerissa", "Osric", "Perpetua"}
+var names = []string{"Alodie", "Bertram", "Corvin", "Dagny", "Evander", "Fenella", "Gudrun", "Horatio", "Isolde",
+	"Jorunn", "Kester", "Leocadia", "Merrick", "Nerissa", "Osric", "Perpetua"}
 
 // otherNumbers returns the text with another value of as many digits for every number.
 // It wants two numbers at least.

@@ -41,7 +41,8 @@ func inWikitext(r *rand.Rand, s string) (string, bool) {
 		case 2:
 			return "'''" + g + "'''"
 		case 3:
-			return g + fmt.Sprintf("<ref name=\"n%d\">{{cite web|url=https://example.org/%d|title=Notes}}</ref>", r.IntN(99), r.IntN(9000))
+			return g + fmt.Sprintf("<ref name=\"n%d\">{{cite web|url=https://example.org/%d|title=Notes}}</ref>", r.IntN(99),
+				r.IntN(9000))
 		}
 		return g
 	})
@@ -97,7 +98,8 @@ func inDiff(r *rand.Rand, s string) (string, bool) {
 		rows[i] = "+" + rows[i]
 	}
 	at := r.IntN(300)
-	head := fmt.Sprintf("--- a/notes/task%d.md\n+++ b/notes/task%d.md\n@@ -%d,3 +%d,%d @@\n \n-(to be written)\n", at, at, at, at, len(rows)+3)
+	head := fmt.Sprintf("--- a/notes/task%d.md\n+++ b/notes/task%d.md\n@@ -%d,3 +%d,%d @@\n \n-(to be written)\n", at,
+		at, at, at, len(rows)+3)
 	return head + strings.Join(rows, "\n") + "\n \n", len(rows) > 1
 }
 
@@ -258,7 +260,7 @@ func pageBreak(r *rand.Rand, s string) (string, bool) {
 }
 
 // twoColumns sets s in the left of two columns, another text in the right one, as
-// print reads when columns are not told apart.
+// print reads when columns are not kept apart.
 func twoColumns(s, other string) (string, bool) {
 	left, right := lines(s, 40, true), lines(other, 40, true)
 	if len(left) < 2 || len(right) < len(left) || !mostlyASCII(s) {

@@ -70,9 +70,11 @@ func made() SourceBench {
 		it.Text[item.Answer] = text(12) + fmt.Sprintf(" #### %d", num())
 		switch i % 7 {
 		case 0:
-			*question = fmt.Sprintf("%s If %d * %d and %d/%d, or x^2 of %d: %s How many are %d and $%d?", text(16), num(), num(), num(), num(), num(), text(14), num(), num())
+			*question = fmt.Sprintf("%s If %d * %d and %d/%d, or x^2 of %d: %s How many are %d and $%d?", text(16), num(),
+				num(), num(), num(), num(), text(14), num(), num())
 		case 1:
-			*question = fmt.Sprintf(`%s Let $\frac{%d}{%d}$ be $x^{%d} \times %d$ there. %s What is $\sqrt{%d}$?`, text(14), num(), num(), num(), num(), text(12), num())
+			*question = fmt.Sprintf(`%s Let $\frac{%d}{%d}$ be $x^{%d} \times %d$ there. %s What is $\sqrt{%d}$?`, text(14),
+				num(), num(), num(), num(), text(12), num())
 		case 2:
 			*question = "Read the following carefully and say which of the words below fits it best. " + text(30)
 			it.Text[item.Choices] = choices(4)
@@ -88,7 +90,8 @@ func made() SourceBench {
 			*question = strings.Join(f[:min(9, len(f))], " ") + "?"
 			it.Text[item.Choices] = choices(2)
 		default:
-			*question = fmt.Sprintf("%s They call it \"%s\" - it's 'so' & <all> that... %s", text(20), strings.Trim(strings.Join(strings.Fields(text(4))[:3], " "), `"`), text(20))
+			*question = fmt.Sprintf("%s They call it \"%s\" - it's 'so' & <all> that... %s", text(20),
+				strings.Trim(strings.Join(strings.Fields(text(4))[:3], " "), `"`), text(20))
 		}
 		b.Items = append(b.Items, it)
 	}

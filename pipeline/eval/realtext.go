@@ -62,7 +62,8 @@ func readJudgements(s string) (map[string][]Judgement, error) {
 		}
 		f := strings.Split(line, "\t")
 		if len(f) != 7 || len(f[0]) != 32 || len(f[1]) != 32 || f[4] != "item" && f[4] != "not" || f[5] == "" {
-			return nil, fmt.Errorf("own/judged.tsv: line %d: want item, document, from, to, item or not, reason, benchmark: %q", n, line)
+			return nil, fmt.Errorf("own/judged.tsv: line %d: "+
+				"want item, document, from, to, item or not, reason, benchmark: %q", n, line)
 		}
 		from, errFrom := strconv.ParseInt(f[2], 10, 64)
 		to, errTo := strconv.ParseInt(f[3], 10, 64)
@@ -74,13 +75,16 @@ func readJudgements(s string) (map[string][]Judgement, error) {
 	return list, nil
 }
 
-// realTextBenches are the benchmarks that are held against real text. The last is
+// realTextBenches are the benchmarks whose flags on real text are judged. The last is
 // quoted by the evaluation harness whose source is one of the corpora, and is counted
 // apart.
 var realTextBenches = []struct{ name, path string }{
-	{"mmlu", "mmlu/test"}, {"gsm8k-test", "gsm8k/test.jsonl"}, {"gsm8k-train", "gsm8k/train.jsonl"}, {"humaneval", "humaneval/HumanEval.jsonl.gz"},
-	{"mbpp", "mbpp/mbpp.jsonl"}, {"svamp", "svamp/SVAMP.json"}, {"aqua", "aqua"}, {"ifeval", "ifeval/input_data.jsonl"}, {"cruxeval", "cruxeval/cruxeval.jsonl"},
-	{"lsat-ar", "agieval/lsat-ar.jsonl"}, {"lsat-lr", "agieval/lsat-lr.jsonl"}, {"lsat-rc", "agieval/lsat-rc.jsonl"}, {"sat-en", "agieval/sat-en.jsonl"}, {"sat-math", "agieval/sat-math.jsonl"},
+	{"mmlu", "mmlu/test"}, {"gsm8k-test", "gsm8k/test.jsonl"}, {"gsm8k-train", "gsm8k/train.jsonl"},
+	{"humaneval", "humaneval/HumanEval.jsonl.gz"},
+	{"mbpp", "mbpp/mbpp.jsonl"}, {"svamp", "svamp/SVAMP.json"}, {"aqua", "aqua"}, {"ifeval", "ifeval/input_data.jsonl"},
+	{"cruxeval", "cruxeval/cruxeval.jsonl"},
+	{"lsat-ar", "agieval/lsat-ar.jsonl"}, {"lsat-lr", "agieval/lsat-lr.jsonl"}, {"lsat-rc", "agieval/lsat-rc.jsonl"},
+	{"sat-en", "agieval/sat-en.jsonl"}, {"sat-math", "agieval/sat-math.jsonl"},
 	{quoted, "mmlu/dev"},
 }
 
@@ -127,9 +131,11 @@ func RealText(ctx context.Context, data, dir string, further []string, m *overla
 	if err != nil {
 		return nil, err
 	}
-	o := pipeline.Options{Corpus: append([]string{filepath.Join(data, "corpora")}, further...), Presets: presets, Methods: []*overlap.Method{m}, Out: filepath.Join(dir, "audit")}
+	o := pipeline.Options{Corpus: append([]string{filepath.Join(data, "corpora")}, further...), Presets: presets,
+		Methods: []*overlap.Method{m}, Out: filepath.Join(dir, "audit")}
 	for _, b := range realTextBenches {
-		o.Benchmarks = append(o.Benchmarks, benchmark.Spec{Name: b.name, Path: filepath.Join(data, "benchmarks", filepath.FromSlash(b.path))})
+		o.Benchmarks = append(o.Benchmarks, benchmark.Spec{Name: b.name, Path: filepath.Join(data, "benchmarks",
+			filepath.FromSlash(b.path))})
 	}
 	if _, err := pipeline.Scan(ctx, o); err != nil {
 		return nil, err
@@ -210,7 +216,8 @@ func eachRow(path string, row func(dec *json.Decoder) error) error {
 }
 
 // addNeedles reads the benchmarks again for the texts of flagged items.
-func addNeedles(ctx context.Context, specs []benchmark.Spec, presets *benchmark.Presets, flags map[itemKey]*flag) error {
+func addNeedles(ctx context.Context, specs []benchmark.Spec, presets *benchmark.Presets,
+	flags map[itemKey]*flag) error {
 	for _, spec := range specs {
 		b, err := benchmark.Open(spec, presets)
 		if err != nil {
@@ -306,7 +313,7 @@ func (r *RealReport) compare(flags map[itemKey]*flag, all map[string]string, jud
 
 // judge returns whether the flag is the item itself, and if not, the reason; "" when
 // none of its places was judged and no document contains the item. A judgement goes
-// before what words say: a sign may tell an item from its sibling.
+// before what words say: a sign may be all that separates an item from its sibling.
 func (f *flag) judge(list []Judgement) (isItem bool, reason string) {
 	whole := false
 	for k := range f.matches {
@@ -346,9 +353,11 @@ func (f *flag) unjudged() (list []string) {
 // Table writes the report for a terminal.
 func (r *RealReport) Table(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "flags of %s on real text: %d items, %d documents, against judgements made by reading\n", r.Method, r.Items, r.Docs)
+	fmt.Fprintf(&b, "flags of %s on real text: %d items, %d documents, against judgements made by reading\n", r.Method,
+		r.Items, r.Docs)
 	fmt.Fprintf(&b, "%-42s %4d of %4d  %s\n", "the item itself", r.Precision.Count, r.Precision.Of, r.Precision)
-	fmt.Fprintf(&b, "%-42s %4d of %4d  %s\n", "the same of "+quoted+", which a corpus quotes", r.Quoted.Count, r.Quoted.Of, r.Quoted)
+	fmt.Fprintf(&b, "%-42s %4d of %4d  %s\n", "the same of "+quoted+", which a corpus quotes", r.Quoted.Count,
+		r.Quoted.Of, r.Quoted)
 	for _, reason := range sortedKeys(r.Reasons) {
 		fmt.Fprintf(&b, "  not the item: %-26s %4d\n", reason, r.Reasons[reason])
 	}

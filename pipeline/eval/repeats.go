@@ -9,7 +9,7 @@ import (
 	"swab/ngram/item"
 )
 
-// gramWords is the n of the n-grams by which repeats and templates are told.
+// gramWords is the n of the n-grams by which repeats and templates are recognised.
 const gramWords = 5
 
 // A gramScanner cuts texts into hashes of n-grams.
@@ -35,8 +35,8 @@ func (g *gramScanner) grams(text string) []uint64 {
 	return g.buf
 }
 
-// A finder finds which items a text repeats and which it resembles. It looks at n-grams that are an item's
-// own: those that no more items of its benchmark have than could repeat each other
+// A finder finds which items a text repeats and which it resembles, by the n-grams that are
+// an item's own: those that no more items of its benchmark have than could repeat each other
 // (a fifth, but at least 4 and at most 20). All others are the benchmark's template.
 //
 // A text repeats an item when it holds
@@ -48,8 +48,8 @@ func (g *gramScanner) grams(text string) []uint64 {
 //
 // It resembles an item when it has half of the item's distinct words that are in no
 // template, of six at least, in whatever order, and they are half of its own: items so
-// much alike, as those that tell one story with other numbers and another question,
-// cannot be told from edited copies of each other. Characters of scripts without spaces
+// much alike, as those of one story with other numbers and another question,
+// cannot be distinguished from edited copies of each other. Characters of scripts without spaces
 // are no words here.
 type finder struct {
 	scan  *gramScanner

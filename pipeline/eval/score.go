@@ -254,7 +254,8 @@ type tally struct {
 }
 
 func newTally(method string, s *Set) *tally {
-	t := &tally{m: MethodReport{Method: method}, classes: s.Classes, byClass: map[string]*count{}, unplanted: map[string]*count{}}
+	t := &tally{m: MethodReport{Method: method}, classes: s.Classes, byClass: map[string]*count{},
+		unplanted: map[string]*count{}}
 	for _, c := range s.Classes {
 		t.byClass[c.Name] = &count{}
 	}
@@ -292,7 +293,8 @@ func (t *tally) add(round int, s *Set, verdicts []*Verdict) error {
 				bench.add(v)
 			}
 			if t.addLabelled(l, v) {
-				t.m.Misjudged = append(t.m.Misjudged, Misjudged{round, b.Name, it.ID, l.Class, l.Want, v.State, v.Kind, v.Score, l.Words, l.DocID})
+				t.m.Misjudged = append(t.m.Misjudged, Misjudged{round, b.Name, it.ID, l.Class, l.Want, v.State, v.Kind, v.Score,
+					l.Words, l.DocID})
 			}
 		}
 	}
@@ -334,7 +336,8 @@ func (t *tally) report(p Part) MethodReport {
 	m.Short, m.ShortFalse, m.Contained = t.short.rate(), t.shortFalse.rate(), t.contained.rate()
 	for _, c := range t.classes {
 		n := t.byClass[c.Name]
-		m.Classes = append(m.Classes, ClassReport{c.Name, c.Want, n.rate(), Wilson(n.altered, n.items), Wilson(n.answer, n.items)})
+		m.Classes = append(m.Classes, ClassReport{c.Name, c.Want, n.rate(), Wilson(n.altered, n.items),
+			Wilson(n.answer, n.items)})
 	}
 	for _, b := range t.benches {
 		m.Unplanted = append(m.Unplanted, BenchRate{b, t.unplanted[b].rate()})
@@ -349,7 +352,8 @@ func (t *tally) report(p Part) MethodReport {
 // column a method.
 func (r *Report) Table(w io.Writer) error {
 	g := newGrid(r)
-	fmt.Fprintf(&g.b, "%s classes, seed %d, %d rounds, %s: %d items, %d of them planted, %d contained in others or in documents and left out\n\n",
+	fmt.Fprintf(&g.b, "%s classes, seed %d, %d rounds, %s: %d items, %d of them planted, %d contained in others or "+
+		"in documents and left out\n\n",
 		r.Part, r.Seed, r.Rounds, r.Sources, r.Items, r.Planted, r.Contained)
 	g.head("% with 95 % intervals")
 	g.totals()

@@ -24,17 +24,18 @@ func invisible(r *rand.Rand, s string) (string, bool) {
 // softHyphens puts a soft hyphen after every third letter of words of six or more.
 func softHyphens(s string) (string, bool) {
 	put := 0
-	t, _ := changed(rand.New(rand.NewPCG(1, 1)), s, 100, func(w string) bool { return len(w) >= 6 && needsSpace(w) }, func(w string) (string, bool) {
-		var b strings.Builder
-		for i, c := range []rune(w) {
-			if i > 0 && i%3 == 0 {
-				b.WriteRune('\u00ad')
-				put++
+	t, _ := changed(rand.New(rand.NewPCG(1, 1)), s, 100, func(w string) bool { return len(w) >= 6 && needsSpace(w) },
+		func(w string) (string, bool) {
+			var b strings.Builder
+			for i, c := range []rune(w) {
+				if i > 0 && i%3 == 0 {
+					b.WriteRune('\u00ad')
+					put++
+				}
+				b.WriteRune(c)
 			}
-			b.WriteRune(c)
-		}
-		return b.String(), true
-	})
+			return b.String(), true
+		})
 	return t, put >= 3
 }
 
@@ -61,8 +62,10 @@ func withoutAccents(s string) (string, bool) {
 }
 
 var lookalikes = map[rune]rune{
-	'a': 'а', 'c': 'с', 'e': 'е', 'i': 'і', 'j': 'ј', 'o': 'о', 'p': 'р', 's': 'ѕ', 'x': 'х', 'y': 'у', 'A': 'А', 'B': 'В', 'C': 'С', 'E': 'Е',
-	'H': 'Н', 'I': 'І', 'K': 'К', 'M': 'М', 'N': 'Ν', 'O': 'О', 'P': 'Р', 'S': 'Ѕ', 'T': 'Т', 'X': 'Х', 'Y': 'Υ', 'Z': 'Ζ', 'v': 'ν', 'u': 'υ',
+	'a': 'а', 'c': 'с', 'e': 'е', 'i': 'і', 'j': 'ј', 'o': 'о', 'p': 'р', 's': 'ѕ', 'x': 'х', 'y': 'у', 'A': 'А',
+	'B': 'В', 'C': 'С', 'E': 'Е',
+	'H': 'Н', 'I': 'І', 'K': 'К', 'M': 'М', 'N': 'Ν', 'O': 'О', 'P': 'Р', 'S': 'Ѕ', 'T': 'Т', 'X': 'Х', 'Y': 'Υ',
+	'Z': 'Ζ', 'v': 'ν', 'u': 'υ',
 }
 
 // homoglyphs exchanges three of ten letters that have a double in another script.
@@ -140,10 +143,12 @@ func traditional(s string) (string, bool) {
 	return t, n*10 >= all && n >= 4
 }
 
-var greek = strings.NewReplacer("th", "θ", "ph", "φ", "ch", "χ", "ps", "ψ", "ou", "ου", "a", "α", "b", "β", "c", "κ", "d", "δ", "e", "ε", "f", "φ", "g", "γ",
-	"h", "η", "i", "ι", "j", "ζ", "k", "κ", "l", "λ", "m", "μ", "n", "ν", "o", "ο", "p", "π", "q", "κ", "r", "ρ", "s", "σ", "t", "τ", "u", "υ", "v", "β", "w", "ω", "x", "ξ", "y", "υ", "z", "ζ")
+var greek = strings.NewReplacer("th", "θ", "ph", "φ", "ch", "χ", "ps", "ψ", "ou", "ου", "a", "α", "b", "β", "c", "κ",
+	"d", "δ", "e", "ε", "f", "φ", "g", "γ",
+	"h", "η", "i", "ι", "j", "ζ", "k", "κ", "l", "λ", "m", "μ", "n", "ν", "o", "ο", "p", "π", "q", "κ", "r", "ρ", "s",
+	"σ", "t", "τ", "u", "υ", "v", "β", "w", "ω", "x", "ξ", "y", "υ", "z", "ζ")
 
-// transliterated writes Latin letters in Greek ones by their sound.
+// transliterated writes Latin letters in Greek ones by how they are spoken.
 func transliterated(s string) (string, bool) {
 	return greek.Replace(strings.ToLower(s)), mostlyASCII(s)
 }

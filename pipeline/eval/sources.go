@@ -97,7 +97,7 @@ var realBenches = []struct {
 	{name: "mgsm_zh", path: "mgsm/mgsm_zh.tsv", lang: "zh"},
 }
 
-// realCorpora leaves out the evaluation harness's source, in which real items stand.
+// realCorpora leaves out the evaluation harness's source, which contains real items.
 var realCorpora = []string{"classic-books", "peps", "rust-rfcs", "tldr", "exercism", "d2l-zh", "keon", "thealgorithms"}
 
 // Real reads the sources of the data folder, and the Arabic items of [Own], since
@@ -117,7 +117,8 @@ func Real(ctx context.Context, dir string) (Sources, error) {
 			if err != nil {
 				return nil, err
 			}
-			items = append(items, SourceItem{ID: it.ID, Split: strings.TrimSuffix(strings.TrimSuffix(it.Split, "_test"), "_dev"), Text: it.Text})
+			split := strings.TrimSuffix(strings.TrimSuffix(it.Split, "_test"), "_dev")
+			items = append(items, SourceItem{ID: it.ID, Split: split, Text: it.Text})
 		}
 		return items, nil
 	}

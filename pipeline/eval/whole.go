@@ -137,7 +137,8 @@ func newTable(seed uint64, name string, src Sources, benches []string) (*table, 
 	g.corporaOf()
 	for i, b := range kept.Benches {
 		for _, it := range b.Items {
-			e := entry{SourceItem: it, number: len(g.entries), bench: i, lang: b.Lang, options: options(it.Text[item.Choices]), plain: render(&it.Text)}
+			e := entry{SourceItem: it, number: len(g.entries), bench: i, lang: b.Lang,
+				options: options(it.Text[item.Choices]), plain: render(&it.Text)}
 			e.prompt = promptOf(&it)
 			for _, p := range []item.Part{item.Context, item.Question, item.Choices} {
 				e.words += countWords(it.Text[p])
@@ -201,14 +202,16 @@ func Tables(seed uint64, src Sources, each func(name, title string, s *Set) erro
 	if err != nil {
 		return err
 	}
-	if err := each("whole", "real items planted whole: 1,000 in 3,000 real documents; what is not contained in a planted text or document is absent", whole); err != nil {
+	if err := each("whole", "real items planted whole: 1,000 in 3,000 real documents; what is not contained in a "+
+		"planted text or document is absent", whole); err != nil {
 		return err
 	}
 	siblings, err := Siblings(seed, src)
 	if err != nil {
 		return err
 	}
-	if err := each("siblings", "real siblings: GSM8K's training items, MMLU's examples and a third of SVAMP are there", siblings); err != nil {
+	if err := each("siblings", "real siblings: GSM8K's training items, MMLU's examples and a third of SVAMP are there",
+		siblings); err != nil {
 		return err
 	}
 	rephrased, err := Rephrased(seed, src.Dir, src)

@@ -27,7 +27,8 @@ func wordFile(name string) string {
 // changed replaces pct % of the words of s that count, rounded, by what change
 // returns for them. Words are taken in random order, those that change refuses are
 // passed over. It returns false when too few words could be changed, or none is asked.
-func changed(r *rand.Rand, s string, pct float64, counts func(w string) bool, change func(w string) (string, bool)) (string, bool) {
+func changed(r *rand.Rand, s string, pct float64, counts func(w string) bool,
+	change func(w string) (string, bool)) (string, bool) {
 	at := spans(s)
 	var list []int
 	for i, x := range at {
@@ -150,11 +151,16 @@ func british(s string) (string, bool) {
 }
 
 var shortForms = map[string]string{
-	"and": "&", "with": "w/", "without": "w/o", "minutes": "min", "minute": "min", "hours": "hrs", "hour": "hr", "dollars": "USD",
-	"pounds": "lbs", "pound": "lb", "ounces": "oz", "miles": "mi", "kilometers": "km", "meters": "m", "inches": "in", "feet": "ft",
-	"because": "bc", "people": "ppl", "you": "u", "are": "r", "for": "4", "to": "2", "number": "no.", "percent": "pct", "each": "ea",
-	"between": "btw", "following": "foll.", "example": "ex.", "average": "avg", "maximum": "max", "minimum": "min", "function": "func",
-	"government": "govt", "department": "dept", "question": "q", "week": "wk", "weeks": "wks", "month": "mo", "years": "yrs", "year": "yr",
+	"and": "&", "with": "w/", "without": "w/o", "minutes": "min", "minute": "min", "hours": "hrs", "hour": "hr",
+	"dollars": "USD",
+	"pounds":  "lbs", "pound": "lb", "ounces": "oz", "miles": "mi", "kilometers": "km", "meters": "m", "inches": "in",
+	"feet":    "ft",
+	"because": "bc", "people": "ppl", "you": "u", "are": "r", "for": "4", "to": "2", "number": "no.", "percent": "pct",
+	"each":    "ea",
+	"between": "btw", "following": "foll.", "example": "ex.", "average": "avg", "maximum": "max", "minimum": "min",
+	"function":   "func",
+	"government": "govt", "department": "dept", "question": "q", "week": "wk", "weeks": "wks", "month": "mo",
+	"years": "yrs", "year": "yr",
 	"days": "d", "before": "b4", "about": "abt", "string": "str", "integer": "int", "list": "lst",
 }
 
@@ -165,9 +171,12 @@ func abbreviated(s string) (string, bool) {
 }
 
 var contractions = [][2]string{
-	{"do not", "don't"}, {"does not", "doesn't"}, {"did not", "didn't"}, {"is not", "isn't"}, {"are not", "aren't"}, {"cannot", "can't"},
-	{"it is", "it's"}, {"that is", "that's"}, {"they are", "they're"}, {"there is", "there's"}, {"she is", "she's"}, {"he is", "he's"},
-	{"will not", "won't"}, {"what is", "what's"}, {"they have", "they've"}, {"would not", "wouldn't"}, {"has not", "hasn't"}, {"who is", "who's"},
+	{"do not", "don't"}, {"does not", "doesn't"}, {"did not", "didn't"}, {"is not", "isn't"}, {"are not", "aren't"},
+	{"cannot", "can't"},
+	{"it is", "it's"}, {"that is", "that's"}, {"they are", "they're"}, {"there is", "there's"}, {"she is", "she's"},
+	{"he is", "he's"},
+	{"will not", "won't"}, {"what is", "what's"}, {"they have", "they've"}, {"would not", "wouldn't"},
+	{"has not", "hasn't"}, {"who is", "who's"},
 	{"he has", "he's"}, {"she has", "she's"}, {"how many", "how many"}, {"going to", "gonna"}, {"want to", "wanna"},
 }
 
@@ -192,7 +201,8 @@ func contracted(s string, expand bool) (string, int) {
 }
 
 var (
-	ones = strings.Fields("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen")
+	ones = strings.Fields("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen " +
+		"fifteen sixteen seventeen eighteen nineteen")
 	tens = strings.Fields("zero ten twenty thirty forty fifty sixty seventy eighty ninety")
 )
 
@@ -271,7 +281,8 @@ func spoken(r *rand.Rand, s string) (string, bool) {
 	}
 	s, _ = numbersSpelled(s)
 	s, _ = contracted(s, false)
-	s = strings.NewReplacer("$", " dollars ", "%", " percent ", "+", " plus ", "=", " equals ", "*", " times ", "-", " ").Replace(s)
+	s = strings.NewReplacer("$", " dollars ", "%", " percent ", "+", " plus ", "=", " equals ", "*", " times ", "-",
+		" ").Replace(s)
 	s, _ = noPunctuation(strings.ToLower(s))
 	var out []string
 	for i, f := range strings.Fields(s) {
@@ -286,15 +297,18 @@ func spoken(r *rand.Rand, s string) (string, bool) {
 // dictated writes marks of punctuation as the words that one says for them.
 func dictated(s string) (string, bool) {
 	marks := strings.Count(s, ",") + strings.Count(s, ".") + strings.Count(s, "?")
-	t := strings.NewReplacer(", ", " comma ", ". ", " period ", "? ", " question mark ", ": ", " colon ", "; ", " semicolon ",
+	t := strings.NewReplacer(", ", " comma ", ". ", " period ", "? ", " question mark ", ": ", " colon ", "; ",
+		" semicolon ",
 		"\n", " new line ", "(", " open paren ", ")", " close paren ").Replace(s + " ")
 	return strings.ToLower(strings.TrimSpace(t)), mostlyASCII(s) && marks >= 2 && marks*5 <= countWords(s)
 }
 
 // neighbours are keys beside each other.
 var neighbours = map[byte]string{
-	'a': "sqz", 'b': "vgn", 'c': "xvd", 'd': "sfe", 'e': "wrd", 'f': "dgr", 'g': "fht", 'h': "gjy", 'i': "uok", 'j': "hku", 'k': "jli", 'l': "kop",
-	'm': "nj", 'n': "bmh", 'o': "ipl", 'p': "ol", 'q': "wa", 'r': "etf", 's': "adw", 't': "ryg", 'u': "yij", 'v': "cbf", 'w': "qes", 'x': "zcs", 'y': "tuh", 'z': "xa",
+	'a': "sqz", 'b': "vgn", 'c': "xvd", 'd': "sfe", 'e': "wrd", 'f': "dgr", 'g': "fht", 'h': "gjy", 'i': "uok",
+	'j': "hku", 'k': "jli", 'l': "kop",
+	'm': "nj", 'n': "bmh", 'o': "ipl", 'p': "ol", 'q': "wa", 'r': "etf", 's': "adw", 't': "ryg", 'u': "yij", 'v': "cbf",
+	'w': "qes", 'x': "zcs", 'y': "tuh", 'z': "xa",
 }
 
 // slip returns w with one slip of the keyboard: a neighbouring key, two letters
@@ -330,8 +344,10 @@ func typos(r *rand.Rand, s string, pct float64) (string, bool) {
 
 // What scanners take for each other.
 var scans = []struct{ from, to string }{
-	{"rn", "m"}, {"m", "rn"}, {"cl", "d"}, {"d", "cl"}, {"l", "1"}, {"I", "l"}, {"O", "0"}, {"0", "O"}, {"1", "l"}, {"5", "S"}, {"S", "5"}, {"B", "8"},
-	{"e", "c"}, {"c", "e"}, {"h", "b"}, {"u", "ii"}, {"n", "ri"}, {"a", "o"}, {"t", "f"}, {"f", "t"}, {"w", "vv"}, {"g", "q"}, {"i", "j"}, {".", ","}, {",", "."},
+	{"rn", "m"}, {"m", "rn"}, {"cl", "d"}, {"d", "cl"}, {"l", "1"}, {"I", "l"}, {"O", "0"}, {"0", "O"}, {"1", "l"},
+	{"5", "S"}, {"S", "5"}, {"B", "8"},
+	{"e", "c"}, {"c", "e"}, {"h", "b"}, {"u", "ii"}, {"n", "ri"}, {"a", "o"}, {"t", "f"}, {"f", "t"}, {"w", "vv"},
+	{"g", "q"}, {"i", "j"}, {".", ","}, {",", "."},
 }
 
 // misread makes pct % of the characters what scanners take them for.
@@ -430,7 +446,8 @@ func swapped(r *rand.Rand, s string, pct float64) (string, bool) {
 	done := 0
 	moved := make([]bool, len(f))
 	for _, i := range r.Perm(max(0, len(f)-1)) {
-		if done < want && !moved[i] && !moved[i+1] && f[i] != f[i+1] && f[i] != "" && f[i+1] != "" && !strings.Contains(f[i]+f[i+1], "\n") {
+		if done < want && !moved[i] && !moved[i+1] && f[i] != f[i+1] && f[i] != "" && f[i+1] != "" &&
+			!strings.Contains(f[i]+f[i+1], "\n") {
 			f[i], f[i+1] = f[i+1], f[i]
 			moved[i], moved[i+1] = true, true
 			done++
@@ -459,7 +476,9 @@ func stemmed(s string) (string, bool) {
 
 // withoutVowels drops vowels inside the words of four letters or more.
 func withoutVowels(s string) (string, bool) {
-	return changed(rand.New(rand.NewPCG(1, 1)), s, 100, func(w string) bool { return len(w) >= 4 && isContent(w) && mostlyASCII(w) }, func(w string) (string, bool) {
+	return changed(rand.New(rand.NewPCG(1, 1)), s, 100, func(w string) bool {
+		return len(w) >= 4 && isContent(w) && mostlyASCII(w)
+	}, func(w string) (string, bool) {
 		return w[:1] + strings.Map(func(c rune) rune {
 			if strings.ContainsRune("aeiou", c) {
 				return -1

@@ -62,17 +62,18 @@ func (s *Set) Write(dir string) error {
 		}
 	}
 	for k := range corpusShards {
-		err := writeLines(filepath.Join(dir, "corpus", fmt.Sprintf("shard-%d.jsonl.zst", k)), func(line func(any) error) error {
-			for i := k; i < len(s.Docs); i += corpusShards {
-				if err := line(struct {
-					ID   string `json:"id"`
-					Text string `json:"text"`
-				}(s.Docs[i])); err != nil {
-					return err
+		err := writeLines(filepath.Join(dir, "corpus", fmt.Sprintf("shard-%d.jsonl.zst", k)),
+			func(line func(any) error) error {
+				for i := k; i < len(s.Docs); i += corpusShards {
+					if err := line(struct {
+						ID   string `json:"id"`
+						Text string `json:"text"`
+					}(s.Docs[i])); err != nil {
+						return err
+					}
 				}
-			}
-			return nil
-		})
+				return nil
+			})
 		if err != nil {
 			return err
 		}
@@ -89,7 +90,8 @@ func (s *Set) Write(dir string) error {
 					Words     int    `json:"words"`
 					Lang      string `json:"lang"`
 					Contained string `json:"contained,omitempty"`
-				}{b.Name, it.ID, it.Label.Class, it.Label.Want, it.Label.DocID, it.Label.Words, it.Label.Lang, it.Label.Contained}); err != nil {
+				}{b.Name, it.ID, it.Label.Class, it.Label.Want, it.Label.DocID, it.Label.Words, it.Label.Lang,
+					it.Label.Contained}); err != nil {
 					return err
 				}
 			}
