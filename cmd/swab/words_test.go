@@ -17,8 +17,9 @@ import (
 // checks. A package is added once it passes.
 var plainPackages = []string{
 	"cmd/swab", "cmd/swabeval", "cmd/swabgen",
-	"ngram", "ngram/bloom", "ngram/exact", "ngram/item", "ngram/overlap", "ngram/plain", "ngram/substr",
-	"pipeline/eval", "pipeline/export", "pipeline/metrics", "pipeline/publish", "pipeline/report", "pipeline/review",
+	"ngram", "ngram/align", "ngram/bloom", "ngram/exact", "ngram/item", "ngram/overlap", "ngram/plain",
+	"ngram/substr", "pipeline/eval", "pipeline/export", "pipeline/metrics", "pipeline/publish",
+	"pipeline/report", "pipeline/review",
 	"pipeline/sample", "pipeline/score", "pipeline/shard",
 }
 

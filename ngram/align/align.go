@@ -1,4 +1,4 @@
-// Package align decides how much of a benchmark item stands in one place of a
+// Package align decides how much of a benchmark item is in one place of a
 // document. It is this program's own method, "swab".
 //
 // # Information
@@ -6,9 +6,9 @@
 // A word of an item carries information: minus the logarithm of the share of the
 // benchmark's items that hold it, in bits, with general knowledge about words as so
 // many further items (knowledge). A word that comes again in the text carries less,
-// its n-th time 1/√n of it, and a word all of whose three-word neighbourhoods stand
+// its n-th time 1/√n of it, and a word all of whose three-word neighbourhoods are
 // in many items of the benchmark carries none: it belongs to the benchmark's
-// template. Beside this own information stands what a word says by itself, its known
+// template. Beside this own information is what a word says by itself, its known
 // information: a short list of common English words, and else the word's length.
 // Words inside long quotations are of others and carry nothing.
 //
@@ -20,8 +20,8 @@
 // more than ten items of a benchmark hold is none. A [Matcher] finds, for every text,
 // the window of a document, twice as long as the text, whose seeds hold most of its
 // information: linear in the document, whatever it repeats. Where that may be enough,
-// a [Near] looks closely: words between and beside seeds count too where they follow
-// each other in both, and options where they stand whole.
+// an [Aligner] looks closely: words between and beside seeds count too where they follow
+// each other in both, and options where they are there whole.
 //
 // # Deciding
 //
@@ -29,9 +29,9 @@
 // of its known information the smaller share, and a fifth of what the other is more.
 // What is needed is less the more information the item has ([Need]): nearly
 // all of an item of 12 bits, 39 % of one of 400. It is less too where a long stretch
-// stands there word for word, and more where an item with choices shows none of them
-// or the words of a short one stand scattered.
-// A passage that several items share, or that stands before the question proper,
+// is there word for word, and more where an item with choices shows none of them
+// or the words of a short one are scattered.
+// A passage that several items share, or that is before the question proper,
 // counts only together with half of the question and choices.
 //
 // # From seeds to kind
@@ -40,7 +40,7 @@
 //
 //  1. The [Matcher] (matcher.go) finds each text's best window by seeds. Items whose
 //     windows hold enough have a place.
-//  2. A [Near] (near.go) aligns the item's texts with its place: which word of the item is
+//  2. A [Aligner] (aligner.go) aligns the item's texts with its place: which word of the item is
 //     which word of the document.
 //  3. The alignment says which numbers, names and operators differ ([Decisive],
 //     decisive.go).
@@ -67,9 +67,9 @@ const (
 	// Words of a seed that are not common.
 	minSeed = 2
 	maxSeed = 5
-	// seedSpan is in how many words of a document a seed must stand.
+	// seedSpan is in how many words of a document a seed must be.
 	seedSpan = 24
-	// maxSame is how often a seed may stand in one text.
+	// maxSame is how often a seed may be in one text.
 	maxSame = 4
 	// manyTexts is how many texts of a group hold what is template, at the most; of
 	// small groups fewer do.

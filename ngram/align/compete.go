@@ -14,7 +14,7 @@ import (
 //     not given away, of what each says by itself: a whole number.
 //   - The candidate that explains most is given its words; of equal ones all are. The
 //     others lose those words, and the next one is found in the same way.
-//   - A candidate that stands whole, every word of its question, context and choices,
+//   - A candidate that is there whole, every word of its question, context and choices,
 //     loses nothing. A decoy is given nothing.
 //
 // The result is a function of the document and of the benchmark's items with their named
@@ -43,7 +43,7 @@ type claimed struct {
 	says int
 }
 
-// A contest gives the words of one document to the claims of one benchmark. It is used
+// A contest returns the words of one document to the claims of one benchmark. It is used
 // again for the next document.
 type contest struct {
 	claims []claim
@@ -90,7 +90,7 @@ func (t *contest) decide() {
 			t.share(k, round)
 		}
 		for _, k := range winners {
-			t.give(k, round)
+			t.award(k, round)
 		}
 	}
 }
@@ -146,12 +146,12 @@ func (t *contest) pop() int {
 	return -1
 }
 
-// give gives claim k the words that nobody was given before this round.
-func (t *contest) give(k, round int) {
+// award assigns to claim k the words that no claim was awarded before this round.
+func (t *contest) award(k, round int) {
 	for _, w := range t.claims[k].words {
 		at := t.at(w.doc)
 		if t.given[at] != 0 {
-			continue // one that stands whole, or of an equal claim of this round
+			continue // one that is there whole, or of an equal claim of this round
 		}
 		t.given[at] = round
 		for _, o := range t.owners[t.first[at]:t.first[at+1]] {

@@ -171,7 +171,7 @@ func TestSiblingsLose(t *testing.T) {
 	items = append(items, questionOf(n))
 	s = NewItems(items, 2, 3, b.Build())
 	covers := coversOf(t, s, doc)
-	if v := s.Judge(0, covers[0], 1); v.State != item.Clean || v.Kind != Altered || covers[0].Sightings[0].By != 3 {
+	if v := s.Judge(0, covers[0], 1); v.State != item.Clean || v.Kind != Altered || covers[0].Matches[0].By != 3 {
 		t.Errorf("%+v, %+v", v, covers[0])
 	}
 	if covers[2] != nil {
@@ -245,7 +245,7 @@ func TestDecisiveWords(t *testing.T) {
 			t.Errorf("%s: nothing", c.what)
 			continue
 		}
-		d := cover.Sightings[0].Decisive
+		d := cover.Matches[0].Decisive
 		if strengthOf(s, cover) >= 1 && (d.Numbers != c.numbers || d.Names != c.names || d.Operators != c.operator || d.altered() != c.altered) {
 			t.Errorf("%s: %+v", c.what, d)
 		}

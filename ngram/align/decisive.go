@@ -8,8 +8,8 @@ import (
 	"swab/ngram/item"
 )
 
-// Decisive is what a place shows of the words that tell an item from others of its
-// series: numbers and names. A decisive word is exchanged where the words beside it stand
+// Decisive is what a place shows of the words that distinguish an item from others of its
+// series: numbers and names. A decisive word is exchanged where the words beside it are
 // in the document beside each other, or with other words between them. Where the words
 // beside it are not there, as beyond the edge of a fragment, it is neither exchanged nor
 // kept.
@@ -18,18 +18,19 @@ type Decisive struct {
 	Others                    Exchange // of other words: without those exchanged beside decisive ones
 }
 
-// An Exchange counts words in whose place others stand, and words that stand there.
-type Exchange struct{ Exchanged, Kept int }
+// An Exchange counts words in whose place others are, and words that are there.
+type Exchange struct{ Exchanged, Retained int }
 
 // altered reports whether most numbers, or most names, are others in the document, and
 // hardly any other word is.
 func (d Decisive) altered() bool {
-	most := func(e Exchange) bool { return e.Exchanged > e.Kept }
-	return (most(d.Numbers) || most(d.Names) || most(d.Operators)) && alteredOthers*d.Others.Exchanged <= d.Others.Exchanged+d.Others.Kept
+	most := func(e Exchange) bool { return e.Exchanged > e.Retained }
+	others := alteredOthers*d.Others.Exchanged <= d.Others.Exchanged+d.Others.Retained
+	return others && (most(d.Numbers) || most(d.Names) || most(d.Operators))
 }
 
-// of is the count of words of a kind.
-func (d *Decisive) of(k kind) *Exchange {
+// exchange returns the counts of words of a kind.
+func (d *Decisive) exchange(k kind) *Exchange {
 	switch {
 	case k&number != 0:
 		return &d.Numbers
@@ -65,7 +66,7 @@ func (c *Collector) decisive(g *candidate) (d Decisive) {
 				}
 			}
 			if own || at == 0 {
-				c.gap(&d, gap, last, int64(r.Doc))
+				c.compareGap(&d, gap, last, int64(r.Doc))
 			}
 			gap, at = gap[:0], r.At+r.Words
 			if last = int64(r.Doc) + int64(r.Words) - 1; !own {
@@ -73,9 +74,9 @@ func (c *Collector) decisive(g *candidate) (d Decisive) {
 			}
 			for k := range uint32(r.Words) {
 				if k > 0 {
-					c.operator(&d, first+uint32(r.At)+k, r.Doc+k)
+					c.compareOperators(&d, first+uint32(r.At)+k, r.Doc+k)
 				}
-				d.of(c.items.x.kinds[first+uint32(r.At)+k]).Kept++
+				d.exchange(c.items.x.kinds[first+uint32(r.At)+k]).Retained++
 			}
 		}
 		if !own {
@@ -86,20 +87,20 @@ func (c *Collector) decisive(g *candidate) (d Decisive) {
 		}
 	}
 	if last >= 0 {
-		c.follow(&d, gap, last)
+		c.compareNumbers(&d, gap, last)
 	}
 	return d
 }
 
-// gap counts the words of an item that are missing between two words of the document.
-func (c *Collector) gap(d *Decisive, gap []uint32, from, to int64) {
-	x, n := c.items.x, c.near
+// compareGap counts the words of an item that are missing between two words of the document.
+func (c *Collector) compareGap(d *Decisive, gap []uint32, from, to int64) {
+	x, n := c.items.x, c.aligner
 	if len(gap) == 0 || from < 0 {
 		return
 	}
 	between := to - from - 1
 	if len(gap) > maxGap || between < 0 || between > int64(2*len(gap)+4) {
-		c.follow(d, gap, from)
+		c.compareNumbers(d, gap, from)
 		return
 	}
 	decisive, others := false, 0
@@ -115,14 +116,14 @@ func (c *Collector) gap(d *Decisive, gap []uint32, from, to int64) {
 			if j < 0 || j >= len(n.hashes) {
 				continue
 			}
-			same = same || n.hashes[j] == x.hashes[word] || k&name != 0 && misspelled(x.spellings[word], spellingOf(n.doc[n.spans[j].Start:n.spans[j].End]))
+			same = same || n.hashes[j] == x.hashes[word] || k&name != 0 && misspelled(x.spellings[word], n.spelling(j))
 			other = other || n.kinds[j].changes()
 		}
 		switch {
 		case same:
-			d.of(k).Kept++
+			d.exchange(k).Retained++
 		case other:
-			d.of(k).Exchanged++
+			d.exchange(k).Exchanged++
 			decisive = true
 		}
 	}
@@ -131,10 +132,10 @@ func (c *Collector) gap(d *Decisive, gap []uint32, from, to int64) {
 	}
 }
 
-// operator compares the operators before a word with those before it in the document,
+// compareOperators compares the operators before a word with those before it in the document,
 // where both have some.
-func (c *Collector) operator(d *Decisive, at, doc uint32) {
-	n := c.near
+func (c *Collector) compareOperators(d *Decisive, at, doc uint32) {
+	n := c.aligner
 	j := int(doc) - n.base - n.first
 	mine := c.items.x.operators[at]
 	if mine == 0 || j < 1 || j >= len(n.spans) {
@@ -143,22 +144,22 @@ func (c *Collector) operator(d *Decisive, at, doc uint32) {
 	switch operator(n.doc, n.spans[j-1], n.spans[j]) {
 	case 0:
 	case mine:
-		d.Operators.Kept++
+		d.Operators.Retained++
 	default:
 		d.Operators.Exchanged++
 	}
 }
 
-// follow compares the numbers that begin a gap with those that the document has there.
-func (c *Collector) follow(d *Decisive, gap []uint32, from int64) {
-	x, n := c.items.x, c.near
+// compareNumbers compares the numbers that begin a gap with those that the document has there.
+func (c *Collector) compareNumbers(d *Decisive, gap []uint32, from int64) {
+	x, n := c.items.x, c.aligner
 	for i, at := range gap {
 		j := int(from) + 1 + i - n.base - n.first
 		if j < 0 || j >= len(n.hashes) || x.kinds[at]&number == 0 || n.kinds[j]&number == 0 {
 			return
 		}
 		if n.hashes[j] == x.hashes[x.words[at]] {
-			d.Numbers.Kept++
+			d.Numbers.Retained++
 		} else {
 			d.Numbers.Exchanged++
 		}
@@ -181,6 +182,9 @@ func spellingOf(word []byte) (s spelling) {
 	}
 	return s | min(count, 63)<<letters
 }
+
+// spelling returns the spelling of selected word j.
+func (n *Aligner) spelling(j int) spelling { return spellingOf(n.doc[n.spans[j].Start:n.spans[j].End]) }
 
 // misspelled reports whether two words of four letters or more may be the same one with a
 // slip of the keyboard.

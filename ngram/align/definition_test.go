@@ -22,8 +22,8 @@ func madeWords(r *rand.Rand, alphabet, n int) []string {
 	return list
 }
 
-// spotsOf gives what a matcher finds, with a scanner of n-grams.
-func spotsOf(t testing.TB, m *Matcher, n int, text string) []Spot {
+// windowsOf gives what a matcher finds, with a scanner of n-grams.
+func windowsOf(t testing.TB, m *Matcher, n int, text string) []Window {
 	t.Helper()
 	scan, err := ngram.Words(n).NewScanner()
 	if err != nil {
@@ -32,7 +32,7 @@ func spotsOf(t testing.TB, m *Matcher, n int, text string) []Spot {
 	for scan.Reset([]byte(text)); scan.Next(); {
 		m.Block(scan)
 	}
-	return slices.Clone(m.Spots())
+	return slices.Clone(m.Windows())
 }
 
 // plainSeeds are the seeds of a text as strings, by the place of their first word: two
@@ -87,7 +87,7 @@ func TestSpotsWithManySeeds(t *testing.T) {
 		}
 		m := x.NewMatcher()
 		got := map[int]int{}
-		for _, s := range spotsOf(t, m, 1+r.IntN(8), strings.Join(doc, " ")) {
+		for _, s := range windowsOf(t, m, 1+r.IntN(8), strings.Join(doc, " ")) {
 			got[s.Text] = s.Found
 		}
 		noted = max(noted, cap(m.noted))
@@ -108,7 +108,7 @@ func TestSpotsWithManySeeds(t *testing.T) {
 				}
 				in := map[int]bool{}
 				for _, h := range at[a:] {
-					if h[0] >= at[a][0]+x.window(k) {
+					if h[0] >= at[a][0]+x.windowSize(k) {
 						break
 					}
 					in[h[1]], in[h[1]+1] = true, true

@@ -94,14 +94,14 @@ func TestWorkedExample(t *testing.T) {
 	c.Reset("shard")
 	read(t, c, 0, doc)
 	var quoted []string
-	for _, q := range c.covers[0].Sightings[0].Runs {
+	for _, q := range c.covers[0].Matches[0].Runs {
 		quoted = append(quoted, doc[q.Start:q.End])
 	}
 	if !slices.Equal(quoted, []string{"Maria picks", "apples and 7 pears; how many baskets does"}) {
 		t.Errorf("%q", quoted)
 	}
-	g := c.covers[0].Sightings[0]
-	if numbers := (Exchange{Exchanged: 1, Kept: 1}); g.Found[item.Question].Run != 512 || g.Decisive.Numbers != numbers { // 12 is 15; 7 is kept
+	g := c.covers[0].Matches[0]
+	if numbers := (Exchange{Exchanged: 1, Retained: 1}); g.Found[item.Question].Run != 512 || g.Decisive.Numbers != numbers { // 12 is 15; 7 is kept
 		t.Errorf("%+v", g)
 	}
 	t.Logf("%.2f of %.2f bits: score %.4f, needed %.4f: %s (%s)", float64(found.Own)/16, v.Bits, v.Score, v.Need, v.State, v.Kind)

@@ -18,7 +18,7 @@ type Builder struct {
 	numbers map[uint64]uint32 // of words by their hashes, by which they are compared with documents too
 	texts   map[textKey]uint32
 	groups  []int    // of the texts
-	times   []uint32 // how many texts each stands for
+	times   []uint32 // how many texts each is for
 	spans   []ngram.Span
 	scratch []byte
 }
@@ -30,7 +30,10 @@ type textKey struct {
 
 // NewBuilder makes a builder.
 func NewBuilder() *Builder {
-	x := &Index{vocabulary: newVocabulary(), hashes: []uint64{0}, knowns: []uint8{0}, spellings: []spelling{0}, words: []uint32{0}, kinds: []kind{0}, operators: []uint8{0}, starts: []uint32{1}}
+	x := &Index{
+		vocabulary: newVocabulary(), hashes: []uint64{0}, knowns: []uint8{0}, spellings: []spelling{0},
+		words: []uint32{0}, kinds: []kind{0}, operators: []uint8{0}, starts: []uint32{1},
+	}
 	return &Builder{index: x, scan: singleWords(), numbers: map[uint64]uint32{}, texts: map[textKey]uint32{}}
 }
 
@@ -42,7 +45,7 @@ func singleWords() *ngram.Scanner {
 	return scan
 }
 
-// Add takes a text of a group and gives its number. A group is the texts among which
+// Add takes a text of a group and returns its number. A group is the texts among which
 // words are common or rare, such as the questions of one benchmark. Texts of a group
 // with the same words have the same number; numbers grow from 0. What many texts of a
 // group hold weighs less; with once, a text that is added many times is one of them.
@@ -112,8 +115,8 @@ func (b *Builder) end(group, first int, once bool) int {
 	return number
 }
 
-// Recombine adds a text of a group that no document can hold: pieces of so many words
-// of some texts in turn, until it is as long as text like. It weighs nothing in the
+// Recombine adds a text of a group that no document can hold: pieces of some texts in
+// turn, each of piece words, until it is as long as text like. It weighs nothing in the
 // group. The number is -1 when such a text would be one that was added.
 func (b *Builder) Recombine(group, like int, texts []int, piece int) int {
 	x := b.index
@@ -123,7 +126,8 @@ func (b *Builder) Recombine(group, like int, texts []int, piece int) int {
 		for _, t := range texts {
 			from := int(x.starts[t]) + min(at, x.Words(t))
 			to := min(from+piece, int(x.starts[t+1])-1)
-			x.words, x.kinds, x.operators = append(x.words, x.words[from:to]...), append(x.kinds, x.kinds[from:to]...), append(x.operators, x.operators[from:to]...)
+			x.words, x.kinds = append(x.words, x.words[from:to]...), append(x.kinds, x.kinds[from:to]...)
+			x.operators = append(x.operators, x.operators[from:to]...)
 		}
 	}
 	end := min(len(x.words), first+size)
@@ -200,20 +204,20 @@ type Index struct {
 	shift  uint
 }
 
-// A slot leads from a seed to the places at which it stands.
+// A slot leads from a seed to the places at which it is.
 type slot struct {
 	hash uint64
 	list
 }
 
-// A list is so many links from one on; no links: none, and the slot is empty.
+// A list is size links from one on; no links: none, and the slot is empty.
 type list struct{ from, size uint32 }
 
 // A link is a place and the text that it is in.
 type link struct{ at, text uint32 }
 
-// all gives the links of a list.
-func (x *Index) all(l list) []link { return x.links[l.from:][:l.size] }
+// all returns the links of a list.
+func (x *Index) linksOf(l list) []link { return x.links[l.from:][:l.size] }
 
 // Texts is how many distinct texts there are.
 func (x *Index) Texts() int { return len(x.starts) - 1 }
@@ -226,11 +230,12 @@ func (x *Index) Total(t int) Info { return x.totals[t] }
 
 // Bytes is about how much memory the index takes.
 func (x *Index) Bytes() int64 {
-	return int64(13*len(x.hashes) + 10*len(x.words) + 25*len(x.starts) + 16*len(x.slots) + 8*len(x.links) + 8*len(x.filter))
+	texts := 13*len(x.hashes) + 10*len(x.words) + 25*len(x.starts)
+	return int64(texts + 16*len(x.slots) + 8*len(x.links) + 8*len(x.filter))
 }
 
 // window is in how many words of a document the seeds of text t must begin.
-func (x *Index) window(t int) int { return 2*x.Words(t) + 60 }
+func (x *Index) windowSize(t int) int { return 2*x.Words(t) + 60 }
 
 // content reports whether the word at a place is not common.
 func (x *Index) content(at uint32) bool { return content(x.knowns[x.words[at]]) }
@@ -292,7 +297,7 @@ func (x *Index) slot(hash uint64) int {
 	return int(hi)
 }
 
-// find gives the slot of a seed, or the empty one that it would take.
+// find returns the slot of a seed, or the empty one that it would take.
 func (x *Index) find(hash uint64) *slot {
 	for k := x.slot(hash); ; k++ {
 		if k == len(x.slots) {
@@ -304,7 +309,7 @@ func (x *Index) find(hash uint64) *slot {
 	}
 }
 
-// seed gives the places of a seed in the texts. Most hashes are of none, which the filter
+// seed returns the places of a seed in the texts. Most hashes are of none, which the filter
 // knows at the price of one load.
 func (x *Index) seed(hash uint64) list {
 	if twoBits(hash)&^x.filter[hash>>(x.shift&63)] != 0 {

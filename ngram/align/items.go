@@ -18,7 +18,7 @@ const (
 	Input          = "input"
 	InputAndAnswer = "input and answer"
 	Answer         = "answer"       // a worked answer alone
-	Altered        = "altered"      // all but what tells it from others of its series: numbers, names, or what another item explains
+	Altered        = "altered"      // numbers, names or operators differ, or another item explains what was found
 	TooCommon      = "too common"   // few words that any text about the matter may have
 	PassageOnly    = "passage only" // the text that it asks about, not what it asks
 	TemplateOnly   = "template only"
@@ -41,7 +41,8 @@ type Items struct {
 // items share is a passage of others, and so is one before a question that carries
 // enough by itself, when there are choices.
 func NewItems(list []item.Item, real, decoys int, x *Index) *Items {
-	s := &Items{list: list, real: real, decoys: decoys, x: x, passage: make([]bool, len(list)), first: make([]uint32, x.Texts()+1)}
+	s := &Items{list: list, real: real, decoys: decoys, x: x}
+	s.passage, s.first = make([]bool, len(list)), make([]uint32, x.Texts()+1)
 	for _, it := range list {
 		for _, t := range it.Texts {
 			if t != item.None {
@@ -68,7 +69,8 @@ func NewItems(list []item.Item, real, decoys int, x *Index) *Items {
 			continue
 		}
 		asks := q != item.None && x.Total(int(q)).Own >= 24*unit
-		s.passage[i] = s.first[t+1]-s.first[t] > 1 || it.Texts[item.Choices] != item.None && asks && x.Words(int(t)) >= leastPassage
+		long := it.Texts[item.Choices] != item.None && asks && x.Words(int(t)) >= leastPassage
+		s.passage[i] = long || s.first[t+1]-s.first[t] > 1
 	}
 	return s
 }
@@ -110,19 +112,19 @@ func (s *Items) Checkable(i int) bool {
 	return strength >= 1
 }
 
-// Kept is how many documents a Cover keeps, the strongest ones.
-const Kept = 3
+// MaxMatches is how many documents a Cover keeps, the strongest ones.
+const MaxMatches = 3
 
 // A Cover is what a set of documents shows of one item. The zero Cover is that of no
 // document; Merge is associative and commutative.
 type Cover struct {
-	Documents int64      // in which the item is flagged
-	Answer    bool       // and in any of them half of its answer is there
-	Sightings []Sighting // strongest first
+	Documents int64   // in which the item is flagged
+	Answer    bool    // and in any of them half of its answer is there
+	Matches   []Match // strongest first
 }
 
-// A Sighting is one document in which enough of an item was seen.
-type Sighting struct {
+// A Match is one document in which enough of an item was seen.
+type Match struct {
 	Shard      string
 	Row        int64
 	ID         string
@@ -130,24 +132,24 @@ type Sighting struct {
 	Lost       [item.NumParts]Info    // what those explain
 	By         int                    // 1 + the item that explains most of it, or 0
 	Decisive   Decisive
-	Shared     bool    // with another item, and nothing tells which of them it is
-	Disordered bool    // its choices stand there in another order
-	Whole      bool    // every word of its question, context and choices stands there
+	Shared     bool    // with another item, and nothing says which of them it is
+	Disordered bool    // its choices are there in another order
+	Whole      bool    // every word of its question, context and choices is there
 	Runs       []Quote // by part and word
 
 	TextStart int64  // where Text begins in the document
-	Text      string // the place, with some of what stands around it
+	Text      string // the place, with some of what is around it
 }
 
-// A Quote is a stretch of words as it stands in the document, inside the sighting's text.
+// A Quote is a stretch of words as it is in the document, inside the match's text.
 type Quote struct {
 	Part       item.Part
-	At, Words  int   // in words of the text that was looked for
+	At, Words  int   // in words of the text that was searched for
 	Start, End int64 // bytes of the document
 }
 
-// evidence is what a sighting shows.
-func (s *Items) evidence(i int, g *Sighting) *evidence {
+// evidence is what a match shows.
+func (s *Items) evidence(i int, g *Match) *evidence {
 	e := &evidence{total: s.total(i), passage: s.passage[i], ordered: !g.Disordered, whole: g.Whole}
 	for p, f := range g.Found {
 		e.found[p], e.runs[p], e.words[p], e.cited[p] = f.Info, f.Run, f.Words, f.Cited
@@ -161,10 +163,10 @@ func (s *Items) evidence(i int, g *Sighting) *evidence {
 // Strength is how much of what is needed to flag item i its strongest document shows,
 // and 0 when there is none.
 func (s *Items) Strength(i int, c *Cover) float64 {
-	if c == nil || len(c.Sightings) == 0 {
+	if c == nil || len(c.Matches) == 0 {
 		return 0
 	}
-	_, strength := s.evidence(i, &c.Sightings[0]).score()
+	_, strength := s.evidence(i, &c.Matches[0]).score()
 	return strength
 }
 
@@ -173,29 +175,29 @@ func (s *Items) Strength(i int, c *Cover) float64 {
 func (s *Items) Merge(i int, c, d *Cover) {
 	c.Documents += d.Documents
 	c.Answer = c.Answer || d.Answer
-	c.Sightings = append(c.Sightings, d.Sightings...)
+	c.Matches = append(c.Matches, d.Matches...)
 	s.prune(i, c)
 }
 
-// prune orders the sightings and keeps the strongest.
+// prune orders the matches and keeps the strongest.
 func (s *Items) prune(i int, c *Cover) {
 	type ranked struct {
 		rank
-		Sighting
+		Match
 	}
-	list := make([]ranked, len(c.Sightings))
+	list := make([]ranked, len(c.Matches))
 	for k := range list {
-		list[k] = ranked{s.rank(i, &c.Sightings[k]), c.Sightings[k]}
+		list[k] = ranked{s.rank(i, &c.Matches[k]), c.Matches[k]}
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
 		return cmp.Or(a.compare(b.rank), cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row))
 	})
 	for k := range list {
-		c.Sightings[k] = list[k].Sighting
+		c.Matches[k] = list[k].Match
 	}
-	if len(c.Sightings) > Kept {
-		clear(c.Sightings[Kept:])
-		c.Sightings = c.Sightings[:Kept]
+	if len(c.Matches) > MaxMatches {
+		clear(c.Matches[MaxMatches:])
+		c.Matches = c.Matches[:MaxMatches]
 	}
 }
 
@@ -213,7 +215,7 @@ type Verdict struct {
 	Seen  item.Seen
 }
 
-// Judge gives the verdict on item i, of which the cover is nil when nothing was seen.
+// Judge returns the verdict on item i, of which the cover is nil when nothing was seen.
 // Factor, 1 by default, multiplies what is needed.
 func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
 	v := Verdict{State: item.Clean}
@@ -229,10 +231,10 @@ func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
 		return v
 	}
 	v.Need = min(Need(v.Bits)*factor, 1)
-	if c == nil || len(c.Sightings) == 0 {
+	if c == nil || len(c.Matches) == 0 {
 		return v
 	}
-	g := &c.Sightings[0]
+	g := &c.Matches[0]
 	e := s.evidence(i, g)
 	share, strength := e.score()
 	v.Score = share
@@ -267,13 +269,13 @@ func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
 }
 
 // answer reports whether half of a worked answer was found.
-func (g *Sighting) answer(e *evidence) bool {
-	return e.total[item.Answer].Known >= LeastKnown*unit && e.half(item.Answer)
+func (g *Match) answer(e *evidence) bool {
+	return e.total[item.Answer].Known >= LeastKnown*unit && e.holdsHalf(item.Answer)
 }
 
 // kind is what a document shows of the item whose evidence e is; enough says that the
 // strength is what is needed. Input and Answer are flagged.
-func (g *Sighting) kind(e *evidence, enough bool) string {
+func (g *Match) kind(e *evidence, enough bool) string {
 	found, all, _ := e.sum(e.own()...)
 	switch {
 	case enough && g.Shared:
@@ -288,7 +290,7 @@ func (g *Sighting) kind(e *evidence, enough bool) string {
 		return Altered
 	case e.common:
 		return TooCommon
-	case e.passage && e.half(item.Context):
+	case e.passage && e.holdsHalf(item.Context):
 		return PassageOnly
 	case 2*found.Known >= all.Known && 4*found.Own < all.Own:
 		return TemplateOnly
@@ -307,7 +309,7 @@ type rank struct {
 	figures  []int
 }
 
-func (s *Items) rank(i int, g *Sighting) rank {
+func (s *Items) rank(i int, g *Match) rank {
 	e := s.evidence(i, g)
 	_, strength := e.score()
 	r := rank{kind: slices.Index(kinds, g.kind(e, strength >= 1)), strength: strength}
@@ -316,7 +318,7 @@ func (s *Items) rank(i int, g *Sighting) rank {
 	}
 	r.figures = append(r.figures, g.By)
 	for _, x := range [...]Exchange{g.Decisive.Numbers, g.Decisive.Names, g.Decisive.Operators, g.Decisive.Others} {
-		r.figures = append(r.figures, x.Exchanged, x.Kept)
+		r.figures = append(r.figures, x.Exchanged, x.Retained)
 	}
 	return r
 }
@@ -331,14 +333,14 @@ func (a rank) compare(b rank) int {
 type Collector struct {
 	items   *Items
 	Matcher *Matcher // to which the document's blocks of words are handed
-	near    *Near
+	aligner *Aligner
 	shard   string
 	covers  map[uint32]*Cover
-	spots   []*Spot // by text of the document at hand
+	windows []*Window // by text of the current document
 	owners  []uint32
-	places  []place // of the document at hand
+	places  []place // of the current document
 
-	// Of the document at hand.
+	// Of the current document.
 	candidates []candidate
 	runs       []Run
 	contest    contest
@@ -348,56 +350,59 @@ type Collector struct {
 
 // NewCollector makes a collector.
 func (s *Items) NewCollector() *Collector {
-	return &Collector{items: s, Matcher: s.x.NewMatcher(), near: s.x.NewNear(), spots: make([]*Spot, s.x.Texts())}
+	windows := make([]*Window, s.x.Texts())
+	return &Collector{items: s, Matcher: s.x.NewMatcher(), aligner: s.x.NewAligner(), windows: windows}
 }
 
 // Reset makes the collector begin with the documents of the named shard. The covers of
 // the shard before are no longer the collector's.
 func (c *Collector) Reset(shard string) { c.shard, c.covers = shard, map[uint32]*Cover{} }
 
-// End closes the document at hand, whose blocks the matcher has seen: its text, and
+// End closes the current document, whose blocks the matcher has seen: its text, and
 // how it was cleaned. All is lent.
 func (c *Collector) End(row int64, id string, text, cleaned []byte, by *plain.Cleaner) {
 	s := c.items
-	spots := c.Matcher.Spots()
-	if len(spots) == 0 {
+	windows := c.Matcher.Windows()
+	if len(windows) == 0 {
 		return
 	}
 	c.owners = c.owners[:0]
-	for i := range spots {
-		t := spots[i].Text
-		c.spots[t] = &spots[i]
+	for i := range windows {
+		t := windows[i].Text
+		c.windows[t] = &windows[i]
 		c.owners = append(c.owners, s.owned[s.first[t]:s.first[t+1]]...)
 	}
 	slices.Sort(c.owners)
 	c.owners = slices.Compact(c.owners)
 	c.places = c.places[:0]
 	for _, i := range c.owners {
-		c.place(int(i))
+		c.findPlace(int(i))
 	}
-	slices.SortFunc(c.places, func(a, b place) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.item, b.item)) })
-	c.near.Document(cleaned)
+	slices.SortFunc(c.places, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.item, b.item))
+	})
+	c.aligner.Document(cleaned)
 	c.runs, c.candidates = c.runs[:0], c.candidates[:0]
 	for _, at := range c.places {
-		c.look(at)
+		c.alignItem(at)
 	}
 	c.compete()
 	for k := range c.candidates {
-		c.keep(&c.candidates[k], row, id, text, by)
+		c.record(&c.candidates[k], row, id, text, by)
 	}
-	for i := range spots {
-		c.spots[spots[i].Text] = nil
+	for i := range windows {
+		c.windows[windows[i].Text] = nil
 	}
 }
 
-// anchors are the parts beside which the others are looked for, best first.
+// anchors are the parts beside which the others are searched for, best first.
 var anchors = [...]item.Part{item.Question, item.Choices, item.Context, item.Answer}
 
-// place is where a document is worth a close look for an item.
+// place is where a document is worth an alignment for an item.
 type place struct{ item, from, to int }
 
-// place notes the document's best place for item i, if there is hope.
-func (c *Collector) place(i int) {
+// findPlace notes the document's best place for item i, if there is hope.
+func (c *Collector) findPlace(i int) {
 	s, x := c.items, c.items.x
 	texts := s.list[i].Texts
 	e := evidence{total: s.total(i), passage: s.passage[i]}
@@ -407,8 +412,8 @@ func (c *Collector) place(i int) {
 			continue
 		}
 		words += x.Words(int(t))
-		if spot := c.spots[t]; spot != nil {
-			e.found[p].Own = spot.Found
+		if window := c.windows[t]; window != nil {
+			e.found[p].Own = window.Found
 		}
 	}
 	if !e.hopeful() {
@@ -416,8 +421,8 @@ func (c *Collector) place(i int) {
 	}
 	from, to := math.MaxInt, 0
 	for _, p := range anchors {
-		if t := texts[p]; t != item.None && c.spots[t] != nil {
-			from, to = int(c.spots[t].Start), int(c.spots[t].End)
+		if t := texts[p]; t != item.None && c.windows[t] != nil {
+			from, to = int(c.windows[t].Start), int(c.windows[t].End)
 			break
 		}
 	}
@@ -425,21 +430,21 @@ func (c *Collector) place(i int) {
 	c.places = append(c.places, place{i, max(0, from-around), to + around})
 }
 
-// A candidate is an item with what a close look at its place shows of it.
+// A candidate is an item with what its alignment shows of it.
 type candidate struct {
 	item              int
 	found             [item.NumParts]Finding
 	runs              [item.NumParts][]Run
 	strength          float64
 	decisive          Decisive
-	shared            bool // with another item: nothing tells which of them it is
+	shared            bool // with another item: nothing says which of them it is
 	disordered, whole bool
 	lost              [item.NumParts]Info // to other items
 	by                int                 // the item that took most of it, or -1
 }
 
-// ask looks before the choices for a question of which nothing was found.
-func (c *Collector) ask(g *candidate) {
+// findQuestion searches before the choices for a question of which nothing was found.
+func (c *Collector) findQuestion(g *candidate) {
 	q, runs := c.items.list[g.item].Texts[item.Question], g.runs[item.Choices]
 	if q == item.None || len(runs) == 0 || g.found[item.Question].Words > 0 {
 		return
@@ -449,14 +454,17 @@ func (c *Collector) ask(g *candidate) {
 		end = min(end, r.Doc)
 	}
 	first := len(c.runs)
-	g.found[item.Question] = c.near.Before(int(q), int(end)-c.near.base-c.near.first)
-	c.runs = c.near.Runs(c.runs)
+	g.found[item.Question] = c.aligner.AlignBefore(int(q), int(end)-c.aligner.base-c.aligner.first)
+	c.runs = c.aligner.Runs(c.runs)
 	g.runs[item.Question] = c.runs[first:len(c.runs):len(c.runs)]
 }
 
-// sighting is what the document shows of the candidate, without where and how it says so.
-func (g *candidate) sighting() *Sighting {
-	return &Sighting{Found: g.found, Lost: g.lost, By: g.by + 1, Decisive: g.decisive, Shared: g.shared, Disordered: g.disordered, Whole: g.whole}
+// match is what the document shows of the candidate, without where and how it says so.
+func (g *candidate) match() *Match {
+	return &Match{
+		Found: g.found, Lost: g.lost, By: g.by + 1, Decisive: g.decisive,
+		Shared: g.shared, Disordered: g.disordered, Whole: g.whole,
+	}
 }
 
 // ordered reports whether runs follow each other in the document as in the text.
@@ -464,10 +472,10 @@ func ordered(runs []Run) bool {
 	return slices.IsSortedFunc(runs, func(a, b Run) int { return cmp.Compare(a.Doc, b.Doc) })
 }
 
-// look looks closely at a place for its item.
-func (c *Collector) look(at place) {
+// alignItem aligns an item with its place.
+func (c *Collector) alignItem(at place) {
 	s, x := c.items, c.items.x
-	c.near.Look(at.from, at.to)
+	c.aligner.Select(at.from, at.to)
 	g := candidate{item: at.item, by: -1}
 	options := beside
 	for p, t := range s.list[at.item].Texts {
@@ -478,17 +486,17 @@ func (c *Collector) look(at place) {
 		if item.Part(p) == item.Choices {
 			where = options
 		}
-		f := c.near.Text(int(t), where)
+		f := c.aligner.Align(int(t), where)
 		if f.behind > 0 && 2*f.Known >= x.Total(int(t)).Known {
 			options = f.behind
 		}
 		first := len(c.runs)
-		c.runs = c.near.Runs(c.runs)
+		c.runs = c.aligner.Runs(c.runs)
 		g.found[p], g.runs[p] = f, c.runs[first:len(c.runs):len(c.runs)]
 	}
-	c.ask(&g)
-	g.disordered, g.whole = !ordered(g.runs[item.Choices]), s.whole(&g)
-	_, g.strength = s.evidence(at.item, g.sighting()).score()
+	c.findQuestion(&g)
+	g.disordered, g.whole = !ordered(g.runs[item.Choices]), s.isWhole(&g)
+	_, g.strength = s.evidence(at.item, g.match()).score()
 	if g.strength >= 1 {
 		g.decisive = c.decisive(&g)
 	}
@@ -527,7 +535,10 @@ func (c *Collector) decide(candidates []candidate) {
 				}
 			}
 		}
-		t.claims = append(t.claims, claim{words: c.claimed[first:len(c.claimed):len(c.claimed)], whole: g.whole, weak: g.strength < 1, decoy: g.item >= s.decoys})
+		t.claims = append(t.claims, claim{
+			words: c.claimed[first:len(c.claimed):len(c.claimed)],
+			whole: g.whole, weak: g.strength < 1, decoy: g.item >= s.decoys,
+		})
 		c.claimants = append(c.claimants, g)
 	}
 	if len(t.claims) < 2 {
@@ -539,22 +550,23 @@ func (c *Collector) decide(candidates []candidate) {
 		if claim.weak {
 			continue
 		}
-		g.shared = !claim.whole && claim.shared > 0 && claim.sum-claim.shared < distinct*unit && s.missing(g) >= remainder*unit && !s.asked(g)
+		g.shared = !claim.whole && claim.shared > 0 && claim.sum-claim.shared < distinct*unit &&
+			s.missing(g) >= remainder*unit && !s.holdsQuestion(g)
 		if t.claims[k].by < 0 {
 			continue
 		}
 		g.by = c.claimants[t.claims[k].by].item
 		for p, runs := range g.runs {
 			if len(runs) > 0 {
-				c.leave(g, item.Part(p), func(doc uint32) bool { return t.keeps(k, doc) })
+				c.release(g, item.Part(p), func(doc uint32) bool { return t.keeps(k, doc) })
 			}
 		}
-		_, g.strength = s.evidence(g.item, g.sighting()).score()
+		_, g.strength = s.evidence(g.item, g.match()).score()
 	}
 }
 
-// leave leaves a candidate of what was found of a part the words that it keeps.
-func (c *Collector) leave(g *candidate, p item.Part, keeps func(doc uint32) bool) {
+// release removes from what was found of a part the words that the candidate lost.
+func (c *Collector) release(g *candidate, p item.Part, keeps func(doc uint32) bool) {
 	s, x := c.items, c.items.x
 	f := &g.found[p]
 	before := f.Info
@@ -592,15 +604,15 @@ func (s *Items) missing(g *candidate) (bits int) {
 	return bits
 }
 
-// asked reports whether every word of an item's question stands in the document.
-func (s *Items) asked(g *candidate) bool {
+// holdsQuestion reports whether every word of an item's question is in the document.
+func (s *Items) holdsQuestion(g *candidate) bool {
 	t := s.list[g.item].Texts[item.Question]
 	return t != item.None && g.found[item.Question].Words == s.x.Words(int(t))
 }
 
-// whole reports whether every word of an item's question, context and choices stands in
+// isWhole reports whether every word of an item's question, context and choices is in
 // the document, in order; between choices may be other words.
-func (s *Items) whole(g *candidate) bool {
+func (s *Items) isWhole(g *candidate) bool {
 	for p, t := range s.list[g.item].Texts {
 		if t == item.None || item.Part(p) == item.Answer {
 			continue
@@ -616,15 +628,15 @@ func (s *Items) whole(g *candidate) bool {
 	return true
 }
 
-// keep adds what a document shows of an item to the item's cover.
-func (c *Collector) keep(g *candidate, row int64, id string, text []byte, by *plain.Cleaner) {
+// record adds what a document shows of an item to the item's cover.
+func (c *Collector) record(g *candidate, row int64, id string, text []byte, by *plain.Cleaner) {
 	s, i := c.items, g.item
 	if s.real <= i && i < s.decoys {
 		return
 	}
-	see := g.sighting()
+	see := g.match()
 	see.Shard, see.Row, see.ID = c.shard, row, id
-	if g.by < 0 && g.strength < reported && !(s.passage[i] && s.evidence(i, see).half(item.Context)) {
+	if g.by < 0 && g.strength < reported && !(s.passage[i] && s.evidence(i, see).holdsHalf(item.Context)) {
 		return
 	}
 	cover := c.covers[uint32(i)]
@@ -640,12 +652,12 @@ func (c *Collector) keep(g *candidate, row int64, id string, text []byte, by *pl
 	case Answer:
 		cover.Documents++
 	}
-	if len(cover.Sightings) == Kept && s.rank(i, &cover.Sightings[Kept-1]).compare(r) <= 0 {
+	if len(cover.Matches) == MaxMatches && s.rank(i, &cover.Matches[MaxMatches-1]).compare(r) <= 0 {
 		return // documents come in the order of their rows
 	}
 	see.ID = strings.Clone(id)
 	see.quote(g.runs, text, by)
-	cover.Sightings = append(cover.Sightings, *see)
+	cover.Matches = append(cover.Matches, *see)
 	s.prune(i, cover)
 }
 
@@ -653,7 +665,7 @@ func (c *Collector) keep(g *candidate, row int64, id string, text []byte, by *pl
 const quoteRuns = 64
 
 // quote keeps the stretches found, and the text of the place.
-func (g *Sighting) quote(runs [item.NumParts][]Run, text []byte, by *plain.Cleaner) {
+func (g *Match) quote(runs [item.NumParts][]Run, text []byte, by *plain.Cleaner) {
 	from, to := math.MaxInt, 0
 	for p, list := range runs {
 		for _, r := range longest(list) {
@@ -670,7 +682,7 @@ func (g *Sighting) quote(runs [item.NumParts][]Run, text []byte, by *plain.Clean
 	g.Runs = slices.DeleteFunc(g.Runs, func(q Quote) bool { return q.End > int64(stop) })
 }
 
-// longest gives the quoteRuns longest stretches, of equals the first, in their order.
+// longest returns the quoteRuns longest stretches, of equals the first, in their order.
 func longest(runs []Run) []Run {
 	if len(runs) <= quoteRuns {
 		return runs
@@ -682,7 +694,7 @@ func longest(runs []Run) []Run {
 	return order
 }
 
-// Covers gives the covers of all items seen, by rising item number.
+// Covers returns the covers of all items seen, by rising item number.
 func (c *Collector) Covers() iter.Seq2[int, *Cover] {
 	return func(yield func(int, *Cover) bool) {
 		for _, i := range slices.Sorted(maps.Keys(c.covers)) {

@@ -219,18 +219,18 @@ func TestKinds(t *testing.T) {
 		}
 	}
 	// Most of what words say by themselves and little of what they say in the benchmark.
-	var template Sighting
+	var template Match
 	all := mended.total(0)[item.Question]
 	template.Found[item.Question].Info = Info{all.Own / 5, all.Known * 3 / 5}
-	if v := mended.Judge(0, &Cover{Sightings: []Sighting{template}}, 1); v.Kind != TemplateOnly || v.State != item.Clean {
+	if v := mended.Judge(0, &Cover{Matches: []Match{template}}, 1); v.Kind != TemplateOnly || v.State != item.Clean {
 		t.Errorf("%+v", v)
 	}
 	// The factor flags less.
 	v := judged(t, mended, sailors)
 	for _, factor := range []float64{0.5, 1, 1.5, 2, 3} {
-		var g Sighting
+		var g Match
 		g.Found[item.Question].Info = Info{all.Own * 2 / 3, all.Known * 2 / 3}
-		w := mended.Judge(0, &Cover{Sightings: []Sighting{g}}, factor)
+		w := mended.Judge(0, &Cover{Matches: []Match{g}}, factor)
 		if (w.State == item.Flagged) != (w.Score >= w.Need) || math.Abs(w.Need-factor*Need(w.Bits)) > 1e-9 || w.Bits != v.Bits {
 			t.Errorf("factor %g: %+v", factor, w)
 		}
@@ -324,10 +324,10 @@ func TestMergeInAnyTree(t *testing.T) {
 				s.Merge(i, trees[a], trees[b])
 				trees = slices.Delete(trees, b, b+1)
 			}
-			if got := trees[0]; got.Documents != w.Documents || got.Answer != w.Answer || !reflect.DeepEqual(got.Sightings, w.Sightings) {
+			if got := trees[0]; got.Documents != w.Documents || got.Answer != w.Answer || !reflect.DeepEqual(got.Matches, w.Matches) {
 				t.Fatalf("item %d: merged %+v\nwant %+v", i, got, w)
 			}
-			if len(w.Sightings) == Kept && int(w.Documents) > Kept {
+			if len(w.Matches) == MaxMatches && int(w.Documents) > MaxMatches {
 				full++
 			}
 			if s.Judge(i, w, 1).State == item.Flagged {
@@ -336,10 +336,10 @@ func TestMergeInAnyTree(t *testing.T) {
 					t.Fatalf("flagged in no document: %+v", w)
 				}
 			}
-			for k := 1; k < len(w.Sightings); k++ {
-				a, b := s.rank(i, &w.Sightings[k-1]), s.rank(i, &w.Sightings[k])
+			for k := 1; k < len(w.Matches); k++ {
+				a, b := s.rank(i, &w.Matches[k-1]), s.rank(i, &w.Matches[k])
 				if a.kind < b.kind || a.kind == b.kind && a.strength < b.strength {
-					t.Fatalf("sighting %d is stronger than the one before", k)
+					t.Fatalf("match %d is stronger than the one before", k)
 				}
 			}
 		}
@@ -383,7 +383,7 @@ func TestLongestQuotes(t *testing.T) {
 			runs = append(runs, r)
 			at += r.Words + 1
 		}
-		var g Sighting
+		var g Match
 		g.quote([item.NumParts][]Run{item.Question: runs}, text, &by)
 		list := g.Runs
 		if len(list) != min(len(runs), quoteRuns) {

@@ -6,11 +6,12 @@ import (
 	"swab/ngram/item"
 )
 
-// needs is the share of its information that must stand in one place, for an item of
+// needs is the share of its information that must be in one place, for an item of
 // that much own information in bits; in between it is straight over the logarithm.
 // Fitted on the development set of make eval.
 var needs = [...]struct{ bits, share float64 }{
-	{12, 0.97}, {20, 0.72}, {28, 0.69}, {36, 0.65}, {48, 0.63}, {64, 0.59}, {90, 0.50}, {130, 0.45}, {200, 0.42}, {400, 0.39},
+	{12, 0.97}, {20, 0.72}, {28, 0.69}, {36, 0.65}, {48, 0.63},
+	{64, 0.59}, {90, 0.50}, {130, 0.45}, {200, 0.42}, {400, 0.39},
 }
 
 // LeastBits is the own information of an item that can be judged, and LeastKnown what
@@ -20,7 +21,7 @@ const (
 	LeastKnown = 30
 )
 
-// Need is the share of its information that must stand in one place for an item of so
+// Need is the share of its information that must be in one place for an item of this
 // many bits of own information to be flagged, when no long stretch of it does.
 func Need(bits float64) float64 {
 	at := 0
@@ -38,16 +39,16 @@ const (
 	alone      = 1.6  // times what is needed when an item has choices and they do not count
 	aloneMost  = 0.96 // or this, if it is less
 	mixed      = 1.1  // times what is needed when less than half of the question is there
-	mixedRun   = 15   // bits that must then stand in one stretch
-	mixedLeast = 0.2  // and of the question so much
+	mixedRun   = 15   // bits that must then be in one stretch
+	mixedLeast = 0.2  // and of the question this share
 	mixedBits  = 24   // unless the question says less
 
-	// The words of a short task stand near each other in any text about its matter.
+	// The words of a short task are near each other in any text about its matter.
 	scattered     = 1.1 // times what is needed when no long stretch holds them
 	scatteredRun  = 0.4 // of what is known
-	scatteredBits = 64  // below so many bits
+	scatteredBits = 64  // below this information
 
-	// Of an item of few bits so many of its words must be there, template or not.
+	// Of an item of few bits this share of its words must be there, template or not.
 	fewBits   = 40
 	fewShare  = 0.8
 	justBelow = 0.999
@@ -58,8 +59,8 @@ const (
 	answerRun   = 0.3  // in one stretch
 
 	stretch    = 0.25 // less is needed with a long stretch
-	stretchMin = 25   // from so many bits
-	stretchMax = 60   // to so many
+	stretchMin = 25   // from this many bits
+	stretchMax = 60   // to this many
 )
 
 // evidence is what one place of a document shows of an item.
@@ -69,16 +70,16 @@ type evidence struct {
 	words, size     [item.NumParts]int // words found, and in all
 	runs            [item.NumParts]int
 	passage         bool // the context is of others
-	whole           bool // every word of question, context and choices stands there, in order
+	whole           bool // every word of question, context and choices is there, in order
 	ordered         bool // the choices found are in the item's order
 
 	common   bool // set by score: it would be enough, but for few words of which some are missing
 	byAnswer bool // set by score: only the answer is enough
 }
 
-// few reports whether some parts of an item say so little that any text about their matter
+// hasFewWords reports whether some parts of an item say so little that any text about their matter
 // may hold it, and too many of their words are missing to take it for the item.
-func (e *evidence) few(own int, parts ...item.Part) bool {
+func (e *evidence) hasFewWords(own int, parts ...item.Part) bool {
 	words, size := 0, 0
 	for _, p := range parts {
 		words, size = words+e.words[p], size+e.size[p]
@@ -115,7 +116,7 @@ func (e *evidence) own() []item.Part {
 	return []item.Part{item.Context, item.Question}
 }
 
-// score gives the share of the item's information that was found, and how much that is
+// score returns the share of the item's information that was found, and how much that is
 // of what is needed: 1 flags. Of several ways to look at the item it takes the one that
 // shows most: its question, question and choices, and those with the passage.
 func (e *evidence) score() (share, strength float64) {
@@ -131,7 +132,7 @@ func (e *evidence) score() (share, strength float64) {
 			n = min(scattered*n, max(n, aloneMost))
 		}
 		n *= 1 - stretch*min(1, max(0, (float64(run)/unit-stretchMin)/(stretchMax-stretchMin)))
-		if s/n >= 1 && e.few(total.Own, parts...) {
+		if s/n >= 1 && e.hasFewWords(total.Own, parts...) {
 			s, e.common = justBelow*n, true
 		}
 		if s/n > strength {
@@ -145,13 +146,13 @@ func (e *evidence) score() (share, strength float64) {
 	} else {
 		try(func(need float64) float64 { return min(alone*need, max(need, aloneMost)) }, own...)
 		all := append(own[:len(own):len(own)], item.Choices)
-		if e.half(own...) {
+		if e.holdsHalf(own...) {
 			try(as, all...)
 		} else if _, _, run := e.sum(all...); run >= mixedRun*unit && e.choices(own...) {
 			try(func(need float64) float64 { return min(mixed*need, max(need, aloneMost)) }, all...)
 		}
 	}
-	if e.passage && e.half(item.Question, item.Choices) {
+	if e.passage && e.holdsHalf(item.Question, item.Choices) {
 		try(as, item.Context, item.Question, item.Choices)
 	}
 	_, total, _ := e.sum(item.Context, item.Question, item.Choices)
@@ -179,33 +180,34 @@ func (e *evidence) solution() float64 {
 	return min(own, known) / answerShare
 }
 
-// least reports whether a share of the information of some parts was found.
-func (e *evidence) least(share float64, parts ...item.Part) bool {
+// holdsShare reports whether a share of the information of some parts was found.
+func (e *evidence) holdsShare(share float64, parts ...item.Part) bool {
 	found, total, _ := e.sum(parts...)
 	return float64(found.Own) >= share*float64(total.Own) && float64(found.Known) >= share*float64(total.Known)
 }
 
 // choices reports whether choices without half of their question may count: with some of
-// it, or when they stand in the item's order, as in the last part of an item. The same
+// it, or when they are in the item's order, as in the last part of an item. The same
 // choices in another order belong to another question.
 func (e *evidence) choices(own ...item.Part) bool {
 	_, total, _ := e.sum(own...)
-	return e.ordered || total.Own < mixedBits*unit || e.least(mixedLeast, own...)
+	return e.ordered || total.Own < mixedBits*unit || e.holdsShare(mixedLeast, own...)
 }
 
-// half reports whether half of the information of some parts was found.
-func (e *evidence) half(parts ...item.Part) bool {
+// holdsHalf reports whether half of the information of some parts was found.
+func (e *evidence) holdsHalf(parts ...item.Part) bool {
 	found, total, _ := e.sum(parts...)
 	return found.Known > 0 && 2*found.Own >= total.Own && 2*found.Known >= total.Known
 }
 
-// hopeful reports whether what seeds show could be enough when looked at closely:
+// hopeful reports whether what seeds show could be enough once aligned:
 // words beside seeds about double what seeds hold.
 func (e *evidence) hopeful() bool {
 	if found, total, _ := e.sum(item.Answer); total.Own >= answerBits*unit && 2*found.Own >= total.Own {
 		return true
 	}
-	for _, parts := range [][]item.Part{e.own(), append(e.own(), item.Choices), {item.Context, item.Question, item.Choices}} {
+	every := []item.Part{item.Context, item.Question, item.Choices}
+	for _, parts := range [][]item.Part{e.own(), append(e.own(), item.Choices), every} {
 		found, total, _ := e.sum(parts...)
 		if float64(found.Own) >= reported*(1-stretch)*0.6*Need(float64(total.Own)/unit)*float64(total.Own) && found.Own > 0 {
 			return true

@@ -18,14 +18,14 @@ const (
 	number   kind = 1 << iota
 	name          // it has a capital letter and does not begin a sentence
 	begins        // the first word of a line
-	cited         // it stands in a quotation of some length, which is of others
+	cited         // it is in a quotation of some length, which is of others
 	counting      // a number one above the number before it, as in a list of numbers
 )
 
 // changes says whether a variant of an item may have another word there.
 func (k kind) changes() bool { return k&(number|name) != 0 }
 
-// kindOf gives the kind of a word of a text, quotations aside.
+// kindOf returns the kind of a word of a text, quotations aside.
 func kindOf(text []byte, at ngram.Span) (k kind) {
 	before := bytes.TrimRight(text[:at.Start], " ")
 	last, _ := utf8.DecodeLastRune(before)
@@ -88,7 +88,7 @@ const (
 	citedMost  = 0.7
 )
 
-// cite marks the words of a text that stand in quotations.
+// cite marks the words of a text that are in quotations.
 func cite(text []byte, spans []ngram.Span, kinds []kind) {
 	var marked []int
 	closing := map[rune]rune{'“': '”', '«': '»', '「': '」'} // of those that may be closed in the rest of the text

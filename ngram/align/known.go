@@ -14,12 +14,14 @@ var common = []struct {
 }{
 	{0.9, "the of and a to in is"},
 	{0.6, "that it for on with as was be are by an at this or from not have has which"},
-	{0.4, "i you he his but they we one all had were been if there their what would can will when who more no out do so up her she its s t"},
-	{0.25, "my me your about into than them some other then two only may also after such like any these first most over new how many " +
-		"where could very much should just now each between those him our under being because did does well before made same " +
-		"must while during both without us within per whose every another here until against still again since off down"},
-	{0.15, "time make used use using find see get go know way people take good year years day days work long right part place " +
-		"number three four five given answer true false value return total if int str def list"},
+	{0.4, "i you he his but they we one all had were been if there their what would can will when who more no out do so " +
+		"up her she its s t"},
+	{0.25, "my me your about into than them some other then two only may also after such like any these first most over " +
+		"new how many where could very much should just now each between those him our under being because did does well " +
+		"before made same must while during both without us within per whose every another here until against still again " +
+		"since off down"},
+	{0.15, "time make used use using find see get go know way people take good year years day days work long right part " +
+		"place number three four five given answer true false value return total if int str def list"},
 }
 
 // vocabulary is the common words by hash, open addressing. A hash of 0 is empty.
@@ -61,7 +63,7 @@ func newVocabulary() *vocabulary {
 // longestCommon is how many letters the common words have at the most.
 const longestCommon = 7
 
-// known gives the information of a word as far as the word itself says, units.
+// known returns the information of a word as far as the word itself says, units.
 func (v *vocabulary) known(hash uint64, shape ngram.Shape) uint8 {
 	if shape <= longestCommon {
 		for k := hash % uint64(len(v.hash)); v.hash[k] != 0; k = (k + 1) % uint64(len(v.hash)) {
@@ -73,7 +75,7 @@ func (v *vocabulary) known(hash uint64, shape ngram.Shape) uint8 {
 	return v.size[shape%64]
 }
 
-// units gives the information of what a share of texts holds.
+// units returns the information of what a share of texts holds.
 func units(share float64) uint8 { return uint8(math.Round(-math.Log2(share) * unit)) }
 
 // uncommon is what a word that is not common is known for at the least, units.

@@ -8,17 +8,17 @@ import (
 	"swab/ngram"
 )
 
-// A Spot is the place of a document in which most of a text's information stands.
-type Spot struct {
+// A Window is the place of a document in which most of a text's information is.
+type Window struct {
 	Text       int
 	Found      int    // own information found there, units
 	Start, End uint32 // bytes of the cleaned document, from the first to the last seed
 }
 
-// A Matcher holds documents against an Index. It belongs to one goroutine.
+// A Matcher compares documents with the texts of an Index. It belongs to one goroutine.
 //
 // A document is handed over in blocks of words, as a scanner of n-grams cuts it, and
-// ended by Spots. Its work is linear in the document: a seed stands in a bounded
+// ended by Windows. Its work is linear in the document: a seed is in a bounded
 // number of texts, and each place where it does enters and leaves a text's window once.
 type Matcher struct {
 	x      *Index
@@ -32,18 +32,18 @@ type Matcher struct {
 	loaded []uint64 // memory that was asked for them
 	found  []uint32 // those that the filter lets through
 
-	// Most texts of which a document holds a seed have too few of them there to be
-	// looked at. So seeds are only noted and counted at first.
+	// Most texts of which a document holds a seed have too few of them there for
+	// a window. So seeds are only noted and counted at first.
 	noted   []note
 	marks   []mark   // by text
 	touched []uint32 // texts whose seeds are noted
 	rest    []note
 	any     bool // enough seeds of one are noted
 
-	where []int32 // by text: 1 + its place in open
-	open  []state
-	used  int // of open; what lies behind is kept for use again
-	spots []Spot
+	where   []int32 // by text: 1 + its place in open
+	open    []state
+	used    int // of open; what lies behind is kept for use again
+	windows []Window
 }
 
 // word is a word of a document.
@@ -56,14 +56,14 @@ type word struct {
 // state is what the document shows of one text.
 type state struct {
 	text   int32
-	window int
+	width  int
 	hits   []hit // those in the window are from first on
 	first  int
 	most   int     // information of the window's seeds, words counted as often as they come
 	counts []int32 // by word of the text: seeds of the window that hold it; in use if active
 	active bool
 	found  int // information of the window's words, if active
-	best   Spot
+	best   Window
 }
 
 // note is a seed of texts in the document.
@@ -87,7 +87,7 @@ type hit struct {
 }
 
 // leastFound is the share of the own information of a text's seeds that a place must
-// hold to be looked at.
+// hold to be reported.
 const leastFound = 0.15
 
 // NewMatcher makes a matcher.
@@ -123,26 +123,26 @@ func (m *Matcher) Block(s *ngram.Scanner) {
 	}
 }
 
-// Spots ends the document, and gives the best place of each text of which enough was
+// Windows ends the document, and returns the best place of each text of which enough was
 // found, by rising text. They are valid until the next document ends.
-func (m *Matcher) Spots() []Spot {
+func (m *Matcher) Windows() []Window {
 	m.seeds(len(m.words))
 	m.words, m.hashes = m.words[:0], m.hashes[:0]
 	if m.any || m.used > 0 {
-		m.take(0, nil)
+		m.apply(0, nil)
 	}
 	m.forget()
-	m.spots = m.spots[:0]
+	m.windows = m.windows[:0]
 	for i := range m.open[:m.used] {
 		st := &m.open[i]
 		m.where[st.text] = 0
 		if st.best.Found > 0 {
-			m.spots = append(m.spots, st.best)
+			m.windows = append(m.windows, st.best)
 		}
 	}
 	m.used = 0
-	slices.SortFunc(m.spots, func(a, b Spot) int { return cmp.Compare(a.Text, b.Text) })
-	return m.spots
+	slices.SortFunc(m.windows, func(a, b Window) int { return cmp.Compare(a.Text, b.Text) })
+	return m.windows
 }
 
 // gram is a gram that may be a seed; its size is 0 if it is none.
@@ -151,7 +151,7 @@ type gram struct {
 	size uint8
 }
 
-// sized gives the fewest of some words, from the first on, that say enough.
+// sized returns the fewest of some words, from the first on, that say enough.
 func sized(words []word, hashes []uint64) gram {
 	sum, g := int(words[0].known), hashes[0]
 	for n := 1; n < maxSeed && n < len(words); n++ {
@@ -163,7 +163,7 @@ func sized(words []word, hashes []uint64) gram {
 	return gram{}
 }
 
-// sizedOf is sized where there are more words than any seed has, of which so many always
+// sizedOf is sized where there are more words than any seed has, of which maxSeed always
 // say enough. It has no branch: which size it will be is anyone's guess.
 func sizedOf(words *[maxSeed]word, hashes *[maxSeed]uint64) gram {
 	const enough = seedBits * unit
@@ -178,7 +178,7 @@ func sizedOf(words *[maxSeed]word, hashes *[maxSeed]uint64) gram {
 	return gram{g2&^less2 | g3&(less2&^less3) | g4&(less3&^less4) | g5&less4, uint8(2 - less2 - less3 - less4)}
 }
 
-// seeds looks up the seeds that begin with the first so many words.
+// seeds looks up the seeds that begin with the first whole words.
 func (m *Matcher) seeds(whole int) {
 	if whole == 0 {
 		return
@@ -195,7 +195,7 @@ func (m *Matcher) seeds(whole int) {
 	for i := safe; i < whole; i++ {
 		grams[i] = sized(m.words[i:], m.hashes[i:])
 	}
-	// Loops of their own, so that many loads are under way at a time and no branch waits
+	// Loops of their own, so that loads are under way together and no branch waits
 	// for one: of the filter, of the table, of the links.
 	filter, shift := x.filter, x.shift&63
 	for i, g := range grams {
@@ -230,16 +230,16 @@ func (m *Matcher) seeds(whole int) {
 		loaded[k] = uint64(x.links[n.from].text)
 	}
 	for _, n := range m.noted[first:] {
-		m.count(n.list)
+		m.countNote(n.list)
 	}
 	if len(m.noted) >= mostNoted {
-		m.settle()
+		m.makeRoom()
 	}
 }
 
-// count counts a noted seed for all texts that hold it.
-func (m *Matcher) count(l list) {
-	for _, l := range m.x.all(l) {
+// countNote counts a noted seed for all texts that hold it.
+func (m *Matcher) countNote(l list) {
+	for _, l := range m.x.linksOf(l) {
 		k := &m.marks[l.text]
 		if k.count == 0 {
 			m.touched = append(m.touched, l.text)
@@ -259,16 +259,16 @@ func (m *Matcher) forget() {
 	m.noted, m.touched, m.any = m.noted[:0], m.touched[:0], false
 }
 
-// take lets the noted seeds take part in the windows of those texts that have enough of
+// apply adds the noted seeds to the windows of those texts that have enough of
 // them, or had before, and appends the others to rest that may be in a window with a seed
 // at word doc or behind it; doc 0 is the end.
-func (m *Matcher) take(doc uint32, rest []note) []note {
+func (m *Matcher) apply(doc uint32, rest []note) []note {
 	for _, n := range m.noted {
-		for i, l := range m.x.all(n.list) {
+		for i, l := range m.x.linksOf(n.list) {
 			t := int(l.text)
 			if k := m.marks[t]; k.count >= k.least || m.where[t] != 0 {
-				m.hit(t, hit{doc: int(n.doc), at: l.at, start: n.start, end: n.end})
-			} else if doc > 0 && int(n.doc) > int(doc)-m.x.window(t) {
+				m.addHit(t, hit{doc: int(n.doc), at: l.at, start: n.start, end: n.end})
+			} else if doc > 0 && int(n.doc) > int(doc)-m.x.windowSize(t) {
 				n := n
 				n.list = list{n.from + uint32(i), 1}
 				rest = append(rest, n)
@@ -278,25 +278,25 @@ func (m *Matcher) take(doc uint32, rest []note) []note {
 	return rest
 }
 
-// settle makes room for notes in a long document.
-func (m *Matcher) settle() {
-	m.rest = m.take(m.noted[len(m.noted)-1].doc, m.rest[:0])
+// makeRoom makes room for notes in a long document.
+func (m *Matcher) makeRoom() {
+	m.rest = m.apply(m.noted[len(m.noted)-1].doc, m.rest[:0])
 	m.forget()
 	if len(m.rest) > mostNoted/2 {
 		for _, n := range m.rest {
 			l := m.x.links[n.from]
-			m.hit(int(l.text), hit{doc: int(n.doc), at: l.at, start: n.start, end: n.end})
+			m.addHit(int(l.text), hit{doc: int(n.doc), at: l.at, start: n.start, end: n.end})
 		}
 		return
 	}
 	for _, n := range m.rest {
 		m.noted = append(m.noted, n)
-		m.count(n.list)
+		m.countNote(n.list)
 	}
 }
 
-// hit lets a seed of the document take part in the window of a text.
-func (m *Matcher) hit(text int, h hit) {
+// addHit adds a seed of the document to the window of a text.
+func (m *Matcher) addHit(text int, h hit) {
 	x := m.x
 	k := m.where[text]
 	if k == 0 {
@@ -307,10 +307,10 @@ func (m *Matcher) hit(text int, h hit) {
 		m.used++
 		k = int32(m.used)
 		m.where[text] = k
-		*st = state{text: int32(text), window: x.window(text), hits: st.hits[:0], counts: st.counts[:0]}
+		*st = state{text: int32(text), width: x.windowSize(text), hits: st.hits[:0], counts: st.counts[:0]}
 	}
 	st := &m.open[k-1]
-	for st.first < len(st.hits) && st.hits[st.first].doc <= h.doc-st.window {
+	for st.first < len(st.hits) && st.hits[st.first].doc <= h.doc-st.width {
 		old := st.hits[st.first]
 		st.first++
 		for i := old.at; i < old.at+uint32(x.spans[old.at]); i++ {
@@ -347,7 +347,7 @@ func (m *Matcher) hit(text int, h hit) {
 		return
 	}
 	if st.found > st.best.Found && st.found >= int(x.bars[text]) {
-		st.best = Spot{Text: text, Found: st.found, Start: st.hits[st.first].start}
+		st.best = Window{Text: text, Found: st.found, Start: st.hits[st.first].start}
 		for _, o := range st.hits[max(st.first, len(st.hits)-64):] { // those that began last reach furthest
 			st.best.End = max(st.best.End, o.end)
 		}

@@ -19,11 +19,11 @@ func scanner(t testing.TB, n int) *ngram.Scanner {
 	return s
 }
 
-func spots(m *Matcher, s *ngram.Scanner, doc string) []Spot {
+func windows(m *Matcher, s *ngram.Scanner, doc string) []Window {
 	for s.Reset([]byte(doc)); s.Next(); {
 		m.Block(s)
 	}
-	return slices.Clone(m.Spots())
+	return slices.Clone(m.Windows())
 }
 
 // bestWindow gives the most own information of a text that seeds which begin in one
@@ -134,9 +134,9 @@ func TestSpots(t *testing.T) {
 					}
 				}
 			}
-			got := spots(m, s, spell(rng, doc))
-			if !slices.IsSortedFunc(got, func(a, b Spot) int { return a.Text - b.Text }) {
-				t.Fatalf("spots %+v are not ordered", got)
+			got := windows(m, s, spell(rng, doc))
+			if !slices.IsSortedFunc(got, func(a, b Window) int { return a.Text - b.Text }) {
+				t.Fatalf("windows %+v are not ordered", got)
 			}
 			for n := range texts {
 				want := bestWindow(&texts[n], doc)
@@ -145,11 +145,11 @@ func TestSpots(t *testing.T) {
 					want = 0
 				}
 				found := 0
-				for _, spot := range got {
-					if spot.Text == n {
-						found = spot.Found
-						if spot.Start >= spot.End || found <= 0 {
-							t.Fatalf("%+v", spot)
+				for _, window := range got {
+					if window.Text == n {
+						found = window.Found
+						if window.Start >= window.End || found <= 0 {
+							t.Fatalf("%+v", window)
 						}
 					}
 				}
@@ -186,8 +186,8 @@ func TestMoreWordsFindNoLess(t *testing.T) {
 		m, s := x.NewMatcher(), scanner(t, 1)
 		found := func(doc string) []int {
 			list := make([]int, x.Texts())
-			for _, spot := range spots(m, s, doc) {
-				list[spot.Text] = spot.Found
+			for _, window := range windows(m, s, doc) {
+				list[window.Text] = window.Found
 			}
 			return list
 		}
@@ -237,8 +237,8 @@ func TestRepeatedPhrase(t *testing.T) {
 		for _, st := range m.open[:m.used] {
 			most = max(most, len(st.hits))
 			// Half of the hits kept may have left the window.
-			if limit := 2*maxSame*(st.window+1) + 64; len(st.hits) > limit || cap(st.hits) > 4*limit {
-				t.Fatalf("%d hits (room for %d) in a window of %d words", len(st.hits), cap(st.hits), st.window)
+			if limit := 2*maxSame*(st.width+1) + 64; len(st.hits) > limit || cap(st.hits) > 4*limit {
+				t.Fatalf("%d hits (room for %d) in a window of %d words", len(st.hits), cap(st.hits), st.width)
 			}
 			if len(st.counts) > x.Words(int(st.text)) {
 				t.Fatalf("%d counts", len(st.counts))
@@ -248,13 +248,13 @@ func TestRepeatedPhrase(t *testing.T) {
 	if most < 200 {
 		t.Fatalf("only %d hits: the test shows little", most)
 	}
-	first := m.Spots()
+	first := m.Windows()
 	if len(first) != x.Texts() {
-		t.Fatalf("%d spots", len(first))
+		t.Fatalf("%d windows", len(first))
 	}
-	for _, spot := range first {
-		if size := int(spot.End - spot.Start); size > len(phrase)*(x.window(spot.Text)+seedSpan) {
-			t.Fatalf("%+v", spot)
+	for _, window := range first {
+		if size := int(window.End - window.Start); size > len(phrase)*(x.windowSize(window.Text)+seedSpan) {
+			t.Fatalf("%+v", window)
 		}
 	}
 }
@@ -274,8 +274,8 @@ func TestSpotsAtEdges(t *testing.T) {
 	check := func(n int, doc []string) int {
 		t.Helper()
 		found := 0
-		for _, spot := range spots(m, scanner(t, n), strings.Join(doc, " ")) {
-			found = spot.Found
+		for _, window := range windows(m, scanner(t, n), strings.Join(doc, " ")) {
+			found = window.Found
 		}
 		if want := bestWindow(&w[0], doc); found != want {
 			t.Fatalf("n %d, %d words: found %d, want %d", n, len(doc), found, want)
@@ -309,7 +309,7 @@ func TestSpotsAtEdges(t *testing.T) {
 	for n := 1; n <= 13; n += 3 {
 		for before := blockOf(t, n) - 30; before < blockOf(t, n)+5; before++ {
 			doc := slices.Concat(filler(before), words, short, filler(10))
-			got := spots(m, scanner(t, n), strings.Join(doc, " "))
+			got := windows(m, scanner(t, n), strings.Join(doc, " "))
 			if len(got) != 2 || got[0].Found != two[0].seeded || got[1].Found != two[1].seeded {
 				t.Fatalf("n %d, %d words before: %+v", n, before, got)
 			}

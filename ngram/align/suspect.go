@@ -26,7 +26,7 @@ const (
 )
 
 // ByFilter is the kind of a clean item that is not suspected: a filter says so, and no
-// document was held against it.
+// document was compared with it.
 const ByFilter = "by filter"
 
 // FilterGram is the n of the n-grams of a corpus filter by which items are suspected

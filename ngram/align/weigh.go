@@ -10,12 +10,12 @@ import (
 // weigher weighs the texts of one group after another.
 type weigher struct {
 	*Index
-	times []uint32    // by text: how many texts it stands for
+	times []uint32    // by text: how many texts it is for
 	count []uint32    // by word: texts of the group that hold it
 	stamp []uint32    // by word: 1 + the last text that it was counted in
 	own   []float64   // by word: bits that it carries in the group; NaN: not yet known
-	came  []wordCount // by word: how often, in the text at hand
-	grams []gramAt    // memory for those at hand
+	came  []wordCount // by word: how often, in the current text
+	grams []gramAt    // memory for those in use
 	table []gramCount // likewise
 	same  map[uint64]int
 }
@@ -89,7 +89,7 @@ func (w *weigher) group(texts []uint32) {
 // countsLess is how many times less a number carries that counts on from the one before.
 const countsLess = 8
 
-// rarity is 1 for word i of a text that stands in a gram of three words which few
+// rarity is 1 for word i of a text that is in a gram of three words which few
 // texts hold, and falls to 0 where all its grams are in most texts or more. Counts are
 // those of the grams by their first word.
 func rarity(counts []uint8, i, size, most int) float64 {
@@ -129,7 +129,7 @@ func (w *weigher) choose(t uint32) {
 	}
 }
 
-// settle drops the seeds that stand in more than most texts of the group, or too often
+// settle drops the seeds that are in more than most texts of the group, or too often
 // in this one, and sums up what the matcher asks of it.
 func (w *weigher) settle(t uint32, counts []uint8, most int) {
 	first, last := w.starts[t], w.starts[t+1]-1
@@ -200,20 +200,20 @@ type gramCount struct {
 	count uint32
 }
 
-// gramAt is a gram of a text, and its number among the words of the texts at hand.
+// gramAt is a gram of a text, and its number among the words of the texts in use.
 type gramAt struct {
 	hash     uint64
 	text, at uint32
 }
 
 // Grams are counted in parts by their hash, each of about partGrams, so that its table
-// stays in cache, and so many parts at a time as have roundGrams together.
+// stays in cache, and parts that have roundGrams together are counted at a time.
 const (
 	partGrams  = 1 << 16
 	roundGrams = 1 << 24
 )
 
-// texts gives for every word of some texts, one after the other, how many texts hold
+// texts returns for every word of some texts, one after the other, how many texts hold
 // the gram that begins there, up to 255. Gram says how many words it is in, 0 for none.
 func (w *weigher) texts(texts []uint32, gram func(at uint32) (size int, hash uint64)) []uint8 {
 	words := 0

@@ -271,7 +271,7 @@ func (m *alignment) documents(it *benchmark.Item, c *alignCover) (list []alignHi
 			spans[p] = append(spans[p], ngram.Span{Start: uint32(start), End: uint32(end)})
 		}
 	}
-	for _, s := range c.own.Sightings {
+	for _, s := range c.own.Matches {
 		h := alignHit{Hit: report.Hit{Evidence: audit.Evidence{
 			Shard: s.Shard, Row: s.Row, DocID: s.ID, DocText: s.Text, DocTextStart: s.TextStart, Norm: m.method.Norm,
 		}}}
@@ -386,10 +386,10 @@ func (m *alignment) appendCover(b []byte, c *alignCover) []byte {
 
 func (m *alignment) readCover(r *decoder) *alignCover {
 	c := &alignCover{own: readAlignCover(r), decoy: readAlignCover(r)}
-	if len(c.own.Sightings) == 0 {
+	if len(c.own.Matches) == 0 {
 		c.own = nil
 	}
-	if len(c.decoy.Sightings) == 0 {
+	if len(c.decoy.Matches) == 0 {
 		c.decoy = nil
 	}
 	return c
@@ -406,8 +406,8 @@ func appendAlignCover(b []byte, c *align.Cover) []byte {
 	if c.Answer {
 		answer = 1
 	}
-	n(c.Documents, answer, int64(len(c.Sightings)))
-	for _, s := range c.Sightings {
+	n(c.Documents, answer, int64(len(c.Matches)))
+	for _, s := range c.Matches {
 		str(s.Shard)
 		n(s.Row)
 		str(s.ID)
@@ -422,7 +422,7 @@ func appendAlignCover(b []byte, c *align.Cover) []byte {
 		}
 		n(int64(s.By), bits)
 		for _, e := range [...]align.Exchange{s.Decisive.Numbers, s.Decisive.Names, s.Decisive.Operators, s.Decisive.Others} {
-			n(int64(e.Exchanged), int64(e.Kept))
+			n(int64(e.Exchanged), int64(e.Retained))
 		}
 		for _, f := range s.Lost {
 			n(int64(f.Own), int64(f.Known))
@@ -442,7 +442,7 @@ func readAlignCover(r *decoder) *align.Cover {
 	str := func() string { return string(r.bytes(r.uvarint())) }
 	c := &align.Cover{Documents: int64(n()), Answer: n() != 0}
 	for range r.count() {
-		s := align.Sighting{Shard: str(), Row: int64(n()), ID: str()}
+		s := align.Match{Shard: str(), Row: int64(n()), ID: str()}
 		for p := range s.Found {
 			f := &s.Found[p]
 			f.Own, f.Known, f.Run, f.Words, f.Long, f.Cited = n(), n(), n(), n(), n(), n()
@@ -451,7 +451,7 @@ func readAlignCover(r *decoder) *align.Cover {
 		bits := n()
 		s.Shared, s.Disordered, s.Whole = bits&1 != 0, bits&2 != 0, bits&4 != 0
 		for _, e := range [...]*align.Exchange{&s.Decisive.Numbers, &s.Decisive.Names, &s.Decisive.Operators, &s.Decisive.Others} {
-			e.Exchanged, e.Kept = n(), n()
+			e.Exchanged, e.Retained = n(), n()
 		}
 		for p := range s.Lost {
 			s.Lost[p].Own, s.Lost[p].Known = n(), n()
@@ -463,7 +463,7 @@ func readAlignCover(r *decoder) *align.Cover {
 				return c
 			}
 		}
-		if c.Sightings = append(c.Sightings, s); r.err != nil {
+		if c.Matches = append(c.Matches, s); r.err != nil {
 			return c
 		}
 	}

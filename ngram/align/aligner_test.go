@@ -16,10 +16,10 @@ func near(t testing.TB, text, doc string, options int) (f Finding, runs []Run, x
 	b := NewBuilder()
 	mustAdd(t, b, 0, text, false)
 	x = b.Build()
-	n := x.NewNear()
+	n := x.NewAligner()
 	n.Document([]byte(doc))
-	n.Look(0, len(doc))
-	f = n.Text(0, options)
+	n.Select(0, len(doc))
+	f = n.Align(0, options)
 	return f, n.Runs(nil), x
 }
 
@@ -101,7 +101,7 @@ func TestNearCopies(t *testing.T) {
 			texts = append(texts, words)
 		}
 		x := b.Build()
-		n := x.NewNear()
+		n := x.NewAligner()
 		k := rng.IntN(len(texts))
 		around := func() []string {
 			return randomWords(rng, []string{"filler", "unrelated", "of", "nothing"}, rng.IntN(100))
@@ -110,8 +110,8 @@ func TestNearCopies(t *testing.T) {
 		copied := spell(rng, texts[k])
 		doc := before + copied + behind
 		n.Document([]byte(doc))
-		n.Look(len(before)-rng.IntN(40), len(before)+len(copied)+rng.IntN(40))
-		f := n.Text(k, nowhere)
+		n.Select(len(before)-rng.IntN(40), len(before)+len(copied)+rng.IntN(40))
+		f := n.Align(k, nowhere)
 		if !slices.ContainsFunc(x.spans[x.starts[k]:x.starts[k+1]], func(n uint8) bool { return n > 0 }) {
 			none++
 		} else if some++; f.Words != len(texts[k]) || f.Info != x.Total(k) {
@@ -127,10 +127,10 @@ func TestNearCopies(t *testing.T) {
 		}
 		doc = spell(rng, mixed)
 		n.Document([]byte(doc))
-		n.Look(rng.IntN(20)-10, len(doc)-rng.IntN(20)+10)
+		n.Select(rng.IntN(20)-10, len(doc)-rng.IntN(20)+10)
 		taken := map[uint32]int{}
 		for k := range texts {
-			f := n.Text(k, []int{nowhere, beside, 0}[rng.IntN(3)])
+			f := n.Align(k, []int{nowhere, beside, 0}[rng.IntN(3)])
 			runs := n.Runs(nil)
 			if words := checkRuns(t, x, k, doc, runs); words != f.Words {
 				t.Fatalf("%d words in stretches, %d found", words, f.Words)
@@ -194,12 +194,12 @@ func TestTaken(t *testing.T) {
 	first := mustAdd(t, b, 0, "seven tired sailors mended nets", false)
 	second := mustAdd(t, b, 1, "tired sailors mended nets beside harbours", false)
 	x := b.Build()
-	n := x.NewNear()
+	n := x.NewAligner()
 	words := func(doc string, texts ...int) (found []int) {
 		n.Document([]byte(doc))
-		n.Look(0, len(doc))
+		n.Select(0, len(doc))
 		for _, k := range texts {
-			found = append(found, n.Text(k, nowhere).Words)
+			found = append(found, n.Align(k, nowhere).Words)
 		}
 		return found
 	}
@@ -228,12 +228,12 @@ func TestLookIsCutAtWords(t *testing.T) {
 		b := NewBuilder()
 		mustAdd(t, b, 0, sailors, false)
 		x := b.Build()
-		n := x.NewNear()
+		n := x.NewAligner()
 		for from := len(filler) - 20; from <= len(filler); from++ {
 			doc := filler + copied + by + filler
 			n.Document([]byte(doc))
-			n.Look(from, len(filler)+len(copied)+20)
-			if f := n.Text(0, nowhere); f.Info != x.Total(0) {
+			n.Select(from, len(filler)+len(copied)+20)
+			if f := n.Align(0, nowhere); f.Info != x.Total(0) {
 				t.Fatalf("words divided by %q, from byte %d: %+v", by, from-len(filler), f)
 			}
 		}
@@ -292,19 +292,19 @@ func TestPlacesInOrder(t *testing.T) {
 			places = append(places, [2]int{from, from + rng.IntN(4000)})
 		}
 		slices.SortFunc(places, func(a, b [2]int) int { return a[0] - b[0] })
-		moving := x.NewNear()
+		moving := x.NewAligner()
 		moving.Document(whole)
 		begins := map[uint32]uint32{} // of words, by their numbers
 		for _, p := range places {
-			moving.Look(p[0], p[1])
-			fresh := x.NewNear()
+			moving.Select(p[0], p[1])
+			fresh := x.NewAligner()
 			fresh.Document(whole)
-			fresh.Look(p[0], p[1])
+			fresh.Select(p[0], p[1])
 			if !slices.Equal(moving.hashes, fresh.hashes) || !slices.Equal(moving.spans, fresh.spans) || !slices.Equal(moving.kinds, fresh.kinds) {
 				t.Fatalf("words divided by %q, bytes %v: %d words, %d when looked at alone", by, p, len(moving.hashes), len(fresh.hashes))
 			}
 			for k := range texts {
-				got, want := moving.Text(k, beside), fresh.Text(k, beside)
+				got, want := moving.Align(k, beside), fresh.Align(k, beside)
 				runs := moving.Runs(nil)
 				for k := range runs {
 					if begin, known := begins[runs[k].Doc]; known && begin != runs[k].Start {

@@ -8,14 +8,14 @@ import (
 	"swab/ngram"
 )
 
-// A Finding is how much of a text stands in the part of a document that was looked at.
+// A Finding is how much of a text is in the part of a document that was selected.
 type Finding struct {
 	Info
 	Run       int // known information of the longest stretch of words that follow each other in both
 	Words     int // words found
 	Long      int // of them in the stretch that has most
 	Cited     int // known information of words in quotations, which is not in Info
-	behind    int // word looked at behind the last one found
+	behind    int // selected word behind the last one found
 	run, long int // of the stretch that add is in
 }
 
@@ -26,12 +26,12 @@ type Run struct {
 	Doc        uint32 // number of its first word in the document, among the words read
 }
 
-// A Near looks closely at parts of documents. It belongs to one goroutine.
+// An Aligner aligns texts with parts of documents, word by word. It belongs to one goroutine.
 //
 // Parts that overlap are read once, if they are asked for in the order of their begins.
-// So that what a part shows does not depend on those looked at before, a document is read
+// So that what a part shows does not depend on those read before, a document is read
 // in pieces that it alone decides about.
-type Near struct {
+type Aligner struct {
 	x      *Index
 	scan   *ngram.Scanner
 	shapes []ngram.Shape
@@ -43,12 +43,12 @@ type Near struct {
 	base     int // number of the first word read, among all that were read of the document
 	seeded   int // rare words whose seeds are known, unless more words are read
 
-	// Of what is looked at: words from word first read on.
+	// Of the selected words: words from word first read on.
 	first int
 	reading
-	taken []bool // the word stands for a word of a text that was asked for
+	taken []bool // the word is paired with a word of a text that was asked for
 
-	words   []int32 // by word of the text asked for: 1 + the word looked at that stands for it
+	words   []int32 // by word of the text asked for: 1 + the selected word that is paired with it
 	certain []int32 // likewise, by seeds alone
 	anchors [][2]int
 	best    []int32
@@ -61,22 +61,22 @@ type reading struct {
 	kinds   []kind
 	rare    []word // words that are not common; at is a word read
 	rares   []uint64
-	seeds   []list // by rare word: where the seed that it begins stands in the texts
+	seeds   []list // by rare word: where the seed that it begins is in the texts
 	lengths []uint8
 }
 
-// NewNear makes a Near.
-func (x *Index) NewNear() *Near { return &Near{x: x, scan: singleWords()} }
+// NewAligner returns an Aligner.
+func (x *Index) NewAligner() *Aligner { return &Aligner{x: x, scan: singleWords()} }
 
 // Document begins a cleaned document, which is lent until the next one.
-func (n *Near) Document(doc []byte) {
+func (n *Aligner) Document(doc []byte) {
 	n.doc = doc
 	n.begin(0)
 	n.base = 0
 }
 
 // begin forgets what was read, and goes on with a piece.
-func (n *Near) begin(piece int) {
+func (n *Aligner) begin(piece int) {
 	n.piece, n.from = piece, n.cut(piece)
 	n.to, n.seeded = n.from, 0
 	r := &n.read
@@ -91,7 +91,7 @@ const (
 )
 
 // cut says where a piece begins.
-func (n *Near) cut(piece int) int {
+func (n *Aligner) cut(piece int) int {
 	at := min(piece*pieceSize, len(n.doc))
 	end := min(at+pieceMore, len(n.doc))
 	for i := at; i < end && i > 0; i++ {
@@ -110,8 +110,8 @@ func (n *Near) cut(piece int) int {
 
 func isSpace(b byte) bool { return b == ' ' || b == '\n' }
 
-// Look takes the words that stand whole in bytes from to to of the document.
-func (n *Near) Look(from, to int) {
+// Select takes the words that are there whole in bytes from to to of the document.
+func (n *Aligner) Select(from, to int) {
 	from = min(max(from, 0), len(n.doc))
 	to = min(max(from, to), len(n.doc))
 	piece := from / pieceSize
@@ -124,7 +124,7 @@ func (n *Near) Look(from, to int) {
 		n.drop(k, begin)
 	}
 	for n.to < to {
-		n.more()
+		n.readPiece()
 	}
 	n.seed()
 	r := &n.read
@@ -137,18 +137,18 @@ func (n *Near) Look(from, to int) {
 	n.rare, n.seeds, n.lengths = r.rare[a:b], r.seeds[a:b], r.lengths[a:b]
 }
 
-// word gives the first word read that begins at a byte or behind it.
-func (n *Near) word(at int) int {
+// word returns the first word read that begins at a byte or behind it.
+func (n *Aligner) word(at int) int {
 	return sort.Search(len(n.read.spans), func(k int) bool { return int(n.read.spans[k].Start) >= at })
 }
 
-// rareFrom gives the first rare word that is word k read or behind it.
+// rareFrom returns the first rare word that is word k read or behind it.
 func (r *reading) rareFrom(k int) int {
 	return sort.Search(len(r.rare), func(i int) bool { return int(r.rare[i].at) >= k })
 }
 
 // drop forgets the first k words read, before byte begin.
-func (n *Near) drop(k, begin int) {
+func (n *Aligner) drop(k, begin int) {
 	r := &n.read
 	i := r.rareFrom(k)
 	r.hashes, r.spans, r.kinds = slices.Delete(r.hashes, 0, k), slices.Delete(r.spans, 0, k), slices.Delete(r.kinds, 0, k)
@@ -162,8 +162,8 @@ func (n *Near) drop(k, begin int) {
 	n.base += k
 }
 
-// more reads one piece more.
-func (n *Near) more() {
+// readPiece reads one piece more.
+func (n *Aligner) readPiece() {
 	base := n.to
 	n.piece++
 	n.to = n.cut(n.piece)
@@ -181,7 +181,7 @@ func (n *Near) more() {
 }
 
 // seed looks up the seeds of all words read.
-func (n *Near) seed() {
+func (n *Aligner) seed() {
 	r := &n.read
 	r.seeds, r.lengths = r.seeds[:n.seeded], r.lengths[:n.seeded]
 	for i := n.seeded; i < len(r.rare); i++ {
@@ -198,29 +198,29 @@ func (n *Near) seed() {
 // reach is how many words beside those found may be found by them.
 const reach = 12
 
-// Where the lines of options may stand: from a word looked at on, beside what else was
+// Where the lines of options may be: from a selected word on, beside what else was
 // found of them, or nowhere but there.
 const (
 	beside  = -1
 	nowhere = -2
 )
 
-// Text says how much of text t stands in what is looked at: words in seeds, words that
-// follow each other in both between and beside those, and lines that stand whole from
-// word options on. A word looked at stands for a word of one text only, of the first
+// Align says how much of text t is in the selected words: words in seeds, words that
+// follow each other in both between and beside those, and lines that are there whole from
+// word options on. A selected word is paired with a word of one text only, of the first
 // that is asked for.
-func (n *Near) Text(t, options int) Finding {
+func (n *Aligner) Align(t, options int) Finding {
 	x := n.x
 	first, size := x.starts[t], x.Words(t)
 	n.words = append(n.words[:0], make([]int32, size)...)
 	for i, l := range n.seeds {
 		if i+int(n.lengths[i]) > len(n.rare) {
-			break // it reaches out of what is looked at, as do those behind it
+			break // it reaches out of the selected words, as do those behind it
 		}
-		// Of several places of the seed in the text it is the one whose first word stands
+		// Of several places of the seed in the text it is the one whose first word is
 		// here already, by the seed before, or else the first that is not found yet.
 		at := uint32(0)
-		for _, l := range x.all(l) {
+		for _, l := range x.linksOf(l) {
 			if int(l.text) != t {
 				continue
 			}
@@ -240,27 +240,27 @@ func (n *Near) Text(t, options int) Finding {
 			for !x.content(at) {
 				at++
 			}
-			n.stand(int(at-first), int(w.at)-n.first)
+			n.pair(int(at-first), int(w.at)-n.first)
 			at++
 		}
 	}
-	if n.anchor(); len(n.anchors) > 0 {
+	if n.listAnchors(); len(n.anchors) > 0 {
 		n.certain = append(n.certain[:0], n.words...)
 		n.extend(first, size)
-		n.lonely()
+		n.dropIsolated()
 	}
 	switch {
 	case options >= 0:
-		n.options(first, size, options)
+		n.alignOptions(first, size, options)
 	case options == beside && len(n.anchors) > 0:
-		n.options(first, size, max(0, n.anchors[0][1]-30))
+		n.alignOptions(first, size, max(0, n.anchors[0][1]-30))
 	}
 	return n.finding(first)
 }
 
-// Before is Text for one that stands whole before word end looked at, not far: for a
+// AlignBefore is Align for one that is there whole before selected word end, not far: for a
 // question that says too little to be found by itself.
-func (n *Near) Before(t, end int) Finding {
+func (n *Aligner) AlignBefore(t, end int) Finding {
 	x := n.x
 	first, size := x.starts[t], x.Words(t)
 	n.words = append(n.words[:0], make([]int32, size)...)
@@ -271,7 +271,7 @@ func (n *Near) Before(t, end int) Finding {
 		}
 		if i == size {
 			for i := range size {
-				n.stand(i, j+i)
+				n.pair(i, j+i)
 			}
 			break
 		}
@@ -279,18 +279,18 @@ func (n *Near) Before(t, end int) Finding {
 	return n.finding(first)
 }
 
-// beforeWords is how many words may stand between a question and its choices.
+// beforeWords is how many words may be between a question and its choices.
 const beforeWords = 8
 
-// stand lets word j looked at stand for word i of the text, unless either is taken.
-func (n *Near) stand(i, j int) {
+// pair pairs word i of the text with selected word j, unless either is taken.
+func (n *Aligner) pair(i, j int) {
 	if n.words[i] == 0 && !n.taken[j] {
 		n.words[i], n.taken[j] = int32(j)+1, true
 	}
 }
 
 // finding sums up what was found of the text whose first word is at place first.
-func (n *Near) finding(first uint32) (f Finding) {
+func (n *Aligner) finding(first uint32) (f Finding) {
 	for i, j := range n.words {
 		if j == 0 {
 			continue
@@ -318,7 +318,7 @@ func (f *Finding) add(x *Index, at uint32, on bool) {
 }
 
 // Runs appends the stretches of the text last asked for that were found.
-func (n *Near) Runs(dst []Run) []Run {
+func (n *Aligner) Runs(dst []Run) []Run {
 	begin := len(dst)
 	for i, j := range n.words {
 		if j == 0 {
@@ -335,8 +335,8 @@ func (n *Near) Runs(dst []Run) []Run {
 	return dst
 }
 
-// anchor lists the words found so far.
-func (n *Near) anchor() {
+// listAnchors lists the words found so far.
+func (n *Aligner) listAnchors() {
 	n.anchors = n.anchors[:0]
 	for i, j := range n.words {
 		if j > 0 {
@@ -347,29 +347,29 @@ func (n *Near) anchor() {
 
 // extend finds words between and beside those found by seeds: as many as follow each
 // other in both, within some words of them.
-func (n *Near) extend(first uint32, size int) {
-	const wide = reach + reach/2 // words looked at for reach words of the text
+func (n *Aligner) extend(first uint32, size int) {
+	const wide = reach + reach/2 // selected words for reach words of the text
 	begin, end := n.anchors[0], n.anchors[len(n.anchors)-1]
-	n.fill(first, max(0, begin[0]-reach), begin[0], begin[1]-wide, begin[1], true)
+	n.alignGap(first, max(0, begin[0]-reach), begin[0], begin[1]-wide, begin[1], true)
 	for k := 1; k < len(n.anchors); k++ {
 		a, b := n.anchors[k-1], n.anchors[k]
 		gap, far := b[0]-a[0]-1, b[1]-a[1]-1
 		switch {
 		case gap == 0:
 		case far >= 0 && gap <= 2*reach && far <= gap+gap/2+4:
-			n.fill(first, a[0]+1, b[0], a[1]+1, b[1], false)
+			n.alignGap(first, a[0]+1, b[0], a[1]+1, b[1], false)
 		default:
-			n.fill(first, a[0]+1, min(a[0]+1+reach, b[0]), a[1]+1, a[1]+1+wide, false)
-			n.fill(first, max(a[0]+1, b[0]-reach), b[0], b[1]-wide, b[1], true)
+			n.alignGap(first, a[0]+1, min(a[0]+1+reach, b[0]), a[1]+1, a[1]+1+wide, false)
+			n.alignGap(first, max(a[0]+1, b[0]-reach), b[0], b[1]-wide, b[1], true)
 		}
 	}
-	n.fill(first, end[0]+1, min(size, end[0]+1+reach), end[1]+1, end[1]+1+wide, false)
+	n.alignGap(first, end[0]+1, min(size, end[0]+1+reach), end[1]+1, end[1]+1+wide, false)
 }
 
-// fill matches words i0 to i1 of the text with words j0 to j1 looked at, so that those
+// alignGap matches words i0 to i1 of the text with selected words j0 to j1, so that those
 // which follow each other in both say as much as possible; of equal ways with the first
-// words looked at, or with the last.
-func (n *Near) fill(first uint32, i0, i1, j0, j1 int, last bool) {
+// selected words, or with the last.
+func (n *Aligner) alignGap(first uint32, i0, i1, j0, j1 int, last bool) {
 	x := n.x
 	j0, j1 = max(j0, 0), min(j1, len(n.hashes))
 	rows, cols := i1-i0, j1-j0
@@ -396,7 +396,7 @@ func (n *Near) fill(first uint32, i0, i1, j0, j1 int, last bool) {
 		case last && v == *at(i, j+1):
 			j++
 		case equal(i, j) && v == *at(i+1, j+1)+worth(i):
-			n.stand(i0+i, j0+j)
+			n.pair(i0+i, j0+j)
 			i, j = i+1, j+1
 		case v == *at(i+1, j):
 			i++
@@ -406,18 +406,19 @@ func (n *Near) fill(first uint32, i0, i1, j0, j1 int, last bool) {
 	}
 }
 
-// lonely drops words that were found beside others and stand alone: neither word next
+// dropIsolated drops words that were found beside others and are alone: neither word next
 // to them in the text is next to them in the document.
-func (n *Near) lonely() {
+func (n *Aligner) dropIsolated() {
 	for i, j := range n.words {
-		if j > 0 && n.certain[i] == 0 && (i == 0 || j == 1 || n.words[i-1] != j-1) && (i+1 == len(n.words) || n.words[i+1] != j+1) {
+		joined := i > 0 && j > 1 && n.words[i-1] == j-1 || i+1 < len(n.words) && n.words[i+1] == j+1
+		if j > 0 && n.certain[i] == 0 && !joined {
 			n.words[i], n.taken[j-1] = 0, false
 		}
 	}
 }
 
-// options finds the lines of the text that stand whole from word behind on, not far.
-func (n *Near) options(first uint32, size, behind int) {
+// alignOptions finds the lines of the text that are there whole from word behind on, not far.
+func (n *Aligner) alignOptions(first uint32, size, behind int) {
 	x := n.x
 	end := min(len(n.hashes), behind+30+4*size)
 	for i := 0; i < size; {
@@ -439,7 +440,7 @@ func (n *Near) options(first uint32, size, behind int) {
 					if old := n.words[k]; old > 0 {
 						n.words[k], n.taken[old-1] = 0, false
 					}
-					n.stand(k, j+k-i)
+					n.pair(k, j+k-i)
 				}
 				missing = false
 			}
