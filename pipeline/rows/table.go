@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"swab/pipeline/publish"
 	"swab/pipeline/shard"
 )
 
@@ -38,7 +39,7 @@ var Formats = func() (fs shard.Formats) {
 // Find expands patterns to files of rows; see [shard.Formats.Find]. A side file is one of
 // which the first row has none of the fields.
 func Find(patterns, exclude []string, fields ...Field) ([]shard.Shard, []shard.Skipped, error) {
-	return Formats.Find(patterns, shard.Search{Exclude: exclude, IsProse: IsProse, HasText: func(s shard.Shard) bool {
+	return Formats.Find(patterns, shard.Search{Exclude: exclude, IsProse: IsProse, Output: publish.Made, HasText: func(s shard.Shard) bool {
 		return FirstText(context.Background(), s, shard.Limits{}, fields) >= 0
 	}})
 }

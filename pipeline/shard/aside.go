@@ -23,6 +23,9 @@ type Search struct {
 	// IsProse reports whether a format is text without fields; nil: none is. A data card or
 	// a licence of such a format is passed over beside files of other formats.
 	IsProse func(f *Format) bool
+	// Output returns what a directory is that an earlier run wrote, with its article, or "".
+	// It and all below it are passed over, whatever names it; nil: no directory is one.
+	Output func(dir string) string
 }
 
 // Fate is why a file of a corpus is not read.

@@ -28,7 +28,8 @@ import (
 // A file of another ending is a shard if its content says so ([Formats.Identify]). In a
 // directory or a glob all others are listed in the second result, with what they are, as are
 // hidden files and directories, side files without a text, data cards and licences beside
-// data, and what is excluded. Wildcards do not match a leading dot. Symbolic links are followed, also to directories. A
+// data, outputs of earlier runs with all that is below them, and what is excluded. Wildcards
+// do not match a leading dot. Symbolic links are followed, also to directories. A
 // file reached twice (by its absolute path without symbolic links) counts once, under the
 // name that sorts first, so the result does not depend on the order of patterns.
 //
@@ -37,7 +38,10 @@ import (
 // named file of unknown ending and content, a file with a shard's ending that is no regular
 // file or a link to nothing.
 func (fs Formats) Find(patterns []string, by Search) ([]Shard, []Skipped, error) {
-	f := finder{formats: fs, by: by, shards: map[string]Shard{}, cards: map[string]bool{}, skipped: map[string]Skipped{}}
+	f := finder{
+		formats: fs, by: by, shards: map[string]Shard{}, cards: map[string]bool{}, skipped: map[string]Skipped{},
+		outputs: map[string]output{},
+	}
 	if err := checkGlobs(by.Exclude); err != nil {
 		return nil, nil, err
 	}
@@ -49,6 +53,9 @@ func (fs Formats) Find(patterns []string, by Search) ([]Shard, []Skipped, error)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, err
+	}
+	if len(f.shards) == 0 && f.passed > 0 {
+		return nil, nil, fmt.Errorf("no shard found: %s; what a run wrote is no corpus: copy what you mean out of it", f.own)
 	}
 	f.passCards()
 	shards := slices.SortedFunc(maps.Values(f.shards), func(a, b Shard) int { return cmp.Compare(a.Name, b.Name) })
@@ -68,7 +75,57 @@ type finder struct {
 	shards  map[string]Shard   // by resolved path
 	cards   map[string]bool    // those of shards that are data cards by name, and were not named
 	skipped map[string]Skipped // by path
+	outputs map[string]output  // by resolved path of a directory: the one that it is or is in
 	hits    int                // shards found by the current pattern
+	own     string             // an output of an earlier run that was passed over, and what it is
+	passed  int                // files and directories passed over since they are in one
+}
+
+// output is a directory that an earlier run wrote.
+type output struct{ path, what string }
+
+// outputAbove returns the output that a directory, named by its resolved path, is or is in.
+func (f *finder) outputAbove(dir string) output {
+	o, known := f.outputs[dir]
+	if known || f.by.Output == nil {
+		return o
+	}
+	if what := f.by.Output(dir); what != "" {
+		o = output{dir, what}
+	} else if parent := filepath.Dir(dir); parent != dir {
+		o = f.outputAbove(parent)
+	}
+	f.outputs[dir] = o
+	return o
+}
+
+// passOutput reports whether a file or directory is in an output of an earlier run, or is
+// one. That is then listed, once, under the name that the caller would know it by.
+func (f *finder) passOutput(name, resolved string, isDir bool) bool {
+	dir := resolved
+	if !isDir {
+		dir = filepath.Dir(resolved)
+	}
+	o := f.outputAbove(dir)
+	if o.path == "" {
+		return false
+	}
+	shown := filepath.ToSlash(o.path)
+	if rest, err := filepath.Rel(o.path, resolved); err == nil {
+		above := name
+		if rest != "." {
+			for range strings.Count(rest, string(filepath.Separator)) + 1 {
+				above = path.Dir(above)
+			}
+		}
+		if real, err := resolvePath(above); err == nil && real == o.path {
+			shown = above
+		}
+	}
+	f.own = printable(shown) + " is " + o.what + " that swab made"
+	f.passed++
+	f.skip(shown, o.what+" that swab made", PassedOver)
+	return true
 }
 
 // skip lists a file or directory that is not read.
@@ -108,7 +165,7 @@ func (f *finder) addPattern(p string, lists bool) error {
 	}
 	name := path.Clean(filepath.ToSlash(p))
 	f.hits = 0
-	before := len(f.skipped)
+	passed, before := f.passed, len(f.skipped)
 	_, err := os.Stat(name)
 	switch {
 	case err == nil:
@@ -129,7 +186,7 @@ func (f *finder) addPattern(p string, lists bool) error {
 	if err != nil {
 		return err
 	}
-	if f.hits == 0 {
+	if f.hits == 0 && f.passed == passed {
 		return fmt.Errorf("%s: no shard found (%d files and directories skipped); "+
 			"known endings: %s, each also with %s after it",
 			printable(name), len(f.skipped)-before, f.formats.Endings(), compressionEndings)
@@ -181,8 +238,15 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 		}
 		return pathError(name, err)
 	}
+	resolved, err := resolvePath(name)
+	if err != nil {
+		return pathError(name, err)
+	}
+	if f.passOutput(name, resolved, fi.IsDir()) {
+		return nil
+	}
 	if fi.IsDir() {
-		return f.addTree(name, above)
+		return f.addTree(name, resolved, above)
 	}
 	s := Shard{
 		Name: name, Path: filepath.FromSlash(name), Size: fi.Size(), ModTime: fi.ModTime(),
@@ -199,10 +263,6 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 	}
 	if !fi.Mode().IsRegular() {
 		return fmt.Errorf("%s: %w", printable(name), errNotRegular(fi))
-	}
-	resolved, err := resolvePath(name)
-	if err != nil {
-		return pathError(name, err)
 	}
 	f.hits++
 	if explicit {
@@ -247,11 +307,8 @@ func (f *finder) addUnknown(s *Shard, fi fs.FileInfo, explicit bool) (readable b
 	return false, nil
 }
 
-func (f *finder) addTree(dir string, above []string) error {
-	resolved, err := resolvePath(dir)
-	if err != nil {
-		return pathError(dir, err)
-	}
+// addTree adds a directory recursively. resolved is its path without symbolic links.
+func (f *finder) addTree(dir, resolved string, above []string) error {
 	if slices.Contains(above, resolved) {
 		f.skip(dir, "a symbolic link to a directory that contains it", PassedOver)
 		return nil
