@@ -20,20 +20,20 @@ import (
 // CheckOptions configures Check; Options.Corpus and Options.Index are ignored.
 type CheckOptions struct {
 	Index string // directory of the corpus filter
-	Trace bool   // read the shards that may hold suspected items, and convict or acquit
+	Trace bool   // read the shards that may hold suspected items, and flag or clear each of them
 	Options
 }
 
-// Check probes benchmarks in a corpus filter. Of an item whose n-grams are in it, the
-// filter says no more than that it is suspected, and with what chance its errors alone
-// would have made as many n-grams hit. Another item is clean: by methods that the filter
-// bounds, this is proof; by the others its kind is by filter, and no clean variant is
-// written.
+// Check looks up the benchmarks' n-grams in a corpus filter. An item with enough n-grams in
+// the filter is suspected, and its verdict has the probability that the filter's false
+// positives alone would account for as many hits. Every other item is clean. For methods
+// that the filter bounds, clean is proven; for the others the verdict's kind is "by
+// filter", and no clean variant is written.
 //
-// With Trace, the shards of all segments that fired are streamed past the texts that made
-// them fire. By methods that the filter bounds, what is published is what Scan publishes
-// on all shards of the index; by the others, what is flagged is what Scan flags among the
-// suspected items, with the same evidence.
+// With Trace, Check reads the shards of all segments with hits and matches them with the
+// texts that had the hits. For methods that the filter bounds, the audit is the one that
+// Scan publishes on all shards of the index; for the others, the flagged items are those
+// that Scan flags among the suspected, with the same evidence.
 func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	o.Reading = o.Reading.filled()
 	x, err := ledger.LoadIndex(o.Index)
@@ -41,7 +41,7 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 		return nil, err
 	}
 	if err := filter.Known(x); err != nil {
-		return nil, fmt.Errorf("%s: %w; build it anew with swab index", o.Index, err)
+		return nil, fmt.Errorf("%s: %w; build it again with swab index", o.Index, err)
 	}
 	set, err := o.load(ctx)
 	if err != nil {
@@ -52,7 +52,7 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 		return nil, fmt.Errorf("%s: %w", o.Index, err)
 	}
 	err = a.ask(ctx, o.Index)
-	if errors.Is(err, fs.ErrNotExist) { // a run published the index anew meanwhile
+	if errors.Is(err, fs.ErrNotExist) { // another run has replaced the index meanwhile
 		if x, err = ledger.LoadIndex(o.Index); err == nil {
 			a.index = x
 			err = a.ask(ctx, o.Index)
@@ -79,7 +79,7 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	return sum, errors.Join(err, dir.Close())
 }
 
-// answers are what a corpus filter says of the benchmarks' texts.
+// answers are a corpus filter's answers about the benchmarks' texts.
 type answers struct {
 	set    *match.Set
 	index  *ledger.Index
@@ -87,7 +87,7 @@ type answers struct {
 	hits   []filter.Answers // by probe
 }
 
-// ask asks the filter for every n-gram of every text.
+// ask looks up every n-gram of every text in the filter.
 func (a *answers) ask(ctx context.Context, dir string) (err error) {
 	var questions []filter.Questions
 	for _, probe := range a.probes.List {
@@ -98,19 +98,20 @@ func (a *answers) ask(ctx context.Context, dir string) (err error) {
 	return err
 }
 
-// results returns what documents would show that hold all that hit. No shard is read.
+// results returns what a scan would find in documents that held all n-grams with a hit. No
+// shard is read.
 func (a *answers) results([]string, string) (*match.Results, error) {
 	return a.probes.Suspects(a.hitsOf), nil
 }
 
-// hitsOf returns what was hit of the texts of a probe.
+// hitsOf returns the n-grams of a probe that the filter has.
 func (a *answers) hitsOf(probe int) match.Hits { return a.hits[probe].Grams }
 
 func (a *answers) flagged() audit.State { return item.Suspected }
 
-// complete turns the verdict of a scan into a filter's.
+// complete turns the verdict of a scan into one that a filter can support.
 func (a *answers) complete(number, i int, v *audit.Verdict) {
-	v.Documents = 0 // a filter does not know
+	v.Documents = 0 // a filter does not count documents
 	if v.State != item.Flagged {
 		return
 	}
@@ -124,13 +125,13 @@ func (a *answers) complete(number, i int, v *audit.Verdict) {
 	}
 }
 
-// trace streams the shards that may hold what hit.
+// trace reads the shards that may hold the n-grams with hits.
 func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 	aims, err := a.probes.Aim(a.hitsOf, true)
 	if err != nil {
 		return nil, err
 	}
-	fired := map[string]bool{} // segments
+	fired := map[string]bool{} // segments with hits
 	for i, aim := range aims {
 		if aim.Everywhere {
 			for _, seg := range a.index.Segments {
@@ -158,7 +159,7 @@ func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 			r.known = append(r.known, sh.Entry)
 			continue
 		}
-		found, err := again(sh)
+		found, err := indexedShard(sh)
 		if err != nil {
 			failed := sh.Entry
 			failed.Error, failed.Documents, failed.TextBytes = err.Error(), 0, 0
@@ -175,8 +176,8 @@ func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 	return sum, errors.Join(err, dir.Close())
 }
 
-// again finds a shard of the index, as it was when it was indexed.
-func again(sh ledger.IndexShard) (shard.Shard, error) {
+// indexedShard finds a shard of the index, and returns an error if it changed since.
+func indexedShard(sh ledger.IndexShard) (shard.Shard, error) {
 	info, err := os.Stat(sh.Name)
 	if err != nil {
 		return shard.Shard{}, err

@@ -17,15 +17,15 @@ type IndexOptions struct {
 	Corpus       []string
 	Out          string
 	N            int     // words of an n-gram; 5
-	FPR          float64 // promised false-positive rate; 1e-4
+	FPR          float64 // target false-positive rate; 1e-4
 	SegmentBytes int64   // of each segment's filter
 	BufferBytes  int64   // of the buffers before it; a quarter of a segment
 	OnChange     string  // one of the filter's OnChange constants
 	Reading
 }
 
-// options are those of the filter, once defaults are filled in.
-func (o IndexOptions) options() filter.Options {
+// filterOptions returns the filter's options, once defaults are filled in.
+func (o IndexOptions) filterOptions() filter.Options {
 	return filter.Options{
 		Version: o.Version, Out: o.Out, N: o.N, FPR: o.FPR,
 		SegmentBytes: o.SegmentBytes, BufferBytes: o.BufferBytes, OnChange: o.OnChange,
@@ -34,21 +34,21 @@ func (o IndexOptions) options() filter.Options {
 	}
 }
 
-// An IndexSummary is what Index did.
+// An IndexSummary reports what Index did.
 type IndexSummary struct {
 	*filter.Summary
 	Files []shard.Skipped
 }
 
-// Index puts the n-grams of a corpus into the corpus filter at o.Out. Shards that are in
-// it already are not read again.
+// Index adds the n-grams of a corpus to the corpus filter at o.Out, which it creates if
+// there is none. Shards that are in the filter already are not read again.
 func Index(ctx context.Context, o IndexOptions) (sum *IndexSummary, err error) {
 	o.Reading = o.Reading.filled()
 	found, err := o.Reading.find(o.Corpus)
 	if err != nil {
 		return nil, err
 	}
-	b, err := filter.Open(o.options())
+	b, err := filter.Open(o.filterOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -77,11 +77,11 @@ func Index(ctx context.Context, o IndexOptions) (sum *IndexSummary, err error) {
 	return &IndexSummary{done, found.files}, err
 }
 
-// sampleShards is how many shards an estimate reads at the most.
+// sampleShards is the largest number of shards that an estimate reads.
 const sampleShards = 8
 
-// EstimateIndex reads a few shards, spread evenly over their names, and returns what the
-// whole index will take.
+// EstimateIndex reads a few shards, spread evenly over their names, and estimates the size,
+// memory and time of the whole index.
 func EstimateIndex(ctx context.Context, o IndexOptions) (*filter.Estimation, error) {
 	o.Reading = o.Reading.filled()
 	found, err := o.Reading.find(o.Corpus)
@@ -92,7 +92,7 @@ func EstimateIndex(ctx context.Context, o IndexOptions) (*filter.Estimation, err
 	for _, sh := range found.shards {
 		all += sh.Size
 	}
-	s, err := filter.NewSample(o.options(), all)
+	s, err := filter.NewSample(o.filterOptions(), all)
 	if err != nil {
 		return nil, err
 	}

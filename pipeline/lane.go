@@ -20,9 +20,9 @@ type lane struct {
 	fill    *filter.Lane // or nil
 }
 
-// shard reads a shard, which is number fill of those that the filter waits for, or -1.
-// What is wrong with the shard goes into its entry; an error ends the run. Count takes the
-// entry before the shard is handed in to the filter.
+// shard reads a shard. Fill is its number among the shards that the filter waits for, or -1.
+// An unreadable shard is recorded in its entry; a returned error ends the run. Count is
+// called with the entry before the filter accepts the shard.
 func (l *lane) shard(
 	ctx context.Context, sh shard.Shard, fill int, count func(ledger.Entry) error,
 ) (ledger.Entry, error) {

@@ -54,7 +54,9 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 	}
 	for i, b := range r.set.Benches {
 		if b.Guessed {
-			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: read as %s, a guess from its fields (%s); --preset or --fields says otherwise", b.Name, b.Preset, b.Mapping))
+			sum.Notices = append(sum.Notices, fmt.Sprintf(
+				"%s: read as %s, a guess from its fields (%s); choose another reading with --preset or --fields",
+				b.Name, b.Preset, b.Mapping))
 		}
 		for _, f := range b.Skipped {
 			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: %s: not read: %s", b.Name, f.Path, f.Why))
@@ -64,7 +66,9 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 			return nil, err
 		}
 		if more > 0 {
-			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: %d items have the id of an item before them: %s; the index tells them apart", b.Name, more, strings.Join(names, ", ")))
+			sum.Notices = append(sum.Notices, fmt.Sprintf(
+				"%s: %d items have the id of an earlier item: %s; their index in the file distinguishes them",
+				b.Name, more, strings.Join(names, ", ")))
 		}
 		for _, w := range b.Warnings {
 			sum.Notices = append(sum.Notices, b.Name+": "+w)
@@ -72,7 +76,9 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 	}
 	sum.Notices = append(sum.Notices, FoundFields(sum.Audit.Shards)...)
 	if r.dir.Has(audit.ScoresFile) {
-		sum.Notices = append(sum.Notices, fmt.Sprintf("the scores in %s were of the verdicts before and are dropped; swab score --audit DIR --out DIR makes them again", r.o.Out))
+		sum.Notices = append(sum.Notices, fmt.Sprintf(
+			"the scores in %s belonged to the previous verdicts and are removed; "+
+				"swab score --audit DIR --out DIR computes them again", r.o.Out))
 	}
 	sum.Variants = r.source.flagged() == item.Flagged && (sum.Audit.Complete || r.o.AllowIncomplete)
 	err := r.dir.Publish(keys, func(root string) error {
@@ -82,24 +88,24 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 	return sum, err
 }
 
-// about says what ran, on what.
+// about describes the run: the program, its settings, its methods and its inputs.
 func (r *run) about() *audit.Audit {
 	a := &audit.Audit{
-		Swab: r.o.Version, Recipe: r.set.Recipe(), TextField: r.o.TextField, IDField: r.o.IDField, TextUnit: r.o.TextUnit, Seed: r.o.Seed,
-		Limits: map[string]int64{"max_row": int64(r.o.MaxRow), "max_window": r.o.Limits.Window, "max_ratio": r.o.Limits.Ratio, "max_bad_rows": r.o.MaxBadRows},
+		Swab: r.o.Version, Recipe: r.set.Recipe(), Seed: r.o.Seed,
+		TextField: r.o.TextField, IDField: r.o.IDField, TextUnit: r.o.TextUnit,
+		Limits: map[string]int64{
+			"max_row": int64(r.o.MaxRow), "max_window": r.o.Limits.Window, "max_ratio": r.o.Limits.Ratio,
+			"max_bad_rows": r.o.MaxBadRows,
+		},
 	}
 	for i, m := range r.o.Methods {
 		a.Methods = append(a.Methods, audit.Method{Name: m.Name, Version: m.Version, Params: r.set.Params(i)})
 	}
 	for i, b := range r.set.Benches {
 		e := audit.Benchmark{Name: b.Name, Preset: b.Preset, Items: int64(r.set.Size(i)), Warnings: b.Warnings}
-		for _, f := range b.Files {
-			e.Files = append(e.Files, audit.BenchmarkFile{Path: f.Path, Split: f.Split, Digest: f.Digest, Items: int64(f.Items), Reading: f.Reading})
-		}
-		for _, b := range r.set.Siblings[i] {
-			for _, f := range b.Files {
-				e.Siblings = append(e.Siblings, audit.BenchmarkFile{Path: f.Path, Split: f.Split, Digest: f.Digest, Items: int64(f.Items), Reading: f.Reading})
-			}
+		e.Files = describeFiles(b)
+		for _, sibling := range r.set.Siblings[i] {
+			e.Siblings = append(e.Siblings, describeFiles(sibling)...)
 		}
 		a.Benchmarks = append(a.Benchmarks, e)
 	}
@@ -113,7 +119,7 @@ func (r *run) about() *audit.Audit {
 	for _, n := range a.Totals.Skipped {
 		skipped += n
 	}
-	a.Unread, a.Excluded = r.files.aside()
+	a.Unread, a.Excluded = r.files.notRead()
 	if r.o.Part[1] > 1 {
 		a.Task = fmt.Sprintf("%d/%d", r.o.Part[0], r.o.Part[1])
 	}
@@ -123,6 +129,16 @@ func (r *run) about() *audit.Audit {
 	return a
 }
 
+// describeFiles returns a benchmark's files as the audit lists them.
+func describeFiles(b *benchmark.Benchmark) (files []audit.BenchmarkFile) {
+	for _, f := range b.Files {
+		files = append(files, audit.BenchmarkFile{
+			Path: f.Path, Split: f.Split, Digest: f.Digest, Items: int64(f.Items), Reading: f.Reading,
+		})
+	}
+	return files
+}
+
 // publication writes one audit directory.
 type publication struct {
 	run     *run
@@ -130,13 +146,13 @@ type publication struct {
 	sum     *Summary
 	out     *audit.Writer
 	flagged [][]uint64   // by method: a bit for each item
-	checked [][]uint64   // likewise: the method could check it
-	hits    []report.Hit // of flagged items, those that may be shown
-	marks   audit.Marks  // that clean variants follow
+	checked [][]uint64   // by method: a bit for each item that it could check
+	hits    []report.Hit // of flagged items, candidates for the summary
+	marks   audit.Marks  // marks of reviewers that clean variants follow
 }
 
-// shownHits is how many pieces of evidence the terminal shows, chosen from the
-// hitPool strongest.
+// shownHits is the number of pieces of evidence in the summary, chosen from the hitPool
+// strongest.
 const (
 	shownHits = 3
 	hitPool   = 256
@@ -172,7 +188,7 @@ func (p *publication) write(ctx context.Context) error {
 		p.out.Close()
 		return err
 	}
-	p.calibrated()
+	p.recordCalibration()
 	if err := errors.Join(p.verdicts(ctx, results), results.Close()); err != nil {
 		p.out.Close()
 		return err
@@ -186,7 +202,7 @@ func (p *publication) write(ctx context.Context) error {
 	if err := p.compare(); err != nil {
 		return err
 	}
-	p.sum.Hits = p.strongest()
+	p.sum.Hits = p.strongestHits()
 	if p.sum.Variants {
 		if err := p.divide(ctx); err != nil {
 			return err
@@ -198,18 +214,22 @@ func (p *publication) write(ctx context.Context) error {
 	return p.page(ctx)
 }
 
-// calibrated tells the audit what the methods have learned from all results.
-func (p *publication) calibrated() {
+// recordCalibration writes into the audit the parameters that methods fit to all results, and
+// how often they flag decoys.
+func (p *publication) recordCalibration() {
 	for i, m := range p.run.o.Methods {
 		p.sum.Audit.Methods[i].Params = p.run.set.Params(i)
 		for number, d := range p.run.set.Decoys(i) {
-			p.sum.Audit.Decoys = append(p.sum.Audit.Decoys, audit.Decoys{Method: m.Name, Benchmark: p.run.set.Benches[number].Name, Items: int64(d.Looked), Flagged: int64(d.Flagged)})
+			p.sum.Audit.Decoys = append(p.sum.Audit.Decoys, audit.Decoys{
+				Method: m.Name, Benchmark: p.run.set.Benches[number].Name,
+				Items: int64(d.Looked), Flagged: int64(d.Flagged),
+			})
 		}
 	}
 }
 
 // verdicts reads every benchmark again, item by item beside the merged results, and writes
-// what each method says and the evidence.
+// the methods' verdicts and the evidence.
 func (p *publication) verdicts(ctx context.Context, results *match.Results) error {
 	var found []match.Found
 	for number, b := range p.run.set.Benches {
@@ -232,14 +252,18 @@ func (p *publication) verdicts(ctx context.Context, results *match.Results) erro
 			}
 		}
 		if count != p.run.set.Size(number) {
-			return fmt.Errorf("benchmark %s: it changed while it was checked", b.Name)
+			return fmt.Errorf("benchmark %s: it changed during the run", b.Name)
 		}
 		p.sum.Rows = append(p.sum.Rows, rows...)
 	}
 	return nil
 }
 
-func (p *publication) item(b *benchmark.Benchmark, ordinal int, it *benchmark.Item, found []match.Found, rows []audit.Row) error {
+// item writes the verdicts on an item and its evidence, and adds them to rows, which has a
+// row for each method.
+func (p *publication) item(
+	b *benchmark.Benchmark, ordinal int, it *benchmark.Item, found []match.Found, rows []audit.Row,
+) error {
 	flaggedBy := make([]string, len(found)) // by matcher: the first method that flags
 	for i, m := range p.run.o.Methods {
 		matcher, k := p.run.set.Place(i)
@@ -251,7 +275,8 @@ func (p *publication) item(b *benchmark.Benchmark, ordinal int, it *benchmark.It
 		line := audit.Verdict{
 			Method: m.Name, Benchmark: b.Name, Split: it.Split, Item: it.ID, Index: int64(it.Index), Digest: it.Digest,
 			State: v.State, Longest: int64(v.Longest), Words: int64(v.Words), Matched: int64(v.Matched),
-			Documents: v.Documents, Parts: v.Parts.Names(), Seen: string(v.Seen), Kind: v.Kind, Template: v.Template, Details: v.Details,
+			Documents: v.Documents, Parts: v.Parts.Names(), Seen: string(v.Seen), Kind: v.Kind, Template: v.Template,
+			Details: v.Details,
 		}
 		switch v.State {
 		case item.NotCheckable:
@@ -266,7 +291,7 @@ func (p *publication) item(b *benchmark.Benchmark, ordinal int, it *benchmark.It
 			line.Score = &v.Score
 		}
 		if v.Kind != "" {
-			p.sum.kind(m.Name, line.State, v.Kind)
+			p.sum.countKind(m.Name, line.State, v.Kind)
 		}
 		if v.State != item.NotCheckable {
 			p.checked[i][ordinal/64] |= 1 << (ordinal % 64)
@@ -276,14 +301,15 @@ func (p *publication) item(b *benchmark.Benchmark, ordinal int, it *benchmark.It
 			return err
 		}
 	}
-	first := slices.IndexFunc(flaggedBy, func(name string) bool { return name != "" }) // of several matchers one shows it
+	// If several matchers flag the item, the first shows its evidence in the summary.
+	first := slices.IndexFunc(flaggedBy, func(name string) bool { return name != "" })
 	var evidence []audit.Evidence
 	for k, f := range found {
 		list := f.Evidence()
 		if k == first {
 			for _, h := range f.Hits(list) {
 				h.Benchmark, h.Split, h.Item, h.Method, h.State = b.Name, it.Split, it.ID, flaggedBy[k], item.Flagged
-				p.show(h)
+				p.offerHit(h)
 			}
 		}
 		for i := range list {
@@ -295,12 +321,12 @@ func (p *publication) item(b *benchmark.Benchmark, ordinal int, it *benchmark.It
 		}
 		evidence = append(evidence, list...)
 	}
-	p.follow(ordinal, it.Digest, evidence)
+	p.followMark(ordinal, it.Digest, evidence)
 	return nil
 }
 
-// kind counts a verdict.
-func (s *Summary) kind(method string, state audit.State, kind string) {
+// countKind adds a verdict to s.Kinds.
+func (s *Summary) countKind(method string, state audit.State, kind string) {
 	if s.Kinds == nil {
 		s.Kinds = map[string]map[audit.State]map[string]int64{}
 	}
@@ -313,7 +339,7 @@ func (s *Summary) kind(method string, state audit.State, kind string) {
 	s.Kinds[method][state][kind]++
 }
 
-// compare writes the methods side by side, and how pairs of them agree.
+// compare writes the tables of methods and of the agreement between each two of them.
 func (p *publication) compare() error {
 	var pairs []audit.Agreement
 	for number, b := range p.run.set.Benches {
@@ -348,27 +374,30 @@ func (p *publication) compare() error {
 		return errors.Join(rows(f), f.Close())
 	}
 	return errors.Join(
-		write(audit.MethodsFile, func(w io.Writer) error { return audit.WriteMethods(w, p.run.source.flagged(), p.sum.Rows) }),
+		write(audit.MethodsFile, func(w io.Writer) error {
+			return audit.WriteMethods(w, p.run.source.flagged(), p.sum.Rows)
+		}),
 		write(audit.AgreementFile, func(w io.Writer) error { return audit.WriteAgreement(w, pairs) }))
 }
 
-// show keeps a hit if it may be among those shown.
-func (p *publication) show(h report.Hit) {
+// offerHit keeps a hit if it may be among the strongest.
+func (p *publication) offerHit(h report.Hit) {
 	if p.hits = append(p.hits, h); len(p.hits) == 2*hitPool {
 		slices.SortFunc(p.hits, compareHits)
 		p.hits = p.hits[:hitPool]
 	}
 }
 
-// strongest gives the strongest hits, each of another item and another document.
-func (p *publication) strongest() (shown []report.Hit) {
+// strongestHits returns the strongest hits, no two of the same item or the same document.
+func (p *publication) strongestHits() (shown []report.Hit) {
 	slices.SortFunc(p.hits, compareHits)
 	for _, h := range p.hits {
 		if len(shown) == shownHits {
 			break
 		}
 		if !slices.ContainsFunc(shown, func(o report.Hit) bool {
-			return o.Shard == h.Shard && o.Row == h.Row || o.Benchmark == h.Benchmark && o.Split == h.Split && o.Item == h.Item
+			return o.Shard == h.Shard && o.Row == h.Row ||
+				o.Benchmark == h.Benchmark && o.Split == h.Split && o.Item == h.Item
 		}) {
 			shown = append(shown, h)
 		}
@@ -376,7 +405,8 @@ func (p *publication) strongest() (shown []report.Hit) {
 	return shown
 }
 
-// compareHits puts the hit with most words first, where six characters are a word.
+// compareHits orders hits by their number of words, the largest first; six characters count as
+// a word.
 func compareHits(a, b report.Hit) int {
 	words := func(h report.Hit) int64 {
 		if h.Norm == "chars" || h.Norm == "raw" {
@@ -384,12 +414,14 @@ func compareHits(a, b report.Hit) int {
 		}
 		return h.Words
 	}
-	return cmp.Or(cmp.Compare(words(b), words(a)), cmp.Compare(a.Benchmark, b.Benchmark), cmp.Compare(a.Split, b.Split), cmp.Compare(a.Item, b.Item),
-		cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row), cmp.Compare(a.DocStart, b.DocStart), cmp.Compare(a.ItemStart, b.ItemStart))
+	return cmp.Or(cmp.Compare(words(b), words(a)),
+		cmp.Compare(a.Benchmark, b.Benchmark), cmp.Compare(a.Split, b.Split), cmp.Compare(a.Item, b.Item),
+		cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Row, b.Row),
+		cmp.Compare(a.DocStart, b.DocStart), cmp.Compare(a.ItemStart, b.ItemStart))
 }
 
-// divide writes the clean and removed variants, one pair a method and benchmark, but none
-// from items that a corpus filter alone calls clean.
+// divide writes the clean and removed variants, a pair for each method and benchmark. A
+// method for which some items are clean by a corpus filter alone has no variants.
 func (p *publication) divide(ctx context.Context) error {
 	for k, m := range p.run.o.Methods {
 		if p.sum.ByFilter(m.Name) > 0 {
@@ -400,7 +432,8 @@ func (p *publication) divide(ctx context.Context) error {
 				at := p.run.set.First(i) + ordinal
 				return p.flagged[k][at/64]>>(at%64)&1 == 0
 			}
-			clean, removed := filepath.Join(p.root, audit.CleanDir, m.Name, b.Name), filepath.Join(p.root, audit.RemovedDir, m.Name, b.Name)
+			clean := filepath.Join(p.root, audit.CleanDir, m.Name, b.Name)
+			removed := filepath.Join(p.root, audit.RemovedDir, m.Name, b.Name)
 			if err := b.Divide(ctx, clean, removed, keep); err != nil {
 				return err
 			}
@@ -415,14 +448,15 @@ func (p *publication) loadMarks() (err error) {
 		return nil
 	}
 	if p.marks, err = audit.LoadMarks(p.root); err == nil && len(p.marks) == 0 {
-		p.sum.Notices = append(p.sum.Notices, "nothing is reviewed, so the clean variants follow the methods; swab review makes marks")
+		p.sum.Notices = append(p.sum.Notices,
+			"no item has a review mark, so the clean variants follow the methods; swab review sets marks")
 	}
 	return err
 }
 
-// follow puts what a reader says of an item and its evidence in the place of what the
-// methods say, for the clean variants. The verdicts stay.
-func (p *publication) follow(ordinal int, digest string, rows []audit.Evidence) {
+// followMark replaces the methods' decision on an item by the reviewer's mark, if there is
+// one, for the clean variants. The verdicts stay.
+func (p *publication) followMark(ordinal int, digest string, rows []audit.Evidence) {
 	state := p.marks.Of(digest, rows).Mark.State()
 	if state == item.Missing {
 		return
@@ -437,14 +471,16 @@ func (p *publication) follow(ordinal int, digest string, rows []audit.Evidence) 
 	}
 }
 
-// page writes report.html.
+// page writes the file report.html.
 func (p *publication) page(ctx context.Context) error {
 	if p.run.o.NoReport {
 		return nil
 	}
 	var o page.Options
 	for _, m := range p.run.o.Methods {
-		o.Definitions = append(o.Definitions, page.Definition{Name: m.Name, Version: m.Version, Text: m.Text, Source: m.Source})
+		o.Definitions = append(o.Definitions, page.Definition{
+			Name: m.Name, Version: m.Version, Text: m.Text, Source: m.Source,
+		})
 	}
 	f, err := os.Create(filepath.Join(p.root, audit.ReportFile))
 	if err != nil {

@@ -27,7 +27,7 @@ var (
 	ErrBadRows = errors.New("too many bad rows")
 	// ErrNoText means that rows were read and none has the field of the text.
 	ErrNoText = errors.New("no row has a text")
-	// ErrNoDocuments means that there was nothing to check against.
+	// ErrNoDocuments means that the corpus has no document that could be read.
 	ErrNoDocuments = errors.New("the corpus holds no documents that can be read")
 )
 
@@ -57,15 +57,15 @@ func (r Reading) filled() Reading {
 	return r
 }
 
-// found are the shards of a run.
+// found lists the shards of a run, and the files that are not read.
 type found struct {
 	shards []shard.Shard
 	stored int64 // bytes of all shards of the corpus, also of those that are another task's
 	files  []shard.Skipped
 }
 
-// aside returns the files that are not read, apart from those that are no data.
-func (f found) aside() (unread, excluded []audit.Aside) {
+// notRead returns the files that are not read, apart from those that are no data.
+func (f found) notRead() (unread, excluded []audit.Aside) {
 	for _, s := range f.files {
 		switch s.Fate {
 		case shard.Unread:
@@ -77,7 +77,7 @@ func (f found) aside() (unread, excluded []audit.Aside) {
 	return unread, excluded
 }
 
-// find returns the shards of the run's part.
+// find returns the shards of the run's task.
 func (r Reading) find(patterns []string) (found, error) {
 	fields, err := r.textFields()
 	if err != nil {
@@ -118,8 +118,8 @@ func (p *Progress) expect(s shard.Shard) {
 	p.Shards.Add(1)
 }
 
-// lanes carries shards, by number and in the order given, on as many goroutines as
-// the run has lanes. Each calls newLane once for the function that it carries with.
+// lanes processes the shards of todo, in that order, on r.Lanes goroutines. Each goroutine
+// calls newLane once, and the function that it returns for every shard.
 func (r Reading) lanes(ctx context.Context, todo []int, newLane func() func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	next := make(chan int)
@@ -136,9 +136,9 @@ func (r Reading) lanes(ctx context.Context, todo []int, newLane func() func(ctx 
 	})
 	for range min(r.Lanes, len(todo)) {
 		group.Go(func() error {
-			carry := newLane()
+			process := newLane()
 			for i := range next {
-				if err := carry(ctx, i); err != nil {
+				if err := process(ctx, i); err != nil {
 					return err
 				}
 				r.Progress.Done.Add(1)
@@ -152,9 +152,10 @@ func (r Reading) lanes(ctx context.Context, todo []int, newLane func() func(ctx 
 // errVisit wraps an error of a visitor, which ends the run and not the shard.
 type errVisit struct{ error }
 
-// documents calls each for every document of the shard; what it is given is lent.
-// The entry says what became of the shard's rows, and what was wrong with the
-// shard; then none of its documents counts. An error ends the run.
+// documents calls each for every document of the shard, with an id and a text that are
+// valid during the call only. The entry counts the shard's rows by their fate. If the shard
+// is unreadable, the entry says why, and none of its documents counts. An error ends the
+// run.
 func (r Reading) documents(
 	ctx context.Context, sh shard.Shard, ahead bool, each func(row int64, id string, text []byte) error,
 ) (ledger.Entry, error) {
@@ -189,7 +190,8 @@ var otherFields = [...]string{
 	"instruction+input?+output", "instruction+context?+response",
 }
 
-// textFields returns the fields that may be read as the text, the first that is there.
+// textFields returns the fields that may be read as the text, in order: the first that a
+// shard has is its text.
 func (r Reading) textFields() (fields []rows.Field, err error) {
 	names := []string{cmp.Or(r.TextField, defaultField)}
 	if names[0] == defaultField {
@@ -205,8 +207,8 @@ func (r Reading) textFields() (fields []rows.Field, err error) {
 	return fields, nil
 }
 
-// FoundFields says of which shards another text field was read than the run's, a line for
-// each field.
+// FoundFields returns a note for each field that was read as the text in place of the
+// default field, with the shards concerned.
 func FoundFields(shards []ledger.Entry) (notes []string) {
 	names := map[string][]string{}
 	for _, e := range shards {
@@ -219,7 +221,7 @@ func FoundFields(shards []ledger.Entry) (notes []string) {
 		if more := len(names[field]) - 1; more > 0 {
 			list += fmt.Sprintf(" and %d more", more)
 		}
-		notes = append(notes, fmt.Sprintf("%s: it has no field %s; read as text: %s; --text-field says otherwise",
+		notes = append(notes, fmt.Sprintf("%s: it has no field %s; read as text: %s; choose another with --text-field",
 			list, defaultField, field))
 	}
 	return notes
@@ -341,7 +343,7 @@ func kinds(m map[record.Kind]int64) map[string]int64 {
 	return out
 }
 
-// badRows counts rows that were skipped or repaired, against a bound.
+// badRows counts the rows that were skipped or repaired, up to a bound.
 type badRows struct {
 	allowed int64 // negative: any number
 

@@ -23,13 +23,13 @@ type Options struct {
 	Version    string // of the program
 	Corpus     []string
 	Benchmarks []benchmark.Spec
-	Siblings   []benchmark.Spec // items that compete with those of the benchmark of that name; "": of the only one
+	Siblings   []benchmark.Spec // other items for the benchmark of that name to compete with; "": for the only one
 	Presets    *benchmark.Presets
 	Methods    []*overlap.Method
 	Out        string
 
-	Seed           uint64 // of the windows that methods draw
-	IgnoreTemplate bool   // n-grams that many items of a benchmark have do not count
+	Seed           uint64 // of the windows that methods sample
+	IgnoreTemplate bool   // n-grams shared by many items of a benchmark do not count
 
 	Reading
 
@@ -42,28 +42,29 @@ type Options struct {
 	Index IndexOptions
 }
 
-// A Summary is what a scan found.
+// A Summary reports what a scan found.
 type Summary struct {
 	Audit    *audit.Audit
 	Rows     []audit.Row  // a benchmark and method
 	Hits     []report.Hit // the strongest pieces of evidence
 	Resumed  int          // shards whose results were kept from an earlier run
 	Files    []shard.Skipped
-	Notices  []string // guesses and oddities that a reader should know of
-	Variants bool     // clean variants were written, but of methods that have items ByFilter
-	FilterN  int      // of the n-grams of the corpus filter that was asked, or 0
+	Notices  []string // guesses and oddities that a user should know of
+	Variants bool     // clean variants were written, except for methods with items ByFilter
+	FilterN  int      // n of the corpus filter that was searched, or 0
 
 	// Kinds counts verdicts by method, state and kind, for methods that have kinds.
 	Kinds map[string]map[audit.State]map[string]int64
 }
 
-// ByFilter is how many items are clean by a method because a corpus filter that does not
-// bound it suspects nothing. Then no clean variant is written of the method.
+// ByFilter returns the number of items that a method calls clean only because a corpus
+// filter that does not bound the method suspects nothing. If there are any, no clean variant
+// is written for the method.
 func (s *Summary) ByFilter(method string) int64 {
 	return s.Kinds[method][item.Clean][align.ByFilter]
 }
 
-// Share is the largest share of flagged items, 0 to 1, of any benchmark and method.
+// Share returns the largest share of flagged items, 0 to 1, of any benchmark and method.
 func (s *Summary) Share() float64 {
 	most := 0.0
 	for _, r := range s.Rows {
@@ -80,8 +81,8 @@ func (o Options) load(ctx context.Context) (*match.Set, error) {
 	return match.Load(ctx, o.Benchmarks, o.Presets, o.Methods, by)
 }
 
-// A run reads shards past benchmarks and publishes an audit: what Scan and Check have in
-// common.
+// A run matches shards with benchmarks and publishes an audit: the part that Scan and Check
+// have in common.
 type run struct {
 	o       Options
 	set     *match.Set
@@ -89,23 +90,23 @@ type run struct {
 	shards  []shard.Shard   // to be read in this run or kept from an earlier one
 	done    []done          // by shard
 	known   []ledger.Entry  // of shards that need not be read
-	salt    string          // what results depend on beyond the options
+	salt    string          // digest of what results depend on beyond the options
 	source  source          // of verdicts
-	filterN int             // of the n-grams of the corpus filter that is asked, or 0
-	index   *filter.Builder // that is filled in the same pass, or nil
+	filterN int             // n of the corpus filter that is searched, or 0
+	index   *filter.Builder // corpus filter that is filled in the same pass, or nil
 	stored  int64           // bytes of all shards of the corpus
-	files   found           // what of the corpus is not read
+	files   found           // has the files of the corpus that are not read
 	bad     *badRows
 }
 
-// done is what became of a shard.
+// done is the outcome of a shard.
 type done struct {
 	key   string
 	entry ledger.Entry
-	kept  bool // the result was there before this run
+	kept  bool // its result is from an earlier run
 }
 
-// read makes the results of all shards that have none, and fills the filter.
+// read computes the results of all shards that have none, and fills the filter.
 func (r *run) read(ctx context.Context) error {
 	fill := make([]int, len(r.shards)) // by shard: its number in the filter, or -1
 	for i := range fill {
@@ -138,14 +139,14 @@ func (r *run) read(ctx context.Context) error {
 	return err
 }
 
-// plan lists the shards that are to be read: those without a stored result, and those that
-// the filter waits for.
+// plan returns the shards to read: those without a stored result, and those that the filter
+// waits for.
 func (r *run) plan(fill []int) (todo []int, err error) {
 	key := r.key()
 	for i, sh := range r.shards {
 		d := &r.done[i]
 		d.key = ledger.Digest([]any{key, r.salt, sh.Name, sh.Size, sh.ModTime.UnixNano()})
-		if entry, ok := r.result(d.key); ok {
+		if entry, ok := r.storedEntry(d.key); ok {
 			d.entry, d.kept = entry, true
 			if err := r.bad.count(entry); err != nil {
 				return nil, err
@@ -157,18 +158,18 @@ func (r *run) plan(fill []int) (todo []int, err error) {
 		todo = append(todo, i)
 		r.o.Progress.expect(sh)
 	}
-	if r.index == nil { // which wants them by name
+	if r.index == nil { // an index adds shards in the order of their names
 		// The largest first, so that no lane is left alone with one at the end.
 		slices.SortStableFunc(todo, func(a, b int) int { return int(r.shards[b].Size - r.shards[a].Size) })
 	}
 	return todo, nil
 }
 
-// shard makes and stores the result of shard i.
+// shard computes and stores the result of shard i.
 func (r *run) shard(ctx context.Context, l *lane, i, fill int) error {
 	d := &r.done[i]
 	count := r.bad.count
-	if d.kept { // its bad rows are counted
+	if d.kept { // its bad rows are counted already
 		count = func(ledger.Entry) error { return nil }
 	}
 	entry, err := l.shard(ctx, r.shards[i], fill, count)
@@ -183,13 +184,15 @@ func (r *run) shard(ctx context.Context, l *lane, i, fill int) error {
 	})
 }
 
-// key is a digest of all that shard results depend on but the shards.
+// key returns a digest of everything that shard results depend on, except the shards.
 func (r *run) key() string {
-	return ledger.Digest([]any{r.set.Key(), "default fields", r.o.TextField, r.o.IDField, r.o.TextUnit, r.o.MaxRow, r.o.Limits})
+	return ledger.Digest([]any{
+		r.set.Key(), "default fields", r.o.TextField, r.o.IDField, r.o.TextUnit, r.o.MaxRow, r.o.Limits,
+	})
 }
 
-// result returns the entry of a shard's stored result, if there is a whole one.
-func (r *run) result(key string) (ledger.Entry, bool) {
+// storedEntry returns the entry of a shard's stored result, if there is a complete one.
+func (r *run) storedEntry(key string) (ledger.Entry, bool) {
 	path, ok := r.dir.Get(key)
 	if !ok {
 		return ledger.Entry{}, false
@@ -198,15 +201,15 @@ func (r *run) result(key string) (ledger.Entry, bool) {
 	return h.Entry, err == nil && h.Key == key
 }
 
-// A source is where verdicts come from: what documents were seen to hold, or what a corpus
-// filter suspects of them.
+// A source is where verdicts come from: evidence found in documents, or the answers of a
+// corpus filter.
 type source interface {
-	// results returns what is known of all items, given the stored results of the shards
-	// that were read. Temp is a directory for files that end with the run.
+	// results returns the results of all items, merged from the stored results of the shards
+	// that were read. Temp is a directory for files that are removed with the run.
 	results(paths []string, temp string) (*match.Results, error)
-	// flagged is what an item is that a method flags.
+	// flagged returns the state of an item that a method flags.
 	flagged() audit.State
-	// complete completes the verdict on an item by method number i.
+	// complete fills in the rest of the verdict on an item by method number i.
 	complete(item, i int, v *audit.Verdict)
 }
 

@@ -3,7 +3,7 @@
 // connects.
 //
 // A lane is a goroutine that carries one shard at a time from bytes to its result. A
-// shard's result is a value: the covers of the items seen in it. Results merge
+// shard's result is a value: the covers of the items found in it. Results merge
 // associatively and commutatively, so resumed runs, any number of lanes and any order of
 // shards publish the same bytes.
 //
@@ -12,7 +12,7 @@
 //
 // # From a document's text to its verdict
 //
-// A reader follows it by opening these files from left to right, once each.
+// These files, opened from the first to the last, once each, are the way.
 //
 //	shard/find.go    the files of a corpus
 //	shard/open.go    a shard's plain bytes (decode.go: its compression)
@@ -24,31 +24,31 @@
 //	                 by ngram/exact, ngram/substr and ngram/overlap; or
 //	match/align.go   an alignment, by ngram/align
 //	match/result.go  a shard's covers as a value, stored and merged (covers.go)
-//	run.go           all shards, those with a stored result left out
+//	run.go           all shards, except those with a stored result
 //	publish.go       the benchmarks' items beside the merged covers: verdicts, evidence
 //	ngram/overlap/method.go, ngram/align/judge.go
 //	                 the rules
 //	audit/write.go   the verdicts and evidence as files
 //
 // When a corpus filter is filled in the same pass, the blocks of lane.go also go to
-// filter/build.go. [Check] enters by filter/ask.go and match/probe.go in place of documents,
+// filter/build.go. [Check] begins with filter/ask.go and match/probe.go in place of documents,
 // and publishes in the same way.
 //
 // # From a benchmark's file to its clean variant
 //
-//	benchmark/benchmark.go  a benchmark's files, and what is which part (preset.go, mapping.go)
-//	rows/                   their records; a file's bytes stay known
+//	benchmark/benchmark.go  a benchmark's files, and which fields are which part (preset.go, mapping.go)
+//	rows/                   their records, each with its bytes in the file
 //	benchmark/file.go       its items, one by one
 //	match/match.go          the items to the matchers
-//	publish.go              which are flagged; with audit/marks.go, what a reader says
-//	benchmark/benchmark.go  its records divided in two, bytes untouched
+//	publish.go              which are flagged; with audit/marks.go, how a reviewer marked them
+//	benchmark/benchmark.go  its records divided in two, bytes unchanged
 //
 // # From a model's results to a table of scores
 //
 //	results/read.go     the samples of a result file (formats.go: of which harness)
-//	results/join.go     which item each sample is of
-//	audit/columns.go    what the audit says of the items
-//	score.go            both side by side
+//	results/join.go     the item that each sample belongs to
+//	audit/columns.go    the verdicts on the items
+//	score.go            samples and verdicts side by side
 //	score/score.go      scores of all, clean and flagged items, and their intervals
 //	score/write.go      the table
 package pipeline
@@ -61,9 +61,9 @@ import (
 	"swab/pipeline/filter"
 )
 
-// Scan streams the corpus past the benchmarks and publishes an audit at o.Out. The
-// shards that could not be read are in the audit, which is then not complete;
-// errors are for all that keeps the audit from being published.
+// Scan reads the corpus, matches its documents with the benchmarks' items and publishes an
+// audit at o.Out. The audit names the shards that could not be read, and is then not
+// complete. Scan returns an error only if no audit could be published.
 func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	o.Reading = o.Reading.filled()
 	set, err := o.load(ctx)
@@ -87,7 +87,7 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	}
 	if o.Index.Out != "" {
 		o.Index.Reading = o.Reading
-		if r.index, err = filter.Open(o.Index.options()); err != nil {
+		if r.index, err = filter.Open(o.Index.filterOptions()); err != nil {
 			return nil, errors.Join(err, dir.Close())
 		}
 		defer func() { err = errors.Join(err, r.index.Close()) }()

@@ -43,7 +43,7 @@ type ScoreOptions struct {
 // A Scored is what Score returns.
 type Scored struct {
 	*score.Table
-	Notices []string // what a user should know, beside the table's warnings
+	Notices []string // messages to the user, beside the table's warnings
 	Unread  int64    // rows of results that could not be read: their items have no score
 }
 
@@ -58,10 +58,10 @@ type scoring struct {
 }
 
 // Score joins results of models with an audit and computes the table of scores on all,
-// clean and flagged items, then writes it to Out. After an error it may return what is
-// known of the joins. From left to right: results are read
-// and joined with the audit's items (package results), arranged by benchmark and method,
-// computed (package score), graded as exams, and written.
+// clean and flagged items, then writes it to Out. After an error it may return the joins
+// that it made. Its steps: results are read and joined with the audit's items (package
+// results), arranged by benchmark and method, turned into scores (package score), graded as
+// exams, and written.
 func Score(ctx context.Context, o ScoreOptions) (*Scored, error) {
 	s := &scoring{ScoreOptions: o}
 	into := sameDir(o.Out, o.Audit)
@@ -98,10 +98,11 @@ func Score(ctx context.Context, o ScoreOptions) (*Scored, error) {
 	}
 	s.Table.Warnings = append(append(s.Table.Warnings, warnings...), followed...)
 	if !s.table.About.Complete {
-		s.Table.Warnings = append(s.Table.Warnings, "the audit is incomplete: items called clean may be in what was not read")
+		s.Table.Warnings = append(s.Table.Warnings,
+			"the audit is incomplete: items called clean may be in the input that was not read")
 	}
 	for i := range s.joins {
-		s.Table.Joins = append(s.Table.Joins, joined(s.table, &s.joins[i]))
+		s.Table.Joins = append(s.Table.Joins, describeJoin(s.table, &s.joins[i]))
 	}
 	for _, e := range exams {
 		grades, warnings, err := e.GradeAll(s.inputs)
@@ -130,9 +131,9 @@ func (s *scoring) save(ctx context.Context, intoAudit bool) error {
 	return nil
 }
 
-// load reads the audit, with the items' texts unless the way to join needs none. Where
-// the benchmarks are gone or changed and no way was asked for, it does without.
-// It returns what following readers' marks did.
+// load reads the audit, with the items' texts unless the way of joining needs none. If the
+// benchmarks' files are missing or changed and no way was chosen, results are joined without
+// texts. It returns messages on the reviewers' marks that were followed.
 func (s *scoring) load(ctx context.Context) (followed []string, err error) {
 	r, err := audit.Open(s.Audit)
 	if err != nil {
@@ -145,7 +146,7 @@ func (s *scoring) load(ctx context.Context) (followed []string, err error) {
 	if s.Read.Text = s.Join.How != "id" && s.Join.How != "index"; s.Read.Text {
 		err = s.table.ReadTexts(ctx)
 		if s.Join.How == "" && (errors.Is(err, benchmark.ErrChanged) || errors.Is(err, fs.ErrNotExist)) {
-			s.Notices = append(s.Notices, err.Error()+"; results are joined without looking at questions")
+			s.Notices = append(s.Notices, err.Error()+"; results are joined without comparing questions")
 			err, s.Read.Text = nil, false
 		}
 	}
@@ -156,7 +157,7 @@ func (s *scoring) load(ctx context.Context) (followed []string, err error) {
 }
 
 // readAll reads and joins results, two at a time, since a model's results on many items
-// take memory until they are joined. It returns what is wrong with the files.
+// take memory until they are joined. It returns warnings about the files.
 func (s *scoring) readAll() (warnings []string, err error) {
 	type part struct {
 		joins    []results.Join
@@ -193,7 +194,7 @@ func (s *scoring) readAll() (warnings []string, err error) {
 	return warnings, err
 }
 
-// arrange makes the columns of each benchmark that has results, over all items of the
+// arrange builds the columns of each benchmark that has results, over all items of the
 // splits that have some.
 func (s *scoring) arrange() error {
 	splits := map[string]map[uint16]bool{}
@@ -222,7 +223,7 @@ func (s *scoring) arrange() error {
 	return nil
 }
 
-// columns makes the columns of a benchmark, over all items of some of its splits.
+// columns returns the columns of a benchmark, over all items of some of its splits.
 func (s *scoring) columns(b audit.TableBenchmark, splits map[uint16]bool) (in *score.Input, err error) {
 	in = &score.Input{}
 	in.Name = b.Name
@@ -277,8 +278,9 @@ func (s *scoring) columns(b audit.TableBenchmark, splits map[uint16]bool) (in *s
 	return in, nil
 }
 
-// addResult adds a model's scores, at the place of each item from the benchmark's first
-// on. Parts of one model's results may come from several --results, but no item twice.
+// addResult adds a model's scores to in. Place has the column of each item, counted from the
+// benchmark's first. Parts of one model's results may come from several --results, but no
+// item twice.
 func (s *scoring) addResult(in *score.Input, j *results.Join, place []int32, first int) error {
 	at := slices.IndexFunc(in.Results, func(r score.Result) bool { return r.Model == j.Model && r.Metric == j.Metric })
 	if at < 0 {
@@ -293,7 +295,7 @@ func (s *scoring) addResult(in *score.Input, j *results.Join, place []int32, fir
 	for _, m := range j.Matched {
 		x := &r.Scores[place[int(m.Item)-first]]
 		if !math.IsNaN(*x) {
-			return fmt.Errorf("item %q of %s has two results of model %q: name the runs apart as --results MODEL=PATH",
+			return fmt.Errorf("item %q of %s has two results of model %q: name each run, as in --results MODEL=PATH",
 				s.table.Items[m.Item].ID, in.Name, j.Model)
 		}
 		*x = m.Score
@@ -305,8 +307,8 @@ func (s *scoring) addResult(in *score.Input, j *results.Join, place []int32, fir
 	return nil
 }
 
-// addAggregates adds rows of scores that are given without results of items. The share
-// flagged is the audit's, over the whole benchmark.
+// addAggregates adds rows for scores of whole benchmarks, without results of items. The share
+// of flagged items is the audit's, over the whole benchmark.
 func (s *scoring) addAggregates() error {
 	if s.Aggregates == "" {
 		return nil
@@ -314,16 +316,20 @@ func (s *scoring) addAggregates() error {
 	list, err := results.ReadAggregates(s.table, s.Aggregates, s.methods)
 	for _, g := range list {
 		states := g.Verdicts.State[g.Benchmark.First:g.Benchmark.Last]
-		s.Table.Rows = append(s.Table.Rows, score.Aggregate(g.Model, g.Benchmark.Name, g.Verdicts.Method, states, g.All, g.Clean))
+		row := score.Aggregate(g.Model, g.Benchmark.Name, g.Verdicts.Method, states, g.All, g.Clean)
+		s.Table.Rows = append(s.Table.Rows, row)
 	}
 	return err
 }
 
-// joined returns what a table says of how results were joined, with the names of those
-// left over.
-func joined(a *audit.Table, j *results.Join) score.Joined {
-	out := score.Joined{Model: j.Model, Benchmark: j.Benchmark, Metric: j.Metric, How: j.How, Items: len(j.Matched) + len(j.ItemsLeft),
-		Results: len(j.Matched) + len(j.ResultsLeft), ResultsLeft: []string{}, ItemsLeft: []string{}, Problems: []string{}}
+// describeJoin returns a table's account of how results were joined, with the names of the
+// results and items that have no partner.
+func describeJoin(a *audit.Table, j *results.Join) score.Joined {
+	out := score.Joined{
+		Model: j.Model, Benchmark: j.Benchmark, Metric: j.Metric, How: j.How,
+		Items: len(j.Matched) + len(j.ItemsLeft), Results: len(j.Matched) + len(j.ResultsLeft),
+		ResultsLeft: []string{}, ItemsLeft: []string{}, Problems: []string{},
+	}
 	for _, r := range j.ResultsLeft {
 		name := r.ID
 		if name == "" {

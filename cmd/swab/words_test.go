@@ -4,7 +4,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,14 +15,11 @@ import (
 	"unicode/utf8"
 )
 
-// plainPackages are the packages whose comments, strings, function names and lines the test
-// checks. A package is added once it passes.
-var plainPackages = []string{
-	"cmd/swab", "cmd/swabeval", "cmd/swabgen",
-	"ngram", "ngram/align", "ngram/bloom", "ngram/exact", "ngram/item", "ngram/overlap", "ngram/plain",
-	"ngram/substr", "pipeline/eval", "pipeline/export", "pipeline/metrics", "pipeline/publish",
-	"pipeline/report", "pipeline/review",
-	"pipeline/sample", "pipeline/score", "pipeline/shard",
+// notYet are the packages that the test passes over, until their words are put right. Every
+// other package is checked from its first day.
+var notYet = []string{
+	"pipeline/audit", "pipeline/benchmark", "pipeline/filter", "pipeline/ledger", "pipeline/match", "pipeline/page",
+	"pipeline/record", "pipeline/results", "pipeline/rows",
 }
 
 // dialect is what comments and strings must not say, where a reader from the field expects
@@ -46,21 +45,26 @@ var longLines = map[string]bool{"cmd/swabgen/demo.go": true}
 // TestWords holds the house style of words: the field's terms, function names that say what
 // they do, and lines that fit.
 func TestWords(t *testing.T) {
-	for _, pkg := range plainPackages {
-		files, err := filepath.Glob(filepath.Join("../..", pkg, "*.go"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: no files: %v", pkg, err)
+	root := os.DirFS("../..")
+	err := fs.WalkDir(root, ".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && (e.Name() == "testdata" || strings.HasPrefix(e.Name(), ".") && name != "."):
+			return fs.SkipDir
+		case e.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+		case !slices.Contains(notYet, path.Dir(name)):
+			checkWords(t, filepath.Join("../..", name), name)
 		}
-		for _, file := range files {
-			if !strings.HasSuffix(file, "_test.go") {
-				checkWords(t, file, strings.TrimPrefix(filepath.ToSlash(file), "../../"))
-			}
-		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
-func checkWords(t *testing.T, path, name string) {
-	src, err := os.ReadFile(path)
+func checkWords(t *testing.T, file, name string) {
+	src, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +74,7 @@ func checkWords(t *testing.T, path, name string) {
 		}
 	}
 	fset := token.NewFileSet()
-	f, err := parser.ParseFile(fset, path, src, parser.ParseComments)
+	f, err := parser.ParseFile(fset, file, src, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
