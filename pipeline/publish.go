@@ -457,7 +457,7 @@ func (p *publication) loadMarks() (err error) {
 // followMark replaces the methods' decision on an item by the reviewer's mark, if there is
 // one, for the clean variants. The verdicts stay.
 func (p *publication) followMark(ordinal int, digest string, rows []audit.Evidence) {
-	state := p.marks.Of(digest, rows).Mark.State()
+	state := p.marks.Find(digest, rows).Mark.State()
 	if state == item.Missing {
 		return
 	}

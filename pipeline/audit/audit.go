@@ -1,19 +1,19 @@
-// Package audit is the one home of an audit directory: what stands in it, how it is
-// written, how it is read back and checked, and how people's marks are followed.
+// Package audit writes, reads and checks audit directories, and applies reviewers' marks to
+// their verdicts. No other package knows the files of an audit.
 //
 // # What is read
 //
-// The Parquet files are what swab reads; the JSON lines beside them hold the same rows
-// for people. audit.json says what ran, and has the size and digest of every file that
-// the run made. A [Reader] compares each file with its digest before it returns the first
-// row, so a verb never works on an audit that was changed: hashing takes a small part of
-// the time of decoding. [Verify] compares all files. FORMAT.md has each of them.
+// swab reads the Parquet files; the JSON lines beside them hold the same rows for people.
+// audit.json describes the run, and has the size and digest of every file that the run
+// wrote. A [Reader] compares each file with its digest before it returns the first row, so
+// no command works on an audit that was changed: hashing takes a small part of the time of
+// decoding. [Verify] compares all files. FORMAT.md describes each of them.
 //
-// # Words
+// # States and kinds
 //
-// A [State] is what a method says of an item, a kind says more where a method tells kinds
-// apart; both are closed lists, and anything else in an audit is an error. Columns and
-// members of a later minor version are passed over.
+// A [State] is a method's decision on an item. Some methods add a kind, the reason for the
+// decision. Both are closed lists, and any other value in an audit is an error. Columns and
+// members of a later minor version are ignored.
 package audit
 
 import (
@@ -44,17 +44,17 @@ const (
 	AgreementFile = "agreement.csv"
 	CleanDir      = "clean"
 	RemovedDir    = "removed"
-	ReportFile    = "report.html"  // made again whenever anybody asks
-	ReviewFile    = "review.jsonl" // what people marked; it stays when a run replaces the directory
-	ScoresFile    = "scores.json"  // what swab score wrote, of the audit's verdicts: a new audit drops it
+	ReportFile    = "report.html"  // swab report writes it again at any time
+	ReviewFile    = "review.jsonl" // reviewers' marks; it stays when a run replaces the directory
+	ScoresFile    = "scores.json"  // written by swab score from the audit's verdicts: a new audit removes it
 	CurveFile     = "curve.csv"
 	ShardsDir     = "shards" // results of single shards, private to the program that wrote them
 )
 
-// unlisted are the files that audit.json has no digest of.
+// unlisted are the files for which audit.json has no digest.
 var unlisted = []string{File, ReportFile, ReviewFile, ScoresFile, CurveFile, ShardsDir}
 
-// outKind is what publish knows of an audit's directory.
+// outKind describes an audit's directory to package publish.
 var outKind = publish.Kind{Name: "an audit", Mark: File, Sub: ShardsDir, Kept: ReviewFile, Names: append([]string{
 	VerdictsFile, EvidenceFile, VerdictsLines, EvidenceLines, MethodsFile, AgreementFile, CleanDir, RemovedDir,
 }, unlisted...), Check: func(dir fs.FS) error {
@@ -68,16 +68,16 @@ var outKind = publish.Kind{Name: "an audit", Mark: File, Sub: ShardsDir, Kept: R
 	return nil
 }}
 
-// OpenOut takes the directory out for a run that publishes an audit, as publish.Open
-// does. An audit of an earlier version is replaced as any other.
+// OpenOut opens the directory out for a run that publishes an audit: see publish.Open. An
+// audit of an earlier version is replaced like any other.
 func OpenOut(out string) (*publish.Dir, error) { return publish.Open(out, &outKind) }
 
 // format is the first line of audit.json.
 var format = ledger.Format{Name: "swab audit", Version: 2, Minor: 1, Anew: "run swab scan again"}
 
-// Audit says what a run read and how: everything needed to judge its verdicts
-// or to repeat it. It holds no times, durations, hosts or lane counts, so the
-// same input is written as the same bytes.
+// Audit describes the input and the settings of a run: everything needed to judge its
+// verdicts or to repeat it. It holds no times, durations, hosts or lane counts, so the same
+// input is written as the same bytes.
 type Audit struct {
 	Swab       string           `json:"swab"` // version of the program
 	Recipe     ngram.Recipe     `json:"recipe"`
@@ -85,7 +85,7 @@ type Audit struct {
 	Seed       uint64           `json:"seed"`
 	TextField  string           `json:"text_field"`
 	IDField    string           `json:"id_field"`
-	TextUnit   string           `json:"text_unit"` // what is a document of a plain text shard: file or line
+	TextUnit   string           `json:"text_unit"` // a document of a plain text shard: file or line
 	Limits     map[string]int64 `json:"limits"`
 	Benchmarks []Benchmark      `json:"benchmarks"`
 	Decoys     []Decoys         `json:"decoys,omitempty"` // by method and benchmark
@@ -96,11 +96,11 @@ type Audit struct {
 	Task       string           `json:"task,omitempty"`     // I/N, of a run that read one part of N of the shards
 	Complete   bool             `json:"complete"`           // all input was read to its end
 
-	// Reviewed is the number of items whose place, in clean/ or in removed/, a reader's
-	// mark says and not a method.
+	// Reviewed is the number of items that are in clean/ or in removed/ because of a
+	// reviewer's mark, whatever the methods decided.
 	Reviewed int64 `json:"reviewed,omitempty"`
 
-	Files []FileDigest `json:"files"` // all that the run made, by name; Seal fills it in
+	Files []FileDigest `json:"files"` // every file that the run wrote, by name; Seal fills it in
 }
 
 // Aside is a file or directory of the corpus that was not read.
@@ -109,15 +109,15 @@ type Aside struct {
 	Why  string `json:"why"`
 }
 
-// Method is one definition of contamination, with what it was given. Numbers in
-// Params are json.Number once read back.
+// Method is one definition of contamination, with its parameters. Numbers in Params are
+// json.Number once read back.
 type Method struct {
 	Name    string         `json:"name"`
 	Version int            `json:"version"`
 	Params  map[string]any `json:"params"`
 }
 
-// Benchmark is one benchmark that was looked for.
+// Benchmark is one benchmark of the run.
 type Benchmark struct {
 	Name     string          `json:"name"`
 	Preset   string          `json:"preset"`
@@ -127,8 +127,8 @@ type Benchmark struct {
 	Warnings []string        `json:"warnings,omitempty"`
 }
 
-// Mapping returns the fields that the items were read from, for people: of several files
-// those that differ.
+// Mapping returns the fields that the items were read from, for display: each distinct
+// mapping of the files once.
 func (b Benchmark) Mapping() string {
 	var all []string
 	for _, f := range b.Files {
@@ -139,8 +139,8 @@ func (b Benchmark) Mapping() string {
 	return strings.Join(all, "; ")
 }
 
-// Decoys says how many items that no document can hold a method looked for beside those
-// of a benchmark, and how many of them it flagged: all of those are wrong.
+// Decoys counts a method's decoys: items made to be in no document, which the method judges
+// beside those of a benchmark. Every flagged decoy is a false positive.
 type Decoys struct {
 	Method    string `json:"method"`
 	Benchmark string `json:"benchmark"`
@@ -186,7 +186,7 @@ func (a *Audit) check() error {
 	return nil
 }
 
-// file returns what a says of a file of its directory.
+// file returns the size and digest that a records of a file of its directory.
 func (a *Audit) file(name string) (FileDigest, bool) {
 	for _, f := range a.Files {
 		if f.Name == name {
@@ -196,7 +196,8 @@ func (a *Audit) file(name string) (FileDigest, bool) {
 	return FileDigest{}, false
 }
 
-// VerdictsDigest is the digest of the verdicts. What is made of them carries it.
+// VerdictsDigest returns the digest of the verdicts. Files that are computed from them carry
+// it.
 func (a *Audit) VerdictsDigest() string {
 	f, _ := a.file(VerdictsFile)
 	return f.Digest
@@ -241,7 +242,8 @@ func read(b []byte) (*Audit, error) {
 	a := new(Audit)
 	err := format.Read(bytes.NewReader(b), a)
 	if errors.Is(err, ledger.ErrCorrupt) && isFirst(b) {
-		return nil, fmt.Errorf("%w: its format is 1, this program reads %d; %s", ledger.ErrVersion, format.Version, format.Anew)
+		return nil, fmt.Errorf("%w: its format is 1, this program reads %d; %s",
+			ledger.ErrVersion, format.Version, format.Anew)
 	}
 	if err != nil {
 		return nil, err

@@ -30,8 +30,8 @@ type column struct {
 	some  bool // not every audit has it
 }
 
-// columnsOf returns the columns of a row, a pointer to a struct whose tags say what they
-// are: see Verdict. Those of a corpus filter are among them if filter is true.
+// columnsOf returns the columns of a row, a pointer to a struct whose tags describe them:
+// see Verdict. The columns of a corpus filter are among them if filter is true.
 func columnsOf(row any, filter bool) (list []column) {
 	v := reflect.ValueOf(row).Elem()
 	for i := range v.NumField() {
@@ -41,12 +41,13 @@ func columnsOf(row any, filter bool) (list []column) {
 			continue
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		list = append(list, column{name, v.Field(i).Addr().Interface(), slices.Contains(tags, "dict"), slices.Contains(tags, "filter")})
+		field := v.Field(i).Addr().Interface()
+		list = append(list, column{name, field, slices.Contains(tags, "dict"), slices.Contains(tags, "filter")})
 	}
 	return list
 }
 
-// arrowField is the column as a schema has it.
+// arrowField returns the column's field in a schema.
 func (c *column) arrowField() arrow.Field {
 	switch c.field.(type) {
 	case *int64:
@@ -61,7 +62,7 @@ func (c *column) arrowField() arrow.Field {
 	return arrow.Field{Name: c.name, Type: arrow.BinaryTypes.String}
 }
 
-// add appends the field's value, and returns how many bytes of text it has.
+// add appends the field's value, and returns the number of its bytes if it is text.
 func (c *column) add(b array.Builder) (int, error) {
 	text := func(s string) int {
 		b.(*array.StringBuilder).Append(s)
@@ -124,10 +125,11 @@ func newTable(w io.Writer, columns []column) (*table, error) {
 		parquet.WithDictionaryDefault(false),
 		parquet.WithMaxRowGroupLength(groupRows),
 	}
-	// The columns that make the size. The library makes a new encoder of megabytes for each
-	// page with zstd, which is too much for the others.
+	// These columns are most of the file's size. With zstd the library allocates an encoder of
+	// megabytes for each page, which is too much for the others.
 	for _, name := range []string{"item", "digest", "doc_id", "doc_text"} {
-		options = append(options, parquet.WithCompressionFor(name, compress.Codecs.Zstd), parquet.WithCompressionLevelFor(name, 1))
+		options = append(options,
+			parquet.WithCompressionFor(name, compress.Codecs.Zstd), parquet.WithCompressionLevelFor(name, 1))
 	}
 	var fields []arrow.Field
 	for i := range columns {
@@ -142,14 +144,15 @@ func newTable(w io.Writer, columns []column) (*table, error) {
 		}
 	}
 	schema := arrow.NewSchema(fields, nil)
-	fw, err := pqarrow.NewFileWriter(schema, struct{ io.Writer }{w}, parquet.NewWriterProperties(options...), pqarrow.DefaultWriterProps())
+	properties := parquet.NewWriterProperties(options...)
+	fw, err := pqarrow.NewFileWriter(schema, struct{ io.Writer }{w}, properties, pqarrow.DefaultWriterProps())
 	if err != nil {
 		return nil, err
 	}
 	return &table{columns: columns, b: array.NewRecordBuilder(memory.DefaultAllocator, schema), w: fw}, nil
 }
 
-// add takes the row that the columns' fields have now.
+// add appends the row of the present values of the columns' fields.
 func (t *table) add() error {
 	for i := range t.columns {
 		n, err := t.columns[i].add(t.b.Field(i))
@@ -182,7 +185,7 @@ func (t *table) close() error {
 	return t.w.Close()
 }
 
-// set gives the field the value in row i of an array. Texts are lent: they are bytes of
+// set sets the field to the value in row i of an array. Texts are lent: they are bytes of
 // the array.
 func (c *column) set(a arrow.Array, i int) error {
 	switch to := c.field.(type) {
@@ -217,9 +220,9 @@ func (c *column) set(a arrow.Array, i int) error {
 }
 
 // readTable sets the columns' fields to row after row of a Parquet file and calls each
-// with its number. Columns of the file that are not asked for are not decoded. The
-// library panics on some damage, which is an error here: it is called in this goroutine
-// alone. An error of each ends it.
+// with the row's number. Other columns of the file are not decoded. The library panics on
+// some damaged files; readTable calls it in its own goroutine only, and returns an error in
+// place of the panic. An error of each ends the reading.
 func readTable(ctx context.Context, f *os.File, columns []column, batch int64, each func(row int) error) (err error) {
 	var own error // of each, of ctx or of the system, which is not the file's
 	defer func() {
@@ -239,7 +242,8 @@ func readTable(ctx context.Context, f *os.File, columns []column, batch int64, e
 		return err
 	}
 	defer r.Close()
-	pr, err := pqarrow.NewFileReader(r, pqarrow.ArrowReadProperties{Parallel: false, BatchSize: batch}, memory.DefaultAllocator)
+	properties := pqarrow.ArrowReadProperties{Parallel: false, BatchSize: batch}
+	pr, err := pqarrow.NewFileReader(r, properties, memory.DefaultAllocator)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ type MethodVerdicts struct {
 	Kind   []uint8   // in the list of kinds; see KindName
 }
 
-// KindName returns the kind that a MethodVerdicts has a number of.
+// KindName returns the kind with a number of MethodVerdicts.Kind.
 func KindName(k uint8) string { return kinds[k] }
 
 // A TableBenchmark is one of a Table. Its items are Items[First:Last].
@@ -60,7 +60,9 @@ func (r *Reader) Table(ctx context.Context) (*Table, error) {
 	}
 	l := &loader{Table: t, method: -1}
 	wanted := []string{"method", "benchmark", "split", "item", "index", "digest", "state", "score", "kind"}
-	columns := slices.DeleteFunc(columnsOf(&l.row, false), func(c column) bool { return !slices.Contains(wanted, c.name) })
+	columns := slices.DeleteFunc(columnsOf(&l.row, false), func(c column) bool {
+		return !slices.Contains(wanted, c.name)
+	})
 	err := r.rows(ctx, VerdictsFile, columns, 1<<14, l.add)
 	if err == nil {
 		if err = l.check(); err != nil {
@@ -83,7 +85,7 @@ func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ledger.ErrCorrupt, fmt.Sprintf(format, args...))
 }
 
-// add takes the row at hand.
+// add adds the verdict in l.row to the table.
 func (l *loader) add() error {
 	v := &l.row
 	if err := v.check(); err != nil {
@@ -115,7 +117,8 @@ func (l *loader) add() error {
 	if v.Score != nil {
 		score = *v.Score
 	}
-	c.State, c.Score, c.Kind = append(c.State, v.State), append(c.Score, score), append(c.Kind, uint8(slices.Index(kinds, v.Kind)))
+	kind := uint8(slices.Index(kinds, v.Kind))
+	c.State, c.Score, c.Kind = append(c.State, v.State), append(c.Score, score), append(c.Kind, kind)
 	return nil
 }
 
@@ -154,7 +157,8 @@ func (l *loader) item(v *Verdict) error {
 		return corrupt("item %d of %s/%s comes after item %d", v.Index, v.Benchmark, v.Split, l.Items[n-1].Index)
 	}
 	it := TableItem{ID: strings.Clone(v.Item), Index: v.Index, Benchmark: uint16(l.benchmark), Split: uint16(l.split)}
-	if b, err := hex.DecodeString(v.Digest); err != nil || copy(it.Digest[:], b) != len(it.Digest) || len(b) != len(it.Digest) {
+	b, err := hex.DecodeString(v.Digest)
+	if err != nil || copy(it.Digest[:], b) != len(it.Digest) || len(b) != len(it.Digest) {
 		return corrupt("%.60q is no digest of an item", v.Digest)
 	}
 	l.Items = append(l.Items, it)
@@ -162,7 +166,7 @@ func (l *loader) item(v *Verdict) error {
 	return nil
 }
 
-// check compares with what audit.json says.
+// check compares the table with the benchmarks of audit.json.
 func (l *loader) check() error {
 	for i := range l.Verdicts {
 		l.Verdicts[i].extend(len(l.Items))
@@ -206,8 +210,9 @@ func (t *Table) Methods(names []string) (chosen []*MethodVerdicts, err error) {
 	return chosen, nil
 }
 
-// Follow puts what readers say of items in the place of what the methods say in t, which
-// r has read. The notes say what a reader of what is made of t, as "scores", must know.
+// Follow replaces the methods' verdicts in t, which r has read, by the reviewers' marks. The
+// notes, for the user, say what it did; what names the results computed from t, such as
+// "scores".
 func (r *Reader) Follow(ctx context.Context, t *Table, what string) (notes []string, err error) {
 	marked, stale, err := r.Marked(ctx)
 	if err != nil {
@@ -220,18 +225,20 @@ func (r *Reader) Follow(ctx context.Context, t *Table, what string) (notes []str
 		return fmt.Sprintf("%d %s", n, noun)
 	}
 	if confirmed, rejected := t.follow(marked); confirmed+rejected > 0 {
-		notes = append(notes, fmt.Sprintf("%s follow a reader's marks: %s confirmed, %s rejected", what, count(confirmed, "item"), count(rejected, "item")))
+		notes = append(notes, fmt.Sprintf("%s follow the reviewers' marks: %s confirmed, %s rejected",
+			what, count(confirmed, "item"), count(rejected, "item")))
 	} else {
-		notes = append(notes, fmt.Sprintf("no mark fits the evidence of an item, so %s follow the methods; swab review makes marks", what))
+		notes = append(notes, fmt.Sprintf(
+			"no review mark matches the evidence of an item, so %s follow the methods; swab review sets marks", what))
 	}
 	if stale > 0 {
-		notes = append(notes, count(int64(stale), "mark")+" of items or evidence that the audit no longer has not followed")
+		notes = append(notes, count(int64(stale), "mark")+" ignored: the audit no longer has the items or the evidence")
 	}
 	return notes, nil
 }
 
-// follow takes over marks. A confirmed item is as contaminated as any of its benchmark, so
-// that it counts as flagged at every threshold that flags one.
+// follow replaces verdicts by marks. A confirmed item gets the highest score of its benchmark,
+// so it counts as flagged at every threshold that flags any item.
 func (t *Table) follow(marked map[Place]MarkEntry) (confirmed, rejected int64) {
 	if len(marked) == 0 {
 		return 0, 0
@@ -276,7 +283,7 @@ func (t *Table) follow(marked map[Place]MarkEntry) (confirmed, rejected int64) {
 
 // Read reads the benchmarks' files again, by the mappings that the audit used, and
 // calls visit with each item, lent, and its number. The error is benchmark.ErrChanged if
-// they are not what was audited.
+// the files changed since the audit.
 func (t *Table) Read(ctx context.Context, visit func(number int, it *benchmark.Item) error) error {
 	for i := range t.About.Benchmarks {
 		b := &t.About.Benchmarks[i]
@@ -293,7 +300,9 @@ func (t *Table) Read(ctx context.Context, visit func(number int, it *benchmark.I
 	return nil
 }
 
-func (t *Table) read(ctx context.Context, b *Benchmark, f BenchmarkFile, in TableBenchmark, visit func(number int, it *benchmark.Item) error) error {
+func (t *Table) read(
+	ctx context.Context, b *Benchmark, f BenchmarkFile, in TableBenchmark, visit func(int, *benchmark.Item) error,
+) error {
 	items := t.Items[in.First:in.Last]
 	at := slices.IndexFunc(items, func(it TableItem) bool { return t.Splits[it.Split] == f.Split })
 	if at < 0 {
@@ -309,7 +318,7 @@ func (t *Table) read(ctx context.Context, b *Benchmark, f BenchmarkFile, in Tabl
 		}
 		have := &items[at+n]
 		if hex.EncodeToString(have.Digest[:]) != it.Digest || have.Index != int64(n) {
-			return fmt.Errorf("%q: record %d is another than was audited: %w", f.Path, n, benchmark.ErrChanged)
+			return fmt.Errorf("%q: record %d is not the one that was audited: %w", f.Path, n, benchmark.ErrChanged)
 		}
 		if err := visit(in.First+at+n, it); err != nil {
 			return err
@@ -322,7 +331,7 @@ func (t *Table) read(ctx context.Context, b *Benchmark, f BenchmarkFile, in Tabl
 	return nil
 }
 
-// ReadTexts keeps the questions of all items.
+// ReadTexts reads the questions of all items into the table.
 func (t *Table) ReadTexts(ctx context.Context) error {
 	return t.Read(ctx, func(n int, it *benchmark.Item) error {
 		t.Items[n].Text = it.Text[item.Question]

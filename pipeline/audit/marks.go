@@ -22,12 +22,13 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// What people say of the evidence is in review.jsonl, a row an item. A mark is of an
-// item's content and its evidence, by their digests: a later run that finds the same
-// evidence of the same item has the mark still, and one that finds other evidence asks
-// again. A rejected item is not in the corpus whatever a method says, a confirmed one is.
+// review.jsonl has a row for each item that a person has reviewed. A mark belongs to an item's
+// content and its evidence, by their digests: after a later run that finds the same evidence
+// for the same item, the mark still holds; if the evidence differs, the item is to be
+// reviewed again. A confirmed item is in the corpus and a rejected one is not, whatever the
+// methods decided.
 
-// Mark is what a reader says of an item's evidence.
+// Mark is a reviewer's decision on an item's evidence.
 type Mark string
 
 // The marks. An entry without one has only a note.
@@ -36,14 +37,14 @@ const (
 	Rejected  Mark = "rejected"
 )
 
-// MarkKey is what a mark is of: 32 hex digits each.
+// MarkKey identifies the item and the evidence of a mark, by 32 hex digits each.
 type MarkKey struct {
 	Item     string `json:"item_digest"`
 	Evidence string `json:"evidence_digest"` // see EvidenceDigest
 }
 
-// MarkEntry is a row of review.jsonl. Benchmark, Split and Item say where the item was
-// when it was marked, for people.
+// MarkEntry is a row of review.jsonl. Benchmark, Split and Item say where the item was when
+// it was marked; they are for people only.
 type MarkEntry struct {
 	MarkKey
 	Mark      Mark   `json:"mark"`
@@ -53,7 +54,7 @@ type MarkEntry struct {
 	Item      string `json:"item"`
 }
 
-// Marks holds entries by what they are of.
+// Marks holds entries by their keys.
 type Marks map[MarkKey]MarkEntry
 
 // LoadMarks reads the marks of an audit directory. There are none if it has no such file.
@@ -88,9 +89,9 @@ func LoadMarks(dir string) (Marks, error) {
 	}
 }
 
-// SaveMarks adds the given entries to those in dir, in the place of earlier ones of the same
-// key; an entry with neither mark nor note removes one. The file is replaced in one
-// step. Marks that another reader saves at the same moment can be lost.
+// SaveMarks adds entries to those in dir, replacing earlier ones of the same key; an entry
+// with neither mark nor note removes the earlier one. The file is replaced in one step. Marks
+// that another process saves at the same moment can be lost.
 func SaveMarks(dir string, changed Marks) error {
 	marks, err := LoadMarks(dir)
 	if err != nil {
@@ -99,7 +100,8 @@ func SaveMarks(dir string, changed Marks) error {
 	maps.Copy(marks, changed)
 	maps.DeleteFunc(marks, func(_ MarkKey, e MarkEntry) bool { return e.Mark == "" && e.Note == "" })
 	rows := slices.SortedFunc(maps.Values(marks), func(a, b MarkEntry) int {
-		return cmp.Or(strings.Compare(a.Benchmark, b.Benchmark), strings.Compare(a.Split, b.Split), strings.Compare(a.Item, b.Item),
+		return cmp.Or(
+			strings.Compare(a.Benchmark, b.Benchmark), strings.Compare(a.Split, b.Split), strings.Compare(a.Item, b.Item),
 			strings.Compare(a.MarkKey.Item, b.MarkKey.Item), strings.Compare(a.Evidence, b.Evidence))
 	})
 	return publish.ReplaceFile(filepath.Join(dir, ReviewFile), func(w io.Writer) error {
@@ -114,14 +116,16 @@ func SaveMarks(dir string, changed Marks) error {
 	})
 }
 
-// EvidenceDigest is a digest of an item's evidence, 32 hex digits: of where each
-// match is and what its document says, whatever the order of the rows and however
-// often, for several methods, a match is among them.
+// EvidenceDigest returns a digest of an item's evidence, 32 hex digits: of the place and the
+// text of each match. The order of the rows does not matter, nor how often a match is among
+// them for several methods.
 func EvidenceDigest(rows []Evidence) string {
 	var lines []string
 	for i := range rows {
 		r := &rows[i]
-		b, err := json.Marshal([]any{r.Part, r.Shard, r.Row, r.DocID, r.DocStart, r.DocEnd, r.ItemStart, r.ItemEnd, r.DocText})
+		b, err := json.Marshal([]any{
+			r.Part, r.Shard, r.Row, r.DocID, r.DocStart, r.DocEnd, r.ItemStart, r.ItemEnd, r.DocText,
+		})
 		if err != nil {
 			panic(err) // plain data
 		}
@@ -132,8 +136,7 @@ func EvidenceDigest(rows []Evidence) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// State is the state that a mark puts in the place of every method's, which is Missing
-// where there is only a note.
+// State returns the state that replaces every method's, or Missing if there is only a note.
 func (m Mark) State() State {
 	switch m {
 	case Confirmed:
@@ -144,19 +147,19 @@ func (m Mark) State() State {
 	return item.Missing
 }
 
-// Of returns the mark of an item, by its digest, with that evidence.
-func (m Marks) Of(digest string, rows []Evidence) MarkEntry {
+// Find returns the mark of the item with this digest and this evidence, or a zero entry.
+func (m Marks) Find(digest string, rows []Evidence) MarkEntry {
 	if len(m) == 0 {
 		return MarkEntry{}
 	}
 	return m[MarkKey{digest, EvidenceDigest(rows)}]
 }
 
-// Place is where an item is in an audit.
+// Place identifies an item of an audit.
 type Place struct{ Benchmark, Split, Item, Digest string }
 
-// Marked returns the items that are marked, as the evidence is now. Marks of evidence
-// that the audit no longer has are not among them; stale is their number.
+// Marked returns the items whose present evidence is marked. Stale is the number of other
+// marks, whose items or evidence the audit no longer has.
 func (r *Reader) Marked(ctx context.Context) (marked map[Place]MarkEntry, stale int, err error) {
 	marks, err := LoadMarks(r.Dir)
 	if err != nil || len(marks) == 0 {
@@ -179,7 +182,7 @@ func (r *Reader) Marked(ctx context.Context) (marked map[Place]MarkEntry, stale 
 	}
 	marked = map[Place]MarkEntry{}
 	used := map[MarkKey]bool{}
-	look := func(items []Place, rows []Evidence) {
+	find := func(items []Place, rows []Evidence) {
 		for _, p := range items {
 			if e, ok := marks[MarkKey{p.Digest, EvidenceDigest(rows)}]; ok {
 				marked[p] = e
@@ -192,11 +195,11 @@ func (r *Reader) Marked(ctx context.Context) (marked map[Place]MarkEntry, stale 
 			return nil, 0, err
 		}
 		p := place{e.Benchmark, e.Split, e.Item}
-		look(waiting[p], e.Rows)
+		find(waiting[p], e.Rows)
 		delete(waiting, p)
 	}
 	for _, items := range waiting {
-		look(items, nil)
+		find(items, nil)
 	}
 	return marked, len(marks) - len(used), nil
 }

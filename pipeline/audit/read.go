@@ -24,12 +24,12 @@ const House = "swab"
 var (
 	// ErrNone means that a directory is no audit.
 	ErrNone = fmt.Errorf("it is no audit: it has no %s", File)
-	// ErrNoItem means that an audit has no such item, or several.
+	// ErrNoItem means that no item of an audit has the name, or several have it.
 	ErrNoItem = errors.New("no such item")
 )
 
-// A Reader reads one published audit. Its files stay open, so a run that replaces the
-// directory meanwhile does no harm. It is for one goroutine.
+// A Reader reads one published audit. It keeps the files open, so it is not disturbed by a
+// run that replaces the directory meanwhile. It is for one goroutine.
 type Reader struct {
 	Dir   string
 	About *Audit
@@ -38,8 +38,9 @@ type Reader struct {
 	checked map[string]bool
 }
 
-// Open opens the audit in dir and reads its audit.json. What else is read is compared
-// with its digest first: the error is then ledger.ErrCorrupt and names the file. Close it.
+// Open opens the audit in dir and reads its audit.json. Every other file is compared with
+// its digest before it is read: on a mismatch the error is ledger.ErrCorrupt and names the
+// file. The caller closes the Reader.
 func Open(dir string) (*Reader, error) {
 	for {
 		r, now, err := open(dir)
@@ -50,7 +51,7 @@ func Open(dir string) (*Reader, error) {
 	}
 }
 
-// open opens all files, and reports whether all are of the audit that is there now.
+// open opens all files, and reports whether all belong to the audit that is in dir now.
 func open(dir string) (r *Reader, now bool, err error) {
 	path := filepath.Join(dir, File)
 	b, err := os.ReadFile(path)
@@ -86,7 +87,7 @@ func (r *Reader) Close() error {
 	return errors.Join(errs...)
 }
 
-// file returns a file of the audit once it has the digest that audit.json says.
+// file returns a file of the audit, after comparing it with its digest in audit.json.
 func (r *Reader) file(name string) (*os.File, error) {
 	f, path := r.files[name], filepath.Join(r.Dir, name)
 	want, ok := r.About.file(name)
@@ -115,12 +116,12 @@ func (d FileDigest) compare(path string, have FileDigest) error {
 	case have.Size != d.Size:
 		return fmt.Errorf("%s: %w: it has %d bytes, where %s says %d", path, ledger.ErrCorrupt, have.Size, File, d.Size)
 	case have.Digest != d.Digest:
-		return fmt.Errorf("%s: %w: checksum mismatch: it was changed after the run that made it", path, ledger.ErrCorrupt)
+		return fmt.Errorf("%s: %w: checksum mismatch: it was changed after the run that wrote it", path, ledger.ErrCorrupt)
 	}
 	return nil
 }
 
-// rows calls each for every row of a file, whose columns row is set to.
+// rows calls each for every row of a file, after setting the columns' fields to the row.
 func (r *Reader) rows(ctx context.Context, name string, columns []column, batch int64, each func() error) error {
 	f, err := r.file(name)
 	if err != nil {
@@ -177,15 +178,15 @@ func (it *Item) Found() *Verdict {
 	return nil
 }
 
-// Lengths are the item's own and those of its matches, the largest that any method
-// tells of. They are in words, and in characters where no method counts words: Unit is
-// word or character.
+// Lengths are the length of an item and of its matches, the largest that any method
+// reports. They are in words, or in characters if no method counts words: Unit is word or
+// character.
 type Lengths struct {
 	Total, Matched, Longest int64
 	Unit                    string
 }
 
-// Lengths compares the methods' numbers, given the normalisers of [Audit.Norms].
+// Lengths returns the largest of the methods' numbers. Norms are those of [Audit.Norms].
 func (it *Item) Lengths(norms map[string]string) (l Lengths) {
 	for i := range it.Verdicts {
 		v := &it.Verdicts[i]
@@ -209,7 +210,9 @@ func (r *Reader) Items(ctx context.Context) iter.Seq2[*Item, error] {
 			if len(it.Verdicts) == 0 {
 				return true
 			}
-			slices.SortStableFunc(it.Verdicts, func(a, b Verdict) int { return cmp.Compare(order(a.Method), order(b.Method)) })
+			slices.SortStableFunc(it.Verdicts, func(a, b Verdict) int {
+				return cmp.Compare(order(a.Method), order(b.Method))
+			})
 			more := yield(it, nil)
 			it.Verdicts = it.Verdicts[:0]
 			return more
@@ -237,6 +240,7 @@ func (r *Reader) Items(ctx context.Context) iter.Seq2[*Item, error] {
 	}
 }
 
+// order sorts methods: House comes before all others.
 func order(method string) int {
 	if method == House {
 		return 0
@@ -251,7 +255,7 @@ type Proof struct {
 }
 
 // Evidence returns the evidence of an audit, item by item, each lent until the next; its
-// texts may be kept. Items of one split that follow one another with equal ids come as one.
+// texts may be kept. Consecutive items of one split with equal ids are returned as one.
 func (r *Reader) Evidence(ctx context.Context) iter.Seq2[*Proof, error] {
 	return func(yield func(*Proof, error) bool) {
 		var e Evidence
@@ -262,11 +266,11 @@ func (r *Reader) Evidence(ctx context.Context) iter.Seq2[*Proof, error] {
 				if len(p.Rows) > 0 && !yield(&p, nil) {
 					return errStop
 				}
-				p = Proof{texts.keep(e.Benchmark), texts.keep(e.Split), strings.Clone(e.Item), p.Rows[:0]}
+				p = Proof{texts.intern(e.Benchmark), texts.intern(e.Split), strings.Clone(e.Item), p.Rows[:0]}
 			}
 			row := e
 			row.Benchmark, row.Split, row.Item = p.Benchmark, p.Split, p.Item
-			row.Part, row.Shard, row.Norm = texts.keep(e.Part), texts.keep(e.Shard), texts.keep(e.Norm)
+			row.Part, row.Shard, row.Norm = texts.intern(e.Part), texts.intern(e.Shard), texts.intern(e.Norm)
 			row.DocID, row.DocText = strings.Clone(e.DocID), strings.Clone(e.DocText)
 			p.Rows = append(p.Rows, row)
 			return nil
@@ -280,10 +284,11 @@ func (r *Reader) Evidence(ctx context.Context) iter.Seq2[*Proof, error] {
 	}
 }
 
-// interned has texts that come in many rows, once each.
+// interned holds one copy of each text that occurs in several rows.
 type interned map[string]string
 
-func (t interned) keep(s string) string {
+// intern returns the copy of s.
+func (t interned) intern(s string) string {
 	kept, ok := t[s]
 	if !ok {
 		if len(t) > 1<<12 {
@@ -295,10 +300,10 @@ func (t interned) keep(s string) string {
 	return kept
 }
 
-// maxExplained is how many items of one name are told apart.
+// maxExplained is the largest number of items of one name that Find lists.
 const maxExplained = 5
 
-// An Explanation is all that an audit says of one item.
+// An Explanation has all verdicts on one item and all evidence for it.
 type Explanation struct {
 	Benchmark, Split, Item string
 	Verdicts               []Verdict
@@ -329,13 +334,15 @@ func (r *Reader) Find(ctx context.Context, name string) (*Explanation, error) {
 	}
 	switch {
 	case len(found) == 0:
-		return nil, fmt.Errorf("%s: %w: %s; name one as in %s, by its id or by benchmark/split/id", r.Dir, ErrNoItem, strconv.Quote(name), VerdictsLines)
+		return nil, fmt.Errorf("%s: %w: %s; name an item of %s by its id or by benchmark/split/id",
+			r.Dir, ErrNoItem, strconv.Quote(name), VerdictsLines)
 	case len(found) > 1:
 		var names []string
 		for _, e := range found {
 			names = append(names, e.Benchmark+"/"+e.Split+"/"+e.Item)
 		}
-		return nil, fmt.Errorf("%s: %w: %s is one of several; name one of %s", r.Dir, ErrNoItem, strconv.Quote(name), strings.Join(names, ", "))
+		return nil, fmt.Errorf("%s: %w: several items are named %s; choose one of %s",
+			r.Dir, ErrNoItem, strconv.Quote(name), strings.Join(names, ", "))
 	}
 	x := found[0]
 	for p, err := range r.Evidence(ctx) {
@@ -349,17 +356,19 @@ func (r *Reader) Find(ctx context.Context, name string) (*Explanation, error) {
 	return x, nil
 }
 
-// A Text is an item as its benchmark's file has it.
+// A Text is an item with its texts, read from its benchmark's file.
 type Text struct {
 	Benchmark, Split string
 	*benchmark.Item
 }
 
 // Texts reads the files of a's benchmarks again and returns their items, in the order of
-// the audit, but for files whose benchmark and split are not wanted. A file that is gone or
-// cannot be read has no more items, and gone is called with the reason; whether an item is
-// still the same its digest says.
-func (a *Audit) Texts(ctx context.Context, wanted func(benchmark, split string) bool, gone func(file BenchmarkFile, why error)) iter.Seq2[Text, error] {
+// the audit, except files whose benchmark and split are not wanted. If a file is missing or
+// cannot be read on, gone is called with the reason and the next file is read. An item
+// with another digest than in the audit has changed since.
+func (a *Audit) Texts(
+	ctx context.Context, wanted func(benchmark, split string) bool, gone func(file BenchmarkFile, why error),
+) iter.Seq2[Text, error] {
 	return func(yield func(Text, error) bool) {
 		for _, b := range a.Benchmarks {
 			for _, f := range b.Files {

@@ -9,11 +9,11 @@ import (
 	"swab/ngram/item"
 )
 
-// State is what a method says of an item; package item has the list.
+// State is a method's decision on an item; package item has the list.
 type State = item.State
 
-// Kinds of verdicts: what was found, where a method tells kinds apart. The first is none.
-// A new one is a line here.
+// Kinds of verdicts, for methods that distinguish kinds; the first is for all others. A new
+// kind is a line here.
 var kinds = []string{
 	"",
 	// Of flagged and suspected items.
@@ -22,48 +22,48 @@ var kinds = []string{
 	"answer",  // a worked answer or code alone
 	"variant", // the same wording with other numbers or names
 	// Of clean items.
-	"altered",        // all but the decisive words are in a document
-	"too common",     // few words, that any text has
-	"passage only",   // the text that it asks about, not what it asks
-	"template only",  // what many items of the benchmark have
+	"altered",        // a document has all of it but its decisive words
+	"too common",     // few words, which are common elsewhere
+	"passage only",   // the passage that it asks about, without the question
+	"template only",  // only text shared by many items of the benchmark
 	"fragment",       // too little of it
 	"by filter",      // a filter that does not bound the method suspects nothing
 	"source flagged", // the item that it translates is flagged
-	"reworded",       // told in other words, to review
+	"reworded",       // a document may have it in other words, for review
 }
 
-// Verdict is what one method says of one item: a row of verdicts.parquet. Its fields are
-// the columns, in order; a tag column holds, separated by commas, dict for one whose
-// values repeat, and filter for one that only verdicts of a corpus filter have.
+// Verdict is one method's verdict on one item: a row of verdicts.parquet. Its fields are the
+// columns, in order; a tag column holds, separated by commas, dict for a column whose values
+// repeat, and filter for one that only verdicts of a corpus filter have.
 type Verdict struct {
 	Method    string   `json:"method" column:"dict"`
 	Benchmark string   `json:"benchmark" column:"dict"`
 	Split     string   `json:"split" column:"dict"`
 	Item      string   `json:"item"`   // the item's id
-	Index     int64    `json:"index"`  // its place in the split, from 0
+	Index     int64    `json:"index"`  // its number in the split, from 0
 	Digest    string   `json:"digest"` // of its content
 	State     State    `json:"state" column:"dict"`
 	Score     *float64 `json:"score"`               // nil exactly if the item is not checkable
 	Longest   int64    `json:"longest"`             // words of the longest match
 	Words     int64    `json:"words"`               // words of the item
-	Matched   int64    `json:"matched"`             // words of it that any document has
+	Matched   int64    `json:"matched"`             // words of it that are in any document
 	Documents int64    `json:"documents"`           // documents that match
-	Parts     []string `json:"parts" column:"dict"` // parts of the item that were seen
+	Parts     []string `json:"parts" column:"dict"` // parts of the item that were found
 
-	// Seen is "", "input", "answer", or "input and answer" when one document holds
-	// both within 1,000 bytes; what was seen of both only apart is "input".
+	// Seen is "", "input", "answer", or "input and answer" if one document holds both
+	// within 1,000 bytes; both found far apart only are "input".
 	Seen     string         `json:"seen" column:"dict"`
 	Kind     string         `json:"kind" column:"dict"` // one of the kinds
-	Template float64        `json:"template"`           // share of the words in n-grams seen that are the benchmark's template
-	Details  map[string]any `json:"details,omitempty"`  // what else the method defines: numbers and strings; in Parquet as JSON
+	Template float64        `json:"template"`           // share of the found words that are the benchmark's template
+	Details  map[string]any `json:"details,omitempty"`  // further numbers and strings of the method; in Parquet as JSON
 
-	// Of verdicts from a corpus filter: the chance that its errors alone make as many
-	// of the item's n-grams hit as did, and the segments that fired.
+	// Chance and Segments are set by a corpus filter: the probability that its false
+	// positives alone account for as many hits, and the segments with hits.
 	Chance   *float64 `json:"chance,omitempty" column:"filter"`
 	Segments []string `json:"segments,omitempty" column:"filter"`
 }
 
-// check returns why v cannot be a verdict.
+// check returns an error if v is no valid verdict.
 func (v *Verdict) check() error {
 	switch v.State {
 	case item.Flagged, item.Clean, item.Suspected:
@@ -86,8 +86,7 @@ func (v *Verdict) check() error {
 	return nil
 }
 
-// SeenParts returns the sides of the item that were seen, by its parts where the verdict
-// has no word for them.
+// SeenParts returns Seen, or derives it from Parts if the method did not set it.
 func (v *Verdict) SeenParts() string {
 	if v.Seen != "" || len(v.Parts) == 0 {
 		return v.Seen
@@ -117,12 +116,13 @@ type Evidence struct {
 	ItemStart    int64  `json:"item_start"` // in the text of the part
 	ItemEnd      int64  `json:"item_end"`
 	Words        int64  `json:"words"`
-	DocText      string `json:"doc_text"`           // the match with some of what stands around it
+	DocText      string `json:"doc_text"`           // the match with some of the text around it
 	DocTextStart int64  `json:"doc_text_start"`     // where DocText begins in the document
 	Norm         string `json:"norm" column:"dict"` // the normaliser that found it; see UnitOf
 }
 
-// UnitOf is what verdicts and evidence of a normaliser count: word or character.
+// UnitOf returns the unit in which verdicts and evidence of a normaliser count: word or
+// character.
 func UnitOf(norm string) string {
 	if norm == "chars" || norm == "raw" {
 		return "character"

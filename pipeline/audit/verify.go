@@ -17,8 +17,8 @@ import (
 
 // Verify compares every file of the audit in dir with audit.json, reads the verdicts and
 // the evidence, and checks that the report and the scores were made from these verdicts.
-// The error names each file that does not agree; files is how many were compared. Results
-// of single shards are private to the runs, and not looked into.
+// The error names each file that does not agree; files is the number of files compared.
+// Results of single shards are private to the runs and are not compared.
 func Verify(ctx context.Context, dir string) (files int, err error) {
 	r, err := Open(dir)
 	if err != nil {
@@ -48,7 +48,8 @@ func Verify(ctx context.Context, dir string) (files int, err error) {
 		errs = append(errs, err, ctx.Err())
 	}
 	for _, name := range names {
-		errs = append(errs, fmt.Errorf("%s: %w: %s does not list it", filepath.Join(dir, filepath.FromSlash(name)), ledger.ErrCorrupt, File))
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		errs = append(errs, fmt.Errorf("%s: %w: %s does not list it", path, ledger.ErrCorrupt, File))
 	}
 	if errors.Join(errs...) == nil {
 		_, err := r.Table(ctx)
@@ -59,7 +60,10 @@ func Verify(ctx context.Context, dir string) (files int, err error) {
 	}
 	_, err = LoadMarks(dir)
 	errs = append(errs, err)
-	for name, digest := range map[string]func(b []byte) string{ReportFile: reportDigest, ScoresFile: scoresDigest, CurveFile: curveDigest} {
+	digests := map[string]func([]byte) string{
+		ReportFile: reportDigest, ScoresFile: scoresDigest, CurveFile: curveDigest,
+	}
+	for name, digest := range digests {
 		path := filepath.Join(dir, name)
 		b, err := os.ReadFile(path)
 		switch {
@@ -74,16 +78,17 @@ func Verify(ctx context.Context, dir string) (files int, err error) {
 	return files, errors.Join(errs...)
 }
 
-// CheckMadeFrom returns an error unless digest, which a file made of verdicts carries, is
-// that of the audit's verdicts.
+// CheckMadeFrom returns an error unless digest, which the file at path carries, is that of
+// the audit's verdicts.
 func (a *Audit) CheckMadeFrom(path, digest string) error {
 	if digest == a.VerdictsDigest() {
 		return nil
 	}
-	return fmt.Errorf("%s: %w: it was made from other verdicts; make it again with swab score or swab report", path, ledger.ErrCorrupt)
+	return fmt.Errorf("%s: %w: it was computed from other verdicts; write it again with swab score or swab report",
+		path, ledger.ErrCorrupt)
 }
 
-// reportMark is what comes before the digest in report.html.
+// reportMark precedes the digest in report.html.
 const reportMark = `<meta name="swab-verdicts" content="`
 
 func reportDigest(b []byte) string {

@@ -25,25 +25,25 @@ type Writer struct {
 	files    []*output
 	verdicts forms
 	evidence forms
-	verdict  Verdict // the row in hand, which the columns are of
-	proof    Evidence
+	verdict  Verdict  // the row being written; the columns of verdicts point into it
+	proof    Evidence // the same for evidence
 	err      error
 }
 
-// forms are the two forms of one kind of row.
+// forms writes one kind of row in both forms, JSON lines and Parquet.
 type forms struct {
 	lines *json.Encoder
 	*table
 }
 
-// output is a buffered output file. It is no io.Closer for what writes to it.
+// output is a buffered output file. The writer on top of it cannot close it.
 type output struct {
 	*bufio.Writer
 	f *os.File
 }
 
-// Create makes the files of verdicts and evidence in dir, which must not have them yet.
-// The two forms hold the same rows, in the order in which they are written, with the same
+// Create creates the files of verdicts and evidence in dir, which must not have them yet.
+// Both forms hold the same rows, in the order in which they are written, with the same
 // columns in the same order. Equal rows are written as equal bytes. Text is valid UTF-8 in
 // both: a byte that is not part of a character becomes U+FFFD.
 //
@@ -96,10 +96,10 @@ func (w *Writer) Verdict(v *Verdict) error {
 		r.Parts = []string{}
 	}
 	for _, s := range []*string{&r.Method, &r.Benchmark, &r.Split, &r.Item, &r.Digest, &r.Seen, &r.Kind} {
-		*s = valid(*s)
+		*s = validText(*s)
 	}
 	for i, part := range r.Parts {
-		r.Parts[i] = valid(part)
+		r.Parts[i] = validText(part)
 	}
 	if err := r.check(); err != nil {
 		w.err = fmt.Errorf("verdict of %s on %s/%s/%s: %w", r.Method, r.Benchmark, r.Split, r.Item, err)
@@ -120,7 +120,7 @@ func (w *Writer) Evidence(e *Evidence) error {
 	r := &w.proof
 	*r = *e
 	for _, s := range []*string{&r.Benchmark, &r.Split, &r.Item, &r.Part, &r.Shard, &r.DocID, &r.DocText, &r.Norm} {
-		*s = valid(*s)
+		*s = validText(*s)
 	}
 	if err := w.evidence.lines.Encode(r); err != nil {
 		w.err = fmt.Errorf("evidence: %w", err)
@@ -130,16 +130,16 @@ func (w *Writer) Evidence(e *Evidence) error {
 	return w.err
 }
 
-// valid returns s with every byte that is not UTF-8 as U+FFFD, one for one.
-func valid(s string) string {
+// validText returns s with each invalid byte replaced by U+FFFD.
+func validText(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
 	return string([]rune(s))
 }
 
-// Close ends the files and syncs them. If it or any earlier call failed, the
-// files are not whole and the error says why.
+// Close completes the files and syncs them. If it or any earlier call failed, the files are
+// incomplete and the error says why.
 func (w *Writer) Close() error {
 	if w.err == nil {
 		w.err = errors.Join(w.verdicts.close(), w.evidence.close())
@@ -171,8 +171,8 @@ func (w *Writer) closeFiles() error {
 	return errors.Join(errs...)
 }
 
-// Seal writes audit.json below root, after everything else that the run makes: a with the
-// size and digest of each file. It reads the files again, which the system still holds.
+// Seal writes audit.json below root: a with the size and digest of each file, which are to be
+// complete. It reads the files again, which are still in the system's page cache.
 func Seal(root string, a *Audit) error {
 	names, err := listed(os.DirFS(root))
 	if err != nil {
@@ -191,7 +191,7 @@ func Seal(root string, a *Audit) error {
 	return errors.Join(Write(f, a), f.Close())
 }
 
-// listed returns the names of all files of an audit that audit.json has to list, in order.
+// listed returns, in order, the names of all files that audit.json has to list.
 func listed(dir fs.FS) (names []string, err error) {
 	err = fs.WalkDir(dir, ".", func(path string, e fs.DirEntry, err error) error {
 		top, _, _ := strings.Cut(path, "/")
