@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	"swab/pipeline/ledger"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
+	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 
 	"github.com/schollz/progressbar/v3"
@@ -271,13 +273,14 @@ func printSummary(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter b
 		fmt.Fprintf(w, " (%s/s)", size(int64(float64(text)/sec)))
 	}
 	fmt.Fprintln(w)
-	rows := func(what string, kinds map[string]int64, doing string) {
-		for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-			fmt.Fprintf(w, "swab: %s %s: %s (%s)\n", report.Count(kinds[kind], "row"), what, kind, doing)
-		}
+	for _, kind := range slices.Sorted(maps.Keys(t.Skipped)) {
+		fmt.Fprintf(w, "swab: %s skipped: %s (not checked)\n", report.Count(t.Skipped[kind], "row"), kind)
 	}
-	rows("skipped", t.Skipped, "not checked")
-	rows("repaired", t.Repaired, "checked with U+FFFD in place of what is ill-formed")
+	rows.Marks(math.MaxUint8).Repairs(func(kind rows.Kind, done string) {
+		if n := t.Repaired[string(kind)]; n > 0 {
+			fmt.Fprintf(w, "swab: %s repaired: %s (%s)\n", report.Count(n, "row"), kind, done)
+		}
+	})
 	named, failed := 0, 0
 	const most = 10 // shards that could not be read
 	for _, e := range s.Audit.Shards {
@@ -351,7 +354,7 @@ func hint(err error) string {
 		return "fix the input and scan again, or add --allow-incomplete"
 	case errors.Is(err, benchmark.ErrChanged):
 		return "scan again with the benchmark as it is now"
-	case errors.Is(err, pipeline.ErrBadRows), errors.Is(err, pipeline.ErrNoText):
+	case errors.Is(err, pipeline.ErrBadRows), errors.Is(err, pipeline.ErrNoText), errors.Is(err, filter.ErrEmpty):
 		return "check that --text-field names the field of the text"
 	}
 	return ""

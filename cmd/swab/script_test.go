@@ -134,7 +134,7 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 
 // repeat FILE TIMES TEXT writes a text many times.
 func repeatBytes(ts *testscript.TestScript, neg bool, args []string) {
-	text := strings.NewReplacer(`\n`, "\n", `\x00`, "\x00", `\xff`, "\xff").Replace(args[2])
+	text := strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\x00`, "\x00", `\xff`, "\xff").Replace(args[2])
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat(text, number(ts, args[1]))), 0o644))
 }
 

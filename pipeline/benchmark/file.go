@@ -163,7 +163,7 @@ func (f *File) want() rows.Want {
 }
 
 var (
-	errUTF8      = errors.New("it is not valid UTF-8")
+	errUTF8      = errors.New("it is not valid UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 converts Latin-1)")
 	errSurrogate = errors.New("it holds half of a surrogate pair")
 )
 

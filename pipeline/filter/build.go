@@ -2,6 +2,7 @@ package filter
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -138,15 +139,37 @@ func (b *Builder) Plan(found []shard.Shard, stored int64) ([]shard.Shard, error)
 	return b.shards, err
 }
 
-// Finish closes the last segment and publishes the index.
+// ErrEmpty says that the documents have no n-gram: a filter of them would call every
+// benchmark clean.
+var ErrEmpty = errors.New("no document has an n-gram")
+
+// Finish closes the last segment and publishes the index. The error is ErrEmpty for one
+// without an n-gram, unless the run is one task of several.
 func (b *Builder) Finish() (*Summary, error) {
 	if err := b.closeSegment(false); err != nil {
 		return nil, err
+	}
+	hasGrams := func(s ledger.IndexShard) bool { return s.Grams > 0 }
+	if !b.o.Task && !slices.ContainsFunc(b.index.Shards, hasGrams) {
+		return nil, b.noGrams()
 	}
 	if err := b.publish(); err != nil {
 		return nil, err
 	}
 	return &Summary{Index: b.index, Read: len(b.shards), Failed: b.failed, Changed: b.changed}, nil
+}
+
+// noGrams returns the error of an index without an n-gram, with the first shard that failed.
+func (b *Builder) noGrams() error {
+	documents, why := int64(0), ""
+	for _, s := range b.index.Shards {
+		documents += s.Documents
+		if s.Error != "" && why == "" {
+			why = "; " + s.Error
+		}
+	}
+	return fmt.Errorf("%w of %d words: %d documents in %d shards%s", ErrEmpty, b.index.Recipe.N, documents,
+		len(b.index.Shards), why)
 }
 
 // spoolBytes is memory beside the buffers, for all lanes together, of shards that are not

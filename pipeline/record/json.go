@@ -61,6 +61,7 @@ func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
 		return err
 	}
 	columns := rows.Columns(r)
+	s.columns = columns
 	if columns != nil && !s.o.text.In(columns) {
 		return noColumn(s.o.TextField, "is not there", columns)
 	}
@@ -185,13 +186,31 @@ func (s *sink) noField(off int64) error {
 	}
 	first := len(s.c.First) == 0
 	s.skip(rows.Missing, off, func() string {
-		var rec rows.Record
-		if !first || s.raw == nil || rec.ParseJSON(s.raw, nil) != nil {
+		if !first {
 			return fmt.Sprintf("field %q", s.o.TextField)
 		}
-		return fmt.Sprintf("field %q; the row has %s", s.o.TextField, rec.FieldNames())
+		return s.whatRowHas()
 	})
 	return nil
+}
+
+// whatRowHas says which fields the current row has in place of the text, and how to name
+// one that is within a list.
+func (s *sink) whatRowHas() string {
+	rec, names := &s.rec, columnList(s.columns)
+	if s.raw != nil {
+		if rec = new(rows.Record); rec.ParseJSON(s.raw, nil) != nil {
+			return fmt.Sprintf("field %q", s.o.TextField)
+		}
+	}
+	if names == "" {
+		names = rec.FieldNames()
+	}
+	what := fmt.Sprintf("field %q; the row has %s", s.o.TextField, names)
+	if better := rec.WithLists(s.o.text); better != "" {
+		what += fmt.Sprintf(" (--text-field '%s' reads each element of the list)", better)
+	}
+	return what
 }
 
 // repair puts U+FFFD for each bad byte of what follows from.

@@ -227,6 +227,7 @@ type sink struct {
 
 	rec            rows.Record // the row being read, where no scanner reads it
 	raw            []byte      // that row as JSON, or nil where it is none
+	columns        []string    // of the shard, if its format says them
 	joined, idText []byte
 }
 
@@ -299,10 +300,15 @@ func (s *sink) put(text, id []byte, m rows.Marks, off int64) error {
 
 // noColumn is the error of a text column that is not there or not text.
 func noColumn(path, why string, have []string) error {
+	return fmt.Errorf("%q %s; columns: %s: %w", path, why, columnList(have), ErrField)
+}
+
+// columnList lists the names of columns for a message.
+func columnList(names []string) string {
 	const most = 40
-	list := strings.Join(have[:min(len(have), most)], ", ")
-	if len(have) > most {
-		list += fmt.Sprintf(" and %d more", len(have)-most)
+	list := strings.Join(names[:min(len(names), most)], ", ")
+	if len(names) > most {
+		list += fmt.Sprintf(" and %d more", len(names)-most)
 	}
-	return fmt.Errorf("%q %s; columns: %s: %w", path, why, list, ErrField)
+	return list
 }

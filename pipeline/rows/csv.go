@@ -259,7 +259,7 @@ var ErrHeader = errors.New("header")
 // header takes the names of the columns from the first row.
 func (tb *tableParser) header(row []byte) error {
 	if !utf8.Valid(row) {
-		return fmt.Errorf("%w: it is not valid UTF-8", ErrHeader)
+		return fmt.Errorf("%w: it is not valid UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 converts Latin-1)", ErrHeader)
 	}
 	fields, _ := tb.Dialect.fields(nil, nil, row)
 	tb.width, tb.names = len(fields), make([][]byte, 0, len(fields))

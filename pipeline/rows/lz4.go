@@ -46,9 +46,6 @@ func newLZ4Pages(p *Parquet, chunk *metadata.ColumnChunkMetaData) (*lz4Pages, er
 	if start < 0 || size < 0 || start > p.size || size > p.size-start {
 		return nil, fmt.Errorf("%w: a column of %d bytes at byte %d of a file of %d", ErrCorrupt, size, start, p.size)
 	}
-	if chunk.CryptoMetadata() != nil {
-		return nil, fmt.Errorf("an encrypted column: %w", ErrUnsupported)
-	}
 	r := bufio.NewReaderSize(io.NewSectionReader(p.at, start, size), 64<<10)
 	return &lz4Pages{in: thrift.NewStreamTransportR(r), mem: p.mem, left: chunk.NumValues(), bytes: size}, nil
 }

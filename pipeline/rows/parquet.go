@@ -10,6 +10,7 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
@@ -548,11 +549,16 @@ func (c *chunk[T]) next() (defs, reps []int16, values []T, err error) {
 	return defs, reps, c.values[:have], nil
 }
 
+var errEncrypted = fmt.Errorf("an encrypted column, which is not read without its key: %w", ErrUnsupported)
+
 // column opens column i of a row group: the library's decoder, and the pages that
 // feed it.
 func (p *Parquet) column(g *file.RowGroupReader, i int, d *schema.Column) (file.ColumnChunkReader, *pages, error) {
 	chunk, err := g.MetaData().ColumnChunk(i)
-	if err != nil {
+	switch {
+	case err != nil && strings.Contains(err.Error(), "decrypt"), err == nil && chunk.CryptoMetadata() != nil:
+		return nil, nil, errEncrypted
+	case err != nil:
 		return nil, nil, err
 	}
 	var in file.PageReader

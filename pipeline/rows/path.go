@@ -22,7 +22,8 @@ import (
 //
 // At each dot the whole of what is left is tried as one name first. Columns of a table
 // can be named by their number. Null is no text. A list is the texts of its elements,
-// joined by a line feed as those of several sources are.
+// joined by a line feed as those of several sources are; of a list of objects that name
+// their type, as the parts of a message, it is their members text.
 type Field struct {
 	written string
 	paths   []Path
@@ -357,9 +358,25 @@ func (r *Record) render(dst []byte, i int, o Objects) ([]byte, error) {
 	var err error
 	lines := 0
 	for c := i + 1; c < n.next && err == nil; c = r.nodes[c].next {
-		dst, lines, err = r.line(dst, lines, c, o)
+		from := c
+		if n.kind == listed && r.isPart(c) {
+			if from = r.child(c, "text"); from < 0 {
+				continue
+			}
+		}
+		dst, lines, err = r.line(dst, lines, from, o)
 	}
 	return dst, err
+}
+
+// isPart reports whether node i is a part of a message, an object that names its type: of
+// those of a list, the member text is text, and a part without one, as an image, is none.
+func (r *Record) isPart(i int) bool {
+	if r.nodes[i].kind != object {
+		return false
+	}
+	c := r.child(i, "type")
+	return c >= 0 && r.nodes[c].kind == text
 }
 
 // AppendDocument appends the texts of a field to dst as [Record.AppendText] does, for a use
@@ -391,6 +408,57 @@ func (r *Record) AppendDocument(dst []byte, f Field) ([]byte, Kind) {
 		return dst, wrong
 	}
 	return dst, ""
+}
+
+// WithLists returns the field as it has to be written to lead through the lists of the record:
+// messages[].content for messages.content. It returns "" where f says that itself, or where
+// no text is at that place.
+func (r *Record) WithLists(f Field) string {
+	if strings.ContainsAny(f.written, `"[?`) {
+		return ""
+	}
+	sources := strings.Split(f.written, "+")
+	for k, source := range sources {
+		if sources[k] = r.throughLists(source); sources[k] == "" {
+			return ""
+		}
+	}
+	if written := strings.Join(sources, "+"); written != f.written {
+		return written
+	}
+	return ""
+}
+
+// listWords are what Parquet calls the levels of a list, which are no names of members.
+const listWords = " list element item array bag array_element "
+
+// throughLists is WithLists for one source of plain names.
+func (r *Record) throughLists(source string) (written string) {
+	i := 0
+	for name := range strings.SplitSeq(source, ".") {
+		for r.nodes[i].kind == listed {
+			if i++; i == r.nodes[i-1].next {
+				return ""
+			}
+			written += "[]"
+		}
+		c := -1
+		if r.nodes[i].kind == object {
+			c = r.child(i, name)
+		}
+		if c < 0 && strings.HasSuffix(written, "]") && strings.Contains(listWords, " "+name+" ") {
+			continue
+		}
+		if c < 0 {
+			return ""
+		}
+		i = c
+		written += "." + name
+	}
+	if k := r.nodes[i].kind; k != text && k != listed {
+		return ""
+	}
+	return strings.TrimPrefix(written, ".")
 }
 
 // several reports whether the path leads to more than one place.

@@ -203,7 +203,7 @@ func (m Marks) Repairs(visit func(k Kind, done string)) {
 		kind Kind
 		done string
 	}{
-		{MarkUTF8, InvalidUTF8, "each bad byte was read as U+FFFD"},
+		{MarkUTF8, InvalidUTF8, "each bad byte was read as U+FFFD (iconv -f WINDOWS-1252 -t UTF-8 converts Latin-1)"},
 		{MarkSurrogate, LoneSurrogate, "each was read as U+FFFD"},
 		{MarkNUL, NUL, "kept; it separates words"},
 		{MarkNumber, NotNumber, "accepted, as Python writes it; JSON has no such number"},

@@ -563,18 +563,24 @@ func aroundRows(body []byte) Shape {
 	return linesOrValues(body, nil)
 }
 
+// errReturns says that the rows of a table end in CR and not in LF.
+var errReturns = fmt.Errorf("its lines end in CR alone (tr '\\r' '\\n' converts them): %w", ErrUnsupported)
+
 // detectTable finds what separates the columns of the first row.
 func (s *Spans) detectTable(tabs bool) (Layout, error) {
 	l := Layout{Table, Dialect{Comma: ',', Quotes: true, Header: true}}
+	for !s.end && s.to < len(s.first) && bytes.IndexByte(s.buf[s.from:s.to], '\n') < 0 {
+		if err := s.fill(); err != nil {
+			return l, err
+		}
+	}
+	line, _, found := bytes.Cut(s.buf[s.from:s.to], []byte("\n"))
+	if !found && bytes.IndexByte(bytes.TrimRight(line, "\r"), '\r') >= 0 {
+		return l, errReturns
+	}
 	if tabs {
 		l.Dialect = Dialect{Comma: '\t', Header: true}
 	} else {
-		for !s.end && s.to < len(s.first) && bytes.IndexByte(s.buf[s.from:s.to], '\n') < 0 {
-			if err := s.fill(); err != nil {
-				return l, err
-			}
-		}
-		line, _, _ := bytes.Cut(s.buf[s.from:s.to], []byte("\n"))
 		if l.Comma = separatorLine(bytes.TrimPrefix(s.buf[s.from:s.to], byteOrderMark)); l.Comma == 0 {
 			l.Comma = separator(line)
 		}
