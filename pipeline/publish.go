@@ -92,6 +92,7 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 func (r *run) about() *audit.Audit {
 	a := &audit.Audit{
 		Swab: r.o.Version, Recipe: r.set.Recipe(), Seed: r.o.Seed,
+		Flag:      slices.Compact(slices.Sorted(slices.Values(r.o.Flag))),
 		TextField: r.o.TextField, IDField: r.o.IDField, TextUnit: r.o.TextUnit,
 		Limits: map[string]int64{
 			"max_row": int64(r.o.MaxRow), "max_window": r.o.Limits.Window, "max_ratio": r.o.Limits.Ratio,
@@ -268,6 +269,9 @@ func (p *publication) item(
 	for i, m := range p.run.o.Methods {
 		matcher, k := p.run.set.Place(i)
 		v := found[matcher].Judge(k)
+		if v.State == item.Clean && slices.Contains(p.run.o.Flag, v.Kind) {
+			v.State = item.Flagged
+		}
 		rows[i].Benchmark, rows[i].Method = b.Name, m.Name
 		rows[i].Items++
 		rows[i].Grams[0] += int64(v.Grams[0])

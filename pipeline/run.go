@@ -31,6 +31,10 @@ type Options struct {
 	Seed           uint64 // of the windows that methods sample
 	IgnoreTemplate bool   // n-grams shared by many items of a benchmark do not count
 
+	// Flag names kinds of clean items that count as flagged, of audit.FlagKinds. Verdicts keep
+	// their kind; results of shards do not depend on it.
+	Flag []string
+
 	Reading
 
 	AllowIncomplete bool // write clean variants although some input was not read
@@ -77,6 +81,9 @@ func (s *Summary) Share() float64 {
 
 // load reads the benchmarks and fits the methods to them.
 func (o Options) load(ctx context.Context) (*match.Set, error) {
+	if err := audit.CheckFlagKinds(o.Flag); err != nil {
+		return nil, err
+	}
 	by := match.Options{Seed: o.Seed, IgnoreTemplate: o.IgnoreTemplate, Siblings: o.Siblings}
 	return match.Load(ctx, o.Benchmarks, o.Presets, o.Methods, by)
 }

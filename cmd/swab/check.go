@@ -8,6 +8,7 @@ import (
 
 	"swab/ngram/overlap"
 	"swab/pipeline"
+	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,15 @@ func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) 
 		return err
 	}
 	o.Seed, o.IgnoreTemplate = b.methods.seed, b.methods.ignoreTemplate
+	if err := audit.CheckFlagKinds(o.Flag); err != nil {
+		e := usageError{err: fmt.Errorf("--flag: %w", err), verb: c.CommandPath()}
+		for _, kind := range o.Flag {
+			if k := closest(kind, audit.FlagKinds()); k != "" && k != kind {
+				e.instead = fmt.Sprintf("--flag %q", k)
+			}
+		}
+		return e
+	}
 	if o.Presets, err = loadPresets(b.presets); err != nil {
 		return err
 	}
@@ -89,6 +99,9 @@ on suspected items are those of a full scan.`,
 			if o.Index == "" || len(b.benches) == 0 || o.Out == "" {
 				return misused(cmd, "check needs --index, --bench and --out")
 			}
+			if len(o.Flag) > 0 && !o.Trace {
+				return misused(cmd, "--flag needs --trace: a corpus filter alone does not say of what kind a clean item is")
+			}
 			if !o.Trace && os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(200) // the heap is small: a third more memory, and a tenth less time
 			}
@@ -137,12 +150,15 @@ func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string)
 		f.Float64Var(&m.maxFalse, "max-false", 0,
 			"`PCT` as --set swab.max-false: flag less until at most this percentage of decoys is flagged")
 		f.Float64Var(&m.longest, "longest-threshold", overlap.DefaultLongest, "`SHARE` as --set longest8.threshold")
+		f.StringSliceVar(&o.Flag, "flag", nil,
+			"`KIND` kind of clean items that count as flagged, as altered or \"too common\"; repeats (see swab help methods)")
 		f.BoolVar(&m.ignoreTemplate, "ignore-template", false,
 			"do not count n-grams that are in at least 1 % of a benchmark's items, and in 5")
 		f.Uint64Var(&m.seed, "seed", 0, "`N` seed of the windows that gpt4 draws")
 	})
 	complete(c, "method", methodNames)
 	complete(c, "preset", presetNames)
+	completeFrom(c, "flag", audit.FlagKinds()...)
 	completeFrom(c, "header", "yes", "no")
 }
 

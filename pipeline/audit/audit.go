@@ -73,7 +73,7 @@ var outKind = publish.Kind{Name: "an audit", Mark: File, Sub: ShardsDir, Kept: R
 func OpenOut(out string) (*publish.Dir, error) { return publish.Open(out, &outKind) }
 
 // format is the first line of audit.json.
-var format = ledger.Format{Name: "swab audit", Version: 2, Minor: 1, Anew: "run swab scan again"}
+var format = ledger.Format{Name: "swab audit", Version: 2, Minor: 2, Anew: "run swab scan again"}
 
 // Audit describes the input and the settings of a run: everything needed to judge its
 // verdicts or to repeat it. It holds no times, durations, hosts or lane counts, so the same
@@ -82,6 +82,7 @@ type Audit struct {
 	Swab       string           `json:"swab"` // version of the program
 	Recipe     ngram.Recipe     `json:"recipe"`
 	Methods    []Method         `json:"methods"`
+	Flag       []string         `json:"flag,omitempty"` // kinds of clean items that count as flagged
 	Seed       uint64           `json:"seed"`
 	TextField  string           `json:"text_field"`
 	IDField    string           `json:"id_field"`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"swab/ngram/item"
 )
@@ -21,7 +22,7 @@ var kinds = []string{
 	"input and answer",
 	"answer",  // a worked answer or code alone
 	"variant", // the same wording with other numbers or names
-	// Of clean items.
+	// Of clean items; those before "by filter" are flagged where a run is asked to.
 	"altered",        // a document has all of it but its decisive words
 	"too common",     // few words, which are common elsewhere
 	"passage only",   // the passage that it asks about, without the question
@@ -30,6 +31,24 @@ var kinds = []string{
 	"by filter",      // a filter that does not bound the method suspects nothing
 	"source flagged", // the item that it translates is flagged
 	"reworded",       // a document may have it in other words, for review
+}
+
+// FlagKinds returns the kinds of clean items that a run can be asked to flag. An item that
+// is clean by filter was compared with no document, so there is nothing to flag.
+func FlagKinds() []string {
+	return slices.Clone(kinds[slices.Index(kinds, "altered"):slices.Index(kinds, "by filter")])
+}
+
+// CheckFlagKinds returns an error that lists the kinds when one of those named is none of
+// FlagKinds.
+func CheckFlagKinds(named []string) error {
+	for _, k := range named {
+		if !slices.Contains(FlagKinds(), k) {
+			return fmt.Errorf("%q is no kind of clean items that can be flagged: there are %s",
+				k, strings.Join(FlagKinds(), ", "))
+		}
+	}
+	return nil
 }
 
 // Verdict is one method's verdict on one item: a row of verdicts.parquet. Its fields are the
