@@ -18,7 +18,7 @@ import (
 // notYet are the packages that the test passes over, until their words are put right. Every
 // other package is checked from its first day.
 var notYet = []string{
-	"pipeline/benchmark", "pipeline/filter", "pipeline/ledger", "pipeline/match", "pipeline/page",
+	"pipeline/filter", "pipeline/ledger", "pipeline/match", "pipeline/page",
 	"pipeline/record", "pipeline/results", "pipeline/rows",
 }
 

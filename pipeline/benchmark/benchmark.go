@@ -1,29 +1,28 @@
-// Package benchmark reads benchmarks and divides them: a benchmark in, its items
-// out, and later the benchmark written again as two variants, one of the items
-// that are kept and one of those removed, every record's bytes untouched.
+// Package benchmark reads the items of benchmarks, and divides benchmarks: it writes the
+// files of one again as two variants, one with the items that are kept and one with those
+// removed, the bytes of every record unchanged.
 //
 // # What is read
 //
 // A benchmark is a file, or a directory with all files of known endings below it:
 //
 //	.jsonl .ndjson .json   JSON lines, JSON values over several lines, one list,
-//	                       or one object that holds one list of objects; told
-//	                       apart by what is in the file
+//	                       or one object that holds one list of objects; the
+//	                       content of the file decides
 //	.csv .tsv              a table, with or without a header; in .tsv quotes are text
 //	.parquet
 //
-// each also behind .gz .zst .bz2 .xz .lz4. A file is a split, named by its path
-// without endings, and a record is an item. Which fields of a record are which
-// part of the item is said by [Spec.Fields] or a preset (benchmarks.yaml).
+// each also compressed, as .gz .zst .bz2 .xz .lz4. A file is a split, named by its path
+// without endings, and a record is an item. [Spec.Fields] or a preset (benchmarks.yaml)
+// maps the fields of a record to the parts of the item.
 //
-// # What is promised
+// # Guarantees
 //
-// A benchmark is small and has to be whole: whatever cannot be read as it should
-// is an error that names file, record (from 0) and field, and nothing is left
-// out. Texts are decoded and otherwise as they stand in the record. Invalid UTF-8,
-// lone surrogates, names that stand twice in one object and rows of another
-// length than the first are errors. A file that changes between two readings is
-// [ErrChanged].
+// A benchmark is small and has to be complete: no record is left out, and what cannot be
+// read is an error that names file, record (from 0) and field. Texts are decoded and
+// otherwise unchanged. Invalid UTF-8, lone surrogates, duplicate names in an object and
+// rows of another length than the first are errors. A file that changes between two
+// readings is [ErrChanged].
 //
 // Memory does not depend on the number of items: one record and its separator,
 // at most 64 MiB, or a page of each column of Parquet. A Parquet file compressed
@@ -56,13 +55,16 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Spec is what a user says of a benchmark. Only Path is needed.
+// Spec is a user's description of a benchmark. Only Path is required.
 type Spec struct {
 	Name   string // default: the file's or directory's name, lower case
 	Path   string
 	Preset string // a preset's name; not together with Fields
 	Fields string // "question=…,context=…,choices=…,answer=…,id=…"
-	Header string // "yes" or "no": whether tables have one; "": as the preset says, else yes unless Fields are numbers
+
+	// Header is "yes" or "no": whether tables have a header; "": as in the preset, else yes
+	// unless Fields are numbers.
+	Header string
 }
 
 // Benchmark is an opened benchmark. It serves one goroutine.
@@ -70,15 +72,15 @@ type Benchmark struct {
 	Name    string
 	Files   []File // by Rel
 	Skipped []shard.Skipped
-	Preset  string // "" when Fields were given
-	Mapping string // the fields as used, for people and as part of an identity
-	Guessed bool   // Preset was found by the fields alone
+	Preset  string // "" if Fields were set
+	Mapping string // the fields in use, for display and as part of an identity
+	Guessed bool   // Preset was chosen by the fields alone
 
-	// Warnings are complete when Items ran to its end once.
+	// Warnings are complete once Items has run to its end.
 	Warnings []string
 
-	known    map[string]int // how many records splits have, by the preset
-	complete bool           // Items ran to its end once
+	known    map[string]int // number of records of splits, by the preset
+	complete bool           // Items has run to its end
 }
 
 // Item is one item of a benchmark. Its strings may be kept.
@@ -89,8 +91,8 @@ type Item struct {
 	ID      string // the id field as written, else Index in decimal
 	Text    [item.NumParts]string
 
-	// Digest is the 128-bit xxh3, 32 hex digits, of each part's length in bytes,
-	// as eight little-endian bytes, with the part behind it.
+	// Digest is the 128-bit xxh3, 32 hex digits, of the parts, each preceded by its length
+	// in bytes as eight little-endian bytes.
 	Digest string
 }
 
@@ -98,24 +100,24 @@ var nameRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 func validName(s string) bool { return nameRE.MatchString(s) && len(s) <= 100 }
 
-// splitWords are names of splits and of directories around them, which are no
+// splitWords are names of splits and of directories around them. They are not used as a
 // benchmark's name.
-var splitWords = []string{"train", "test", "dev", "val", "valid", "validation", "eval", "main", "data", "all", "default"}
+var splitWords = strings.Fields("train test dev val valid validation eval main data all default")
 
-// shards of one split, as the Hugging Face hub numbers them.
+// partRE matches the number of a split's shard, as the Hugging Face hub writes it.
 var partRE = regexp.MustCompile(`-\d{5}-of-\d{5}$`)
 
 func isSplitWord(s string) bool {
 	return slices.Contains(splitWords, partRE.ReplaceAllString(strings.ToLower(s), ""))
 }
 
-// Open finds a benchmark's files and how they map to items, looking at names and
-// first records. It is an error when there are no files or records, or when a
-// file's first record does not map.
+// Open finds a benchmark's files, and the mapping of their fields to parts of items by the
+// files' names and first records. It is an error if there are no files or records, or if a
+// file's first record does not fit the mapping.
 func Open(spec Spec, p *Presets) (*Benchmark, error) {
 	abs, err := filepath.Abs(spec.Path)
 	if err != nil {
-		return nil, fmt.Errorf("benchmark %s: %w", show(spec.Path), err)
+		return nil, fmt.Errorf("benchmark %s: %w", quotedName(spec.Path), err)
 	}
 	info, err := os.Stat(abs)
 	if err != nil {
@@ -123,11 +125,12 @@ func Open(spec Spec, p *Presets) (*Benchmark, error) {
 	}
 	b := new(Benchmark)
 	if info.IsDir() {
-		err = b.tree(spec.Path, p.ignore)
+		err = b.addTree(spec.Path, p.ignore)
 	} else if f, ok := newFile(spec.Path, filepath.Base(abs)); ok {
 		b.Files = []File{f}
 	} else {
-		err = fmt.Errorf("benchmark %s: unknown ending; known are %s, and behind them .gz .zst .bz2 .xz .lz4", show(spec.Path), rows.Formats.Endings())
+		err = fmt.Errorf("benchmark %s: unknown ending; known are %s, optionally followed by .gz .zst .bz2 .xz .lz4",
+			quotedName(spec.Path), rows.Formats.Endings())
 	}
 	if err != nil {
 		return nil, err
@@ -144,10 +147,12 @@ func Open(spec Spec, p *Presets) (*Benchmark, error) {
 	}
 	b.Name = spec.Name
 	if b.Name == "" {
-		b.Name = strings.ToLower(names[max(0, slices.IndexFunc(names, func(s string) bool { return !isSplitWord(s) }))])
+		at := slices.IndexFunc(names, func(s string) bool { return !isSplitWord(s) })
+		b.Name = strings.ToLower(names[max(0, at)])
 	}
 	if !validName(b.Name) {
-		return nil, fmt.Errorf("benchmark %s: %q cannot be its name, which has to be of letters, digits, . _ -, and start with a letter or digit; give one, as in NAME=PATH", show(spec.Path), rows.Clip(b.Name))
+		return nil, fmt.Errorf("benchmark %s: its name may have letters, digits and . _ - only, and %q has others or "+
+			"does not start with a letter or digit; choose a name, as in NAME=PATH", quotedName(spec.Path), rows.Clip(b.Name))
 	}
 	if err := b.resolve(spec, p, append([]string{b.Name}, names...), info.IsDir()); err != nil {
 		return nil, fmt.Errorf("benchmark %s: %w", b.Name, err)
@@ -155,8 +160,8 @@ func Open(spec Spec, p *Presets) (*Benchmark, error) {
 	return b, b.distinctFiles()
 }
 
-// tree lists the files below a directory.
-func (b *Benchmark) tree(dir string, ignore []string) error {
+// addTree adds the files below a directory.
+func (b *Benchmark) addTree(dir string, ignore []string) error {
 	skip := func(rel, why string) {
 		b.Skipped = append(b.Skipped, shard.Skipped{Path: filepath.Join(dir, filepath.FromSlash(rel)), Why: why})
 	}
@@ -182,10 +187,10 @@ func (b *Benchmark) tree(dir string, ignore []string) error {
 			skip(rel, "unknown ending")
 			return nil
 		case rows.IsProse(f.format):
-			skip(rel, "plain text, of which a benchmark is made only where it is named")
+			skip(rel, "plain text, which is read as a benchmark only if the file itself is named")
 			return nil
 		case shard.SideFile(d.Name()) || anyMatch(ignore, d.Name()):
-			skip(rel, "holds no items by its name")
+			skip(rel, "its name is that of a file without items")
 			return nil
 		}
 		if info, err := os.Stat(name); err != nil {
@@ -198,38 +203,40 @@ func (b *Benchmark) tree(dir string, ignore []string) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("benchmark %s: %w", show(dir), err)
+		return fmt.Errorf("benchmark %s: %w", quotedName(dir), err)
 	}
 	if len(b.Files) == 0 {
-		return fmt.Errorf("benchmark %s: no files ending in %s", show(dir), rows.Formats.Endings())
+		return fmt.Errorf("benchmark %s: no files ending in %s", quotedName(dir), rows.Formats.Endings())
 	}
 	slices.SortFunc(b.Files, func(x, y File) int { return strings.Compare(x.Rel, y.Rel) })
 	return nil
 }
 
 // distinctFiles reports files that would be one split, or be written to one file,
-// and warns of those that are written under another name.
+// and warns about those that are written under another name.
 func (b *Benchmark) distinctFiles() error {
 	by := make(map[string]string)
 	for _, f := range b.Files {
 		if other, ok := by[f.Split]; ok {
-			return fmt.Errorf("benchmark %s: %s and %s would be one split; name the file", b.Name, show(other), show(f.Rel))
+			return fmt.Errorf("benchmark %s: %s and %s would be the same split; name one of the files instead of the directory",
+				b.Name, quotedName(other), quotedName(f.Rel))
 		}
 		by[f.Split] = f.Rel
 		if f.Out != f.Rel {
-			b.Warnings = append(b.Warnings, fmt.Sprintf("%s: variants are written without bzip2, as %s", show(f.Rel), show(f.Out)))
+			b.Warnings = append(b.Warnings,
+				fmt.Sprintf("%s: variants are written without bzip2, as %s", quotedName(f.Rel), quotedName(f.Out)))
 		}
 	}
 	return nil
 }
 
-// resolve finds each file's layout: the one that the caller describes, or that of a preset.
+// resolve finds each file's layout: the one of spec.Fields, or that of a preset.
 func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory bool) error {
 	if !slices.Contains([]string{"", "yes", "no"}, spec.Header) {
 		return fmt.Errorf("header %q is neither yes nor no", rows.Clip(spec.Header))
 	}
 	if spec.Fields != "" && spec.Preset != "" {
-		return errors.New("both a preset and fields are given")
+		return errors.New("both a preset and fields are set; set one of them")
 	}
 	probes := make([]probe, len(b.Files))
 	for i := range b.Files {
@@ -238,7 +245,7 @@ func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory boo
 		}
 	}
 	if spec.Fields != "" {
-		return b.describe(spec.Fields, probes)
+		return b.useFields(spec.Fields, probes)
 	}
 	known, err := b.choosePreset(spec.Preset, p, names, probes)
 	if err != nil {
@@ -250,8 +257,8 @@ func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory boo
 	return b.applyPreset(known, probes, directory)
 }
 
-// describe reads all files by the mapping that the caller wrote.
-func (b *Benchmark) describe(fields string, probes []probe) error {
+// useFields reads all files by the mapping that the caller wrote.
+func (b *Benchmark) useFields(fields string, probes []probe) error {
 	m, err := parseMapping(fields)
 	if err != nil {
 		return err
@@ -265,12 +272,12 @@ func (b *Benchmark) describe(fields string, probes []probe) error {
 			return err
 		}
 	}
-	return b.mapped(probes)
+	return b.recordMapping(probes)
 }
 
-// choosePreset returns the preset that the caller names, else the first that the
-// benchmark's names know and that fits a file, else the one whose layout asks for most
-// fields of the first file that any preset fits. It returns nil when none fits.
+// choosePreset returns the preset that the caller names, else the first with one of the
+// benchmark's names that fits a file, else, for the first file that any preset fits, the one
+// whose layout has most conditions. It returns nil if none fits.
 func (b *Benchmark) choosePreset(named string, p *Presets, names []string, probes []probe) (*Preset, error) {
 	if named != "" {
 		if known := p.find(named); known != nil {
@@ -280,16 +287,16 @@ func (b *Benchmark) choosePreset(named string, p *Presets, names []string, probe
 	}
 	for _, name := range names {
 		q := p.find(name)
-		if q != nil && slices.ContainsFunc(probes, func(r probe) bool { return r.best(q) != nil }) {
+		if q != nil && slices.ContainsFunc(probes, func(r probe) bool { return r.bestLayout(q) != nil }) {
 			return q, nil
 		}
 	}
 	var known *Preset
 	for i := 0; known == nil && i < len(probes); i++ {
-		asked := 0
+		conditions := 0
 		for _, q := range p.list {
-			if l := probes[i].best(q); l != nil && l.asks() > asked {
-				known, asked = q, l.asks()
+			if l := probes[i].bestLayout(q); l != nil && l.conditions() > conditions {
+				known, conditions = q, l.conditions()
 			}
 		}
 	}
@@ -297,16 +304,16 @@ func (b *Benchmark) choosePreset(named string, p *Presets, names []string, probe
 	return known, nil
 }
 
-// requireEmpty returns an error for the first file with records, as no preset fits any.
+// requireEmpty returns an error for the first file with records, since no preset fits it.
 func (b *Benchmark) requireEmpty(probes []probe) error {
 	for i := range probes {
 		if r := &probes[i]; r.err != nil {
 			return r.err
 		} else if !r.empty {
-			return fmt.Errorf("%s: %w (%s)", show(r.file.Path), ErrNoPreset, r.seen)
+			return fmt.Errorf("%s: %w (%s)", quotedName(r.file.Path), ErrNoPreset, r.seen)
 		}
 	}
-	return b.mapped(probes)
+	return b.recordMapping(probes)
 }
 
 // applyPreset reads the files by the preset's layouts and leaves out those that hold no
@@ -316,12 +323,12 @@ func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) e
 	for i := range probes {
 		r := &probes[i]
 		if directory && anyMatch(known.Ignore, path.Base(r.file.Rel)) {
-			why := "holds no items, the preset " + known.Name + " says"
+			why := "a file without items, according to the preset " + known.Name
 			b.Skipped = append(b.Skipped, shard.Skipped{Path: r.file.Path, Why: why})
 			continue
 		}
 		kept = append(kept, *r)
-		l := r.best(known)
+		l := r.bestLayout(known)
 		switch {
 		case l != nil:
 			if err := r.use(l); err != nil {
@@ -330,7 +337,7 @@ func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) e
 		case r.err != nil:
 			return r.err
 		case !r.empty:
-			return fmt.Errorf("%s: the preset %s does not fit its fields (%s)", show(r.file.Path), known.Name, r.seen)
+			return fmt.Errorf("%s: the preset %s does not fit its fields (%s)", quotedName(r.file.Path), known.Name, r.seen)
 		}
 	}
 	b.Preset, b.known = known.Name, known.Rows
@@ -339,18 +346,18 @@ func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) e
 		files = append(files, *kept[i].file)
 	}
 	b.Files = files
-	return b.mapped(kept)
+	return b.recordMapping(kept)
 }
 
-// mapped notes how each file is read, and in words which fields are used. It is an error
-// when no file has a record.
-func (b *Benchmark) mapped(probes []probe) error {
+// recordMapping records how each file is read, and sets b.Mapping. It is an error if no file
+// has a record.
+func (b *Benchmark) recordMapping(probes []probe) error {
 	type use struct{ fields, splits string }
 	var uses []use
 	for i := range b.Files {
 		f := &b.Files[i]
 		if f.mapping == nil {
-			b.Warnings = append(b.Warnings, show(f.Rel)+": holds no records")
+			b.Warnings = append(b.Warnings, quotedName(f.Rel)+": it holds no records")
 			continue
 		}
 		fields := probes[i].layout.Fields
@@ -381,7 +388,7 @@ func (b *Benchmark) mapped(probes []probe) error {
 	return nil
 }
 
-// probe is a file with its first record, read in each way that a layout may ask.
+// probe is a file with its first record, read in each way that a layout may require.
 type probe struct {
 	file   *File
 	header string
@@ -392,28 +399,28 @@ type probe struct {
 	seen   string
 }
 
-// start reads the first record. Only errors of the file itself are returned; what
-// is wrong with a record may not matter to the layout that will be used.
+// start reads the first record. It returns errors of the file only; an error of the record
+// may not matter to the layout that will be used.
 func (r *probe) start(f *File, header string) error {
 	*r = probe{file: f, header: header, first: make(map[rows.Layout]*rows.Record)}
 	if err := f.detect(); err != nil {
 		return err
 	}
-	t, err := r.record(r.laidOut(&Layout{}))
+	t, err := r.record(r.rowLayout(&Layout{}))
 	if err != nil && !f.table() {
 		return err
 	}
 	r.err = err
 	r.seen = t.FieldNames()
-	if f.table() { // a lone row may be an item
-		t, err = r.record(r.laidOut(&Layout{Header: "no"}))
+	if f.table() { // a single row may be an item
+		t, err = r.record(r.rowLayout(&Layout{Header: "no"}))
 	}
 	r.empty = t == nil && err == nil
 	return nil
 }
 
-// laidOut is how a layout reads the file.
-func (r *probe) laidOut(l *Layout) rows.Layout {
+// rowLayout returns the arrangement of rows in the file if it has layout l.
+func (r *probe) rowLayout(l *Layout) rows.Layout {
 	d := r.file.layout
 	if !r.file.table() {
 		return d
@@ -447,20 +454,21 @@ func (r *probe) record(d rows.Layout) (*rows.Record, error) {
 	return first, nil
 }
 
-// best gives the preset's layout that fits the file and asks for most, or nil.
-func (r *probe) best(q *Preset) (best *Layout) {
+// bestLayout returns the preset's layout that fits the file and has most conditions, or nil.
+func (r *probe) bestLayout(q *Preset) (best *Layout) {
 	for i := range q.Layouts {
 		l := &q.Layouts[i]
-		if t, err := r.record(r.laidOut(l)); err == nil && t != nil && l.fits(t) && (best == nil || l.asks() > best.asks()) {
+		t, err := r.record(r.rowLayout(l))
+		if err == nil && t != nil && l.fits(t) && (best == nil || l.conditions() > best.conditions()) {
 			best = l
 		}
 	}
 	return best
 }
 
-// use gives the file this layout, if its first record maps.
+// use sets the layout of the file, if its first record fits.
 func (r *probe) use(l *Layout) error {
-	d := r.laidOut(l)
+	d := r.rowLayout(l)
 	t, err := r.record(d)
 	if err != nil {
 		return err
@@ -470,18 +478,18 @@ func (r *probe) use(l *Layout) error {
 	}
 	var e extractor
 	if err := e.item(new(Item), l.mapping, t); err != nil {
-		return fmt.Errorf("%w; the record's fields are %s", r.file.at(0, err), t.FieldNames())
+		return fmt.Errorf("%w; the record's fields are %s", r.file.recordError(0, err), t.FieldNames())
 	}
 	r.layout, r.file.mapping, r.file.layout = l, l.mapping, d
 	return nil
 }
 
-// extractor makes items of records.
+// extractor builds items from records.
 type extractor struct{ buf []byte }
 
-var errNoText = errors.New("an item without any text")
+var errNoText = errors.New("the item has no text")
 
-// item fills it.ID, it.Text and it.Digest. It allocates one string.
+// item sets it.ID, it.Text and it.Digest. It allocates one string.
 func (e *extractor) item(it *Item, m *mapping, t *rows.Record) (err error) {
 	buf := e.buf[:0]
 	var ends [item.NumParts]int
@@ -522,8 +530,8 @@ func (e *extractor) item(it *Item, m *mapping, t *rows.Record) (err error) {
 	return nil
 }
 
-// Items gives all items, in the same order every time. An item is lent for one
-// step, its strings are not; an error ends the sequence.
+// Items returns all items, in the same order every time. An item is lent for one step, but
+// its strings may be kept; an error ends the sequence.
 func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 	return func(yield func(*Item, error) bool) {
 		var e extractor
@@ -555,29 +563,30 @@ func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 		}
 		if !b.complete {
 			b.complete = true
-			b.count()
+			b.warnOfCounts()
 			b.warnOfRepairs()
 		}
 	}
 }
 
-// warnOfRepairs warns of records that are no JSON by its letter.
+// warnOfRepairs warns about records that are not strictly JSON.
 func (b *Benchmark) warnOfRepairs() {
 	for _, f := range b.Files {
 		if f.Repaired > 0 {
-			b.Warnings = append(b.Warnings, fmt.Sprintf("%s: NaN or Infinity in %d records, accepted as Python writes it", show(f.Rel), f.Repaired))
+			b.Warnings = append(b.Warnings, fmt.Sprintf("%s: NaN or Infinity in %d records; "+
+				"it is not JSON, but accepted, as Python writes it", quotedName(f.Rel), f.Repaired))
 		}
 	}
 }
 
-// count warns of splits with another number of records than the preset knows.
-func (b *Benchmark) count() {
+// warnOfCounts warns about splits with another number of records than the preset records.
+func (b *Benchmark) warnOfCounts() {
 	for _, pattern := range slices.Sorted(maps.Keys(b.known)) {
 		got := make(map[string]int)
 		for _, f := range b.Files {
 			split := partRE.ReplaceAllString(f.Split, "")
 			for _, s := range []string{split, path.Dir(split)} {
-				// The pattern's own number of parts, from the end.
+				// As many elements of the path, from its end, as the pattern has.
 				parts := strings.Split(s, "/")
 				tail := strings.Join(parts[max(0, len(parts)-1-strings.Count(pattern, "/")):], "/")
 				if ok, _ := path.Match(pattern, tail); ok {
@@ -588,31 +597,32 @@ func (b *Benchmark) count() {
 		}
 		for _, s := range slices.Sorted(maps.Keys(got)) {
 			if got[s] != b.known[pattern] {
-				b.Warnings = append(b.Warnings, fmt.Sprintf("%s: %d records, where %s has %d", show(s), got[s], b.Preset, b.known[pattern]))
+				b.Warnings = append(b.Warnings, fmt.Sprintf("%s: it has %d records, but this split of %s has %d",
+					quotedName(s), got[s], b.Preset, b.known[pattern]))
 			}
 		}
 	}
 }
 
-// IDs are what items are called, by a hash each.
+// IDs has a hash of each item's split and id.
 type IDs []xxh3.Uint128
 
-// Add takes an item.
+// Add adds an item.
 func (ids *IDs) Add(it *Item) { *ids = append(*ids, hashID(it)) }
 
 func hashID(it *Item) xxh3.Uint128 {
 	return xxh3.HashString128(strconv.Itoa(len(it.Split)) + it.Split + it.ID)
 }
 
-// DuplicateIDs gives the number of items whose split and id an earlier item has, and the
-// first most of them as "split/id", in order and as they stand in the file. All items are
-// in ids, which it uses up; it reads the benchmark again only to name some.
-func (b *Benchmark) DuplicateIDs(ctx context.Context, ids IDs, most int) (names []string, n int, err error) {
+// DuplicateIDs returns the number of items with the split and id of an earlier item, and the
+// names of the first limit of them, as "split/id", in the order of the files. Ids has all
+// items and is overwritten; the benchmark is read again only to find names.
+func (b *Benchmark) DuplicateIDs(ctx context.Context, ids IDs, limit int) (names []string, n int, err error) {
 	order := func(x, y xxh3.Uint128) int {
 		return cmp.Or(cmp.Compare(x.Hi, y.Hi), cmp.Compare(x.Lo, y.Lo))
 	}
 	slices.SortFunc(ids, order)
-	double := ids[:0] // each hash that is there more than once
+	double := ids[:0] // each hash that occurs more than once
 	for i := 1; i < len(ids); i++ {
 		if h := ids[i]; h == ids[i-1] {
 			n++
@@ -621,7 +631,7 @@ func (b *Benchmark) DuplicateIDs(ctx context.Context, ids IDs, most int) (names 
 			}
 		}
 	}
-	if n == 0 || most <= 0 {
+	if n == 0 || limit <= 0 {
 		return nil, n, nil
 	}
 	met := make([]bool, len(double))
@@ -631,7 +641,7 @@ func (b *Benchmark) DuplicateIDs(ctx context.Context, ids IDs, most int) (names 
 		}
 		i, found := slices.BinarySearchFunc(double, hashID(it), order)
 		if found && met[i] {
-			if names = append(names, it.Split+"/"+it.ID); len(names) == most {
+			if names = append(names, it.Split+"/"+it.ID); len(names) == limit {
 				break
 			}
 		}
@@ -642,14 +652,14 @@ func (b *Benchmark) DuplicateIDs(ctx context.Context, ids IDs, most int) (names 
 	return names, n, nil
 }
 
-// Divide writes each file twice under its name File.Out: the records for which
-// keep is true below cleanDir, the others below removedDir, each record's bytes as
-// they were and in order, in the same format and compression. What stands around
-// the records (a header, a list's brackets) is in both. Parquet keeps schema,
-// metadata and the rows' values, not its pages. keep is asked once an item, in
-// order. No file may be there before; after an error those made are gone.
+// Divide writes each file twice under its name File.Out: the records for which keep is true
+// below cleanDir, the others below removedDir, in order, each record's bytes unchanged, in
+// the same format and compression. Both have what encloses the records (a header, a list's
+// brackets). Of Parquet, schema, metadata and the rows' values are kept, but not the pages.
+// Keep is called once for each item, in order. No output file may exist before; after an
+// error Divide removes those it created.
 func (b *Benchmark) Divide(ctx context.Context, cleanDir, removedDir string, keep func(ordinal int) bool) (err error) {
-	if !b.complete { // what is copied has been read as items
+	if !b.complete { // read all items first, to know the files' digests and numbers of items
 		for _, err := range b.Items(ctx) {
 			if err != nil {
 				return err

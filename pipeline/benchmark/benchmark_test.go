@@ -149,14 +149,14 @@ func checkDivide(t *testing.T, b *Benchmark, seed uint64) {
 			if f.Out != f.Rel {
 				g.compression = shard.None
 			}
-			if f.cut() {
+			if f.isText() {
 				got[side] = bodies(t, &g)
 			}
 			half := &Benchmark{Files: []File{g}}
 			gotItems[side] = mustItems(t, half, nil)
 		}
 		var all [][]byte
-		if f.cut() {
+		if f.isText() {
 			all = bodies(t, f)
 		}
 		for n := range f.Items {
@@ -423,8 +423,8 @@ func TestMapping(t *testing.T) {
 		{"question=q", `{"q":" a\u00e9\n "}`, "| aé\n ||" + "|0"},
 		{"question=q,id=id", `{"q":"a","id":7}`, "|a|||7"},
 		{"question=q,id=id", `{"q":"a","id":"../x"}`, "|a|||../x"},
-		{"question=q,id=id", `{"q":"a","id":null}`, `error: id: field "id": neither a text nor a number`},
-		{"question=q,id=id", `{"q":"a","id":""}`, `error: id: field "id": empty`},
+		{"question=q,id=id", `{"q":"a","id":null}`, `error: id: field "id": it is neither a text nor a number`},
+		{"question=q,id=id", `{"q":"a","id":""}`, `error: id: field "id": it is empty`},
 		{"question=q,answer=a", `{"q":"a","a":51.0}`, "|a||51.0|0"},
 		{"question=q,answer=a", `{"q":"a","a":false}`, "|a||false|0"},
 		{"question=q,answer=a", `{"q":"a","a":null}`, "|a|||0"},
@@ -447,10 +447,10 @@ func TestMapping(t *testing.T) {
 		{"question=q,choices=c", `{"q":"a","c":[{"label":"A","text":"x"},{"label":"B","text":"y"}]}`, "|a|x\ny||0"},
 		{"question=q,choices=A+B", `{"q":"a","A":"x","B":2}`, "|a|x\n2||0"},
 		{" question = q , context = c ", `{"q":"a","c":"p"}`, "p|a|||0"},
-		{"question=q", `{"q":" \n\t"}`, "error: an item without any text"},
+		{"question=q", `{"q":" \n\t"}`, "error: the item has no text"},
 		{"question=q", `{"q":{}}`, "error: question: field \"q\": an object"},
 		{"question=q", `[1]`, `error: question: field "q": missing`},
-		{"question=q", `{"q":"\ud800"}`, "error: it holds half of a surrogate pair"},
+		{"question=q", `{"q":"\ud800"}`, "error: it has half of a surrogate pair"},
 		{"question=q", "{\"q\":\"\xff\"}", "error: it is not valid UTF-8"},
 		{"question=q", `{"q":"a","q":2}`, `error: it has the name "q" twice`},
 		{"question=q", `{"q":"a","x":1,"x":"\ud800"}`, "|a|||0"}, // nobody asked for x
@@ -677,7 +677,7 @@ func TestDirectory(t *testing.T) {
 	if want := []string{".git", ".hidden.jsonl", "LICENSE", "README.md", "a.lst", "dataset_infos.json"}; b.Name != "quiz" || !slices.Equal(skipped, want) {
 		t.Errorf("%s, skipped %q", b.Name, skipped)
 	}
-	if want := []string{"a/empty.jsonl: holds no records"}; !slices.Equal(b.Warnings, want) {
+	if want := []string{"a/empty.jsonl: it holds no records"}; !slices.Equal(b.Warnings, want) {
 		t.Errorf("warnings %q", b.Warnings)
 	}
 	checkSides := func(i int) bool { return i%2 == 0 }
@@ -694,7 +694,7 @@ func TestDirectory(t *testing.T) {
 
 	// Two endings make one split.
 	write(t, filepath.Join(root, "b/test.csv"), "q\n2\n")
-	if _, err := Open(Spec{Path: root, Fields: "question=q"}, presets(t)); err == nil || !strings.Contains(err.Error(), "one split") {
+	if _, err := Open(Spec{Path: root, Fields: "question=q"}, presets(t)); err == nil || !strings.Contains(err.Error(), "the same split") {
 		t.Error(err)
 	}
 }
@@ -735,7 +735,7 @@ func TestWarnsOfOtherCounts(t *testing.T) {
 	b, err := Open(Spec{Path: dir}, presets(t))
 	mustItems(t, b, err)
 	mustItems(t, b, err)
-	if want := []string{"main/test: 3 records, where gsm8k has 1319"}; !slices.Equal(b.Warnings, want) {
+	if want := []string{"main/test: it has 3 records, but this split of gsm8k has 1319"}; !slices.Equal(b.Warnings, want) {
 		t.Errorf("%q", b.Warnings)
 	}
 	dir = filepath.Join(t.TempDir(), "mmlu")
@@ -743,7 +743,7 @@ func TestWarnsOfOtherCounts(t *testing.T) {
 	write(t, filepath.Join(dir, "test/b_test.csv"), "q,a,b,c,d,A\n")
 	b, err = Open(Spec{Path: dir}, presets(t))
 	mustItems(t, b, err)
-	if want := []string{"test: 2 records, where mmlu has 14042"}; !slices.Equal(b.Warnings, want) {
+	if want := []string{"test: it has 2 records, but this split of mmlu has 14042"}; !slices.Equal(b.Warnings, want) {
 		t.Errorf("%q", b.Warnings)
 	}
 }

@@ -22,16 +22,16 @@ import (
 
 // File is one file of a benchmark.
 type File struct {
-	Path  string // opens it
+	Path  string // as the operating system opens it
 	Rel   string // its name below the benchmark's directory, with slashes
 	Out   string // Rel as Divide writes it: without .bz2, which cannot be written
 	Split string // Rel without its endings
 	Reading
 
-	// Known after Items ran to its end once.
+	// Known once Items has run to its end.
 	Digest   string // 128-bit xxh3 of the bytes as stored, 32 hex digits
 	Items    int
-	Repaired int // records in which NaN or Infinity stood, which JSON does not have
+	Repaired int // records with NaN or Infinity, which JSON does not have
 
 	format      *shard.Format // by its name, then by its content
 	compression shard.Compression
@@ -39,7 +39,8 @@ type File struct {
 	layout      rows.Layout // of a text file
 }
 
-// newFile takes format, compression and split from rel.
+// newFile returns a file with the format, compression and split that rel implies, and whether
+// it can be read.
 func newFile(name, rel string) (File, bool) {
 	f := File{Path: name, Rel: rel, Out: rel}
 	f.format, f.compression, _ = rows.Formats.Identify(name, rel)
@@ -54,33 +55,36 @@ func newFile(name, rel string) (File, bool) {
 	return f, f.format != nil && path.Base(f.Split) != "." && f.Split != "" && !strings.HasSuffix(f.Split, "/")
 }
 
-// table says that f is CSV or its kin.
-func (f *File) table() bool { return f.cut() && f.layout.Shape == rows.Table }
+// table reports whether f is CSV or a similar table.
+func (f *File) table() bool { return f.isText() && f.layout.Shape == rows.Table }
 
-// cut says that the records are cut out of plain text.
-func (f *File) cut() bool { return rows.IsCut(f.format) }
+// isText reports whether the records are parts of a plain text.
+func (f *File) isText() bool { return rows.IsCut(f.format) }
 
 func (f *File) open() (*shard.Reader, error) {
-	return shard.Open(shard.Shard{Name: f.Path, Path: f.Path, Format: f.format, Compression: f.compression, Formats: &rows.Formats}, shard.Limits{}, false, nil)
+	sh := shard.Shard{
+		Name: f.Path, Path: f.Path, Format: f.format, Compression: f.compression, Formats: &rows.Formats,
+	}
+	return shard.Open(sh, shard.Limits{}, false, nil)
 }
 
 // plainName is the file's name without the ending of a compression.
 func (f *File) plainName() string { return shard.Stem(f.Rel) }
 
-// detect looks what the file is, and how the rows lie in it if it is text.
+// detect finds the file's format by its content and, if it is text, the layout of its rows.
 func (f *File) detect() error {
 	r, err := f.open()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if f.format, err = r.Format(); err != nil || !f.cut() {
+	if f.format, err = r.Format(); err != nil || !f.isText() {
 		return err
 	}
 	s := rows.NewSpans(r, 0)
 	defer s.Free()
 	if f.layout, err = s.Detect(f.plainName()); err != nil {
-		return fmt.Errorf("%s: %w", show(f.Path), err)
+		return fmt.Errorf("%s: %w", quotedName(f.Path), err)
 	}
 	if f.layout.Shape == rows.JSONColumns {
 		f.Out = f.Split + ".jsonl" + strings.TrimPrefix(f.Out, f.plainName())
@@ -88,18 +92,21 @@ func (f *File) detect() error {
 	return nil
 }
 
-// errStop ends a reading that needs no more.
+// errStop ends a reading early, without an error.
 var errStop = errors.New("stop")
 
-// ErrNoPreset says that a benchmark has a form that no preset knows.
+// ErrNoPreset means that no preset has a layout that fits the benchmark.
 var ErrNoPreset = errors.New("no preset fits its fields")
 
-// ErrChanged says that a file is not what it was when it was first read.
+// ErrChanged means that a file has changed since it was first read.
 var ErrChanged = errors.New("the file changed while it was in use")
 
-// readText hands visit each record's number, separator and body, and at the end
-// tail what is left, with the number of records.
-func (f *File) readText(ctx context.Context, visit func(s *rows.Spans, n int, sep, body []byte) error, tail func(s *rows.Spans, n int, b []byte) error) (int, error) {
+// readText calls visit with each record's number, separator and body, and at the end calls
+// tail with the number of records and the bytes after the last.
+func (f *File) readText(
+	ctx context.Context, visit func(s *rows.Spans, n int, sep, body []byte) error,
+	tail func(s *rows.Spans, n int, b []byte) error,
+) (int, error) {
 	r, err := f.open()
 	if err != nil {
 		return 0, err
@@ -129,17 +136,18 @@ func (f *File) readText(ctx context.Context, visit func(s *rows.Spans, n int, se
 			case errors.As(err, &bad):
 				return n, bad.Unwrap()
 			}
-			return n, f.at(n, err)
+			return n, f.recordError(n, err)
 		}
 	}
 }
 
-// at says in which record an error was met.
-func (f *File) at(n int, err error) error {
-	return fmt.Errorf("%s: record %d: %w", show(f.Path), n, err)
+// recordError adds the file and the number of the record to an error.
+func (f *File) recordError(n int, err error) error {
+	return fmt.Errorf("%s: record %d: %w", quotedName(f.Path), n, err)
 }
 
-// finish notes what a complete reading found, or compares it with the first.
+// finish records the digest and the number of items after the first complete reading, and
+// compares them after every other.
 func (f *File) finish(r *shard.Reader, n int) error {
 	d, err := r.Finish()
 	if err != nil {
@@ -149,13 +157,13 @@ func (f *File) finish(r *shard.Reader, n int) error {
 		f.Digest, f.Items = d.XXH3, n
 	}
 	if f.Digest != d.XXH3 || f.Items != n {
-		return fmt.Errorf("%s: %w", show(f.Path), ErrChanged)
+		return fmt.Errorf("%s: %w", quotedName(f.Path), ErrChanged)
 	}
 	return nil
 }
 
-// want are the names of the fields that are read.
-func (f *File) want() rows.Want {
+// wantedFields returns the fields that are read.
+func (f *File) wantedFields() rows.Want {
 	if f.mapping == nil {
 		return nil
 	}
@@ -164,12 +172,12 @@ func (f *File) want() rows.Want {
 
 var (
 	errUTF8      = errors.New("it is not valid UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 converts Latin-1)")
-	errSurrogate = errors.New("it holds half of a surrogate pair")
+	errSurrogate = errors.New("it has half of a surrogate pair")
 )
 
-// whole refuses a record that cannot mean one thing: a benchmark is small, and has to be
-// whole.
-func whole(r *rows.Record) error {
+// checkRecord returns an error for a record that is invalid or ambiguous: a benchmark has to
+// be complete, so no record is skipped or repaired.
+func checkRecord(r *rows.Record) error {
 	switch m := r.Marks(); {
 	case m&rows.MarkUTF8 != 0:
 		return errUTF8
@@ -182,12 +190,12 @@ func whole(r *rows.Record) error {
 	return nil
 }
 
-// read hands visit each record, lent.
+// read calls visit with each record, lent.
 func (f *File) read(ctx context.Context, visit func(n int, t *rows.Record) error) error {
 	f.Repaired = 0
-	take := func(n int, t *rows.Record) error {
-		if f.mapping != nil { // else fields that nobody asked for are among them
-			if err := whole(t); err != nil {
+	check := func(n int, t *rows.Record) error {
+		if f.mapping != nil { // else the record has fields that nobody asked for
+			if err := checkRecord(t); err != nil {
 				return err
 			}
 		}
@@ -196,21 +204,21 @@ func (f *File) read(ctx context.Context, visit func(n int, t *rows.Record) error
 		}
 		return visit(n, t)
 	}
-	if !f.cut() {
-		return f.readRows(ctx, take)
+	if !f.isText() {
+		return f.readRows(ctx, check)
 	}
 	var t rows.Record
-	want := f.want()
+	want := f.wantedFields()
 	_, err := f.readText(ctx, func(s *rows.Spans, n int, _, body []byte) error {
 		if err := s.Parse(&t, body, want); err != nil {
 			return err
 		}
-		return take(n, &t)
+		return check(n, &t)
 	}, func(*rows.Spans, int, []byte) error { return nil })
 	return err
 }
 
-// openRows opens a file of a format that is not cut out of text, for the columns of want.
+// openRows opens a file of a format that is no text, for the columns of want.
 func (f *File) openRows(ctx context.Context, want rows.Want) (*shard.Reader, rows.Reader, error) {
 	in, err := f.open()
 	if err != nil {
@@ -219,18 +227,18 @@ func (f *File) openRows(ctx context.Context, want rows.Want) (*shard.Reader, row
 	r, err := rows.Open(ctx, in, f.format, rows.Options{Name: f.plainName(), Want: want, Lines: true})
 	if err != nil {
 		in.Close()
-		return nil, nil, fmt.Errorf("%s: %w", show(f.Path), err)
+		return nil, nil, fmt.Errorf("%s: %w", quotedName(f.Path), err)
 	}
 	if _, ok := r.(rows.Divider); !ok && !rows.IsProse(f.format) {
 		in.Close()
-		return nil, nil, fmt.Errorf("%s: a benchmark is not read from %s, which cannot be divided; "+
-			"write its items as JSON lines", show(f.Path), f.format)
+		return nil, nil, fmt.Errorf("%s: benchmarks are not read from %s, which cannot be divided; "+
+			"convert the items to JSON lines", quotedName(f.Path), f.format)
 	}
 	return in, r, nil
 }
 
 func (f *File) readRows(ctx context.Context, visit func(n int, t *rows.Record) error) error {
-	r, p, err := f.openRows(ctx, f.want())
+	r, p, err := f.openRows(ctx, f.wantedFields())
 	if err != nil {
 		return err
 	}
@@ -251,35 +259,35 @@ func (f *File) readRows(ctx context.Context, visit func(n int, t *rows.Record) e
 			return err
 		}
 		if err != nil {
-			return f.at(n, err)
+			return f.recordError(n, err)
 		}
 	}
 }
 
-// copyTo writes f to the two outputs, each record to the one that side says.
+// copyTo writes f to the two outputs, record n to out[side(n)].
 func (f *File) copyTo(ctx context.Context, out [2]io.Writer, side func(n int) int) error {
-	if !f.cut() {
+	if !f.isText() {
 		return f.divideRows(ctx, out, side)
 	}
 	var written [2]bool
-	put := func(i int, b []byte) error {
+	write := func(i int, b []byte) error {
 		_, err := out[i].Write(b)
-		return rows.OfFile(err) // which says where itself
+		return rows.OfFile(err) // the error of an output names its file, so no record is added
 	}
 	_, err := f.readText(ctx, func(_ *rows.Spans, n int, sep, body []byte) error {
 		if n == 0 {
-			if err := errors.Join(put(0, sep), put(1, sep)); err != nil {
+			if err := errors.Join(write(0, sep), write(1, sep)); err != nil {
 				return err
 			}
 		}
 		i := side(n)
 		if written[i] {
-			if err := put(i, sep); err != nil {
+			if err := write(i, sep); err != nil {
 				return err
 			}
 		}
 		written[i] = true
-		return put(i, body)
+		return write(i, body)
 	}, func(s *rows.Spans, n int, tail []byte) error {
 		for i := range out {
 			if written[i] || n == 0 || s.Bracketed() {
@@ -301,16 +309,17 @@ func (f *File) divideRows(ctx context.Context, out [2]io.Writer, side func(n int
 	defer in.Close()
 	d, ok := r.(rows.Divider)
 	if !ok {
-		return fmt.Errorf("%s: a benchmark of this format (%s) is not divided", show(f.Path), f.format)
+		return fmt.Errorf("%s: a benchmark in format %s cannot be divided", quotedName(f.Path), f.format)
 	}
 	if err := d.Divide(ctx, out, f.Items, side); err != nil {
-		return fmt.Errorf("%s: %w", show(f.Path), err)
+		return fmt.Errorf("%s: %w", quotedName(f.Path), err)
 	}
 	return f.finish(in, f.Items)
 }
 
-// show returns a file's name for a message, in quotes if a terminal could mind it.
-func show(name string) string {
+// quotedName returns a file's name for a message, in quotes if it has characters that a
+// terminal could interpret.
+func quotedName(name string) string {
 	if q := strconv.Quote(name); q[1:len(q)-1] != name {
 		return q
 	}
@@ -324,7 +333,7 @@ type output struct {
 	comp io.Closer
 }
 
-// create makes the file name, which must not be there yet, and its directory.
+// create creates the file name, which must not exist yet, and its directory.
 func create(name string, c shard.Compression) (*output, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 		return nil, err
@@ -344,7 +353,7 @@ func create(name string, c shard.Compression) (*output, error) {
 		w, err = xz.NewWriter(f)
 	case shard.Lz4:
 		w = lz4.NewWriter(f)
-	default: // also bzip2, whose ending Out does not have
+	default: // bzip2 too, whose ending Out does not have
 		return o, nil
 	}
 	if err != nil {
@@ -354,7 +363,7 @@ func create(name string, c shard.Compression) (*output, error) {
 	return o, nil
 }
 
-// close finishes the file.
+// close completes the file.
 func (o *output) close() error {
 	var err error
 	if o.comp != nil {

@@ -10,12 +10,12 @@ import (
 	"swab/pipeline/rows"
 )
 
-// mapping says from which fields of a row an item's texts come. Its written form is
+// mapping maps fields of a row to the parts of an item. Its written form is
 //
 //	question=prompt,choices=A+B+C+D,answer=solution?,id=task_id
 //
-// with fields in the grammar of [rows.Field]. Only choices may be objects: of one with a
-// member "text" that is the text, of any other all members are.
+// with fields in the grammar of [rows.Field]. Only choices may be objects: the text of an
+// object is its member "text", or all its members if it has none of that name.
 type mapping struct {
 	parts [item.NumParts]rows.Field
 	has   [item.NumParts]bool
@@ -37,13 +37,14 @@ func parseMapping(s string) (*mapping, error) {
 		if name != "id" {
 			p := item.Part(slices.Index(item.AllParts.Names(), name))
 			if p >= item.NumParts {
-				return nil, fmt.Errorf("fields %q: %q is none of %s, id", rows.Clip(s), rows.Clip(name), strings.Join(item.AllParts.Names(), ", "))
+				return nil, fmt.Errorf("fields %q: %q is none of %s, id",
+					rows.Clip(s), rows.Clip(name), strings.Join(item.AllParts.Names(), ", "))
 			}
 			dst, has = &m.parts[p], &m.has[p]
 			shown = shown || p != item.Answer
 		}
 		if *has {
-			return nil, fmt.Errorf("fields %q: %s is given twice", rows.Clip(s), name)
+			return nil, fmt.Errorf("fields %q: %s is set twice", rows.Clip(s), name)
 		}
 		var err error
 		if *dst, err = rows.ParseField(from); err != nil {
@@ -52,7 +53,7 @@ func parseMapping(s string) (*mapping, error) {
 		*has = true
 	}
 	if !shown {
-		return nil, fmt.Errorf("fields %q: neither question nor context nor choices is given", rows.Clip(s))
+		return nil, fmt.Errorf("fields %q: neither question nor context nor choices is set", rows.Clip(s))
 	}
 	if m.hasID && (len(m.id.Paths()) > 1 || m.id.Paths()[0].Optional()) {
 		return nil, fmt.Errorf("fields %q: id has to be one field that every record has", rows.Clip(s))
@@ -74,8 +75,7 @@ func (m *mapping) fields() []rows.Field {
 	return all
 }
 
-// numbered says that m names all columns by number, as for a table without a
-// header.
+// numbered reports whether m names all columns by number, as for a table without a header.
 func (m *mapping) numbered() bool {
 	for _, f := range m.fields() {
 		for _, p := range f.Paths() {
@@ -107,9 +107,9 @@ func (m *mapping) itemID(dst []byte, r *rows.Record) ([]byte, error) {
 	case err != nil:
 		return dst, fmt.Errorf("id: %w", err)
 	case !ok:
-		return dst, fmt.Errorf("id: field %q: neither a text nor a number", rows.Clip(m.id.String()))
+		return dst, fmt.Errorf("id: field %q: it is neither a text nor a number", rows.Clip(m.id.String()))
 	case len(dst) == from:
-		return dst, fmt.Errorf("id: field %q: empty", rows.Clip(m.id.String()))
+		return dst, fmt.Errorf("id: field %q: it is empty", rows.Clip(m.id.String()))
 	}
 	return dst, nil
 }

@@ -332,7 +332,7 @@ func TestParquetTypes(t *testing.T) {
 	if b, err = open("question=s?"); err == nil {
 		_, err = items(b)
 	}
-	if err == nil || !strings.Contains(err.Error(), "without any text") {
+	if err == nil || !strings.Contains(err.Error(), "has no text") {
 		t.Error(err)
 	}
 }

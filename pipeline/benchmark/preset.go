@@ -17,8 +17,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Preset is a benchmark whose published forms are known. The head of
-// benchmarks.yaml says what each member means.
+// Preset describes the published forms of a benchmark. The comment at the top of
+// benchmarks.yaml explains each member.
 type Preset struct {
 	Name    string         `yaml:"name"`
 	Aliases []string       `yaml:"aliases"`
@@ -48,8 +48,9 @@ type match struct {
 	re *regexp.Regexp
 }
 
-// asks is how much a layout asks of a record: the more, the surer it is.
-func (l *Layout) asks() int { return len(l.When) + l.Columns + len(l.Match) }
+// conditions returns the number of conditions on a record: of several layouts that fit, the one
+// with most conditions is used.
+func (l *Layout) conditions() int { return len(l.When) + l.Columns + len(l.Match) }
 
 // Presets is a set of presets and of names of files that hold no items.
 type Presets struct {
@@ -60,7 +61,7 @@ type Presets struct {
 //go:embed benchmarks.yaml
 var builtin []byte
 
-// Builtin gives the presets that swab has built in, a fresh set at every call.
+// Builtin returns the presets that are part of swab, a new set at every call.
 func Builtin() (*Presets, error) {
 	p := new(Presets)
 	if err := p.read(bytes.NewReader(builtin)); err != nil {
@@ -69,9 +70,8 @@ func Builtin() (*Presets, error) {
 	return p, nil
 }
 
-// Add reads a YAML file of presets, in the form of benchmarks.yaml. They come
-// before those that p has, and take the place of those with the same name. On an
-// error p is as before.
+// Add reads a YAML file of presets, in the form of benchmarks.yaml. They precede those that
+// p has, and replace those of the same name. After an error p is unchanged.
 func (p *Presets) Add(yamlFile string) error {
 	f, err := os.Open(yamlFile)
 	if err != nil {
@@ -110,12 +110,12 @@ func (p *Presets) read(r io.Reader) error {
 		}
 		for _, n := range slices.Concat([]string{q.Name}, q.Aliases) {
 			if names[n] {
-				return fmt.Errorf("preset %q: the name %q is taken", q.Name, rows.Clip(n))
+				return fmt.Errorf("preset %q: the name %q is used twice", q.Name, rows.Clip(n))
 			}
 			names[n] = true
 		}
 	}
-	if err := patterns(doc.Ignore); err != nil {
+	if err := checkPatterns(doc.Ignore); err != nil {
 		return err
 	}
 	old := slices.DeleteFunc(slices.Clone(p.list), func(o *Preset) bool {
@@ -125,8 +125,8 @@ func (p *Presets) read(r io.Reader) error {
 	return nil
 }
 
-// patterns checks names that may have * and ? in them.
-func patterns(list []string) error {
+// checkPatterns returns an error unless all are names, which may have * and ? in them.
+func checkPatterns(list []string) error {
 	for _, s := range list {
 		if _, err := path.Match(s, ""); err != nil || s == "" {
 			return fmt.Errorf("%q is not a name or pattern", rows.Clip(s))
@@ -139,11 +139,11 @@ func (q *Preset) compile() error {
 	if !validName(q.Name) || q.Name != strings.ToLower(q.Name) {
 		return errors.New("its name has to be of a-z 0-9 . _ -, and to start with a letter or digit")
 	}
-	if err := patterns(slices.Concat(q.Aliases, q.Ignore)); err != nil {
+	if err := checkPatterns(slices.Concat(q.Aliases, q.Ignore)); err != nil {
 		return err
 	}
 	for split := range q.Rows {
-		if err := patterns([]string{split}); err != nil {
+		if err := checkPatterns([]string{split}); err != nil {
 			return err
 		}
 	}
@@ -162,8 +162,8 @@ func (l *Layout) compile() (err error) {
 	if l.mapping, err = parseMapping(l.Fields); err != nil {
 		return err
 	}
-	if l.asks() == 0 || l.Columns < 0 {
-		return errors.New("neither when nor columns nor match says what it fits")
+	if l.conditions() == 0 || l.Columns < 0 {
+		return errors.New("it has no condition: set when, columns or match")
 	}
 	if !slices.Contains([]string{"", "yes", "no"}, l.Header) {
 		return fmt.Errorf("header %q is neither yes nor no", rows.Clip(l.Header))
@@ -193,7 +193,7 @@ func (l *Layout) compile() (err error) {
 	return nil
 }
 
-// fits says whether a file whose first record is r may have this layout.
+// fits reports whether a file whose first record is r may have this layout.
 func (l *Layout) fits(r *rows.Record) bool {
 	if n, ok := r.IsTable(); l.Columns > 0 && (!ok || n != l.Columns) {
 		return false
@@ -211,7 +211,7 @@ func (l *Layout) fits(r *rows.Record) bool {
 	return true
 }
 
-// List gives all presets, by name.
+// List returns all presets, by name.
 func (p *Presets) List() []Preset {
 	list := make([]Preset, 0, len(p.list))
 	for _, q := range p.list {
@@ -221,7 +221,7 @@ func (p *Presets) List() []Preset {
 	return list
 }
 
-// Find gives the preset with this name or alias, in any letter case.
+// Find returns the preset with this name or alias, in any letter case.
 func (p *Presets) Find(name string) (Preset, bool) {
 	if q := p.find(name); q != nil {
 		return *q, true
@@ -244,7 +244,7 @@ func (p *Presets) find(name string) *Preset {
 	return nil
 }
 
-// anyMatch says whether one of the patterns matches name, in any letter case.
+// anyMatch reports whether one of the patterns matches name, in any letter case.
 func anyMatch(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(s string) bool {
 		ok, _ := path.Match(strings.ToLower(s), strings.ToLower(name))
@@ -252,7 +252,7 @@ func anyMatch(patterns []string, name string) bool {
 	})
 }
 
-// Explain tells in lines of text all that a preset says.
+// Explain returns a description of a preset in lines of text.
 func (q *Preset) Explain() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n  %s\n  source: %s\n", q.Name, q.About, q.Source)
@@ -276,7 +276,7 @@ func (q *Preset) Explain() string {
 	return b.String()
 }
 
-// describe tells what a layout asks of a record.
+// describe returns the layout's conditions on a record.
 func (l *Layout) describe() string {
 	var s []string
 	if l.Columns > 0 {

@@ -7,19 +7,19 @@ import (
 	"swab/ngram/item"
 )
 
-// A Reading says how a file of a benchmark was read, so that it can be read again.
+// A Reading records how a file of a benchmark was read, so that it can be read again.
 type Reading struct {
 	Fields string `json:"fields"`           // in the form that Spec.Fields takes; "" for a file without records
 	Header *bool  `json:"header,omitempty"` // of a table: its first row has the columns' names
 	Quotes *bool  `json:"quotes,omitempty"` // of a table: quotes enclose values
 }
 
-// Recorded opens a benchmark's file again as an audit recorded it. Whether the file still
-// is what it was, the caller sees by the digests of its items.
+// Recorded opens a benchmark's file again as an audit recorded it. Whether the file has
+// changed since, the digests of its items show.
 func Recorded(name, path, split string, how Reading) (*Benchmark, error) {
 	f, ok := newFile(path, filepath.Base(path))
 	if !ok {
-		return nil, fmt.Errorf("benchmark %s: %s: unknown ending", name, show(path))
+		return nil, fmt.Errorf("benchmark %s: %s: unknown ending", name, quotedName(path))
 	}
 	f.Split, f.Reading = split, how
 	if err := f.detect(); err != nil {
@@ -27,7 +27,7 @@ func Recorded(name, path, split string, how Reading) (*Benchmark, error) {
 	}
 	if f.table() {
 		if how.Header == nil || how.Quotes == nil {
-			return nil, fmt.Errorf("benchmark %s: %s: it is not recorded whether it has a header", name, show(path))
+			return nil, fmt.Errorf("benchmark %s: %s: the audit does not record whether it has a header", name, quotedName(path))
 		}
 		f.layout.Header, f.layout.Quotes = *how.Header, *how.Quotes
 	}
@@ -38,8 +38,8 @@ func Recorded(name, path, split string, how Reading) (*Benchmark, error) {
 	return &Benchmark{Name: name, Files: []File{f}}, nil
 }
 
-// Sources returns how many fields a part's text is read from: 0 for none, or for fields
-// that cannot be parsed.
+// Sources returns the number of fields that a part's text is read from: 0 if it has none, or
+// if r.Fields cannot be parsed.
 func (r Reading) Sources(p item.Part) int {
 	m, err := parseMapping(r.Fields)
 	if err != nil {
