@@ -59,7 +59,7 @@ func newFile(name, rel string) (File, bool) {
 func (f *File) table() bool { return f.isText() && f.layout.Shape == rows.Table }
 
 // isText reports whether the records are parts of a plain text.
-func (f *File) isText() bool { return rows.IsCut(f.format) }
+func (f *File) isText() bool { return rows.IsText(f.format) }
 
 func (f *File) open() (*shard.Reader, error) {
 	sh := shard.Shard{

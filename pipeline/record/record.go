@@ -196,7 +196,7 @@ func Documents(ctx context.Context, src Source, f *shard.Format, o Options, c *C
 		}
 		s := &sink{o: o, c: c, yield: yield, batch: newBatch(o), row: -1}
 		defer s.batch.close()
-		if rows.IsCut(f) {
+		if rows.IsText(f) {
 			err = readSpans(ctx, src, s)
 		} else {
 			err = readRows(ctx, src, f, s)

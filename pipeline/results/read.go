@@ -201,7 +201,7 @@ func (r *reader) open(path string) error {
 	if err != nil {
 		return err
 	}
-	if !rows.IsCut(f) {
+	if !rows.IsText(f) {
 		return r.columns(in, f)
 	}
 	if info, err := os.Stat(path); err == nil && in.Compression() == shard.None {

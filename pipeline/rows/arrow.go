@@ -59,8 +59,8 @@ func openArrowFile(in *Input, o Options) (Reader, error) {
 	return openMessages(in, &messages{r: r, max: limitFactor * o.MaxRow, bounded: true}, o)
 }
 
-// openArrowStream reads a stream up to its end mark. One that just stops is refused,
-// though the format allows it: it could not be told from one cut between batches.
+// openArrowStream reads a stream up to its end mark. A stream without one is refused, although
+// the format allows it: it may have been truncated between two batches.
 func openArrowStream(in *Input, o Options) (Reader, error) {
 	return openMessages(in, &messages{r: bufio.NewReaderSize(in, 64<<10), max: limitFactor * o.MaxRow}, o)
 }
@@ -362,7 +362,7 @@ func (m *messages) message() (*ipc.Message, error) {
 	case n < 8:
 		return nil, fmt.Errorf("message head of %d bytes: %w", n, ErrCorrupt)
 	}
-	head, err := m.take(int64(n))
+	head, err := m.readBytes(int64(n))
 	if err != nil {
 		return nil, err
 	}
@@ -374,7 +374,7 @@ func (m *messages) message() (*ipc.Message, error) {
 	if bodyLen < 0 {
 		return nil, fmt.Errorf("message body of %d bytes: %w", bodyLen, ErrCorrupt)
 	}
-	body, err := m.take(bodyLen)
+	body, err := m.readBytes(bodyLen)
 	if err != nil {
 		return nil, err
 	}
@@ -382,15 +382,16 @@ func (m *messages) message() (*ipc.Message, error) {
 }
 
 func (m *messages) uint32() (uint32, error) {
-	b, err := m.take(4)
+	b, err := m.readBytes(4)
 	if err != nil {
 		return 0, err
 	}
 	return binary.LittleEndian.Uint32(b), nil
 }
 
-// take reads n bytes. It makes room as they come, not as they are announced.
-func (m *messages) take(n int64) ([]byte, error) {
+// readBytes reads n bytes. It allocates memory as they arrive, since the announced length may
+// be wrong.
+func (m *messages) readBytes(n int64) ([]byte, error) {
 	if n > int64(m.max) {
 		return nil, fmt.Errorf("message of %d bytes, more than %d: %w", n, m.max, ErrTooLong)
 	}

@@ -172,7 +172,7 @@ func (j *Scanner) object(i, depth int, on uint8) int {
 	}
 }
 
-// match tells which of the fields on have this key, given with its end quote, after
+// match returns which of the fields on have this key, passed with its end quote, after
 // depth others. odd keys hold escapes or bytes beyond ASCII.
 func (j *Scanner) match(quoted []byte, odd bool, depth int, on uint8) (hit uint8) {
 	key := quoted[:len(quoted)-1]
@@ -196,8 +196,8 @@ func (j *Scanner) match(quoted []byte, odd bool, depth int, on uint8) (hit uint8
 	return hit
 }
 
-// field reads the value at i, to which depth keys of the fields hit lead. What an
-// equal key gave before is forgotten.
+// field reads the value at i, to which depth keys of the fields hit lead. The value
+// of an earlier equal key is discarded.
 func (j *Scanner) field(i, depth int, hit uint8) int {
 	var leaf uint8
 	if hit&fieldText != 0 {

@@ -87,7 +87,7 @@ func (z *lz4Pages) read() (file.Page, error) {
 	}
 	data := z.mem.Allocate(int(stored))
 	if _, err := io.ReadFull(z.in, data); err != nil {
-		return nil, fmt.Errorf("%w: a page is cut short: %w", ErrCorrupt, err)
+		return nil, fmt.Errorf("%w: a page is truncated: %w", ErrCorrupt, err)
 	}
 	n := h.kind[1]
 	if n < 0 || n > MaxRecord {

@@ -11,11 +11,11 @@ import (
 	"unicode/utf8"
 )
 
-// The classes of what is no JSON.
+// The classes of invalid JSON.
 var (
 	ErrJSON     = errors.New("not JSON")
 	ErrCut      = errors.New("ends in the middle of a JSON value")
-	errKeyTwice = errors.New("a key stands twice in one object")
+	errKeyTwice = errors.New("an object has a key twice")
 )
 
 // A tokeniser passes over JSON that is cut apart and not decoded.
@@ -120,7 +120,7 @@ func (p *Cutter) Object(b []byte) (Object, error) {
 	}
 	p.row = p.row[:0]
 	if i = space(b, i+1); i < len(b) && b[i] == '}' {
-		return p.row, rest(b, i+1)
+		return p.row, requireEnd(b, i+1)
 	}
 	for {
 		from, to, next, err := p.scan.memberKey(b, i)
@@ -149,7 +149,7 @@ func (p *Cutter) Object(b []byte) (Object, error) {
 		}
 		switch b[i] {
 		case '}':
-			return p.row, rest(b, i+1)
+			return p.row, requireEnd(b, i+1)
 		case ',':
 			i++
 		default:
@@ -158,9 +158,10 @@ func (p *Cutter) Object(b []byte) (Object, error) {
 	}
 }
 
-func rest(b []byte, i int) error {
+// requireEnd returns an error unless b[i:] is white space.
+func requireEnd(b []byte, i int) error {
 	if space(b, i) != len(b) {
-		return fmt.Errorf("%w: more behind its end", ErrJSON)
+		return fmt.Errorf("%w: more text after its end", ErrJSON)
 	}
 	return nil
 }
@@ -289,7 +290,8 @@ func (d *Doc) Peek() (byte, error) {
 	}
 }
 
-func (d *Doc) take(want byte) error {
+// expect reads the next byte that is no white space, which must be want.
+func (d *Doc) expect(want byte) error {
 	c, err := d.Peek()
 	if err != nil {
 		return err
@@ -367,12 +369,12 @@ func (d *Doc) Raw() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.buf, rest(d.buf, end)
+	return d.buf, requireEnd(d.buf, end)
 }
 
 // Object hands visit each key; visit has to read the value.
 func (d *Doc) Object(visit func(key string) error) error {
-	if err := d.take('{'); err != nil {
+	if err := d.expect('{'); err != nil {
 		return err
 	}
 	c, err := d.Peek()
@@ -380,7 +382,7 @@ func (d *Doc) Object(visit func(key string) error) error {
 		return err
 	}
 	if c == '}' {
-		return d.take('}')
+		return d.expect('}')
 	}
 	for {
 		raw, err := d.Raw()
@@ -391,7 +393,7 @@ func (d *Doc) Object(visit func(key string) error) error {
 		if !ok {
 			return ErrJSON
 		}
-		if err := d.take(':'); err != nil {
+		if err := d.expect(':'); err != nil {
 			return err
 		}
 		if err := visit(k); err != nil {
@@ -405,7 +407,7 @@ func (d *Doc) Object(visit func(key string) error) error {
 
 // Array calls visit before each element; visit has to read it.
 func (d *Doc) Array(visit func() error) error {
-	if err := d.take('['); err != nil {
+	if err := d.expect('['); err != nil {
 		return err
 	}
 	c, err := d.Peek()
@@ -413,7 +415,7 @@ func (d *Doc) Array(visit func() error) error {
 		return err
 	}
 	if c == ']' {
-		return d.take(']')
+		return d.expect(']')
 	}
 	for {
 		if err := visit(); err != nil {

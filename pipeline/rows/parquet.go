@@ -20,11 +20,11 @@ import (
 	"github.com/apache/arrow/go/v15/parquet/schema"
 )
 
-// Parquet is read and written below Arrow, as the levels and values of each leaf
-// column: that copies rows of any schema exactly, and needs no more than a page
-// of each column in memory.
+// Parquet is read and written without Arrow, as the levels and values of each leaf column:
+// this copies rows of any schema exactly, and needs no more than a page of each column in
+// memory.
 
-// batch is how many levels of a column are read at a time.
+// batch is the number of levels of a column that are read at a time.
 const batch = 1024
 
 // guard turns a panic of the Arrow and Parquet libraries, which damaged files provoke, into
@@ -36,21 +36,21 @@ func guard(f func() error) (err error) {
 				err = e
 				return
 			}
-			err = fmt.Errorf("%w: the reader of the library gave up: %v", ErrCorrupt, v)
+			err = fmt.Errorf("%w: the Parquet or Arrow library failed: %v", ErrCorrupt, v)
 		}
 	}()
 	return f()
 }
 
-// limited is the allocator of the libraries' own buffers. They take lengths from the file
-// as they are; one that asks for more than limit in one step panics here, which guard makes
-// ErrTooLong, where a failed allocation of the runtime would end the process.
+// limited is the allocator of the libraries' own buffers. The libraries trust the lengths in
+// the file. A step that allocates more than limit panics here, and guard turns the panic
+// into ErrTooLong; a failed allocation of the runtime would end the process.
 type limited struct {
 	memory.Allocator
 	limit, used int // bytes of this step
 }
 
-// limitFactor times the longest row is what a library may allocate in one step.
+// limitFactor times the longest row is the memory that a library may allocate in one step.
 const limitFactor = 8
 
 func newLimited(max int) *limited {
@@ -61,7 +61,8 @@ func newLimited(max int) *limited {
 
 func (l *limited) step() { l.used = 0 }
 
-func (l *limited) take(n int) {
+// reserve counts n bytes towards the limit.
+func (l *limited) reserve(n int) {
 	if n < 0 || n > l.limit-l.used {
 		panic(fmt.Errorf("one step needs more than %d bytes: %w", l.limit, ErrTooLong))
 	}
@@ -69,13 +70,13 @@ func (l *limited) take(n int) {
 }
 
 func (l *limited) Allocate(n int) []byte {
-	l.take(n)
+	l.reserve(n)
 	return l.Allocator.Allocate(n)
 }
 
 func (l *limited) Reallocate(n int, b []byte) []byte {
 	if n > cap(b) {
-		l.take(n)
+		l.reserve(n)
 	}
 	return l.Allocator.Reallocate(n, b)
 }
@@ -89,9 +90,9 @@ type Parquet struct {
 	mem    *limited
 	max    int
 	fields []field
-	all    bool  // every field is asked for, so one alone is not missed
+	all    bool  // every field is requested, so one that cannot be read is no error
 	group  int   // the next one
-	rows   int64 // of the group at hand, not yet read
+	rows   int64 // of the current group, not yet read
 }
 
 func openParquet(in *Input, o Options) (Reader, error) {
@@ -116,7 +117,7 @@ func openParquet(in *Input, o Options) (Reader, error) {
 			sum += n
 		}
 		if sum != p.file.NumRows() {
-			return fmt.Errorf("row groups hold %d rows, the file says %d: %w", sum, p.file.NumRows(), ErrCorrupt)
+			return fmt.Errorf("row groups hold %d rows, the file's header says %d: %w", sum, p.file.NumRows(), ErrCorrupt)
 		}
 		p.fields, err = p.columns(o.Want)
 		return err
@@ -127,10 +128,10 @@ func openParquet(in *Input, o Options) (Reader, error) {
 	return p, nil
 }
 
-// Place is -1: a row of columns has no place in a stream.
+// Place returns -1: a row of columns has no offset in a stream.
 func (p *Parquet) Place() int64 { return -1 }
 
-// Columns are the names of all columns.
+// Columns returns the names of all columns.
 func (p *Parquet) Columns() (names []string) {
 	guard(func() error {
 		fields, err := p.columns(nil)
@@ -154,7 +155,7 @@ func (f *field) names(all []string, within string) []string {
 	return all
 }
 
-// Next makes rec the next row. After the last it returns io.EOF.
+// Next sets rec to the next row. After the last it returns io.EOF.
 func (p *Parquet) Next(rec *Record) error {
 	return p.in.Cause(guard(func() error {
 		p.mem.step()
@@ -191,7 +192,7 @@ func (p *Parquet) Next(rec *Record) error {
 	}))
 }
 
-// field appends the field of the row at hand.
+// field appends the field of the current row.
 func (p *Parquet) field(rec *Record, f *field) error {
 	if f.unread != nil {
 		return nil
@@ -217,7 +218,7 @@ func (p *Parquet) begin() error {
 		for _, l := range f.leaves {
 			err := guard(func() error { return l.begin(g, p) })
 			if err != nil && p.all && !errors.Is(err, ErrTooLong) {
-				f.unread = err // asked for only as one of all
+				f.unread = err // not requested by name
 				break
 			}
 			if err != nil {
@@ -245,10 +246,10 @@ func (p *Parquet) finish() error {
 	return nil
 }
 
-// pages feeds the library's decoder one page at a time, and reads the levels
-// itself. The library's own loop over levels and pages never ends where a damaged
-// page has fewer levels or values than it says, so it is given pages of values
-// alone, each with one run of levels that say that every value is there.
+// pages feeds the library's decoder one page at a time, and reads the levels itself. The
+// library's own loop over levels and pages never ends if a damaged page has fewer levels or
+// values than declared, so it gets pages of values only, each with one run of levels that
+// mark every value as present.
 type pages struct {
 	file.PageReader
 	width       int // bytes of a value that is a float, else 0
@@ -256,7 +257,7 @@ type pages struct {
 	queue       []file.Page
 	current     file.Page
 	defs, reps  levels
-	left        int // levels of the page not given out yet
+	left        int // levels of the page not yet returned
 }
 
 func (p *pages) Next() bool {
@@ -272,7 +273,7 @@ func (p *pages) Err() error      { return nil }
 
 var errPage = fmt.Errorf("%w: a page's levels do not fit it", ErrCorrupt)
 
-// load queues the next page; false means that there is none.
+// load queues the next page, and reports whether there is one.
 func (p *pages) load() (bool, error) {
 	for p.PageReader.Next() {
 		page := p.PageReader.Page()
@@ -290,7 +291,9 @@ func (p *pages) load() (bool, error) {
 			if n > len(data) { // no value takes less than a byte
 				return false, errPage
 			}
-			p.queue = append(p.queue, file.NewDictionaryPage(memory.NewBufferBytes(data), page.NumValues(), parquet.Encoding(page.Encoding())))
+			dictionary := file.NewDictionaryPage(
+				memory.NewBufferBytes(data), page.NumValues(), parquet.Encoding(page.Encoding()))
+			p.queue = append(p.queue, dictionary)
 			continue
 		case *file.DataPageV1:
 			for _, l := range []struct {
@@ -338,18 +341,20 @@ func (p *pages) load() (bool, error) {
 			run = append(run, 1)
 			binary.LittleEndian.PutUint32(run, uint32(len(run)-4))
 			run = append(run, data...)
-			p.queue = append(p.queue, file.NewDataPageV1(memory.NewBufferBytes(run), int32(values), encoding, parquet.Encodings.RLE, parquet.Encodings.RLE, int32(len(run))))
+			rle := parquet.Encodings.RLE
+			p.queue = append(p.queue, file.NewDataPageV1(
+				memory.NewBufferBytes(run), int32(values), encoding, rle, rle, int32(len(run))))
 		}
 		return true, nil
 	}
 	return false, p.PageReader.Err()
 }
 
-// byteStreamSplit is an encoding that the library does not know: the first bytes of all
+// byteStreamSplit is an encoding that the library does not support: the first bytes of all
 // values, then the second bytes, and so on.
 const byteStreamSplit = parquet.Encoding(9)
 
-// joinStreams returns n values of that width as PLAIN has them.
+// joinStreams returns n values of that width in the encoding PLAIN.
 func joinStreams(data []byte, n, width int) ([]byte, error) {
 	if width == 0 || len(data) != n*width {
 		return nil, fmt.Errorf("values encoded as BYTE_STREAM_SPLIT: %w", ErrUnsupported)
@@ -361,10 +366,13 @@ func joinStreams(data []byte, n, width int) ([]byte, error) {
 	return joined, nil
 }
 
-// checkDelta checks that a page's delta encoding holds no more than n values. The
-// library takes memory for as many as the page says.
+// checkDelta checks that a page's delta encoding holds no more than n values. The library
+// allocates memory for as many as the page declares.
 func checkDelta(e parquet.Encoding, data []byte, n int) error {
-	if n == 0 || e != parquet.Encodings.DeltaBinaryPacked && e != parquet.Encodings.DeltaLengthByteArray && e != parquet.Encodings.DeltaByteArray {
+	delta := []parquet.Encoding{
+		parquet.Encodings.DeltaBinaryPacked, parquet.Encodings.DeltaLengthByteArray, parquet.Encodings.DeltaByteArray,
+	}
+	if n == 0 || !slices.Contains(delta, e) {
 		return nil
 	}
 	rest, err := skipDelta(data, n)
@@ -374,7 +382,7 @@ func checkDelta(e parquet.Encoding, data []byte, n int) error {
 	return err
 }
 
-// skipDelta gives what follows a delta encoding of at most n integers.
+// skipDelta returns the bytes after a delta encoding of at most n integers.
 func skipDelta(data []byte, n int) ([]byte, error) {
 	bad := false
 	number := func() uint64 {
@@ -478,7 +486,7 @@ func (l *levels) next(dst []int16) error {
 	return nil
 }
 
-// count gives how many of the next n levels are the highest, and leaves l as it is.
+// count returns the number of the next n levels that are the highest. It does not change l.
 func (l levels) count(n int) (highest int, err error) {
 	var part [batch]int16
 	for n > 0 {
@@ -514,8 +522,8 @@ type chunk[T any] struct {
 	values     [batch]T
 }
 
-// next gives the next entries: their levels, and a value for each whose
-// definition level is the highest. None means the end.
+// next returns the next entries: their levels, and a value for each entry with the highest
+// definition level. No entries mean the end.
 func (c *chunk[T]) next() (defs, reps []int16, values []T, err error) {
 	if c.left == 0 {
 		if more, err := c.load(); err != nil || !more {
@@ -572,8 +580,8 @@ func (p *Parquet) column(g *file.RowGroupReader, i int, d *schema.Column) (file.
 	if err != nil {
 		return nil, nil, err
 	}
-	// A header holds the least and the greatest value. The library looks for the end
-	// of a damaged one in ever longer parts of the file, up to this.
+	// A header holds the least and the greatest value. For the end of a damaged header, the
+	// library searches ever longer parts of the file, up to this size.
 	in.SetMaxPageHeaderSize(min(16<<20, 2*p.max+64<<10))
 	node, ok := d.SchemaNode().(*schema.PrimitiveNode)
 	if !ok {
@@ -592,17 +600,17 @@ func (p *Parquet) column(g *file.RowGroupReader, i int, d *schema.Column) (file.
 	return file.NewColumnReader(schema.NewColumn(node, 1, 0), fed, p.mem, pool), fed, nil
 }
 
-// leaf is a column from which rows are put together.
+// leaf is a column from which rows are assembled.
 type leaf struct {
 	index      int
 	desc       *schema.Column
-	defs, reps []int16 // of the entries not taken yet
+	defs, reps []int16 // of the entries not yet read
 	more       func() error
-	put        func(t *Record, key []byte) error
+	append     func(t *Record, key []byte) error
 	finished   bool
 }
 
-// peek gives the levels of the next entry; ok is false at the column's end.
+// peek returns the levels of the next entry; ok is false at the column's end.
 func (l *leaf) peek() (def, rep int16, ok bool, err error) {
 	if len(l.defs) == 0 && !l.finished {
 		if err := l.more(); err != nil {
@@ -618,8 +626,8 @@ func (l *leaf) peek() (def, rep int16, ok bool, err error) {
 
 var errLevels = fmt.Errorf("%w: columns do not agree on their rows", ErrCorrupt)
 
-// take puts the next entry on the tape, or passes it over when t is nil.
-func (l *leaf) take(t *Record, key []byte) error {
+// next appends the next entry to t, or skips it if t is nil.
+func (l *leaf) next(t *Record, key []byte) error {
 	def, _, ok, err := l.peek()
 	if err != nil {
 		return err
@@ -629,7 +637,7 @@ func (l *leaf) take(t *Record, key []byte) error {
 	}
 	l.defs, l.reps = l.defs[1:], l.reps[1:]
 	if def == l.desc.MaxDefinitionLevel() {
-		return l.put(t, key)
+		return l.append(t, key)
 	}
 	if t != nil {
 		t.leaf(null, key, nil)
@@ -637,8 +645,8 @@ func (l *leaf) take(t *Record, key []byte) error {
 	return nil
 }
 
-// from makes l take its entries from r; render appends a value to a text.
-func from[T any](l *leaf, p *pages, r reader[T], k nodeKind, render func(dst []byte, v T) []byte) {
+// readFrom sets r as the source of l's entries; render appends a value to a text.
+func readFrom[T any](l *leaf, p *pages, r reader[T], k nodeKind, render func(dst []byte, v T) []byte) {
 	c := &chunk[T]{pages: p, r: r}
 	var values []T
 	l.more = func() (err error) {
@@ -646,7 +654,7 @@ func from[T any](l *leaf, p *pages, r reader[T], k nodeKind, render func(dst []b
 		return err
 	}
 	name := typeName(l.desc)
-	l.put = func(t *Record, key []byte) error {
+	l.append = func(t *Record, key []byte) error {
 		v := values[0]
 		values = values[1:]
 		if t == nil {
@@ -667,7 +675,7 @@ func from[T any](l *leaf, p *pages, r reader[T], k nodeKind, render func(dst []b
 	}
 }
 
-// typeName is how messages call a column's type.
+// typeName returns the name of a column's type for messages.
 func typeName(d *schema.Column) []byte {
 	if t := d.LogicalType(); t != nil && !t.IsNone() {
 		return []byte(t.String())
@@ -675,7 +683,7 @@ func typeName(d *schema.Column) []byte {
 	return []byte(d.PhysicalType().String())
 }
 
-// begin makes l read its column of a row group.
+// begin opens l's column of a row group.
 func (l *leaf) begin(g *file.RowGroupReader, f *Parquet) error {
 	c, p, err := f.column(g, l.index, l.desc)
 	if err != nil {
@@ -684,45 +692,46 @@ func (l *leaf) begin(g *file.RowGroupReader, f *Parquet) error {
 	l.defs, l.reps, l.finished = nil, nil, false
 	k, signed := foreign, true
 	switch t := l.desc.LogicalType().(type) {
-	case nil, schema.NoLogicalType, schema.NullLogicalType, schema.UnknownLogicalType, schema.StringLogicalType, schema.JSONLogicalType, schema.EnumLogicalType:
+	case nil, schema.NoLogicalType, schema.NullLogicalType, schema.UnknownLogicalType,
+		schema.StringLogicalType, schema.JSONLogicalType, schema.EnumLogicalType:
 		k = scalar
 	case interface{ IsSigned() bool }:
 		k, signed = scalar, t.IsSigned()
 	}
 	switch r := c.(type) {
 	case *file.BooleanColumnChunkReader:
-		from(l, p, r, k, strconv.AppendBool)
+		readFrom(l, p, r, k, strconv.AppendBool)
 	case *file.Int32ColumnChunkReader:
-		from(l, p, r, k, func(b []byte, v int32) []byte {
+		readFrom(l, p, r, k, func(b []byte, v int32) []byte {
 			if signed {
 				return strconv.AppendInt(b, int64(v), 10)
 			}
 			return strconv.AppendUint(b, uint64(uint32(v)), 10)
 		})
 	case *file.Int64ColumnChunkReader:
-		from(l, p, r, k, func(b []byte, v int64) []byte {
+		readFrom(l, p, r, k, func(b []byte, v int64) []byte {
 			if signed {
 				return strconv.AppendInt(b, v, 10)
 			}
 			return strconv.AppendUint(b, uint64(v), 10)
 		})
 	case *file.Float32ColumnChunkReader:
-		from(l, p, r, k, func(b []byte, v float32) []byte { return strconv.AppendFloat(b, float64(v), 'g', -1, 32) })
+		readFrom(l, p, r, k, func(b []byte, v float32) []byte { return strconv.AppendFloat(b, float64(v), 'g', -1, 32) })
 	case *file.Float64ColumnChunkReader:
-		from(l, p, r, k, func(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) })
+		readFrom(l, p, r, k, func(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) })
 	case *file.ByteArrayColumnChunkReader:
-		from(l, p, r, k, nil)
+		readFrom(l, p, r, k, nil)
 	case *file.FixedLenByteArrayColumnChunkReader:
-		from(l, p, r, foreign, nil)
+		readFrom(l, p, r, foreign, nil)
 	case *file.Int96ColumnChunkReader:
-		from(l, p, r, foreign, nil)
+		readFrom(l, p, r, foreign, nil)
 	default:
 		return fmt.Errorf("unknown type %s", l.desc.PhysicalType())
 	}
 	return nil
 }
 
-// field is one node of a schema, from which rows are put together.
+// field is one node of a schema, from which rows are assembled.
 type field struct {
 	name   []byte
 	def    int16 // definition level from which it is not null
@@ -734,10 +743,10 @@ type field struct {
 	unread error   // of a row group in which the field cannot be read
 }
 
-// maxNodes bounds a row's values, which a few damaged bytes can make many.
+// maxNodes bounds the number of a row's values, which a few damaged bytes can make large.
 const maxNodes = MaxRecord / 16
 
-var errShape = errors.New("a schema with empty groups, or nested too deep")
+var errShape = errors.New("its schema has empty groups, or is nested too deep")
 
 // shape turns a schema node into a field and appends its leaves.
 func shape(n schema.Node, def, rep int16, leaves *[]*leaf) (field, error) {
@@ -750,7 +759,7 @@ func shape(n schema.Node, def, rep int16, leaves *[]*leaf) (field, error) {
 	if g, ok := n.(*schema.GroupNode); ok && g.NumFields() == 1 {
 		inner := g.Field(0)
 		if _, is := n.LogicalType().(schema.ListLogicalType); is && inner.RepetitionType() == parquet.Repetitions.Repeated {
-			// Two levels in old files, three by the format's rules for telling.
+			// Old files have two levels, new ones three; these are the format's rules to distinguish them.
 			ig, ok := inner.(*schema.GroupNode)
 			if ok && ig.NumFields() == 1 && inner.Name() != "array" && inner.Name() != n.Name()+"_tuple" {
 				return listOf(n, ig.Field(0), true, def, rep, leaves)
@@ -761,20 +770,20 @@ func shape(n schema.Node, def, rep int16, leaves *[]*leaf) (field, error) {
 	return body(n, def, rep, leaves)
 }
 
-// listOf gives a list field of n's name whose elements are elem. whole says that
-// elem's own repetition counts.
+// listOf returns a list field with n's name and elements elem. If whole is true, elem's own
+// repetition counts.
 func listOf(n, elem schema.Node, whole bool, def, rep int16, leaves *[]*leaf) (field, error) {
 	f := field{name: []byte(n.Name()), def: def, list: true, item: def + 1, rep: rep + 1}
-	of := body
+	fieldOf := body
 	if whole {
-		of = shape
+		fieldOf = shape
 	}
-	kid, err := of(elem, f.item, f.rep, leaves)
+	kid, err := fieldOf(elem, f.item, f.rep, leaves)
 	f.kids, f.leaves = []field{kid}, kid.leaves
 	return f, err
 }
 
-// body gives the field of n, whatever its repetition is.
+// body returns the field of n, whatever its repetition is.
 func body(n schema.Node, def, rep int16, leaves *[]*leaf) (field, error) {
 	f := field{name: []byte(n.Name()), def: def}
 	first := len(*leaves)
@@ -796,10 +805,10 @@ func body(n schema.Node, def, rep int16, leaves *[]*leaf) (field, error) {
 	return f, nil
 }
 
-// row puts the next value of f on the tape.
+// row appends the next value of f to t.
 func (f *field) row(t *Record, key []byte) error {
 	if f.kids == nil {
-		return f.leaves[0].take(t, key)
+		return f.leaves[0].next(t, key)
 	}
 	def, _, ok, err := f.leaves[0].peek()
 	if err != nil {
@@ -810,7 +819,7 @@ func (f *field) row(t *Record, key []byte) error {
 	}
 	if def < f.def || f.list && def < f.item {
 		for _, l := range f.leaves {
-			if err := l.take(nil, nil); err != nil {
+			if err := l.next(nil, nil); err != nil {
 				return err
 			}
 		}
@@ -872,8 +881,8 @@ func (p *Parquet) columns(want Want) (fields []field, err error) {
 	return fields, nil
 }
 
-// firstError keeps the first error of a writer, in case the library drops it, and hides
-// whatever else the writer can do.
+// firstError keeps the first error of a writer, in case the library drops it, and hides all
+// other methods of the writer.
 type firstError struct {
 	w   io.Writer
 	err error
@@ -887,19 +896,21 @@ func (s *firstError) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Divide copies the rows of a file of items rows to two outputs, each row to the one that
-// side says, by number and in order. It is for a Parquet of which no row was read. Schema,
-// metadata and values are kept, pages are not, and Snappy takes the place of LZ4.
+// Divide copies the rows of the file, which must be items in number, to two outputs, row n to
+// out[side(n)]. No row of p may have been read. Schema, metadata and values are kept, but
+// not the pages; Snappy replaces LZ4, which the library does not write.
 func (p *Parquet) Divide(ctx context.Context, out [2]io.Writer, items int, side func(n int) int) error {
 	if p.file.NumRows() != int64(items) {
-		return fmt.Errorf("%d rows, and %d before: %w", p.file.NumRows(), items, ErrCorrupt)
+		return fmt.Errorf("it has %d rows, and had %d before: %w", p.file.NumRows(), items, ErrCorrupt)
 	}
 	sinks := [2]*firstError{{w: out[0]}, {w: out[1]}}
 	n := 0
 	return guard(func() error {
 		meta := p.file.MetaData()
 		root := meta.Schema.Root()
-		props := []parquet.WriterProperty{parquet.WithRootName(root.Name()), parquet.WithRootRepetition(root.RepetitionType())}
+		props := []parquet.WriterProperty{
+			parquet.WithRootName(root.Name()), parquet.WithRootRepetition(root.RepetitionType()),
+		}
 		for c := range meta.Schema.NumColumns() {
 			codec := compress.Codecs.Snappy
 			if p.file.NumRowGroups() > 0 {
@@ -912,11 +923,14 @@ func (p *Parquet) Divide(ctx context.Context, out [2]io.Writer, items int, side 
 			if codec == lz4Raw || codec == lz4Hadoop {
 				codec = compress.Codecs.Snappy // the library writes no LZ4
 			}
-			props = append(props, parquet.WithCompressionPath(parquet.ColumnPath(meta.Schema.Column(c).ColumnPath()), codec))
+			path := parquet.ColumnPath(meta.Schema.Column(c).ColumnPath())
+			props = append(props, parquet.WithCompressionPath(path, codec))
 		}
 		var writers [2]*file.Writer
 		for i := range writers {
-			writers[i] = file.NewParquetWriter(sinks[i], root, file.WithWriterProps(parquet.NewWriterProperties(props...)), file.WithWriteMetadata(meta.KeyValueMetadata()))
+			writers[i] = file.NewParquetWriter(sinks[i], root,
+				file.WithWriterProps(parquet.NewWriterProperties(props...)),
+				file.WithWriteMetadata(meta.KeyValueMetadata()))
 		}
 		for i := range p.file.NumRowGroups() {
 			p.mem.step()
@@ -959,8 +973,10 @@ func (p *Parquet) Divide(ctx context.Context, out [2]io.Writer, items int, side 
 	})
 }
 
-// copyColumn copies column c of a row group to the groups that the rows' sides say.
-func (p *Parquet) copyColumn(g *file.RowGroupReader, c int, d *schema.Column, to [2]file.SerialRowGroupWriter, sides []uint8) error {
+// copyColumn copies column c of a row group to two groups, row n to to[sides[n]].
+func (p *Parquet) copyColumn(
+	g *file.RowGroupReader, c int, d *schema.Column, to [2]file.SerialRowGroupWriter, sides []uint8,
+) error {
 	r, fed, err := p.column(g, c, d)
 	if err != nil {
 		return err

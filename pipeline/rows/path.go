@@ -18,9 +18,9 @@ import (
 //	messages[role=user].content  those whose member role is the text user
 //	prompt+completion        several texts, joined by a line feed
 //	context?                 a text that rows may lack
-//	"a.b+c"                  a name that has signs of the grammar in it; "" in it is "
+//	"a.b+c"                  a name with characters of the grammar; "" in it is "
 //
-// At each dot the whole of what is left is tried as one name first. Columns of a table
+// At each dot the whole remaining path is tried as one name first. Columns of a table
 // can be named by their number. Null is no text. A list is the texts of its elements,
 // joined by a line feed as those of several sources are; of a list of objects that name
 // their type, as the parts of a message, it is their members text.
@@ -40,9 +40,9 @@ type Path struct {
 type step struct {
 	name    string // of a member or column, or an element's number
 	number  int    // name as a number, else -1
-	rest    string // name and all behind it as one name; "" where there is nothing behind
+	rest    string // name and the remaining path as one name; "" for the last step
 	all     bool   // each element of a list
-	key, is string // of elements that are objects, those whose member key is the text is
+	key, is string // only elements that are objects whose member key is the text is
 }
 
 // ParseField reads the written form of a field.
@@ -70,9 +70,9 @@ func (p Path) Optional() bool { return p.optional }
 // String returns the path as it was written, without the "?".
 func (p Path) String() string { return p.written }
 
-// Keys returns the names that lead to a field that is nothing but names of members, one
-// after the other, which a [Scanner] follows, and whole, the one name that all of them
-// together may be; "" where they cannot.
+// Keys returns the names of a field that consists of names of members only, from the outermost
+// inwards, for a [Scanner] to follow. Whole is the written field as a single name, or "" if
+// it cannot be one.
 func (f Field) Keys() (keys []string, whole string, ok bool) {
 	if len(f.paths) != 1 || f.paths[0].optional {
 		return nil, "", false
@@ -165,7 +165,7 @@ func cutName(part string) (name string, brackets []string, err error) {
 			}
 		}
 		if end >= len(part) {
-			return "", nil, errors.New(`a " that does not end`)
+			return "", nil, errors.New(`a quote (") is not closed`)
 		}
 		name, part = strings.ReplaceAll(part[1:end], `""`, `"`), part[end+1:]
 	} else if at := strings.IndexByte(part, '['); at >= 0 && strings.HasSuffix(part, "]") {
@@ -176,14 +176,14 @@ func cutName(part string) (name string, brackets []string, err error) {
 	for part != "" {
 		end := strings.IndexByte(part, ']')
 		if part[0] != '[' || end < 0 {
-			return "", nil, fmt.Errorf("%q behind a name", Clip(part))
+			return "", nil, fmt.Errorf("unexpected %q after a name", Clip(part))
 		}
 		brackets, part = append(brackets, part[1:end]), part[end+1:]
 	}
 	return name, brackets, nil
 }
 
-// Want are the names of fields that are asked for, at the root of a row. Empty, all are.
+// Want lists the requested fields by their names at the root of a row. Empty, it requests all.
 type Want []string
 
 // Wanted returns the names that these fields begin with.
@@ -201,8 +201,8 @@ func Wanted(fields ...Field) Want {
 	return w
 }
 
-// In reports whether each path of the field that rows have to have may lead to one of the
-// columns, given with dots from an object to its members.
+// In reports whether each required path of the field may lead to one of the columns. The
+// columns have dots between an object and its members.
 func (f Field) In(columns []string) bool {
 	for _, p := range f.paths {
 		if !p.optional && !slices.ContainsFunc(columns, (&p).mayBe) {
@@ -233,7 +233,7 @@ func (w Want) has(name []byte) bool {
 	return len(w) == 0
 }
 
-// ErrMissing says that a row has no such field.
+// ErrMissing means that a row lacks a field.
 var ErrMissing = errors.New("missing")
 
 // Has reports whether the record has the path's place, which may be null.
@@ -242,8 +242,8 @@ func (r *Record) Has(p *Path) bool {
 	return found
 }
 
-// visit calls do with each node that the steps lead to from node i. A null on the way is
-// the value. An empty list has nothing to visit and is found all the same.
+// visit calls do with each node that the steps lead to from node i. If a step meets null, do
+// is called with that null. An empty list counts as found, although no node is visited.
 func (r *Record) visit(i int, steps []step, do func(i int) error) (err error, found bool) {
 	n := &r.nodes[i]
 	if len(steps) == 0 || n.kind == null {
@@ -293,18 +293,18 @@ func (r *Record) member(i int, key, value string) bool {
 	return c >= 0 && string(r.nodes[c].text) == value
 }
 
-// Objects says what an object is where a text is expected.
+// Objects selects how an object is read where a text is expected.
 type Objects bool
 
-// An object is no text, or it is the texts of its members, one a line, or its member
-// "text" alone where it has that.
+// NoObjects: an object is no text. WithObjects: the text of an object is its member "text"
+// or, if it has none, the texts of its members, one a line.
 const (
 	NoObjects   Objects = false
 	WithObjects Objects = true
 )
 
-// AppendText appends the texts of a field to dst, joined by line feeds. Its error says
-// what is wrong in the words of a row: [ErrMissing] where a source is not there.
+// AppendText appends the texts of a field to dst, joined by line feeds. The error is
+// [ErrMissing] if the row lacks a source.
 func (r *Record) AppendText(dst []byte, f Field, o Objects) ([]byte, error) {
 	lines := 0
 	for k := range f.paths {
@@ -335,7 +335,7 @@ func (r *Record) line(dst []byte, lines, i int, o Objects) ([]byte, int, error) 
 	return dst, lines + 1, err
 }
 
-var errObject = errors.New("an object, not a text (a dotted name leads into it)")
+var errObject = errors.New("an object, not a text (name one of its members, as in A.B)")
 
 // render appends the text at node i to dst.
 func (r *Record) render(dst []byte, i int, o Objects) ([]byte, error) {
@@ -379,8 +379,8 @@ func (r *Record) isPart(i int) bool {
 	return c >= 0 && r.nodes[c].kind == text
 }
 
-// AppendDocument appends the texts of a field to dst as [Record.AppendText] does, for a use
-// that takes no lone number or truth value for a text. It returns "" or why there is none.
+// AppendDocument appends the texts of a field to dst as [Record.AppendText] does, except that a
+// single number or truth value is no text. It returns "", or the reason why there is no text.
 func (r *Record) AppendDocument(dst []byte, f Field) ([]byte, Kind) {
 	if r.nodes[0].kind != object && !r.table {
 		return dst, NotObject
@@ -466,8 +466,8 @@ func (p *Path) several() bool {
 	return slices.ContainsFunc(p.steps, func(s step) bool { return s.all })
 }
 
-// AppendName appends what a field with one place names: a text or a number. ok is false
-// for anything else.
+// AppendName appends the value of a field with a single source, if it is a text or a number;
+// ok is false for any other value.
 func (r *Record) AppendName(dst []byte, f Field) (_ []byte, ok bool, err error) {
 	err, found := r.visit(0, f.paths[0].steps, func(i int) error {
 		if n := &r.nodes[i]; n.kind == text || n.kind == scalar {
@@ -481,7 +481,7 @@ func (r *Record) AppendName(dst []byte, f Field) (_ []byte, ok bool, err error) 
 	return dst, ok, err
 }
 
-// First returns the text of the first value at p, lent; nil where there is none.
+// First returns the text of the first value at p, lent; nil if there is none.
 func (r *Record) First(p *Path) (s []byte) {
 	r.visit(0, p.steps, func(i int) error {
 		if s == nil {

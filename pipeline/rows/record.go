@@ -17,21 +17,20 @@ const (
 	text
 	listed
 	object
-	foreign // a value that is no text and has no one way to write it; text names its type
+	foreign // a value that is no text and has no single written form; text names its type
 )
 
 // node is one value of a record.
 type node struct {
 	kind nodeKind
 	next int    // index of the node that follows this one's subtree
-	key  []byte // its name when it stands in an object
+	key  []byte // its name, if it is a member of an object
 	text []byte // a text decoded; a number, true or false as written
 }
 
 // Record is one row as a flat list of its values, parents before children, whatever
-// format it came from. Of its fields it holds those that were asked for. It is used
-// again for every row: what it returns is lent until the next, and may point into the
-// row's own bytes.
+// format it came from. It holds the requested fields only. It is reused for every row:
+// what it returns is lent until the next, and may point into the row's own bytes.
 type Record struct {
 	nodes []node
 	buf   []byte // texts that had escapes, decoded
@@ -42,8 +41,8 @@ type Record struct {
 	scan  Scanner
 }
 
-// Marks are the repairs that the record's values needed. A value that was not asked for
-// needs none, but NaN and Infinity are seen anywhere.
+// Marks returns the repairs that the record's values needed. Values of other fields than the
+// requested need none, but NaN and Infinity are found anywhere.
 func (r *Record) Marks() Marks { return r.marks }
 
 // Twice returns a name that an object of the record has twice, if there is one. Of equal
@@ -75,11 +74,11 @@ func (r *Record) FieldNames() string {
 	if r == nil {
 		return "none"
 	}
-	const most = 20
+	const limit = 20
 	var names []byte
 	n := 0
 	for c := 1; c < r.nodes[0].next; c = r.nodes[c].next {
-		if n++; n <= most && r.nodes[0].kind == object {
+		if n++; n <= limit && r.nodes[0].kind == object {
 			if n > 1 {
 				names = append(names, ", "...)
 			}
@@ -91,8 +90,8 @@ func (r *Record) FieldNames() string {
 		return fmt.Sprintf("0 to %d, by number", n-1)
 	case r.nodes[0].kind != object:
 		return "none: it is no object"
-	case n > most:
-		names = fmt.Appendf(names, ", and %d more", n-most)
+	case n > limit:
+		names = fmt.Appendf(names, ", and %d more", n-limit)
 	}
 	return string(names)
 }
@@ -101,7 +100,7 @@ func (r *Record) reset() {
 	r.nodes, r.buf, r.table, r.marks, r.twice = r.nodes[:0], r.buf[:0], false, 0, nil
 }
 
-// child returns the index of the member of object i that is called name, or -1.
+// child returns the index of the member of object i with this name, or -1.
 func (r *Record) child(i int, name string) int {
 	found := -1
 	for c := i + 1; c < r.nodes[i].next; c = r.nodes[c].next {
@@ -123,7 +122,7 @@ func (r *Record) element(i, n int) int {
 	return -1
 }
 
-// open appends a list or an object, which shut ends.
+// open appends a list or an object, to be ended by shut.
 func (r *Record) open(k nodeKind, key []byte) int {
 	r.nodes = append(r.nodes, node{kind: k, key: key})
 	return len(r.nodes) - 1
@@ -135,7 +134,7 @@ func (r *Record) leaf(k nodeKind, key, s []byte) {
 	r.nodes = append(r.nodes, node{kind: k, key: key, text: s, next: len(r.nodes) + 1})
 }
 
-// bytes appends a text or a number of bytes that are not lent for as long as the record is.
+// plain appends a text or a number whose bytes stay valid as long as the record's.
 func (r *Record) plain(k nodeKind, key, s []byte) {
 	if k == text {
 		s = r.valid(s)
@@ -157,9 +156,9 @@ func (r *Record) valid(s []byte) []byte {
 
 var errEnd = errors.New("it ends too early")
 
-// ParseJSON makes r the JSON value in data, which has nothing but white space around it.
-// Of an object, members that want does not name are passed over; an empty want is all. A
-// text alone is read as an object of one field, text.
+// ParseJSON sets r to the JSON value in data, which may have white space around it. Members
+// of an object that are not in want are skipped; an empty want is all. A single text is
+// read as an object with one field, text.
 func (r *Record) ParseJSON(data []byte, want Want) error {
 	r.reset()
 	r.scan.line, r.scan.nan = data, false
@@ -173,18 +172,18 @@ func (r *Record) ParseJSON(data []byte, want Want) error {
 		r.marks |= MarkNumber
 	}
 	if i >= 0 {
-		r.name()
+		r.nameText()
 		return nil
 	}
 	if r.scan.at >= len(data) {
 		return fmt.Errorf("%w: %w", ErrJSON, errEnd)
 	}
 	c, _ := utf8.DecodeRune(data[r.scan.at:])
-	return fmt.Errorf("%w: unexpected %q at byte %d of it", ErrJSON, c, r.scan.at)
+	return fmt.Errorf("%w: unexpected %q at its byte %d", ErrJSON, c, r.scan.at)
 }
 
-// name makes a record that is a text alone an object of one field, text.
-func (r *Record) name() {
+// nameText turns a record that is a single text into an object with one field, text.
+func (r *Record) nameText() {
 	if r.nodes[0].kind != text {
 		return
 	}
@@ -300,9 +299,9 @@ func (r *Record) members(i, depth int, key []byte, want Want) int {
 	}
 }
 
-// distinct notes a name that object i has twice.
+// distinct records a name that object i has twice.
 func (r *Record) distinct(i int) {
-	const few = 24 // names compared pair by pair before a map pays
+	const few = 24 // up to this number of names, comparing pairs is faster than a map
 	n := 0
 	var seen map[string]struct{}
 	for c := i + 1; c < r.nodes[i].next; c = r.nodes[c].next {
@@ -328,8 +327,8 @@ func (r *Record) distinct(i int) {
 	}
 }
 
-// AppendJSON appends the record as one JSON value. Empty fields of a table are null, and
-// so is what has no one way to write it.
+// AppendJSON appends the record as one JSON value. Empty fields of a table are null, and so
+// are values without a single written form.
 func (r *Record) AppendJSON(dst []byte) []byte { return r.appendJSON(dst, 0) }
 
 func (r *Record) appendJSON(dst []byte, i int) []byte {

@@ -1,5 +1,5 @@
-// Package rows reads rows, whatever they are used for: documents of a corpus, items of a
-// benchmark, results of models.
+// Package rows reads rows for all three uses: documents of a corpus, items of a benchmark
+// and results of models.
 //
 // # What is read
 //
@@ -14,15 +14,16 @@
 //	WARC          .warc .wet             conversions, and responses, whose HTML becomes text
 //	text          .txt .text .md         a row a line or a file, of one field, text
 //
-// Content says what a file is, and its name where the content says nothing. Package shard
-// undoes the compression. A format is one file of this package and one line in its table
-// (table.go): how it is recognised, and what opens it as a [Reader].
+// The format of a file is recognised by its content or, if the content is inconclusive, by
+// its name. Package shard decompresses. Each format is a file of this package and a line in
+// its table (table.go), which has how it is recognised and the function that opens it as a
+// [Reader].
 //
 // # What a row is
 //
-// A [Record], in which only the fields that were asked for are decoded: a column of
-// images, of an encoding that is not read here or encrypted beside the text changes
-// nothing. A [Field] says where a text is, in one grammar for all uses.
+// A row is a [Record], in which only the requested fields are decoded: a column beside the
+// text that has images, an encoding that is not supported, or encrypted values, does no
+// harm. A [Field] names the place of a text in a row, in one grammar for all uses.
 //
 // # Memory
 //
@@ -40,11 +41,11 @@ import (
 	"unicode/utf8"
 )
 
-// The classes of what cannot be read.
+// The classes of errors.
 var (
-	ErrCorrupt     = errors.New("corrupt")       // a file is not what its format promises
-	ErrTooLong     = errors.New("too long")      // a row, or what holds it, is longer than allowed
-	ErrUnsupported = errors.New("not supported") // a file may be whole but uses what is not read here
+	ErrCorrupt     = errors.New("corrupt")       // a file violates its format
+	ErrTooLong     = errors.New("too long")      // a row, or a unit that encloses it, is longer than allowed
+	ErrUnsupported = errors.New("not supported") // a file uses a feature that this package does not read
 )
 
 // Source is an opened file.
@@ -53,11 +54,11 @@ type Source interface {
 	ReaderAt() (io.ReaderAt, int64, error) // the whole and its size, for formats read at random
 }
 
-// Options says what to read of a file, and how much to hold. The zero value of each
+// Options are the fields to read of a file, and the limits of memory. The zero value of each
 // field means its default.
 type Options struct {
-	Name   string // the file's, without the ending of a compression; says what the content does not
-	Want   Want   // the fields that are asked for; all
+	Name   string // the file's, without the ending of a compression; used if the content is inconclusive
+	Want   Want   // the requested fields; all
 	MaxRow int    // longest row in bytes; MaxRecord
 	Lines  bool   // a row of plain text is a line and not the file
 }
@@ -68,13 +69,13 @@ type Reader interface {
 	// io.EOF. After one that wraps ErrJSON or ErrRagged, which is of one row, the next row
 	// may be read; after any other, nothing.
 	Next(rec *Record) error
-	// Place is where in the plain stream the row begins that Next was last at; -1 where
-	// rows have no such place.
+	// Place returns the offset in the plain stream at which the row of the last Next begins;
+	// -1 if the rows of the format have no such offset.
 	Place() int64
 }
 
 // Columns returns the names of the fields that every row of the file has, if its format
-// says them.
+// declares them.
 func Columns(r Reader) []string {
 	if c, ok := r.(interface{ Columns() []string }); ok {
 		return c.Columns()
@@ -82,17 +83,17 @@ func Columns(r Reader) []string {
 	return nil
 }
 
-// A Divider is a Reader whose rows have no bytes of their own. Divide copies all rows to
-// two outputs, each to the one that side says, asked once a row and in order. It is for a
-// Reader of which no row was read, with all fields wanted. Files of text are divided by
-// their [Spans].
+// A Divider is a Reader whose rows have no bytes of their own. Divide copies all rows to two
+// outputs, row n to out[side(n)]; side is called once for each row, in order. The Reader
+// must have all fields wanted, and no row of it may have been read. Files of text are
+// divided by their [Spans].
 type Divider interface {
 	Reader
 	Divide(ctx context.Context, out [2]io.Writer, items int, side func(n int) int) error
 }
 
-// Input passes the reads of a source on while the context lives, and remembers why one
-// failed, so that a broken disk is not taken for a broken file.
+// Input passes on the reads of a source until the context is cancelled, and keeps the error of
+// a failed read, so that a disk error is not reported as a corrupt file.
 type Input struct {
 	ctx  context.Context
 	src  Source
@@ -116,7 +117,7 @@ func (in *Input) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReaderAt returns what reads the source at random, and its size.
+// ReaderAt returns the source for random access, and its size.
 func (in *Input) ReaderAt() (io.ReaderAt, int64, error) {
 	at, size, err := in.src.ReaderAt()
 	if err != nil {
@@ -138,15 +139,15 @@ func (in *inputAt) ReadAt(p []byte, off int64) (int, error) {
 	case n == len(p):
 		return n, nil
 	case err == io.EOF:
-		in.fail = fmt.Errorf("names bytes after its end: %w", ErrCorrupt)
+		in.fail = fmt.Errorf("refers to bytes after its end: %w", ErrCorrupt)
 	case err != nil:
 		in.fail = err
 	}
 	return n, err
 }
 
-// Cause is the cause of err, if that is not nil: what the source said, or that the file is
-// corrupt.
+// Cause returns the cause of err, if that is not nil: the error of the source, or that the
+// file is corrupt.
 func (in *Input) Cause(err error) error {
 	switch {
 	case err == nil || err == io.EOF:
@@ -162,7 +163,7 @@ func (in *Input) Cause(err error) error {
 	return fmt.Errorf("%w: %w", ErrCorrupt, err)
 }
 
-// Kind is what was wrong with a row.
+// Kind classifies a defect of a row.
 type Kind string
 
 // Kinds of rows without a text.
@@ -175,7 +176,7 @@ const (
 	Ragged    Kind = "another number of columns"
 )
 
-// Kinds of rows that are used all the same. NUL is kept as it is: it separates words.
+// Kinds of rows that are used nevertheless. NUL is kept as it is: it separates words.
 // Invalid UTF-8 and lone surrogates are read as U+FFFD. NaN and Infinity, which Python
 // writes into JSON, are values that are no text.
 const (
@@ -188,7 +189,7 @@ const (
 // Marks are the repairs that one row needed, as bits.
 type Marks uint8
 
-// The marks, one for each kind of row that is used all the same.
+// The marks, one for each kind of row that is used nevertheless.
 const (
 	MarkUTF8 Marks = 1 << iota
 	MarkSurrogate
@@ -196,7 +197,7 @@ const (
 	MarkNumber
 )
 
-// Repairs lists the kinds that m stands for, each with what was done.
+// Repairs calls visit with each kind in m, and with a description of the repair.
 func (m Marks) Repairs(visit func(k Kind, done string)) {
 	for _, r := range [...]struct {
 		mark Marks

@@ -11,21 +11,22 @@ import (
 	"sync"
 )
 
-// Shape is how rows lie in a text file.
+// Shape is the arrangement of rows in a text file.
 type Shape uint8
 
 // The shapes. JSONColumns is one object whose members are the columns, as lists or as objects
-// with the rows' numbers; its rows have no bytes of their own and are written anew.
+// with the rows' numbers; its rows have no bytes of their own, so variants are written as JSON
+// lines.
 const (
 	JSONLines   Shape = iota // one JSON value a line
 	JSONValues               // JSON values over several lines, white space between them
 	JSONList                 // the elements of one JSON list
 	JSONWrapped              // the elements of the one list of objects in one object
 	JSONColumns              // the columns of one object
-	Table                    // CSV and its kin
+	Table                    // CSV and similar tables
 )
 
-// Layout is all that there is to know for cutting a text file into rows.
+// Layout is everything needed to divide a text file into rows.
 type Layout struct {
 	Shape   Shape
 	Dialect // of a Table
@@ -35,11 +36,10 @@ type Layout struct {
 //
 //	head body (sep body)* tail
 //
-// A body is one record. The head is what stands before the first: a byte order
-// mark, a CSV header with its line end, a JSON listed's bracket with all that is
-// in front of it. A sep stands between two records, the tail behind the last. A
-// file with some of the records is the head, their bodies each behind its own
-// sep (the first without), and the tail.
+// A body is one record. The head precedes the first: a byte order mark, a CSV header with
+// its line end, a JSON list's bracket with everything before it. A sep is between two
+// records, the tail after the last. A file with some of the records is the head, their
+// bodies, each but the first preceded by its own sep, and the tail.
 
 // MaxRecord bounds a row with its separator, and a file's head and tail, in bytes.
 const MaxRecord = 64 << 20
@@ -48,13 +48,13 @@ var errMore = errors.New("more data needed") // from a splitter, only while !end
 
 // splitter finds the spans of one format.
 type splitter interface {
-	// next gives the lengths of the next separator (at first, of the head) and of
-	// the body behind it. data starts where the last body ended; end says that
-	// the file ends with it. An empty body means that there is no further record.
+	// next returns the lengths of the next separator (at first, of the head) and of the body
+	// after it. data starts where the last body ended; end means that the file ends with
+	// it. An empty body means that there is no further record.
 	next(data []byte, end bool) (sep, body int, err error)
-	// tail checks all that follows the last record.
+	// tail checks everything after the last record.
 	tail(data []byte) error
-	// bracketed says that the tail belongs to the file even without records.
+	// bracketed reports whether the tail belongs to the file even without records.
 	bracketed() bool
 }
 
@@ -67,14 +67,14 @@ type Spans struct {
 	layout   Layout
 	first    *[64 << 10]byte
 	buf      []byte // first, or a longer one
-	from, to int    // buf[from:to] is read and not yet given out
-	off      int64  // where buf[from] is in the stream
+	from, to int    // buf[from:to] is read and not yet returned
+	off      int64  // offset of buf[from] in the stream
 	end      bool   // r is at its end
 	max      int
 }
 
-// NewSpans returns Spans of r, to be laid out by Detect or Use. A row has at most max
-// bytes; 0 is [MaxRecord].
+// NewSpans returns Spans of r; the caller sets the layout with Detect or Use. A row has at
+// most max bytes; 0 is [MaxRecord].
 func NewSpans(r io.Reader, max int) *Spans {
 	if max == 0 {
 		max = MaxRecord
@@ -89,7 +89,7 @@ var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 // Free returns the first buffer. The Spans must not be used afterwards.
 func (s *Spans) Free() { buffers.Put(s.first) }
 
-// Use says how the rows lie.
+// Use sets the layout of the rows.
 func (s *Spans) Use(l Layout) {
 	s.layout = l
 	switch l.Shape {
@@ -103,7 +103,7 @@ func (s *Spans) Use(l Layout) {
 	}
 }
 
-// Rest returns what was not yet returned, as a stream. It takes the place of the Spans.
+// Rest returns the bytes not yet returned, as a stream. The Spans must not be used afterwards.
 func (s *Spans) Rest() io.Reader {
 	return io.MultiReader(bytes.NewReader(s.buf[s.from:s.to]), s.r)
 }
@@ -111,10 +111,10 @@ func (s *Spans) Rest() io.Reader {
 // Bracketed reports whether the tail belongs to the file even without rows.
 func (s *Spans) Bracketed() bool { return s.split.bracketed() }
 
-// Offset is where in the stream the next separator begins.
+// Offset returns the offset in the stream of the next separator.
 func (s *Spans) Offset() int64 { return s.off }
 
-// Header is the first row of a table that has one, once Next was called.
+// Header returns the first row of a table that has a header, once Next was called.
 func (s *Spans) Header() string {
 	if c, ok := s.split.(*csvSplit); ok {
 		return Clip(string(c.names))
@@ -122,7 +122,7 @@ func (s *Spans) Header() string {
 	return ""
 }
 
-// Parse makes rec the row whose bytes Next returned last.
+// Parse sets rec to the row whose bytes Next returned last.
 func (s *Spans) Parse(rec *Record, body []byte, want Want) error {
 	if s.layout.Shape != Table {
 		return rec.ParseJSON(body, want)
@@ -135,8 +135,8 @@ func (s *Spans) Parse(rec *Record, body []byte, want Want) error {
 	return s.table.parse(rec, body)
 }
 
-// fill reads more. What is held at least doubles before a splitter sees it
-// again, so that looking twice costs a constant factor.
+// fill reads more. The data at least doubles before a splitter gets it again, so that
+// repeated scans cost a constant factor.
 func (s *Spans) fill() error {
 	copy(s.buf, s.buf[s.from:s.to])
 	s.from, s.to = 0, s.to-s.from
@@ -162,10 +162,10 @@ func (s *Spans) fill() error {
 	return nil
 }
 
-// ReadError is an error of the file, which says itself where it was met.
+// ReadError is an error of the file, which names its place itself.
 type ReadError struct{ err error }
 
-// OfFile makes an error one of the file; nil stays nil.
+// OfFile marks err as an error of the file; nil stays nil.
 func OfFile(err error) error {
 	if err == nil {
 		return nil
@@ -178,8 +178,8 @@ func (e *ReadError) Error() string { return e.err.Error() }
 // Unwrap returns the file's error.
 func (e *ReadError) Unwrap() error { return e.err }
 
-// Next returns the next row behind its separator. At the end it returns the tail
-// as the separator, and io.EOF.
+// Next returns the next row and the separator before it. At the end it returns the tail as
+// the separator, and io.EOF.
 func (s *Spans) Next() (sep, body []byte, err error) {
 	if c, ok := s.split.(*columnSplit); ok && c.names != nil {
 		return c.row()
@@ -221,8 +221,8 @@ func (s *Spans) Next() (sep, body []byte, err error) {
 
 var byteOrderMark = []byte("\uFEFF")
 
-// jsonSplit finds the records of a JSON file. It checks no more of a record than
-// it needs to find its end.
+// jsonSplit finds the records of a JSON file. It parses a record only as far as needed to find
+// its end.
 type jsonSplit struct {
 	mode  Shape
 	begun bool
@@ -251,7 +251,7 @@ func (j *jsonSplit) next(data []byte, end bool) (sep, body int, err error) {
 		}
 		if j.begun {
 			if data[i] != ',' {
-				return 0, 0, fmt.Errorf("%q instead of a comma or the list's end", data[i])
+				return 0, 0, fmt.Errorf("found %q where a comma or the list's end was expected", data[i])
 			}
 			if i = skipSpace(data, i+1); i == len(data) {
 				return 0, 0, errMore
@@ -283,7 +283,7 @@ func (j *jsonSplit) next(data []byte, end bool) (sep, body int, err error) {
 	return i, n, nil
 }
 
-// start returns the length of what stands before the first record's white space.
+// start returns the number of bytes before the first record and its white space.
 func (j *jsonSplit) start(data []byte, end bool) (int, error) {
 	i, err := skipMark(data, end)
 	if err != nil || !j.bracketed() {
@@ -297,14 +297,16 @@ func (j *jsonSplit) start(data []byte, end bool) (int, error) {
 		return 0, errMore
 	}
 	if data[i] != open {
-		return 0, fmt.Errorf("%q instead of %q", data[i], open)
+		return 0, fmt.Errorf("found %q where %q was expected", data[i], open)
 	}
 	i++
 	if j.mode == JSONList {
 		return i, nil
 	}
-	empty := 0 // behind the bracket of the first empty list, which held records that were left out
-	for {      // over the object's members, to a list of objects
+	// The first empty list, by the offset after its bracket: in a variant without items, it is
+	// where the records were.
+	empty := 0
+	for { // over the object's members, to a list of objects
 		var name int
 		if i = skipSpace(data, i); i < len(data) && data[i] == '"' {
 			if name, err = valueEnd(data[i:], end); err != nil {
@@ -353,12 +355,12 @@ func (j *jsonSplit) tail(data []byte) error {
 	var t Record
 	switch {
 	case !j.bracketed():
-		return nil // next saw nothing but white space
+		return nil // next found only white space
 	case !j.begun:
 		return t.ParseJSON(bytes.TrimPrefix(data, byteOrderMark), nil)
 	case j.mode == JSONList:
 		if rest := bytes.TrimSpace(data)[1:]; len(rest) > 0 {
-			return fmt.Errorf("%q behind the list's end", Clip(rest))
+			return fmt.Errorf("unexpected %q after the list's end", Clip(rest))
 		}
 		return nil
 	}
@@ -402,8 +404,8 @@ func skipMark(data []byte, end bool) (int, error) {
 	return 0, nil
 }
 
-// valueEnd returns the length of the JSON value that data starts with. It checks
-// that brackets close, not that they fit; the record's parser does.
+// valueEnd returns the length of the JSON value that data starts with. It counts brackets but
+// does not check that they match, as the record's parser does.
 func valueEnd(data []byte, end bool) (int, error) {
 	depth := 0
 	for i := 0; i < len(data); i++ {
@@ -419,7 +421,7 @@ func valueEnd(data []byte, end bool) (int, error) {
 			continue
 		case '}', ']':
 			if depth == 0 {
-				return 0, fmt.Errorf("%q instead of a value", data[i])
+				return 0, fmt.Errorf("found %q where a value was expected", data[i])
 			}
 			depth--
 		default:
@@ -432,7 +434,7 @@ func valueEnd(data []byte, end bool) (int, error) {
 					n = len(data) - i
 				}
 				if n == 0 {
-					return 0, fmt.Errorf("%q instead of a value", data[i])
+					return 0, fmt.Errorf("found %q where a value was expected", data[i])
 				}
 				return i + n, nil
 			}
@@ -463,10 +465,10 @@ func stringEnd(data []byte) int {
 	}
 }
 
-// Detect looks at the front of the file how its rows lie, and uses that. name tells what
-// the content leaves open: a name that ends in .csv or .tsv is a table, which has a header
-// unless Use says otherwise, in .jsonl or .ndjson a row a line, in .json perhaps one
-// object around the rows. What it cannot make out it leaves to the reading to say.
+// Detect finds the layout of the rows by the beginning of the file, and uses it. If the
+// content is inconclusive, the name decides: .csv and .tsv are tables, with a header unless
+// Use sets another layout; .jsonl and .ndjson have a row a line; .json may be one object
+// around the rows. If Detect cannot find the layout, reading the rows returns the error.
 func (s *Spans) Detect(name string) (Layout, error) {
 	ext := strings.ToLower(path.Ext(name))
 	if ext == ".csv" || ext == ".tsv" {
@@ -499,8 +501,8 @@ func (s *Spans) Detect(name string) (Layout, error) {
 	return l, nil
 }
 
-// detectJSON looks at the first value and, if that could be an object around the rows,
-// whether another follows. It takes nothing.
+// detectJSON examines the first value and, if that could be an object around the rows,
+// whether another follows. It consumes nothing.
 func (s *Spans) detectJSON(ext string) (Shape, error) {
 	longest := 1 << 20
 	if ext != ".jsonl" && ext != ".ndjson" {
@@ -542,8 +544,8 @@ func (s *Spans) detectJSON(ext string) (Shape, error) {
 	}
 }
 
-// linesOrValues says how values lie of which the first is body, with what follows behind
-// it: over several lines, or several in a line, or one a line.
+// linesOrValues returns the shape of values of which the first is body, followed by the bytes
+// behind: JSONValues if a value is on several lines or several are on one, else JSONLines.
 func linesOrValues(body, behind []byte) Shape {
 	if bytes.IndexByte(body, '\n') >= 0 || bytes.HasPrefix(bytes.TrimLeft(behind, " \t"), []byte("{")) {
 		return JSONValues
@@ -551,7 +553,7 @@ func linesOrValues(body, behind []byte) Shape {
 	return JSONLines
 }
 
-// aroundRows says what a file is that is one object and nothing else.
+// aroundRows returns the shape of a file that is a single object.
 func aroundRows(body []byte) Shape {
 	list, err := (&jsonSplit{mode: JSONWrapped}).start(body, true)
 	if err == nil && body[skipSpace(body, list)] == '{' {
@@ -589,7 +591,7 @@ func (s *Spans) detectTable(tabs bool) (Layout, error) {
 	return l, nil
 }
 
-// separator returns what occurs most often in a header, outside quotes.
+// separator returns the separator that occurs most often in a header, outside quotes.
 func separator(line []byte) byte {
 	var n [256]int
 	quoted := false
@@ -609,7 +611,7 @@ func separator(line []byte) byte {
 	return best
 }
 
-// columnSplit makes rows of the columns of one object, which it holds as a whole. The
+// columnSplit builds rows from the columns of one object, which it holds as a whole. The
 // columns are lists of one length, or objects whose names are the rows' numbers, as pandas
 // writes them.
 type columnSplit struct {
@@ -631,9 +633,9 @@ func (c *columnSplit) next(data []byte, end bool) (sep, body int, err error) {
 
 func (c *columnSplit) tail([]byte) error { return nil }
 
-var errColumns = errors.New("an object whose members are no columns of one length")
+var errColumns = errors.New("the members of the object are not columns of the same length")
 
-// read takes the columns from the object.
+// read reads the columns of the object.
 func (c *columnSplit) read(data []byte) error {
 	var cut Cutter
 	o, err := cut.Object(data)

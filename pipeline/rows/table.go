@@ -4,25 +4,32 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"swab/pipeline/publish"
 	"swab/pipeline/shard"
 )
 
-// format is one line of the table: how a format is recognised, and what opens it.
+// format is one line of the table: how a format is recognised, and the function that opens it.
 type format struct {
 	shard.Format
-	open func(in *Input, o Options) (Reader, error)
-	cut  bool // out of plain text, by Spans
+	open   func(in *Input, o Options) (Reader, error)
+	isText bool // rows are parts of a plain text, found by Spans
 }
 
-// table has all formats. The first whose magic or ending fits is it.
+// table has all formats. The first whose magic or ending fits is used.
 var table = []format{
-	{shard.Format{Name: "JSON lines", Endings: []string{".jsonl", ".ndjson", ".json", ".jl", ".jsonlines"}}, openSpans, true},
+	{shard.Format{Name: "JSON lines", Endings: strings.Fields(".jsonl .ndjson .json .jl .jsonlines")}, openSpans, true},
 	{shard.Format{Name: "table", Endings: []string{".csv", ".tsv"}}, openSpans, true},
-	{shard.Format{Name: "Parquet", Endings: []string{".parquet", ".pq"}, Magic: "PAR1", Tail: "PAR1", Random: true}, openParquet, false},
-	{shard.Format{Name: "Arrow file", Endings: []string{".arrow", ".feather", ".ipc"}, Magic: fileMagic, Tail: fileMagic, Random: true}, openArrowFile, false},
-	{shard.Format{Name: "Arrow stream", Endings: []string{".arrows", ".arrowstream"}, Magic: "\xff\xff\xff\xff"}, openArrowStream, false},
+	{shard.Format{
+		Name: "Parquet", Endings: []string{".parquet", ".pq"}, Magic: "PAR1", Tail: "PAR1", Random: true,
+	}, openParquet, false},
+	{shard.Format{
+		Name: "Arrow file", Endings: []string{".arrow", ".feather", ".ipc"}, Magic: fileMagic, Tail: fileMagic, Random: true,
+	}, openArrowFile, false},
+	{shard.Format{
+		Name: "Arrow stream", Endings: []string{".arrows", ".arrowstream"}, Magic: "\xff\xff\xff\xff",
+	}, openArrowStream, false},
 	{shard.Format{Name: "tar", Endings: []string{".tar"}, Magic: "ustar", At: 257}, openTar, false},
 	{shard.Format{Name: "WARC", Endings: []string{".warc", ".wet"}, Magic: "WARC/"}, openWARC, false},
 	{shard.Format{Name: "text", Endings: []string{".txt", ".text", ".md"}}, openText, false},
@@ -36,16 +43,17 @@ var Formats = func() (fs shard.Formats) {
 	return fs
 }()
 
-// Find expands patterns to files of rows; see [shard.Formats.Find]. A side file is one of
-// which the first row has none of the fields.
+// Find expands patterns to files of rows; see [shard.Formats.Find]. A file whose first row
+// has none of the fields is a side file.
 func Find(patterns, exclude []string, fields ...Field) ([]shard.Shard, []shard.Skipped, error) {
-	return Formats.Find(patterns, shard.Search{Exclude: exclude, IsProse: IsProse, Output: publish.Made, HasText: func(s shard.Shard) bool {
-		return FirstText(context.Background(), s, shard.Limits{}, fields) >= 0
-	}})
+	return Formats.Find(patterns, shard.Search{
+		Exclude: exclude, IsProse: IsProse, Output: publish.Made,
+		HasText: func(s shard.Shard) bool { return FirstText(context.Background(), s, shard.Limits{}, fields) >= 0 },
+	})
 }
 
-// FirstText returns which of the fields is the first that has a text in the first row of a
-// file; -1 if none has, or the row cannot be read.
+// FirstText returns the index of the first field that has a text in the first row of a file;
+// -1 if none has, or the row cannot be read.
 func FirstText(ctx context.Context, s shard.Shard, l shard.Limits, fields []Field) int {
 	rec, err := First(ctx, s, l, Wanted(fields...))
 	if err != nil {
@@ -57,8 +65,8 @@ func FirstText(ctx context.Context, s shard.Shard, l shard.Limits, fields []Fiel
 	})
 }
 
-// First returns the first row of a file with the fields that are asked for; the error is
-// io.EOF where it has none.
+// First returns the first row of a file with the requested fields; the error is io.EOF if it
+// has no rows.
 func First(ctx context.Context, s shard.Shard, l shard.Limits, want Want) (*Record, error) {
 	in, err := shard.Open(s, l, false, nil)
 	if err != nil {
@@ -80,12 +88,12 @@ func First(ctx context.Context, s shard.Shard, l shard.Limits, want Want) (*Reco
 	return rec.Clone(), nil
 }
 
-// IsCut reports whether [Spans] cuts the rows of a format out of plain text. nil is a
-// format that neither content nor name says: it is cut too.
-func IsCut(f *shard.Format) bool { return f == nil || find(f).cut }
+// IsText reports whether the rows of a format are parts of a plain text, found by [Spans]. This
+// holds for nil too, the format of a file that neither content nor name identifies.
+func IsText(f *shard.Format) bool { return f == nil || find(f).isText }
 
 // IsProse reports whether a format is text without fields, as notes beside data are.
-func IsProse(f *shard.Format) bool { return f != nil && f.Magic == "" && !find(f).cut }
+func IsProse(f *shard.Format) bool { return f != nil && f.Magic == "" && !find(f).isText }
 
 func find(f *shard.Format) *format {
 	for i := range table {
@@ -96,8 +104,8 @@ func find(f *shard.Format) *format {
 	return &format{open: func(*Input, Options) (Reader, error) { return nil, fmt.Errorf("%s: %w", f, ErrUnsupported) }}
 }
 
-// Open opens a source of that format. With nil, content and name say how its text is to be
-// read. Errors wrap ErrCorrupt, ErrTooLong, ErrUnsupported, the context's or the source's.
+// Open opens a source of that format. If f is nil, it is text, whose layout is found by its
+// content and name. Errors wrap ErrCorrupt, ErrTooLong, ErrUnsupported, the context's or the source's.
 func Open(ctx context.Context, src Source, f *shard.Format, o Options) (Reader, error) {
 	if o.MaxRow == 0 {
 		o.MaxRow = MaxRecord

@@ -65,7 +65,7 @@ func (r *tarReader) open(h *tar.Header, rec *Record) (row bool, err error) {
 	switch {
 	case compression != 0 || f.Magic != "":
 		return false, fmt.Errorf("a file of its own within the archive; unpack it: %w", ErrUnsupported)
-	case IsCut(f) && ending != ".json", r.o.Lines && IsProse(f):
+	case IsText(f) && ending != ".json", r.o.Lines && IsProse(f):
 		o := r.o
 		o.Name = h.Name
 		r.member, err = Open(r.in.ctx, memberSource{r.t}, f, o)
@@ -81,7 +81,7 @@ func (r *tarReader) open(h *tar.Header, rec *Record) (row bool, err error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return false, nil
 	}
-	if !IsCut(f) {
+	if !IsText(f) {
 		rec.document(strings.TrimSuffix(h.Name, path.Ext(h.Name)), data)
 		return true, nil
 	}

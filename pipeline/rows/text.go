@@ -6,17 +6,17 @@ import (
 	"io"
 )
 
-// readSize is how much is read at a time: half a core's usual L2 cache.
+// readSize is the number of bytes read at a time: half of a core's usual L2 cache.
 const readSize = 256 << 10
 
-// Lines cuts a stream into lines. It holds one line of at most max bytes and
-// what was read with it.
+// Lines divides a stream into lines. It holds one line of at most max bytes, and the bytes
+// that were read with it.
 type Lines struct {
 	r        io.Reader
 	max      int // of a line, without its end
 	buf      []byte
-	beg, end int   // what of buf is not yet handed out
-	off      int64 // where buf[beg] stands in the stream
+	beg, end int   // buf[beg:end] is not yet returned
+	off      int64 // offset of buf[beg] in the stream
 	begun    bool
 	err      error // of r; io.EOF at the end
 }
@@ -24,7 +24,7 @@ type Lines struct {
 // NewLines returns the lines of r, of at most max bytes each.
 func NewLines(r io.Reader, max int) *Lines { return &Lines{r: r, max: max} }
 
-// Blank reports whether a line has nothing in it but white space of JSON.
+// Blank reports whether a line has only white space of JSON.
 func Blank(line []byte) bool {
 	for _, c := range line {
 		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
@@ -34,7 +34,7 @@ func Blank(line []byte) bool {
 	return true
 }
 
-// fill reads once, into a larger buffer where this one is full or proved small.
+// fill reads once, into a larger buffer if this one is full or was filled by a single read.
 func (l *Lines) fill() {
 	small := l.end == len(l.buf) && l.end < readSize
 	if l.beg > 0 {
@@ -58,7 +58,7 @@ func (l *Lines) fill() {
 	l.err = io.ErrNoProgress
 }
 
-// start passes over a byte order mark.
+// start skips a byte order mark.
 func (l *Lines) start() {
 	for l.begun = true; l.end < len(byteOrderMark) && l.err == nil; {
 		l.fill()
@@ -68,8 +68,8 @@ func (l *Lines) start() {
 	}
 }
 
-// Next returns a line without its LF or CR LF, lent until the next call, and where
-// it begins in the stream. After the last line the error is io.EOF.
+// Next returns a line without its LF or CR LF, lent until the next call, and its offset in
+// the stream. After the last line the error is io.EOF.
 func (l *Lines) Next() (line []byte, off int64, err error) {
 	if !l.begun {
 		l.start()
@@ -105,8 +105,8 @@ func (l *Lines) tooLong() error {
 	return fmt.Errorf("no line end within %d bytes: %w", l.max, ErrTooLong)
 }
 
-// rest returns the whole stream.
-func (l *Lines) rest() ([]byte, error) {
+// readAll returns the whole stream.
+func (l *Lines) readAll() ([]byte, error) {
 	for l.start(); l.err == nil; {
 		if l.end-l.beg > l.max {
 			return nil, fmt.Errorf("file is longer than %d bytes: %w", l.max, ErrTooLong)
@@ -122,7 +122,7 @@ func (l *Lines) rest() ([]byte, error) {
 	return l.buf[l.beg:l.end], nil
 }
 
-// textReader reads plain text: the whole, with the file's name for its id, or each line
+// textReader reads plain text as rows: the whole file, with its name as the id, or each line
 // that is not blank.
 type textReader struct {
 	in    *Input
@@ -140,10 +140,10 @@ func openText(in *Input, o Options) (Reader, error) {
 
 func (t *textReader) Place() int64 { return t.place }
 
-// Blank is how many lines, or files, without a word were passed over; they are no rows.
+// Blank returns the number of blank lines or files; they are skipped, and are no rows.
 func (t *textReader) Blank() int64 { return t.blank }
 
-// Columns are the fields of a row.
+// Columns returns the fields of a row.
 func (t *textReader) Columns() []string { return []string{"text", "id"} }
 
 func (t *textReader) Next(rec *Record) error {
@@ -176,5 +176,5 @@ func (t *textReader) more() (line []byte, err error) {
 		return nil, io.EOF
 	}
 	t.ended = true
-	return t.l.rest()
+	return t.l.readAll()
 }

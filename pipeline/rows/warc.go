@@ -176,7 +176,7 @@ func (w *warcReader) response(block []byte) (body []byte, typ string, err error)
 	// The head may say the length that the body had before it was decoded or cut.
 	_, body, found := bytes.Cut(block, []byte("\r\n\r\n"))
 	if !found || len(resp.TransferEncoding) > 0 {
-		decoded, err := w.all(resp.Body)
+		decoded, err := w.readAll(resp.Body)
 		if errors.Is(err, ErrTooLong) {
 			return nil, "", err
 		}
@@ -196,7 +196,7 @@ func (w *warcReader) response(block []byte) (body []byte, typ string, err error)
 		return body, typ, nil
 	}
 	if err == nil {
-		body, err = w.all(from)
+		body, err = w.readAll(from)
 	}
 	switch {
 	case errors.Is(err, ErrTooLong):
@@ -207,8 +207,8 @@ func (w *warcReader) response(block []byte) (body []byte, typ string, err error)
 	return body, typ, nil
 }
 
-// all reads a whole body.
-func (w *warcReader) all(r io.Reader) ([]byte, error) {
+// readAll reads a whole body.
+func (w *warcReader) readAll(r io.Reader) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, int64(w.max)+1))
 	if len(b) > w.max {
 		return nil, fmt.Errorf("a document of more than %d bytes: %w", w.max, ErrTooLong)
@@ -216,7 +216,7 @@ func (w *warcReader) all(r io.Reader) ([]byte, error) {
 	return b, err
 }
 
-// document makes rec the row that a document of that type is, if it is one.
+// document sets rec to the row of a document of that type, and reports whether it is one.
 func (w *warcReader) document(rec *Record, id, typ string, body []byte) (row bool, err error) {
 	media, _, err := mime.ParseMediaType(typ)
 	if err != nil {
