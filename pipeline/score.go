@@ -13,6 +13,7 @@ import (
 	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
 	"swab/pipeline/page"
+	"swab/pipeline/publish"
 	"swab/pipeline/report"
 	"swab/pipeline/results"
 	"swab/pipeline/score"
@@ -50,6 +51,7 @@ type Scored struct {
 // scoring is a run of Score.
 type scoring struct {
 	ScoreOptions
+	into    *publish.Dir // the audit, locked, if Out is it
 	table   *audit.Table
 	methods []*audit.MethodVerdicts
 	joins   []results.Join
@@ -62,10 +64,18 @@ type scoring struct {
 // that it made. Its steps: results are read and joined with the audit's items (package
 // results), arranged by benchmark and method, turned into scores (package score), graded as
 // exams, and written.
-func Score(ctx context.Context, o ScoreOptions) (*Scored, error) {
+//
+// Where Out is the audit itself, it is locked from before its verdicts are read until the
+// scores are in it, so that scores and verdicts are of one run.
+func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 	s := &scoring{ScoreOptions: o}
-	into := sameDir(o.Out, o.Audit)
-	if o.Out != "" && !into {
+	switch {
+	case sameDir(o.Out, o.Audit):
+		if s.into, err = publish.Lock(o.Out); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, s.into.Close()) }()
+	case o.Out != "":
 		if err := score.Savable(o.Out); err != nil {
 			return nil, err
 		}
@@ -111,21 +121,21 @@ func Score(ctx context.Context, o ScoreOptions) (*Scored, error) {
 		}
 		s.Table.Exams, s.Table.Warnings = append(s.Table.Exams, grades...), append(s.Table.Warnings, warnings...)
 	}
-	return &s.Scored, s.save(ctx, into)
+	return &s.Scored, s.save(ctx)
 }
 
 // save writes the table to Out.
-func (s *scoring) save(ctx context.Context, intoAudit bool) error {
+func (s *scoring) save(ctx context.Context) error {
 	switch {
 	case s.Out == "":
 		return nil
-	case !intoAudit:
+	case s.into == nil:
 		return s.Table.Save(s.Out)
 	}
-	if err := s.Table.SaveInto(s.Out); err != nil || s.NoReport {
+	if err := s.Table.SaveInto(s.into); err != nil || s.NoReport {
 		return err
 	}
-	if err := page.WriteFile(ctx, s.Out, page.Options{Definitions: s.Definitions}); err != nil {
+	if err := page.WriteInto(ctx, s.into, page.Options{Definitions: s.Definitions}); err != nil {
 		return fmt.Errorf("%s is written, but not the report: %w", audit.ScoresFile, err)
 	}
 	return nil

@@ -39,7 +39,7 @@ var floors = map[string]int{
 	"swab/pipeline/shard":             10,
 	"swab/pipeline/publish":           10,
 	"swab/pipeline/sample":            10,
-	"swab/pipeline/metrics":           10,
+	"swab/pipeline/metrics":           20,
 	"swab/pipeline/internal/realdata": 10,
 	"swab/ngram/align":                3,
 	"swab/ngram/overlap":              3,

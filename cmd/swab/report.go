@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,7 +45,7 @@ If those are missing or changed, the report says so and shows only the matched w
 				return page.Write(cmd.Context(), dir, cmd.OutOrStdout(), o)
 			case "":
 				out = filepath.Join(dir, audit.ReportFile)
-				err = page.WriteFile(cmd.Context(), dir, o)
+				err = writeReport(cmd.Context(), dir, o)
 			default:
 				err = publish.WriteFile(out, func(w io.Writer) error { return page.Write(cmd.Context(), dir, w, o) })
 			}
@@ -67,6 +69,15 @@ If those are missing or changed, the report says so and shows only the matched w
 		f.StringVar(&out, "out", "", "`FILE` file to write, or - for stdout (default DIR/report.html)")
 	})
 	return c
+}
+
+// writeReport writes the report of an audit into it.
+func writeReport(ctx context.Context, dir string, o page.Options) error {
+	locked, err := publish.Lock(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(page.WriteInto(ctx, locked, o), locked.Close())
 }
 
 // definitions returns the definitions of all methods, for the report.

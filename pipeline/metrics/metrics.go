@@ -21,6 +21,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -28,7 +29,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"swab/pipeline/publish"
+
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -55,7 +57,7 @@ type Run struct {
 
 const success = "swab_last_success_timestamp_seconds"
 
-// Write replaces the file at path with the figures of r.
+// Write replaces the file at path with the figures of r. A device or a pipe is written to.
 func Write(path string, r Run) error {
 	r.Out = strings.ToValidUTF8(r.Out, "\uFFFD")
 	last := float64(r.End.UnixMilli()) / 1000
@@ -105,11 +107,17 @@ func Write(path string, r Run) error {
 			return err
 		}
 	}
-	return renameio.WriteFile(path, text.Bytes(), 0o644)
+	return publish.WriteFile(path, func(w io.Writer) error {
+		_, err := text.WriteTo(w)
+		return err
+	})
 }
 
 // lastSuccess reads the time of the last success from an earlier file, 0 if there is none.
 func lastSuccess(path, out string) (float64, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return 0, nil // it has no earlier figures
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil

@@ -69,9 +69,9 @@ var (
 	script string
 )
 
-// WriteFile writes the report of the audit in dir into it, in one step.
-func WriteFile(ctx context.Context, dir string, o Options) error {
-	return publish.ReplaceFile(filepath.Join(dir, audit.ReportFile), func(w io.Writer) error { return Write(ctx, dir, w, o) })
+// WriteInto writes the report of the audit that the caller has locked into it, in one step.
+func WriteInto(ctx context.Context, dir *publish.Dir, o Options) error {
+	return dir.Replace(audit.ReportFile, func(w io.Writer) error { return Write(ctx, dir.Path(), w, o) })
 }
 
 // Write writes the report of the audit in dir to w. The same audit, benchmark files and

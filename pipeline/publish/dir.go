@@ -81,6 +81,7 @@ const (
 type Dir struct {
 	kind      *Kind
 	out, work string
+	root      *os.Root // of the work directory
 	lock      *flock.Flock
 	temps     atomic.Int64
 	exchange  func(a, b string) error
@@ -95,6 +96,49 @@ type Dir struct {
 // then nothing was touched.
 func Open(out string, kind *Kind) (*Dir, error) {
 	return open(out, kind, exchange, func(string) {})
+}
+
+// Lock locks the published directory out, so that no run replaces it while files are added
+// to it with Replace. The error is ErrLocked while a run has locked it. Nothing is locked
+// where no run could replace it: it is a mount point, or its parent cannot be written.
+func Lock(out string) (*Dir, error) {
+	path, err := resolve(out)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", out, err)
+	}
+	kind := &Kind{Name: "a directory"}
+	if isMount(path, filepath.Dir(path)) {
+		return &Dir{kind: kind, out: path, step: func(string) {}}, nil
+	}
+	d, err := lock(path, kind, exchange, func(string) {})
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return &Dir{kind: kind, out: path, step: func(string) {}}, nil
+	}
+	if err == nil {
+		if err = d.repair(); err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", out, err)
+	}
+	return d, nil
+}
+
+// Replace replaces one file of the published directory in one step, or adds it. Until it is
+// complete it is in the work directory.
+func (d *Dir) Replace(name string, write func(w io.Writer) error) error {
+	target, temp := filepath.Join(d.out, name), d.out
+	if info, err := os.Lstat(target); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: %w: it is no regular file", target, ErrForeign)
+	}
+	if d.lock != nil {
+		var err error
+		if temp, err = d.Temp(); err != nil {
+			return err
+		}
+	}
+	return replace(target, filepath.Join(temp, prefixOf(target)), write)
 }
 
 // Replaceable returns the error that Open would return for out, but takes no lock.
@@ -115,16 +159,13 @@ func open(out string, kind *Kind, exchange func(a, b string) error, step func(st
 		err = kind.replaceable(path)
 	}
 	if err != nil {
+		if errors.Is(err, fs.ErrExist) { // by a run that was killed before it removed its work directory
+			clearWork(path, kind)
+		}
 		return nil, fmt.Errorf("%s: %w", out, err)
 	}
-	d := &Dir{
-		kind:     kind,
-		out:      path,
-		work:     filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".swab"),
-		exchange: exchange,
-		step:     step,
-	}
-	if d.lock, err = acquire(d.work); err != nil {
+	d, err := lock(path, kind, exchange, step)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", out, err)
 	}
 	step("locked")
@@ -223,45 +264,112 @@ func (k *Kind) foreignName(entries []fs.DirEntry) (string, bool) {
 
 var errMount = errors.New("a mount point cannot be replaced; name a directory below it")
 
-// acquire locks the work directory, which it makes if it is missing.
-func acquire(work string) (*flock.Flock, error) {
-	path := filepath.Join(work, lockFile)
+// workOf returns the work directory of the directory at path.
+func workOf(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".swab")
+}
+
+// clearWork removes the work directory of a directory that is complete, unless a run uses it.
+func clearWork(path string, kind *Kind) {
+	if !exists(workOf(path)) {
+		return
+	}
+	if d, err := lock(path, kind, exchange, func(string) {}); err == nil {
+		d.root.RemoveAll(shardsDir)
+		d.Close()
+	}
+}
+
+// lock returns the directory at path, locked. It makes the work directory if it is missing.
+func lock(path string, kind *Kind, exchange func(a, b string) error, step func(string)) (*Dir, error) {
+	d := &Dir{kind: kind, out: path, work: workOf(path), exchange: exchange, step: step}
 	for range 100 {
-		if err := os.Mkdir(work, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("making the work directory beside it: %w; "+
-				"choose an --out whose parent directory you can write to", err)
+		again, err := d.acquire()
+		if err == nil && !again {
+			return d, nil
 		}
-		if info, err := os.Lstat(work); err == nil && !info.IsDir() {
-			return nil, fmt.Errorf("%w: %s is in the way", ErrForeign, work)
-		}
-		lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o644))
-		ok, err := lock.TryLock()
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // its owner has just removed the directory
+		if d.root != nil {
+			d.root.Close()
+			d.root = nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("locking: %w", err)
-		}
-		if !ok {
-			return nil, fmt.Errorf("%w: %s", ErrLocked, owner(path))
-		}
-		// The owner before us may have removed the file between our opening
-		// and our locking it: a lock on a file without a name excludes nobody.
-		held, err1 := lock.Stat()
-		named, err2 := os.Stat(path)
-		if err1 == nil && err2 == nil && os.SameFile(held, named) {
-			host, _ := os.Hostname()
-			note := fmt.Sprintf("pid %d on host %q since %s\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339))
-			if err := os.WriteFile(path, []byte(note), 0o644); err != nil {
-				return nil, errors.Join(fmt.Errorf("locking: %w", err), lock.Unlock())
-			}
-			return lock, nil
-		}
-		if err := lock.Unlock(); err != nil {
-			return nil, fmt.Errorf("locking: %w", err)
+			return nil, err
 		}
 	}
 	return nil, fmt.Errorf("%w: its lock changes hands all the time", ErrLocked)
+}
+
+// acquire makes and locks the work directory. It reports whether to try again, since an
+// owner before this one has just removed it.
+func (d *Dir) acquire() (again bool, err error) {
+	if again, err = d.openWork(); again || err != nil {
+		return again, err
+	}
+	path := d.workPath(lockFile)
+	lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(0o644))
+	ok, err := lock.TryLock()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case noLocks(err):
+		return false, fmt.Errorf("locking: %w: the file system of %s has no locks (flock), so two runs could "+
+			"overwrite each other; mount it with them (Lustre: -o flock; NFS: without nolock), or "+
+			"choose an --out on a local disk and copy it", err, d.work)
+	case err != nil:
+		return false, fmt.Errorf("locking: %w", err)
+	case !ok:
+		return false, fmt.Errorf("%w: %s", ErrLocked, owner(path))
+	}
+	// The owner before us may have removed the file between our opening
+	// and our locking it: a lock on a file without a name excludes nobody.
+	held, err1 := lock.Stat()
+	named, err2 := d.root.Lstat(lockFile)
+	if err1 != nil || err2 != nil || !os.SameFile(held, named) {
+		if err := lock.Unlock(); err != nil {
+			return false, fmt.Errorf("locking: %w", err)
+		}
+		return true, nil
+	}
+	host, _ := os.Hostname()
+	note := fmt.Sprintf("pid %d on host %q since %s\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339))
+	if err := d.root.WriteFile(lockFile, []byte(note), 0o644); err != nil {
+		return false, errors.Join(fmt.Errorf("locking: %w", err), lock.Unlock())
+	}
+	d.lock = lock
+	return false, nil
+}
+
+// openWork makes the work directory if it is missing and opens it. Every later use of it is
+// by this opened directory or below it, and it belongs to this user: nobody else can have
+// put a link there.
+func (d *Dir) openWork() (again bool, err error) {
+	err = os.Mkdir(d.work, 0o755)
+	found := errors.Is(err, fs.ErrExist)
+	if err != nil && !found {
+		return false, fmt.Errorf("making the work directory beside it: %w; "+
+			"choose an --out whose parent directory you can write to", err)
+	}
+	info, err := os.Lstat(d.work)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, err
+	case !info.IsDir():
+		return false, fmt.Errorf("%w: %s is in the way", ErrForeign, d.work)
+	}
+	if found {
+		if err := checkOwner(d.work, info); err != nil {
+			return false, err
+		}
+	}
+	if d.root, err = os.OpenRoot(d.work); errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	} else if err != nil {
+		return false, err
+	}
+	opened, err := d.root.Stat(".")
+	return err == nil && !os.SameFile(opened, info), err
 }
 
 // owner returns the name of the owner of the lock at path, in printable ASCII.
@@ -309,25 +417,26 @@ func (d *Dir) repair() error {
 			}
 		}
 	}
-	if err := errors.Join(os.RemoveAll(d.workPath(newDir)), os.RemoveAll(d.workPath(tempDir))); err != nil {
+	collect(filepath.Join(filepath.Dir(d.out), prefixOf(d.out)))
+	if err := errors.Join(d.root.RemoveAll(newDir), d.root.RemoveAll(tempDir)); err != nil {
 		return err
 	}
-	if err := os.Mkdir(d.workPath(shardsDir), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := d.root.Mkdir(shardsDir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	entries, err := os.ReadDir(d.workPath(shardsDir))
+	entries, err := fs.ReadDir(d.root.FS(), shardsDir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		path := d.workPath(shardsDir, e.Name())
-		mine, err := os.Lstat(path)
+		path := filepath.Join(shardsDir, e.Name())
+		mine, err := d.root.Lstat(path)
 		if err != nil {
 			return err
 		}
 		public, err := os.Lstat(filepath.Join(d.out, shardsDir, e.Name()))
-		if !isKey(e.Name()) || err == nil && os.SameFile(mine, public) {
-			if err := os.Remove(path); err != nil {
+		if !isKey(e.Name()) || !mine.Mode().IsRegular() || err == nil && os.SameFile(mine, public) {
+			if err := d.root.RemoveAll(path); err != nil {
 				return err
 			}
 		}
@@ -629,13 +738,13 @@ func (d *Dir) retire() error {
 // Close unlocks the directory. It removes the work directory, unless that has results that
 // the next run can use. A second call does nothing.
 func (d *Dir) Close() error {
-	if !d.lock.Locked() {
+	if d.lock == nil || !d.lock.Locked() {
 		return nil
 	}
-	err := errors.Join(os.RemoveAll(d.workPath(newDir)), os.RemoveAll(d.workPath(tempDir)))
-	os.Remove(d.workPath(shardsDir)) // fails if it is not empty
+	err := errors.Join(d.root.RemoveAll(newDir), d.root.RemoveAll(tempDir))
+	d.root.Remove(shardsDir) // fails if it is not empty
 	d.step("closing")
-	err = errors.Join(err, release(d.lock))
+	err = errors.Join(err, release(d.root, d.lock), d.root.Close())
 	d.step("released")
 	os.Remove(d.work) // fails if it is not empty
 	if err != nil {

@@ -40,7 +40,7 @@ func Savable(out string) error {
 	if fileFormat(out) == "" {
 		return publish.Replaceable(out, &kind)
 	}
-	if info, err := os.Stat(out); err == nil && !info.Mode().IsRegular() {
+	if info, err := os.Stat(out); err == nil && info.IsDir() {
 		return fmt.Errorf("%s: %w: it is a directory where a file is meant", out, publish.ErrForeign)
 	}
 	return nil
@@ -68,11 +68,12 @@ func (t *Table) Save(out string) error {
 	return errors.Join(err, dir.Close())
 }
 
-// SaveInto puts scores and curves into the directory of an audit.
-func (t *Table) SaveInto(dir string) error {
+// SaveInto puts scores and curves into the directory of an audit, which the caller has locked
+// since before it read the verdicts.
+func (t *Table) SaveInto(dir *publish.Dir) error {
 	files := t.files()
 	for _, name := range []string{audit.CurveFile, audit.ScoresFile} {
-		if err := publish.ReplaceFile(filepath.Join(dir, name), files[name]); err != nil {
+		if err := dir.Replace(name, files[name]); err != nil {
 			return err
 		}
 	}
