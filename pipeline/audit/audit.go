@@ -24,6 +24,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -62,11 +63,38 @@ var outKind = publish.Kind{Name: "an audit", Mark: File, Sub: ShardsDir, Kept: R
 	if err != nil || isFirst(b) {
 		return err
 	}
-	if _, err := read(b); err != nil {
+	a, err := read(b)
+	if err != nil {
 		return ledger.Foreign(fmt.Errorf("%s: %w", File, err))
 	}
-	return nil
+	return a.checkAdded(dir)
 }}
+
+// checkAdded returns an error that names the first file or directory that the run did not
+// make and nobody adds to an audit by a verb. Shards are checked by package publish.
+func (a *Audit) checkAdded(dir fs.FS) error {
+	made := map[string]fs.FileMode{".": fs.ModeDir}
+	for _, f := range a.Files {
+		made[f.Name] = 0
+		for above := path.Dir(f.Name); above != "."; above = path.Dir(above) {
+			made[above] = fs.ModeDir
+		}
+	}
+	return fs.WalkDir(dir, ".", func(name string, e fs.DirEntry, err error) error {
+		kind, ok := made[name]
+		switch {
+		case err != nil:
+			return err
+		case ok && e.Type() == kind, e.Name() == publish.FinderFile && e.Type().IsRegular():
+			return nil
+		case name == ShardsDir && e.IsDir():
+			return fs.SkipDir
+		case slices.Contains(unlisted, name) && name != ShardsDir && e.Type().IsRegular():
+			return nil
+		}
+		return publish.Added(name)
+	})
+}
 
 // OpenOut opens the directory out for a run that publishes an audit: see publish.Open. An
 // audit of an earlier version is replaced like any other.

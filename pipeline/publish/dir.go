@@ -60,8 +60,9 @@ type Kind struct {
 	Fresh bool     // DIR must not exist: nothing is ever replaced
 
 	// Check checks a tree that has the file Mark. It returns an error that is ErrForeign
-	// if the tree is not of the kind, and any other if it must not be replaced for another
-	// reason. nil: every tree with Mark is of the kind.
+	// if the tree is not of the kind or has files, at any depth, that no run made, and any
+	// other if it must not be replaced for another reason. Publish checks shards/ itself.
+	// nil: every tree with Mark is of the kind.
 	Check func(tree fs.FS) error
 }
 
@@ -236,9 +237,27 @@ func (k *Kind) replaceable(path string) error {
 		return err
 	}
 	if e, ok := k.foreignName(entries); ok {
-		return fmt.Errorf("%w: it also holds %q, which replacing it would destroy; move that away", ErrForeign, e)
+		return Added(e)
+	}
+	if k.Sub != shardsDir {
+		return nil
+	}
+	results, err := os.ReadDir(filepath.Join(path, shardsDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range results {
+		if (!isKey(e.Name()) || !e.Type().IsRegular()) && e.Name() != FinderFile {
+			return Added(shardsDir + "/" + e.Name())
+		}
 	}
 	return nil
+}
+
+// Added returns the error, which is ErrForeign, of a directory to be replaced to which
+// somebody has added the file or directory of that name.
+func Added(name string) error {
+	return fmt.Errorf("%w: it also holds %q, which replacing it would destroy; move that away", ErrForeign, name)
 }
 
 // check returns the reason why the tree at path is not of the kind.
@@ -252,10 +271,12 @@ func (k *Kind) check(path string) error {
 	return k.Check(os.DirFS(path))
 }
 
-// foreignName returns a name among entries that a directory of the kind may not have.
+// foreignName returns a name among entries that a directory of the kind may not have: one
+// that is not among its Names, or not of a regular file or directory.
 func (k *Kind) foreignName(entries []fs.DirEntry) (string, bool) {
 	for _, e := range entries {
-		if k.Names != nil && e.Name() != FinderFile && !slices.Contains(k.Names, e.Name()) {
+		named := k.Names == nil || e.Name() == FinderFile || slices.Contains(k.Names, e.Name())
+		if !named || !e.IsDir() && !e.Type().IsRegular() {
 			return e.Name(), true
 		}
 	}

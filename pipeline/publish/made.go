@@ -49,6 +49,11 @@ func begins(path string) bool {
 		return false
 	}
 	defer f.Close()
-	head, err := io.ReadAll(io.LimitReader(f, 256))
+	return IsMark(f)
+}
+
+// IsMark reports whether a file begins as that does which an output of swab is known by.
+func IsMark(r io.Reader) bool {
+	head, err := io.ReadAll(io.LimitReader(r, 256))
 	return err == nil && markBegins.Match(head)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,7 +17,29 @@ import (
 // kind is what publish knows of a directory of scores.
 var kind = publish.Kind{
 	Name: "a directory of scores", Mark: audit.ScoresFile,
-	Names: []string{audit.ScoresFile, "scores.csv", "scores.md", audit.CurveFile},
+	Names: []string{audit.ScoresFile, "scores.csv", "scores.md", audit.CurveFile}, Check: checkFiles,
+}
+
+// checkFiles checks that a directory has scores of swab and no directory in the place of a file.
+func checkFiles(tree fs.FS) error {
+	entries, err := fs.ReadDir(tree, ".")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			return publish.Added(e.Name())
+		}
+	}
+	f, err := tree.Open(audit.ScoresFile)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if !publish.IsMark(f) {
+		return fmt.Errorf("%w: its %s is not one that swab wrote", publish.ErrForeign, audit.ScoresFile)
+	}
+	return nil
 }
 
 // files returns what a directory of scores holds, and how each file is written.
