@@ -101,7 +101,7 @@ func (a *Audit) checkAdded(dir fs.FS) error {
 func OpenOut(out string) (*publish.Dir, error) { return publish.Open(out, &outKind) }
 
 // format is the first line of audit.json.
-var format = ledger.Format{Name: "swab audit", Version: 2, Minor: 2, Anew: "run swab scan again"}
+var format = ledger.Format{Name: "swab audit", Version: 2, Minor: 2, Advice: "run swab scan again"}
 
 // Audit describes the input and the settings of a run: everything needed to judge its
 // verdicts or to repeat it. It holds no times, durations, hosts or lane counts, so the same
@@ -272,7 +272,7 @@ func read(b []byte) (*Audit, error) {
 	err := format.Read(bytes.NewReader(b), a)
 	if errors.Is(err, ledger.ErrCorrupt) && isFirst(b) {
 		return nil, fmt.Errorf("%w: its format is 1, this program reads %d; %s",
-			ledger.ErrVersion, format.Version, format.Anew)
+			ledger.ErrVersion, format.Version, format.Advice)
 	}
 	if err != nil {
 		return nil, err

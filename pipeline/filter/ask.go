@@ -12,20 +12,20 @@ import (
 	"swab/pipeline/ledger"
 )
 
-// Questions are the n-grams of numbered texts: how many there are in all, and the hashes
-// of each text, lent.
+// Questions are the n-grams of numbered texts: the number of all n-grams, and the hashes of
+// each text, lent.
 type Questions struct {
 	All   int
 	Texts iter.Seq2[int, []uint64]
 }
 
-// Answers are what a filter says, by text. Texts of which nothing is in it are left out.
+// Answers has an answer for each text of which any n-gram is in the filter.
 type Answers map[int]*Answer
 
-// An Answer is what a filter says of a text.
+// An Answer lists the n-grams of a text that are in the filter, and their segments.
 type Answer struct {
-	Grams    []uint64 // a bit for each n-gram, by its first word: some segment has it
-	Segments []int    // of Index.Segments, that have any of them, by rising number
+	Grams    []uint64 // a bit for each n-gram, by its first word, that some segment has
+	Segments []int    // numbers in Index.Segments of those with any of them, ascending
 }
 
 // Grams returns the n-grams of a text that are in the filter, or nil.
@@ -36,7 +36,7 @@ func (a Answers) Grams(text int) []uint64 {
 	return nil
 }
 
-// Segments lists the segments that any n-gram of the texts is in.
+// Segments returns the segments with any n-gram of the texts.
 func (a Answers) Segments(texts []int) (segments []int) {
 	for _, t := range texts {
 		if x := a[t]; x != nil {
@@ -47,11 +47,11 @@ func (a Answers) Segments(texts []int) (segments []int) {
 	return slices.Compact(segments)
 }
 
-// askedAtOnce is how many n-grams are asked for at a time.
+// askedAtOnce is the number of n-grams that are looked up at a time.
 const askedAtOnce = 1 << 23
 
-// Ask asks every segment of the index in dir for every n-gram. The answers are by
-// questions. The error is fs.ErrNotExist when the index was published anew meanwhile.
+// Ask looks up every n-gram in every segment of the index in dir. It returns an Answers for
+// each of the questions. The error is fs.ErrNotExist if the index was replaced meanwhile.
 func Ask(ctx context.Context, dir string, x *ledger.Index, questions []Questions) ([]Answers, error) {
 	a := &asking{ctx: ctx, dir: dir, index: x}
 	defer a.close()
@@ -75,7 +75,7 @@ func Ask(ctx context.Context, dir string, x *ledger.Index, questions []Questions
 	return a.answers, a.ask()
 }
 
-// asking is the work of Ask.
+// asking is the state of Ask.
 type asking struct {
 	ctx     context.Context
 	dir     string
@@ -89,7 +89,7 @@ type asking struct {
 	in    []bool
 }
 
-// A span is where a text's n-grams begin.
+// A span is the place of a text's n-grams in asking.grams.
 type span struct{ questions, text, first int }
 
 func (a *asking) openSegment(seg ledger.Segment) error {
@@ -116,7 +116,7 @@ func (a *asking) close() {
 	}
 }
 
-// ask asks all segments for the n-grams at hand.
+// ask looks up the collected n-grams in all segments.
 func (a *asking) ask() error {
 	a.in = slices.Grow(a.in[:0], len(a.grams))[:len(a.grams)]
 	for segment, r := range a.readers {
@@ -131,15 +131,15 @@ func (a *asking) ask() error {
 			if i+1 < len(a.spans) {
 				end = a.spans[i+1].first
 			}
-			a.note(a.answers[at.questions], at.text, segment, a.in[at.first:end])
+			a.addHits(a.answers[at.questions], at.text, segment, a.in[at.first:end])
 		}
 	}
 	a.grams, a.spans = a.grams[:0], a.spans[:0]
 	return nil
 }
 
-// note adds what a segment has of a text to the answers.
-func (a *asking) note(answers Answers, text, segment int, in []bool) {
+// addHits adds a segment's hits in a text to the answers.
+func (a *asking) addHits(answers Answers, text, segment int, in []bool) {
 	for i, hit := range in {
 		if !hit {
 			continue

@@ -20,43 +20,43 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// A Builder puts the n-grams of shards into the corpus filter of a directory.
+// A Builder adds the n-grams of shards to the corpus filter of a directory.
 //
-// Shards enter segments in the order of their names, whatever lane has read them when:
+// Shards enter segments in the order of their names, whichever lane reads them and whenever:
 // the n-grams of a shard wait in a spool until those before it are in, so the same shards
 // lead to the same segments. A segment is closed, and the index published with it, when
 // the next shard may not fit.
 //
-// Use: Open; Plan, which says what is to be read; a Lane for each goroutine, which reads
+// Use: Open; Plan, which returns the shards to read; a Lane for each goroutine, which reads
 // those shards once each, in the order of their numbers as far as lanes allow; Finish;
 // Close in any case.
 type Builder struct {
 	o      Options
 	dir    *ledger.IndexDir
-	index  *ledger.Index // as published last, and what came since
+	index  *ledger.Index // as published last, with the changes since
 	temp   string
 	shards []shard.Shard // to be read, by name
 	pool   *bloom.Pool   // of the n-grams of shards that are not in the filter yet; nil in a merge
 
-	changed []string // shards that are not what they were, or gone
+	changed []string // shards that have changed or are gone
 
 	mu     sync.Mutex
 	ready  map[int]*spooled // shards that were read and wait for those before them
-	next   int              // the shard whose turn it is
+	next   int              // the next shard to add
 	open   *openSegment
 	made   []string // segments that were closed since the index was published
 	failed []ledger.Entry
 }
 
-// A Summary is what a Builder did.
+// A Summary reports what a Builder did.
 type Summary struct {
 	Index   *ledger.Index
 	Read    int            // shards read in this run
-	Failed  []ledger.Entry // shards that could not be read to their end; they left no n-grams
-	Changed []string       // shards that are not what they were, or gone
+	Failed  []ledger.Entry // shards that could not be read to their end; none of their n-grams is in the index
+	Changed []string       // shards that have changed or are gone
 }
 
-// Complete reports whether all shards that were asked for are in the index whole.
+// Complete reports whether all shards are in the index, without skipped rows.
 func (s *Summary) Complete() bool {
 	if len(s.Failed) > 0 {
 		return false
@@ -69,7 +69,7 @@ func (s *Summary) Complete() bool {
 	return true
 }
 
-// Open takes the index's directory for this run.
+// Open opens and locks the index's directory for this run.
 func Open(o Options) (*Builder, error) {
 	dir, err := ledger.OpenIndex(o.Out)
 	if err != nil {
@@ -78,8 +78,8 @@ func Open(o Options) (*Builder, error) {
 	return &Builder{o: o, dir: dir, ready: map[int]*spooled{}}, nil
 }
 
-// Close frees the memory that the builder holds outside the heap, with that of a segment
-// that a failed run leaves open, and leaves the directory.
+// Close frees the memory that the builder holds outside the heap, including that of a segment
+// that a failed run leaves open, and unlocks the directory.
 func (b *Builder) Close() error {
 	if b.open != nil {
 		b.open.filter.Close()
@@ -94,23 +94,23 @@ func (b *Builder) Close() error {
 type spooled struct {
 	entry ledger.Entry
 	grams int64
-	spool *bloom.Spool // nil when it failed
-	path  string       // of the file with what found no room in memory
+	spool *bloom.Spool // nil if it failed
+	path  string       // of the file with the n-grams that did not fit into memory
 }
 
-// openSegment is the segment that takes grams.
+// openSegment is the segment to which grams are added.
 type openSegment struct {
 	filter  *bloom.Filter
 	filler  *bloom.Filler // nil in a merge
-	file    string        // of the published segment that it goes on from, if any
-	planned int64         // no more distinct grams than these are in it
+	file    string        // of the published segment that it continues, if any
+	planned int64         // upper bound of the distinct grams in it
 	shards  []int         // of index.Shards
 	inserts sync.WaitGroup
 }
 
-// Plan reads the index that is there, if any, and returns the shards that are to be read
-// of those found, by name. Stored is how many bytes all shards of the corpus take, also
-// those that are another task's.
+// Plan reads the existing index, if any, and returns the shards to read, by name, of those
+// found. Stored is the size of all shards of the corpus, bytes as stored, including those
+// of other tasks.
 func (b *Builder) Plan(found []shard.Shard, stored int64) ([]shard.Shard, error) {
 	for _, s := range found {
 		if !utf8.ValidString(s.Name) { // index.json could not name it
@@ -125,10 +125,10 @@ func (b *Builder) Plan(found []shard.Shard, stored int64) ([]shard.Shard, error)
 		return nil, err
 	}
 	if b.index == nil {
-		if b.index, err = b.o.fresh(stored); err != nil {
+		if b.index, err = b.o.newIndex(stored); err != nil {
 			return nil, err
 		}
-	} else if err := b.o.agree(b.index); err != nil {
+	} else if err := b.o.checkSettings(b.index); err != nil {
 		return nil, err
 	}
 	buffers := b.o.buffers(b.index.Plan)
@@ -139,8 +139,8 @@ func (b *Builder) Plan(found []shard.Shard, stored int64) ([]shard.Shard, error)
 	return b.shards, err
 }
 
-// ErrEmpty says that the documents have no n-gram: a filter of them would call every
-// benchmark clean.
+// ErrEmpty means that the documents have no n-gram: with a filter of them every benchmark
+// would be clean.
 var ErrEmpty = errors.New("no document has an n-gram")
 
 // Finish closes the last segment and publishes the index. The error is ErrEmpty for one
@@ -172,12 +172,12 @@ func (b *Builder) noGrams() error {
 		len(b.index.Shards), why)
 }
 
-// spoolBytes is memory beside the buffers, for all lanes together, of shards that are not
-// in the filter yet: 8 bytes a gram, 64 MiB for about 50 MB of text. They may have half of
-// the buffers too; what is more goes by way of files.
+// spoolBytes is the memory, beside the buffers and for all lanes together, for shards that are
+// not in the filter yet: 8 bytes a gram, 64 MiB for about 50 MB of text. They may use half of
+// the buffers too; the rest is spooled to files.
 const spoolBytes = 64 << 20
 
-// reopen loads the segment that is not full, if there is one, when shards will come.
+// reopen loads the segment that is not full, if there is one and shards will be added.
 func (b *Builder) reopen() error {
 	if len(b.shards) == 0 {
 		return nil
@@ -212,28 +212,28 @@ func (b *Builder) reopen() error {
 	return nil
 }
 
-// A Lane puts shards, one after another, into spools, and spools whose turn it is into the
-// filter. It belongs to one goroutine.
+// A Lane writes the n-grams of one shard after another to spools, and adds the spools to the
+// filter in the order of the shards. It belongs to one goroutine.
 type Lane struct {
 	builder *Builder
 	out     *bloom.Spooler
-	number  int        // of the shard at hand
-	file    *spoolFile // of the shard at hand
+	number  int        // of the current shard
+	file    *spoolFile // of the current shard
 	err     error
 	grams   []uint64
 }
 
-// NewLane makes a lane.
+// NewLane returns a new lane.
 func (b *Builder) NewLane() *Lane { return &Lane{builder: b, out: b.pool.NewSpooler()} }
 
-// Begin begins with the words of shard number i of those planned.
+// Begin starts shard number i of those planned.
 func (l *Lane) Begin(i int) {
 	l.number, l.err = i, nil
 	l.file = &spoolFile{path: filepath.Join(l.builder.temp, fmt.Sprintf("spool-%d", i))}
 	l.out.Begin(l.file)
 }
 
-// spoolFile is made when something is written to it.
+// spoolFile creates its file at the first write.
 type spoolFile struct {
 	path string
 	f    *os.File
@@ -256,8 +256,8 @@ func (s *spoolFile) Close() error {
 	return s.f.Close()
 }
 
-// Block takes the n-grams of a block of words, as a scanner of at least as long n-grams of
-// words cuts it.
+// Block adds the n-grams of a block of words. The scanner's own n-grams must be at least as
+// long.
 func (l *Lane) Block(s *ngram.Scanner) {
 	l.grams = s.AppendGrams(l.grams[:0], l.builder.index.Recipe.N)
 	if err := l.out.Add(l.grams); err != nil {
@@ -265,11 +265,12 @@ func (l *Lane) Block(s *ngram.Scanner) {
 	}
 }
 
-// Err returns what has gone wrong since Begin. It ends the run.
+// Err returns the first error since Begin. It ends the run.
 func (l *Lane) Err() error { return l.err }
 
-// End closes the spool of the shard, which has been read with that entry, and hands it in.
-// Given an error it only closes the spool, and returns the error.
+// End closes the spool of the shard, which was read with that entry, and adds it to the filter
+// when all shards before it are in. If err is not nil, End only closes the spool and returns
+// the error.
 func (l *Lane) End(entry ledger.Entry, err error) error {
 	if err == nil {
 		err = l.err
@@ -297,7 +298,7 @@ func (l *Lane) End(entry ledger.Entry, err error) error {
 	return l.builder.commit(l.number, s)
 }
 
-// drop frees what the spool takes.
+// drop frees the spool's memory and file.
 func (s *spooled) drop() error {
 	s.spool.Drop()
 	s.spool = nil
@@ -307,7 +308,7 @@ func (s *spooled) drop() error {
 	return os.Remove(s.path)
 }
 
-// commit hands in shard i, and puts all shards whose turn has come into the filter.
+// commit accepts shard i, and adds all shards to the filter that no longer wait for others.
 func (b *Builder) commit(i int, s *spooled) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -330,8 +331,8 @@ func (b *Builder) commit(i int, s *spooled) error {
 	}
 }
 
-// admit puts a shard into the open segment, or into new ones. The run's lock is held,
-// but not while the grams are inserted of a shard that surely fits.
+// admit adds a shard to the open segment, or to new ones. It is called with b.mu locked, and
+// unlocks it while it inserts the grams of a shard that is known to fit.
 func (b *Builder) admit(sh shard.Shard, s *spooled) error {
 	capacity := b.index.Plan.Capacity()
 	if b.open != nil && b.open.planned+s.grams > capacity {
@@ -350,11 +351,11 @@ func (b *Builder) admit(sh shard.Shard, s *spooled) error {
 	if number < 0 {
 		number = len(b.index.Shards)
 		b.index.Shards = append(b.index.Shards, x)
-	} else { // it has changed, and its earlier grams stay
+	} else { // the shard has changed, and its earlier grams stay in the filter
 		x.Segments = b.index.Shards[number].Segments
 		b.index.Shards[number] = x
 	}
-	if err := b.need(); err != nil {
+	if err := b.requireSegment(); err != nil {
 		return err
 	}
 	join := func() {
@@ -373,15 +374,15 @@ func (b *Builder) admit(sh shard.Shard, s *spooled) error {
 		b.mu.Lock()
 		return err
 	}
-	// A shard larger than a segment: over several, at places that depend on it alone.
-	// They are published with what comes after, when all of it is in.
+	// A shard larger than a segment is divided over several, at places that depend on the shard
+	// alone. They are published later, once the whole shard is in.
 	return b.insert(nil, s, func(block int64) error {
 		if b.open.planned+block > capacity {
 			if b.settle(); b.open.planned+block > capacity-capacity/64 {
 				if err := b.closeSegment(true); err != nil {
 					return err
 				}
-				if err := b.need(); err != nil {
+				if err := b.requireSegment(); err != nil {
 					return err
 				}
 				join()
@@ -392,8 +393,8 @@ func (b *Builder) admit(sh shard.Shard, s *spooled) error {
 	})
 }
 
-// insert puts a spool into a segment, or with before, which is asked before each
-// block of that many grams, into the one that is then open. It drops the spool.
+// insert adds a spool to a segment or, if before is not nil, to the segment that is open after
+// before was called with the number of grams of the next block. It drops the spool.
 func (b *Builder) insert(seg *openSegment, s *spooled, before func(grams int64) error) error {
 	var stream io.Reader
 	if s.path != "" {
@@ -420,8 +421,8 @@ func (b *Builder) insert(seg *openSegment, s *spooled, before func(grams int64) 
 	return s.drop()
 }
 
-// Flush waits for all inserts into the open segment, and empties its buffers on as many
-// goroutines as the run has lanes.
+// Flush waits for all inserts into the open segment, and flushes its buffers, with one
+// goroutine for each lane of the run.
 func (b *Builder) Flush() {
 	b.open.inserts.Wait()
 	var shares sync.WaitGroup
@@ -431,14 +432,14 @@ func (b *Builder) Flush() {
 	shares.Wait()
 }
 
-// settle flushes the open segment and counts what is in it.
+// settle flushes the open segment and counts the grams in it.
 func (b *Builder) settle() {
 	b.Flush()
 	b.open.planned = b.open.filter.Stats().Grams
 }
 
-// need sees to it that a segment is open.
-func (b *Builder) need() error {
+// requireSegment opens a segment unless one is open.
+func (b *Builder) requireSegment() error {
 	if b.open != nil {
 		return nil
 	}
@@ -450,7 +451,7 @@ func (b *Builder) need() error {
 	return b.fill(b.open)
 }
 
-// fill makes a segment ready to take grams, unless the run only merges.
+// fill makes a segment ready for grams, unless the run only merges.
 func (b *Builder) fill(o *openSegment) (err error) {
 	if b.pool != nil {
 		o.filler, err = b.pool.NewFiller(o.filter)
@@ -458,7 +459,7 @@ func (b *Builder) fill(o *openSegment) (err error) {
 	return err
 }
 
-// closeSegment saves the open segment, if there is one, and puts it into the index.
+// closeSegment saves the open segment, if there is one, and adds it to the index.
 func (b *Builder) closeSegment(full bool) error {
 	o := b.open
 	if o == nil {
@@ -500,11 +501,11 @@ func (b *Builder) publish() error {
 	return err
 }
 
-// publishIndex publishes an index whose segments bring puts into their place.
-func publishIndex(dir *ledger.IndexDir, x *ledger.Index, bring func(root, file string) error) error {
+// publishIndex publishes an index; place puts a segment's file below root.
+func publishIndex(dir *ledger.IndexDir, x *ledger.Index, place func(root, file string) error) error {
 	return dir.Publish(nil, func(root string) error {
 		for _, seg := range x.Segments {
-			if err := bring(root, seg.File); err != nil {
+			if err := place(root, seg.File); err != nil {
 				return err
 			}
 		}
@@ -520,8 +521,8 @@ func publishIndex(dir *ledger.IndexDir, x *ledger.Index, bring func(root, file s
 	})
 }
 
-// save writes a segment into the temporary directory. Its name is that of the shards
-// in it.
+// save writes a segment into the temporary directory. Its name is a digest of the shards in
+// it.
 func (b *Builder) save(o *openSegment, full bool) (seg ledger.Segment, err error) {
 	type member struct {
 		Name, Digest string

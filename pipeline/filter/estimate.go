@@ -9,7 +9,7 @@ import (
 	"swab/pipeline/ledger"
 )
 
-// An Estimation is what a sample of a corpus makes expect of its index.
+// An Estimation is the expected size and cost of an index, from a sample of its corpus.
 type Estimation struct {
 	Shards       int
 	Sampled      int64   // bytes of shards that were read, as stored
@@ -25,8 +25,8 @@ type Estimation struct {
 	Memory       int64
 }
 
-// A Sample counts the distinct n-grams of some shards by HyperLogLog, to about 1 %. For the
-// rest of the corpus as many are expected in proportion, which is too many where other
+// A Sample counts the distinct n-grams of some shards by HyperLogLog, to about 1 %. The rest of
+// the corpus is expected to have as many in proportion, which is an overestimate if other
 // shards repeat the sampled ones.
 type Sample struct {
 	o            Options
@@ -37,15 +37,15 @@ type Sample struct {
 	grams        []uint64
 }
 
-// NewSample makes a sample of a corpus whose shards take that many bytes in all, for the
-// index that a Builder with these options would make.
+// NewSample returns an empty sample of a corpus whose shards have all bytes in total, for the
+// index that a Builder with these options would create.
 func NewSample(o Options, all int64) (*Sample, error) {
-	x, err := o.fresh(all)
+	x, err := o.newIndex(all)
 	return &Sample{o: o, index: x, all: all}, err
 }
 
-// Block takes the n-grams of a block of words, as a scanner of at least as long n-grams of
-// words cuts it.
+// Block adds the n-grams of a block of words. The scanner's own n-grams must be at least as
+// long.
 func (s *Sample) Block(words *ngram.Scanner) {
 	s.grams = words.AppendGrams(s.grams[:0], s.index.Recipe.N)
 	for _, g := range s.grams {
@@ -53,7 +53,7 @@ func (s *Sample) Block(words *ngram.Scanner) {
 	}
 }
 
-// Add ends a shard that was read to its end: its bytes as stored, and those of its
+// Add counts a shard that was read to its end, by its bytes as stored and the bytes of its
 // documents' text.
 func (s *Sample) Add(stored, text int64) {
 	s.stored += stored
@@ -63,8 +63,8 @@ func (s *Sample) Add(stored, text int64) {
 // Empty reports whether no shard was read to its end.
 func (s *Sample) Empty() bool { return s.stored == 0 }
 
-// Estimate returns what the index of that many shards will take, when reading the sample
-// took that long on one lane.
+// Estimate returns the expected size and cost of the index of that number of shards. Took is
+// the time of reading the sample on one lane.
 func (s *Sample) Estimate(shards int, took time.Duration) *Estimation {
 	x := s.index
 	e := &Estimation{
@@ -75,13 +75,13 @@ func (s *Sample) Estimate(shards int, took time.Duration) *Estimation {
 	e.Text = int64(float64(s.text) / e.Share)
 	e.Grams = int64(s.seen.count() / e.Share)
 	e.Segments = int((e.Grams + x.Plan.Capacity() - 1) / x.Plan.Capacity())
-	// Inserting takes about two thirds of the time again that reading and cutting take.
+	// Inserting takes about two thirds of the time of reading and tokenising.
 	e.Time = time.Duration(5. / 3 * float64(took) / e.Share / float64(s.o.Lanes))
 	e.Memory = x.Plan.Bytes() + s.o.buffers(x.Plan) + 200e6
 	return e
 }
 
-// hyperLogLog estimates how many distinct hashes were added, to about 1 %, by the
+// hyperLogLog estimates the number of distinct hashes that were added, to about 1 %, by the
 // method of Flajolet et al. 2007 with 2^14 registers; hashes have 64 bits, so there
 // is no correction for large numbers.
 type hyperLogLog struct{ most [1 << 14]uint8 }

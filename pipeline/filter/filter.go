@@ -1,10 +1,11 @@
-// Package filter is the corpus filter as its users see it: built from shards and grown
-// (build.go, plan.go), merged and verified (merge.go), asked (ask.go), and estimated
-// beforehand (estimate.go).
+// Package filter builds the corpus filter of a directory from shards and adds shards to it
+// (build.go, plan.go), merges and verifies filters (merge.go), looks up n-grams (ask.go), and
+// estimates the size of a filter before it is built (estimate.go).
 //
 // A directory holds Bloom filters in segments (package bloom), and index.json (package
-// ledger), which says of every shard in which segments its n-grams are. What is not in the
-// filter is in none of its shards; what is may be there by an error, at a measured rate.
+// ledger), which lists for every shard the segments with its n-grams. An n-gram that is not
+// in the filter is in none of its shards; one that is in the filter may be a false positive,
+// at a measured rate.
 package filter
 
 import (
@@ -20,7 +21,7 @@ import (
 
 // What to do when shards that are in the index have changed or are gone.
 const (
-	OnChangeFail    = "fail"    // nothing; name them
+	OnChangeFail    = "fail"    // return an error that names them
 	OnChangeKeep    = "keep"    // keep the n-grams they had, and read changed ones again beside them
 	OnChangeRebuild = "rebuild" // read the shards of their segments again
 )
@@ -28,17 +29,17 @@ const (
 var (
 	// ErrChanged means that shards of the index have changed or are gone.
 	ErrChanged = errors.New("shards of the index have changed or are gone")
-	// ErrIncompatible means that an index was built with other settings than are asked for.
+	// ErrIncompatible means that an index was built with other settings than the requested.
 	ErrIncompatible = errors.New("the index was built with different settings")
 )
 
-// Options are those of a Builder. N, FPR and SegmentBytes may be 0 for an index that
+// Options configure a Builder. N, FPR and SegmentBytes may be 0 for an index that
 // exists; they must not differ from its own.
 type Options struct {
 	Version      string  // of the program
 	Out          string  // directory
 	N            int     // words of an n-gram; 5
-	FPR          float64 // promised false-positive rate; 1e-4
+	FPR          float64 // target false-positive rate; 1e-4
 	SegmentBytes int64   // of each segment's filter
 	BufferBytes  int64   // of the buffers before it; a quarter of a segment
 	OnChange     string
@@ -47,8 +48,8 @@ type Options struct {
 	TextField, IDField, TextUnit string
 	MaxRow                       int
 
-	Lanes int  // that will be made
-	Task  bool // only some of the corpus' shards are found; others may be elsewhere
+	Lanes int  // number of lanes
+	Task  bool // the run has only some of the corpus' shards; others may be on other machines
 }
 
 // Defaults of a new index.
@@ -58,9 +59,9 @@ const (
 	defaultSegmentBytes = 1 << 30
 )
 
-// fresh is an index of nothing, for shards that take that many bytes as stored. Without a
-// size asked for, its segments are as large as the corpus can fill, up to the default.
-func (o Options) fresh(stored int64) (*ledger.Index, error) {
+// newIndex returns an empty index for shards of that size in all, bytes as stored. Unless the
+// options have a size of segments, it is what the corpus can fill, up to the default.
+func (o Options) newIndex(stored int64) (*ledger.Index, error) {
 	n, fpr, size := o.N, o.FPR, o.SegmentBytes
 	if n == 0 {
 		n = defaultN
@@ -69,7 +70,7 @@ func (o Options) fresh(stored int64) (*ledger.Index, error) {
 		fpr = defaultFPR
 	}
 	if size == 0 {
-		// Shards hold at most some ten times their stored bytes, and a gram in six.
+		// Shards decompress to at most about ten times their size, with a gram in six bytes.
 		guess, err := bloom.PlanFor(max(stored*2, 1000), fpr)
 		if err != nil {
 			return nil, err
@@ -89,7 +90,7 @@ func (o Options) fresh(stored int64) (*ledger.Index, error) {
 	}, err
 }
 
-// buffers is how many bytes the buffers before a segment take.
+// buffers returns the size of the buffers before a segment, in bytes.
 func (o Options) buffers(plan bloom.Plan) int64 {
 	if o.BufferBytes != 0 {
 		return o.BufferBytes
@@ -97,13 +98,13 @@ func (o Options) buffers(plan bloom.Plan) int64 {
 	return plan.Bytes() / 4
 }
 
-// agree returns an error when what was asked for differs from the index that is there.
-func (o Options) agree(x *ledger.Index) error {
+// checkSettings returns an error if the options differ from the settings of an index.
+func (o Options) checkSettings(x *ledger.Index) error {
 	partition := x.Plan.Bytes() / int64(x.Plan.Partitions)
 	for _, c := range []struct {
-		what        string
-		asked, have any
-		given       bool
+		what       string
+		want, have any
+		set        bool
 	}{
 		{"--n", o.N, x.Recipe.N, o.N != 0},
 		{"--fpr", o.FPR, x.Plan.FPR, o.FPR != 0},
@@ -112,27 +113,27 @@ func (o Options) agree(x *ledger.Index) error {
 		{"--text-unit", o.TextUnit, x.TextUnit, true},
 		{"--max-row", int64(o.MaxRow), x.MaxRow, true},
 	} {
-		if c.given && c.asked != c.have {
-			return fmt.Errorf("%s: %w: %s is %v there, %v was asked for; build a new one in another directory",
-				o.Out, ErrIncompatible, c.what, c.have, c.asked)
+		if c.set && c.want != c.have {
+			return fmt.Errorf("%s: %w: it has %s %v, this run %v; build a new index in another directory",
+				o.Out, ErrIncompatible, c.what, c.have, c.want)
 		}
 	}
 	if err := Known(x); err != nil {
-		return fmt.Errorf("%s: %w; build a new one in another directory", o.Out, err)
+		return fmt.Errorf("%s: %w; build a new index in another directory", o.Out, err)
 	}
 	return nil
 }
 
-// Known returns an error when the index has n-grams that this program does not make.
+// Known returns an error if the index has n-grams that this program cannot compute.
 func Known(x *ledger.Index) error {
 	if x.Recipe != ngram.Words(x.Recipe.N) {
-		return fmt.Errorf("%w: it has %v, which this program does not make", ErrIncompatible, x.Recipe)
+		return fmt.Errorf("%w: it has %v, which this program cannot compute", ErrIncompatible, x.Recipe)
 	}
 	return nil
 }
 
-// Rate is the measured false-positive rate of the index: the share of absent n-grams that
-// are in some segment.
+// Rate returns the measured false-positive rate of the index: the share of absent n-grams
+// that some segment reports.
 func Rate(x *ledger.Index) float64 {
 	absent := 0.0 // logarithm
 	for _, s := range x.Segments {
@@ -141,8 +142,8 @@ func Rate(x *ledger.Index) float64 {
 	return -math.Expm1(absent)
 }
 
-// Chance is the probability that of all n-grams, were they absent, at least hit are in a
-// filter with that false-positive rate: that of as many of independent events.
+// Chance returns the probability that a filter with that false-positive rate has hits for at
+// least hit of all n-grams although they are absent, as independent events.
 func Chance(hit, all int, rate float64) float64 {
 	switch {
 	case hit <= 0:
@@ -152,7 +153,7 @@ func Chance(hit, all int, rate float64) float64 {
 	case rate >= 1:
 		return 1
 	}
-	log := func(i int) float64 { // of the probability of just i
+	log := func(i int) float64 { // of the probability of exactly i hits
 		a, _ := math.Lgamma(float64(all + 1))
 		b, _ := math.Lgamma(float64(i + 1))
 		c, _ := math.Lgamma(float64(all - i + 1))

@@ -17,7 +17,7 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Verify reads an index whole and compares every file with its checksums. It returns the
+// Verify reads all files of an index and compares them with their checksums. It returns the
 // number of segments.
 func Verify(ctx context.Context, dir string) (int, error) {
 	x, err := ledger.LoadIndex(dir)
@@ -63,8 +63,8 @@ func verifySegment(path string, seg ledger.Segment, x *ledger.Index) error {
 	return nil
 }
 
-// Merge joins indexes of unlike shards into one at o.Out. Segments that are not full are
-// put together where their n-grams fit.
+// Merge merges indexes of different shards into one at out. Segments that are not full are
+// merged if their n-grams fit into one.
 func Merge(ctx context.Context, dirs []string, out, version string) (*ledger.Index, error) {
 	b, err := Open(Options{Version: version, Out: out})
 	if err != nil {
@@ -108,7 +108,7 @@ func (b *Builder) merge(ctx context.Context, dirs []string) (*ledger.Index, erro
 	})
 }
 
-// merging is the work of merge.
+// merging is the state of merge.
 type merging struct {
 	b        *Builder
 	first    string            // directory of the first index
@@ -125,7 +125,7 @@ type partial struct {
 	first string // name of its first shard
 }
 
-// add takes the index of a directory, whose segments it verifies.
+// add adds the index of a directory, after verifying its segments.
 func (m *merging) add(dir string) error {
 	x, err := ledger.LoadIndex(dir)
 	if err != nil {
@@ -137,12 +137,12 @@ func (m *merging) add(dir string) error {
 		m.b.index, m.first = &base, dir
 	}
 	if have, want := settings(x), settings(m.b.index); have != want {
-		return fmt.Errorf("%s: %w than %s: %s; against %s; build it anew with the same settings",
+		return fmt.Errorf("%s: %w than %s: %s, not %s; build it again with the same settings",
 			dir, ErrIncompatible, m.first, have, want)
 	}
 	for _, s := range x.Shards {
 		if other, ok := m.from[s.Name]; ok {
-			return fmt.Errorf("%s: shard %s is in %s too: merge indexes of unlike shards", dir, s.Name, other)
+			return fmt.Errorf("%s: shard %s is in %s too: merge only indexes of different shards", dir, s.Name, other)
 		}
 		m.from[s.Name] = dir
 		m.b.index.Shards = append(m.b.index.Shards, s)
@@ -170,21 +170,20 @@ func (m *merging) add(dir string) error {
 	return nil
 }
 
-// settings says all that indexes must have in common to be merged.
+// settings returns everything that indexes must have in common to be merged.
 func settings(x *ledger.Index) string {
 	return fmt.Sprintf("%v, %v, text field %q, id field %q, text unit %q, rows of at most %d bytes",
 		x.Recipe, x.Plan, x.TextField, x.IDField, x.TextUnit, x.MaxRow)
 }
 
-// join puts a segment that is not full into the open one, or where it does not fit into
-// the next.
+// join adds a segment that is not full to the open one or, if it does not fit, to the next.
 func (m *merging) join(p partial) error {
 	if m.b.open != nil && m.b.open.planned+p.seg.Grams > m.b.index.Plan.Capacity() {
 		if err := m.b.closeSegment(true); err != nil {
 			return err
 		}
 	}
-	if err := m.b.need(); err != nil {
+	if err := m.b.requireSegment(); err != nil {
 		return err
 	}
 	f, err := os.Open(p.path)

@@ -11,14 +11,14 @@ import (
 	"swab/pipeline/shard"
 )
 
-// plan finds out which of the shards found are to be read, and opens the segment that they
-// go into first. It returns what has changed.
+// plan sets the shards to read, of those found, and opens the segment that they will be added
+// to first. It returns the shards that have changed.
 func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
 	have := map[string]*ledger.IndexShard{}
 	for i := range b.index.Shards {
 		have[b.index.Shards[i].Name] = &b.index.Shards[i]
 	}
-	again := map[string]bool{} // shards that are other than they were
+	again := map[string]bool{} // shards that have changed
 	for _, s := range found {
 		old := have[s.Name]
 		switch {
@@ -72,7 +72,7 @@ func (b *Builder) rebuild(found []shard.Shard, have map[string]*ledger.IndexShar
 			}
 		}
 	}
-	// A shard over several segments takes all of them along.
+	// If one segment of a shard is dropped, so are its others.
 	for more := true; more; {
 		more = false
 		for _, s := range b.index.Shards {

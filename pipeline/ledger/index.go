@@ -29,7 +29,7 @@ const (
 const rebuildHint = "build the index again with swab index into a new directory"
 
 // indexFormat is the first line of index.json. Version 1 had segments of format 1.
-var indexFormat = Format{Name: "swab index", Version: 2, Minor: -1, Anew: rebuildHint}
+var indexFormat = Format{Name: "swab index", Version: 2, Minor: -1, Advice: rebuildHint}
 
 // An Index lists the segments and shards of a corpus filter. A gram that is in none of the
 // segments is in no shard, except those that failed. There are no times in it but those
@@ -57,8 +57,8 @@ type Segment struct {
 	Full   bool    `json:"full"`   // closed: no grams are added any more
 }
 
-// IndexShard is a shard and the segments that its grams are in. A shard with an Error has
-// no grams in any segment.
+// IndexShard is a shard and the segments that have its grams. A shard with an Error has no
+// grams in any segment.
 type IndexShard struct {
 	Entry
 	ModTime  int64    `json:"mod_time"` // ns since 1970, to recognise an unchanged shard without reading it
@@ -266,11 +266,11 @@ var indexKind = publish.Kind{
 	},
 }
 
-// An IndexDir is an index's directory held by this process. Any index.json and segments
-// may follow another in it; there are no stored results to publish.
+// An IndexDir is an index's directory, locked by this process. An index may be published in it
+// again and again; it has no stored results of shards.
 type IndexDir struct{ *publish.Dir }
 
-// OpenIndex takes the index directory out for this run, as publish.Open does.
+// OpenIndex opens and locks the index directory out for this run: see publish.Open.
 func OpenIndex(out string) (*IndexDir, error) {
 	d, err := publish.Open(out, &indexKind)
 	if err != nil {

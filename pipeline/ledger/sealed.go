@@ -13,24 +13,24 @@ import (
 )
 
 var (
-	// ErrVersion means a file written by another version of its format.
-	ErrVersion = errors.New("made by another version of the program")
-	// ErrCorrupt means a file that is damaged or not what its name says.
+	// ErrVersion means that a file was written in another version of its format.
+	ErrVersion = errors.New("written by another version of the program")
+	// ErrCorrupt means that a file is damaged or of another format than its name implies.
 	ErrCorrupt = errors.New("not valid")
 )
 
 // A Format is the first line of a sealed file: a JSON object with the format's name and
-// version and, last, a checksum: the XXH3-64 of all bytes after the line or, where the
-// format has minor versions, of the line's bytes before the member xxh3 and of those after
-// the line. The body is one JSON value.
+// version and, last, a checksum: the XXH3-64 of all bytes after the line or, if the format
+// has minor versions, of the line's bytes before the member xxh3 and of those after the
+// line. The body is one JSON value.
 type Format struct {
 	Name    string
 	Version int
-	Minor   int    // later ones of a version may have more members; -1: the format has none
-	Anew    string // what to do about a file of another version
+	Minor   int    // later minor versions may have more members; -1: the format has none
+	Advice  string // on a file of another version
 }
 
-// head is the first line over that body.
+// head returns the first line for that body.
 func (f Format) head(body []byte) string {
 	if f.Minor < 0 {
 		return fmt.Sprintf(`{"format":"%s","version":%d,"xxh3":"%016x"}`, f.Name, f.Version, xxh3.Hash(body))
@@ -64,8 +64,8 @@ func (f Format) Write(w io.Writer, v any) error {
 }
 
 // Read reads into v what Write wrote, byte for byte. The error is ErrVersion for another
-// version of the format, and ErrCorrupt for anything else that is not such a file. Members
-// that are not known are passed over where the file is of a later minor version.
+// version of the format, and ErrCorrupt for anything else that is not such a file. Unknown
+// members are ignored if the file is of a later minor version.
 func (f Format) Read(r io.Reader, v any) error {
 	b, err := io.ReadAll(r)
 	if err != nil {
@@ -92,8 +92,8 @@ func (f Format) Read(r io.Reader, v any) error {
 	return nil
 }
 
-// compare returns why a first line is not that of the body, or that it is of a later
-// minor version.
+// compare returns an error if a first line does not belong to the body, or reports that it is
+// of a later minor version.
 func (f Format) compare(line, body []byte) (later bool, err error) {
 	var h struct {
 		Format  string
@@ -109,17 +109,18 @@ func (f Format) compare(line, body []byte) (later bool, err error) {
 	case err != nil || h.Format != f.Name:
 		return false, fmt.Errorf("%w: its first line is not that of the format %q", ErrCorrupt, f.Name)
 	case h.Version != f.Version:
-		return false, fmt.Errorf("%w: its format is %d, this program reads %d; %s", ErrVersion, h.Version, f.Version, f.Anew)
+		return false, fmt.Errorf("%w: its format is %d, this program reads %d; %s",
+			ErrVersion, h.Version, f.Version, f.Advice)
 	case h.XXH3 != checksum(begin, body):
-		return false, fmt.Errorf("%w: checksum mismatch: the file was changed or cut after it was written", ErrCorrupt)
+		return false, fmt.Errorf("%w: checksum mismatch: the file was changed or truncated after it was written", ErrCorrupt)
 	case f.Minor < 0 || h.Minor <= f.Minor:
 		return false, fmt.Errorf("%w: its first line was changed", ErrCorrupt)
 	}
 	return true, nil
 }
 
-// Foreign makes an error that is ErrCorrupt one that is publish.ErrForeign too: what is
-// not valid swab may not have made, and will not replace.
+// Foreign turns an error that is ErrCorrupt into one that is publish.ErrForeign too: an invalid
+// file may not be swab's, and swab will not replace it.
 func Foreign(err error) error {
 	if errors.Is(err, ErrCorrupt) {
 		return fmt.Errorf("%w: %w", publish.ErrForeign, err)

@@ -1,9 +1,9 @@
-// Package ledger keeps what was read: shards with their sizes and digests, and the
-// segments of a corpus filter. FORMAT.md has index.json exactly.
+// Package ledger records what was read: shards with their sizes and digests, and the segments
+// of a corpus filter. FORMAT.md specifies index.json.
 package ledger
 
-// Entry is what is known of one shard. Skipped and Repaired count rows by kind
-// of trouble.
+// Entry records how one shard was read. Skipped and Repaired count rows by the kind of their
+// defect.
 type Entry struct {
 	Name        string           `json:"name"`
 	Size        int64            `json:"size"` // bytes as stored

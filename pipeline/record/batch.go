@@ -14,11 +14,11 @@ import (
 	"swab/pipeline/rows"
 )
 
-// slack is what a column holds beyond its text.
+// slack is the number of bytes that a column has beyond its text.
 const slack = rows.Slack
 
-// pool is an allocator that keeps the buffers it gets back for the next batch:
-// those of the few sizes that every batch needs.
+// pool is an allocator that keeps freed buffers for the next batch: those of the few sizes
+// that every batch needs.
 type pool struct {
 	mem    memory.Allocator
 	mu     sync.Mutex
@@ -46,7 +46,7 @@ func (p *pool) Reallocate(n int, b []byte) []byte {
 	return grown
 }
 
-// Free takes back what Allocate gave, however it was cut since.
+// Free frees a buffer of Allocate, or a slice of it from its beginning.
 func (p *pool) Free(b []byte) {
 	b = b[:cap(b)]
 	p.mu.Lock()
@@ -58,7 +58,7 @@ func (p *pool) Free(b []byte) {
 	p.mem.Free(b)
 }
 
-// close gives the kept buffers back; those still out go back when they are freed.
+// close frees the kept buffers; those in use are freed by their users.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,7 +72,7 @@ func (p *pool) close() {
 // column is an Arrow string column being filled.
 type column struct {
 	pool *pool
-	data []byte  // what rows have so far, and then the row in work
+	data []byte  // the texts of the committed rows, then that of the current row
 	offs []byte  // n+1 little-endian int32
 	ends []int32 // offs as numbers
 }
@@ -84,7 +84,7 @@ func (c *column) reserve(n int) {
 	}
 }
 
-// add appends a plain value, repaired where it has to be.
+// add appends a value, with invalid UTF-8 repaired.
 func (c *column) add(v []byte, scratch *[]byte) (m rows.Marks) {
 	if bytes.IndexByte(v, 0) >= 0 {
 		m |= rows.MarkNUL
@@ -137,13 +137,13 @@ func newBatch(o Options) *batch {
 	return b
 }
 
-// fits tells whether a row of n bytes goes into the batch. A first row always
-// does, so one longer document is a batch of its own.
+// fits reports whether a row of n bytes fits into the batch. A first row always does, so one
+// longer document is a batch of its own.
 func (b *batch) fits(n int) bool {
 	return b.n == 0 || b.n < b.o.BatchRows && len(b.id.data)+len(b.text.data)+n <= b.o.BatchBytes
 }
 
-// start takes buffers for a batch, unless one is open.
+// start allocates the buffers of a batch, unless one is open.
 func (b *batch) start() {
 	if b.open {
 		return
@@ -159,7 +159,7 @@ func (b *batch) start() {
 	b.open = true
 }
 
-// commit ends the row in work and returns the length of its text.
+// commit ends the current row and returns the length of its text.
 func (b *batch) commit(row int64) int {
 	b.rows[b.n] = row
 	n := len(b.text.data) - int(b.text.ends[b.n])
@@ -169,8 +169,8 @@ func (b *batch) commit(row int64) int {
 	return n
 }
 
-// record closes the batch. The caller releases the record; the next start takes
-// other buffers, which may be those of records released before.
+// record closes the batch. The caller releases the record; the next start allocates other
+// buffers, which may be those of records released before.
 func (b *batch) record() arrow.Record {
 	var cols [3]arrow.Array
 	for i, c := range []*column{&b.id, &b.text} {

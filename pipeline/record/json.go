@@ -56,14 +56,15 @@ func readSpans(ctx context.Context, src Source, s *sink) error {
 
 // readRows reads the rows of any other format.
 func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
-	r, err := rows.Open(ctx, src, f, rows.Options{Name: s.o.Name, Want: s.o.want, MaxRow: s.o.MaxRow, Lines: s.o.TextUnit == "line"})
+	o := rows.Options{Name: s.o.Name, Want: s.o.want, MaxRow: s.o.MaxRow, Lines: s.o.TextUnit == "line"}
+	r, err := rows.Open(ctx, src, f, o)
 	if err != nil {
 		return err
 	}
 	columns := rows.Columns(r)
 	s.columns = columns
 	if columns != nil && !s.o.text.In(columns) {
-		return noColumn(s.o.TextField, "is not there", columns)
+		return noColumn(s.o.TextField, "is missing", columns)
 	}
 	for s.row = 0; ; {
 		err := r.Next(&s.rec)
@@ -90,7 +91,7 @@ func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
 	}
 }
 
-// lines reads one object a line: by the scanner, if that follows the fields.
+// lines reads one object a line, with the scanner if that can follow the fields.
 func (s *sink) lines(l *rows.Lines, j *rows.Scanner, plain bool) error {
 	for s.row = 0; ; {
 		line, off, err := l.Next()
@@ -119,7 +120,7 @@ func (s *sink) json(j *rows.Scanner, line []byte, off int64) error {
 	if len(line) > s.o.MaxRow {
 		return fmt.Errorf("%d bytes, more than %d: %w", len(line), s.o.MaxRow, ErrTooLong)
 	}
-	if err := s.room(len(line)); err != nil {
+	if err := s.reserve(len(line)); err != nil {
 		return err
 	}
 	text, id := &s.batch.text, &s.batch.id
@@ -161,7 +162,7 @@ func (s *sink) json(j *rows.Scanner, line []byte, off int64) error {
 	return nil
 }
 
-// record adds the row in s.rec, or what was wrong with it, as the current one.
+// record adds the row in s.rec as the current one, or skips it with the reason.
 func (s *sink) record(bad error, off int64) error {
 	if bad != nil {
 		s.skip(rows.NotJSON, off, bad.Error)
@@ -175,7 +176,7 @@ func (s *sink) record(bad error, off int64) error {
 		return nil
 	}
 	s.idText, _, _ = s.rec.AppendName(s.idText[:0], s.o.id)
-	return s.put(s.joined, s.idText, s.rec.Marks(), off)
+	return s.add(s.joined, s.idText, s.rec.Marks(), off)
 }
 
 // noField skips the current row, which lacks the text field. The first one is named with
@@ -189,14 +190,14 @@ func (s *sink) noField(off int64) error {
 		if !first {
 			return fmt.Sprintf("field %q", s.o.TextField)
 		}
-		return s.whatRowHas()
+		return s.describeRow()
 	})
 	return nil
 }
 
-// whatRowHas says which fields the current row has in place of the text, and how to name
-// one that is within a list.
-func (s *sink) whatRowHas() string {
+// describeRow returns the fields that the current row has, and the name of the text field if
+// it is within a list.
+func (s *sink) describeRow() string {
 	rec, names := &s.rec, columnList(s.columns)
 	if s.raw != nil {
 		if rec = new(rows.Record); rec.ParseJSON(s.raw, nil) != nil {
@@ -213,7 +214,7 @@ func (s *sink) whatRowHas() string {
 	return what
 }
 
-// repair puts U+FFFD for each bad byte of what follows from.
+// repair replaces each invalid byte of c.data[from:] by U+FFFD.
 func (c *column) repair(from int, scratch *[]byte) {
 	*scratch = rows.AppendValid((*scratch)[:0], c.data[from:])
 	c.data = c.data[:from]

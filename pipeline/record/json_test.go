@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -247,6 +248,6 @@ func FuzzScanner(f *testing.F) {
 			return
 		}
 		// Empty paths mean the defaults.
-		sameAsReference(t, line, or(text, "text"), or(id, "id"))
+		sameAsReference(t, line, cmp.Or(text, "text"), cmp.Or(id, "id"))
 	})
 }

@@ -1,29 +1,28 @@
-// Package record reads the documents of a shard as Arrow record batches. JSON
-// lines, Parquet, Arrow IPC files and streams and plain text all come out as the
-// one Schema {id, text, row}, so whatever follows knows no format.
+// Package record reads the documents of a shard as Arrow record batches. Every format that
+// package rows reads is returned in the one Schema {id, text, row}, so the code that uses
+// documents knows no format.
 //
-// A batch is lent for one step of the iteration: Retain it to keep it longer. Its
-// memory is used again only after the last Release. After an error nothing follows,
-// and rows that were read but not yet handed over are not handed over.
+// A batch is lent for one step of the iteration: Retain it to keep it longer. Its memory is
+// reused only after the last Release. An error ends the iteration, and rows that were read
+// but not yet returned are lost.
 //
-// Nothing is dropped silently. A row without a usable text is skipped, counted and,
-// among the first ones, named. A text with ill-formed parts is used with U+FFFD in
-// their place, exactly as encoding/json decodes it, since skipping it would hide
-// what else stands in it; it is counted and named too. Blank lines are no rows.
-// For a finished shard Rows = Documents + all Skipped.
+// Nothing is dropped silently. A row without a usable text is skipped and counted, and the
+// first of them are named. A text with ill-formed parts is used with U+FFFD in their place,
+// exactly as encoding/json decodes it, since skipping it would hide the rest of the text; it
+// is counted and named too. Blank lines are no rows. For a completely read shard,
+// Rows = Documents + all Skipped.
 //
-// Field paths. "meta.text" is the member text of the object meta. In JSON a dot
-// always separates, so a key that itself holds a dot cannot be named; in Parquet and
-// Arrow a column of that very name is taken where there is no such nesting. Keys are
-// matched with case, after their escapes are decoded; of equal keys the last counts.
+// Fields are in the grammar of [rows.Field]. Names are case-sensitive and are compared after
+// their escapes are decoded; of equal names in an object the last counts.
 //
-// Memory. Held at a time: one row of at most Options.MaxRow bytes, and one batch of
-// Options.BatchBytes, or of one longer document. Parquet adds a page or two of each
-// of the two columns, Arrow IPC one batch as it was written; both are refused where
-// one step needs more than eight times MaxRow.
+// Memory: one row of at most Options.MaxRow bytes, and one batch of Options.BatchBytes, or
+// of one longer document. Parquet adds a page or two of each of the two columns, Arrow IPC
+// one batch as it was written; both are refused if one step needs more than eight times
+// MaxRow.
 package record
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +38,7 @@ import (
 	"swab/pipeline/shard"
 )
 
-// ErrField says that a shard with columns has no such text column, or with Options.Strict
+// ErrField means that a shard with columns has no such text column or, with Options.Strict,
 // that the first row has no such field.
 var ErrField = errors.New("no such text column")
 
@@ -50,24 +49,24 @@ var (
 	ErrUnsupported = rows.ErrUnsupported
 )
 
-// errStop travels up when the consumer has had enough.
+// errStop ends the reading when the consumer stops the iteration.
 var errStop = errors.New("stop")
 
-// maxRow keeps a batch of one repaired document, at most three times as long as
-// its row, within the 2 GiB that Arrow's 32-bit offsets reach.
+// maxRow keeps a batch of one repaired document, which is at most three times as long as its
+// row, within the 2 GiB of Arrow's 32-bit offsets.
 const maxRow = 512 << 20
 
 // Source is an opened shard.
 type Source = rows.Source
 
-// Options says which fields to read and how much to hold. The zero value of each
-// field means its default.
+// Options are the fields to read and the limits of memory. The zero value of each field means
+// its default.
 type Options struct {
 	Name       string           // the shard's name, for errors
 	TextField  string           // dotted path of the text; "text"
 	Strict     bool             // a first row without a text field is ErrField
 	IDField    string           // dotted path of the id; "id"
-	TextUnit   string           // "file" (the default) or "line": what a document of plain text is
+	TextUnit   string           // a document of plain text: "file" (the default) or "line"
 	MaxRow     int              // longest row in bytes; 64 MiB, at most 512 MiB
 	BatchRows  int              // most rows of a batch; 1024
 	BatchBytes int              // most bytes of a batch; 1 MiB
@@ -78,13 +77,13 @@ type Options struct {
 	stem     string     // Name without a compression's ending
 }
 
-func (o Options) filled() (Options, error) {
-	o.TextField = or(o.TextField, "text")
-	o.IDField = or(o.IDField, "id")
-	o.TextUnit = or(o.TextUnit, "file")
-	o.MaxRow = or(o.MaxRow, 64<<20)
-	o.BatchRows = or(o.BatchRows, 1024)
-	o.BatchBytes = or(o.BatchBytes, 1<<20)
+func (o Options) withDefaults() (Options, error) {
+	o.TextField = cmp.Or(o.TextField, "text")
+	o.IDField = cmp.Or(o.IDField, "id")
+	o.TextUnit = cmp.Or(o.TextUnit, "file")
+	o.MaxRow = cmp.Or(o.MaxRow, 64<<20)
+	o.BatchRows = cmp.Or(o.BatchRows, 1024)
+	o.BatchBytes = cmp.Or(o.BatchBytes, 1<<20)
 	if o.Alloc == nil {
 		o.Alloc = memory.DefaultAllocator
 	}
@@ -101,36 +100,28 @@ func (o Options) filled() (Options, error) {
 	}
 	switch {
 	case len(o.id.Paths()) != 1:
-		return o, fmt.Errorf("id field %q: an id is one field", o.IDField)
+		return o, fmt.Errorf("id field %q: an id has to be a single field", o.IDField)
 	case o.TextUnit != "file" && o.TextUnit != "line":
-		return o, fmt.Errorf("unit of plain text is %q, want file or line", o.TextUnit)
+		return o, fmt.Errorf("the unit of plain text is %q; it can be file or line", o.TextUnit)
 	case o.MaxRow < 0 || o.MaxRow > maxRow:
-		return o, fmt.Errorf("longest row is %d bytes, want 1 to %d", o.MaxRow, maxRow)
+		return o, fmt.Errorf("the longest row is %d bytes; it can be 1 to %d", o.MaxRow, maxRow)
 	case o.BatchRows < 0 || o.BatchRows > 1<<20 || o.BatchBytes < 0 || o.BatchBytes > maxRow:
 		return o, fmt.Errorf("batch of %d rows and %d bytes is out of range", o.BatchRows, o.BatchBytes)
 	}
 	return o, nil
 }
 
-func or[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
-}
-
-// Kind is what was wrong with a row.
+// Kind classifies a defect of a row.
 type Kind = rows.Kind
 
-// firstBad is how many bad rows Counts names.
+// firstBad is the number of bad rows that Counts names.
 const firstBad = 20
 
-// Counts says what became of every row. It is complete when the iteration is.
+// Counts counts rows by their fate. It is complete when the iteration is.
 type Counts struct {
 	Rows, Documents int64
-	TextBytes       int64 // of the documents, as handed on
-	Blank           int64 // lines, or files of plain text, without a word; not rows
+	TextBytes       int64 // of the documents, as returned
+	Blank           int64 // blank lines, or files of plain text; they are not rows
 	Skipped         map[Kind]int64
 	Repaired        map[Kind]int64
 	First           []Bad // the first twenty that were skipped or repaired
@@ -139,7 +130,7 @@ type Counts struct {
 // Bad names a row that was skipped or repaired.
 type Bad struct {
 	Row    int64 // counted from 0
-	Byte   int64 // where the row begins in the plain stream; -1 where it has no place
+	Byte   int64 // offset of the row in the plain stream; -1 if it has none
 	Kind   Kind
 	Detail string
 }
@@ -149,7 +140,7 @@ func (c *Counts) skip(k Kind, row, off int64, detail func() string) {
 		c.Skipped = map[Kind]int64{}
 	}
 	c.Skipped[k]++
-	c.name(k, row, off, detail)
+	c.addBad(k, row, off, detail)
 }
 
 func (c *Counts) repair(k Kind, row, off int64, detail func() string) {
@@ -157,16 +148,17 @@ func (c *Counts) repair(k Kind, row, off int64, detail func() string) {
 		c.Repaired = map[Kind]int64{}
 	}
 	c.Repaired[k]++
-	c.name(k, row, off, detail)
+	c.addBad(k, row, off, detail)
 }
 
-func (c *Counts) name(k Kind, row, off int64, detail func() string) {
+// addBad adds a row to c.First, unless that is full.
+func (c *Counts) addBad(k Kind, row, off int64, detail func() string) {
 	if len(c.First) < firstBad {
 		c.First = append(c.First, Bad{row, off, k, detail()})
 	}
 }
 
-// Schema is that of every batch.
+// Schema returns the schema of every batch.
 func Schema() *arrow.Schema {
 	return arrow.NewSchema([]arrow.Field{
 		{Name: "id", Type: arrow.BinaryTypes.String},
@@ -175,18 +167,18 @@ func Schema() *arrow.Schema {
 	}, nil)
 }
 
-// Columns are those of a batch of Documents; lent as the batch is. An id is the
-// id field's string, or its number as written, else the row's number.
+// Columns returns the columns of a batch of Documents; like the batch, they are lent. An id is
+// the id field's string or its number as written, else the row's number.
 func Columns(rec arrow.Record) (ids, texts *array.String, rows *array.Int64) {
 	return rec.Column(0).(*array.String), rec.Column(1).(*array.String), rec.Column(2).(*array.Int64)
 }
 
-// Documents reads src once, as f, in batches. It adds to c, which may be nil. Errors
-// name the shard and the row where it broke, and wrap ErrCorrupt, ErrTooLong,
+// Documents reads src once, in format f, in batches. It adds to c, which may be nil. Errors
+// name the shard and the row that could not be read, and wrap ErrCorrupt, ErrTooLong,
 // ErrField, ErrUnsupported, the context's error or the source's.
 func Documents(ctx context.Context, src Source, f *shard.Format, o Options, c *Counts) iter.Seq2[arrow.Record, error] {
 	return func(yield func(arrow.Record, error) bool) {
-		o, err := o.filled()
+		o, err := o.withDefaults()
 		if err != nil {
 			yield(nil, fmt.Errorf("%s: %w", o.Name, err))
 			return
@@ -206,7 +198,7 @@ func Documents(ctx context.Context, src Source, f *shard.Format, o Options, c *C
 		}
 		switch {
 		case err == nil || err == errStop:
-		case strings.HasPrefix(err.Error(), o.Name+": "): // the source says where
+		case strings.HasPrefix(err.Error(), o.Name+": "): // the source has named the place
 			yield(nil, err)
 		case s.row >= 0:
 			yield(nil, fmt.Errorf("%s: row %d: %w", o.Name, s.row, err))
@@ -216,7 +208,7 @@ func Documents(ctx context.Context, src Source, f *shard.Format, o Options, c *C
 	}
 }
 
-// sink is where the readers put their rows.
+// sink collects the rows of the readers in batches.
 type sink struct {
 	o       Options
 	c       *Counts
@@ -225,13 +217,13 @@ type sink struct {
 	row     int64  // the row being read; -1 before there are any
 	scratch []byte // a repaired text or id
 
-	rec            rows.Record // the row being read, where no scanner reads it
-	raw            []byte      // that row as JSON, or nil where it is none
-	columns        []string    // of the shard, if its format says them
+	rec            rows.Record // the row being read, unless a scanner reads it
+	raw            []byte      // that row as JSON, or nil if it is none
+	columns        []string    // of the shard, if its format declares them
 	joined, idText []byte
 }
 
-// flush hands the open batch over, if there is anything in it.
+// flush yields the open batch, unless it is empty.
 func (s *sink) flush() error {
 	if s.batch.n == 0 {
 		return nil
@@ -244,9 +236,9 @@ func (s *sink) flush() error {
 	return nil
 }
 
-// room sees to it that the open batch can take a row of n bytes, handing over
-// what it holds when it is full.
-func (s *sink) room(n int) error {
+// reserve makes the open batch ready for a row of n bytes, and flushes it first if it is
+// full.
+func (s *sink) reserve(n int) error {
 	if !s.batch.fits(n) {
 		if err := s.flush(); err != nil {
 			return err
@@ -256,7 +248,7 @@ func (s *sink) room(n int) error {
 	return nil
 }
 
-// skip counts the current row as not used.
+// skip counts the current row as skipped.
 func (s *sink) skip(k Kind, off int64, detail func() string) {
 	s.c.skip(k, s.row, off, detail)
 	s.c.Rows++
@@ -280,12 +272,12 @@ func (s *sink) repaired(m rows.Marks, off int64) {
 	})
 }
 
-// put adds a row whose text is plain bytes; without an id it gets its number.
-func (s *sink) put(text, id []byte, m rows.Marks, off int64) error {
+// add adds a row with that text; without an id it gets its number.
+func (s *sink) add(text, id []byte, m rows.Marks, off int64) error {
 	if long := max(len(text), len(id)); long > s.o.MaxRow {
 		return fmt.Errorf("%d bytes, more than %d: %w", long, s.o.MaxRow, ErrTooLong)
 	}
-	if err := s.room(len(text) + len(id)); err != nil {
+	if err := s.reserve(len(text) + len(id)); err != nil {
 		return err
 	}
 	m |= s.batch.text.add(text, &s.scratch)
@@ -298,17 +290,17 @@ func (s *sink) put(text, id []byte, m rows.Marks, off int64) error {
 	return nil
 }
 
-// noColumn is the error of a text column that is not there or not text.
+// noColumn returns the error of a text column that is missing or no text.
 func noColumn(path, why string, have []string) error {
 	return fmt.Errorf("%q %s; columns: %s: %w", path, why, columnList(have), ErrField)
 }
 
 // columnList lists the names of columns for a message.
 func columnList(names []string) string {
-	const most = 40
-	list := strings.Join(names[:min(len(names), most)], ", ")
-	if len(names) > most {
-		list += fmt.Sprintf(" and %d more", len(names)-most)
+	const limit = 40
+	list := strings.Join(names[:min(len(names), limit)], ", ")
+	if len(names) > limit {
+		list += fmt.Sprintf(" and %d more", len(names)-limit)
 	}
 	return list
 }

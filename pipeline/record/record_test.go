@@ -54,7 +54,7 @@ func collect(t testing.TB, in input, o Options) (rows []row, c *Counts, err erro
 	t.Helper()
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	o.Alloc, c = mem, new(Counts)
-	filled, _ := o.filled()
+	filled, _ := o.withDefaults()
 	for rec, e := range Documents(t.Context(), in, in.format, o, c) {
 		if err != nil {
 			t.Fatal("something follows an error")
@@ -253,7 +253,7 @@ func (c *countingAllocator) Allocate(n int) []byte { c.n++; return c.Allocator.A
 // TestRowsAllocateNothing: what is allocated does not grow with the rows.
 func TestRowsAllocateNothing(t *testing.T) {
 	src := bytes.Repeat([]byte(`{"id":"\u0037","te\u0078t":"some \"words\"\nand é more","meta":{"a":[1,2,"x"]}}`+"\n"), 1024)
-	o, _ := Options{}.filled()
+	o, _ := Options{}.withDefaults()
 	s := &sink{o: o, c: new(Counts), batch: newBatch(o)}
 	j, _ := kinds.NewScanner(o.text, o.id)
 	n := testing.AllocsPerRun(20, func() {
