@@ -24,23 +24,23 @@ import (
 // alignment is the matcher of the method "swab": it reads texts and documents without
 // markup, and finds for each item the place of a document that holds most of it.
 //
-// Some items of each benchmark have a decoy: a question made of pieces of others, which
-// no document can hold. How many decoys would be flagged says how sure flags are.
+// Some items of each benchmark have a decoy: a question made of pieces of others, which is in
+// no document. The number of flagged decoys is a measure of the false-positive rate.
 type alignment struct {
 	method   *overlap.Method
 	builder  *align.Builder
-	list     []item.Item // items; behind them, from build on, siblings and decoys
+	list     []item.Item // items; after build also siblings and decoys
 	siblings []item.Item // that only compete
-	split    []uint32    // by item: where what is asked begins in its question, 0 when it is not divided
-	bench    []int       // the item behind the last of each benchmark
+	split    []uint32    // by item: offset in its question after the passage; 0 if it is not divided
+	bench    []int       // the item after the last of each benchmark
 	real     int         // items that are reported
 	decoy    []int32     // by item: the number of its decoy, or 0
 	words    *ngram.Scanner
 	items    *align.Items
-	factor   float64  // times what is needed
+	factor   float64  // of the threshold, raised by calibration
 	tried    []Decoys // by benchmark, after open
 
-	filtered *filtered // in a check: what the corpus filter says
+	filtered *filtered // in a check: the verdicts of the corpus filter
 }
 
 func newAlignment(m *overlap.Method) *alignment {
@@ -68,20 +68,22 @@ func textsOf(it *benchmark.Item) (texts [item.NumParts]string, split int) {
 }
 
 func (m *alignment) add(it *benchmark.Item) error {
-	own, split, err := m.added(it, m.builder.Add)
+	own, split, err := m.addTexts(it, m.builder.Add)
 	m.list, m.split = append(m.list, own), append(m.split, split)
 	return err
 }
 
 func (m *alignment) addSibling(it *benchmark.Item) error {
-	own, _, err := m.added(it, m.builder.AddSibling)
+	own, _, err := m.addTexts(it, m.builder.AddSibling)
 	m.siblings = append(m.siblings, own)
 	return err
 }
 
-// added adds the texts of an item to the builder. It returns where what is asked begins in
-// its question.
-func (m *alignment) added(it *benchmark.Item, add func(group int, text string, once bool) (int, error)) (item.Item, uint32, error) {
+// addTexts adds the texts of an item to the builder. It returns the offset in the question
+// after a passage.
+func (m *alignment) addTexts(
+	it *benchmark.Item, add func(group int, text string, once bool) (int, error),
+) (item.Item, uint32, error) {
 	own := item.Absent(len(m.bench))
 	texts, split := textsOf(it)
 	for p, text := range texts {
@@ -104,10 +106,10 @@ func (m *alignment) fit() error {
 	return nil
 }
 
-// Decoys of a benchmark at the most, and what they are made of.
+// The number of decoys of a benchmark, and their composition.
 const (
-	mostDecoys  = 500
-	decoyItems  = 5 // others whose pieces a decoy has
+	maxDecoys   = 500
+	decoyItems  = 5 // other items that a decoy has pieces of
 	decoyPieces = 5 // words of a piece
 )
 
@@ -116,7 +118,7 @@ func (m *alignment) build() error {
 	return nil
 }
 
-// assemble makes the items and decoys and their index.
+// assemble builds the items and decoys and their index.
 func (m *alignment) assemble(index func(*align.Builder) *align.Index) {
 	m.real = len(m.list)
 	m.decoy = make([]int32, m.real)
@@ -130,7 +132,7 @@ func (m *alignment) assemble(index func(*align.Builder) *align.Index) {
 	m.builder = nil
 }
 
-// recombine makes decoys of some items of a benchmark, the same in every run.
+// recombine builds decoys for some items of a benchmark, the same in every run.
 func (m *alignment) recombine(bench int, items []item.Item, first int) {
 	var questions []int // numbers of items that have one
 	for i, it := range items {
@@ -142,7 +144,7 @@ func (m *alignment) recombine(bench int, items []item.Item, first int) {
 		return
 	}
 	r := rand.New(rand.NewPCG(uint64(len(questions)), xxh3.HashString("decoys")))
-	for _, i := range r.Perm(len(questions))[:min(len(questions), mostDecoys)] {
+	for _, i := range r.Perm(len(questions))[:min(len(questions), maxDecoys)] {
 		like := questions[i]
 		others := []int{like}
 		var texts []int
@@ -162,7 +164,7 @@ func (m *alignment) recombine(bench int, items []item.Item, first int) {
 	}
 }
 
-// key: the second number is that of how decoys are drawn.
+// The second number of the key is the version of the sampling of decoys.
 func (m *alignment) key() any { return []any{"align", m.method.Version, 2} }
 
 func (m *alignment) recipe() ngram.Recipe {
@@ -181,7 +183,7 @@ func (m *alignment) params(int, []*benchmark.Benchmark) map[string]any {
 	return params
 }
 
-// alignCover is what documents show of an item and of its decoy.
+// alignCover has the covers of an item and of its decoy.
 type alignCover struct {
 	own, decoy *align.Cover
 }
@@ -213,7 +215,7 @@ func (m *alignment) judge(i, _ int, _ *benchmark.Item, c *alignCover) overlap.Ve
 		Parts: a.Parts, Seen: a.Seen,
 	}
 	if a.State == item.NotCheckable {
-		return v // no document counts
+		return v // no document counts for it
 	}
 	if own != nil {
 		v.Documents = own.Documents
@@ -222,8 +224,8 @@ func (m *alignment) judge(i, _ int, _ *benchmark.Item, c *alignCover) overlap.Ve
 	return v
 }
 
-// evidence quotes the stretches of each document in the order of the item, each with
-// what is around it.
+// evidence quotes the matching stretches of each document in the order of the item, each with
+// the text around it.
 func (m *alignment) evidence(it *benchmark.Item, c *alignCover) (list []audit.Evidence) {
 	for _, h := range m.documents(it, c) {
 		for i, mark := range h.Marks {
@@ -246,10 +248,10 @@ func (m *alignment) evidence(it *benchmark.Item, c *alignCover) (list []audit.Ev
 	return list
 }
 
-// evidenceAround is how many bytes are shown on either side of a stretch.
+// evidenceAround is the number of bytes quoted before and after a stretch.
 const evidenceAround = 100
 
-// An alignHit is a document as evidence: its place and all stretches there.
+// An alignHit is a document as evidence: its place and all matching stretches.
 type alignHit struct {
 	report.Hit
 	parts []item.Part // by mark
@@ -257,7 +259,7 @@ type alignHit struct {
 	items [][2]int64 // bytes of the part
 }
 
-// documents returns those of a cover, strongest first.
+// documents returns the documents of a cover, strongest first.
 func (m *alignment) documents(it *benchmark.Item, c *alignCover) (list []alignHit) {
 	if c.own == nil {
 		return nil
@@ -293,7 +295,7 @@ func (m *alignment) documents(it *benchmark.Item, c *alignCover) (list []alignHi
 	return list
 }
 
-// hits shows the strongest document as a whole.
+// hits returns the strongest document with all its stretches.
 func (m *alignment) hits(it *benchmark.Item, c *alignCover, _ []audit.Evidence) []report.Hit {
 	list := m.documents(it, c)
 	if len(list) == 0 || len(list[0].Marks) == 0 {
@@ -328,7 +330,8 @@ func (r *alignReader) reset(shard string) { r.collector.Reset(shard) }
 
 func (r *alignReader) begin([]byte) {}
 
-// end cuts the document into words by itself: they are those of its text without markup.
+// end divides the document's text without markup into words; the lane's blocks are of the text
+// with markup.
 func (r *alignReader) end(row int64, id string, text []byte) {
 	cleaned := r.clean.Clean(text)
 	for r.scan.Reset(cleaned); r.scan.Next(); {
@@ -450,7 +453,10 @@ func readAlignCover(r *decoder) *align.Cover {
 		s.By = n()
 		bits := n()
 		s.Shared, s.Disordered, s.Whole = bits&1 != 0, bits&2 != 0, bits&4 != 0
-		for _, e := range [...]*align.Exchange{&s.Decisive.Numbers, &s.Decisive.Names, &s.Decisive.Operators, &s.Decisive.Others} {
+		decisive := &s.Decisive
+		for _, e := range [...]*align.Exchange{
+			&decisive.Numbers, &decisive.Names, &decisive.Operators, &decisive.Others,
+		} {
 			e.Exchanged, e.Retained = n(), n()
 		}
 		for p := range s.Lost {
@@ -470,8 +476,8 @@ func readAlignCover(r *decoder) *align.Cover {
 	return c
 }
 
-// calibrate judges the decoys by all covers, and raises what is needed until no more of
-// them are flagged than the method allows.
+// calibrate judges the decoys by all covers, and raises the threshold until no more of them
+// are flagged than the method allows.
 func (m *alignment) calibrate(covers iter.Seq2[numbered[alignCover], error]) error {
 	m.tried = make([]Decoys, len(m.bench))
 	for i, d := range m.decoy {

@@ -11,55 +11,54 @@ import (
 	"swab/pipeline/report"
 )
 
-// rules are what a matcher does with covers of its own type C. Nil is the cover of an item
-// of which nothing was seen.
+// rules are a matcher's operations on covers of its own type C. Nil is the cover of an item of
+// which nothing was found.
 type rules[C any] interface {
-	// appendCover encodes a cover, and readCover decodes what it wrote. What is damaged
-	// sets r.err.
+	// appendCover encodes a cover, and readCover decodes it. Damaged data sets r.err.
 	appendCover(dst []byte, c *C) []byte
 	readCover(r *decoder) *C
-	// mergeCovers joins what unlike documents show of an item. It is associative and
+	// mergeCovers merges two covers of an item from different documents. It is associative and
 	// commutative, and may change and keep both.
 	mergeCovers(item int, a, b *C) *C
 
-	// judge returns what method number k of the matcher says of an item.
+	// judge returns the verdict of the matcher's method number k on an item.
 	judge(item, k int, it *benchmark.Item, c *C) overlap.Verdict
-	// evidence quotes the documents that a cover keeps, in a fixed order: part, shard, row,
-	// id, spans, words and text of the document.
+	// evidence quotes the documents of a cover, in a fixed order: part, shard, row, id, spans,
+	// words and text of the document.
 	evidence(it *benchmark.Item, c *C) []audit.Evidence
-	// hits returns the same as a terminal shows it.
+	// hits returns the same evidence for display in a terminal.
 	hits(it *benchmark.Item, c *C, evidence []audit.Evidence) []report.Hit
 }
 
-// A numbered cover is that of the item of that number.
+// A numbered is the cover of an item, with the item's number.
 type numbered[C any] struct {
 	item  int
 	cover *C
 }
 
-// Covers are what documents show of all items through one matcher.
+// Covers iterates over one matcher's covers of all items.
 type Covers interface {
-	// Item returns what they show of an item. Items are asked for by rising number; the
-	// item is kept until the next is asked for.
+	// Item returns the result of an item. It is called with ascending numbers, and keeps the
+	// item until the next call.
 	Item(number int, it *benchmark.Item) (Found, error)
-	// Close must be called at the end. It returns the error that Item has returned.
+	// Close must be called at the end. It returns the error that Item returned.
 	Close() error
 }
 
-// Found is what documents show of one item through one matcher.
+// Found is one matcher's result of one item.
 type Found interface {
-	// Nothing reports whether they show nothing.
+	// Nothing reports whether no document matches.
 	Nothing() bool
 	// Judge returns the verdict of method number k of the matcher.
 	Judge(k int) overlap.Verdict
 	// Evidence quotes the strongest documents, in a fixed order. Benchmark, split and item
 	// are left empty.
 	Evidence() []audit.Evidence
-	// Hits returns that evidence as a terminal shows it, the strongest of each document.
+	// Hits returns that evidence for display in a terminal, the strongest of each document.
 	Hits(evidence []audit.Evidence) []report.Hit
 }
 
-// A cursor hands out covers to items that come by rising number.
+// A cursor pairs covers with items, both in ascending order of their numbers.
 type cursor[C any] struct {
 	rules rules[C]
 	next  func() (numbered[C], error, bool)
@@ -70,7 +69,7 @@ type cursor[C any] struct {
 
 	number int
 	it     *benchmark.Item
-	cover  *C // of the item at hand
+	cover  *C // of the current item
 }
 
 func newCursor[C any](r rules[C], covers iter.Seq2[numbered[C], error]) *cursor[C] {
@@ -115,7 +114,7 @@ func (c *cursor[C]) Hits(evidence []audit.Evidence) []report.Hit {
 	return c.rules.hits(c.it, c.cover, evidence)
 }
 
-// writeCovers writes covers by rising number. Their first error ends it.
+// writeCovers writes covers in ascending order of their numbers, up to their first error.
 func writeCovers[C any](w *sectionWriter, r rules[C], covers iter.Seq2[numbered[C], error]) error {
 	last := -1
 	for c, err := range covers {
@@ -160,8 +159,8 @@ func (r *coverReader[C]) next(rules rules[C], count int) (bool, error) {
 	return true, nil
 }
 
-// mergeSections returns the covers that are in any of the sections, merged, by rising item
-// below count. It holds one item of each section in memory. After an error nothing follows.
+// mergeSections returns the merged covers of the sections, in ascending order of items below
+// count. It holds one item of each section in memory. An error ends the iteration.
 func mergeSections[C any](rules rules[C], sections []section, count int) iter.Seq2[numbered[C], error] {
 	return func(yield func(numbered[C], error) bool) {
 		var open []*coverReader[C]
@@ -185,7 +184,7 @@ func mergeSections[C any](rules rules[C], sections []section, count int) iter.Se
 			for _, r := range open {
 				more := true
 				if r.item == m.item {
-					m.cover = merged(rules, m.item, m.cover, r.cover)
+					m.cover = mergeTwo(rules, m.item, m.cover, r.cover)
 					var err error
 					if more, err = r.next(rules, count); err != nil {
 						yield(numbered[C]{}, err)
@@ -203,8 +202,8 @@ func mergeSections[C any](rules rules[C], sections []section, count int) iter.Se
 	}
 }
 
-// merged joins two covers of an item, either of which may be nil.
-func merged[C any](r rules[C], item int, a, b *C) *C {
+// mergeTwo merges two covers of an item, either of which may be nil.
+func mergeTwo[C any](r rules[C], item int, a, b *C) *C {
 	switch {
 	case a == nil:
 		return b

@@ -14,7 +14,7 @@ import (
 	"swab/pipeline/report"
 )
 
-// grams finds runs of n-grams and folds them into covers. It serves all published methods.
+// grams finds runs of n-grams and adds them to covers. It serves all published methods.
 type grams struct {
 	norm    string
 	methods []*overlap.Method
@@ -24,10 +24,10 @@ type grams struct {
 	list    []item.Item
 	rules   [][]overlap.Rule // by benchmark
 	least   int              // the smallest n of any rule
-	short   int              // the smallest part that any rule finds whole; 0: none does
+	short   int              // length of the smallest part that any rule finds as a whole; 0: none does
 	texts   unit             // of the items
-	windows []uint32         // of all items, one after another, for the method that draws them
-	from    []uint32         // where those of each item begin
+	windows []uint32         // of all items, one after another, for the method that samples them
+	from    []uint32         // index in windows of each item's first
 
 	items *overlap.Items // after build
 }
@@ -43,8 +43,7 @@ func newGrams(norm string, methods []*overlap.Method, texts unit, o Options) *gr
 	return m
 }
 
-// joined returns the part under which the joined text of all parts is kept, if they are
-// joined.
+// joined returns the part that holds the joined text of all parts, if they are joined.
 func (m *grams) joined() (item.Part, bool) {
 	first := m.methods[0]
 	for p := range item.NumParts {
@@ -96,7 +95,7 @@ func (m *grams) add(it *benchmark.Item) error {
 	return nil
 }
 
-// windowsOf returns where the windows of an item begin.
+// windowsOf returns the positions of an item's windows.
 func (m *grams) windowsOf(i int) []uint32 { return m.windows[m.from[i]:m.from[i+1]] }
 
 func (m *grams) fit() error {
@@ -127,10 +126,10 @@ func (m *grams) layout(i int) (lengths overlap.Layout) {
 	return lengths
 }
 
-func (m *grams) build() error { return m.buildOf(nil) }
+func (m *grams) build() error { return m.buildTexts(nil) }
 
-// buildOf is build for the texts that wanted takes, all when it is nil.
-func (m *grams) buildOf(wanted func(text int) bool) error {
+// buildTexts builds the index of the texts for which wanted is true; nil means all.
+func (m *grams) buildTexts(wanted func(text int) bool) error {
 	index, err := m.texts.build(m.least, m.short, wanted)
 	if err != nil {
 		return err
@@ -154,11 +153,11 @@ func (m *grams) key() any {
 		k.Seed = m.seed
 	}
 	for _, rules := range m.rules {
-		var of []string
+		var keys []string
 		for _, r := range rules {
-			of = append(of, r.Key())
+			keys = append(keys, r.Key())
 		}
-		k.Rules = append(k.Rules, of)
+		k.Rules = append(k.Rules, keys)
 	}
 	return k
 }
@@ -244,8 +243,8 @@ func (m *grams) judge(i, k int, it *benchmark.Item, c *overlap.Cover) overlap.Ve
 	return v
 }
 
-// joinedParts returns the parts in which n-grams were counted, where the parts lie one
-// after another in the text that is searched for.
+// joinedParts returns the parts in which n-grams were counted, for parts that are joined, one
+// after another, in the text that is searched for.
 func (m *grams) joinedParts(it *benchmark.Item, k int, counted []uint64, n int) (parts item.Parts) {
 	from := 0
 	for p, text := range it.Text {
@@ -275,7 +274,7 @@ func (m *grams) evidence(it *benchmark.Item, c *overlap.Cover) (list []audit.Evi
 	for _, s := range c.Evidence {
 		for _, q := range s.Quotes {
 			part, first := q.Part, q.At
-			for joined && part < item.NumParts-1 && first >= len(spans[part]) { // it begins in a later part
+			for joined && part < item.NumParts-1 && first >= len(spans[part]) { // the quote begins in a later part
 				first -= len(spans[part])
 				part++
 			}
@@ -290,7 +289,7 @@ func (m *grams) evidence(it *benchmark.Item, c *overlap.Cover) (list []audit.Evi
 	return list
 }
 
-// hits shows every piece of evidence by itself.
+// hits returns a hit for every piece of evidence.
 func (m *grams) hits(it *benchmark.Item, _ *overlap.Cover, evidence []audit.Evidence) (hits []report.Hit) {
 	for _, e := range evidence {
 		var part item.Part
@@ -302,9 +301,9 @@ func (m *grams) hits(it *benchmark.Item, _ *overlap.Cover, evidence []audit.Evid
 	return hits
 }
 
-// appendCover encodes a cover: its tallies and sightings in the order of their
-// fields, whole numbers as uvarints, scores and words of bit sets as 8 bytes, strings
-// and lists behind their length.
+// appendCover encodes a cover: its tallies and evidence in the order of their fields, whole
+// numbers as uvarints, scores and words of bit sets as 8 bytes, strings and lists preceded by
+// their length.
 func (m *grams) appendCover(b []byte, c *overlap.Cover) []byte {
 	n := func(v int64) { b = binary.AppendUvarint(b, uint64(v)) }
 	str := func(s string) { n(int64(len(s))); b = append(b, s...) }

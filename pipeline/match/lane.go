@@ -6,30 +6,30 @@ import (
 	"swab/ngram"
 )
 
-// A Lane carries one shard after another through the matchers. It belongs to one
-// goroutine. It cuts every document into words once; the blocks overlap by MaxN-1 words,
-// whoever reads them, so that what is found does not depend on who else does.
+// A Lane passes one shard after another to the matchers. It belongs to one goroutine. It
+// divides every document into words once. The blocks overlap by MaxN-1 words for all readers,
+// so that the matches of one do not depend on the others.
 type Lane struct {
 	set     *Set
 	readers []reader // by matcher
 	words   *ngram.Scanner
 	blocks  []func(*ngram.Scanner) // those that read blocks of words
-	also    func(*ngram.Scanner)   // likewise, during the shard at hand; or nil
+	also    func(*ngram.Scanner)   // another reader of blocks, for the current shard; or nil
 }
 
 // A reader is a matcher's state in a lane.
 type reader interface {
-	// reset begins with the documents of the named shard.
+	// reset starts the named shard.
 	reset(shard string)
-	// begin opens a document, whose text is lent until end. Its blocks of words come
+	// begin starts a document, whose text is lent until end. Its blocks of words are passed
 	// between the two.
 	begin(text []byte)
 	end(row int64, id string, text []byte)
-	// covers writes the covers of the items seen in the shard.
+	// covers writes the covers of the items found in the shard.
 	covers(w *sectionWriter) error
 }
 
-// NewLane makes a lane.
+// NewLane returns a new lane.
 func (s *Set) NewLane() *Lane {
 	words, err := ngram.Words(ngram.MaxN).NewScanner()
 	if err != nil {
@@ -42,8 +42,8 @@ func (s *Set) NewLane() *Lane {
 	return l
 }
 
-// Begin begins with the documents of the named shard. Also, unless it is nil, reads every
-// block of words of its documents too.
+// Begin starts the named shard. Also, unless it is nil, is called with every block of words of
+// its documents.
 func (l *Lane) Begin(shard string, also func(*ngram.Scanner)) {
 	l.also = also
 	for _, r := range l.readers {
@@ -51,7 +51,7 @@ func (l *Lane) Begin(shard string, also func(*ngram.Scanner)) {
 	}
 }
 
-// Document takes a document of the shard. Id and text are lent.
+// Document matches a document of the shard. Id and text are lent.
 func (l *Lane) Document(row int64, id string, text []byte) {
 	for _, r := range l.readers {
 		r.begin(text)
@@ -71,7 +71,7 @@ func (l *Lane) Document(row int64, id string, text []byte) {
 	}
 }
 
-// WriteResult writes what the shard's documents show.
+// WriteResult writes the shard's result.
 func (l *Lane) WriteResult(w io.Writer, h Header) error {
 	return writeResult(w, h, len(l.readers), func(k int, s *sectionWriter) error { return l.readers[k].covers(s) })
 }

@@ -1,20 +1,20 @@
-// Package match holds documents against the items of benchmarks.
+// Package match searches documents for the items of benchmarks.
 //
-// A [Matcher] is one way to do so: a normaliser with its index of the items' texts, which
-// serves the methods that are defined over it. Runs of words or characters are matched by
-// grams.go, alignments of texts without markup by align.go. What documents show of an item
-// is a cover, a value of the matcher's own type; the generic code in covers.go reads,
-// writes and merges covers of any type, so another matcher is a file of its own and a case
-// in newMatcher.
+// A [Matcher] has a normaliser and an index of the items' texts, and serves the methods that
+// are defined over them. Runs of words or characters are matched by grams.go, alignments of
+// texts without markup by align.go. The matches of an item are collected in a cover, a value
+// of the matcher's own type; the generic code in covers.go reads, writes and merges covers of
+// any type, so another matcher is a file of its own and a case in newMatcher.
 //
-// The way of a document: a [Lane] cuts it into words once and hands the blocks to whoever
-// wants them (lane.go); the matchers fold what they find into the covers of a shard's
+// The way of a document: a [Lane] divides it into words once and passes the blocks to all
+// that read words (lane.go); the matchers add their matches to the covers of a shard's
 // items, which are written as the shard's result (result.go). Results merge associatively
 // and commutatively, so resumed runs, any number of lanes and any order of shards lead to
-// the same bytes. [Set.Open] merges the results of all shards, and [Found] is what they
-// show of one item: its verdict by each method, and the evidence.
+// the same bytes. [Set.Open] merges the results of all shards, and a [Found] has the merged
+// result of one item: its verdict by each method, and the evidence.
 //
-// What a corpus filter of n-grams can say of the items instead is a [Probe] (probe.go).
+// A [Probe] derives verdicts from a corpus filter of n-grams in place of documents
+// (probe.go).
 package match
 
 import (
@@ -30,51 +30,52 @@ import (
 	"swab/pipeline/benchmark"
 )
 
-// A Matcher is one way to hold documents against items. A run has the matchers that its
-// methods need, in a fixed order, that of words first if there is one.
+// A Matcher searches documents for items in one way. A run has the matchers that its methods
+// need, in a fixed order, that of words first if there is one.
 //
-// Items are numbered through all benchmarks. They come by rising number through add, with
-// fit behind those of each benchmark; build follows once, before anything else.
+// Items are numbered through all benchmarks. They are added in ascending order, with a call
+// of fit after those of each benchmark; build follows once, before anything else.
 type Matcher interface {
 	add(it *benchmark.Item) error
 	fit() error
 	build() error
 
-	// key is plain data: all that covers depend on but the benchmarks' texts, the shards,
-	// and how shards are read.
+	// key returns plain data: everything that covers depend on, except the benchmarks' texts,
+	// the shards, and how shards are read.
 	key() any
-	// newReader makes the state of one goroutine, that of a lane.
+	// newReader returns the state of one lane's goroutine.
 	newReader(l *Lane) reader
-	// merge writes what several shards show of each item.
+	// merge writes the merged covers of several shards.
 	merge(w *sectionWriter, from []section) error
-	// open reads what all shards show of each item.
+	// open reads the merged covers of all shards.
 	open(from []section) (Covers, error)
-	// decoys returns how many decoys of each benchmark were searched for and flagged, after
-	// open; nil when the matcher has none.
+	// decoys returns, after open, the number of decoys of each benchmark and of those that are
+	// flagged; nil if the matcher has none.
 	decoys() []Decoys
 
-	// recipe is what documents are read by.
+	// recipe returns the recipe by which documents are tokenised.
 	recipe() ngram.Recipe
-	// params are the matcher's part in the audit's parameters of its method number k.
+	// params returns the audit's parameters of the matcher's method number k.
 	params(k int, benches []*benchmark.Benchmark) map[string]any
 }
 
-// A competing matcher lets items compete for the words of documents, also with siblings: items of
-// the same series that are not reported. Those of a benchmark are added before its fit.
+// A competing matcher lets items compete for the words of documents, with each other and with
+// siblings: items of the same series that are not reported. The siblings of a benchmark are
+// added before its fit.
 type competing interface {
 	addSibling(it *benchmark.Item) error
 }
 
-// Decoys is how many decoys of a benchmark were searched for, and how many are flagged.
+// Decoys has the number of a benchmark's decoys, and of those that are flagged.
 type Decoys struct{ Looked, Flagged int }
 
-// Options are what matching depends on beside methods and benchmarks.
+// Options are the settings of matching, beside methods and benchmarks.
 type Options struct {
-	Seed           uint64 // of the windows that methods draw
-	IgnoreTemplate bool   // n-grams that many items of a benchmark have do not count
+	Seed           uint64 // of the windows that methods sample
+	IgnoreTemplate bool   // n-grams shared by many items of a benchmark do not count
 
 	// Siblings are items that compete with those of the benchmark of their name, or of the
-	// only one when they have none, and are not reported.
+	// only one if they have no name, and are not reported.
 	Siblings []benchmark.Spec
 }
 
@@ -83,7 +84,7 @@ type Set struct {
 	Methods []*overlap.Method
 	Benches []*benchmark.Benchmark // by name
 
-	Siblings [][]*benchmark.Benchmark // by benchmark: what competes with it
+	Siblings [][]*benchmark.Benchmark // by benchmark: the siblings of its items
 
 	first    []int           // number of each benchmark's first item
 	count    int             // items
@@ -111,7 +112,8 @@ func Load(
 	slices.SortFunc(set.Benches, func(a, b *benchmark.Benchmark) int { return strings.Compare(a.Name, b.Name) })
 	for i := 1; i < len(set.Benches); i++ {
 		if set.Benches[i].Name == set.Benches[i-1].Name {
-			return nil, fmt.Errorf("two benchmarks are named %q: name one of them, as in --bench NAME=PATH", set.Benches[i].Name)
+			return nil, fmt.Errorf("two benchmarks are named %q: rename one of them, as in --bench NAME=PATH",
+				set.Benches[i].Name)
 		}
 	}
 	if err := set.newMatchers(o); err != nil {
@@ -128,7 +130,7 @@ func Load(
 	return set, nil
 }
 
-// openSiblings opens what competes with the benchmarks.
+// openSiblings opens the siblings of the benchmarks.
 func (s *Set) openSiblings(specs []benchmark.Spec, presets *benchmark.Presets) error {
 	s.Siblings = make([][]*benchmark.Benchmark, len(s.Benches))
 	for _, spec := range specs {
@@ -137,7 +139,7 @@ func (s *Set) openSiblings(specs []benchmark.Spec, presets *benchmark.Presets) e
 		case spec.Name == "" && len(s.Benches) == 1:
 			at = 0
 		case at < 0:
-			return fmt.Errorf("siblings %s: no benchmark is named %q: name theirs, as in --siblings %s=%s",
+			return fmt.Errorf("siblings %s: no benchmark is named %q: name their benchmark, as in --siblings %s=%s",
 				spec.Path, spec.Name, s.Benches[0].Name, spec.Path)
 		}
 		b, err := benchmark.Open(spec, presets)
@@ -149,7 +151,7 @@ func (s *Set) openSiblings(specs []benchmark.Spec, presets *benchmark.Presets) e
 	return nil
 }
 
-// addSiblings adds what competes with benchmark i.
+// addSiblings adds the siblings of benchmark i.
 func (s *Set) addSiblings(ctx context.Context, i int) error {
 	for _, b := range s.Siblings[i] {
 		for it, err := range b.Items(ctx) {
@@ -195,8 +197,8 @@ func (s *Set) read(ctx context.Context, i int) error {
 	return nil
 }
 
-// newMatchers makes the matchers that the methods need. Methods of one normaliser share a
-// matcher, those that join parts when they join the same.
+// newMatchers creates the matchers that the methods need. Methods of one normaliser share a
+// matcher; methods that join parts share one if they join the same parts.
 func (s *Set) newMatchers(o Options) error {
 	if len(s.Methods) == 0 {
 		return errors.New("no method was chosen")
@@ -234,7 +236,7 @@ func (s *Set) newMatchers(o Options) error {
 	return nil
 }
 
-// newMatcher makes the matcher of a normaliser, and what a corpus filter can say of it.
+// newMatcher returns the matcher of a normaliser, and how a corpus filter bounds it.
 func newMatcher(norm string, methods []*overlap.Method, o Options) (Matcher, bound, error) {
 	switch norm {
 	case overlap.Plain:
@@ -254,7 +256,7 @@ func newMatcher(norm string, methods []*overlap.Method, o Options) (Matcher, bou
 	case "chars", "raw":
 		return newGrams(norm, methods, newChars(norm), o), unbounded{}, nil
 	}
-	return nil, nil, fmt.Errorf("nothing matches texts of the normaliser %q", norm)
+	return nil, nil, fmt.Errorf("no matcher has the normaliser %q", norm)
 }
 
 // Build makes the matchers ready for documents.
@@ -267,13 +269,13 @@ func (s *Set) Build() error {
 	return nil
 }
 
-// Len is the number of items of all benchmarks.
+// Len returns the number of items of all benchmarks.
 func (s *Set) Len() int { return s.count }
 
-// First is the number of the first item of benchmark i.
+// First returns the number of the first item of benchmark i.
 func (s *Set) First(i int) int { return s.first[i] }
 
-// Size is the number of items of benchmark i.
+// Size returns the number of items of benchmark i.
 func (s *Set) Size(i int) int {
 	if i+1 < len(s.first) {
 		return s.first[i+1] - s.first[i]
@@ -281,31 +283,32 @@ func (s *Set) Size(i int) int {
 	return s.count - s.first[i]
 }
 
-// DuplicateIDs names up to most items of benchmark i whose id an item before them has, and
-// returns how many there are.
-func (s *Set) DuplicateIDs(ctx context.Context, i, most int) (names []string, all int, err error) {
-	return s.Benches[i].DuplicateIDs(ctx, s.ids[i], most)
+// DuplicateIDs returns the names of up to limit items of benchmark i that have the id of an
+// earlier item, and the number of all such items.
+func (s *Set) DuplicateIDs(ctx context.Context, i, limit int) (names []string, all int, err error) {
+	return s.Benches[i].DuplicateIDs(ctx, s.ids[i], limit)
 }
 
-// Recipe is what documents are read by first.
+// Recipe returns the recipe of the first matcher.
 func (s *Set) Recipe() ngram.Recipe { return s.matchers[0].recipe() }
 
 // Place returns the number of the matcher that serves method number i, and the method's
 // number there.
 func (s *Set) Place(i int) (matcher, k int) { return s.places[i].matcher, s.places[i].k }
 
-// Params are the parameters of method number i as the audit has them. After Open they
-// include what was calibrated.
+// Params returns the parameters of method number i as the audit has them. After Open they
+// include the calibrated ones.
 func (s *Set) Params(i int) map[string]any {
 	at := s.places[i]
 	return s.matchers[at.matcher].params(at.k, s.Benches)
 }
 
-// Decoys is what became of the decoys of each benchmark by method number i, after Open;
-// nil when the method has none.
+// Decoys returns, after Open, the counts of decoys of each benchmark for method number i; nil if
+// the method has none.
 func (s *Set) Decoys(i int) []Decoys { return s.matchers[s.places[i].matcher].decoys() }
 
-// Key is plain data: all that shard results depend on but the shards and how they are read.
+// Key returns plain data: everything that shard results depend on, except the shards and how
+// they are read.
 func (s *Set) Key() any {
 	type bench struct {
 		Name, Mapping     string

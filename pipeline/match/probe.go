@@ -14,52 +14,52 @@ import (
 	"swab/pipeline/benchmark"
 )
 
-// Hits says which n-grams of a text are in a corpus filter: a bit for each, by its first
-// word; nil when none is.
+// Hits returns the n-grams of a text that are in a corpus filter: a bit for each, by its first
+// word; nil if none is.
 type Hits func(text int) []uint64
 
-// A Probe is what a corpus filter of n-grams of words can say of a matcher's items: which
-// n-grams to ask for, and what the answers mean. N is the filter's.
+// A Probe derives verdicts on a matcher's items from a corpus filter of n-grams of words: it
+// has the n-grams to look up, and judges by the hits.
 type Probe interface {
-	// Grams returns how many n-grams the items' texts have, and the hashes of each text
+	// Grams returns the number of n-grams of all items' texts, and the hashes of each text
 	// that has any, by the text's number. They are lent. It is called before build.
 	Grams() (all int, texts iter.Seq2[int, []uint64])
 	// Texts appends the numbers of an item's texts.
 	Texts(dst []int, item int) []int
 	// Count counts the n-grams that method k of the matcher counts, and those that hit.
 	Count(item, k int, hits Hits) (all, hit int)
-	// Suspects returns what a document would show that holds, of every item of which a text
-	// may be in the filter, all n-grams that hit. No verdict on documents with no other
-	// n-grams is stronger.
+	// Suspects returns the covers of a document that held all n-grams with a hit of every
+	// item. No document whose n-grams are all in the filter leads to a stronger verdict.
 	Suspects(hits Hits) Covers
 
-	// aim is Set.Build for what the filter leaves possible, or for nothing without a trace.
+	// aim builds the matcher for the texts that the filter leaves possible, or for no texts
+	// without a trace.
 	aim(hits Hits, trace bool) (Aim, error)
 }
 
 // An Aim is what a trace searches for: plain data on which the results of shards depend.
 type Aim struct {
 	Wanted     []int // numbers of texts, or of items when Everywhere
-	Everywhere bool  // all documents must be read, and not only those that may hold the texts
+	Everywhere bool  // all documents must be read, not only those that may hold the texts
 }
 
-// A bound makes the probe of a matcher for a filter of n-grams, or says why a filter says
-// nothing of the matcher's methods.
+// A bound returns the probe of a matcher for a filter of n-grams, or the reason why a filter
+// does not apply to the matcher's methods.
 type bound interface {
 	probe(n int, benches []*benchmark.Benchmark) (Probe, error)
 }
 
-// Probes are those of all matchers for a filter of n-grams, in place of Build. Each place
-// of a method names its matcher's probe.
+// Probes has the probes of all matchers for a filter of n-grams, by the matcher's number. It
+// replaces Set.Build.
 type Probes struct {
 	set  *Set
 	List []Probe
 }
 
-var errUnbounded = errors.New("its verdicts rest on something else than n-grams of words; swab scan has them")
+var errUnbounded = errors.New("its verdicts do not depend on n-grams of words, as a filter has; use swab scan")
 
-// Probes returns the probes for a filter of n-grams. The error names the methods of which
-// such a filter says nothing, and why.
+// Probes returns the probes for a filter of n-grams. The error names the methods to which such
+// a filter does not apply, with the reason.
 func (s *Set) Probes(n int) (*Probes, error) {
 	p := &Probes{set: s}
 	for k, b := range s.bounds {
@@ -85,8 +85,8 @@ func (s *Set) names(matcher int) (names []string) {
 	return names
 }
 
-// Aim makes the matchers ready for the documents of a trace, or for none without one. It
-// returns by probe what the filter leaves possible.
+// Aim builds the matchers for the documents of a trace, or for no documents without one. It
+// returns, by probe, the texts that the filter leaves possible.
 func (p *Probes) Aim(hits func(probe int) Hits, trace bool) (aims []Aim, err error) {
 	for k, probe := range p.List {
 		aim, err := probe.aim(hits(k), trace)
@@ -98,7 +98,7 @@ func (p *Probes) Aim(hits func(probe int) Hits, trace bool) (aims []Aim, err err
 	return aims, nil
 }
 
-// Suspects returns what a document would show that holds all that hit, by probe.
+// Suspects returns the results of a document that held all n-grams with a hit, by probe.
 func (p *Probes) Suspects(hits func(probe int) Hits) *Results {
 	r := &Results{}
 	for k, probe := range p.List {
@@ -107,12 +107,13 @@ func (p *Probes) Suspects(hits func(probe int) Hits) *Results {
 	return r
 }
 
-// unbounded is of matchers of which a filter says nothing.
+// unbounded is the bound of matchers to which a filter does not apply.
 type unbounded struct{}
 
 func (unbounded) probe(int, []*benchmark.Benchmark) (Probe, error) { return nil, errUnbounded }
 
-// wordsBound is of the matcher of words: what the filter does not hold, it cannot find.
+// wordsBound is the bound of the matcher of words: it finds no n-gram that is not in the
+// filter.
 type wordsBound struct {
 	matcher *grams
 	words   *words
@@ -130,8 +131,8 @@ func (b wordsBound) probe(n int, benches []*benchmark.Benchmark) (Probe, error) 
 					ErrShort, r.Name, r.N, benches[i].Name, n, r.N)
 			}
 			if s := r.Level.Short; s > 0 && s < n {
-				return nil, fmt.Errorf("%w: method %s searches for texts of %d words, of which an index of %d-grams says nothing; "+
-					"--set %s.short=0 leaves them out", ErrShort, r.Name, s, n, r.Name)
+				return nil, fmt.Errorf("%w: method %s searches for texts of %d words, which have no %d-gram for the index; "+
+					"exclude them with --set %s.short=0", ErrShort, r.Name, s, n, r.Name)
 			}
 		}
 	}
@@ -170,7 +171,7 @@ func (p *wordsProbe) Texts(dst []int, i int) []int {
 	return dst
 }
 
-// aim searches for the texts of which a document may hold enough to count.
+// aim builds the index of the texts of which a document may hold enough to count.
 func (p *wordsProbe) aim(hits Hits, trace bool) (a Aim, err error) {
 	if trace {
 		for t := range p.words.Texts() {
@@ -179,11 +180,11 @@ func (p *wordsProbe) aim(hits Hits, trace bool) (a Aim, err error) {
 			}
 		}
 	}
-	return a, p.matcher.buildOf(func(t int) bool { _, in := slices.BinarySearch(a.Wanted, t); return in })
+	return a, p.matcher.buildTexts(func(t int) bool { _, in := slices.BinarySearch(a.Wanted, t); return in })
 }
 
-// longestRun is the longest run of set bits.
-func longestRun(set []uint64) (most int) {
+// longestRun returns the length of the longest run of set bits.
+func longestRun(set []uint64) (longest int) {
 	run := 0
 	for i := range 64 * len(set) {
 		if set[i/64]>>(i%64)&1 == 0 {
@@ -191,44 +192,45 @@ func longestRun(set []uint64) (most int) {
 			continue
 		}
 		run++
-		most = max(most, run)
+		longest = max(longest, run)
 	}
-	return most
+	return longest
 }
 
-// ofParts returns an item's hits by part.
-func (p *wordsProbe) ofParts(i int, hits Hits) (of [item.NumParts][]uint64) {
+// hitsByPart returns an item's hits by part.
+func (p *wordsProbe) hitsByPart(i int, hits Hits) (parts [item.NumParts][]uint64) {
 	for part, t := range p.matcher.list[i].Texts {
 		if t != item.None {
-			of[part] = hits(int(t))
+			parts[part] = hits(int(t))
 		}
 	}
-	return of
+	return parts
 }
 
 func (p *wordsProbe) Count(i, k int, hits Hits) (all, hit int) {
 	items := p.matcher.items
-	return items.Rules(i)[k].Grams(items.Layout(i), p.n, p.ofParts(i, hits))
+	return items.Rules(i)[k].Grams(items.Layout(i), p.n, p.hitsByPart(i, hits))
 }
 
 func (p *wordsProbe) Suspects(hits Hits) Covers {
 	return newCursor(p.matcher, func(yield func(numbered[overlap.Cover], error) bool) {
 		var texts []int
 		for i := range p.matcher.list {
-			any := false
-			for _, t := range p.Texts(texts[:0], i) {
-				any = any || hits(t) != nil
+			texts = p.Texts(texts[:0], i)
+			if !slices.ContainsFunc(texts, func(t int) bool { return hits(t) != nil }) {
+				continue
 			}
-			if any && !yield(numbered[overlap.Cover]{i, p.matcher.items.Suspect(i, p.n, p.ofParts(i, hits))}, nil) {
+			cover := p.matcher.items.Suspect(i, p.n, p.hitsByPart(i, hits))
+			if !yield(numbered[overlap.Cover]{i, cover}, nil) {
 				return
 			}
 		}
 	})
 }
 
-// alignBound is of the matcher of alignments. Copies that it finds need not share an n-gram
-// with the item, so a filter does not bound it: it says which items are worth a closer
-// look, and the others are clean by filter.
+// alignBound is the bound of the matcher of alignments. A copy that it finds need not share an
+// n-gram with the item, so a filter does not bound it: the filter selects the suspected
+// items, and the others are clean by filter.
 type alignBound struct{ matcher *alignment }
 
 func (b alignBound) probe(n int, _ []*benchmark.Benchmark) (Probe, error) {
@@ -240,7 +242,8 @@ type alignProbe struct {
 	n       int
 }
 
-// Grams are those of all texts but answers. Texts are numbered in the order of the items.
+// Grams returns the n-grams of all texts except answers. Texts are numbered in the order of the
+// items.
 func (p alignProbe) Grams() (all int, texts iter.Seq2[int, []uint64]) {
 	b := p.matcher.builder
 	for t := range b.Texts() {
@@ -272,14 +275,15 @@ func (p alignProbe) Count(i, _ int, hits Hits) (all, hit int) {
 	return p.matcher.items.Grams(i, p.n, hits)
 }
 
-// Suspects shows nothing: what the filter says of an item is no place in a document.
+// Suspects returns no covers: an alignment has places in a document, which a filter does not
+// know.
 func (p alignProbe) Suspects(Hits) Covers {
 	return newCursor(p.matcher, func(func(numbered[alignCover], error) bool) {})
 }
 
-// aim suspects items. All documents must be read when any is: one that holds the words of
-// an item need not be where its n-grams are. All items are searched for, as a scan does, so
-// what is found of the suspected does not depend on which those are.
+// aim finds the suspected items. If there are any, all documents must be read: a document that
+// holds the words of an item need not have its n-grams. All items are searched for, as in a
+// scan, so the result for one suspected item does not depend on which others are suspected.
 func (p alignProbe) aim(hits Hits, trace bool) (a Aim, err error) {
 	m := p.matcher
 	if trace {
@@ -300,17 +304,17 @@ func (p alignProbe) aim(hits Hits, trace bool) (a Aim, err error) {
 	return a, nil
 }
 
-// filtered is what a corpus filter of n-grams says of items.
+// filtered has the verdict of a corpus filter of n-grams on each item.
 type filtered struct {
 	n        int
-	untraced bool      // no document is held against the items
-	share    []float64 // by item, of its information in the filter; below 0 when it is not suspected
+	untraced bool      // no document is searched
+	share    []float64 // by item: the share of its information in the filter; below 0 if it is not suspected
 }
 
-// suspects reports whether a document may be held against an item; without a filter it may.
+// suspects reports whether documents may be searched for an item; without a filter they may.
 func (f *filtered) suspects(i int) bool { return f == nil || f.share[i] >= 0 }
 
-// judge puts what the filter says in place of a verdict on no documents.
+// judge replaces the verdict on an item that no document was searched for.
 func (f *filtered) judge(i int, v *align.Verdict) {
 	switch {
 	case f == nil || v.State == item.NotCheckable:
@@ -321,7 +325,7 @@ func (f *filtered) judge(i int, v *align.Verdict) {
 	}
 }
 
-// params are the filter's part in the parameters of the method.
+// params adds the filter's parameters to those of the method.
 func (f *filtered) params(params map[string]any) {
 	if f == nil {
 		return

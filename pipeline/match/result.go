@@ -24,24 +24,23 @@ import (
 //	magic         "\x93SWABR\r\n"
 //	version       uvarint
 //	header        uvarint length, JSON: key and ledger entry
-//	sections      one after another; in each, items by rising number:
-//	              uvarint distance from the number before (the first: number + 1), cover;
+//	sections      one after another; in each, items in ascending order of their numbers:
+//	              uvarint distance from the previous number (the first: number + 1), cover;
 //	              then uvarint 0
-//	ends          where each section ends, bytes from the file's beginning, 8 bytes
-//	              little-endian each
+//	ends          the offset of each section's end in the file, 8 bytes little-endian each
 //	checksum      xxh3 of all bytes before, 8 bytes little-endian
 //
-// The key says all that the result depends on but the shard's bytes: a result
-// with another key is of no use and is made again.
+// The key is a digest of everything that the result depends on, except the shard's bytes: a
+// result with another key is ignored, and the shard is read again.
 const resultMagic = "\x93SWABR\r\n"
 
-// resultVersion grows when any result could have other bytes or another meaning.
+// resultVersion is increased when results change in bytes or in meaning.
 const resultVersion = 3
 
 // ErrResult means that a stored result is damaged or is none.
 var ErrResult = errors.New("damaged shard result")
 
-// A Header says what a result is of.
+// A Header identifies the shard and the settings of a result.
 type Header struct {
 	Key   string       `json:"key"`
 	Entry ledger.Entry `json:"entry"`
@@ -51,7 +50,7 @@ type Header struct {
 type sectionWriter struct {
 	out io.Writer
 	at  uint64 // bytes written
-	buf []byte // not written yet
+	buf []byte // not yet written
 }
 
 func (w *sectionWriter) flush() error {
@@ -61,8 +60,8 @@ func (w *sectionWriter) flush() error {
 	return err
 }
 
-// writeResult writes the result of a shard, or of several that were merged, with as many
-// sections.
+// writeResult writes the result of a shard, or of several that were merged, with that number
+// of sections.
 func writeResult(w io.Writer, h Header, sections int, section func(k int, s *sectionWriter) error) error {
 	head, err := json.Marshal(h)
 	if err != nil {
@@ -102,15 +101,15 @@ type resultFile struct {
 	sections []section
 }
 
-// A section is what a result has of one matcher.
+// A section has one matcher's covers of a result.
 type section struct {
 	name string // of the file
 	in   *io.SectionReader
 }
 
 // ReadHeader returns the header of the result of this set's matchers that is stored at
-// path, after verifying its checksum. The error wraps ErrResult when the file is not a
-// whole result.
+// path, after verifying its checksum. The error wraps ErrResult if the file is not a complete
+// result.
 func (s *Set) ReadHeader(path string) (Header, error) {
 	r, err := openResult(path, len(s.matchers))
 	if err != nil {
@@ -119,8 +118,8 @@ func (s *Set) ReadHeader(path string) (Header, error) {
 	return r.Header, r.Close()
 }
 
-// openResult opens the result with as many sections that is stored at path and verifies
-// its checksum. The error wraps ErrResult when the file is not a whole result.
+// openResult opens the result at path, which must have that number of sections, and verifies
+// its checksum. The error wraps ErrResult if the file is not a complete result.
 func openResult(path string, sections int) (*resultFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -186,10 +185,10 @@ func (r *resultFile) verify(sections int) error {
 	return nil
 }
 
-// A decoder reads what a section has, from its beginning, whoever has read it before.
+// A decoder reads a section from its beginning, even if the section was read before.
 type decoder struct {
 	in   *bufio.Reader
-	left int64 // bytes of the section at most, for bounding what is allocated
+	left int64 // upper bound of the section's bytes, to bound allocations
 	err  error // wraps ErrResult
 }
 
@@ -247,7 +246,7 @@ func (r *decoder) count() int {
 	return int(n)
 }
 
-// mergeWidth is how many results are open at a time.
+// mergeWidth is the number of results that are open at a time.
 const mergeWidth = 128
 
 // Results are the stored results of all shards, merged.
@@ -286,8 +285,8 @@ func (s *Set) Open(paths []string, temp string) (*Results, error) {
 	return r, nil
 }
 
-// Item returns what the documents show of an item, by matcher. Items are asked for by
-// rising number; what is returned is valid until the next is asked for.
+// Item appends the result of an item by each matcher. It is called with ascending numbers; the
+// results are valid until the next call.
 func (r *Results) Item(found []Found, number int, it *benchmark.Item) ([]Found, error) {
 	for _, c := range r.covers {
 		f, err := c.Item(number, it)

@@ -9,24 +9,25 @@ import (
 	"swab/ngram/substr"
 )
 
-// A unit is what n-grams are of, words or characters: the items' texts in it until build,
-// and their index from then on.
+// A unit is the unit of n-grams, words or characters: it holds the items' texts until build,
+// and their index afterwards.
 type unit interface {
-	// Add takes a text and returns its number; equal texts have the same.
+	// Add adds a text and returns its number; equal texts have the same number.
 	Add(text string) (number int, err error)
 	Words(text int) int
-	// build makes the index of n-grams of those texts that wanted takes, all when it is
-	// nil. Texts of fewer than n words, and at least short, are found whole; 0: none is.
+	// build builds the index of n-grams of the texts for which wanted is true; nil means all.
+	// Texts of fewer than n words, and at least short, are found as a whole; with 0 none is.
 	build(n, short int, wanted func(text int) bool) (overlap.Index, error)
 
 	// After build:
 
 	recipe() ngram.Recipe
 	appendGrams(dst []uint64, text, n int) []uint64
-	// spans lists where the words of any text are.
+	// spans returns the places of the words of any text.
 	spans(text string) []ngram.Span
-	// find returns a function that ends a document of the lane. It, and the lane's blocks
-	// before, call visit for every run of the document with a text.
+	// find returns a function to be called at the end of each document of the lane. Visit is
+	// called, there or during the blocks before, for every run that the document and a text
+	// have in common.
 	find(l *Lane, visit func(exact.Run)) (end func(document []byte))
 }
 
@@ -83,7 +84,7 @@ type chars struct {
 	index *substr.Index
 }
 
-// newChars makes the unit of the normaliser "chars" or "raw".
+// newChars returns the unit of the normaliser "chars" or "raw".
 func newChars(norm string) *chars {
 	if norm == "raw" {
 		return &chars{Builder: substr.NewRawBuilder()}
