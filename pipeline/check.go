@@ -47,6 +47,11 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Trace {
+		if o.Tokens, err = o.Tokens.As(x.Tokens); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Index, err)
+		}
+	}
 	a := &answers{set: set, index: x}
 	if a.probes, err = set.Probes(x.Recipe.N); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Index, err)
@@ -183,11 +188,13 @@ func indexedShard(sh ledger.IndexShard) (shard.Shard, error) {
 		return shard.Shard{}, err
 	}
 	f, c, ok := rows.Formats.Identify(sh.Name, sh.Name)
-	if !ok || info.Size() != sh.Size || info.ModTime().UnixNano() != sh.ModTime {
+	s := shard.Shard{
+		Name: sh.Name, Path: sh.Name, Size: info.Size(), ModTime: info.ModTime(), Format: f, Compression: c,
+		Formats: &rows.Formats,
+	}
+	s.AddIndex()
+	if !ok || s.Size != sh.Size || s.ModTime.UnixNano() != sh.ModTime {
 		return shard.Shard{}, fmt.Errorf("%s: it has changed since it was indexed", sh.Name)
 	}
-	return shard.Shard{
-		Name: sh.Name, Path: sh.Name, Size: sh.Size, ModTime: info.ModTime(), Format: f, Compression: c,
-		Formats: &rows.Formats,
-	}, nil
+	return s, nil
 }

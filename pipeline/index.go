@@ -29,7 +29,7 @@ func (o IndexOptions) filterOptions() filter.Options {
 	return filter.Options{
 		Version: o.Version, Out: o.Out, N: o.N, FPR: o.FPR,
 		SegmentBytes: o.SegmentBytes, BufferBytes: o.BufferBytes, OnChange: o.OnChange,
-		TextField: o.TextField, IDField: o.IDField, TextUnit: o.TextUnit, MaxRow: o.MaxRow,
+		TextField: o.TextField, IDField: o.IDField, TextUnit: o.TextUnit, MaxRow: o.MaxRow, Tokens: o.Tokens,
 		Lanes: o.Lanes, Task: o.Part != [2]int{},
 	}
 }

@@ -93,7 +93,7 @@ func (r *run) about() *audit.Audit {
 	a := &audit.Audit{
 		Swab: r.o.Version, Recipe: r.set.Recipe(), Seed: r.o.Seed,
 		Flag:      slices.Compact(slices.Sorted(slices.Values(r.o.Flag))),
-		TextField: r.o.TextField, IDField: r.o.IDField, TextUnit: r.o.TextUnit,
+		TextField: r.o.TextField, IDField: r.o.IDField, TextUnit: r.o.TextUnit, Tokens: r.o.Tokens,
 		Limits: map[string]int64{
 			"max_row": int64(r.o.MaxRow), "max_window": r.o.Limits.Window, "max_ratio": r.o.Limits.Ratio,
 			"max_bad_rows": r.o.MaxBadRows,

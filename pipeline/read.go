@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"swab/pipeline/record"
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
+	"swab/pipeline/tokenizer"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -38,8 +40,9 @@ type Reading struct {
 	TextField string
 	IDField   string
 	TextUnit  string
-	Exclude   []string // globs of files of the corpus that are left out
-	MaxRow    int      // longest row, bytes
+	Tokens    *rows.Tokens // decodes token ids; nil: they are refused
+	Exclude   []string     // globs of files of the corpus that are left out
+	MaxRow    int          // longest row, bytes
 	Limits    shard.Limits
 
 	MaxBadRows int64 // more rows skipped or repaired end the run; negative: no bound
@@ -75,6 +78,19 @@ func (f found) notRead() (unread, excluded []audit.Aside) {
 		}
 	}
 	return unread, excluded
+}
+
+// ReadTokenizer returns what decodes token ids by a tokenizer.json; see [rows.NewTokens].
+func ReadTokenizer(file, field, typ string, end *uint32) (*rows.Tokens, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	z, err := tokenizer.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return rows.NewTokens(z, field, typ, end)
 }
 
 // find returns the shards of the run's task.
@@ -190,11 +206,33 @@ var otherFields = [...]string{
 	"instruction+input?+output", "instruction+context?+response",
 }
 
+// field returns the field of the text that is read first.
+func (r Reading) field() string {
+	switch {
+	case r.Tokens == nil:
+		return cmp.Or(r.TextField, defaultField)
+	case r.Tokens.Field != "":
+		return r.Tokens.Field
+	}
+	return rows.TokenFields[0]
+}
+
+// findsField reports whether another field may be read where the first row lacks that one.
+func (r Reading) findsField() bool {
+	if r.Tokens != nil {
+		return r.Tokens.Field == ""
+	}
+	return r.field() == defaultField
+}
+
 // textFields returns the fields that may be read as the text, in order: the first that a
 // shard has is its text.
 func (r Reading) textFields() (fields []rows.Field, err error) {
-	names := []string{cmp.Or(r.TextField, defaultField)}
-	if names[0] == defaultField {
+	names := []string{r.field()}
+	if names[0] == rows.TokenFields[0] {
+		names = append(rows.TokenFields[:], defaultField)
+	}
+	if r.findsField() {
 		names = append(names, otherFields[:]...)
 	}
 	for _, name := range names {
@@ -222,9 +260,17 @@ func FoundFields(shards []ledger.Entry) (notes []string) {
 			list += fmt.Sprintf(" and %d more", more)
 		}
 		notes = append(notes, fmt.Sprintf("%s: it has no field %s; read as text: %s; choose another with --text-field",
-			list, defaultField, field))
+			list, lacking(field), field))
 	}
 	return notes
+}
+
+// lacking returns the field that would have been read in the place of the one that was.
+func lacking(field string) string {
+	if field == defaultField || slices.Contains(rows.TokenFields[:], field) {
+		return rows.TokenFields[0]
+	}
+	return defaultField
 }
 
 // read calls each for every document of the shard. Where the first row lacks the default
@@ -233,8 +279,8 @@ func (r Reading) read(
 	ctx context.Context, sh shard.Shard, ahead bool, counts *record.Counts, e *ledger.Entry,
 	each func(row int64, id string, text []byte) error,
 ) error {
-	field := cmp.Or(r.TextField, defaultField)
-	if field != defaultField {
+	field := r.field()
+	if !r.findsField() {
 		return r.readField(ctx, sh, ahead, field, false, counts, e, each)
 	}
 	err := r.readField(ctx, sh, ahead, field, true, counts, e, each)
@@ -245,7 +291,7 @@ func (r Reading) read(
 	if failed != nil {
 		return failed
 	}
-	if k := rows.FirstText(ctx, sh, r.Limits, fields); k > 0 {
+	if k := rows.FirstText(ctx, sh, r.Limits, r.Tokens, fields); k > 0 {
 		e.TextField, field = fields[k].String(), fields[k].String()
 	}
 	*counts = record.Counts{}
@@ -270,6 +316,7 @@ func (r Reading) readField(
 	e.Format, e.Compression = format.String(), in.Compression().String()
 	o := record.Options{
 		Name: sh.Name, TextField: field, Strict: strict, IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow,
+		Tokens: r.Tokens,
 	}
 	for rec, err := range record.Documents(ctx, in, format, o, counts) {
 		if err != nil {
@@ -310,6 +357,10 @@ func remedy(err error) string {
 		return " (if it can be trusted, --max-ratio 0 reads any ratio, and a larger --max-window any window)"
 	case errors.Is(err, record.ErrTooLong):
 		return fmt.Sprintf(" (a larger --max-row, up to %d, reads longer rows)", 512<<20)
+	case errors.Is(err, record.ErrTokens):
+		return " (--tokenizer FILE, the tokenizer.json of the corpus, decodes them; see swab help tokens)"
+	case errors.Is(err, record.ErrTokenID):
+		return " (is --tokenizer the corpus' own, and --token-type the type of its ids?)"
 	case errors.Is(err, record.ErrField):
 		return " (--text-field names the field of the text)"
 	}

@@ -193,9 +193,13 @@ func (r *run) shard(ctx context.Context, l *lane, i, fill int) error {
 
 // key returns a digest of everything that shard results depend on, except the shards.
 func (r *run) key() string {
-	return ledger.Digest([]any{
+	settings := []any{
 		r.set.Key(), "default fields", r.o.TextField, r.o.IDField, r.o.TextUnit, r.o.MaxRow, r.o.Limits,
-	})
+	}
+	if r.o.Tokens != nil {
+		settings = append(settings, r.o.Tokens)
+	}
+	return ledger.Digest(settings)
 }
 
 // storedEntry returns the entry of a shard's stored result, if there is a complete one.

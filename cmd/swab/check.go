@@ -69,6 +69,7 @@ func (b *benchFlags) specs(values []string) (specs []benchmark.Spec) {
 func checkCommand() *cobra.Command {
 	var o pipeline.CheckOptions
 	b := benchFlags{methods: methodFlags{bounded: true}}
+	var tokens tokenFlags
 	c := &cobra.Command{
 		Use:   "check --index DIR --bench [NAME=]PATH … --out DIR",
 		Short: "Check benchmarks in a corpus filter, without reading the corpus",
@@ -105,6 +106,9 @@ on suspected items are those of a full scan.`,
 			if !o.Trace && os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(200) // the heap is small: a third more memory, and a tenth less time
 			}
+			if err := tokens.set(cmd, &o.Reading); err != nil {
+				return err
+			}
 			if err := b.options(cmd, &o.Options); err != nil {
 				return fmt.Errorf("check: %w", err)
 			}
@@ -118,6 +122,7 @@ on suspected items are those of a full scan.`,
 		f.StringVar(&o.Index, "index", "", "`DIR` directory of the corpus filter")
 		f.BoolVar(&o.Trace, "trace", false, "read the shards that may hold suspected items, for verdicts with evidence")
 	})
+	tokens.add(c, false)
 	b.flags(c, &o.Options, overlap.House)
 	addFlags(c, "Output", func(f *pflag.FlagSet) { b.outputFlags(f, &o.Options) })
 	addFlags(c, "Limits", func(f *pflag.FlagSet) { limitFlags(f, &o.Reading) })

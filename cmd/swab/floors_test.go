@@ -37,6 +37,7 @@ var floors = map[string]int{
 	"swab/pipeline/record":            30,
 	"swab/pipeline/rows":              20,
 	"swab/pipeline/shard":             10,
+	"swab/pipeline/tokenizer":         10,
 	"swab/pipeline/publish":           10,
 	"swab/pipeline/sample":            10,
 	"swab/pipeline/metrics":           20,

@@ -84,6 +84,7 @@ func (b *byteSize) Set(s string) error {
 func indexCommand() *cobra.Command {
 	var o pipeline.IndexOptions
 	var task, metrics string
+	var tokens tokenFlags
 	var segment, buffers byteSize
 	var dry bool
 	c := &cobra.Command{
@@ -115,6 +116,9 @@ corpus of any size. A shard that cannot be read to its end adds nothing to the f
 			if o.Part, err = parseTask(task); err != nil {
 				return err
 			}
+			if err := tokens.set(cmd, &o.Reading); err != nil {
+				return err
+			}
 			switch o.OnChange {
 			case filter.OnChangeFail, filter.OnChangeKeep, filter.OnChangeRebuild:
 			default:
@@ -128,6 +132,7 @@ corpus of any size. A shard that cannot be read to its end adds nothing to the f
 		},
 	}
 	addFlags(c, "Corpus", func(f *pflag.FlagSet) { corpusFlags(f, &o.Corpus, &o.Reading, &task) })
+	tokens.add(c, true)
 	addFlags(c, "Filter", func(f *pflag.FlagSet) {
 		f.IntVar(&o.N, "n", 0, "`N` words of an n-gram (default 5)")
 		f.Float64Var(&o.FPR, "fpr", 0, "`RATE` false-positive rate of each segment (default 1e-4)")

@@ -37,6 +37,7 @@ func scanCommand() *cobra.Command {
 	var o pipeline.Options
 	var b benchFlags
 	var task string
+	var tokens tokenFlags
 	c := &cobra.Command{
 		Use:   "scan --corpus PATH … --bench [NAME=]PATH … --out DIR",
 		Short: "Stream a corpus past benchmarks: verdicts, evidence, clean variants",
@@ -77,6 +78,9 @@ the table counts them separately.`,
 			if o.Part, err = parseTask(task); err != nil {
 				return err
 			}
+			if err := tokens.set(cmd, &o.Reading); err != nil {
+				return err
+			}
 			if err := b.options(cmd, &o); err != nil {
 				return err
 			}
@@ -87,6 +91,7 @@ the table counts them separately.`,
 		},
 	}
 	addFlags(c, "Corpus", func(f *pflag.FlagSet) { corpusFlags(f, &o.Corpus, &o.Reading, &task) })
+	tokens.add(c, true)
 	b.flags(c, &o, overlap.House)
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
 		b.outputFlags(f, &o)

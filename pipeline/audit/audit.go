@@ -32,6 +32,7 @@ import (
 	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
 	"swab/pipeline/publish"
+	"swab/pipeline/rows"
 )
 
 // The files of an audit's directory that are not variants of a benchmark.
@@ -114,7 +115,8 @@ type Audit struct {
 	Seed       uint64           `json:"seed"`
 	TextField  string           `json:"text_field"`
 	IDField    string           `json:"id_field"`
-	TextUnit   string           `json:"text_unit"` // a document of a plain text shard: file or line
+	TextUnit   string           `json:"text_unit"`        // a document of a plain text shard: file or line
+	Tokens     *rows.Tokens     `json:"tokens,omitempty"` // how token ids were read as text
 	Limits     map[string]int64 `json:"limits"`
 	Benchmarks []Benchmark      `json:"benchmarks"`
 	Decoys     []Decoys         `json:"decoys,omitempty"` // by method and benchmark

@@ -17,6 +17,7 @@ import (
 	"swab/ngram/align"
 	"swab/ngram/bloom"
 	"swab/pipeline/ledger"
+	"swab/pipeline/rows"
 )
 
 // What to do when shards that are in the index have changed or are gone.
@@ -47,6 +48,7 @@ type Options struct {
 	// How documents are read, which is part of the index.
 	TextField, IDField, TextUnit string
 	MaxRow                       int
+	Tokens                       *rows.Tokens
 
 	Lanes int  // number of lanes
 	Task  bool // the run has only some of the corpus' shards; others may be on other machines
@@ -87,6 +89,7 @@ func (o Options) newIndex(stored int64) (*ledger.Index, error) {
 	return &ledger.Index{
 		Swab: o.Version, Recipe: recipe, Plan: plan,
 		TextField: o.TextField, IDField: o.IDField, TextUnit: o.TextUnit, MaxRow: int64(o.MaxRow),
+		Tokens: o.Tokens,
 	}, err
 }
 
@@ -111,6 +114,7 @@ func (o Options) checkSettings(x *ledger.Index) error {
 		{"--segment-size", o.SegmentBytes / partition * partition, x.Plan.Bytes(), o.SegmentBytes != 0},
 		{"--text-field", o.TextField, x.TextField, true},
 		{"--text-unit", o.TextUnit, x.TextUnit, true},
+		{"--tokenizer", o.Tokens.String(), x.Tokens.String(), true},
 		{"--max-row", int64(o.MaxRow), x.MaxRow, true},
 	} {
 		if c.set && c.want != c.have {

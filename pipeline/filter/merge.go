@@ -172,8 +172,8 @@ func (m *merging) add(dir string) error {
 
 // settings returns everything that indexes must have in common to be merged.
 func settings(x *ledger.Index) string {
-	return fmt.Sprintf("%v, %v, text field %q, id field %q, text unit %q, rows of at most %d bytes",
-		x.Recipe, x.Plan, x.TextField, x.IDField, x.TextUnit, x.MaxRow)
+	return fmt.Sprintf("%v, %v, text field %q, id field %q, text unit %q, rows of at most %d bytes, tokenizer: %v",
+		x.Recipe, x.Plan, x.TextField, x.IDField, x.TextUnit, x.MaxRow, x.Tokens)
 }
 
 // join adds a segment that is not full to the open one or, if it does not fit, to the next.

@@ -16,6 +16,7 @@ import (
 	"swab/ngram"
 	"swab/ngram/bloom"
 	"swab/pipeline/publish"
+	"swab/pipeline/rows"
 )
 
 const (
@@ -40,10 +41,11 @@ type Index struct {
 	Plan      bloom.Plan   `json:"plan"` // of every segment
 	TextField string       `json:"text_field"`
 	IDField   string       `json:"id_field"`
-	TextUnit  string       `json:"text_unit"` // document of a plain text shard: file or line
-	MaxRow    int64        `json:"max_row"`   // bytes
-	Segments  []Segment    `json:"segments"`  // in the order in which they were filled
-	Shards    []IndexShard `json:"shards"`    // by name
+	TextUnit  string       `json:"text_unit"`        // document of a plain text shard: file or line
+	MaxRow    int64        `json:"max_row"`          // bytes
+	Tokens    *rows.Tokens `json:"tokens,omitempty"` // of a corpus of token ids
+	Segments  []Segment    `json:"segments"`         // in the order in which they were filled
+	Shards    []IndexShard `json:"shards"`           // by name
 }
 
 // Segment is one file of package bloom.

@@ -376,6 +376,12 @@ func (b *book) command() string {
 				w = append(w, f.flag+" "+quoteShell(f.value))
 			}
 		}
+		if a.Tokens != nil {
+			w = append(w, "--tokenizer FILE")
+			if flags := a.Tokens.Flags(); flags != "" {
+				w = append(w, flags)
+			}
+		}
 	}
 	for _, e := range a.Benchmarks {
 		path := ""

@@ -21,7 +21,7 @@ func readSpans(ctx context.Context, src Source, s *sink) error {
 		return in.Cause(err)
 	}
 	j, plain := rows.NewScanner(s.o.text, s.o.id)
-	if layout.Shape == rows.Table {
+	if layout.Shape == rows.Table || s.o.Tokens != nil {
 		plain = false
 	}
 	if layout.Shape == rows.JSONLines {
@@ -168,9 +168,16 @@ func (s *sink) record(bad error, off int64) error {
 		s.skip(rows.NotJSON, off, bad.Error)
 		return nil
 	}
+	if err := s.rec.Err(); err != nil {
+		return err
+	}
 	var kind Kind
 	if s.joined, kind = s.rec.AppendDocument(s.joined[:0], s.o.text); kind == rows.Missing {
 		return s.noField(off)
+	} else if kind == rows.TokenIDs {
+		return fmt.Errorf("field %q: %w", s.o.TextField, ErrTokens)
+	} else if err := s.rec.Err(); err != nil {
+		return fmt.Errorf("field %q: %w", s.o.TextField, err)
 	} else if kind != "" {
 		s.skip(kind, off, func() string { return fmt.Sprintf("field %q", s.o.TextField) })
 		return nil
@@ -184,6 +191,9 @@ func (s *sink) record(bad error, off int64) error {
 func (s *sink) noField(off int64) error {
 	if s.o.Strict && s.row == 0 {
 		return fmt.Errorf("field %q is missing: %w", s.o.TextField, ErrField)
+	}
+	if s.row == 0 && s.raw != nil && hasTokens(s.raw) {
+		return fmt.Errorf("field %q is missing: %w", s.o.TextField, errTokenField)
 	}
 	first := len(s.c.First) == 0
 	s.skip(rows.Missing, off, func() string {
@@ -212,6 +222,12 @@ func (s *sink) describeRow() string {
 		what += fmt.Sprintf(" (--text-field '%s' reads each element of the list)", better)
 	}
 	return what
+}
+
+// hasTokens reports whether a row of JSON has a field that token ids are known to be in.
+func hasTokens(row []byte) bool {
+	var rec rows.Record
+	return rec.ParseJSON(row, rows.TokenFields[:]) == nil && rec.HasTokens()
 }
 
 // repair replaces each invalid byte of c.data[from:] by U+FFFD.

@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"iter"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -42,11 +43,16 @@ import (
 // that the first row has no such field.
 var ErrField = errors.New("no such text column")
 
+// errTokenField is ErrField where the shard has a field that token ids are known to be in.
+var errTokenField = fmt.Errorf("%w, and %w", ErrField, rows.ErrTokens)
+
 // The classes of a shard that cannot be read, as in package rows.
 var (
 	ErrCorrupt     = rows.ErrCorrupt
 	ErrTooLong     = rows.ErrTooLong
 	ErrUnsupported = rows.ErrUnsupported
+	ErrTokens      = rows.ErrTokens
+	ErrTokenID     = rows.ErrTokenID
 )
 
 // errStop ends the reading when the consumer stops the iteration.
@@ -65,6 +71,7 @@ type Options struct {
 	Name       string           // the shard's name, for errors
 	TextField  string           // dotted path of the text; "text"
 	Strict     bool             // a first row without a text field is ErrField
+	Tokens     *rows.Tokens     // decodes token ids in the text field; nil: they are an error
 	IDField    string           // dotted path of the id; "id"
 	TextUnit   string           // a document of plain text: "file" (the default) or "line"
 	MaxRow     int              // longest row in bytes; 64 MiB, at most 512 MiB
@@ -188,6 +195,7 @@ func Documents(ctx context.Context, src Source, f *shard.Format, o Options, c *C
 		}
 		s := &sink{o: o, c: c, yield: yield, batch: newBatch(o), row: -1}
 		defer s.batch.close()
+		s.rec.Decode(o.Tokens, o.text, o.MaxRow)
 		if rows.IsText(f) {
 			err = readSpans(ctx, src, s)
 		} else {
@@ -292,7 +300,11 @@ func (s *sink) add(text, id []byte, m rows.Marks, off int64) error {
 
 // noColumn returns the error of a text column that is missing or no text.
 func noColumn(path, why string, have []string) error {
-	return fmt.Errorf("%q %s; columns: %s: %w", path, why, columnList(have), ErrField)
+	class := ErrField
+	if slices.ContainsFunc(rows.TokenFields[:], func(f string) bool { return slices.Contains(have, f) }) {
+		class = errTokenField
+	}
+	return fmt.Errorf("%q %s; columns: %s: %w", path, why, columnList(have), class)
 }
 
 // columnList lists the names of columns for a message.

@@ -155,6 +155,9 @@ func (r *Record) arrow(key []byte, a arrow.Array, i int) {
 		r.leaf(null, key, nil)
 		return
 	}
+	if l, ok := a.(array.ListLike); ok && r.ids.wants(key) && r.arrowIDs(key, l, i) {
+		return
+	}
 	number := func(s []byte) { r.leaf(scalar, key, s) }
 	switch a := a.(type) {
 	case *array.Dictionary:
@@ -212,6 +215,53 @@ func (r *Record) arrow(key []byte, a arrow.Array, i int) {
 	default:
 		r.leaf(foreign, key, []byte(a.DataType().String()))
 	}
+}
+
+// arrowIDs appends value i, a list of token ids, as the text that they are; false where it is
+// another list. What is wrong with the ids the record keeps.
+func (r *Record) arrowIDs(key []byte, a array.ListLike, i int) bool {
+	values := a.ListValues()
+	from, to := a.ValueOffsets(i)
+	if from < 0 || to < from || to > int64(values.Len()) {
+		panic(fmt.Errorf("a list from %d to %d of %d values: %w", from, to, values.Len(), ErrCorrupt))
+	}
+	if values.NullN() > 0 {
+		return false
+	}
+	r.ids.begin()
+	for from < to && r.ids.err == nil {
+		n := min(to-from, idBatch)
+		ids, ok := appendArrowIDs(r.ids.ids[:0], values, int(from), int(from+n))
+		if !ok {
+			return false
+		}
+		r.ids.ids = ids
+		r.ids.flush()
+		from += n
+	}
+	r.decoded(key)
+	return true
+}
+
+// appendArrowIDs appends values of an array of whole numbers; ok is false for any other.
+func appendArrowIDs(dst []uint32, a arrow.Array, from, to int) (_ []uint32, ok bool) {
+	switch a := a.(type) {
+	case *array.Uint8:
+		return appendIDs(dst, a.Uint8Values()[from:to]), true
+	case *array.Uint16:
+		return appendIDs(dst, a.Uint16Values()[from:to]), true
+	case *array.Int16:
+		return appendIDs(dst, a.Int16Values()[from:to]), true
+	case *array.Uint32:
+		return appendIDs(dst, a.Uint32Values()[from:to]), true
+	case *array.Int32:
+		return appendIDs(dst, a.Int32Values()[from:to]), true
+	case *array.Uint64:
+		return appendIDs(dst, a.Uint64Values()[from:to]), true
+	case *array.Int64:
+		return appendIDs(dst, a.Int64Values()[from:to]), true
+	}
+	return dst, false
 }
 
 // Divide copies the rows to two outputs, each row to the one that side says, by number and

@@ -52,7 +52,7 @@ func FuzzOpen(f *testing.F) {
 		if err == io.EOF {
 			return
 		}
-		for _, class := range []error{ErrCorrupt, ErrTooLong, ErrUnsupported, os.ErrInvalid} {
+		for _, class := range []error{ErrCorrupt, ErrTooLong, ErrUnsupported, ErrTokens, os.ErrInvalid} {
 			if errors.Is(err, class) {
 				return
 			}

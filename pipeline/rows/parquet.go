@@ -204,7 +204,39 @@ func (p *Parquet) field(rec *Record, f *field) error {
 			return errLevels
 		}
 	}
+	if f.list && f.kids[0].kids == nil && f.leaves[0].ids != nil && rec.ids.wants(f.name) {
+		if def, _, _, _ := f.leaves[0].peek(); def >= f.item {
+			return f.decode(rec)
+		}
+	}
 	return f.row(rec, f.name)
+}
+
+// decode appends a list of token ids of at least one as the text that they are.
+func (f *field) decode(rec *Record) error {
+	l := f.leaves[0]
+	rec.ids.begin()
+	for first := true; ; first = false {
+		_, rep, ok, err := l.peek()
+		if err != nil {
+			return err
+		}
+		if !ok || !first && rep != f.rep {
+			return rec.decoded(f.name)
+		}
+		n := 0 // entries of the list that were read
+		for n < len(l.defs) && (first && n == 0 || l.reps[n] == f.rep) {
+			if l.defs[n] != l.desc.MaxDefinitionLevel() {
+				return fmt.Errorf("a null among token ids: %w", ErrUnsupported)
+			}
+			n++
+		}
+		l.defs, l.reps = l.defs[n:], l.reps[n:]
+		rec.ids.ids = l.ids(rec.ids.ids[:0], n)
+		if err := rec.ids.flush(); err != nil {
+			return err
+		}
+	}
 }
 
 // begin opens the columns of the next row group.
@@ -607,6 +639,7 @@ type leaf struct {
 	defs, reps []int16 // of the entries not yet read
 	more       func() error
 	append     func(t *Record, key []byte) error
+	ids        func(dst []uint32, n int) []uint32 // appends the next n values, of whole numbers; or nil
 	finished   bool
 }
 
@@ -652,6 +685,20 @@ func readFrom[T any](l *leaf, p *pages, r reader[T], k nodeKind, render func(dst
 	l.more = func() (err error) {
 		l.defs, l.reps, values, err = c.next()
 		return err
+	}
+	l.ids = nil
+	switch any(values).(type) {
+	case []int32, []int64:
+		l.ids = func(dst []uint32, n int) []uint32 {
+			switch v := any(values[:n]).(type) {
+			case []int32:
+				dst = appendIDs(dst, v)
+			case []int64:
+				dst = appendIDs(dst, v)
+			}
+			values = values[n:]
+			return dst
+		}
 	}
 	name := typeName(l.desc)
 	l.append = func(t *Record, key []byte) error {

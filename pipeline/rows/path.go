@@ -389,13 +389,22 @@ func (r *Record) AppendDocument(dst []byte, f Field) ([]byte, Kind) {
 	for k := range f.paths {
 		p := &f.paths[k]
 		err, found := r.visit(0, p.steps, func(i int) (err error) {
-			if r.nodes[i].kind == scalar && len(f.paths) == 1 && !p.several() {
+			switch {
+			case r.nodes[i].kind == scalar && len(f.paths) == 1 && !p.several():
 				return errObject
+			case r.isIDs(i) && r.ids == nil:
+				return ErrTokens
+			case r.isIDs(i):
+				dst, err = r.renderIDs(dst, i)
+				lines++
+				return err
 			}
 			dst, lines, err = r.line(dst, lines, i, NoObjects)
 			return err
 		})
 		switch {
+		case err == ErrTokens:
+			return dst, TokenIDs
 		case err != nil:
 			return dst, NotString
 		case !found && !p.optional:

@@ -39,6 +39,7 @@ type Record struct {
 	marks Marks
 	twice []byte // a name that an object has twice
 	scan  Scanner
+	ids   *idText // what decodes token ids, or nil
 }
 
 // Marks returns the repairs that the record's values needed. Values of other fields than the
@@ -98,6 +99,9 @@ func (r *Record) FieldNames() string {
 
 func (r *Record) reset() {
 	r.nodes, r.buf, r.table, r.marks, r.twice = r.nodes[:0], r.buf[:0], false, 0, nil
+	if r.ids != nil {
+		r.ids.reset()
+	}
 }
 
 // child returns the index of the member of object i with this name, or -1.
@@ -238,6 +242,19 @@ func (r *Record) str(quoted []byte, odd bool) []byte {
 	return s
 }
 
+// numbers reads a list of token ids at i as the text that they are, if it is one.
+func (r *Record) numbers(i, depth int, name []byte) (next int, ok bool) {
+	if depth != 1 || !r.ids.wants(name) || i >= len(r.scan.line) || r.scan.line[i] != '[' {
+		return 0, false
+	}
+	if next, ok = r.ids.jsonIDs(r.scan.line, i); !ok {
+		r.ids.reset()
+		return 0, false
+	}
+	r.decoded(name) // Err keeps what was wrong
+	return next, true
+}
+
 // members reads the list or object at i.
 func (r *Record) members(i, depth int, key []byte, want Want) int {
 	if depth++; depth > maxDepth {
@@ -275,6 +292,8 @@ func (r *Record) members(i, depth int, key []byte, want Want) int {
 		}
 		if passed {
 			i = r.scan.value(i, depth)
+		} else if next, ok := r.numbers(i, depth, name); ok {
+			i = next
 		} else {
 			i = r.value(i, depth, name, nil)
 		}

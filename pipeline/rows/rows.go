@@ -12,6 +12,8 @@
 //	Arrow stream  .arrows .arrowstream
 //	tar           .tar                   members of JSON, tables and text, as WebDataset has them
 //	WARC          .warc .wet             conversions, and responses, whose HTML becomes text
+//	token ids     .bin .npy              documents of ids: beside a Megatron .idx, as llm.c and nanoGPT have
+//	                                     them, NumPy arrays; decoded by a [Tokens]
 //	text          .txt .text .md         a row a line or a file, of one field, text
 //
 // The format of a file is recognised by its content or, if the content is inconclusive, by
@@ -155,7 +157,7 @@ func (in *Input) Cause(err error) error {
 	case in.fail != nil:
 		return in.fail
 	}
-	for _, class := range []error{ErrCorrupt, ErrTooLong, ErrUnsupported, ErrJSON, ErrRagged} {
+	for _, class := range []error{ErrCorrupt, ErrTooLong, ErrUnsupported, ErrJSON, ErrRagged, ErrTokens, ErrTokenID} {
 		if errors.Is(err, class) {
 			return err
 		}
@@ -173,6 +175,7 @@ const (
 	Missing   Kind = "field missing"
 	Null      Kind = "null"
 	NotString Kind = "not a string"
+	TokenIDs  Kind = "token ids"
 	Ragged    Kind = "another number of columns"
 )
 

@@ -32,6 +32,8 @@ var table = []format{
 	}, openArrowStream, false},
 	{shard.Format{Name: "tar", Endings: []string{".tar"}, Magic: "ustar", At: 257}, openTar, false},
 	{shard.Format{Name: "WARC", Endings: []string{".warc", ".wet"}, Magic: "WARC/"}, openWARC, false},
+	{shard.Format{Name: "NumPy array", Magic: "\x93NUMPY"}, openNumPy, false},
+	{shard.Format{Name: "token ids", Endings: []string{".bin", ".npy"}, Binary: true}, openTokens, false},
 	{shard.Format{Name: "text", Endings: []string{".txt", ".text", ".md"}}, openText, false},
 }
 
@@ -48,14 +50,14 @@ var Formats = func() (fs shard.Formats) {
 func Find(patterns, exclude []string, fields ...Field) ([]shard.Shard, []shard.Skipped, error) {
 	return Formats.Find(patterns, shard.Search{
 		Exclude: exclude, IsProse: IsProse, Output: publish.Made,
-		HasText: func(s shard.Shard) bool { return FirstText(context.Background(), s, shard.Limits{}, fields) >= 0 },
+		HasText: func(s shard.Shard) bool { return FirstText(context.Background(), s, shard.Limits{}, nil, fields) >= 0 },
 	})
 }
 
 // FirstText returns the index of the first field that has a text in the first row of a file;
-// -1 if none has, or the row cannot be read.
-func FirstText(ctx context.Context, s shard.Shard, l shard.Limits, fields []Field) int {
-	rec, err := First(ctx, s, l, Wanted(fields...))
+// -1 if none has, or the row cannot be read. Token ids are decoded by t.
+func FirstText(ctx context.Context, s shard.Shard, l shard.Limits, t *Tokens, fields []Field) int {
+	rec, err := First(ctx, s, l, t, Wanted(fields...))
 	if err != nil {
 		return -1
 	}
@@ -67,7 +69,7 @@ func FirstText(ctx context.Context, s shard.Shard, l shard.Limits, fields []Fiel
 
 // First returns the first row of a file with the requested fields; the error is io.EOF if it
 // has no rows.
-func First(ctx context.Context, s shard.Shard, l shard.Limits, want Want) (*Record, error) {
+func First(ctx context.Context, s shard.Shard, l shard.Limits, t *Tokens, want Want) (*Record, error) {
 	in, err := shard.Open(s, l, false, nil)
 	if err != nil {
 		return nil, err
@@ -82,6 +84,7 @@ func First(ctx context.Context, s shard.Shard, l shard.Limits, want Want) (*Reco
 		return nil, err
 	}
 	rec := new(Record)
+	rec.Decode(t, Field{}, MaxRecord)
 	if err := r.Next(rec); err != nil {
 		return nil, err
 	}
@@ -93,7 +96,9 @@ func First(ctx context.Context, s shard.Shard, l shard.Limits, want Want) (*Reco
 func IsText(f *shard.Format) bool { return f == nil || find(f).isText }
 
 // IsProse reports whether a format is text without fields, as notes beside data are.
-func IsProse(f *shard.Format) bool { return f != nil && f.Magic == "" && !find(f).isText }
+func IsProse(f *shard.Format) bool {
+	return f != nil && f.Magic == "" && !f.Binary && !find(f).isText
+}
 
 func find(f *shard.Format) *format {
 	for i := range table {

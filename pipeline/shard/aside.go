@@ -103,6 +103,7 @@ func SideFile(base string) bool { return strings.Contains(sideFiles, " "+strings
 // corpusSideFiles are side files of corpora by name: of libraries that process and of table
 // formats. Only their first row says that they are.
 const corpusSideFiles = sideFiles + "executor.json stats.json manifest.json croissant.json " +
+	"tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json vocab.json merges.txt " +
 	"_metadata _common_metadata _success _last_checkpoint "
 
 // isCorpusSideFile reports whether a file of a corpus is a side file by its name.
@@ -133,8 +134,7 @@ var dataEndings = map[string]string{
 	".tar": "a tar archive", ".tgz": "a tar archive", ".tbz2": "a tar archive", ".txz": "a tar archive",
 	".zip": "a zip archive", ".7z": "a 7z archive", ".rar": "a rar archive", ".warc": "a WARC file",
 	".wet": "a WARC file", ".wat": "a WARC file", ".avro": "an Avro file", ".orc": "an ORC file",
-	".mds": "an MDS shard", ".npy": "a NumPy array", ".npz": "NumPy arrays",
-	".bin": "bytes of no format that a name says", ".idx": "an index of bytes", ".h5": "an HDF5 file",
+	".mds": "an MDS shard", ".npz": "NumPy arrays", ".idx": "an index of bytes", ".h5": "an HDF5 file",
 	".hdf5": "an HDF5 file", ".pkl": "a Python pickle", ".pickle": "a Python pickle", ".pt": "a PyTorch file",
 	".tfrecord": "TensorFlow records", ".tfrecords": "TensorFlow records", ".sqlite": "an SQLite database",
 	".sqlite3": "an SQLite database", ".db": "a database", ".duckdb": "a DuckDB database", ".mdb": "a database",
@@ -161,7 +161,6 @@ var magics = [...]struct {
 	{0, "WARC/", "a WARC file"},
 	{0, "Obj\x01", "an Avro file"},
 	{0, "ORC", "an ORC file"},
-	{0, "\x93NUMPY", "a NumPy array"},
 	{0, "\x89HDF\r\n", "an HDF5 file"},
 	{0, "SQLite format 3\x00", "an SQLite database"},
 	{0, "7z\xbc\xaf\x27\x1c", "a 7z archive"},

@@ -166,7 +166,7 @@ func (s *Shard) checkPlain(head []byte) error {
 		}
 	}
 	switch f := s.Format; {
-	case (f == nil || f.Magic == "") && isUTF16(head):
+	case (f == nil || f.Magic == "" && !f.Binary) && isUTF16(head):
 		return fmt.Errorf("%w: the text is UTF-16; convert it, as with iconv -f UTF-16 -t UTF-8", ErrMismatch)
 	case f == nil || f.Magic == "":
 		return nil

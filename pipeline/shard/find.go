@@ -256,6 +256,13 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 		f.skip(name, "a side file without a text", PassedOver)
 		return nil
 	}
+	if !explicit && strings.HasSuffix(name, ".idx") && isIndex(name) {
+		if fi, err := os.Stat(strings.TrimSuffix(name, ".idx") + ".bin"); err == nil && fi.Mode().IsRegular() {
+			f.skip(name, "the index of the .bin beside it", PassedOver)
+			return nil
+		}
+	}
+	s.AddIndex()
 	if !known {
 		if readable, err := f.addUnknown(&s, fi, explicit); err != nil || !readable {
 			return err

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
+	"strings"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
@@ -66,7 +68,9 @@ type Reader struct {
 	taken    bool     // Read was called
 	unpacked int64    // bytes of temp
 	temp     *os.File // the plain bytes of a compressed file that is read at random
-	err      error    // of the stream; io.EOF at its end
+	index    *os.File // beside the shard, or nil
+	indexed  os.FileInfo
+	err      error // of the stream; io.EOF at its end
 }
 
 // Open opens a shard and checks that its first bytes (and last, where the format has a
@@ -111,6 +115,9 @@ func (r *Reader) start(ahead bool) error {
 	r.size, r.src.opened = fi.Size(), fi
 	if err := checkStored(&r.shard, r.src.f, r.size); err != nil {
 		return pathError(r.shard.Name, err)
+	}
+	if err := r.openIndex(); err != nil {
+		return err
 	}
 	r.br = inputs.Get().(*bufio.Reader)
 	r.br.Reset(&r.src)
@@ -293,7 +300,86 @@ func (r *Reader) unpack() (io.ReaderAt, int64, error) {
 	return r.temp, r.unpacked, nil
 }
 
-// Finish returns the digest of the whole file as stored. Call it after the io.EOF of Read,
+// IndexMagic begins the .idx that Megatron writes beside a .bin of token ids.
+const IndexMagic = "MMIDIDX\x00\x00"
+
+// AddIndex makes a .bin and the index beside it one shard, which is as new as the newer of
+// the two.
+func (s *Shard) AddIndex() {
+	stem, ok := strings.CutSuffix(s.Path, ".bin")
+	if !ok {
+		return
+	}
+	fi, err := os.Stat(stem + ".idx")
+	if err != nil || !fi.Mode().IsRegular() || !isIndex(stem+".idx") {
+		return
+	}
+	s.Index = stem + ".idx"
+	if fi.ModTime().After(s.ModTime) {
+		s.ModTime = fi.ModTime()
+	}
+}
+
+// isIndex reports whether a file begins as an index of token ids does, of any version.
+func isIndex(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, len(IndexMagic))
+	_, err = io.ReadFull(f, head)
+	return err == nil && (string(head) == IndexMagic || string(head[:6]) == "TNTIDX")
+}
+
+// File is a file beside a shard, opened.
+type File struct {
+	io.ReaderAt
+	Name string // for messages
+	Size int64
+}
+
+// Index returns the index beside the shard, or nil.
+func (r *Reader) Index() *File {
+	if r.index == nil {
+		return nil
+	}
+	return &File{r.index, path.Base(r.shard.Index), r.indexed.Size()}
+}
+
+// openIndex opens the index beside the shard.
+func (r *Reader) openIndex() (err error) {
+	if r.shard.Index == "" {
+		return nil
+	}
+	if r.index, err = os.Open(r.shard.Index); err == nil {
+		r.indexed, err = r.index.Stat()
+	}
+	if err != nil {
+		return pathError(r.shard.Index, err)
+	}
+	return nil
+}
+
+// finishIndex adds the index to the digest.
+func (r *Reader) finishIndex() error {
+	if r.index == nil {
+		return nil
+	}
+	if _, err := io.Copy(r.src.hash, io.NewSectionReader(r.index, 0, r.indexed.Size())); err != nil {
+		return pathError(r.shard.Index, err)
+	}
+	fi, err := r.index.Stat()
+	if err != nil {
+		return pathError(r.shard.Index, err)
+	}
+	if fi.Size() != r.indexed.Size() || !fi.ModTime().Equal(r.indexed.ModTime()) {
+		return fmt.Errorf("%s: %w: the file changed while it was read", printable(r.shard.Index), ErrCorrupt)
+	}
+	return nil
+}
+
+// Finish returns the digest of the whole file as stored, and of the index beside it. Call it after the io.EOF of Read,
 // when it costs nothing, or after the use of ReaderAt, when it reads the file once from end
 // to end. It is an error if the file's size or modification time has changed since Open.
 func (r *Reader) Finish() (Digest, error) {
@@ -324,6 +410,9 @@ func (r *Reader) Finish() (Digest, error) {
 	if r.src.n != r.size || fi.Size() != r.size || !fi.ModTime().Equal(r.src.opened.ModTime()) {
 		return Digest{}, fmt.Errorf("%s: byte %d: %w: the file changed while it was read", name, r.src.n, ErrCorrupt)
 	}
+	if err := r.finishIndex(); err != nil {
+		return Digest{}, err
+	}
 	sum := r.src.hash.Sum128().Bytes()
 	return Digest{hex.EncodeToString(sum[:]), r.src.n, r.plain}, nil
 }
@@ -349,6 +438,9 @@ func (r *Reader) Close() error {
 		r.temp.Close()
 		os.Remove(r.temp.Name())
 		r.temp = nil
+	}
+	if r.index != nil {
+		r.index.Close()
 	}
 	err := r.src.f.Close()
 	r.src.f, r.dec, r.release = nil, nil, nil

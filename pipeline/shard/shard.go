@@ -65,6 +65,7 @@ type Format struct {
 	At      int
 	Tail    string // the last bytes, "" if any may be
 	Random  bool   // read at random and not as a stream
+	Binary  bool   // no text, though it has no magic
 }
 
 // String returns the format's name.
@@ -141,6 +142,7 @@ type Shard struct {
 	Format      *Format     // by its name; nil is any
 	Compression Compression // by its name
 	Formats     *Formats    // those that its content may be of; nil for Format alone
+	Index       string      // path of the file beside it that says where its rows are, or ""
 }
 
 const compressionEndings = ".gz .gzip .zst .zstd .bz2 .xz .lz4"
