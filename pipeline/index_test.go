@@ -418,17 +418,17 @@ func TestIndexRefusesOtherSettings(t *testing.T) {
 	mustIndex(t, o)
 	was := files(t, o.Out)
 	for flag, change := range map[string]func(*IndexOptions){
-		"--n is 8 there, 13 was":                     func(o *IndexOptions) { o.N = 13 },
-		"--fpr is 0.0001 there, 0.01 was":            func(o *IndexOptions) { o.FPR = 0.01 },
-		"--segment-size is 262144 there, 524288 was": func(o *IndexOptions) { o.SegmentBytes = 512 << 10 },
-		"--text-field is  there, content was":        func(o *IndexOptions) { o.TextField = "content" },
-		"--text-unit is  there, line was":            func(o *IndexOptions) { o.TextUnit = "line" },
-		"--max-row is 0 there, 1000 was":             func(o *IndexOptions) { o.MaxRow = 1000 },
+		"--n 8, this run 13":                     func(o *IndexOptions) { o.N = 13 },
+		"--fpr 0.0001, this run 0.01":            func(o *IndexOptions) { o.FPR = 0.01 },
+		"--segment-size 262144, this run 524288": func(o *IndexOptions) { o.SegmentBytes = 512 << 10 },
+		"--text-field , this run content":        func(o *IndexOptions) { o.TextField = "content" },
+		"--text-unit , this run line":            func(o *IndexOptions) { o.TextUnit = "line" },
+		"--max-row 0, this run 1000":             func(o *IndexOptions) { o.MaxRow = 1000 },
 	} {
 		other := o
 		change(&other)
 		_, err := Index(context.Background(), other)
-		if !errors.Is(err, filter.ErrIncompatible) || !strings.Contains(err.Error(), flag) || !strings.Contains(err.Error(), "build a new one in another directory") {
+		if !errors.Is(err, filter.ErrIncompatible) || !strings.Contains(err.Error(), flag) || !strings.Contains(err.Error(), "build a new index in another directory") {
 			t.Errorf("%s: %v", flag, err)
 		}
 		if !maps.Equal(was, files(t, o.Out)) {
