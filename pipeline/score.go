@@ -312,7 +312,7 @@ func (s *scoring) addResult(in *score.Input, j *results.Join, place []int32, fir
 		r.Averaged = r.Averaged || m.Samples > 1
 	}
 	if n := len(j.ResultsLeft); n > 0 {
-		r.Warnings = append(r.Warnings, report.Count(int64(n), "result")+" of no item left out")
+		r.Warnings = append(r.Warnings, report.Count(int64(n), "result")+" left out, which belong to no item")
 	}
 	return nil
 }

@@ -160,13 +160,13 @@ func (o *scoreFlags) check(c *cobra.Command) error {
 func printJoin(w io.Writer, j *score.Joined) {
 	name := report.CleanText(j.Model)
 	if j.Benchmark == "" {
-		fmt.Fprintf(w, "swab: %s: %s of no benchmark of the audit: %s\n",
+		fmt.Fprintf(w, "swab: %s: %s for no benchmark of the audit: %s\n",
 			name, report.Count(int64(j.Results), "result"), firstNames(j.ResultsLeft))
 	} else {
 		fmt.Fprintf(w, "swab: %s on %s: %s joined by %s\n",
 			name, report.CleanText(j.Benchmark), report.Count(int64(j.Results-len(j.ResultsLeft)), "result"), j.How)
 		if n := len(j.ResultsLeft); n > 0 {
-			fmt.Fprintf(w, "swab:   %s of no item: %s\n", report.Count(int64(n), "result"), firstNames(j.ResultsLeft))
+			fmt.Fprintf(w, "swab:   %s without an item: %s\n", report.Count(int64(n), "result"), firstNames(j.ResultsLeft))
 		}
 		if n := len(j.ItemsLeft); n > 0 {
 			fmt.Fprintf(w, "swab:   %s without a result: %s\n", report.Count(int64(n), "item"), firstNames(j.ItemsLeft))

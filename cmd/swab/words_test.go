@@ -18,7 +18,7 @@ import (
 // notYet are the packages that the test passes over, until their words are put right. Every
 // other package is checked from its first day.
 var notYet = []string{
-	"pipeline/page", "pipeline/results",
+	"pipeline/page",
 }
 
 // dialect is what comments and strings must not say, where a reader from the field expects

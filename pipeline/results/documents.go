@@ -34,9 +34,9 @@ func (r *reader) document(d *rows.Doc) error {
 			if err != nil {
 				return err
 			}
-			header.take(key, raw)
+			header.set(key, raw)
 			if key == "adapter_spec" {
-				r.told.Model = rows.Name(rows.SubObject(raw).Get("model"))
+				r.common.Model = rows.Name(rows.SubObject(raw).Get("model"))
 			}
 			return nil
 		case "samples":
@@ -67,7 +67,7 @@ func (r *reader) document(d *rows.Doc) error {
 		}
 		return err
 	}
-	if header.is() {
+	if header.isInspect() {
 		return r.inspectEnd(&header)
 	}
 	if r.format != nil && r.format.name == "HELM request states" {
@@ -76,11 +76,11 @@ func (r *reader) document(d *rows.Doc) error {
 	return nil
 }
 
-// helmPlaces gives items their places. HELM numbers the instances of a run through all
-// its splits, so those of a whole split follow each other from some number on.
+// helmPlaces sets the indexes of items. HELM numbers the instances of a run through all its
+// splits, so those of a complete split have consecutive numbers from some number on.
 func (r *reader) helmPlaces() {
-	if r.told.Subject == "" {
-		r.tell(func(g *Group) { g.Subject = stem(baseName(r.file.Path)) })
+	if r.common.Subject == "" {
+		r.changeGroups(func(g *Group) { g.Subject = stem(baseName(r.file.Path)) })
 	}
 	first := int64(-1)
 	numbers := make([]int64, len(r.file.Outcomes))
@@ -106,8 +106,8 @@ func (r *reader) helmPlaces() {
 	}
 }
 
-// tell changes what all groups of the file have in common.
-func (r *reader) tell(change func(g *Group)) {
+// changeGroups calls change with each group of the file.
+func (r *reader) changeGroups(change func(g *Group)) {
 	for i := range r.file.Groups {
 		change(&r.file.Groups[i])
 	}
@@ -137,10 +137,10 @@ func (r *reader) cruxeval(d *rows.Doc) error {
 	})
 }
 
-// header is what stands around the samples of an inspect_ai log.
+// header has the members of an inspect_ai log that enclose its samples.
 type header struct{ eval, status, results []byte }
 
-func (h *header) take(key string, raw []byte) {
+func (h *header) set(key string, raw []byte) {
 	c := slices.Clone(raw)
 	switch key {
 	case "eval":
@@ -152,7 +152,8 @@ func (h *header) take(key string, raw []byte) {
 	}
 }
 
-func (h *header) is() bool { return rows.SubObject(h.eval).Get("model") != nil }
+// isInspect reports whether the header is that of an inspect_ai log.
+func (h *header) isInspect() bool { return rows.SubObject(h.eval).Get("model") != nil }
 
 // inspectEnd applies the header to what was read.
 func (r *reader) inspectEnd(h *header) error {
@@ -161,24 +162,25 @@ func (r *reader) inspectEnd(h *header) error {
 	eval := rows.SubObject(h.eval)
 	dataset := rows.SubObject(eval.Get("dataset"))
 	if model := rows.Name(eval.Get("model")); r.model == "" && model != "" {
-		r.tell(func(g *Group) { g.Model = model })
+		r.changeGroups(func(g *Group) { g.Model = model })
 	}
 	task := rows.Name(eval.Get("task"))
 	if set := rows.Name(dataset.Get("name")); task == "" {
 		task = set
 	}
-	r.tell(func(g *Group) { g.Benchmark = task })
+	r.changeGroups(func(g *Group) { g.Benchmark = task })
 	r.row = -1
 	if status := rows.Name(h.status); status != "success" {
 		r.problem("run not finished", "its status is "+strconv.Quote(rows.Clip(status)))
 	}
 	if len(r.file.Outcomes) == 0 && r.file.Counts["missing score"] == 0 {
-		r.problem("no samples", "a log without samples")
+		r.problem("no samples", "the log has no samples")
 	}
-	// What one scorer says decides; the old form of logs names it here alone.
-	if scores, ok := rows.Elements(rows.SubObject(h.results).Get("scores")); ok && r.metric == oldScore && len(scores) > 0 {
+	// The first scorer decides; the old form of logs names it here only.
+	scores, ok := rows.Elements(rows.SubObject(h.results).Get("scores"))
+	if ok && r.metric == oldScore && len(scores) > 0 {
 		if n := rows.Name(rows.SubObject(scores[0]).Get("name")); n != "" {
-			r.tell(func(g *Group) { g.Metric = n })
+			r.changeGroups(func(g *Group) { g.Metric = n })
 		}
 	}
 	return nil
@@ -187,7 +189,7 @@ func (r *reader) inspectEnd(h *header) error {
 // oldScore is the metric of inspect_ai logs that keep one score a sample.
 const oldScore = "score"
 
-// inspectSample reads one sample. Its events and messages are passed over unread.
+// inspectSample reads one sample. It skips events and messages.
 func (r *reader) inspectSample(d *rows.Doc) error {
 	r.file.Format = "inspect_ai log"
 	o := Outcome{Index: -1}
@@ -231,7 +233,7 @@ func (r *reader) inspectSample(d *rows.Doc) error {
 	}
 	if o.ID == "" {
 		r.any = true
-		r.problem("missing id", "a sample without id")
+		r.problem("missing id", "a sample has no id")
 		return nil
 	}
 	if epoch == "" {
@@ -267,7 +269,7 @@ func (r *reader) inspectZip(f *os.File) error {
 	}
 	z, err := zip.NewReader(f, info.Size())
 	if err != nil {
-		return fmt.Errorf("a zip archive that is cut off or damaged: %w", err)
+		return fmt.Errorf("the zip archive is truncated or damaged: %w", err)
 	}
 	unpack := zstd.ZipDecompressor(zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 	z.RegisterDecompressor(zstd.ZipMethodWinZip, unpack)
@@ -277,7 +279,7 @@ func (r *reader) inspectZip(f *os.File) error {
 	seen := make(map[string]bool)
 	for _, m := range z.File {
 		if seen[m.Name] {
-			return fmt.Errorf("its member %q stands twice", rows.Clip(m.Name))
+			return fmt.Errorf("the archive has two members named %q", rows.Clip(m.Name))
 		}
 		seen[m.Name] = true
 		switch dir, base := path.Split(m.Name); {
@@ -290,7 +292,7 @@ func (r *reader) inspectZip(f *os.File) error {
 		}
 	}
 	if head == nil {
-		return fmt.Errorf("%w: a zip archive that is no inspect_ai log", ErrNoResults)
+		return fmt.Errorf("%w: it is a zip archive, but no inspect_ai log", ErrNoResults)
 	}
 	slices.SortFunc(samples, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
 	left := int64(maxFile)
@@ -307,7 +309,7 @@ func (r *reader) inspectZip(f *os.File) error {
 			case "eval", "status", "results":
 				raw, err := d.Raw()
 				if err == nil {
-					h.take(key, raw)
+					h.set(key, raw)
 				}
 				return err
 			}
@@ -317,13 +319,13 @@ func (r *reader) inspectZip(f *os.File) error {
 	if err != nil {
 		return fmt.Errorf("member %q: %w", head.Name, err)
 	}
-	if !h.is() {
+	if !h.isInspect() {
 		return fmt.Errorf("%w: its header names no model", ErrNoResults)
 	}
 	return r.inspectEnd(&h)
 }
 
-// member reads a member of an archive to its end, where its checksum is compared.
+// member reads a member of an archive to its end, where its checksum is verified.
 func member(m *zip.File, left *int64, read func(d *rows.Doc) error) error {
 	in, err := m.Open()
 	if err != nil {

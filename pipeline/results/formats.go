@@ -2,7 +2,6 @@ package results
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,29 +11,37 @@ import (
 
 // Names that fields commonly have, the most certain first.
 var (
-	idNames    = []string{"id", "item", "item_id", "doc_id", "task_id", "question_id", "sample_id", "instance_id", "example_id", "problem_id", "qid", "uid", "key"}
-	indexNames = []string{"index", "idx", "row", "i"}
-	scoreNames = []string{"score", "correct", "is_correct", "passed", "exact_match", "acc", "accuracy", "em", "quasi_exact_match", "pass@1", "match", "success", "acc_norm", "f1", "f1_score"}
-	textNames  = []string{"question", "problem", "prompt", "query", "input", "text", "goal", "ctx", "sentence", "Question"}
-	epochNames = []string{"epoch", "trial", "train_trial_index", "sample", "seed", "attempt"}
+	idNames = strings.Fields(`id item item_id doc_id task_id question_id sample_id instance_id example_id problem_id
+		qid uid key`)
+	indexNames = strings.Fields("index idx row i")
+	scoreNames = strings.Fields(`score correct is_correct passed exact_match acc accuracy em quasi_exact_match pass@1
+		match success acc_norm f1 f1_score`)
+	textNames  = strings.Fields("question problem prompt query input text goal ctx sentence Question")
+	epochNames = strings.Fields("epoch trial train_trial_index sample seed attempt")
 
 	// Lists of rows in a document that is one object.
-	documentLists = []string{"request_states", "samples", "raw_scored_generations", "results", "items", "rows", "records", "data", "predictions", "details"}
+	documentLists = strings.Fields(`request_states samples raw_scored_generations results items rows records data
+		predictions details`)
 )
 
-// formats are those of rows, the most particular first.
+// formats returns the formats of rows, the most specific first.
 func formats(o Options) []format {
 	return []format{
 		{"OpenAI Evals log", func(r rows.Object) bool { return r.Get("spec") != nil }, readEvals},
 		{"lm-evaluation-harness samples", func(r rows.Object) bool {
-			return r.Get("doc_id") != nil && (r.Get("resps") != nil || r.Get("filtered_resps") != nil || r.Get("doc") != nil)
+			return r.Get("doc_id") != nil &&
+				(r.Get("resps") != nil || r.Get("filtered_resps") != nil || r.Get("doc") != nil)
 		}, readLMEval},
 		{"HELM request states", isRequestState, readRequestState},
-		{"HELM per-instance statistics", func(r rows.Object) bool { return r.Get("instance_id") != nil && r.Get("stats") != nil }, readHELMStats},
+		{"HELM per-instance statistics", func(r rows.Object) bool {
+			return r.Get("instance_id") != nil && r.Get("stats") != nil
+		}, readHELMStats},
 		{"ZeroEval", func(r rows.Object) bool {
 			return r.Get("output") != nil && r.Get("session_id") != nil && r.Get("generator") != nil
 		}, readZeroEval},
-		{"solutions of several models", func(r rows.Object) bool { return slices.ContainsFunc(r, isSolution) }, readSolutions},
+		{"solutions of several models", func(r rows.Object) bool {
+			return slices.ContainsFunc(r, isSolution)
+		}, readSolutions},
 		{"rows", func(r rows.Object) bool { return isRows(r) && hasMetric(o, r) }, rowsFormat("rows").read},
 	}
 }
@@ -57,8 +64,8 @@ func hasMetric(o Options, r rows.Object) bool {
 
 func (r *reader) hasMetric(row rows.Object) bool { return hasMetric(r.o, row) }
 
-// choose gives the metric to use of those that a row has, best first. The choice holds
-// for the whole file; what was passed over is kept for a problem.
+// choose returns the metric to use, of those that a row has, best first. The choice holds for
+// the whole file; the other metrics are recorded for a problem.
 func (r *reader) choose(have []string) string {
 	if r.o.Metric != "" {
 		r.metric = r.o.Metric
@@ -78,8 +85,8 @@ func (r *reader) choose(have []string) string {
 	return r.metric
 }
 
-// A shape says where in rows with these keys, in this order, the parts of a result
-// may stand. Rows of a file mostly have one shape.
+// A shape has the numbers of the members that may hold the parts of a result, for rows with
+// these keys in this order. Most rows of a file have the same shape.
 type shape struct {
 	keys   []string
 	have   []string             // metrics, best first
@@ -109,8 +116,8 @@ var rowNames = [...][]string{
 	rowSubject:   {"subject"},
 }
 
-// of makes s the shape of a row.
-func (s *shape) of(r rows.Object) {
+// setTo sets s to the shape of a row.
+func (s *shape) setTo(r rows.Object) {
 	if slices.EqualFunc(s.keys, r, func(key string, f rows.Member) bool { return key == f.Key }) {
 		return
 	}
@@ -132,8 +139,8 @@ func (s *shape) of(r rows.Object) {
 	}
 }
 
-// first gives the first value that is not null of a list of rowNames, or nil.
-func (s *shape) first(r rows.Object, names int) []byte {
+// value returns the first value that is not null of a list of rowNames, or nil.
+func (s *shape) value(r rows.Object, names int) []byte {
 	for _, i := range s.fields[names] {
 		if raw := r[i].Raw; raw != nil && string(raw) != "null" {
 			return raw
@@ -142,26 +149,26 @@ func (s *shape) first(r rows.Object, names int) []byte {
 	return nil
 }
 
-// readRow reads a row with an id and a score, also of HumanEval's *_results.jsonl.
+// readRow reads a row with an id and a score. HumanEval's *_results.jsonl has such rows too.
 func readRow(r *reader, row rows.Object) error {
 	s := &r.shape
-	s.of(row)
+	s.setTo(row)
 	metric := r.choose(s.have)
-	o := Outcome{ID: rows.Name(s.first(row, rowID)), Index: -1}
-	if raw := s.first(row, rowIndex); raw != nil {
+	o := Outcome{ID: rows.Name(s.value(row, rowID)), Index: -1}
+	if raw := s.value(row, rowIndex); raw != nil {
 		o.Index = rows.Integer(raw)
 	}
 	if r.o.Text {
-		o.Text, _ = rows.Text(s.first(row, rowText))
+		o.Text, _ = rows.Text(s.value(row, rowText))
 	}
 	g := Group{
 		Metric:    metric,
-		Model:     rows.Name(s.first(row, rowModel)),
-		Benchmark: rows.Name(s.first(row, rowBenchmark)),
-		Split:     rows.Name(s.first(row, rowSplit)),
-		Subject:   rows.Name(s.first(row, rowSubject)),
+		Model:     rows.Name(s.value(row, rowModel)),
+		Benchmark: rows.Name(s.value(row, rowBenchmark)),
+		Split:     rows.Name(s.value(row, rowSplit)),
+		Subject:   rows.Name(s.value(row, rowSubject)),
 	}
-	return r.add(g, o, rows.Name(s.first(row, rowEpoch)), row.Get(metric))
+	return r.add(g, o, rows.Name(s.value(row, rowEpoch)), row.Get(metric))
 }
 
 // textOf finds the question in an object.
@@ -171,13 +178,13 @@ func textOf(r rows.Object) string {
 	return s
 }
 
-// readLMEval reads a row of samples_*.jsonl of lm-evaluation-harness. Every document
-// stands once for each filter.
+// readLMEval reads a row of samples_*.jsonl of lm-evaluation-harness, which has a row for each
+// document and filter.
 func readLMEval(r *reader, row rows.Object) error {
-	if r.row == 0 || r.told.Benchmark == "" {
+	if r.row == 0 || r.common.Benchmark == "" {
 		base := stem(baseName(r.file.Path))
 		if task, ok := strings.CutPrefix(base, "samples_"); ok {
-			r.told.Benchmark = lmEvalDate.ReplaceAllString(task, "")
+			r.common.Benchmark = lmEvalDate.ReplaceAllString(task, "")
 		}
 	}
 	if f := rows.Name(row.Get("filter")); row.Get("filter") != nil {
@@ -231,7 +238,8 @@ func readLMEval(r *reader, row rows.Object) error {
 
 var (
 	lmEvalDate   = regexp.MustCompile(`_\d{4}-\d{2}-\d{2}T[0-9.:-]+$`)
-	lmEvalFields = []string{"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics", "doc_hash", "prompt_hash", "target_hash"}
+	lmEvalFields = strings.Fields(`doc_id doc target arguments resps filtered_resps filter metrics
+		doc_hash prompt_hash target_hash`)
 )
 
 func rank(metric string) int {
@@ -247,18 +255,18 @@ func baseName(path string) string { return path[strings.LastIndexAny(path, `/\`)
 func readEvals(r *reader, row rows.Object) error {
 	if raw := row.Get("spec"); raw != nil {
 		if r.any {
-			return errors.New("a second run begins in it: divide the log")
+			return errors.New("it has more than one run: divide the log")
 		}
 		r.any = true
 		spec := rows.SubObject(raw)
 		if fns, ok := rows.Elements(spec.Get("completion_fns")); ok && len(fns) > 0 {
-			r.told.Model = rows.Name(fns[0])
+			r.common.Model = rows.Name(fns[0])
 		} else if c := rows.Name(rows.SubObject(spec.Get("run_config")).Get("model")); c != "" {
-			r.told.Model = c
+			r.common.Model = c
 		}
-		r.told.Benchmark = rows.Name(spec.Get("base_eval"))
-		r.told.Split = rows.Name(spec.Get("split"))
-		r.file.problem(-1, "no final report", "the run did not end")
+		r.common.Benchmark = rows.Name(spec.Get("base_eval"))
+		r.common.Split = rows.Name(spec.Get("split"))
+		r.file.problem(-1, "no final report", "the run did not finish")
 		return nil
 	}
 	if row.Get("final_report") != nil {
@@ -300,7 +308,7 @@ func readEvals(r *reader, row rows.Object) error {
 	}
 	if m := r.choose([]string{metric}); m != metric || id == "" {
 		if id == "" {
-			r.problem("missing id", "an event without sample_id")
+			r.problem("missing id", "an event has no sample_id")
 		}
 		return nil
 	}
@@ -321,7 +329,7 @@ func (r *reader) prompt(id string, raw []byte) {
 	r.prompts[id] = messageText(raw)
 }
 
-// messageText gives a prompt that is a text, or the last text of a user in a list of
+// messageText returns a prompt that is a text, or the last text of a user in a list of
 // messages.
 func messageText(raw []byte) string {
 	if s, ok := rows.Text(raw); ok {
@@ -384,10 +392,11 @@ var (
 	lastAnswer  = regexp.MustCompile(`(?s)"answer"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|([^,}\n]*))`)
 )
 
-var errNoScores = errors.New("it has answers without scores, and swab does not know how its harness grades them: write rows with id and score")
+var errNoScores = errors.New("it has answers without scores, and swab does not know how its harness grades them: " +
+	"write rows with id and score")
 
-// readZeroEval grades as ZeroEval does, which keeps answers and no scores: the first
-// number of the answer for numeric answers, the letter for multiple choice.
+// readZeroEval grades as ZeroEval does, whose files have answers but no scores: by the first
+// number of a numeric answer, and by the letter of multiple choice.
 func readZeroEval(r *reader, row rows.Object) error {
 	g := Group{Metric: "accuracy", Model: rows.Name(row.Get("generator")), Benchmark: rows.Name(row.Get("dataset"))}
 	o := Outcome{ID: rows.Name(row.Get("id")), Index: -1, Text: textOf(row)}
@@ -411,7 +420,7 @@ func readZeroEval(r *reader, row rows.Object) error {
 			return r.add(g, o, "", nil)
 		}
 		want, letter = string(rune('A'+k)), true
-	} else if want = firstNumber.FindString(plainNumber(rows.Name(row.Get("answer")))); want == "" || g.Benchmark != "gsm" {
+	} else if want = findNumber(rows.Name(row.Get("answer"))); want == "" || g.Benchmark != "gsm" {
 		return errNoScores
 	}
 	for k, raw := range outputs {
@@ -423,7 +432,11 @@ func readZeroEval(r *reader, row rows.Object) error {
 		} else {
 			r.problem("no answer", r.describe(o)+": no answer was found in the output; it counts as wrong")
 		}
-		if letter && answer == want || !letter && sameNumber(firstNumber.FindString(plainNumber(answer)), want) {
+		same := answer == want
+		if !letter {
+			same = sameNumber(findNumber(answer), want)
+		}
+		if same {
 			verdict = []byte("1")
 		}
 		sample := ""
@@ -437,7 +450,10 @@ func readZeroEval(r *reader, row rows.Object) error {
 	return nil
 }
 
-func plainNumber(s string) string { return strings.NewReplacer("$", "", ",", "", "#", "").Replace(s) }
+// findNumber returns the first number in an answer, without the signs around its digits.
+func findNumber(s string) string {
+	return firstNumber.FindString(strings.NewReplacer("$", "", ",", "", "#", "").Replace(s))
+}
 
 func sameNumber(a, b string) bool {
 	x, err1 := strconv.ParseFloat(a, 64)
@@ -447,8 +463,8 @@ func sameNumber(a, b string) bool {
 
 func isRequestState(r rows.Object) bool { return r.Get("instance") != nil && r.Get("result") != nil }
 
-// readRequestState grades one request of HELM's scenario_state.json, which keeps
-// completions and no scores: exact match of the choice that the letter stands for.
+// readRequestState grades one request of HELM's scenario_state.json, which has completions but
+// no scores: by exact match of the choice with that letter.
 func readRequestState(r *reader, row rows.Object) error {
 	in := rows.SubObject(row.Get("instance"))
 	g := Group{Metric: "exact_match", Model: rows.Name(rows.SubObject(row.Get("request")).Get("model"))}
@@ -456,7 +472,7 @@ func readRequestState(r *reader, row rows.Object) error {
 	o.Text, _ = rows.Text(rows.SubObject(in.Get("input")).Get("text"))
 	if raw := in.Get("perturbation"); raw != nil && string(raw) != "null" {
 		r.any = true
-		r.problem("perturbed", r.describe(o)+": a changed form of an item is left out")
+		r.problem("perturbed", r.describe(o)+": a perturbed form of an item is ignored")
 		return nil
 	}
 	mapping := rows.SubObject(row.Get("output_mapping"))
@@ -500,12 +516,12 @@ func readHELMStats(r *reader, row rows.Object) error {
 	o := Outcome{ID: rows.Name(row.Get("instance_id")), Index: -1}
 	if raw := row.Get("perturbation"); raw != nil && string(raw) != "null" {
 		r.any = true
-		r.problem("perturbed", r.describe(o)+": a changed form of an item is left out")
+		r.problem("perturbed", r.describe(o)+": a perturbed form of an item is ignored")
 		return nil
 	}
 	values := make(map[string][]byte)
 	var have []string
-	put := func(n string, raw []byte) {
+	add := func(n string, raw []byte) {
 		if values[n] == nil {
 			have = append(have, n)
 		}
@@ -525,18 +541,18 @@ func readHELMStats(r *reader, row rows.Object) error {
 			} else if count == 0 {
 				continue
 			}
-			put(rows.Name(n.Get("name")), sum)
+			add(rows.Name(n.Get("name")), sum)
 		}
 	} else {
 		for _, f := range rows.SubObject(row.Get("stats")) {
-			put(f.Key, f.Raw)
+			add(f.Key, f.Raw)
 		}
 	}
 	have = slices.DeleteFunc(have, func(n string) bool { return rank(n) == len(scoreNames) })
 	slices.SortStableFunc(have, func(a, b string) int { return rank(a) - rank(b) })
 	metric := r.choose(have)
 	if metric == "" {
-		return fmt.Errorf("none of its statistics is a score that swab knows: name one with --metric")
+		return errors.New("none of its statistics is a score that swab knows: name one with --metric")
 	}
 	return r.add(Group{Metric: metric}, o, rows.Name(row.Get("train_trial_index")), values[metric])
 }

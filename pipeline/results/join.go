@@ -16,22 +16,23 @@ import (
 	"swab/ngram"
 )
 
-// Join joins results with items: one Join a model, benchmark and metric, sorted by
-// them. Results of no benchmark of the audit are a Join with Benchmark "" and How "".
+// JoinAll joins results with items: one Join for each model, benchmark and metric, sorted by
+// them. Results that belong to no benchmark of the audit are a Join with Benchmark "" and
+// How "".
 //
-// A file's results on one part of a benchmark are joined in one way, the first of
-// these that is certain:
+// A file's results on one part of a benchmark are joined in one way, the first of these that
+// is certain:
 //
-//	id       the ids are the items' own; or their last numbers are, as in
-//	         "HumanEval/12" and 12, when the items' ids have numbers of their own
-//	index    a number is the item's place. Whether numbers count from 0 or 1 must
-//	         be certain: by the harness, by the first and last of them, or by content
-//	content  the words of the question are those of one item, or of one alone
-//	         stand in the prompt
+//	id       the ids are equal; or the last numbers in them are, as in "HumanEval/12" and
+//	         12, if those numbers are unique among the items
+//	index    a number is the item's index. Whether numbers count from 0 or 1 must be
+//	         certain: by the harness, by the lowest and highest, or by content
+//	content  the words of the question are those of exactly one item, or the prompt
+//	         contains the question of exactly one
 //
-// Where both sides have texts, a join by id or index in which they differ is refused.
-// ErrAmbiguous says that no way or more than one is certain, or that an item has
-// results in two files.
+// If both sides have texts, a join by id or index in which they differ is refused.
+// ErrAmbiguous means that no way or more than one is certain, or that an item has results in
+// two files.
 func JoinAll(a *audit.Table, files []File, o JoinOptions) ([]Join, error) {
 	if !slices.Contains([]string{"", "id", "index", "content"}, o.How) {
 		return nil, fmt.Errorf("results are joined by id, index or content, not by %q", rows.Clip(o.How))
@@ -53,7 +54,10 @@ func JoinAll(a *audit.Table, files []File, o JoinOptions) ([]Join, error) {
 			for to < len(f.Outcomes) && f.Outcomes[to].Group == f.Outcomes[from].Group {
 				to++
 			}
-			u := unit{file: f, number: uint32(i) + 1, group: f.Groups[f.Outcomes[from].Group], outcomes: f.Outcomes[from:to]}
+			u := unit{
+				file: f, number: uint32(i) + 1,
+				group: f.Groups[f.Outcomes[from].Group], outcomes: f.Outcomes[from:to],
+			}
 			if err := j.join(&u); err != nil {
 				return nil, fmt.Errorf("%q: %w", f.Path, err)
 			}
@@ -69,7 +73,7 @@ func JoinAll(a *audit.Table, files []File, o JoinOptions) ([]Join, error) {
 
 type joinKey struct{ benchmark, model, metric string }
 
-// joining is a Join in the making.
+// joining is a Join under construction.
 type joining struct {
 	Join
 	from   []uint32 // by item of the benchmark: the file of its result, from 1
@@ -100,11 +104,11 @@ type match struct {
 	how    string
 	items  []int32 // by outcome, -1 for none
 	n      int     // items joined
-	sure   bool    // texts agree, or ids that are no mere numbers do
-	places bool    // by mere numbers
-	loose  bool    // only the numbers that ids end in agree, in few results
-	doubt  string  // why it cannot stand unless it is sure
-	named  bool    // the results name the benchmark, or split
+	sure   bool    // texts agree, or ids that are not plain numbers
+	places bool    // by plain numbers
+	loose  bool    // only the last numbers of ids agree, in few results
+	doubt  string  // why it is refused unless it is sure
+	named  bool    // the results name the benchmark or split
 	splits []uint16
 }
 
@@ -129,13 +133,13 @@ func (j *joiner) join(u *unit) error {
 			found = append(found, *m)
 		}
 	}
-	// One that the results name, or whose texts agree, outdoes those that merely fit.
+	// A benchmark that the results name, or whose texts agree, is preferred to those that only fit.
 	strong := false
 	for _, better := range []func(m match) bool{
 		func(m match) bool { return m.sure && m.named },
 		func(m match) bool { return m.sure },
 		func(m match) bool { return m.named },
-		func(m match) bool { // all items of a split, and their number no usual limit
+		func(m match) bool { // all items of a split, and a number that is no common limit
 			return m.n == len(u.outcomes) && m.n == m.bench.size(m.splits) && m.n%50 != 0
 		},
 	} {
@@ -143,10 +147,11 @@ func (j *joiner) join(u *unit) error {
 			found, strong = slices.DeleteFunc(found, func(m match) bool { return !better(m) }), true
 		}
 	}
-	// It had to be compared with the others first: what it outdoes or equals must not be
-	// taken in its place.
+	// A loose match is compared with the others above, so that no match that is worse or equal
+	// replaces it.
 	if len(found) == 1 && found[0].loose && !found[0].sure && j.o.How == "" {
-		text := fmt.Sprintf("%s: of %d ids only the last numbers agree with those of items (--join id takes them)", found[0].bench.name, found[0].n)
+		text := fmt.Sprintf("%s: of %d ids only the last numbers agree with those of items (--join id accepts them)",
+			found[0].bench.name, found[0].n)
 		if found[0].named {
 			return fmt.Errorf("%w: %s", ErrAmbiguous, text)
 		}
@@ -154,23 +159,26 @@ func (j *joiner) join(u *unit) error {
 	}
 	switch {
 	case len(found) == 1 && (strong || len(why) == 0):
-		return j.take(u, &found[0])
+		return j.addMatch(u, &found[0])
 	case len(found) > 1:
 		var names []string
 		for _, m := range found {
 			names = append(names, m.bench.name)
 		}
-		return fmt.Errorf("%w: its results fit %s: name the benchmark that they are of", ErrAmbiguous, strings.Join(names, " and "))
+		return fmt.Errorf("%w: its results fit %s: name the benchmark that they belong to",
+			ErrAmbiguous, strings.Join(names, " and "))
 	case len(why) > 0:
 		return fmt.Errorf("%w: %s", ErrAmbiguous, strings.Join(why, "; "))
 	}
 	d := j.joining(joinKey{"", u.group.Model, u.group.Metric})
-	d.left(u.outcomes)
-	d.problem(u.file.Path, "no benchmark", fmt.Sprintf("%d results of no benchmark of the audit: no ids, places or questions agree%s", len(u.outcomes), join(reasons)))
+	d.addLeft(u.outcomes)
+	d.problem(u.file.Path, "no benchmark", fmt.Sprintf(
+		"%d results belong to no benchmark of the audit: no ids, indexes or questions agree%s",
+		len(u.outcomes), join(reasons)))
 	return nil
 }
 
-// errRefused says that a join was looked at and is wrong.
+// errRefused means that a join was tried and is wrong.
 var errRefused = errors.New("")
 
 func refused(format string, args ...any) error {
@@ -184,8 +192,8 @@ func join(reasons []string) string {
 	return " (" + strings.Join(reasons, "; ") + ")"
 }
 
-// try gives the first certain way, nil if nothing agrees, and an error if something
-// does but not for certain.
+// try returns the first certain match, nil if nothing agrees, and an error if something agrees
+// without certainty.
 func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, error) {
 	var doubt error
 	note := func(err error) {
@@ -218,7 +226,8 @@ func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, er
 					return false
 				}
 				if float64(agree) < 0.9*float64(agree+differ) {
-					note(refused("by %s, the questions of %d of %d results are not those of the items", how, differ, agree+differ))
+					note(refused("by %s, the questions of %d of %d results differ from those of the items",
+						how, differ, agree+differ))
 					return true
 				}
 				return false
@@ -233,7 +242,7 @@ func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, er
 		}
 		candidates = slices.DeleteFunc(candidates, func(m match) bool {
 			if m.doubt == "" && m.places && !named && u.group.Benchmark != "" && j.o.How == "" && j.o.Benchmark == "" {
-				note(refused("numbers fit, yet the results say that they are of %q", rows.Clip(u.group.Benchmark)))
+				note(refused("numbers fit, but the results name another benchmark, %q", rows.Clip(u.group.Benchmark)))
 				return !m.sure
 			}
 			if m.doubt != "" && !m.sure {
@@ -247,14 +256,16 @@ func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, er
 		case 1:
 			return &candidates[0], nil
 		default:
-			note(fmt.Errorf("%d results fit by %s in %d ways, such as counting from 0 or from 1, or in several splits (--join content compares questions; or give the results real ids)", len(u.outcomes), how, len(candidates)))
+			note(fmt.Errorf("%d results fit by %s in %d ways, such as counting from 0 or from 1, or in several splits "+
+				"(--join content compares questions; or write the items' ids into the results)",
+				len(u.outcomes), how, len(candidates)))
 		}
 	}
 	return nil, doubt
 }
 
-// enough says that so many of a unit's results have an item that the others are
-// results left over, and not a sign that the join is wrong.
+// enough reports whether n of a unit's results, those with an item, are enough for a join. The
+// others are then results without an item.
 func (j *joiner) enough(n int, u *unit) bool {
 	if j.o.How != "" {
 		return n > 0
@@ -277,7 +288,7 @@ func (j *joiner) byID(u *unit, b *bench, splits []uint16) []match {
 			continue
 		}
 		with++
-		// Results mostly stand in the order of the items, so the next is looked at first.
+		// Results are mostly in the order of the items, so the next item is tried first.
 		if k = b.pick(o.ID, splits, k+1); k >= 0 {
 			m.items[i] = k
 			m.n++
@@ -289,9 +300,9 @@ func (j *joiner) byID(u *unit, b *bench, splits []uint16) []match {
 	m.sure = 2*numeric < m.n
 	if !m.sure && j.o.How != "id" {
 		if m.n < with {
-			m.doubt = fmt.Sprintf("%d of %d ids are items' own, and as mere numbers they may agree by chance", m.n, with)
+			m.doubt = fmt.Sprintf("%d of %d ids are ids of items, but they are plain numbers and may agree by chance", m.n, with)
 		} else if strings.HasPrefix(u.file.Format, "inspect_ai") {
-			m.doubt = "the ids may be items' own, or count the samples"
+			m.doubt = "the ids may be those of items, or numbers of samples"
 		}
 	}
 	if j.enough(m.n, u) {
@@ -328,20 +339,23 @@ func (j *joiner) byNumbers(u *unit, b *bench, splits []uint16) []match {
 			zero = zero || n == b.lowest(numbers)
 		}
 	}
-	if opaque(u.file.Format) || strings.HasPrefix(u.group.Benchmark, CleanPrefix) || m.n == 0 || j.o.How != "id" && (m.n != len(u.outcomes) || !zero) {
+	switch {
+	case opaque(u.file.Format), strings.HasPrefix(u.group.Benchmark, CleanPrefix), m.n == 0:
+		return nil
+	case j.o.How != "id" && (m.n != len(u.outcomes) || !zero):
 		return nil
 	}
 	m.loose = b.loose(u, &m)
 	return []match{m}
 }
 
-// enoughNumbers is how many items a split has at least whose results join by number
-// although their ids are others.
+// enoughNumbers is the smallest number of items of a split whose results join by number
+// although their ids differ.
 const enoughNumbers = 20
 
-// loose says that a join by the last numbers of ids may be chance: the ids differ in
-// more than an affix, as "x-1" and "r-01" do and "1" and "test/HumanEval/1" do not, and
-// the results are not those of all items of a split of some size.
+// loose reports whether a join by the last numbers of ids may be chance: the ids differ in more
+// than an affix, as "x-1" and "r-01" do and "1" and "test/HumanEval/1" do not, and the results
+// are not those of all items of a split of some size.
 func (b *bench) loose(u *unit, m *match) bool {
 	if all := b.size(m.splits); all >= enoughNumbers && m.n == all {
 		return false
@@ -360,7 +374,7 @@ func (b *bench) loose(u *unit, m *match) bool {
 	return false
 }
 
-// letters gives the letters and digits of an id before its last number, in lower case.
+// letters returns the letters and digits of an id before its last number, in lower case.
 func letters(id string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsNumber(r) {
@@ -370,15 +384,15 @@ func letters(id string) string {
 	}, strings.TrimRight(id, "0123456789"))
 }
 
-// opaque says that a harness numbers instances through all its splits, so its
-// numbers are no items'.
+// opaque reports whether a harness numbers instances through all its splits, so that its
+// numbers do not identify items.
 func opaque(format string) bool { return strings.HasPrefix(format, "HELM") }
 
-// CleanPrefix begins the names of benchmarks that swab export writes anew, in which
-// items have other places than in the whole.
+// CleanPrefix begins the names of the clean benchmarks that swab export writes, in which items
+// have other indexes than in the original.
 const CleanPrefix = "swab-clean-"
 
-// base gives from what a harness counts samples, -1 if that is not known.
+// base returns the number of a harness's first sample, or -1 if it is not known.
 func base(format string) int64 {
 	switch {
 	case strings.HasPrefix(format, "lm-eval"), strings.HasPrefix(format, "OpenAI"), strings.HasPrefix(format, "HELM"),
@@ -388,15 +402,15 @@ func base(format string) int64 {
 	return -1
 }
 
-// statedPlaces are the places that results have in their split, as the file counts them.
+// statedPlaces has the indexes of results in their split, as the file counts them.
 type statedPlaces struct {
 	at              []int64 // of each outcome
 	lowest, highest int64
-	stated          bool // by the file; else it is their order
-	fromIDs         bool // by numbers at the end of ids
+	stated          bool // by the file; else by their order
+	fromIDs         bool // from numbers at the end of ids
 }
 
-// placesOf returns the places of a unit's results; nil if nothing is known of them.
+// placesOf returns the indexes of a unit's results; nil if they are not known.
 func placesOf(u *unit) *statedPlaces {
 	p := &statedPlaces{at: make([]int64, len(u.outcomes)), lowest: math.MaxInt64, highest: -1, stated: true}
 	have := make(map[int64]bool, len(u.outcomes))
@@ -418,7 +432,7 @@ func placesOf(u *unit) *statedPlaces {
 	if p.stated {
 		return p
 	}
-	// Their order is their place only if none is missing, and nothing else is known.
+	// The order of results is their index only if none is missing and nothing else is known.
 	if slices.ContainsFunc(u.outcomes, func(o Outcome) bool { return o.ID != "" || o.Index >= 0 }) {
 		return nil
 	}
@@ -429,9 +443,9 @@ func placesOf(u *unit) *statedPlaces {
 	return p
 }
 
-// within reports whether the places may be counted from zero, 0 or 1, in a split of n
-// items, where the harness counts from harness, or -1 if that is not known.
-func (p *statedPlaces) within(n, zero, harness int64) bool {
+// fit reports whether the indexes may count from zero, 0 or 1, in a split of n items. Harness
+// is the number from which the harness counts, or -1 if that is not known.
+func (p *statedPlaces) fit(n, zero, harness int64) bool {
 	switch {
 	case p.lowest < zero || p.highest-zero >= n, zero == 1 && p.lowest == 0:
 		return false
@@ -439,10 +453,10 @@ func (p *statedPlaces) within(n, zero, harness int64) bool {
 	return harness < 0 || harness == zero || harness == 1 && p.lowest == 0
 }
 
-// byIndex joins by the place of an item in its split.
+// byIndex joins by the index of an item in its split.
 func (j *joiner) byIndex(u *unit, b *bench, splits []uint16) []match {
 	if strings.HasPrefix(u.group.Benchmark, CleanPrefix) {
-		return nil // places in a clean variant are not the benchmark's
+		return nil // indexes in a clean variant are not those of the benchmark
 	}
 	p := placesOf(u)
 	if p == nil {
@@ -459,7 +473,7 @@ func (j *joiner) byIndex(u *unit, b *bench, splits []uint16) []match {
 			continue
 		}
 		for zero := range int64(2) {
-			if !p.within(n, zero, harness) {
+			if !p.fit(n, zero, harness) {
 				continue
 			}
 			m := match{bench: b, how: "index", items: make([]int32, len(p.at)), n: len(p.at), splits: []uint16{s}, places: true}
@@ -475,7 +489,7 @@ func (j *joiner) byIndex(u *unit, b *bench, splits []uint16) []match {
 			}
 		}
 	}
-	// All items of a split outdo some of another.
+	// A match with all items of a split is preferred to one with some of another.
 	whole := func(m match) bool { return m.n == b.count[m.splits[0]] }
 	if slices.ContainsFunc(out, whole) {
 		out = slices.DeleteFunc(out, func(m match) bool { return !whole(m) })
@@ -498,7 +512,7 @@ func (j *joiner) byContent(u *unit, b *bench, splits []uint16) []match {
 				found = append(found, k)
 			}
 		}
-		if len(found) > 1 && o.Index >= 0 { // items with one question: the place decides
+		if len(found) > 1 && o.Index >= 0 { // items with the same question: the index decides
 			found = slices.DeleteFunc(found, func(k int32) bool { return b.a.Items[k].Index != o.Index })
 		}
 		if len(found) == 1 {
@@ -514,7 +528,7 @@ func (j *joiner) byContent(u *unit, b *bench, splits []uint16) []match {
 
 // compare counts the pairs whose questions agree and differ.
 func (j *joiner) compare(u *unit, b *bench, items []int32) (agree, differ int) {
-	// Enough of them to tell, spread over all.
+	// A sample of up to about 2,000 pairs is enough.
 	step := max(1, len(items)/2000)
 	for i := 0; i < len(items); i += step {
 		k := items[i]
@@ -530,8 +544,8 @@ func (j *joiner) compare(u *unit, b *bench, items []int32) (agree, differ int) {
 	return agree, differ
 }
 
-// contains says that a question's words stand in a text, or the text's in the question,
-// whose part it may be.
+// contains reports whether a text contains the words of a question, or the question those of
+// the text, which may be a part of it.
 func contains(text, question []uint64) bool {
 	if len(text) < len(question) {
 		text, question = question, text
@@ -547,7 +561,7 @@ func contains(text, question []uint64) bool {
 	return false
 }
 
-// hashes gives the hashes of a text's words.
+// hashes returns the hashes of a text's words.
 func (j *joiner) hashes(text string) []uint64 {
 	if j.words == nil {
 		j.words, _ = ngram.Words(1).NewScanner()
@@ -560,8 +574,8 @@ func (j *joiner) hashes(text string) []uint64 {
 	return out
 }
 
-// take adds a match to its Join.
-func (j *joiner) take(u *unit, m *match) error {
+// addMatch adds a match to its Join.
+func (j *joiner) addMatch(u *unit, m *match) error {
 	d := j.joining(joinKey{m.bench.name, u.group.Model, u.group.Metric})
 	d.bench = m.bench
 	if d.How == "" {
@@ -577,15 +591,17 @@ func (j *joiner) take(u *unit, m *match) error {
 	for i := range u.outcomes {
 		o, k := &u.outcomes[i], m.items[i]
 		if k < 0 {
-			d.left(u.outcomes[i : i+1])
+			d.addLeft(u.outcomes[i : i+1])
 			continue
 		}
 		have := &d.from[int(k)-m.bench.first]
 		switch {
 		case *have == u.number:
-			return fmt.Errorf("%w: by %s, two results are of item %s of %s, one of them %s", ErrAmbiguous, m.how, rows.Clip(j.a.Items[k].ID), m.bench.name, describe(*o))
+			return fmt.Errorf("%w: by %s, two results belong to item %s of %s, one of them %s",
+				ErrAmbiguous, m.how, rows.Clip(j.a.Items[k].ID), m.bench.name, describe(*o))
 		case *have > 0:
-			return fmt.Errorf("%w: item %s of %s has a result of %s here and in %q: leave one file out, or name the runs apart as MODEL=PATH",
+			return fmt.Errorf("%w: item %s of %s has a result of %s here and in %q: leave out one of the files, "+
+				"or name each run, as in MODEL=PATH",
 				ErrAmbiguous, rows.Clip(j.a.Items[k].ID), m.bench.name, rows.Clip(u.group.Model), j.files[*have-1].Path)
 		}
 		*have = u.number
@@ -602,13 +618,14 @@ func describe(o Outcome) string { return new(reader).describe(o) }
 func (j *joiner) joining(k joinKey) *joining {
 	d := j.of[k]
 	if d == nil {
-		d = &joining{Join: Join{Benchmark: k.benchmark, Model: k.model, Metric: k.metric}, splits: make(map[uint16]bool)}
+		d = &joining{splits: make(map[uint16]bool)}
+		d.Benchmark, d.Model, d.Metric = k.benchmark, k.model, k.metric
 		j.of[k] = d
 	}
 	return d
 }
 
-func (d *joining) left(o []Outcome) { d.ResultsLeft = append(d.ResultsLeft, o...) }
+func (d *joining) addLeft(o []Outcome) { d.ResultsLeft = append(d.ResultsLeft, o...) }
 
 func (d *joining) problem(file, kind, detail string) {
 	if d.Counts == nil {
@@ -619,39 +636,43 @@ func (d *joining) problem(file, kind, detail string) {
 	}
 }
 
-// finish names what is left over and puts all in order.
+// finish adds the problems of results and items without a partner, and sorts the joins.
 func (j *joiner) finish() ([]Join, error) {
 	var out []Join
-	any := false
+	joined := false
 	for _, d := range j.of {
 		slices.SortFunc(d.Matched, func(a, b Joined) int { return cmp.Compare(a.Item, b.Item) })
 		if d.bench != nil {
-			any = true
+			joined = true
 			for k := d.bench.first; k < d.bench.last; k++ {
 				if d.from[k-d.bench.first] == 0 && d.splits[j.a.Items[k].Split] {
 					d.ItemsLeft = append(d.ItemsLeft, k)
 				}
 			}
 			if len(d.ResultsLeft) > 0 {
-				d.problem("", "results left over", fmt.Sprintf("%d results of no item, such as %s", len(d.ResultsLeft), describe(d.ResultsLeft[0])))
+				d.problem("", "results left over", fmt.Sprintf("%d results belong to no item, such as %s",
+					len(d.ResultsLeft), describe(d.ResultsLeft[0])))
 			}
 			if len(d.ItemsLeft) > 0 {
-				d.problem("", "items left over", fmt.Sprintf("%d items without a result, such as %s", len(d.ItemsLeft), rows.Clip(j.a.Items[d.ItemsLeft[0]].ID)))
+				d.problem("", "items left over", fmt.Sprintf("%d items have no result, such as %s",
+					len(d.ItemsLeft), rows.Clip(j.a.Items[d.ItemsLeft[0]].ID)))
 			}
 		}
 		out = append(out, d.Join)
 	}
-	if !any {
+	if !joined {
 		why := ""
 		for _, d := range out {
 			if why == "" && len(d.Problems) > 0 {
 				why = ": " + d.Problems[0].Detail
 			}
 		}
-		return nil, fmt.Errorf("none of the results are of a benchmark of the audit (%s)%s; --join id, index or content says how to look", strings.Join(j.names(), ", "), why)
+		return nil, fmt.Errorf("no result belongs to a benchmark of the audit (%s)%s; choose how to join them with "+
+			"--join id, index or content", strings.Join(j.names(), ", "), why)
 	}
 	slices.SortFunc(out, func(x, y Join) int {
-		return cmp.Or(strings.Compare(x.Model, y.Model), strings.Compare(x.Benchmark, y.Benchmark), strings.Compare(x.Metric, y.Metric))
+		return cmp.Or(strings.Compare(x.Model, y.Model), strings.Compare(x.Benchmark, y.Benchmark),
+			strings.Compare(x.Metric, y.Metric))
 	})
 	return out, nil
 }
@@ -664,7 +685,7 @@ func (j *joiner) names() []string {
 	return names
 }
 
-// bench is a benchmark's items, to be looked up.
+// bench finds the items of a benchmark.
 type bench struct {
 	a           *audit.Table
 	name        string
@@ -672,14 +693,17 @@ type bench struct {
 	splits      []uint16
 	count       map[uint16]int     // items
 	begin       map[uint16]int     // number of the first
-	ownIDs      bool               // ids are more than places
-	byID        map[string]int32   // first item of an id
-	more        map[string][]int32 // those behind it
+	ownIDs      bool               // some ids are not the items' indexes
+	byID        map[string]int32   // first item with an id
+	more        map[string][]int32 // further items with it
 	texts       *questions
 }
 
 func newBench(a *audit.Table, i int) *bench {
-	b := &bench{a: a, name: a.Benchmarks[i].Name, first: a.Benchmarks[i].First, last: a.Benchmarks[i].Last, count: make(map[uint16]int), begin: make(map[uint16]int)}
+	in := a.Benchmarks[i]
+	b := &bench{
+		a: a, name: in.Name, first: in.First, last: in.Last, count: make(map[uint16]int), begin: make(map[uint16]int),
+	}
 	for k := b.first; k < b.last; k++ {
 		it := &a.Items[k]
 		if b.count[it.Split]++; b.count[it.Split] == 1 {
@@ -703,7 +727,7 @@ func (b *bench) size(splits []uint16) (n int) {
 	return n
 }
 
-// place gives the item at a place of a split, or -1.
+// place returns the item with an index in a split, or -1.
 func (b *bench) place(s uint16, index int64) int32 {
 	if index < 0 || index >= int64(b.count[s]) {
 		return -1
@@ -715,7 +739,7 @@ func (b *bench) place(s uint16, index int64) int32 {
 	return int32(k)
 }
 
-// isNumber says that an id is a number of at most 64 bits and nothing else.
+// isNumber reports whether an id is a number of at most 64 bits.
 func isNumber(id string) bool {
 	if c := id[len(id)-1]; c < '0' || c > '9' {
 		return false
@@ -727,7 +751,7 @@ func isNumber(id string) bool {
 	return err == nil
 }
 
-// pick gives the one item of an id in the splits, or -1; try is looked at first.
+// pick returns the only item with an id in the splits, or -1; it tests the item try first.
 func (b *bench) pick(id string, splits []uint16, try int32) int32 {
 	if b.byID == nil {
 		b.byID = make(map[string]int32, b.last-b.first)
@@ -763,7 +787,7 @@ func (b *bench) pick(id string, splits []uint16, try int32) int32 {
 	return only
 }
 
-// numbers gives the items by the last number of their ids, if each has one of its own.
+// numbers returns the items by the last number of their ids, if these numbers are unique.
 func (b *bench) numbers(splits []uint16) (map[int64]int32, bool) {
 	out := make(map[int64]int32, b.size(splits))
 	for k := b.first; k < b.last; k++ {
@@ -788,7 +812,7 @@ func (b *bench) lowest(numbers map[int64]int32) int64 {
 	return low
 }
 
-// lastNumber gives the digits that an id ends in: 12 of "test-12".
+// lastNumber returns the number at the end of an id: 12 of "test-12".
 func lastNumber(id string) (int64, bool) {
 	i := len(id)
 	for i > 0 && id[i-1] >= '0' && id[i-1] <= '9' {
@@ -802,14 +826,15 @@ func (b *bench) hasText() bool {
 	return slices.ContainsFunc(b.a.Items[b.first:b.last], func(it audit.TableItem) bool { return it.Text != "" })
 }
 
-// tokens cuts a name into its words, without those of splits.
+// tokens returns the words of a name, except those that name splits.
 func tokens(s string) []string {
-	return slices.DeleteFunc(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return strings.ContainsRune("_-/. :", r) }), func(w string) bool {
+	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return strings.ContainsRune("_-/. :", r) })
+	return slices.DeleteFunc(words, func(w string) bool {
 		return slices.Contains([]string{"test", "train", "dev", "val", "validation", "main", "default"}, w)
 	})
 }
 
-// named says that the results' own words for their benchmark are the audit's name.
+// named reports whether the results name the benchmark, in the audit's words or similar.
 func (b *bench) named(u *unit) bool {
 	if rest, ok := strings.CutPrefix(u.group.Benchmark, CleanPrefix); ok {
 		return strings.HasPrefix(rest, b.name+"-")
@@ -829,7 +854,7 @@ func (b *bench) named(u *unit) bool {
 	return u.group.Benchmark == "" && slices.Contains(tokens(stem(filepath.Base(u.file.Path))), joined)
 }
 
-// splitsFor gives the splits that the results name, all if they name none.
+// splitsFor returns the splits that the results name, or all if they name none.
 func (b *bench) splitsFor(u *unit) (splits []uint16, named bool) {
 	hints := []string{u.group.Subject, u.group.Split}
 	if rest, ok := strings.CutPrefix(strings.ToLower(u.group.Benchmark), strings.ToLower(b.name)+"_"); ok {
@@ -868,12 +893,12 @@ type questions struct {
 	first  int32
 }
 
-// startWords is how long a question has to be to be looked for inside a prompt.
+// startWords is the number of words that a question needs for a search inside prompts.
 const startWords = 8
 
 func (j *joiner) texts(b *bench) *questions {
 	if b.texts == nil {
-		t := &questions{whole: make(map[uint64][]int32), starts: make(map[uint64][]int32), first: int32(b.first)}
+		t := &questions{first: int32(b.first), whole: make(map[uint64][]int32), starts: make(map[uint64][]int32)}
 		for k := b.first; k < b.last; k++ {
 			w := j.hashes(b.a.Items[k].Text)
 			t.words = append(t.words, w)
@@ -892,8 +917,8 @@ func (j *joiner) texts(b *bench) *questions {
 	return b.texts
 }
 
-// find gives the items whose question is the text; where there are none, those whose
-// question stands in it, but for those inside the question of another.
+// find returns the items whose question is the text or, if there are none, those whose question
+// is contained in it, except questions inside the question of another.
 func (t *questions) find(text []uint64) []int32 {
 	if len(text) == 0 {
 		return nil
@@ -918,7 +943,7 @@ func (t *questions) find(text []uint64) []int32 {
 			longest = max(longest, len(w))
 		}
 	}
-	// A question inside the longest is no question of its own.
+	// A question inside the longest one does not count.
 	for _, k := range found {
 		if len(t.words[k-t.first]) == longest {
 			long := t.words[k-t.first]

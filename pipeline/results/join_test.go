@@ -220,11 +220,11 @@ func TestJoin(t *testing.T) {
 		{"own ids", []bencher{own, bare}, "r.jsonl", resultLines(40, 0, func(i int) string { return fmt.Sprintf(`{"id":"Ferry/%d","score":%d}`, i, i%2) }), JoinOptions{}, "id", "ferries", 0, 40, 0, 0, ""},
 		{"some own ids and strange ones", []bencher{own}, "r.jsonl", resultLines(30, 20, func(i int) string { return fmt.Sprintf(`{"id":"Ferry/%d","score":%d}`, i, i%2) }), JoinOptions{}, "id", "ferries", 0, 20, 10, 20, ""},
 		{"last numbers of ids", []bencher{own}, "r.jsonl", resultLines(40, 0, func(i int) string { return fmt.Sprintf(`{"id":"test-%d","score":%d}`, i, i%2) }), JoinOptions{}, "id", "ferries", 0, 40, 0, 0, ""},
-		{"last numbers of a few ids", []bencher{own}, "r.jsonl", resultLines(2, 0, func(i int) string { return fmt.Sprintf(`{"id":"x-%d","score":%d}`, i, i%2) }), JoinOptions{}, "", "", 0, 0, 0, 0, "none of the results"},
+		{"last numbers of a few ids", []bencher{own}, "r.jsonl", resultLines(2, 0, func(i int) string { return fmt.Sprintf(`{"id":"x-%d","score":%d}`, i, i%2) }), JoinOptions{}, "", "", 0, 0, 0, 0, "no result belongs to a benchmark"},
 		{"last numbers of a few ids, of a named benchmark", []bencher{own}, "ferries.jsonl", resultLines(2, 0, func(i int) string { return fmt.Sprintf(`{"id":"x-%d","score":%d}`, i, i%2) }), JoinOptions{}, "", "", 0, 0, 0, 0, "only the last numbers agree"},
 		{"last numbers of a few ids, asked for", []bencher{own}, "r.jsonl", resultLines(2, 0, func(i int) string { return fmt.Sprintf(`{"id":"x-%d","score":%d}`, i, i%2) }), JoinOptions{How: "id"}, "id", "ferries", 0, 2, 0, 38, ""},
 		{"a few ids that differ in an affix", []bencher{own}, "r.jsonl", resultLines(2, 0, func(i int) string { return fmt.Sprintf(`{"id":"test/ferry-%d","score":%d}`, i, i%2) }), JoinOptions{}, "id", "ferries", 0, 2, 0, 38, ""},
-		{"last numbers of all ids of few", []bencher{few}, "r.jsonl", resultLines(12, 1, func(i int) string { return fmt.Sprintf(`{"id":"x-%02d","score":1}`, i) }), JoinOptions{}, "", "", 0, 0, 0, 0, "none of the results"},
+		{"last numbers of all ids of few", []bencher{few}, "r.jsonl", resultLines(12, 1, func(i int) string { return fmt.Sprintf(`{"id":"x-%02d","score":1}`, i) }), JoinOptions{}, "", "", 0, 0, 0, 0, "no result belongs to a benchmark"},
 		{"numbers from 1 to the last are places", []bencher{own}, "r.jsonl", resultLines(40, 1, func(i int) string { return fmt.Sprintf(`{"id":%d,"score":%d}`, i, i%2) }), JoinOptions{}, "index", "ferries", 1, 40, 0, 0, ""},
 		{"numbers without first and last are nothing", []bencher{own}, "r.jsonl", resultLines(20, 1, func(i int) string { return fmt.Sprintf(`{"id":%d,"score":%d}`, i, i%2) }), JoinOptions{}, "", "", 0, 0, 0, 0, "from 0 or from 1"},
 		{"but questions tell", []bencher{own}, "r.jsonl", resultLines(20, 1, func(i int) string {
@@ -244,13 +244,13 @@ func TestJoin(t *testing.T) {
 		{"a split is named by the file", []bencher{twins}, "South_test.jsonl", resultLines(30, 0, func(i int) string { return fmt.Sprintf(`{"index":%d,"score":%d}`, i, i%2) }), JoinOptions{}, "index", "quays", -30, 30, 0, 0, ""},
 		{"ids that are numbers", []bencher{numbered}, "r.jsonl", resultLines(40, 11, func(i int) string { return fmt.Sprintf(`{"task_id":%d,"score":%d}`, i, i%2) }), JoinOptions{}, "id", "docks", 11, 40, 0, 0, ""},
 		{"numbers that are ids by chance", []bencher{numbered}, "r.jsonl", resultLines(41, 0, func(i int) string { return fmt.Sprintf(`{"task_id":%d,"score":%d}`, i, i%2) }), JoinOptions{}, "", "", 0, 0, 0, 0, "chance"},
-		{"ids that match nothing", []bencher{own}, "r.jsonl", resultLines(9, 0, func(i int) string { return fmt.Sprintf(`{"id":"boat%c","score":1}`, 'a'+i) }), JoinOptions{}, "", "", 0, 0, 0, 0, "none of the results"},
+		{"ids that match nothing", []bencher{own}, "r.jsonl", resultLines(9, 0, func(i int) string { return fmt.Sprintf(`{"id":"boat%c","score":1}`, 'a'+i) }), JoinOptions{}, "", "", 0, 0, 0, 0, "no result belongs to a benchmark"},
 		{"asked for content without questions", []bencher{own}, "r.jsonl", resultLines(40, 0, func(i int) string { return fmt.Sprintf(`{"id":"Ferry/%d","score":1}`, i) }), JoinOptions{How: "content"}, "", "", 0, 0, 0, 0, "needs questions"},
 		{"asked for another way", []bencher{own}, "r.jsonl", `{"id":"a","score":1}`, JoinOptions{How: "luck"}, "", "", 0, 0, 0, 0, "luck"},
 		{"asked for another benchmark", []bencher{own}, "r.jsonl", `{"id":"a","score":1}`, JoinOptions{Benchmark: "gulls"}, "", "", 0, 0, 0, 0, "gulls"},
 		{"a clean variant's places", []bencher{own, bare}, "r.jsonl", resultLines(39, 0, func(i int) string {
 			return fmt.Sprintf(`{"index":%d,"score":1,"task":"swab-clean-piers-m1-test"}`, i)
-		}), JoinOptions{}, "", "", 0, 0, 0, 0, "none of the results"},
+		}), JoinOptions{}, "", "", 0, 0, 0, 0, "no result belongs to a benchmark"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

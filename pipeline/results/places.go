@@ -1,7 +1,8 @@
 package results
 
-// places finds outcomes again by a hash of their group and id: open addressing, of
-// the hash the upper half beside the place, 12 bytes or so an outcome.
+// places finds the place of an outcome by a hash of its group and id. It is a hash table with
+// open addressing, which stores the upper half of the hash beside the place: about 12 bytes
+// for each outcome.
 type places struct {
 	slots []place // a power of two of them, at least a quarter free
 	used  int
@@ -12,9 +13,9 @@ type place struct {
 	at  uint32 // place and 1 more; 0: the slot is empty
 }
 
-// put gives the slot's place if is says that it is the one looked for; if there is
-// none, at is put there and given.
-func (p *places) put(hash uint64, at int32, is func(at int32) bool) int32 {
+// insert returns the place with this hash for which equal is true or, if there is none,
+// inserts at and returns it.
+func (p *places) insert(hash uint64, at int32, equal func(at int32) bool) int32 {
 	if 4*p.used >= 3*len(p.slots) {
 		p.grow(2 * len(p.slots))
 	}
@@ -25,7 +26,7 @@ func (p *places) put(hash uint64, at int32, is func(at int32) bool) int32 {
 			p.slots[i] = place{tag, uint32(at) + 1}
 			p.used++
 			return at
-		case s.tag == tag && is(int32(s.at-1)):
+		case s.tag == tag && equal(int32(s.at-1)):
 			return int32(s.at - 1)
 		}
 	}

@@ -26,17 +26,17 @@ import (
 const (
 	maxRow    = 64 << 20 // bytes of one row, or of one value of a document
 	maxWindow = 128 << 20
-	maxFile   = 64 << 30 // bytes of a file, unpacked
+	maxFile   = 64 << 30 // bytes of a file, decompressed
 	perKind   = 20       // problems listed of each kind
 )
 
-// ErrNoResults means a file in which no results of items were recognised.
-var ErrNoResults = errors.New("no results of items in it")
+// ErrNoResults means that no results of items were recognised in a file.
+var ErrNoResults = errors.New("no results of items were found")
 
-// Read reads a file of results, or all below a directory, as model; with "" the
-// model is what the file says, else the file's name without endings. In a directory,
-// a file that holds no results is given with Format "" and a problem; it is an error
-// when none does.
+// Read reads a file of results, or all below a directory, as results of model. If that is "",
+// the model is the one that the file names, else the file's name without endings. In a
+// directory, a file without results is returned with Format "" and a problem; it is an error
+// if no file has results.
 func Read(path, model string, o Options) ([]File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -80,7 +80,7 @@ func Read(path, model string, o Options) ([]File, error) {
 			f, err := readFile(name, model, o)
 			if errors.Is(err, ErrNoResults) {
 				f, err = &File{Path: name}, nil
-				f.problem(-1, "not results", "no results of items were recognised in it")
+				f.problem(-1, "not results", "no results of items were found")
 			}
 			if err == nil {
 				files[i] = *f
@@ -92,7 +92,7 @@ func Read(path, model string, o Options) ([]File, error) {
 		return nil, err
 	}
 	if !slices.ContainsFunc(files, func(f File) bool { return f.Format != "" }) {
-		return nil, fmt.Errorf("%q: %d files, and %w", path, len(files), ErrNoResults)
+		return nil, fmt.Errorf("%q: %d files: %w", path, len(files), ErrNoResults)
 	}
 	return files, nil
 }
@@ -109,34 +109,34 @@ func (f *File) problem(row int64, kind, detail string) {
 // reader gathers the outcomes of one file.
 type reader struct {
 	o      Options
-	model  string // as the user says, or ""
+	model  string // as chosen by the user, or ""
 	file   *File
 	format *format
 	p      rows.Cutter
-	row    int64 // of the value in hand
+	row    int64 // number of the current value
 
 	groups    map[Group]uint16
-	lastGroup struct { // rows of a group stand together
+	lastGroup struct { // rows of a group are mostly consecutive
 		asked  Group
 		model  string
 		number uint16
 		ok     bool
 	}
-	seen     places // outcomes by group and id, from when they are out of order
+	seen     places // outcomes by group and id, once they are out of order
 	disorder bool
-	top      int32           // number of the last outcome with an id or place, from 1
-	ids      strings.Builder // the last of the blocks that ids stand in
+	top      int32           // number of the last outcome with an id or index, from 1
+	ids      strings.Builder // the last of the blocks of ids
 	shape    shape           // of the last row with an id and a score
-	size     int64           // bytes of the file if it is not packed, else 0
+	size     int64           // bytes of the file if it is not compressed, else 0
 	read     int64           // bytes of lines read
 	epochs   map[epoch]bool  // samples that have a number
 	metric   string          // chosen
-	others   map[string]bool // metrics that were passed over
+	others   map[string]bool // metrics that were not chosen
 	filter   string
 	filters  map[string]bool
 	any      bool // a row was read as one of the format
 
-	told    Group             // what the document says of all its rows
+	common  Group             // what the document states for all its rows
 	prompts map[string]string // by sample, of a log that scores it in another row
 }
 
@@ -154,7 +154,7 @@ type format struct {
 
 func readFile(path, model string, o Options) (*File, error) {
 	r := &reader{o: o, model: model, file: &File{Path: path}, groups: map[Group]uint16{}}
-	r.told.Model = r.fallback()
+	r.common.Model = r.fallback()
 	err := r.open(path)
 	if err == nil {
 		err = r.finish()
@@ -165,7 +165,7 @@ func readFile(path, model string, o Options) (*File, error) {
 	return r.file, nil
 }
 
-// fallback names the model of a file that does not.
+// fallback returns the model of a file that does not name it.
 func (r *reader) fallback() string {
 	base := filepath.Base(r.file.Path)
 	if strings.HasPrefix(base, "samples_") { // lm-evaluation-harness names the directory
@@ -184,7 +184,7 @@ func stem(base string) string {
 	return base
 }
 
-// open finds out by its content what the file is, and reads it.
+// open recognises the file by its content, and reads it.
 func (r *reader) open(path string) error {
 	if shard.SideFile(filepath.Base(path)) {
 		return ErrNoResults
@@ -192,7 +192,8 @@ func (r *reader) open(path string) error {
 	if zipped, err := r.zip(path); zipped || err != nil {
 		return err
 	}
-	in, err := shard.Open(shard.Shard{Name: path, Path: path, Formats: &rows.Formats}, shard.Limits{Window: maxWindow}, false, nil)
+	sh := shard.Shard{Name: path, Path: path, Formats: &rows.Formats}
+	in, err := shard.Open(sh, shard.Limits{Window: maxWindow}, false, nil)
 	if err != nil {
 		return err
 	}
@@ -228,7 +229,7 @@ func (r *reader) zip(path string) (bool, error) {
 	return true, r.inspectZip(f)
 }
 
-// columns reads rows of a format that is not text: each as the JSON that it would be.
+// columns reads rows of a format that is not text, each converted to JSON.
 func (r *reader) columns(in *shard.Reader, f *shard.Format) error {
 	from, err := rows.Open(context.Background(), in, f, rows.Options{Name: r.file.Path, MaxRow: maxRow, Lines: true})
 	if err != nil {
@@ -251,7 +252,7 @@ func (r *reader) columns(in *shard.Reader, f *shard.Format) error {
 	}
 }
 
-// bounded fails where io.LimitReader would end.
+// bounded returns an error at its limit, where io.LimitReader would end.
 type bounded struct {
 	r    io.Reader
 	left int64
@@ -260,7 +261,7 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, errors.New("unpacks to more than is taken for a file of results")
+		return 0, fmt.Errorf("it decompresses to more than %d GiB, the limit of a file of results", maxFile>>30)
 	}
 	return n, err
 }
@@ -291,8 +292,8 @@ func (r *reader) plain(in *bufio.Reader) error {
 	}
 }
 
-// shaped reads JSON that begins with an object: rows over several lines or in columns, or
-// what objects reads.
+// shaped reads JSON that begins with an object: rows over several lines or in columns, and
+// otherwise calls objects.
 func (r *reader) shaped(in *bufio.Reader) error {
 	spans := rows.NewSpans(in, maxRow)
 	defer spans.Free()
@@ -323,8 +324,8 @@ func (r *reader) shaped(in *bufio.Reader) error {
 	}
 }
 
-// objects reads JSON lines, or one object over many lines or with lists in it. The
-// first line tells: it is a row unless it is not whole or has the lists of a document.
+// objects reads JSON lines, or one object over many lines or with lists in it. The first line
+// decides: it is a row unless it is incomplete or has the lists of a document.
 func (r *reader) objects(in *bufio.Reader) error {
 	line, err := readLine(in, nil)
 	if err != nil && err != io.EOF && err != rows.ErrTooLong {
@@ -335,7 +336,8 @@ func (r *reader) objects(in *bufio.Reader) error {
 		first, bad := r.p.Object(bytes.TrimSpace(line))
 		if whole = bad == nil; whole {
 			for _, list := range documentLists {
-				if raw := first.Get(list); raw != nil && raw[0] != '"' && (raw[0] == '[' || raw[0] == '{') && r.sniff(first) == nil {
+				raw := first.Get(list)
+				if raw != nil && (raw[0] == '[' || raw[0] == '{') && r.sniff(first) == nil {
 					whole = false
 				}
 			}
@@ -414,13 +416,20 @@ func (r *reader) raw(b []byte) error {
 	r.p.Marks().Repairs(func(k rows.Kind, done string) { r.problem(string(k), done) })
 	if r.format == nil {
 		if r.format = r.sniff(row); r.format == nil {
-			return fmt.Errorf("%w: its rows have %s; an id and a score are needed, named as id and score or like them (--metric names another field)", ErrNoResults, names(row))
+			return noScores("rows have", row, "field")
 		}
 		r.file.Format = r.format.name
 	}
 	return r.format.read(r, row)
 }
 
+// noScores returns the error of a file whose rows have no id or no score.
+func noScores(has string, row rows.Object, unit string) error {
+	return fmt.Errorf("%w: its %s %s; an id and a score are needed, named id and score or similar "+
+		"(--metric names another %s)", ErrNoResults, has, names(row), unit)
+}
+
+// names returns the names of a row's members for a message.
 func names(r rows.Object) string {
 	var names []string
 	for i, f := range r {
@@ -515,7 +524,7 @@ func (r *reader) table(in *bufio.Reader) error {
 		}
 		if r.format == nil {
 			if !f.is(row) || !r.hasMetric(row) {
-				return fmt.Errorf("%w: its columns are %s; an id and a score are needed, named as id and score or like them (--metric names another column)", ErrNoResults, names(row))
+				return noScores("columns are", row, "column")
 			}
 			r.format, r.file.Format = &f, f.name
 		}
@@ -527,7 +536,7 @@ func (r *reader) table(in *bufio.Reader) error {
 
 func (r *reader) problem(kind, detail string) { r.file.problem(r.row, kind, detail) }
 
-// group gives the number of g, in which "" is filled with what the document says.
+// group returns the number of g, with empty members filled in from r.common.
 func (r *reader) group(g Group) (uint16, error) {
 	if r.lastGroup.ok && g == r.lastGroup.asked && r.model == r.lastGroup.model {
 		return r.lastGroup.number, nil
@@ -542,13 +551,11 @@ func (r *reader) numberOf(g Group) (uint16, error) {
 	if r.model != "" {
 		g.Model = r.model
 	} else if g.Model == "" {
-		g.Model = r.told.Model
+		g.Model = r.common.Model
 	}
-	for _, f := range [...]struct{ have, told *string }{{&g.Benchmark, &r.told.Benchmark}, {&g.Split, &r.told.Split}, {&g.Subject, &r.told.Subject}} {
-		if *f.have == "" {
-			*f.have = *f.told
-		}
-	}
+	g.Benchmark = cmp.Or(g.Benchmark, r.common.Benchmark)
+	g.Split = cmp.Or(g.Split, r.common.Split)
+	g.Subject = cmp.Or(g.Subject, r.common.Subject)
 	n, ok := r.groups[g]
 	if !ok {
 		if len(r.groups) == math.MaxUint16 {
@@ -561,7 +568,7 @@ func (r *reader) numberOf(g Group) (uint16, error) {
 	return n, nil
 }
 
-// add takes one sample's score of an item. sample is the sample's number if it has one.
+// add adds one sample's score of an item. Sample is the sample's number, if it has one.
 func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 	r.any = true
 	v, binary, bad := score(raw)
@@ -586,7 +593,8 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 			r.epochs = make(map[epoch]bool)
 		}
 		if r.epochs[epoch{at, sample}] {
-			r.problem("duplicate", fmt.Sprintf("%s: sample %s stands twice; the first counts", r.describe(o), rows.Clip(sample)))
+			r.problem("duplicate", fmt.Sprintf("%s: the file has sample %s twice; the first counts",
+				r.describe(o), rows.Clip(sample)))
 			return nil
 		}
 		r.epochs[epoch{at, sample}] = true
@@ -596,13 +604,13 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 			return errors.New("more than 2^31 results in one file")
 		}
 		r.grow()
-		o.ID = r.keep(o.ID)
+		o.ID = r.copyID(o.ID)
 		r.file.Outcomes = append(r.file.Outcomes, o)
 		return nil
 	}
 	have := &r.file.Outcomes[at]
 	if have.Index != o.Index {
-		have.Index = -1 // a place that is not one
+		have.Index = -1 // samples disagree on the index
 	}
 	have.Score += v
 	have.Samples++
@@ -610,8 +618,8 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 	return nil
 }
 
-// find gives the outcome with the group and id of o, or at, where o will stand. While
-// every outcome goes behind all before it, only the last can be the one.
+// find returns the place of the outcome with the group and id of o, or at, the place of a new
+// one. As long as outcomes are in order, only the last can be equal.
 func (r *reader) find(o *Outcome, at int32) int32 {
 	if !r.disorder {
 		c := 1
@@ -628,15 +636,15 @@ func (r *reader) find(o *Outcome, at int32) int32 {
 		r.disorder = true
 		for k := range r.file.Outcomes {
 			if have := &r.file.Outcomes[k]; have.ID != "" || have.Index >= 0 {
-				r.seen.put(hashOf(have), int32(k), func(int32) bool { return false })
+				r.seen.insert(hashOf(have), int32(k), func(int32) bool { return false })
 			}
 		}
 	}
-	return r.seen.put(hashOf(o), at, func(k int32) bool { return inOrder(o, &r.file.Outcomes[k]) == 0 })
+	return r.seen.insert(hashOf(o), at, func(k int32) bool { return inOrder(o, &r.file.Outcomes[k]) == 0 })
 }
 
-// inOrder compares groups, then ids, the shorter before the longer so that 9 goes
-// before 10, and places where there are no ids.
+// inOrder compares groups, then ids, the shorter before the longer so that 9 comes before 10, or
+// indexes if there are no ids.
 func inOrder(a, b *Outcome) int {
 	if c := cmp.Or(int(a.Group)-int(b.Group), len(a.ID)-len(b.ID)); c != 0 {
 		return c
@@ -655,8 +663,8 @@ func hashOf(o *Outcome) uint64 {
 	return h + uint64(o.Group)*0x9e3779b97f4a7c15
 }
 
-// grow makes room for an outcome: in lines that are not packed for all that the file
-// can still hold if it goes on as it began, in steps, since it need not.
+// grow makes room for an outcome. If the file is not compressed, it makes room for all outcomes
+// that are expected by the size of the file, in steps, since the rest may differ.
 func (r *reader) grow() {
 	have := len(r.file.Outcomes)
 	if have < cap(r.file.Outcomes) || have < 1<<10 || r.read == 0 || r.size <= r.read {
@@ -666,9 +674,9 @@ func (r *reader) grow() {
 	r.file.Outcomes = slices.Grow(r.file.Outcomes, int(min(all-int64(have), 7*int64(have)))+1)
 }
 
-// keep copies an id into a block of many, which are less to look after than as many
-// texts.
-func (r *reader) keep(id string) string {
+// copyID copies an id into a block with many others, which costs the garbage collector less
+// than single strings.
+func (r *reader) copyID(id string) string {
 	if id == "" {
 		return ""
 	}
@@ -688,10 +696,10 @@ func (r *reader) describe(o Outcome) string {
 	case o.Index >= 0:
 		return fmt.Sprintf("item %d", o.Index)
 	}
-	return "an item without id"
+	return "an item without an id"
 }
 
-// score reads a score as harnesses write it, or says what is wrong with it.
+// score parses a score as harnesses write it; bad is the kind of problem, or "".
 func score(raw []byte) (v float64, binary bool, bad string) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return 0, false, "missing score"
@@ -737,7 +745,7 @@ func parseScore(s string) (v float64, binary bool, bad string) {
 	return v, v == 0 || v == 1, ""
 }
 
-// finish averages samples and puts outcomes in order.
+// finish averages samples and sorts the outcomes.
 func (r *reader) finish() error {
 	f := r.file
 	for i := range f.Outcomes {
@@ -750,11 +758,13 @@ func (r *reader) finish() error {
 	}
 	if len(r.others) > 0 {
 		r.row = -1
-		r.problem("several metrics", fmt.Sprintf("scores are of %s; there are also %s (--metric chooses)", rows.Clip(r.metric), listed(r.others)))
+		r.problem("several metrics", fmt.Sprintf("%s is used; the file also has %s (choose with --metric)",
+			rows.Clip(r.metric), listNames(r.others)))
 	}
 	if len(r.filters) > 0 {
 		r.row = -1
-		r.problem("several filters", fmt.Sprintf("scores are of filter %s; there are also %s (--filter chooses)", rows.Clip(r.filter), listed(r.filters)))
+		r.problem("several filters", fmt.Sprintf("%s is used; the file also has %s (choose with --filter)",
+			rows.Clip(r.filter), listNames(r.filters)))
 	}
 	if r.o.Metric != "" && len(f.Outcomes) == 0 && f.Counts["missing score"] > 0 {
 		return fmt.Errorf("no row has a score named %q", rows.Clip(r.o.Metric))
@@ -765,7 +775,7 @@ func (r *reader) finish() error {
 		o.Score /= float64(o.Samples)
 		times[o.Samples]++
 		if math.IsInf(o.Score, 0) || math.IsNaN(o.Score) {
-			return fmt.Errorf("%s: its scores add up to no number", r.describe(*o))
+			return fmt.Errorf("%s: the sum of its scores is not a finite number", r.describe(*o))
 		}
 	}
 	if len(times) > 1 {
@@ -777,7 +787,8 @@ func (r *reader) finish() error {
 		}
 		for i := range f.Outcomes {
 			if o := &f.Outcomes[i]; o.Samples != usual {
-				f.problem(-1, "uneven samples", fmt.Sprintf("%s has %d scores, most have %d", r.describe(*o), o.Samples, usual))
+				f.problem(-1, "uneven samples",
+					fmt.Sprintf("%s has %d scores, most items have %d", r.describe(*o), o.Samples, usual))
 			}
 		}
 	}
@@ -791,7 +802,8 @@ func (r *reader) finish() error {
 	return nil
 }
 
-func listed(set map[string]bool) string {
+// listNames returns the names in set for a message.
+func listNames(set map[string]bool) string {
 	var names []string
 	for n := range set {
 		names = append(names, rows.Clip(n))

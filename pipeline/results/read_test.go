@@ -247,15 +247,15 @@ func TestRefused(t *testing.T) {
 		{"a list with more behind", "a.json", []byte(`[{"id":1,"score":1}] {}`), Options{}, false, "more behind"},
 		{"a document that ends early", "a.json", []byte(helm[:len(helm)-40]), Options{}, false, "ends in the middle"},
 		{"a quote that does not end", "a.csv", []byte("id,score\n\"a,1\nb,0\n"), Options{}, false, "row"},
-		{"two runs in one log", "a.jsonl", []byte(evalsLog + evalsLog), Options{}, false, "second run"},
+		{"two runs in one log", "a.jsonl", []byte(evalsLog + evalsLog), Options{}, false, "more than one run"},
 		{"answers without scores", "a.json", []byte(`[{"session_id":"f#0","generator":"o","dataset":"zebra","id":"f#0","output":["x"]}]`), Options{}, false, "without scores"},
 		{"generations of HELM", "a.json", []byte(`{"adapter_spec":{"model":"m"},"request_states":[{"instance":{"id":"id1"},"result":{"completions":[{"text":"x"}]}}]}`), Options{}, false, "per_instance_stats"},
-		{"a cut archive", "a.eval", whole[:len(whole)-30], Options{}, false, "cut off or damaged"},
+		{"a cut archive", "a.eval", whole[:len(whole)-30], Options{}, false, "truncated or damaged"},
 		{"a damaged member", "a.eval", flipped, Options{}, false, "samples/1_epoch_1.json"},
 		{"another archive", "a.zip", zipped(t, entry{"x.txt", "x", zip.Store}), Options{}, true, ""},
 		{"a member twice", "a.eval", zipped(t, entry{"header.json", inspectHeader, 0}, entry{"samples/a.json", fmt.Sprintf(inspectSample, "1", 1, "1"), 0}, entry{"samples/a.json", fmt.Sprintf(inspectSample, "1", 2, "1"), 0}), Options{}, false, "twice"},
 		{"half a sample", "a.eval", zipped(t, entry{"header.json", inspectHeader, 0}, entry{"samples/a.json", fmt.Sprintf(inspectSample, "1", 1, "1")[:200], 0}), Options{}, false, "ends in the middle"},
-		{"scores without end", "a.jsonl", []byte(`{"id":1,"score":1e308}` + "\n" + `{"id":1,"score":1e308}`), Options{}, false, "no number"},
+		{"scores without end", "a.jsonl", []byte(`{"id":1,"score":1e308}` + "\n" + `{"id":1,"score":1e308}`), Options{}, false, "not a finite number"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,27 +1,27 @@
-// Package results reads what harnesses wrote of each item of a benchmark, and
-// joins it with the verdicts of an audit.
+// Package results reads the results of evaluation harnesses, item by item, and joins them with
+// the verdicts of an audit.
 //
 // # What is read
 //
-// A file's layout is told by its content, never by its name; it may be gzip or zstd.
-// Known are rows with an id and a score (JSON lines, a JSON list, CSV, TSV; the names
-// are in formats.go), samples of lm-evaluation-harness, logs of OpenAI Evals and of
-// inspect_ai (.eval and .json), HELM's scenario state, per-instance statistics and
-// display predictions, ZeroEval, the solutions of grade-school-math, and CRUXEval.
-// ZeroEval and HELM's scenario state keep answers and no scores: they are graded as
-// their harness grades them, and refused where that is not known.
+// The layout of a file is recognised by its content, never by its name. The layouts are rows
+// with an id and a score (JSON lines, a JSON list, CSV, TSV; the names of fields are in
+// formats.go), samples of lm-evaluation-harness, logs of OpenAI Evals and of inspect_ai
+// (.eval and .json), HELM's scenario state, per-instance statistics and display predictions,
+// ZeroEval, the solutions of grade-school-math, and CRUXEval. ZeroEval and HELM's scenario
+// state have answers but no scores: they are graded as their harness grades them, and refused
+// if swab does not know how it does.
 //
-// What cannot be scored is counted by kind and named in [File].Problems; what would
-// make a score wrong is an error. Several samples of an item are averaged.
+// A row that cannot be scored is counted by kind and named in [File].Problems; if a score
+// would be wrong, that is an error. Several samples of an item are averaged.
 //
 // # Memory
 //
-// An audit of a million items and the results of ten models on them are held at
-// once, so what is the same for many items stands once: results in a [Group],
-// verdicts column by column in [audit.Table]. An outcome takes 64 bytes beside its id, a
-// joined result 24, an item 64 beside its id and 10 for each method: 710 MB for ten
-// models and five methods. Files may be read and joined model by model, which a
-// [Join] needs no more; then it is a third.
+// An audit of a million items and the results of ten models on them are held at once, so
+// what many items have in common is stored once: of results in a [Group], of verdicts
+// column by column in [audit.Table]. An outcome takes 64 bytes beside its id, a joined result
+// 24, an item 64 beside its id and 10 for each method: 710 MB for ten models and five
+// methods. If files are read and joined model by model, and dropped once they are joined, it
+// is a third.
 package results
 
 import (
@@ -31,8 +31,8 @@ import (
 // ErrAmbiguous means that results could not be joined in one certain way.
 var ErrAmbiguous = errors.New("no single way to join them")
 
-// A Group is what the outcomes of one model on one part of a benchmark have in
-// common. What a file does not say is "".
+// A Group has what the outcomes of one model on one part of a benchmark have in common. A
+// member is "" if the file does not have it.
 type Group struct {
 	Model, Benchmark, Split, Subject string
 	Metric                           string // name of the metric used
@@ -40,21 +40,20 @@ type Group struct {
 
 // An Outcome is one model's result on one item, samples of the item averaged.
 type Outcome struct {
-	ID      string  // as the file has it, "" when it has none
-	Text    string  // the question or prompt when the file has it and Options.Text asks for it
-	Index   int64   // the item's place as the file says it; -1 unknown
+	ID      string  // as in the file; "" if it has none
+	Text    string  // the question or prompt, if the file has it and Options.Text is set
+	Index   int64   // the item's index, as in the file; -1 if it has none
 	Score   float64 // mean over samples; never NaN or infinite
 	Samples int32   // how many scored samples, at least 1
 	Group   uint16  // in File.Groups
 	Binary  bool    // every sample was 0 or 1 (false or true)
 }
 
-// A Problem is something in a file of results or in a join that a reader of
-// scores has to know. Problems of a kind are listed up to a bound; File.Counts
-// and Join.Counts have all.
+// A Problem is a defect of a file of results or of a join that may affect the scores. Problems
+// of a kind are listed up to a bound; File.Counts and Join.Counts count all.
 type Problem struct {
 	File         string
-	Row          int64 // from 0, -1 if it is of no row
+	Row          int64 // from 0; -1 if it is not of a row
 	Kind, Detail string
 }
 
@@ -71,10 +70,10 @@ type File struct {
 type Options struct {
 	Metric string // which of several metrics or scorers; "" for the first of well-known names
 	Filter string // which filter of lm-evaluation-harness; "" is an error when there are several
-	Text   bool   // keep questions, which joining by content needs
+	Text   bool   // keep questions, for joining by content
 }
 
-// A Joined is a result with the item that it is of.
+// A Joined is a result with its item.
 type Joined struct {
 	Score   float64
 	Item    int32 // in Table.Items
@@ -87,10 +86,10 @@ type Join struct {
 	Benchmark   string // as the audit has it
 	Model       string
 	Metric      string
-	How         string    // "id", "index" or "content"; with " and " between if files were joined in several ways
-	Matched     []Joined  // by item; an item stands at most once
-	ResultsLeft []Outcome // results of no item; Group is of no use here
-	ItemsLeft   []int     // items of the splits that have results, without one
+	How         string    // "id", "index" or "content"; separated by " and " if files were joined in several ways
+	Matched     []Joined  // by item, at most one for each
+	ResultsLeft []Outcome // results without an item; their Group is not set
+	ItemsLeft   []int     // items without a result, in splits that have results
 	Problems    []Problem
 	Counts      map[string]int64 // problems by kind
 }

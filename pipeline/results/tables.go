@@ -12,9 +12,9 @@ import (
 	"swab/pipeline/audit"
 )
 
-// readTable calls visit for every row of a CSV file that has the columns named, with
-// their values in that order; "" for one of optional that the file does not have. An
-// error of visit ends it, with file and line before it.
+// readTable calls visit for every row of a CSV file that has the columns, with their values in
+// that order; "" for one of optional that the file lacks. An error of visit ends the reading,
+// and is prefixed by file and line.
 func readTable(name string, columns, optional []string, visit func(values []string) error) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -54,8 +54,8 @@ func readTable(name string, columns, optional []string, visit func(values []stri
 	}
 }
 
-// An Aggregate is a model's score on all and on the clean items of a benchmark, given
-// without results of items.
+// An Aggregate is a model's score on all and on the clean items of a benchmark, known without
+// results of items.
 type Aggregate struct {
 	Model      string
 	Benchmark  audit.TableBenchmark
@@ -63,7 +63,8 @@ type Aggregate struct {
 	All, Clean float64               // shares from 0 to 1
 }
 
-// ReadAggregates reads a CSV file of model,benchmark,method,all,clean against the audit.
+// ReadAggregates reads a CSV file of model,benchmark,method,all,clean. Benchmarks and methods
+// must be those of the audit.
 func ReadAggregates(a *audit.Table, name string, methods []*audit.MethodVerdicts) (list []Aggregate, err error) {
 	err = readTable(name, []string{"model", "benchmark", "method", "all", "clean"}, nil, func(row []string) error {
 		b := slices.IndexFunc(a.Benchmarks, func(b audit.TableBenchmark) bool { return b.Name == row[1] })
@@ -74,9 +75,9 @@ func ReadAggregates(a *audit.Table, name string, methods []*audit.MethodVerdicts
 		case b < 0:
 			return fmt.Errorf("the audit has no benchmark %q", row[1])
 		case m < 0:
-			return fmt.Errorf("the audit has no method %q among those chosen", row[2])
+			return fmt.Errorf("the audit has no method %q among the chosen", row[2])
 		case errAll != nil || errClean != nil || !(all >= 0 && all <= 1 && clean >= 0 && clean <= 1):
-			return errors.New("all and clean are shares from 0 to 1")
+			return errors.New("all and clean have to be shares from 0 to 1")
 		}
 		list = append(list, Aggregate{row[0], a.Benchmarks[b], methods[m], all, clean})
 		return nil
@@ -84,10 +85,9 @@ func ReadAggregates(a *audit.Table, name string, methods []*audit.MethodVerdicts
 	return list, err
 }
 
-// ReadClusters reads a CSV file of item,cluster[,benchmark]: which items are alike, of one
-// benchmark, or of any where that is empty. It
-// returns the number of the cluster of each of the items, which are of one benchmark;
-// every one has to be in a cluster.
+// ReadClusters reads a CSV file of item,cluster[,benchmark], of items that belong together. A
+// row without a benchmark is for all benchmarks. It returns the number of the cluster of each
+// of the items, which are of one benchmark; each must be in a cluster.
 func ReadClusters(a *audit.Table, name, benchmark string, items []int32) ([]int32, error) {
 	clusterOf := map[string]string{}
 	err := readTable(name, []string{"item", "cluster"}, []string{"benchmark"}, func(row []string) error {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Warnings returns what is wrong with a file: one sentence a kind, with an example.
+// Warnings returns a sentence for each kind of problem of the file, with an example.
 func (f *File) Warnings() (list []string) {
 	for _, kind := range slices.Sorted(maps.Keys(f.Counts)) {
 		text := fmt.Sprintf("%s: %s", f.Path, kind)
@@ -25,10 +25,10 @@ func (f *File) Warnings() (list []string) {
 	return list
 }
 
-// harmless are the kinds of problems of rows that have a score all the same, or need none.
+// harmless are the kinds of problems of rows that have a score nevertheless, or need none.
 var harmless = []string{"several metrics", "several filters", "uneven samples", "no answer", "perturbed", "not results"}
 
-// Unread counts the rows of a file that have no score for the problem with them.
+// Unread returns the number of rows that have no score because of a problem.
 func (f *File) Unread() (n int64) {
 	for kind, k := range f.Counts {
 		if !slices.Contains(harmless, kind) {
