@@ -2,7 +2,6 @@ package rows
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -31,34 +30,6 @@ type Arrow struct {
 	row    int // the next of the batch
 }
 
-// openArrowFile reads a file from its front as the stream that it is: magic, stream,
-// footer, length of the footer, magic. The footer only repeats where the batches lie;
-// its place says where the stream ends, since not every writer puts an end mark.
-func openArrowFile(in *Input, o Options) (Reader, error) {
-	at, size, err := in.ReaderAt()
-	if err != nil {
-		return nil, err
-	}
-	const headLen, tailLen = 8, 10
-	var head [headLen]byte
-	var tail [tailLen]byte
-	if size < headLen+tailLen {
-		return nil, fmt.Errorf("%d bytes are no Arrow file: %w", size, ErrCorrupt)
-	}
-	if _, err := at.ReadAt(head[:], 0); err != nil {
-		return nil, in.Cause(err)
-	}
-	if _, err := at.ReadAt(tail[:], size-tailLen); err != nil {
-		return nil, in.Cause(err)
-	}
-	length := size - headLen - tailLen - int64(binary.LittleEndian.Uint32(tail[:]))
-	if string(head[:len(fileMagic)]) != fileMagic || !bytes.HasSuffix(tail[:], []byte(fileMagic)) || length < 0 {
-		return nil, fmt.Errorf("does not begin and end as an Arrow file does: %w", ErrCorrupt)
-	}
-	r := bufio.NewReaderSize(io.NewSectionReader(at, headLen, length), 64<<10)
-	return openMessages(in, &messages{r: r, max: limitFactor * o.MaxRow, bounded: true}, o)
-}
-
 // openArrowStream reads a stream up to its end mark. A stream without one is refused, although
 // the format allows it: it may have been truncated between two batches.
 func openArrowStream(in *Input, o Options) (Reader, error) {
@@ -66,7 +37,7 @@ func openArrowStream(in *Input, o Options) (Reader, error) {
 }
 
 func openMessages(in *Input, m *messages, o Options) (Reader, error) {
-	a := &Arrow{in: in, m: m, mem: newLimited(o.MaxRow), file: m.bounded}
+	a := &Arrow{in: in, m: m, mem: newLimited(o.MaxRow), file: m.at != nil}
 	err := guard(func() (err error) {
 		if a.r, err = ipc.NewReaderFromMessageReader(m, ipc.WithAllocator(a.mem)); err != nil {
 			return err
@@ -135,6 +106,12 @@ func (a *Arrow) more() error {
 			return io.EOF
 		}
 		a.batch, a.row = a.r.Record(), 0
+		for i, c := range a.batch.Columns() { // the library accepts a batch of fewer rows
+			if int64(c.Len()) != a.batch.NumRows() {
+				return fmt.Errorf("a batch of %d rows whose column %q has %d: %w",
+					a.batch.NumRows(), Clip(a.batch.ColumnName(i)), c.Len(), ErrCorrupt)
+			}
+		}
 		return nil
 	})
 	switch {
@@ -356,11 +333,14 @@ func (p *positioned) Seek(offset int64, whence int) (int64, error) {
 // messages cuts a stream into messages. The library's own reader allocates what a
 // damaged length says, and takes a stream cut inside a message for one that ended.
 type messages struct {
-	r       *bufio.Reader
-	max     int  // bytes of a message
-	bounded bool // the source ends where the stream does
-	ended   bool
-	fail    error
+	r     *bufio.Reader
+	max   int // bytes of a message
+	ended bool
+	fail  error
+
+	at     io.ReaderAt // of a file, whose footer says where the blocks are; else nil
+	schema []byte      // head of the first message of a file, until it is read
+	blocks []block     // to be read
 
 	views, dictViews int // of the schema, once it is read
 }
@@ -378,6 +358,9 @@ func (m *messages) or(err error) error {
 
 // end makes sure that nothing follows the stream.
 func (m *messages) end(in *Input) error {
+	if m.at != nil {
+		return nil
+	}
 	if _, err := m.r.ReadByte(); err != io.EOF {
 		return in.Cause(fmt.Errorf("bytes after the end mark: %w", ErrCorrupt))
 	}
@@ -393,14 +376,15 @@ func (m *messages) Message() (*ipc.Message, error) {
 	return msg, err
 }
 
+// continued begins a message, but not before Arrow 0.15.
+const continued = 0xffffffff
+
 func (m *messages) message() (*ipc.Message, error) {
-	const continued = 0xffffffff
-	if _, err := m.r.Peek(1); err == io.EOF && m.bounded {
-		m.ended = true
-		return nil, io.EOF
+	if m.at != nil {
+		return m.fromFooter()
 	}
 	n, err := m.uint32()
-	if err == nil && n == continued { // not there before Arrow 0.15
+	if err == nil && n == continued {
 		n, err = m.uint32()
 	}
 	switch {

@@ -185,6 +185,18 @@ func damage(t *testing.T, data []byte, name string) {
 	}
 }
 
+// TestArrowDamage: of files whose footer alone says where the batches are, no prefix is read,
+// and with a bit changed no batch is lost.
+func TestArrowDamage(t *testing.T) {
+	for _, name := range []string{"polars.arrow", "js.arrow"} {
+		data, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		damage(t, data, name)
+	}
+}
+
 func TestLZ4Damage(t *testing.T) {
 	files, err := filepath.Glob("testdata/lz4*.parquet")
 	if err != nil || len(files) != 3 {

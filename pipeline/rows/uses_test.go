@@ -247,6 +247,8 @@ func layouts(t testing.TB) map[string][]byte {
 		"delta.parquet":     parquetFile(t, parquet.WithDictionaryDefault(false), parquet.WithEncodingFor("text", parquet.Encodings.DeltaByteArray), parquet.WithEncodingFor("id", parquet.Encodings.DeltaByteArray)),
 		"pages.parquet":     parquetFile(t, parquet.WithDataPageVersion(parquet.DataPageV2), parquet.WithDictionaryDefault(false)),
 		"file.arrow":        arrowFile(t),
+		"polars.arrow":      stored("polars.arrow"), // by polars 2.1
+		"js.arrow":          stored("js.arrow"),     // by apache-arrow of npm
 		"stream.arrows":     arrowStream(t),
 		"misnamed.arrow":    arrowStream(t), // as the datasets library names its streams
 		"misnamed.jsonl":    parquetFile(t),
