@@ -139,7 +139,7 @@ func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string)
 				"and are not reported; repeats")
 		f.StringVar(&b.preset, "preset", "", "`NAME` layout of the benchmarks (see swab benchmarks)")
 		f.StringVar(&b.fields, "fields", "",
-			"`FIELDS` layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…")
+			"`FIELDS` layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…, or passage=… for context=…")
 		f.StringVar(&b.header, "header", "",
 			"`yes|no` whether CSV and TSV files begin with a header; without it, they are examined")
 		f.StringArrayVar(&b.presets, "presets", nil, "`FILE` YAML file with more layouts; repeats")

@@ -38,8 +38,8 @@ type Items struct {
 }
 
 // NewItems puts items and the index of their texts together. A context that several
-// items share is a passage of others, and so is one before a question that carries
-// enough by itself, when there are choices.
+// items share is a passage of others, and so is one that the layout calls so, or one before
+// a question that carries enough by itself, when there are choices.
 func NewItems(list []item.Item, real, decoys int, x *Index) *Items {
 	s := &Items{list: list, real: real, decoys: decoys, x: x}
 	s.passage, s.first = make([]bool, len(list)), make([]uint32, x.Texts()+1)
@@ -70,7 +70,7 @@ func NewItems(list []item.Item, real, decoys int, x *Index) *Items {
 		}
 		asks := q != item.None && x.Total(int(q)).Own >= 24*unit
 		long := it.Texts[item.Choices] != item.None && asks && x.Words(int(t)) >= leastPassage
-		s.passage[i] = long || s.first[t+1]-s.first[t] > 1
+		s.passage[i] = it.Passage || long || s.first[t+1]-s.first[t] > 1
 	}
 	return s
 }

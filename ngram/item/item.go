@@ -8,8 +8,9 @@ import "fmt"
 // An Item is an item as matching sees it: the number of each part's text in an index
 // of texts, or None.
 type Item struct {
-	Bench int // number of its benchmark
-	Texts [NumParts]int32
+	Bench   int // number of its benchmark
+	Texts   [NumParts]int32
+	Passage bool // its context is a passage, which says nothing of the item by itself
 }
 
 // None is the number in place of a part that an item does not have.

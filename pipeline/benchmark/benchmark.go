@@ -90,6 +90,7 @@ type Item struct {
 	Split   string // its file's
 	ID      string // the id field as written, else Index in decimal
 	Text    [item.NumParts]string
+	Passage bool // its context is a passage, by the fields that it was read from
 
 	// Digest is the 128-bit xxh3, 32 hex digits, of the parts, each preceded by its length
 	// in bytes as eight little-endian bytes.
@@ -526,7 +527,7 @@ func (e *extractor) item(it *Item, m *mapping, t *rows.Record) (err error) {
 		it.Text[p] = all[from+8 : end]
 		from = end
 	}
-	it.ID, it.Digest = all[texts:id], all[id:]
+	it.ID, it.Digest, it.Passage = all[texts:id], all[id:], m.passage
 	return nil
 }
 

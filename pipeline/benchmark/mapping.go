@@ -14,13 +14,17 @@ import (
 //
 //	question=prompt,choices=A+B+C+D,answer=solution?,id=task_id
 //
-// with fields in the grammar of [rows.Field]. Only choices may be objects: the text of an
+// with fields in the grammar of [rows.Field]. In place of context, passage=… names a text
+// that items ask about and that is not theirs: a document that has it alone has no item.
+// Only choices may be objects: the text of an
 // object is its member "text", or all its members if it has none of that name.
 type mapping struct {
 	parts [item.NumParts]rows.Field
 	has   [item.NumParts]bool
 	id    rows.Field
 	hasID bool
+
+	passage bool // the context is a passage
 }
 
 // parseMapping reads the written form.
@@ -36,12 +40,18 @@ func parseMapping(s string) (*mapping, error) {
 		dst, has := &m.id, &m.hasID
 		if name != "id" {
 			p := item.Part(slices.Index(item.AllParts.Names(), name))
+			if name == "passage" {
+				p, m.passage = item.Context, true
+			}
 			if p >= item.NumParts {
-				return nil, fmt.Errorf("fields %q: %q is none of %s, id",
+				return nil, fmt.Errorf("fields %q: %q is none of %s, passage, id",
 					rows.Clip(s), rows.Clip(name), strings.Join(item.AllParts.Names(), ", "))
 			}
 			dst, has = &m.parts[p], &m.has[p]
-			shown = shown || p != item.Answer
+			shown = shown || p != item.Answer && name != "passage"
+		}
+		if *has && dst == &m.parts[item.Context] && m.passage {
+			return nil, fmt.Errorf("fields %q: a passage is set twice, or beside a context: join them with +", rows.Clip(s))
 		}
 		if *has {
 			return nil, fmt.Errorf("fields %q: %s is set twice", rows.Clip(s), name)

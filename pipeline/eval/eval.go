@@ -79,8 +79,9 @@ type Class struct {
 
 // A Bench is one benchmark of a Set.
 type Bench struct {
-	Name  string
-	Items []Item
+	Name     string
+	Passages bool // contexts are texts that the items ask about
+	Items    []Item
 }
 
 // An Item is a benchmark's item and what was planted of it. IDs are unique in a benchmark.

@@ -478,7 +478,7 @@ func TestScanJudgesTheSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range s.Benches { // what was written reads back as it was
-		v, err := benchmark.Open(benchmark.Spec{Name: b.Name, Path: filepath.Join(dir, "bench", b.Name+".jsonl"), Fields: benchFields}, presets)
+		v, err := benchmark.Open(benchmark.Spec{Name: b.Name, Path: filepath.Join(dir, "bench", b.Name+".jsonl"), Fields: b.fields()}, presets)
 		if err != nil {
 			t.Fatal(err)
 		}

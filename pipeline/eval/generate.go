@@ -411,7 +411,7 @@ func (g *generator) set() *Set {
 	nothing := Class{Name: Nothing, Want: Clean, About: "nothing was planted, nor anything that shares text with it"}
 	neighbour := Class{Name: Neighbour, Want: Clean, About: "not planted, and shares text with what was"}
 	for i, b := range g.src.Benches {
-		bench := Bench{Name: b.Name}
+		bench := Bench{Name: b.Name, Passages: b.Passages}
 		for _, e := range g.byBench[i] {
 			l := Label{Class: Nothing, Want: Clean, Words: e.words, Lang: e.lang, Contained: e.contained}
 			switch {

@@ -179,7 +179,7 @@ func (t *table) set() *Set {
 	}
 	for _, b := range t.src.Benches {
 		classes = append(classes, Class{Name: ClassAbsent + " " + b.Name, Want: Clean, About: "not there"})
-		s.Benches = append(s.Benches, Bench{Name: b.Name})
+		s.Benches = append(s.Benches, Bench{Name: b.Name, Passages: b.Passages})
 	}
 	for k := range t.entries {
 		e := &t.entries[k]

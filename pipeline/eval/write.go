@@ -23,8 +23,14 @@ import (
 // corpusShards is how many shards the corpus of a set is written to.
 const corpusShards = 8
 
-// benchFields is how the written benchmarks map to parts.
-const benchFields = "id=id,context=context?,question=question,choices=choices?,answer=answer?"
+// fields is how the written benchmark maps to parts.
+func (b *Bench) fields() string {
+	context := "context"
+	if b.Passages {
+		context = "passage"
+	}
+	return "id=id," + context + "=context?,question=question,choices=choices?,answer=answer?"
+}
 
 // Write puts the set into dir, which must not have it yet, as a user has benchmarks
 // and corpora:
@@ -146,7 +152,7 @@ func scanOptions(s *Set, dir string) (pipeline.Options, error) {
 	o := pipeline.Options{Corpus: []string{filepath.Join(dir, "corpus")}, Presets: presets}
 	for _, b := range s.Benches {
 		path := filepath.Join(dir, "bench", b.Name+".jsonl")
-		o.Benchmarks = append(o.Benchmarks, benchmark.Spec{Name: b.Name, Path: path, Fields: benchFields})
+		o.Benchmarks = append(o.Benchmarks, benchmark.Spec{Name: b.Name, Path: path, Fields: b.fields()})
 	}
 	return o, err
 }

@@ -85,6 +85,7 @@ func (m *alignment) addTexts(
 	it *benchmark.Item, add func(group int, text string, once bool) (int, error),
 ) (item.Item, uint32, error) {
 	own := item.Absent(len(m.bench))
+	own.Passage = it.Passage
 	texts, split := textsOf(it)
 	for p, text := range texts {
 		if text == "" {
