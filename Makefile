@@ -88,10 +88,10 @@ bench: ## measures each stage and the whole on a corpus made for it
 eval: ## measures the methods: real items planted whole, real siblings, every development class
 	go run ./cmd/swabeval -json eval.json
 
-eval-held: ## measures the classes that are not looked at in development; for closing notes
+eval-held: ## measures the classes that are not used in development; for closing notes
 	go run ./cmd/swabeval -held -json eval-held.json
 
-golden: ## writes testdata/ and the expected outputs of tests anew
+golden: ## writes testdata/ and the expected outputs of tests again
 	go run ./cmd/swabgen demo testdata
 	go test ./cmd/swab -run TestDocs -update
 

@@ -15,12 +15,6 @@ import (
 	"unicode/utf8"
 )
 
-// notYet are the packages that the test passes over, until their words are put right. Every
-// other package is checked from its first day.
-var notYet = []string{
-	"pipeline/page",
-}
-
 // dialect is what comments and strings must not say, where a reader from the field expects
 // returns, reports, is found in, valid, fix, candidate, threshold, false-positive rate.
 var dialect = regexp.MustCompile(`(?i)\b(` + strings.Join([]string{
@@ -41,8 +35,8 @@ const maxLine = 120
 // longLines are files of texts, which are not wrapped.
 var longLines = map[string]bool{"cmd/swabgen/demo.go": true}
 
-// TestWords holds the house style of words: the field's terms, function names that say what
-// they do, and lines that fit.
+// TestWords holds the house style of words in every package, and in documents and the report's
+// page: the field's terms, function names that say what they do, and lines that fit.
 func TestWords(t *testing.T) {
 	root := os.DirFS("../..")
 	err := fs.WalkDir(root, ".", func(name string, e fs.DirEntry, err error) error {
@@ -51,14 +45,35 @@ func TestWords(t *testing.T) {
 			return err
 		case e.IsDir() && (e.Name() == "testdata" || strings.HasPrefix(e.Name(), ".") && name != "."):
 			return fs.SkipDir
-		case e.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
-		case !slices.Contains(notYet, path.Dir(name)):
+		case e.IsDir(), strings.HasSuffix(name, "_test.go"):
+		case path.Ext(name) == ".go":
 			checkWords(t, filepath.Join("../..", name), name)
+		case slices.Contains([]string{".md", ".tmpl", ".js", ".yaml"}, path.Ext(name)), name == "Makefile":
+			checkDocument(t, filepath.Join("../..", name), name)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// checkDocument checks a text line by line, except code blocks, which quote documents.
+func checkDocument(t *testing.T, file, name string) {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := false
+	for i, line := range strings.Split(string(src), "\n") {
+		if strings.HasPrefix(line, "```") {
+			quoted = !quoted
+		}
+		for _, word := range dialect.FindAllString(line, -1) {
+			if !quoted {
+				t.Errorf("%s:%d: %q: say it in the field's words", name, i+1, word)
+			}
+		}
 	}
 }
 

@@ -42,24 +42,24 @@ type listed struct {
 	mark                    byte // c, r, n (a note only) or .
 	note                    string
 	verdicts, proofs, text  int32  // chunk * chunkItems + line, or -1
-	snippet                 string // the words that match, else how the item begins
-	begins                  string // how it begins, if the snippet does not say
+	snippet                 string // the words that match, else the beginning of the item
+	begins                  string // its beginning, unless that is the snippet
 	document                string // id of its first document
 	spans                   []span // of the matches shown, in the item's parts
 }
 
-// span is a match in an item: row is its place among the rows of evidence shown.
+// span is a match in an item: row is its number among the rows of evidence shown.
 type span struct {
 	row, part  int
 	start, end int64
 }
 
-// count is how often each state was given.
+// count has the number of verdicts of each state.
 type count struct {
 	Items, Flagged, Suspected, Clean, NotCheckable int64
 }
 
-// Found counts those that were flagged or are suspected.
+// Found returns the number of flagged and suspected items.
 func (c *count) Found() int64 { return c.Flagged + c.Suspected }
 
 type book struct {
@@ -67,9 +67,9 @@ type book struct {
 	scores  *scores
 	marks   map[audit.Place]audit.MarkEntry
 	stale   int
-	unit    string            // what lengths count: word or character
-	gone    map[string]string // benchmark file to why it was not read again
-	changed int64             // items whose text is another now
+	unit    string            // of lengths: word or character
+	gone    map[string]string // by benchmark file: why it was not read again
+	changed int64             // items whose text has changed
 
 	benches, methods, splits, subjects, seen, kinds, shards *names
 
@@ -81,20 +81,20 @@ type book struct {
 	totalRows  int64
 	counts     [][]count // by benchmark, method
 	longest    [][]int64 // by benchmark: items by bin of their longest match
-	perShard   []int64   // items with evidence in it
+	perShard   []int64   // by shard: items with evidence in it
 	perBench   []int64   // items
 	anyFound   []int64   // by benchmark: items that any method found
 	kindsFound [][]int64 // by benchmark: items that the house method found, by kind
 	confirmed  int64
 	rejected   int64
 	budget     int // of an item's texts, bytes
-	mostRows   int // of evidence an item
+	maxRows    int // of evidence of an item
 	suspicions bool
 
 	verdicts, proofs, texts chunks
 }
 
-// names numbers strings in the order in which they come.
+// names numbers strings in the order of their first use.
 type names struct {
 	list []string
 	at   map[string]int
@@ -103,12 +103,13 @@ type names struct {
 func newNames(list ...string) *names {
 	n := &names{at: map[string]int{}}
 	for _, s := range list {
-		n.of(s)
+		n.number(s)
 	}
 	return n
 }
 
-func (n *names) of(s string) int {
+// number returns the number of s.
+func (n *names) number(s string) int {
 	i, ok := n.at[s]
 	if !ok {
 		i = len(n.list)
@@ -118,7 +119,7 @@ func (n *names) of(s string) int {
 	return i
 }
 
-// chunks packs lines of JSON by the chunkItems.
+// chunks compresses lines of JSON in chunks of chunkItems lines.
 type chunks struct {
 	name   string
 	raw    bytes.Buffer
@@ -127,7 +128,7 @@ type chunks struct {
 	size   int
 }
 
-// add gives where the line stands.
+// add adds v as a line, and returns the number of the line.
 func (c *chunks) add(v any) (int32, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -154,11 +155,11 @@ func (c *chunks) flush() error {
 	return err
 }
 
-// packers are made once, as each takes megabytes.
+// packers are reused, since each takes megabytes.
 var packers = sync.Pool{New: func() any {
 	z, err := gzip.NewWriterLevel(nil, 6)
 	if err != nil {
-		panic(err) // of the level
+		panic(err) // the level is valid
 	}
 	return z
 }}
@@ -198,11 +199,11 @@ func gather(ctx context.Context, dir string, o Options) (*book, error) {
 	}
 	for _, m := range b.audit.Methods { // the house method first
 		if m.Name == audit.House {
-			b.methods.of(m.Name)
+			b.methods.number(m.Name)
 		}
 	}
 	for _, m := range b.audit.Methods {
-		b.methods.of(m.Name)
+		b.methods.number(m.Name)
 	}
 	if err := b.readItems(ctx, r); err != nil {
 		return nil, err
@@ -217,7 +218,7 @@ func gather(ctx context.Context, dir string, o Options) (*book, error) {
 }
 
 func (b *book) bench(name string) int {
-	i := b.benches.of(name)
+	i := b.benches.number(name)
 	for len(b.counts) <= i {
 		b.counts = append(b.counts, nil)
 		b.longest = append(b.longest, make([]int64, len(bins)))
@@ -252,7 +253,7 @@ func letter(s audit.State) byte {
 	return '.'
 }
 
-// readItems reads the verdicts. What is not found is listed while there is room.
+// readItems reads the verdicts. Items that are not found are listed while there is room.
 func (b *book) readItems(ctx context.Context, r *audit.Reader) error {
 	matched := 0 // items that were not found but matched something, with details
 	plain := 0
@@ -268,7 +269,7 @@ func (b *book) readItems(ctx context.Context, r *audit.Reader) error {
 				continue
 			}
 		}
-		row.split, row.subject = b.splits.of(it.Split), b.subjects.of(it.Split)
+		row.split, row.subject = b.splits.number(it.Split), b.subjects.number(it.Split)
 		b.items = append(b.items, row)
 		detailed := row.found && b.found <= maxDetailed
 		if !row.found && row.longest > 0 && matched < maxDetailed/2 {
@@ -292,12 +293,12 @@ func (b *book) readItems(ctx context.Context, r *audit.Reader) error {
 		}
 	}
 	b.budget = min(max(rawBudget/max(detailed, 1), 600), 12000)
-	b.mostRows = min(max(b.budget/900, 1), 8)
+	b.maxRows = min(max(b.budget/900, 1), 8)
 	return nil
 }
 
-// newRow counts an item with its verdicts and marks, and returns its row of the page and
-// whether a reviewer wrote anything about it.
+// newRow counts an item with its verdicts and marks, and returns its row of the page, and
+// whether it has a mark or note of a reviewer.
 func (b *book) newRow(it *audit.Item, norms map[string]string) (row *listed, marked bool) {
 	bench := b.bench(it.Benchmark)
 	b.perBench[bench]++
@@ -341,10 +342,10 @@ func (b *book) newRow(it *audit.Item, norms map[string]string) (row *listed, mar
 	return row, marked
 }
 
-// addVerdict counts a verdict and joins it to the item's row: of several states the
-// strongest, of several sides seen all, of several kinds the first.
+// addVerdict counts a verdict and adds it to the item's row, which has the strongest state, all
+// sides of the item that were found, and the first kind.
 func (b *book) addVerdict(row *listed, v *audit.Verdict) {
-	m := b.methods.of(v.Method)
+	m := b.methods.number(v.Method)
 	for len(row.states) <= m {
 		row.states = append(row.states, '.')
 	}
@@ -368,16 +369,16 @@ func (b *book) addVerdict(row *listed, v *audit.Verdict) {
 		row.state = l
 	}
 	if seen := v.SeenParts(); seen != "" && (row.seen == 0 || b.seen.list[row.seen] != "input and answer") {
-		s := b.seen.of(seen)
+		s := b.seen.number(seen)
 		if row.seen != 0 && row.seen != s {
-			s = b.seen.of("input and answer")
+			s = b.seen.number("input and answer")
 		}
 		row.seen = s
 	}
 	if v.Kind == "" || row.kind != 0 {
 		return
 	}
-	row.kind = b.kinds.of(v.Kind)
+	row.kind = b.kinds.number(v.Kind)
 	for len(b.kindsFound[row.bench]) <= row.kind {
 		b.kindsFound[row.bench] = append(b.kindsFound[row.bench], 0)
 	}
@@ -417,13 +418,16 @@ func binOf(n int64) int {
 	return i
 }
 
-// numbers is what each method says of an item, as the page's script reads it.
+// numbers returns the verdicts on an item in the form that the page's script reads.
 func (b *book) numbers(it *audit.Item, norms map[string]string) any {
 	rows := make([][]any, 0, len(it.Verdicts))
 	for i := range it.Verdicts {
 		v := &it.Verdicts[i]
-		rows = append(rows, []any{b.methods.of(v.Method), string(letter(v.State)), v.Score, v.Longest, v.Words, v.Matched, v.Documents,
-			text(strings.Join(v.Parts, ", ")), v.Chance, text(v.Kind), v.Template, text(v.Seen), audit.UnitOf(norms[v.Method])})
+		rows = append(rows, []any{
+			b.methods.number(v.Method), string(letter(v.State)), v.Score, v.Longest, v.Words, v.Matched, v.Documents,
+			text(strings.Join(v.Parts, ", ")), v.Chance, text(v.Kind), v.Template, text(v.Seen),
+			audit.UnitOf(norms[v.Method]),
+		})
 	}
 	return rows
 }
@@ -448,7 +452,7 @@ func (b *book) readEvidence(ctx context.Context, r *audit.Reader) error {
 		b.totalRows += int64(len(e.Rows))
 		seen := map[int]bool{}
 		for i := range e.Rows {
-			s := b.shards.of(e.Rows[i].Shard)
+			s := b.shards.number(e.Rows[i].Shard)
 			for len(b.perShard) <= s {
 				b.perShard = append(b.perShard, 0)
 			}
@@ -474,8 +478,8 @@ func (b *book) readEvidence(ctx context.Context, r *audit.Reader) error {
 	return b.proofs.flush()
 }
 
-// quote is a row of evidence as the page's script reads it: the document's words cut
-// into what stands before the match, the match, and what stands behind it.
+// quote is a row of evidence in the form that the page's script reads: the document's text
+// before the match, the match, and the text after it.
 type quote struct {
 	Part   string `json:"p"`
 	Shard  int    `json:"s"`
@@ -488,9 +492,10 @@ type quote struct {
 	After  string `json:"z"`
 }
 
-// length is that of a match in the document, in bytes.
+// length returns the length of a match in the document, in bytes.
 func length(e *audit.Evidence) int64 { return e.DocEnd - e.DocStart }
 
+// quotes returns the evidence of an item in the form that the page's script reads.
 func (b *book) quotes(it *listed, rows []audit.Evidence) any {
 	// The document with the longest match first, and in it the longest match: longest by
 	// its bytes, since some evidence is counted in words and some in characters.
@@ -516,7 +521,7 @@ func (b *book) quotes(it *listed, rows []audit.Evidence) any {
 		part       string
 		start, end int64
 	}
-	had := map[at]bool{} // a match stands once for each method that it is evidence for
+	had := map[at]bool{} // the audit has a match once for each method that it is evidence for
 	distinct := 0
 	room := b.budget / 2
 	for i := range rows {
@@ -526,7 +531,7 @@ func (b *book) quotes(it *listed, rows []audit.Evidence) any {
 			continue
 		}
 		had[k] = true
-		if distinct++; len(qs) == b.mostRows {
+		if distinct++; len(qs) == b.maxRows {
 			continue
 		}
 		n := int64(len(e.DocText))
@@ -539,7 +544,10 @@ func (b *book) quotes(it *listed, rows []audit.Evidence) any {
 			it.snippet = oneLine(match, snippetSize)
 		}
 		it.spans = append(it.spans, span{len(qs), slices.Index(item.AllParts.Names(), e.Part), e.ItemStart, e.ItemEnd})
-		qs = append(qs, quote{text(e.Part), b.shards.of(e.Shard), e.Row, text(head(e.DocID, 500)), e.Words, audit.UnitOf(e.Norm), before, match, after})
+		qs = append(qs, quote{
+			text(e.Part), b.shards.number(e.Shard), e.Row, text(head(e.DocID, 500)),
+			e.Words, audit.UnitOf(e.Norm), before, match, after,
+		})
 		b.shownRows++
 	}
 	return map[string]any{"q": qs, "more": distinct - len(qs)}
@@ -568,9 +576,9 @@ func (b *book) readTexts(ctx context.Context, o Options) error {
 		return nil
 	}
 	found := 0
-	for t, err := range b.audit.Texts(ctx, func(bench, split string) bool { return files[[2]string{bench, split}] }, func(f audit.BenchmarkFile, why error) {
-		b.gone[f.Path] = why.Error()
-	}) {
+	read := func(bench, split string) bool { return files[[2]string{bench, split}] }
+	gone := func(f audit.BenchmarkFile, why error) { b.gone[f.Path] = why.Error() }
+	for t, err := range b.audit.Texts(ctx, read, gone) {
 		if err != nil {
 			return err
 		}
@@ -595,8 +603,8 @@ func (b *book) readTexts(ctx context.Context, o Options) error {
 	return b.texts.flush()
 }
 
-// itemText is an item's parts as the page's script reads them, and where in them the
-// matches stand, in UTF-16 units.
+// itemText returns an item's parts in the form that the page's script reads, and the places
+// of the matches in them, in UTF-16 units.
 func (b *book) itemText(it *listed, texts [item.NumParts]string) any {
 	type part struct {
 		Name string `json:"p"`
@@ -615,7 +623,7 @@ func (b *book) itemText(it *listed, texts [item.NumParts]string) any {
 		}
 		from, to := 0, len(s)
 		limit = max(limit, 300)
-		if len(s) > limit { // a window, from a little before the first match
+		if len(s) > limit { // show a window that begins shortly before the first match
 			first := len(s)
 			for _, m := range it.spans {
 				if m.part == p {
@@ -641,12 +649,13 @@ func (b *book) itemText(it *listed, texts [item.NumParts]string) any {
 		for _, m := range it.spans {
 			start, end := boundary(s, int(max(m.start, int64(from)))), boundary(s, int(min(m.end, int64(to))))
 			if m.part == p && start < end && start >= from {
-				marks = append(marks, [4]int{m.row, len(parts), offset + utf16Length(text(s[from:start])), offset + utf16Length(text(s[from:end]))})
+				first, last := utf16Length(text(s[from:start])), utf16Length(text(s[from:end]))
+				marks = append(marks, [4]int{m.row, len(parts), offset + first, offset + last})
 			}
 		}
 		parts = append(parts, part{item.Part(p).String(), out.String()})
 	}
-	// The list shows how the item begins: its question, else its first part.
+	// The list shows the beginning of the item: its question, else its first part.
 	shown := cmp.Or(texts[item.Question], texts[item.Context], texts[item.Choices], texts[item.Answer])
 	it.begins = oneLine(text(head(shown, 4*snippetSize)), snippetSize)
 	if it.snippet == "" {
@@ -655,7 +664,7 @@ func (b *book) itemText(it *listed, texts [item.NumParts]string) any {
 	return map[string]any{"parts": parts, "marks": marks}
 }
 
-// text makes text safe to look at, as report.CleanText does, but keeps line breaks.
+// text makes text safe for display, as report.CleanText does, but keeps line breaks.
 func text(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, l := range lines {
@@ -664,7 +673,7 @@ func text(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// oneLine gives the first n characters or so, on one line.
+// oneLine returns about the first n characters of s, on one line.
 func oneLine(s string, n int) string {
 	s = strings.Join(strings.Fields(head(s, 4*n)), " ")
 	if utf8.RuneCountInString(s) <= n {
@@ -674,7 +683,7 @@ func oneLine(s string, n int) string {
 	return strings.TrimRightFunc(string(r), unicode.IsSpace) + "…"
 }
 
-// head gives the first n bytes of s, or all of it.
+// head returns the first n bytes of s, or all of it.
 func head(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -682,7 +691,7 @@ func head(s string, n int) string {
 	return s[:boundary(s, n)]
 }
 
-// boundary is the start of the character that byte i of s is in.
+// boundary returns the start of the character that contains byte i of s.
 func boundary(s string, i int) int {
 	i = min(max(i, 0), len(s))
 	for i > 0 && i < len(s) && !utf8.RuneStart(s[i]) {
@@ -691,7 +700,7 @@ func boundary(s string, i int) int {
 	return i
 }
 
-// clip cuts a document's text around a match to about room bytes.
+// clip shortens a document's text around a match to about room bytes.
 func clip(s string, from, to, room int) (before, match, after string) {
 	from, to = boundary(s, from), boundary(s, to)
 	start := boundary(s, max(0, from-max(100, (room-(to-from))/2)))
@@ -719,7 +728,7 @@ func utf16Length(s string) (n int) {
 	return n
 }
 
-// columns is the list of items as the page's script reads it.
+// columns returns the list of items in the form that the page's script reads.
 func (b *book) columns() any {
 	n := len(b.items)
 	type column = []int64
@@ -754,7 +763,10 @@ func (b *book) columns() any {
 	for _, l := range []struct {
 		to   *[]string
 		from []string
-	}{{&c.Benches, b.benches.list}, {&c.Methods, b.methods.list}, {&c.Subjects, b.subjects.list}, {&c.Kinds, b.kinds.list}, {&c.Shards, b.shards.list}} {
+	}{
+		{&c.Benches, b.benches.list}, {&c.Methods, b.methods.list}, {&c.Subjects, b.subjects.list},
+		{&c.Kinds, b.kinds.list}, {&c.Shards, b.shards.list},
+	} {
 		*l.to = []string{}
 		for _, s := range l.from {
 			*l.to = append(*l.to, text(head(s, 1000)))
@@ -781,8 +793,12 @@ func (b *book) columns() any {
 		for _, col := range []struct {
 			to *column
 			v  int64
-		}{{&c.Bench, int64(it.bench)}, {&c.Subject, int64(it.subject)}, {&c.Words, it.words}, {&c.Longest, it.longest}, {&c.Matched, it.matched},
-			{&c.Docs, it.documents}, {&c.SeenOf, int64(it.seen)}, {&c.KindOf, int64(it.kind)}, {&c.Verdicts, int64(it.verdicts)}, {&c.Proofs, int64(it.proofs)}, {&c.Texts, int64(it.text)}} {
+		}{
+			{&c.Bench, int64(it.bench)}, {&c.Subject, int64(it.subject)},
+			{&c.Words, it.words}, {&c.Longest, it.longest}, {&c.Matched, it.matched}, {&c.Docs, it.documents},
+			{&c.SeenOf, int64(it.seen)}, {&c.KindOf, int64(it.kind)},
+			{&c.Verdicts, int64(it.verdicts)}, {&c.Proofs, int64(it.proofs)}, {&c.Texts, int64(it.text)},
+		} {
 			*col.to = append(*col.to, col.v)
 		}
 	}

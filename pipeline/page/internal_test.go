@@ -16,7 +16,7 @@ var (
 func TestSpans(t *testing.T) {
 	text := "𝄞 smile\x00: " + strings.Repeat("éß", 3000) + " needle \U0001f600\tstands here " + strings.Repeat("zz ", 9000)
 	matched := "needle \U0001f600\tstands here"
-	b := &book{budget: 900, mostRows: 3}
+	b := &book{budget: 900, maxRows: 3}
 	from := int64(strings.Index(text, matched))
 	it := &listed{spans: []span{{0, 1, from, from + int64(len(matched))}}}
 	raw, err := json.Marshal(b.itemText(it, [4]string{"", text, "a choice", ""}))

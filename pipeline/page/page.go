@@ -1,28 +1,28 @@
-// Package page writes an audit as one HTML file that needs no network, no server and
-// no other file: what was checked against what, the items with their evidence, plots,
-// and the exact method.
+// Package page writes an audit as one HTML file that needs no network, no server and no other
+// file: the benchmarks and the corpus, the items with their evidence, plots, and the exact
+// methods.
 //
 // # The file
 //
-// What a reader must see is HTML, made by html/template, which escapes by context; it
-// stands without scripts. The items' columns and the evidence are data: gzipped JSON in
-// base64, in script elements of a type that no browser runs, so no text of a corpus
-// stands in the file as markup. The page's script decodes the columns at once and the
-// evidence, in chunks of up to 256 items, when it is looked at, and puts all text on the
-// page as text. A Content-Security-Policy with the digests of the one script and the
+// Everything that a reader must see is HTML, written by html/template, which escapes by
+// context, and is shown without scripts too. The items' columns and the evidence are data:
+// gzipped JSON in base64, in script elements of a type that no browser runs, so no text of a
+// corpus is in the file as markup. The page's script decodes the columns when the page is
+// opened and the evidence, in chunks of up to 256 items, when it is needed, and puts all text
+// on the page as text. A Content-Security-Policy with the digests of the one script and the
 // one style sheet forbids everything else.
 //
 // # Size
 //
-// Up to [maxItems] items are listed, those found first; the evidence of [maxDetailed]
-// of them is in the file, all together at most about 25 MB. How much of each text is
-// shown depends on how many there are. What is left out is counted, and stands in
-// verdicts.parquet and evidence.parquet. That bounds memory too.
+// Up to [maxItems] items are listed, those found first; the evidence of [maxDetailed] of them
+// is in the file, all together at most about 25 MB. The more items, the less of each text is
+// shown. Omitted items and evidence are counted, and are in verdicts.parquet and
+// evidence.parquet. This bounds memory too.
 //
 // # Plots
 //
-// They are SVG of our own, a few shapes each. The plotting libraries for Go draw
-// pictures with fixed colours and no values to point at; here the style sheet gives the
+// Plots are SVG of this package, a few shapes each. The plotting libraries for Go draw
+// pictures with fixed colours and without values to point at; here the style sheet has the
 // colours, for light, dark and paper, each mark has its value, and each plot its table.
 package page
 
@@ -46,9 +46,9 @@ import (
 	"swab/pipeline/report"
 )
 
-// Options say what the report is made of beside the audit directory.
+// Options are the inputs of the report beside the audit directory.
 type Options struct {
-	Scores      string       // what swab score wrote; "": scores.json in the directory, if it is there
+	Scores      string       // a file that swab score wrote; "": scores.json in the directory, if it exists
 	Definitions []Definition // of the methods, for readers
 	NoTexts     bool         // leave out the benchmarks' own texts
 }
@@ -75,14 +75,15 @@ func WriteInto(ctx context.Context, dir *publish.Dir, o Options) error {
 }
 
 // Write writes the report of the audit in dir to w. The same audit, benchmark files and
-// options give the same bytes.
+// options are written as the same bytes.
 func Write(ctx context.Context, dir string, w io.Writer, o Options) error {
 	b, err := gather(ctx, dir, o)
 	if err != nil {
 		return fmt.Errorf("report of %s: %w", dir, err)
 	}
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"clean": report.CleanText, "n": report.Thousands, "share": report.Share, "unit": unit, "bytes": bytesOf, "pvalue": pvalue,
+		"clean": report.CleanText, "n": report.Thousands, "share": report.Share,
+		"unit": unit, "bytes": bytesOf, "pvalue": pvalue,
 		"len64": func(list []benchView) int64 { return int64(len(list)) }, "cleanLines": text,
 		"brief": func(name string) bool { return utf8.RuneCountInString(name) <= 20 },
 	}).Parse(markup)
@@ -90,7 +91,8 @@ func Write(ctx context.Context, dir string, w io.Writer, o Options) error {
 		return err
 	}
 	v := b.view(o)
-	v.Policy = "default-src 'none'; script-src " + source(script) + "; style-src " + source(style) + "; base-uri 'none'; form-action 'none'"
+	v.Policy = "default-src 'none'; script-src " + source(script) + "; style-src " + source(style) +
+		"; base-uri 'none'; form-action 'none'"
 	v.Style = template.CSS(style)
 	buf := bufio.NewWriterSize(w, 1<<16)
 	if err := t.Execute(buf, v); err != nil {
@@ -114,7 +116,8 @@ func Write(ctx context.Context, dir string, w io.Writer, o Options) error {
 	return buf.Flush()
 }
 
-// source is what allows one inline script or style sheet.
+// source returns the source expression of a policy that allows one inline script or style
+// sheet.
 func source(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
@@ -129,16 +132,16 @@ func data(w *bufio.Writer, id string, b []byte) {
 	w.WriteString("</script>\n")
 }
 
-// readScores reads what swab score wrote of the audit's verdicts. It is not an error if
-// there is none and none was asked for.
+// readScores reads the scores of the audit's verdicts. Unless path is set, it is no error if
+// there are none.
 func readScores(r *audit.Reader, path string) (*scores, error) {
-	asked := path != ""
-	if !asked {
+	required := path != ""
+	if !required {
 		path = filepath.Join(r.Dir, audit.ScoresFile)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		if !asked && os.IsNotExist(err) {
+		if !required && os.IsNotExist(err) {
 			return nil, nil
 		}
 		return nil, err
@@ -148,7 +151,7 @@ func readScores(r *audit.Reader, path string) (*scores, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if s.Version != 1 {
-		return nil, fmt.Errorf("%s: its version is %d, this program knows 1", path, s.Version)
+		return nil, fmt.Errorf("%s: its version is %d, this program reads 1", path, s.Version)
 	}
 	if err := r.About.CheckMadeFrom(path, s.Verdicts); err != nil {
 		return nil, err
@@ -156,10 +159,10 @@ func readScores(r *audit.Reader, path string) (*scores, error) {
 	return s, nil
 }
 
-// scores is scores.json, as far as it is shown.
+// scores has the members of scores.json that are shown.
 type scores struct {
 	Version  int          `json:"version"`
-	Verdicts string       `json:"verdicts"` // the digest of the verdicts that they were made from
+	Verdicts string       `json:"verdicts"` // the digest of the verdicts that they were computed from
 	Rows     []scoreRow   `json:"rows"`
 	Curves   []scoreCurve `json:"curves"`
 	Warnings []string     `json:"warnings"`
@@ -187,7 +190,7 @@ type scoreRow struct {
 	Warnings     json.RawMessage `json:"warnings"`
 }
 
-// shares says that the scores are shares, 0 to 1, and not on a scale of their own.
+// shares reports whether the scores are shares, 0 to 1, and not on another scale.
 func (r *scoreRow) shares() bool {
 	for _, v := range []*float64{r.All, r.Clean, r.Flagged} {
 		if v != nil && (*v < 0 || *v > 1) {
@@ -197,7 +200,7 @@ func (r *scoreRow) shares() bool {
 	return true
 }
 
-// Value writes a score.
+// Value returns a score as text.
 func (r *scoreRow) Value(v *float64) string {
 	if v == nil || r.shares() {
 		return percent(v)
@@ -205,7 +208,7 @@ func (r *scoreRow) Value(v *float64) string {
 	return number(*v)
 }
 
-// Difference writes a difference of scores, with its sign.
+// Difference returns a difference of scores as text, with its sign.
 func (r *scoreRow) Difference(v *float64) string {
 	if v == nil || r.shares() {
 		return points(v)
@@ -213,7 +216,7 @@ func (r *scoreRow) Difference(v *float64) string {
 	return strings.Replace(fmt.Sprintf("%+.4g", *v), "-", "−", 1)
 }
 
-// Notes are the row's warnings, whether one text or several.
+// Notes returns the row's warnings, which are one text or a list.
 func (r *scoreRow) Notes() string {
 	var list []string
 	var one string

@@ -5,14 +5,14 @@
   const STATES = {f: "flagged", s: "suspected", c: "clean", n: "not checkable", ".": "not judged"};
   const MARKS = {c: "confirmed", r: "rejected", n: "note", ".": ""};
 
-  // Everything from the audit goes onto the page through here: as text.
+  // All data of the audit is put onto the page by this function, as text.
   function el(tag, attrs, ...children) {
     const e = document.createElement(tag);
     for (const k in attrs || {}) if (attrs[k] !== undefined) e.setAttribute(k, attrs[k]);
     for (const c of children) if (c !== null && c !== undefined && c !== "") e.append(c);
     return e;
   }
-  // A name that may break behind each / _ and -.
+  // A name that may break after each / _ and -.
   const name = s => s.split(/(?<=[\/_-])/).flatMap(p => [p, el("wbr")]).slice(0, -1);
   const num = n => n.toLocaleString("en-US");
   const unit = (n, what) => num(n) + " " + what + (n === 1 ? "" : "s");
@@ -28,7 +28,7 @@
     }
     return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
   }
-  const kept = new Map(); // the chunks decoded last
+  const kept = new Map(); // the last decoded chunks
   async function line(kind, at) {
     if (at < 0) return null;
     const id = kind + Math.floor(at / CHUNK);
@@ -46,8 +46,8 @@
   const place = i => [...new Set([d.benches[d.bench[i]], d.subjects[d.subject[i]]]), d.id[i]].join("/");
   const hay = i => haystack[i] === undefined ? haystack[i] = (place(i) + "\n" + d.snippet[i] + "\n" + d.begins[i] + "\n" + d.document[i]).toLowerCase() : haystack[i];
   const pause = () => new Promise(r => setTimeout(r, 0));
-  // What is searched is made while nobody waits: first what the list tells of each item,
-  // then the items' whole texts.
+  // The texts to search are prepared in the background: first the columns of the list, then
+  // the items' whole texts.
   async function prepare() {
     for (let i = 0; i < n; i++) {
       hay(i);
@@ -176,7 +176,7 @@
       else tr.removeAttribute("aria-current");
     }
     const [verdicts, proof, text] = await Promise.all([line("v", d.v[i]), line("e", d.e[i]), line("t", d.t[i])]);
-    if (mine !== asked) return; // another was asked for meanwhile
+    if (mine !== asked) return; // another item was selected meanwhile
     const box = $("item");
     const parts = [el("h3", {}, ...name(place(i)))];
     const facts = [unit(d.words[i], d.unit), d.longest[i] ? "longest match " + unit(d.longest[i], d.unit) : "no match", "in " + unit(d.documents[i], "document")];
@@ -199,39 +199,38 @@
         text.parts.forEach((p, k) => left.append(el("p", {class: "where"}, p.p),
           marked(p.t, text.marks.filter(m => m[1] === k && chosen.includes(m[0])).map(m => [m[2], m[3], chosen.indexOf(m[0])]))));
       } else if (quotes.length) {
-        left.append(el("p", {class: "where"}, "The item's own text is not in this file. These of its words match:"));
+        left.append(el("p", {class: "where"}, "The item's own text is not in this file. These words of it match:"));
         chosen.forEach((k, c) => left.append(el("p", {class: "where"}, quotes[k].p), el("p", {class: "part", dir: "auto"}, el("mark", {class: "m" + c % 6}, quotes[k].m))));
       } else left.append(el("p", {class: "where"}, "The item's own text is not in this file."));
     }
     const buttons = [];
     for (const ks of sources.values()) {
       const q = quotes[ks[0]];
-      const most = quotes[ks[0]]; // the longest of its document
       const head = el("p", {class: "source"}, el("b", {}, ...name(q.i)));
       if (sources.size > 1) {
-        const b = el("button", {type: "button", "aria-pressed": "false", "aria-label": "Mark in the item the words of " + q.i}, "mark in item");
+        const b = el("button", {type: "button", "aria-pressed": "false", "aria-label": "Mark the words of " + q.i + " in the item"}, "mark in item");
         b.addEventListener("click", () => { for (const o of buttons) o.setAttribute("aria-pressed", String(o === b)); side(ks); });
         buttons.push(b);
         head.append(" ", b);
       }
-      right.append(head, el("p", {class: "where"}, ...name(d.shards[q.s]), ", row " + num(q.r) + "; up to " + unit(most.w, most.u)));
+      right.append(head, el("p", {class: "where"}, ...name(d.shards[q.s]), ", row " + num(q.r) + "; up to " + unit(q.w, q.u)));
       ks.forEach((k, c) => right.append(el("p", {class: "doc", dir: "auto"}, quotes[k].a, el("mark", {class: "m" + c % 6}, quotes[k].m), quotes[k].z)));
     }
     if (buttons.length) buttons[0].setAttribute("aria-pressed", "true");
     side(sources.size ? sources.values().next().value : []);
-    if (!quotes.length) right.append(el("p", {class: "where"}, d.longest[i] ? "Its evidence is not in this file; look in evidence.parquet." : "Nothing of it was found."));
+    if (!quotes.length) right.append(el("p", {class: "where"}, d.longest[i] ? "Its evidence is not in this file; it is in evidence.parquet." : "No match was found."));
     if (proof && proof.more > 0) right.append(el("p", {class: "where"}, "and " + num(proof.more) + " more in evidence.parquet"));
     parts.push(el("div", {class: "pair"}, left, right));
     if (verdicts) {
       const chance = verdicts.some(v => v[8] !== null), template = verdicts.some(v => v[10]), seen = verdicts.some(v => v[11]);
-      const head = ["Method", "State", "Score", "Longest", "Found", "Of", "Docs", "Parts seen"];
+      const head = ["Method", "State", "Score", "Longest", "Found", "Length", "Docs", "Parts found"];
       if (seen) head.push("Seen");
       if (chance) head.push("Chance");
       if (template) head.push("Template");
-      // Of methods that count characters it says so.
+      // The unit is shown for methods that count characters.
       const long = (v, n) => v[12] === "word" ? num(n) : unit(n, "char");
       const text = x => x === null || x === undefined ? "-" : typeof x === "number" ? String(+x.toPrecision(3)) : x;
-      parts.push(el("h4", {}, "What every method says"), el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "What every method says"},
+      parts.push(el("h4", {}, "Verdicts by method"), el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Verdicts by method"},
         el("table", {class: "numbers"}, el("thead", {}, el("tr", {}, ...head.map((h, k) => el("th", {scope: "col", class: k > 1 && k !== 7 && h !== "Seen" ? "num" : ""}, h)))),
           el("tbody", {}, ...verdicts.map(v => el("tr", {}, el("th", {scope: "row"}, d.methods[v[0]]), el("td", {}, STATES[v[1]] + (v[9] ? ", " + v[9] : "")),
             el("td", {class: "num"}, text(v[2])), el("td", {class: "num"}, long(v, v[3])), el("td", {class: "num"}, long(v, v[5])), el("td", {class: "num"}, long(v, v[4])),
@@ -276,5 +275,5 @@
   $("browser").hidden = false;
   if (shown.length) await show(shown[0]);
   prepare();
-  document.body.dataset.ready = performance.now().toFixed(0); // milliseconds since it was asked for
+  document.body.dataset.ready = performance.now().toFixed(0); // milliseconds since the page was requested
 })().catch(e => { document.getElementById("loading").textContent = "The list could not be read: " + e.message; throw e; });

@@ -173,13 +173,13 @@ func TestPage(t *testing.T) {
 	text := words(t, out)
 	for _, want := range []string{
 		"12 of 60 benchmark items were found in the corpus",
-		"any of 2 methods: 12",
+		"12 were found by any of 2 methods",
 		"12 of 60 items in the corpus , by gpt3; 7 too short to check (10.0% by 1 other method)",
 		"All of it was read.",
 		"Any n-gram stands in any document.",
-		"This program has no definition of it.",
+		"This program does not have this method.",
 		"--bench quiz=", "--fields question=question,id=id", "--method longest8",
-		"quiz: too short to be checked: 7 by gpt3, 7 by longest8.",
+		"quiz: items too short to be checked: 7 by gpt3, 7 by longest8.",
 	} {
 		if !strings.Contains(text, strings.ReplaceAll(want, " ,", ",")) {
 			t.Errorf("the page does not say %q", want)
@@ -201,7 +201,7 @@ func TestIncomplete(t *testing.T) {
 		a.Shards[0].FirstBad = []ledger.BadRow{{Row: 5, Kind: "not JSON", Detail: "at byte 9"}}
 	})
 	text := words(t, render(t, dir, page.Options{}))
-	for _, want := range []string{"Incomplete: some input could not be read.", "1 of which could not be used", "Not used: zz.jsonl: byte 17: unexpected end",
+	for _, want := range []string{"Incomplete: some input could not be read.", "1 of which could not be used", "Shard not used: zz.jsonl: byte 17: unexpected end",
 		"3 rows of the corpus skipped: not JSON.", "at byte 9"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q", want)
@@ -219,11 +219,11 @@ func TestTextsGone(t *testing.T) {
 	b, err := os.ReadFile(file)
 	must(t, err)
 	must(t, os.WriteFile(file, bytes.Replace(b, []byte("of the 5 lanterns"), []byte("of the 6 lanterns"), 1), 0o644))
-	if text := words(t, render(t, dir, page.Options{})); !strings.Contains(text, "The text of 1 item is not shown") {
+	if text := words(t, render(t, dir, page.Options{})); !strings.Contains(text, "No text is shown of 1 item") {
 		t.Error("does not say that one item has changed")
 	}
 	must(t, os.Remove(file))
-	if text := words(t, render(t, dir, page.Options{})); !strings.Contains(text, "could not be read again, so of its items only the matched words are shown") {
+	if text := words(t, render(t, dir, page.Options{})); !strings.Contains(text, "could not be read again, so only the matched words of its items are shown") {
 		t.Error("does not say that the file is gone")
 	}
 }
@@ -252,7 +252,7 @@ func TestMarks(t *testing.T) {
 		}
 	}
 	must(t, audit.SaveMarks(dir, marks))
-	if text := words(t, render(t, dir, page.Options{})); !strings.Contains(text, "3 items marked by a reader: 2 confirmed, 1 rejected; 1 mark of evidence that is not here any more.") {
+	if text := words(t, render(t, dir, page.Options{})); !strings.Contains(text, "3 items marked by reviewers: 2 confirmed, 1 rejected; 1 mark ignored, whose evidence is no longer in the audit.") {
 		t.Error(text)
 	}
 }
@@ -269,7 +269,7 @@ func TestScores(t *testing.T) {
 	out := render(t, dir, page.Options{})
 	text := words(t, out)
 	for _, want := range []string{"m-7b", "50.0% 43.8% 43.8% 75.0% +6.2 −1.0 to +13.0 0.080 60 48", "12 items are few", "3.5 3.25 3.25 - +0.25",
-		"Largest gain at 0.5: p 0.010, and 0.030 with the choice of the threshold counted in."} {
+		"Largest gain at 0.5: p 0.010, and 0.030 corrected for the choice of the threshold."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q", want)
 		}

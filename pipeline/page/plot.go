@@ -30,7 +30,7 @@ type canvas struct {
 	height float64
 }
 
-// tip opens a group whose values a pointer shows.
+// tip opens a group with a tooltip.
 func (c *canvas) tip(s string) {
 	fmt.Fprintf(c, "<g><title>%s</title>", html.EscapeString(report.CleanText(s)))
 }
@@ -39,7 +39,8 @@ func (c *canvas) end() { c.WriteString("</g>") }
 
 // label writes text at a place; anchor is start, middle or end.
 func (c *canvas) label(x, y float64, anchor, s string) {
-	fmt.Fprintf(c, `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x, y, anchor, html.EscapeString(report.CleanText(s)))
+	fmt.Fprintf(c, `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`,
+		x, y, anchor, html.EscapeString(report.CleanText(s)))
 }
 
 func (c *canvas) rect(class string, x, y, w, h float64) {
@@ -54,14 +55,15 @@ func (c *canvas) dot(class string, x, y float64) {
 	fmt.Fprintf(c, `<circle class="%s" cx="%.1f" cy="%.1f" r="4"/>`, class, x, y)
 }
 
-// svg is the whole picture.
+// svg returns the whole picture.
 func (c *canvas) svg(title string) template.HTML {
-	return template.HTML(fmt.Sprintf(`<svg role="img" aria-label="%s" width="%d" height="%.0f" viewBox="0 0 %d %.0f">%s</svg>`,
-		html.EscapeString(report.CleanText(title)), plotWidth, c.height, plotWidth, c.height, c.String()))
+	const svg = `<svg role="img" aria-label="%s" width="%d" height="%.0f" viewBox="0 0 %d %.0f">%s</svg>`
+	label := html.EscapeString(report.CleanText(title))
+	return template.HTML(fmt.Sprintf(svg, label, plotWidth, c.height, plotWidth, c.height, c.String()))
 }
 
-// short cuts a name for a label; the tip has it whole.
-func short(s string, n int) string {
+// headOf shortens a name for a label to its first n characters; the tooltip has the whole name.
+func headOf(s string, n int) string {
 	r := []rune(report.CleanText(s))
 	if len(r) <= n {
 		return string(r)
@@ -69,7 +71,7 @@ func short(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
-// tailOf cuts a name at its front, where paths are all alike.
+// tailOf shortens a name to its last n characters, for paths, which begin alike.
 func tailOf(s string, n int) string {
 	r := []rune(report.CleanText(s))
 	if len(r) <= n {
@@ -80,13 +82,13 @@ func tailOf(s string, n int) string {
 
 // bar is a row of a bar chart.
 type bar struct {
-	name, label string // label stands at the left
+	name, label string // the label is at the left
 	value       float64
 	shown, tip  string
 }
 
 // bars draws bars from the left, each with its name and its value.
-func bars(title string, left float64, most float64, list []bar) template.HTML {
+func bars(title string, left float64, longest float64, list []bar) template.HTML {
 	const step, right = 22.0, 62.0
 	c := canvas{height: float64(len(list))*step + 6}
 	room := plotWidth - left - right
@@ -96,8 +98,8 @@ func bars(title string, left float64, most float64, list []bar) template.HTML {
 		c.rect("hit", 0, y-2, plotWidth, step)
 		c.label(left-8, y+13, "end", b.label)
 		w := 0.0
-		if most > 0 {
-			w = b.value / most * room
+		if longest > 0 {
+			w = b.value / longest * room
 		}
 		if b.value > 0 {
 			w = math.Max(w, 2)
@@ -111,7 +113,7 @@ func bars(title string, left float64, most float64, list []bar) template.HTML {
 }
 
 // tallBars draws bars with their names above them, for names that are long.
-func tallBars(title string, most float64, list []bar) template.HTML {
+func tallBars(title string, longest float64, list []bar) template.HTML {
 	const step, right = 36.0, 62.0
 	c := canvas{height: float64(len(list))*step + 4}
 	for i, b := range list {
@@ -119,7 +121,7 @@ func tallBars(title string, most float64, list []bar) template.HTML {
 		c.tip(b.tip)
 		c.rect("hit", 0, y, plotWidth, step)
 		c.label(0, y+12, "start", b.label)
-		w := math.Max(b.value/most*(plotWidth-right), 2)
+		w := math.Max(b.value/longest*(plotWidth-right), 2)
 		c.rect("bar", 0, y+17, w, 11)
 		c.label(w+6, y+27, "start", b.shown)
 		c.end()
@@ -153,7 +155,7 @@ func histogram(title, counted string, labels []string, values []int64, tips []st
 		c.end()
 	}
 	c.line("axis", 4, top+room, plotWidth-4, top+room)
-	c.label(plotWidth/2, c.height-3, "middle", counted+"s of an item's longest match, from")
+	c.label(plotWidth/2, c.height-3, "middle", counted+"s of an item's longest match, at least")
 	return c.svg(title)
 }
 
@@ -168,16 +170,21 @@ func compact(v int64) string {
 	return report.Thousands(v)
 }
 
-// plots makes all plots that there are values for.
+// plots returns all plots for which there are values.
 func (b *book) plots() (groups []plotGroup) {
 	groups = append(groups, b.shareGroup())
 	if b.scores != nil {
 		groups = append(groups,
-			plotGroup{"Score on all items against clean items", "A hollow ring is the score on all items, a filled dot that on clean ones, with the 95 % interval of their difference as a bar around the dot.", b.scorePlots()},
-			plotGroup{"Gain over the threshold", "By how much the score on all items exceeds that on clean ones, for each threshold at which an item would be flagged. A bar marks the largest gain with at least ten items on either side.", b.curvePlots()})
+			plotGroup{"Score on all items and on clean items", "A hollow ring is the score on all items, a filled dot " +
+				"that on clean items, with the 95 % interval of their difference as a bar around the dot.", b.scorePlots()},
+			plotGroup{"Gain by threshold", "The score on all items minus the score on clean items, for each threshold from " +
+				"which items are flagged. A bar marks the largest gain with at least ten items on either side.", b.curvePlots()})
 	}
-	groups = append(groups, plotGroup{"Longest matches", "Items by the " + b.unit + "s of the longest run they share with a document.", b.longestPlots()})
-	groups = append(groups, plotGroup{"Where in the corpus", "Items with evidence in each shard. The evidence kept is that of an item's strongest documents.", b.shardPlots()})
+	groups = append(groups,
+		plotGroup{"Longest matches", "Items by the number of " + b.unit + "s in the longest run that they share with " +
+			"a document.", b.longestPlots()},
+		plotGroup{"Where in the corpus", "Items with evidence in each shard. Only the evidence of an item's strongest " +
+			"documents is kept.", b.shardPlots()})
 	kept := groups[:0]
 	for _, g := range groups {
 		if len(g.Plots) > 0 {
@@ -197,40 +204,41 @@ func (b *book) shareGroup() plotGroup {
 	var without []string
 	g.Plots, without = b.sharePlots()
 	if len(without) > 0 {
-		g.Note = "Nothing of " + strings.Join(without, ", ") + " was found by any method."
+		g.Note = "No item of " + strings.Join(without, ", ") + " was found by any method."
 	}
 	return g
 }
 
 func (b *book) sharePlots() (plots []plot, without []string) {
-	most := 0.0
+	largest := 0.0
 	for i := range b.counts {
 		for _, c := range b.counts[i] {
 			if c.Items > 0 {
-				most = math.Max(most, float64(c.Found())/float64(c.Items))
+				largest = math.Max(largest, float64(c.Found())/float64(c.Items))
 			}
 		}
 	}
-	if most == 0 {
+	if largest == 0 {
 		return nil, nil
 	}
 	for i, name := range b.benches.list {
 		p := plot{Title: name, Head: []string{"method", "found", "items", "share"}}
 		var list []bar
-		any := false
+		found := false
 		for m, c := range b.counts[i] {
 			if c.Items == 0 {
 				continue
 			}
-			any = any || c.Found() > 0
+			found = found || c.Found() > 0
 			shown := report.Share(c.Found(), c.Items)
 			method := b.methods.list[m]
-			list = append(list, bar{method, short(method, 16), float64(c.Found()) / float64(c.Items), shown,
-				fmt.Sprintf("%s, %s: %s of %s items (%s)", name, method, report.Thousands(c.Found()), report.Thousands(c.Items), shown)})
-			p.Rows = append(p.Rows, []string{method, report.Thousands(c.Found()), report.Thousands(c.Items), shown})
+			n, all := report.Thousands(c.Found()), report.Thousands(c.Items)
+			list = append(list, bar{method, headOf(method, 16), float64(c.Found()) / float64(c.Items), shown,
+				fmt.Sprintf("%s, %s: %s of %s items (%s)", name, method, n, all, shown)})
+			p.Rows = append(p.Rows, []string{method, n, all, shown})
 		}
-		if any {
-			p.SVG = bars("Share found in "+name+" by method", 118, most, list)
+		if found {
+			p.SVG = bars("Share found in "+name+" by method", 118, largest, list)
 			plots = append(plots, p)
 		} else {
 			without = append(without, name)
@@ -268,7 +276,7 @@ func (b *book) longestPlots() (plots []plot) {
 	return plots
 }
 
-const mostShards = 30
+const maxShards = 30
 
 func (b *book) shardPlots() []plot {
 	type hits struct {
@@ -300,12 +308,13 @@ func (b *book) shardPlots() []plot {
 	var shown []bar
 	rest := int64(0)
 	for i, h := range list {
-		if i >= mostShards {
+		if i >= maxShards {
 			rest++
 			continue
 		}
-		shown = append(shown, bar{h.name, tailOf(h.name[len(prefix):], 48), float64(h.n), report.Thousands(h.n), h.name + ": " + unit(h.n, "item")})
-		p.Rows = append(p.Rows, []string{h.name, report.Thousands(h.n)})
+		n, tip := report.Thousands(h.n), h.name+": "+unit(h.n, "item")
+		shown = append(shown, bar{h.name, tailOf(h.name[len(prefix):], 48), float64(h.n), n, tip})
+		p.Rows = append(p.Rows, []string{h.name, n})
 	}
 	if rest > 0 {
 		p.Rows = append(p.Rows, []string{"and " + unit(rest, "shard") + " with fewer", ""})
@@ -317,8 +326,8 @@ func (b *book) shardPlots() []plot {
 	return []plot{p}
 }
 
-// mostScores bounds how many rows of scores are drawn; the table has all.
-const mostScores = 60
+// maxScores is the largest number of rows of scores that are drawn; the table has all.
+const maxScores = 60
 
 func (b *book) scorePlots() (plots []plot) {
 	by := map[string][]*scoreRow{}
@@ -337,7 +346,7 @@ func (b *book) scorePlots() (plots []plot) {
 	drawn := 0
 	for _, key := range order {
 		rows := by[key]
-		if drawn += len(rows); drawn > mostScores && len(plots) > 0 {
+		if drawn += len(rows); drawn > maxScores && len(plots) > 0 {
 			break
 		}
 		lo, hi := math.Inf(1), math.Inf(-1)
@@ -347,7 +356,7 @@ func (b *book) scorePlots() (plots []plot) {
 			}
 		}
 		shares := !slices.ContainsFunc(rows, func(r *scoreRow) bool { return !r.shares() })
-		if shares && hi-lo < 0.01 { // nothing to see: not made to look like much
+		if shares && hi-lo < 0.01 { // a tiny difference should look tiny
 			lo, hi = max(lo-0.01, 0), min(hi+0.01, 1)
 		}
 		ticks := ticksOf(lo, hi)
@@ -370,14 +379,15 @@ func (b *book) scorePlots() (plots []plot) {
 			if r.GainLow != nil && r.GainHigh != nil {
 				interval = r.Difference(r.GainLow) + " to " + r.Difference(r.GainHigh)
 			}
-			c.tip(fmt.Sprintf("%s: all %s, clean %s, gain %s (%s)", r.Model, r.Value(r.All), r.Value(r.Clean), r.Difference(r.Gain), interval))
+			all, clean, gain := r.Value(r.All), r.Value(r.Clean), r.Difference(r.Gain)
+			c.tip(fmt.Sprintf("%s: all %s, clean %s, gain %s (%s)", r.Model, all, clean, gain, interval))
 			c.rect("hit", 0, y-step/2, plotWidth, step)
-			c.label(left-8, y+4, "end", short(r.Model, 14))
+			c.label(left-8, y+4, "end", headOf(r.Model, 14))
 			c.line("whisker", x(r.cleanAt(r.GainHigh)), y, x(r.cleanAt(r.GainLow)), y)
 			c.dot("clean", x(*r.Clean), y)
 			c.dot("all", x(*r.All), y)
 			c.end()
-			p.Rows = append(p.Rows, []string{r.Model, r.Value(r.All), r.Value(r.Clean), r.Difference(r.Gain), interval})
+			p.Rows = append(p.Rows, []string{r.Model, all, clean, gain, interval})
 		}
 		p.SVG = c.svg("Scores on all and on clean items, " + key)
 		plots = append(plots, p)
@@ -385,7 +395,7 @@ func (b *book) scorePlots() (plots []plot) {
 	return plots
 }
 
-// cleanAt is the score on clean items if the gain were g.
+// cleanAt returns the score on clean items for a gain of g.
 func (r *scoreRow) cleanAt(g *float64) float64 {
 	if g == nil {
 		return *r.Clean
@@ -393,11 +403,11 @@ func (r *scoreRow) cleanAt(g *float64) float64 {
 	return *r.All - *g
 }
 
-const mostCurves = 24
+const maxCurves = 24
 
 func (b *book) curvePlots() (plots []plot) {
 	for i := range b.scores.Curves {
-		if len(plots) == mostCurves {
+		if len(plots) == maxCurves {
 			break
 		}
 		curve := &b.scores.Curves[i]
@@ -457,20 +467,23 @@ func (b *book) curvePlots() (plots []plot) {
 		for _, pt := range curve.Points {
 			if pt.Gain != nil {
 				c.tip(fmt.Sprintf("threshold %s: gain %s, %s found", number(pt.Threshold), points(pt.Gain), unit(pt.N, "item")))
-				fmt.Fprintf(&c, `<circle class="clean" cx="%.1f" cy="%.1f" r="2.5"/><circle class="hit" cx="%.1f" cy="%.1f" r="8"/>`, x(pt.Threshold), y(*pt.Gain), x(pt.Threshold), y(*pt.Gain))
+				at, gain := x(pt.Threshold), y(*pt.Gain)
+				fmt.Fprintf(&c, `<circle class="clean" cx="%.1f" cy="%.1f" r="2.5"/>`, at, gain)
+				fmt.Fprintf(&c, `<circle class="hit" cx="%.1f" cy="%.1f" r="8"/>`, at, gain)
 				c.end()
 			}
 		}
-		p.SVG = c.svg("Gain over threshold, " + title)
+		p.SVG = c.svg("Gain by threshold, " + title)
 		if curve.Best != nil {
-			p.Note = fmt.Sprintf("Largest gain at %s: p %s, and %s with the choice of the threshold counted in.", number(curve.Best.Threshold), pvalue(curve.Best.P), pvalue(curve.Best.PMax))
+			p.Note = fmt.Sprintf("Largest gain at %s: p %s, and %s corrected for the choice of the threshold.",
+				number(curve.Best.Threshold), pvalue(curve.Best.P), pvalue(curve.Best.PMax))
 		}
 		plots = append(plots, p)
 	}
 	return plots
 }
 
-// ticksOf gives three to six round numbers that hold lo and hi between them.
+// ticksOf returns three to six round numbers whose range includes lo and hi.
 func ticksOf(lo, hi float64) []float64 {
 	if !(hi > lo) {
 		lo, hi = lo-0.5, hi+0.5
@@ -491,10 +504,10 @@ func ticksOf(lo, hi float64) []float64 {
 	}
 }
 
-// digits is how many decimals tell ticks apart that are shown times 100, least or more.
+// digits returns the number of decimals, at least least, that distinguish ticks in percent.
 func digits(ticks []float64, least int) int {
 	return min(max(least, int(math.Ceil(-math.Log10(100*(ticks[1]-ticks[0]))-1e-9))), 6)
 }
 
-// number writes a number with the digits it needs.
+// number returns a number with up to four significant digits.
 func number(v float64) string { return fmt.Sprintf("%.4g", math.Round(v*1e4)/1e4) }

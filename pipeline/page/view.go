@@ -15,7 +15,7 @@ import (
 	"swab/pipeline/report"
 )
 
-// view is what the template shows.
+// view has the values of the template.
 type view struct {
 	Policy string
 	Style  template.CSS
@@ -27,22 +27,22 @@ type view struct {
 	Scores      []*scoreRow
 	MoreScores  int
 	ScoreNotes  []string
-	Unit, Units string   // what lengths count
-	Trouble     []string // what was not read or not checkable, worst first
+	Unit, Units string   // of lengths
+	Trouble     []string // messages on input that was not read or not checkable, worst first
 	BadRows     []badRow
 	MoreBad     int
 	Plots       []plotGroup
 	Methods     []methodView
 	Command     string
 	Reviewed    string
-	Notes       []string // on what the report does not show
+	Notes       []string // messages on items and texts that the report does not show
 	Found       string   // "flagged" or "suspected"
 	Detailed    bool
 	Items       int64
-	FoundItems  int64  // by the method that comes first
+	FoundItems  int64  // by the first method
 	AnyFound    int64  // by any method
-	Method      string // that comes first
-	Scale       int    // of the bars: what their whole width is, percent
+	Method      string // the first
+	Scale       int    // the share that the whole width of a bar represents, percent
 	MoreShards  int
 	Files       int64 // of all benchmarks
 	Shards      []ledger.Entry
@@ -86,11 +86,11 @@ type methodView struct {
 	Version                          int
 }
 
-// What the page lists of what has no bound.
+// The largest number of rows of the page's tables.
 const (
-	mostScoreRows = 300
-	mostBadRows   = 20
-	mostShardRows = 500
+	maxScoreRows = 300
+	maxBadRows   = 20
+	maxShardRows = 500
 )
 
 func (b *book) view(o Options) *view {
@@ -106,7 +106,7 @@ func (b *book) view(o Options) *view {
 		v.AnyFound += b.anyFound[i]
 		v.FoundItems += v.Benches[i].Found
 	}
-	// What was found most of comes first; the bars have one scale.
+	// Benchmarks with the largest share found come first; all bars have one scale.
 	slices.SortStableFunc(v.Benches, func(x, y benchView) int { return cmp.Compare(y.share, x.share) })
 	if len(v.Benches) > 0 && v.Benches[0].share > 0 {
 		for _, v.Scale = range []int{1, 2, 5, 10, 20, 50, 100} {
@@ -126,8 +126,8 @@ func (b *book) view(o Options) *view {
 			v.Scores = append(v.Scores, &b.scores.Rows[i])
 		}
 		v.ScoreNotes = b.scores.Warnings
-		if v.MoreScores = len(v.Scores) - mostScoreRows; v.MoreScores > 0 {
-			v.Scores = v.Scores[:mostScoreRows]
+		if v.MoreScores = len(v.Scores) - maxScoreRows; v.MoreScores > 0 {
+			v.Scores = v.Scores[:maxScoreRows]
 		}
 	}
 	b.trouble(v)
@@ -138,16 +138,17 @@ func (b *book) view(o Options) *view {
 		v.Files += int64(len(e.Files))
 	}
 	v.Shards = a.Shards
-	if v.MoreShards = len(a.Shards) - mostShardRows; v.MoreShards > 0 {
-		v.Shards = a.Shards[:mostShardRows]
+	if v.MoreShards = len(a.Shards) - maxShardRows; v.MoreShards > 0 {
+		v.Shards = a.Shards[:maxShardRows]
 	}
 	for _, k := range slices.Sorted(maps.Keys(a.Limits)) {
 		v.Limits = append(v.Limits, fmt.Sprintf("%s = %d", k, a.Limits[k]))
 	}
 	if n := len(b.marks); n > 0 || b.stale > 0 {
-		v.Reviewed = fmt.Sprintf("%s marked by a reader: %d confirmed, %d rejected", unit(int64(n), "item"), b.confirmed, b.rejected)
+		v.Reviewed = fmt.Sprintf("%s marked by reviewers: %d confirmed, %d rejected",
+			unit(int64(n), "item"), b.confirmed, b.rejected)
 		if b.stale > 0 {
-			v.Reviewed += fmt.Sprintf("; %s of evidence that is not here any more", unit(int64(b.stale), "mark"))
+			v.Reviewed += "; " + unit(int64(b.stale), "mark") + " ignored, whose evidence is no longer in the audit"
 		}
 		v.Reviewed += "."
 	}
@@ -156,17 +157,19 @@ func (b *book) view(o Options) *view {
 		note("%s not listed here, to keep this file small; all are in verdicts.parquet.", were(b.unlisted, "item"))
 	}
 	if b.leftOut > 0 {
-		note("The evidence of %s is not in this file, to keep it small; all of it is in evidence.parquet.", unit(b.leftOut, "more item"))
+		note("The evidence of %s is not in this file, to keep it small; all of it is in evidence.parquet.",
+			unit(b.leftOut, "more item"))
 	}
 	for i, path := range slices.Sorted(maps.Keys(b.gone)) {
 		if i == 3 {
 			note("And %s of benchmarks could not be read again.", unit(int64(len(b.gone)-3), "more file"))
 			break
 		}
-		note("%s could not be read again, so of its items only the matched words are shown: %s", path, b.gone[path])
+		note("%s could not be read again, so only the matched words of its items are shown: %s", path, b.gone[path])
 	}
 	if b.changed > 0 && len(b.gone) == 0 && !o.NoTexts {
-		note("The text of %s is not shown: the benchmark's file has changed since the audit, or there was no room.", unit(b.changed, "item"))
+		note("No text is shown of %s: the benchmark's file has changed since the audit, or the report would be too large.",
+			unit(b.changed, "item"))
 	}
 	return v
 }
@@ -178,8 +181,8 @@ func firstNames(list []string) []string {
 	return append(slices.Clone(list[:2]), fmt.Sprintf("%d more", len(list)-2))
 }
 
-// benchView says in a sentence what was found: by the first method, which is that of
-// the house where it ran, and between which shares the others are.
+// benchView summarises a benchmark in a sentence: the items found by the first method, which is
+// audit.House if it ran, and the range of the shares by the others.
 func (b *book) benchView(i int, name, found string) benchView {
 	v := benchView{Name: name, Items: b.perBench[i], Share: "-"}
 	low, high := 2.0, -1.0
@@ -234,14 +237,15 @@ func (b *book) benchView(i int, name, found string) benchView {
 	return v
 }
 
-// matrix has benchmarks one way and methods the other, the fewer of them as columns.
+// matrix returns a table of benchmarks and methods; the shorter list has the columns.
 func (b *book) matrix() matrix {
 	cell := func(bench, method int) matrixCell {
 		if method >= len(b.counts[bench]) || b.counts[bench][method].Items == 0 {
 			return matrixCell{None: true}
 		}
 		c := b.counts[bench][method]
-		return matrixCell{Share: report.Share(c.Found(), c.Items), Found: c.Found(), NotCheckable: c.NotCheckable, Items: c.Items}
+		share := report.Share(c.Found(), c.Items)
+		return matrixCell{Share: share, Found: c.Found(), NotCheckable: c.NotCheckable, Items: c.Items}
 	}
 	m := matrix{Corner: "benchmark", Cols: b.methods.list}
 	rows, cols := b.benches.list, b.methods.list
@@ -264,7 +268,7 @@ func (b *book) matrix() matrix {
 	return m
 }
 
-// trouble lists what was not read and not checkable.
+// trouble lists the input that was not read or not checkable.
 func (b *book) trouble(v *view) {
 	a := b.audit
 	say := func(format string, args ...any) { v.Trouble = append(v.Trouble, fmt.Sprintf(format, args...)) }
@@ -272,11 +276,11 @@ func (b *book) trouble(v *view) {
 	for _, e := range a.Shards {
 		if e.Error != "" {
 			if failed++; failed <= 10 {
-				say("Not used: %s", e.Error)
+				say("Shard not used: %s", e.Error)
 			}
 		}
 		for _, bad := range e.FirstBad {
-			if len(v.BadRows) < mostBadRows {
+			if len(v.BadRows) < maxBadRows {
 				v.BadRows = append(v.BadRows, badRow{e.Name, bad.Kind, head(bad.Detail, 300), bad.Row})
 			} else {
 				v.MoreBad++
@@ -284,23 +288,24 @@ func (b *book) trouble(v *view) {
 		}
 	}
 	if failed > 10 {
-		say("And %s that could not be used; audit.json names all.", unit(int64(failed-10), "more shard"))
+		say("And %s that could not be used; audit.json lists all.", unit(int64(failed-10), "more shard"))
 	}
 	if n := len(a.Unread); n > 0 {
-		say("%s that look like data were not read; audit.json names all. One: %s (%s).",
+		say("%s that look like data were not read; audit.json lists all. The first: %s (%s).",
 			unit(int64(n), "file"), a.Unread[0].Name, a.Unread[0].Why)
 	}
 	if a.Task != "" {
 		say("Only task %s of the corpus was read.", a.Task)
 	}
 	if a.Totals.Empty > 0 {
-		say("%s of the corpus without a word.", unit(a.Totals.Empty, "document"))
+		say("Documents of the corpus without a word: %s.", report.Thousands(a.Totals.Empty))
 	}
 	for _, kind := range slices.Sorted(maps.Keys(a.Totals.Skipped)) {
 		say("%s of the corpus skipped: %s. They were not checked.", unit(a.Totals.Skipped[kind], "row"), kind)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(a.Totals.Repaired)) {
-		say("%s of the corpus repaired: %s. They were checked with U+FFFD in place of what is ill-formed.", unit(a.Totals.Repaired[kind], "row"), kind)
+		say("%s of the corpus repaired: %s. They were checked with U+FFFD in place of ill-formed characters.",
+			unit(a.Totals.Repaired[kind], "row"), kind)
 	}
 	for i, name := range b.benches.list {
 		var parts []string
@@ -313,7 +318,7 @@ func (b *book) trouble(v *view) {
 			parts = append(parts[:3], fmt.Sprintf("and more by %d other methods", len(parts)-3))
 		}
 		if len(parts) > 0 {
-			say("%s: too short to be checked: %s.", name, strings.Join(parts, ", "))
+			say("%s: items too short to be checked: %s.", name, strings.Join(parts, ", "))
 		}
 	}
 	for _, e := range a.Benchmarks {
@@ -328,9 +333,9 @@ func methodOf(m audit.Method, defs []Definition) methodView {
 	i := slices.IndexFunc(defs, func(d Definition) bool { return d.Name == m.Name })
 	switch {
 	case i < 0:
-		v.Note = "This program has no definition of it."
+		v.Note = "This program does not have this method."
 	case defs[i].Version != m.Version:
-		v.Note = fmt.Sprintf("This program knows version %d of it.", defs[i].Version)
+		v.Note = fmt.Sprintf("This program has version %d of this method.", defs[i].Version)
 	default:
 		v.Text, v.Source = defs[i].Text, defs[i].Source
 	}
@@ -356,7 +361,7 @@ func methodOf(m audit.Method, defs []Definition) methodView {
 	return v
 }
 
-// command is a command line that makes the audit again.
+// command returns a command line that repeats the audit.
 func (b *book) command() string {
 	a := b.audit
 	var w []string
@@ -371,7 +376,9 @@ func (b *book) command() string {
 				w = append(w, "--corpus "+quoteShell(e.Name))
 			}
 		}
-		for _, f := range []struct{ flag, value, standard string }{{"--text-field", a.TextField, "text"}, {"--id-field", a.IDField, "id"}, {"--text-unit", a.TextUnit, "file"}} {
+		for _, f := range []struct{ flag, value, standard string }{
+			{"--text-field", a.TextField, "text"}, {"--id-field", a.IDField, "id"}, {"--text-unit", a.TextUnit, "file"},
+		} {
 			if f.value != f.standard {
 				w = append(w, f.flag+" "+quoteShell(f.value))
 			}
@@ -423,7 +430,7 @@ func quoteShell(s string) string {
 	return "'" + strings.ReplaceAll(report.CleanText(s), "'", `'\''`) + "'"
 }
 
-// unit writes n with its unit.
+// unit returns n with its unit.
 func unit(n int64, what string) string {
 	if n != 1 {
 		what += "s"
@@ -431,6 +438,7 @@ func unit(n int64, what string) string {
 	return report.Thousands(n) + " " + what
 }
 
+// were returns n with its unit and verb.
 func were(n int64, what string) string {
 	if n == 1 {
 		return unit(n, what) + " is"
@@ -452,7 +460,7 @@ func bytesOf(n int64) string {
 	return fmt.Sprintf("%.3g %s", v, u)
 }
 
-// percent writes a share as a percentage, or a dash if there is none.
+// percent returns a share as a percentage, or a dash if there is none.
 func percent(v *float64) string {
 	if v == nil {
 		return "-"
@@ -460,7 +468,7 @@ func percent(v *float64) string {
 	return fmt.Sprintf("%.1f%%", 100**v)
 }
 
-// points writes a difference of shares in points, with its sign.
+// points returns a difference of shares in points, with its sign.
 func points(v *float64) string {
 	if v == nil {
 		return "-"
@@ -472,7 +480,7 @@ func points(v *float64) string {
 	return strings.Replace(s, "-", "−", 1)
 }
 
-// pvalue writes a probability: small ones as less than.
+// pvalue returns a probability as text, small ones as "less than".
 func pvalue(v *float64) string {
 	switch {
 	case v == nil:
