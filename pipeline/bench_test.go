@@ -280,7 +280,7 @@ func BenchmarkIndex(b *testing.B) {
 				for i := 0; b.Loop(); i++ {
 					o := IndexOptions{SegmentBytes: 1 << 30, OnChange: filter.OnChangeFail, Reading: Reading{Lanes: lanes, MaxBadRows: -1}}
 					o.Reading, o.Out = o.Reading.filled(), filepath.Join(b.TempDir(), fmt.Sprint("index", i))
-					r, err := filter.Open(o.filterOptions())
+					r, err := filter.Open(o.filterOptions(context.Background()))
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -196,5 +196,6 @@ func indexedShard(sh ledger.IndexShard) (shard.Shard, error) {
 	if !ok || s.Size != sh.Size || s.ModTime.UnixNano() != sh.ModTime {
 		return shard.Shard{}, fmt.Errorf("%s: it has changed since it was indexed", sh.Name)
 	}
+	s.Digest = sh.Digest
 	return s, nil
 }

@@ -25,12 +25,16 @@ type IndexOptions struct {
 }
 
 // filterOptions returns the filter's options, once defaults are filled in.
-func (o IndexOptions) filterOptions() filter.Options {
+func (o IndexOptions) filterOptions(ctx context.Context) filter.Options {
+	var digests func([]shard.Shard) (map[string]string, error)
+	if o.Rehash {
+		digests = func(s []shard.Shard) (map[string]string, error) { return shard.Digests(ctx, s, o.Lanes) }
+	}
 	return filter.Options{
 		Version: o.Version, Out: o.Out, N: o.N, FPR: o.FPR,
 		SegmentBytes: o.SegmentBytes, BufferBytes: o.BufferBytes, OnChange: o.OnChange,
 		TextField: o.TextField, IDField: o.IDField, TextUnit: o.TextUnit, MaxRow: o.MaxRow, Tokens: o.Tokens,
-		Lanes: o.Lanes, Task: o.Part != [2]int{},
+		Digests: digests, Lanes: o.Lanes, Task: o.Part != [2]int{},
 	}
 }
 
@@ -48,7 +52,7 @@ func Index(ctx context.Context, o IndexOptions) (sum *IndexSummary, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := filter.Open(o.filterOptions())
+	b, err := filter.Open(o.filterOptions(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +96,7 @@ func EstimateIndex(ctx context.Context, o IndexOptions) (*filter.Estimation, err
 	for _, sh := range found.shards {
 		all += sh.Size
 	}
-	s, err := filter.NewSample(o.filterOptions(), all)
+	s, err := filter.NewSample(o.filterOptions(ctx), all)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ type Reading struct {
 	Tokens    *rows.Tokens // decodes token ids; nil: they are refused
 	Exclude   []string     // globs of files of the corpus that are left out
 	MaxRow    int          // longest row, bytes
+	Rehash    bool         // compare the content of shards that have their earlier size and modification time
 	Limits    shard.Limits
 
 	MaxBadRows int64 // more rows skipped or repaired end the run; negative: no bound
@@ -342,6 +343,10 @@ func (r Reading) readField(
 	}
 	if digest.Stored != sh.Size {
 		return fmt.Errorf("%s: it had %d bytes when the run began and %d when it was read", sh.Name, sh.Size, digest.Stored)
+	}
+	if sh.Digest != "" && sh.Digest != digest.XXH3 {
+		return fmt.Errorf("%s: its content has changed since it was indexed, with the same size and modification time: "+
+			"checksum mismatch; swab index --rehash finds such shards", sh.Name)
 	}
 	e.Digest = digest.XXH3
 	return nil

@@ -128,7 +128,7 @@ func (r *run) read(ctx context.Context) error {
 			fill[i] = slices.IndexFunc(wanted, func(w shard.Shard) bool { return w.Name == sh.Name })
 		}
 	}
-	todo, err := r.plan(fill)
+	todo, err := r.plan(ctx, fill)
 	if err != nil {
 		return err
 	}
@@ -148,14 +148,13 @@ func (r *run) read(ctx context.Context) error {
 
 // plan returns the shards to read: those without a stored result, and those that the filter
 // waits for.
-func (r *run) plan(fill []int) (todo []int, err error) {
-	key := r.key()
+func (r *run) plan(ctx context.Context, fill []int) (todo []int, err error) {
+	if err := r.resume(ctx); err != nil {
+		return nil, err
+	}
 	for i, sh := range r.shards {
-		d := &r.done[i]
-		d.key = ledger.Digest([]any{key, r.salt, sh.Name, sh.Size, sh.ModTime.UnixNano()})
-		if entry, ok := r.storedEntry(d.key); ok {
-			d.entry, d.kept = entry, true
-			if err := r.bad.count(entry); err != nil {
+		if d := &r.done[i]; d.kept {
+			if err := r.bad.count(d.entry); err != nil {
 				return nil, err
 			}
 			if fill[i] < 0 {
@@ -170,6 +169,31 @@ func (r *run) plan(fill []int) (todo []int, err error) {
 		slices.SortStableFunc(todo, func(a, b int) int { return int(r.shards[b].Size - r.shards[a].Size) })
 	}
 	return todo, nil
+}
+
+// resume finds the stored results of shards. One counts if the shard has the name, the size
+// and the modification time that it had then and, if content is compared, the digest.
+func (r *run) resume(ctx context.Context) error {
+	key := r.key()
+	var same []shard.Shard
+	for i, sh := range r.shards {
+		d := &r.done[i]
+		d.key = ledger.Digest([]any{key, r.salt, sh.Name, sh.Size, sh.ModTime.UnixNano()})
+		entry, ok := r.storedEntry(d.key)
+		if ok && (sh.Digest == "" || sh.Digest == entry.Digest) {
+			d.entry, d.kept = entry, true
+			same = append(same, sh)
+		}
+	}
+	if !r.o.Rehash {
+		return nil
+	}
+	digests, err := shard.Digests(ctx, same, r.o.Lanes)
+	for i, sh := range r.shards {
+		d := &r.done[i]
+		d.kept = d.kept && d.entry.Digest == digests[sh.Name]
+	}
+	return err
 }
 
 // shard computes and stores the result of shard i.

@@ -87,7 +87,7 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	}
 	if o.Index.Out != "" {
 		o.Index.Reading = o.Reading
-		if r.index, err = filter.Open(o.Index.filterOptions()); err != nil {
+		if r.index, err = filter.Open(o.Index.filterOptions(ctx)); err != nil {
 			return nil, errors.Join(err, dir.Close())
 		}
 		defer func() { err = errors.Join(err, r.index.Close()) }()

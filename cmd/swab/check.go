@@ -92,7 +92,8 @@ way, or search for shorter texts. --method all means the methods that it bounds.
 
 --trace replaces suspicion by verdicts with evidence: it reads the shards of the segments
 that hold n-grams of suspected items (all shards for the method swab), and the verdicts
-on suspected items are those of a full scan.`,
+on suspected items are those of a full scan. A shard whose content is not what was indexed
+is named, and the audit is incomplete.`,
 		Example: `  swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit --trace`,
 		Args: cobra.NoArgs,

@@ -29,6 +29,9 @@ func corpusFlags(f *pflag.FlagSet, corpus *[]string, r *pipeline.Reading, task *
 	f.StringVar(&r.TextUnit, "text-unit", "file", "`file|line` what is a document in plain text")
 	f.StringArrayVar(&r.Exclude, "exclude", nil,
 		"`GLOB` files and directories of the corpus to leave out, by their last part or, with a slash, by the whole; repeats")
+	f.BoolVar(&r.Rehash, "rehash", false,
+		"read all shards again to compare their content with the digests of the earlier run; "+
+			"without it, those of the same size and modification time count as unchanged")
 	f.StringVar(task, "task", "", "`I/N` only the I-th of N tasks: every N-th shard, for many machines")
 }
 
@@ -95,7 +98,9 @@ index.json, which lists every shard. swab check looks up any benchmark in it.
 
 A second run on a corpus that grew reads only the new shards. A shard that changed or is
 gone is named, and --on-change chooses what happens: fail; keep its n-grams (and also
-read a changed shard again); or rebuild the segments that it is in.
+read a changed shard again); or rebuild the segments that it is in. A shard of the same
+name, size and modification time counts as unchanged: after restoring files with their
+old times, --rehash compares their content.
 
 A segment that is full is closed, so the false-positive rate of --fpr holds for a
 corpus of any size. A shard that cannot be read to its end adds nothing to the filter.`,

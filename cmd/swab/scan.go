@@ -57,6 +57,9 @@ A corpus is files, directories, globs and @lists of them: JSON lines (.jsonl,
 with gzip, zstd, bzip2, xz or lz4. A benchmark is JSON lines, a JSON array, CSV,
 TSV or Parquet, or a directory of them; swab benchmarks lists the known layouts.
 
+A shard of the same name, size and modification time counts as unchanged: after restoring
+files with their old times, --rehash compares their content.
+
 Items that are too short for a method are not checkable. They are kept in clean/, and
 the table counts them separately.`,
 		Example: `  # GSM8K and MMLU against a directory of shards

@@ -18,6 +18,7 @@ import (
 	"swab/ngram/bloom"
 	"swab/pipeline/ledger"
 	"swab/pipeline/rows"
+	"swab/pipeline/shard"
 )
 
 // What to do when shards that are in the index have changed or are gone.
@@ -49,6 +50,10 @@ type Options struct {
 	TextField, IDField, TextUnit string
 	MaxRow                       int
 	Tokens                       *rows.Tokens
+
+	// Digests returns the digests of shards, by name, for an index to compare the content of
+	// those whose size and modification time are as they were; nil: they count as unchanged.
+	Digests func([]shard.Shard) (map[string]string, error)
 
 	Lanes int  // number of lanes
 	Task  bool // the run has only some of the corpus' shards; others may be on other machines

@@ -18,6 +18,10 @@ func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
 	for i := range b.index.Shards {
 		have[b.index.Shards[i].Name] = &b.index.Shards[i]
 	}
+	digests, err := b.digests(found, have)
+	if err != nil {
+		return nil, err
+	}
 	again := map[string]bool{} // shards that have changed
 	for _, s := range found {
 		old := have[s.Name]
@@ -26,6 +30,9 @@ func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
 			b.shards = append(b.shards, s)
 		case old.Size != s.Size || old.ModTime != s.ModTime.UnixNano():
 			changed = append(changed, s.Name+" has changed")
+			again[s.Name] = true
+		case b.o.Digests != nil && digests[s.Name] != old.Digest:
+			changed = append(changed, s.Name+" has other content (size and modification time are as before)")
 			again[s.Name] = true
 		}
 	}
@@ -59,6 +66,21 @@ func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
 		slices.SortFunc(b.shards, func(a, b shard.Shard) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return changed, b.reopen()
+}
+
+// digests returns the digests of the shards found whose size and modification time are as
+// before, if content is to be compared.
+func (b *Builder) digests(found []shard.Shard, have map[string]*ledger.IndexShard) (map[string]string, error) {
+	if b.o.Digests == nil {
+		return nil, nil
+	}
+	var same []shard.Shard
+	for _, s := range found {
+		if old := have[s.Name]; old != nil && old.Size == s.Size && old.ModTime == s.ModTime.UnixNano() {
+			same = append(same, s)
+		}
+	}
+	return b.o.Digests(same)
 }
 
 // rebuild drops the segments of all shards that are lost, with all shards that are in

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"bufio"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -9,10 +10,12 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/errgroup"
 )
 
 // Limits bound what a hostile or damaged shard can cost.
@@ -415,6 +418,52 @@ func (r *Reader) Finish() (Digest, error) {
 	}
 	sum := r.src.hash.Sum128().Bytes()
 	return Digest{hex.EncodeToString(sum[:]), r.src.n, r.plain}, nil
+}
+
+// Digests reads shards, at most lanes at a time, and returns the digest of each as stored,
+// by name. One that cannot be read has none.
+func Digests(ctx context.Context, shards []Shard, lanes int) (map[string]string, error) {
+	var mu sync.Mutex
+	digests := map[string]string{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, lanes))
+	for _, s := range shards {
+		group.Go(func() error {
+			if sum, err := s.digest(ctx); err == nil {
+				mu.Lock()
+				digests[s.Name] = sum
+				mu.Unlock()
+			}
+			return ctx.Err()
+		})
+	}
+	return digests, group.Wait()
+}
+
+// digest returns the digest that Finish returns. It reads no more once ctx is done.
+func (s *Shard) digest(ctx context.Context) (string, error) {
+	hash, b := xxh3.New128(), make([]byte, 1<<18)
+	for _, path := range []string{s.Path, s.Index} {
+		if path == "" {
+			continue
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		for err == nil {
+			var n int
+			n, err = f.Read(b)
+			hash.Write(b[:n])
+			err = errors.Join(err, ctx.Err())
+		}
+		f.Close()
+		if !errors.Is(err, io.EOF) {
+			return "", err
+		}
+	}
+	sum := hash.Sum128().Bytes()
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // Close ends reading at any point, and the goroutine that reads ahead. A second Close does

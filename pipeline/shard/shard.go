@@ -139,6 +139,7 @@ type Shard struct {
 	Path        string // for opening the file
 	Size        int64  // bytes as stored
 	ModTime     time.Time
+	Digest      string      // the one of an earlier read, which the content must still have; "": any
 	Format      *Format     // by its name; nil is any
 	Compression Compression // by its name
 	Formats     *Formats    // those that its content may be of; nil for Format alone
