@@ -21,6 +21,7 @@ import (
 	"swab/pipeline/shard"
 	"swab/pipeline/tokenizer"
 
+	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -192,7 +193,7 @@ func (r Reading) documents(
 	}
 	if err != nil {
 		e.Error = err.Error() + remedy(err)
-		e.Documents, e.TextBytes, e.Empty = 0, 0, 0
+		e.Documents, e.TextBytes, e.Empty, e.LongIDs = 0, 0, 0, 0
 	}
 	return e, nil
 }
@@ -331,7 +332,12 @@ func (r Reading) readField(
 			if !hasWord(text) {
 				e.Empty++
 			}
-			if err := each(rows.Value(k), ids.Value(k), text); err != nil {
+			id := ids.Value(k)
+			if len(id) > maxID {
+				e.LongIDs++
+				id = clipID(id)
+			}
+			if err := each(rows.Value(k), id, text); err != nil {
 				return errVisit{err}
 			}
 		}
@@ -350,6 +356,22 @@ func (r Reading) readField(
 	}
 	e.Digest = digest.XXH3
 	return nil
+}
+
+// maxID is the length, in bytes, of the longest id of a document that evidence repeats. A
+// document can be evidence for every item, so a longer one would make an audit as large as
+// their product.
+const maxID = 1024
+
+// clipID returns the beginning of an id that is longer than maxID and the digest of the
+// whole, in maxID bytes at most.
+func clipID(id string) string {
+	sum := xxh3.HashString128(id).Bytes()
+	head := id[:maxID-64]
+	for len(head) > 0 && !utf8.RuneStart(id[len(head)]) {
+		head = head[:len(head)-1]
+	}
+	return fmt.Sprintf("%s… (%d bytes, xxh3 %x)", head, len(id), sum)
 }
 
 // remedy returns what to try after the error of a shard, as a part of its message; "" where

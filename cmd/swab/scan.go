@@ -311,6 +311,10 @@ func printSummary(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter b
 		fmt.Fprintf(w, "swab:   and more, named in %s/%s\n", o.Out, audit.File)
 	}
 	emptyRows(w, t, s.Audit.Shards)
+	if t.LongIDs > 0 {
+		fmt.Fprintf(w, "swab: %s with an id so long that evidence has its beginning and its digest\n",
+			report.Count(t.LongIDs, "document"))
+	}
 	if t := s.Audit.Task; t != "" {
 		fmt.Fprintf(w, "swab: only task %s of the corpus was read, which is not the whole: "+
 			"the verdicts are of that part alone\n", t)

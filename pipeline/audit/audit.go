@@ -200,7 +200,8 @@ func (a *Audit) check() error {
 	got, want := a.Totals, ledger.Sum(a.Shards)
 	if !maps.Equal(got.Skipped, want.Skipped) || !maps.Equal(got.Repaired, want.Repaired) ||
 		got.Shards != want.Shards || got.ShardsFailed != want.ShardsFailed || got.Rows != want.Rows ||
-		got.Documents != want.Documents || got.TextBytes != want.TextBytes || got.Empty != want.Empty {
+		got.Documents != want.Documents || got.TextBytes != want.TextBytes || got.Empty != want.Empty ||
+		got.LongIDs != want.LongIDs {
 		return fmt.Errorf("%w: totals are not the sum of the shards", ledger.ErrCorrupt)
 	}
 	if a.Complete && got.ShardsFailed > 0 {

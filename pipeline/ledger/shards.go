@@ -15,6 +15,7 @@ type Entry struct {
 	TextBytes   int64            `json:"text_bytes"`
 	TextField   string           `json:"text_field,omitempty"` // if the run's field was not there and this one was found
 	Empty       int64            `json:"empty,omitempty"`      // documents without a word
+	LongIDs     int64            `json:"long_ids,omitempty"`   // documents whose id is clipped in evidence
 	Skipped     map[string]int64 `json:"skipped,omitempty"`
 	Repaired    map[string]int64 `json:"repaired,omitempty"`
 	FirstBad    []BadRow         `json:"first_bad,omitempty"`
@@ -43,6 +44,7 @@ type Totals struct {
 	Documents    int64            `json:"documents"`
 	TextBytes    int64            `json:"text_bytes"`
 	Empty        int64            `json:"empty,omitempty"`
+	LongIDs      int64            `json:"long_ids,omitempty"`
 	Skipped      map[string]int64 `json:"skipped,omitempty"`
 	Repaired     map[string]int64 `json:"repaired,omitempty"`
 }
@@ -61,6 +63,7 @@ func Sum(shards []Entry) Totals {
 		t.Documents += e.Documents
 		t.TextBytes += e.TextBytes
 		t.Empty += e.Empty
+		t.LongIDs += e.LongIDs
 		for kind, n := range e.Skipped {
 			t.Skipped[kind] += n
 		}

@@ -35,7 +35,7 @@ import (
 const resultMagic = "\x93SWABR\r\n"
 
 // resultVersion is increased when results change in bytes or in meaning.
-const resultVersion = 3
+const resultVersion = 4
 
 // ErrResult means that a stored result is damaged or is none.
 var ErrResult = errors.New("damaged shard result")
