@@ -10,6 +10,10 @@
 // Texts of fewer than n words can be matched as a whole. A [Walker] follows a run
 // beyond its end, over words that differ.
 //
+// The runs of a document that repeats what many texts have are too many to be visited: as
+// many as its places of a seed times those of the texts. A matcher stops there; a [Reader]
+// and an [Automaton] of the document serve instead.
+//
 // # Layout
 //
 // The matcher looks up seeds, grams a little shorter than n. All texts are one array of
@@ -36,7 +40,6 @@ const MaxWords = 1<<32 - 2
 // A Builder collects texts.
 type Builder struct {
 	scan    *ngram.Scanner // of single words
-	numbers []uint32       // hash table of the words' numbers, 0 in a free slot; a power of two, half of it free
 	index   *Index
 	texts   map[uint64]uint32 // hash of a text's word numbers to the text's number; the last of that hash
 	text    []byte            // the text being added
@@ -52,7 +55,8 @@ func NewBuilder(recipe ngram.Recipe) (*Builder, error) {
 		return nil, err
 	}
 	x := &Index{recipe: recipe, offsets: []uint32{0, 0}, hashes: []uint64{0}, words: []uint32{0}, starts: []uint32{1}}
-	return &Builder{scan: scan, numbers: make([]uint32, 1<<10), texts: map[uint64]uint32{}, index: x}, nil
+	x.numbers = make([]uint32, 1<<10)
+	return &Builder{scan: scan, texts: map[uint64]uint32{}, index: x}, nil
 }
 
 // Words returns the number of words of a text.
@@ -99,9 +103,9 @@ func (b *Builder) Add(text string) (int, error) {
 // number returns the number of word i of the scanner's block, a new one for a new word.
 func (b *Builder) number(i int, hash uint64) (uint32, error) {
 	x := b.index
-	at := b.home(hash)
-	for ; b.numbers[at] != 0; at = (at + 1) & (len(b.numbers) - 1) {
-		if n := b.numbers[at]; x.hashes[n] == hash && b.scan.WordEquals(i, x.word(n)) {
+	at := homeOf(hash, x.numbers)
+	for ; x.numbers[at] != 0; at = (at + 1) & (len(x.numbers) - 1) {
+		if n := x.numbers[at]; x.hashes[n] == hash && b.scan.WordEquals(i, x.word(n)) {
 			return n, nil
 		}
 	}
@@ -112,25 +116,25 @@ func (b *Builder) number(i int, hash uint64) (uint32, error) {
 	number := uint32(len(x.hashes))
 	x.offsets = append(x.offsets, uint32(len(x.letters)))
 	x.hashes = append(x.hashes, hash)
-	b.numbers[at] = number
-	if 2*len(x.hashes) > len(b.numbers) {
-		b.numbers = make([]uint32, 2*len(b.numbers))
+	x.numbers[at] = number
+	if 2*len(x.hashes) > len(x.numbers) {
+		x.numbers = make([]uint32, 2*len(x.numbers))
 		for n, hash := range x.hashes {
 			if n == 0 { // no word
 				continue
 			}
-			at := b.home(hash)
-			for b.numbers[at] != 0 {
-				at = (at + 1) & (len(b.numbers) - 1)
+			at := homeOf(hash, x.numbers)
+			for x.numbers[at] != 0 {
+				at = (at + 1) & (len(x.numbers) - 1)
 			}
-			b.numbers[at] = uint32(n)
+			x.numbers[at] = uint32(n)
 		}
 	}
 	return number, nil
 }
 
-// home returns the slot of the table at which the search for a word begins.
-func (b *Builder) home(hash uint64) int { return int(hash>>32) & (len(b.numbers) - 1) }
+// homeOf returns the slot of the table at which the search for a word begins.
+func homeOf(hash uint64, numbers []uint32) int { return int(hash>>32) & (len(numbers) - 1) }
 
 func equal(a, b []uint32) bool {
 	if len(a) != len(b) {
@@ -164,7 +168,7 @@ func (b *Builder) Build(n, short int, wanted func(text int) bool) (*Index, error
 	if _, err := x.recipe.NewScanner(); err != nil {
 		return nil, err
 	}
-	b.numbers, b.texts, b.text, b.index = nil, nil, nil, nil
+	b.texts, b.text, b.index = nil, nil, nil
 	use := func(t int) bool { return x.Words(t) >= n && (wanted == nil || wanted(t)) } // shorter texts have no n-grams
 	grams := 0
 	var shorter []int
@@ -205,6 +209,7 @@ type Index struct {
 	letters []byte   // all distinct words in normal form
 	offsets []uint32 // word w is letters[offsets[w]:offsets[w+1]]; word 0 is none
 	hashes  []uint64 // of the words
+	numbers []uint32 // hash table of the words' numbers, 0 in a free slot; a power of two, half of it free
 	words   []uint32 // the texts' words by number, 0 before, between and after texts
 	starts  []uint32 // text t is words[starts[t]:starts[t+1]-1]
 	next    []uint32 // from a seed's position to the one before it with the same seed, or 0
@@ -256,7 +261,7 @@ func (x *Index) word(w uint32) []byte { return x.letters[x.offsets[w]:x.offsets[
 
 // Bytes returns about how much memory the index takes.
 func (x *Index) Bytes() int64 {
-	return int64(len(x.letters)) + 4*int64(len(x.offsets)+len(x.words)+len(x.starts)+len(x.next)) +
+	return int64(len(x.letters)) + 4*int64(len(x.offsets)+len(x.numbers)+len(x.words)+len(x.starts)+len(x.next)) +
 		8*int64(len(x.hashes)+len(x.slots)+len(x.filter)) + x.whole.bytes()
 }
 

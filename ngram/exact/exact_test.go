@@ -74,6 +74,7 @@ func checkRuns(t *testing.T, n int, texts, docs []string) {
 	t.Helper()
 	x, numbers := build(t, n, texts)
 	m, scan := x.NewMatcher(), x.NewScanner()
+	m.repeats.Start = 1 << 30                         // all runs
 	wide, err := ngram.Words(ngram.MaxN).NewScanner() // blocks that overlap by more than is needed
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ type Run struct {
 //
 // The caller passes a document in blocks of words, as a scanner of the index's normaliser
 // cuts it, and calls End after the last. It may pass the same blocks to other matchers.
+// Where [Matcher.Repetitive] is true after End, some runs were not visited.
 //
 // The matcher looks up only every stride-th seed of a document. A seed is shorter than n
 // by stride-1 words, so n shared words in a row hold at least one that is looked up;
@@ -32,6 +33,10 @@ type Matcher struct {
 	words      []uint32 // numbers of the block's words, as far as known: 0 is unknown
 	known      bool     // words holds any
 	open, next []openRun
+
+	repeats Repeats
+	work    int              // places of seeds that were visited; tests bound it
+	touched map[int]struct{} // unless nil, texts that share a seed are only noted here
 }
 
 // openRun is a run that reaches beyond the seeds looked up so far. Open runs are
@@ -55,7 +60,7 @@ func (x *Index) NewScanner() *ngram.Scanner {
 }
 
 // NewMatcher returns a matcher of the index, for one goroutine.
-func (x *Index) NewMatcher() *Matcher { return &Matcher{x: x} }
+func (x *Index) NewMatcher() *Matcher { return &Matcher{x: x, repeats: NewRepeats()} }
 
 // Document matches a whole document, cut into blocks by s: it calls Block for each, and
 // End. It returns the number of words in the document.
@@ -68,10 +73,23 @@ func (m *Matcher) Document(s *ngram.Scanner, text []byte, visit func(Run)) (word
 	return words
 }
 
+// Work returns how many places of seeds the matcher has visited in all documents.
+func (m *Matcher) Work() int { return m.work }
+
+// Repetitive reports whether the document that ended last repeats so much of the texts
+// that the matcher stopped visiting runs.
+func (m *Matcher) Repetitive() bool { return m.repeats.over }
+
 // Block matches the next words of the document, and calls visit for every run that is
 // known to be complete. Blocks overlap by n-1 words or more. The order of the runs
 // depends on the document, its blocks and the index alone.
 func (m *Matcher) Block(s *ngram.Scanner, visit func(Run)) {
+	if s.Base() == 0 {
+		m.repeats.Begin()
+	}
+	if m.touched == nil && m.repeats.Over(s.Base()) {
+		return
+	}
 	m.longRuns(s, visit)
 	if m.x.whole != nil {
 		m.shortRuns(s, visit)
@@ -81,7 +99,7 @@ func (m *Matcher) Block(s *ngram.Scanner, visit func(Run)) {
 // End ends the document, and calls visit for the runs that reach its end.
 func (m *Matcher) End(visit func(Run)) {
 	for _, r := range m.open {
-		if r.more {
+		if r.more && !m.repeats.over {
 			m.report(r, visit)
 		}
 	}
@@ -181,9 +199,18 @@ func (m *Matcher) resume(s *ngram.Scanner, visit func(Run)) {
 // block begins.
 func (m *Matcher) hit(s *ngram.Scanner, head uint32, i int, visit func(Run)) {
 	x, base := m.x, s.Base()
+	if m.touched != nil {
+		m.touch(head)
+		return
+	}
 	doc := base + i
 	open, next := m.open, m.next[:0]
+	places, before := 0, uint32(0)
 	for at := head; at != 0; at = x.next[at] {
+		if places++; before-at <= uint32(x.seed) && m.repeats.Step() { // the text repeats itself
+			break
+		}
+		before = at
 		diagonal := int64(at) - int64(doc)
 		for len(open) > 0 && open[0].diagonal > diagonal {
 			if open[0].end > doc {
@@ -225,6 +252,24 @@ func (m *Matcher) hit(s *ngram.Scanner, head uint32, i int, visit func(Run)) {
 		}
 	}
 	m.open, m.next = next, m.open
+	m.work += places
+	m.repeats.Count(head, places)
+}
+
+// touch notes the texts that have a seed, once for each document.
+func (m *Matcher) touch(head uint32) {
+	if m.repeats.Seen(head) {
+		return
+	}
+	for at := head; at != 0; at = m.x.next[at] {
+		m.touched[m.textAt(at)] = struct{}{}
+	}
+}
+
+// textAt returns the number of the text that has a position.
+func (m *Matcher) textAt(at uint32) int {
+	starts := m.x.starts
+	return sort.Search(len(starts), func(t int) bool { return starts[t] > at }) - 1
 }
 
 // report calls visit for a run that is long enough.
@@ -233,7 +278,6 @@ func (m *Matcher) report(r openRun, visit func(Run)) {
 		return
 	}
 	first := uint32(r.diagonal + int64(r.doc))
-	starts := m.x.starts
-	t := sort.Search(len(starts), func(t int) bool { return starts[t] > first }) - 1
-	visit(Run{Text: t, At: int(first - starts[t]), Doc: r.doc, Words: r.end - r.doc, Start: r.start, End: r.stop})
+	t := m.textAt(first)
+	visit(Run{Text: t, At: int(first - m.x.starts[t]), Doc: r.doc, Words: r.end - r.doc, Start: r.start, End: r.stop})
 }

@@ -79,6 +79,7 @@ func (m *Matcher) shortRuns(s *ngram.Scanner, visit func(Run)) {
 			for k := w.home(g); w.slots[k] != 0; k = (k + 1) % len(w.slots) {
 				t := int(w.slots[k] - 1)
 				if x.Words(t) == size && m.wordsEqual(s, i, x.text(t)) {
+					m.repeats.steps++ // a document has few such places by chance
 					visit(Run{Text: t, Doc: s.Base() + i, Words: size, Start: s.Start(i), End: s.End(i + size - 1)})
 					break
 				}

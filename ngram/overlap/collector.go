@@ -19,6 +19,7 @@ type Index interface {
 	Texts() int
 	Words(text int) int
 	N() int
+	NewReader() exact.Reader
 }
 
 // Items are all items of a run, with the rules that judge them.
@@ -175,9 +176,12 @@ func (l Layout) offset(p item.Part) int { return l.Total(item.Parts(1)<<p - 1) }
 //	c.Begin(text)
 //	c.Add(run) // for every run
 //	c.End(row, id, text)
+//
+// Where the matcher did not visit every run, c.AddRepetitive(text) comes before c.End.
 type Collector struct {
 	items  *Items
 	walker Walker
+	again  *repetitive // or nil
 	shard  string
 	covers map[uint32]*Cover
 
@@ -189,6 +193,7 @@ type Collector struct {
 	found   []Found
 	best    []float64
 	gaps    []int
+	quotes  []exact.Run
 	scratch []uint64
 }
 
@@ -196,7 +201,7 @@ type Collector struct {
 type textState struct {
 	text   int
 	levels []levelState
-	runs   []exact.Run
+	runs   []exact.Run // none includes another's words of the text; by rising first word
 }
 
 // levelState is what the current document has of one text on one level.
@@ -284,96 +289,118 @@ func (c *Collector) Add(r exact.Run) {
 		if ls.gram == 0 || r.Words < ls.gram {
 			continue
 		}
-		if c.items.levels[l].Extend && !c.extend(ls, l, r) {
-			continue
-		}
-		ls.found = true
-		if c.items.stretches[l] {
-			ls.stretches = addStretch(ls.stretches, r.Start, r.End)
-		}
 		if c.items.levels[l].Extend {
+			c.extend(ls, l, r)
 			continue
 		}
-		from, to := r.At, r.At+r.Words-ls.gram+1
-		setRange(ls.seen, from, to)
+		c.addRun(ls, l, r)
 		if c.items.counted[l] {
-			for i := from; i < to; i++ {
-				addCount(&ls.counts[i], 1)
-			}
-		}
-		template := c.items.ignoredGrams(l, r.Text)
-		if template == nil {
-			ls.longest = max(ls.longest, r.Words)
-			continue
-		}
-		run := 0
-		for i := from; i < to; i++ {
-			if run++; template[i/64]>>(i%64)&1 == 1 {
-				run = 0
-			} else {
-				ls.longest = max(ls.longest, run+ls.gram-1)
+			for i := range r.Words - ls.gram + 1 {
+				addCount(&ls.counts[r.At+i], 1)
 			}
 		}
 	}
 	st.keepQuote(r)
 }
 
-// extend extends a run to the right and adds it to the level if it is then long enough,
-// which it reports.
-func (c *Collector) extend(ls *levelState, l int, r exact.Run) bool {
+// addRun adds a run to a level that does not extend it, but for the counts.
+func (c *Collector) addRun(ls *levelState, l int, r exact.Run) {
+	ls.found = true
+	if c.items.stretches[l] {
+		ls.stretches = addStretch(ls.stretches, r.Start, r.End)
+	}
+	from, to := r.At, r.At+r.Words-ls.gram+1
+	setRange(ls.seen, from, to)
+	template := c.items.ignoredGrams(l, r.Text)
+	if template == nil {
+		ls.longest = max(ls.longest, r.Words)
+		return
+	}
+	run := 0
+	for i := from; i < to; i++ {
+		if run++; template[i/64]>>(i%64)&1 == 1 {
+			run = 0
+		} else {
+			ls.longest = max(ls.longest, run+ls.gram-1)
+		}
+	}
+}
+
+// extend extends a run to the right and adds it to the level if it is then long enough.
+func (c *Collector) extend(ls *levelState, l int, r exact.Run) {
 	level := c.items.levels[l]
-	words, last, skipped := r.Words, r.Words, 0
+	at, last, skipped := r.At+r.Words, r.At+r.Words, 0
 	c.gaps = c.gaps[:0]
 	if level.Skip > 0 {
 		c.walker.Walk(r, func(same bool) bool {
-			if words++; same {
-				last = words
+			if at++; same {
+				last = at
 				return true
 			}
 			skipped++
-			c.gaps = append(c.gaps, words-1)
+			c.gaps = append(c.gaps, at-1)
 			return skipped <= level.Skip
 		})
 	}
-	if last < level.Least {
+	if ls.addExtended(level, r.At, last, c.gaps) && c.items.stretches[l] {
+		ls.stretches = addStretch(ls.stretches, r.Start, r.End)
+	}
+}
+
+// addExtended adds a run that was extended, from word at to word last of the text, over the
+// words gaps, if it is long enough, which it reports. Gaps may go on behind last.
+func (ls *levelState) addExtended(level Level, at, last int, gaps []int) bool {
+	if last-at < level.Least {
 		return false
 	}
-	from := 0
+	ls.found, ls.longest = true, max(ls.longest, last-at)
 	if !level.Gaps {
-		for _, gap := range c.gaps {
+		for _, gap := range gaps {
 			if gap >= last {
 				break
 			}
-			setRange(ls.seen, r.At+from, r.At+gap)
-			from = gap + 1
+			setRange(ls.seen, at, gap)
+			at = gap + 1
 		}
 	}
-	setRange(ls.seen, r.At+from, r.At+last)
-	ls.longest = max(ls.longest, last)
+	setRange(ls.seen, at, last)
 	return true
 }
 
-// keepQuote keeps r as a quote unless a kept run includes it. Of more than MaxQuotes it
-// drops the shortest, of equals the last.
+// keepQuote keeps r as a quote unless a kept run includes it.
 func (st *textState) keepQuote(r exact.Run) {
-	for _, k := range st.runs {
-		if k.At <= r.At && r.At+r.Words <= k.At+k.Words {
-			return
-		}
-	}
-	st.runs = slices.DeleteFunc(st.runs, func(k exact.Run) bool {
-		return r.At <= k.At && k.At+k.Words <= r.At+r.Words
+	ends := r.At + r.Words
+	i, _ := slices.BinarySearchFunc(st.runs, r.At, func(k exact.Run, at int) int {
+		return cmp.Or(cmp.Compare(k.At, at), -1)
 	})
-	st.runs = append(st.runs, r)
-	if len(st.runs) > MaxQuotes {
-		worst := 0
-		for i, k := range st.runs {
-			if k.Words <= st.runs[worst].Words {
-				worst = i
-			}
+	// Those before i begin with r or before it; ends rise as firsts do.
+	from := i
+	if i > 0 {
+		switch k := st.runs[i-1]; {
+		case k.At+k.Words >= ends:
+			return
+		case k.At == r.At:
+			from--
 		}
-		st.runs = slices.Delete(st.runs, worst, worst+1)
 	}
+	for i < len(st.runs) && st.runs[i].At+st.runs[i].Words <= ends {
+		i++
+	}
+	st.runs = slices.Replace(st.runs, from, i, r)
+}
+
+// appendQuotes appends the longest quotes, up to MaxQuotes; of equals, those that the
+// document has first.
+func (st *textState) appendQuotes(dst []exact.Run) []exact.Run {
+	first := len(dst)
+	dst = append(dst, st.runs...)
+	if len(st.runs) <= MaxQuotes {
+		return dst
+	}
+	slices.SortFunc(dst[first:], func(a, b exact.Run) int {
+		return cmp.Or(cmp.Compare(b.Words, a.Words), cmp.Compare(a.Doc, b.Doc), cmp.Compare(b.At, a.At))
+	})
+	return dst[:first+MaxQuotes]
 }
 
 // End ends the current document, which is in the given row, and adds it to the covers.
@@ -460,7 +487,8 @@ func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 		if n == item.None || c.where[n] == 0 {
 			continue
 		}
-		for _, r := range c.texts[c.where[n]-1].runs {
+		c.quotes = c.texts[c.where[n]-1].appendQuotes(c.quotes[:0])
+		for _, r := range c.quotes {
 			e.Quotes = append(e.Quotes, newQuote(item.Part(p), r, text))
 		}
 	}

@@ -369,6 +369,14 @@ func wordMethods(t testing.TB, set map[string]map[string]string, names ...string
 
 func collect(t testing.TB, items []testItem, methods []*Method, n int, docs []testDoc, o Options) (*testItems, map[int]*Cover) {
 	t.Helper()
+	return collectBy(t, items, methods, n, docs, o, false)
+}
+
+// collectBy collects documents from their runs, or as repetitive ones.
+func collectBy(
+	t testing.TB, items []testItem, methods []*Method, n int, docs []testDoc, o Options, repetitive bool,
+) (*testItems, map[int]*Cover) {
+	t.Helper()
 	b, err := exact.NewBuilder(ngram.Words(n))
 	if err != nil {
 		t.Fatal(err)
@@ -408,8 +416,9 @@ func collect(t testing.TB, items []testItem, methods []*Method, n int, docs []te
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := &testItems{is, x}
+	set := &testItems{Items: is, index: x}
 	m, scan := x.NewMatcher(), x.NewScanner()
+	defer func() { set.work = m.Work() }()
 	byShard := map[string]*Collector{}
 	for _, d := range docs {
 		c := byShard[d.shard]
@@ -420,10 +429,16 @@ func collect(t testing.TB, items []testItem, methods []*Method, n int, docs []te
 		}
 		c.Begin([]byte(d.text))
 		m.Document(scan, []byte(d.text), c.Add)
+		if repetitive || m.Repetitive() {
+			c.AddRepetitive([]byte(d.text))
+		}
 		c.End(d.row, d.id, []byte(d.text))
 	}
 	covers := map[int]*Cover{}
 	for _, c := range byShard { // in random order
+		if c.again != nil {
+			set.again += c.again.work
+		}
 		for i, cover := range c.Covers() {
 			if covers[i] == nil {
 				covers[i] = &Cover{}
@@ -437,7 +452,8 @@ func collect(t testing.TB, items []testItem, methods []*Method, n int, docs []te
 // testItems are items with their index.
 type testItems struct {
 	*Items
-	index *exact.Index
+	index       *exact.Index
+	work, again int // steps of the matcher, and for repetitive documents
 }
 
 func (s *testItems) judge(i, k int, c *Cover) Verdict {

@@ -34,6 +34,9 @@ type Matcher struct {
 	prefetched uint32      // never used: computing it loads slots that find needs
 	runs       []foundRun  // not yet visited
 	work       int         // steps of comparison, each of up to 256 bytes; tests bound it
+
+	repeats exact.Repeats
+	touched map[int]struct{} // unless nil, texts that share a gram are only noted here
 }
 
 // lastGram is a gram of long texts that was found in the document.
@@ -50,7 +53,7 @@ type foundRun struct{ start, end, textEnd uint32 }
 func (x *Index) NewMatcher() *Matcher {
 	return &Matcher{
 		x: x, hashes: make([]uint64, blockBytes), words: make([]uint64, blockBytes),
-		candidates: make([]uint32, blockBytes),
+		candidates: make([]uint32, blockBytes), repeats: exact.NewRepeats(),
 	}
 }
 
@@ -58,7 +61,8 @@ func (x *Index) NewMatcher() *Matcher {
 // with the document, and for every occurrence of a whole text shorter than n, in the order
 // in which they end in the document; among those that end together, in falling order of
 // the end's position among all texts. It returns the number of characters in the document,
-// which must have at most MaxDocument bytes.
+// which must have at most MaxDocument bytes. Where [Matcher.Repetitive] is true then, some
+// runs were not visited.
 func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 	if len(text) > MaxDocument {
 		panic("substr: document of 2 GiB or more")
@@ -72,7 +76,12 @@ func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 		m.buf[size+i] = endOfDoc
 	}
 	m.text, m.doc, m.marks, m.last = text, m.buf[:size], marks, [8]lastGram{}
+	m.runs = m.runs[:0]
+	m.repeats.Begin()
 	for from := 0; from < size; from += blockBytes {
+		if m.touched == nil && m.repeats.Over(from) {
+			return chars
+		}
 		for _, l := range x.levels {
 			m.matchBlock(l, from, min(from+blockBytes, size-l.width+1))
 		}
@@ -85,6 +94,10 @@ func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 	m.text = nil
 	return chars
 }
+
+// Repetitive reports whether the last document repeats so much of the texts that the
+// matcher stopped visiting runs.
+func (m *Matcher) Repetitive() bool { return m.repeats.Over(len(m.doc)) }
 
 // matchBlock looks up the grams that begin at bytes from to end.
 func (m *Matcher) matchBlock(l *level, from, end int) {
@@ -161,25 +174,51 @@ func (m *Matcher) matchLong(l *level, hash uint64, at int) {
 		return
 	}
 	entries := l.entries[l.first[gram]:l.first[gram+1]]
+	if m.touched != nil {
+		m.touch(l, uint32(gram), entries)
+		return
+	}
 	last := &m.last[at/l.probe%l.stride] // a period is stride probes: last is from a period ago, or longer
 	before := *last
 	*last = lastGram{uint32(at) + 1, uint32(gram)}
 	if int(before.after) != at-l.period()+1 || before.after == 0 {
+		m.repeats.Count(uint32(gram), len(entries))
 		m.extend(l, entries, at)
 		return
 	}
 	lo := sort.Search(len(entries), func(i int) bool { return entries[i].pred >= before.gram })
 	hi := lo + sort.Search(len(entries)-lo, func(i int) bool { return entries[lo+i].pred > before.gram })
+	m.repeats.Count(uint32(gram), lo+len(entries)-hi)
 	m.extend(l, entries[:lo], at)
 	m.extend(l, entries[hi:], at)
+}
+
+// touch notes the texts that have a gram, once for each document.
+func (m *Matcher) touch(l *level, gram uint32, entries []entry) {
+	if m.repeats.Seen(gram) {
+		return
+	}
+	for _, e := range entries {
+		m.touched[m.textAt(e.at)] = struct{}{}
+	}
+}
+
+// textAt returns the number of the text that has a byte of the letters.
+func (m *Matcher) textAt(at uint32) int {
+	starts := m.x.starts
+	return sort.Search(len(starts), func(t int) bool { return starts[t] > at }) - 1
 }
 
 // extend keeps the runs through byte at of the document and each of the entries.
 // Since the gram a period before differs, a run begins less than a period before.
 func (m *Matcher) extend(l *level, entries []entry, at int) {
 	x := m.x
+	before := uint32(0)
 	for _, e := range entries {
-		m.work++
+		if m.work++; e.at-before <= uint32(l.width) && m.repeats.Step() { // the text repeats itself
+			return
+		}
+		before = e.at
 		left := 0
 		for left < at && m.doc[at-left-1] == x.letters[int(e.at)-left-1] {
 			left++
@@ -251,6 +290,16 @@ func (m *Matcher) matchShort(l *level, hash uint64, at int) {
 	for ; p >= 0; p = l.prefix[p] {
 		m.work++
 		t := l.short[p]
+		if m.touched != nil {
+			if _, known := m.touched[int(t)]; known {
+				return // and so are those that it begins with
+			}
+			m.touched[int(t)] = struct{}{}
+			continue
+		}
+		if m.repeats.Step() {
+			return
+		}
 		m.runs = append(m.runs, foundRun{uint32(at), uint32(at + len(x.text(int(t)))), x.starts[t+1] - 1})
 	}
 }
@@ -271,7 +320,7 @@ func (m *Matcher) flush(end int, visit func(exact.Run)) {
 		}
 		count++
 		at := r.textEnd - (r.end - r.start)
-		t := sort.Search(len(x.starts), func(t int) bool { return x.starts[t] > at }) - 1
+		t := m.textAt(at)
 		run := exact.Run{Text: t, At: int(at - x.starts[t]), Words: int(r.end - r.start)} // one byte a character
 		if x.Words(t) != len(x.text(t)) {
 			run.At = x.count(int(x.starts[t]), int(at))

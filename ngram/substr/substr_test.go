@@ -126,6 +126,7 @@ func check(t *testing.T, c recipe, n int, texts, docs []string) {
 		}
 	}
 	m := x.NewMatcher()
+	m.repeats.Start = 1 << 30 // all runs
 	for _, doc := range docs {
 		var got, want []exact.Run
 		count := m.Document([]byte(doc), func(r exact.Run) { got = append(got, r) })
@@ -563,6 +564,7 @@ func TestRealTexts(t *testing.T) {
 			x, numbers := build(t, c, 50, texts)
 			found := map[[2]int]bool{}
 			m := x.NewMatcher()
+			m.repeats.Start = 1 << 30 // all runs
 			hits := 0
 			for d, doc := range docs {
 				chars, spans := c.normal(doc)

@@ -187,7 +187,7 @@ func (m *grams) params(k int, benches []*benchmark.Benchmark) map[string]any {
 type gramsReader struct {
 	matcher   *grams
 	collector *overlap.Collector
-	finish    func(document []byte)
+	finish    func(document []byte) (repetitive bool)
 }
 
 func (m *grams) newReader(lane *Lane) reader {
@@ -201,7 +201,9 @@ func (r *gramsReader) reset(shard string) { r.collector.Reset(shard) }
 func (r *gramsReader) begin(text []byte) { r.collector.Begin(text) }
 
 func (r *gramsReader) end(row int64, id string, text []byte) {
-	r.finish(text)
+	if r.finish(text) {
+		r.collector.AddRepetitive(text)
+	}
 	r.collector.End(row, id, text)
 }
 

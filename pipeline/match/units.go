@@ -27,8 +27,8 @@ type unit interface {
 	spans(text string) []ngram.Span
 	// find returns a function to be called at the end of each document of the lane. Visit is
 	// called, there or during the blocks before, for every run that the document and a text
-	// have in common.
-	find(l *Lane, visit func(exact.Run)) (end func(document []byte))
+	// have in common, unless end reports that the document is repetitive.
+	find(l *Lane, visit func(exact.Run)) (end func(document []byte) (repetitive bool))
 }
 
 // words are texts in words.
@@ -68,14 +68,20 @@ func (w *words) spans(text string) (spans []ngram.Span) {
 	return spans
 }
 
-func (w *words) find(l *Lane, visit func(exact.Run)) func([]byte) {
+func (w *words) find(l *Lane, visit func(exact.Run)) func([]byte) bool {
 	m := w.index.NewMatcher()
 	if w.lane {
 		l.blocks = append(l.blocks, func(s *ngram.Scanner) { m.Block(s, visit) })
-		return func([]byte) { m.End(visit) }
+		return func([]byte) bool {
+			m.End(visit)
+			return m.Repetitive()
+		}
 	}
 	scan := w.index.NewScanner()
-	return func(document []byte) { m.Document(scan, document, visit) }
+	return func(document []byte) bool {
+		m.Document(scan, document, visit)
+		return m.Repetitive()
+	}
 }
 
 // chars are texts in characters.
@@ -106,7 +112,10 @@ func (c *chars) appendGrams(dst []uint64, text, n int) []uint64 {
 
 func (c *chars) spans(text string) []ngram.Span { return slices.Collect(c.index.Spans(text)) }
 
-func (c *chars) find(_ *Lane, visit func(exact.Run)) func([]byte) {
+func (c *chars) find(_ *Lane, visit func(exact.Run)) func([]byte) bool {
 	m := c.index.NewMatcher()
-	return func(document []byte) { m.Document(document, visit) }
+	return func(document []byte) bool {
+		m.Document(document, visit)
+		return m.Repetitive()
+	}
 }

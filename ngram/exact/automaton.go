@@ -1,0 +1,195 @@
+package exact
+
+// An Automaton holds every stretch of words of a document once, however often the document
+// repeats it: the suffix automaton of Blumer et al. (1985). It is built in time linear in
+// the document, and a text is read past it in time linear in the text. Stretches of more
+// than longest words may be missing, so that a document that only repeats itself adds
+// nothing.
+//
+// A state stands for stretches that end at the same places of the document: suffixes of
+// one another, of more than the words of its link up to its own. A state takes 16 bytes,
+// an edge 24.
+type Automaton struct {
+	longest int
+	states  []state
+	edges   []edge
+	slots   []uint32 // open addressing: 1 + an edge's number; 0: free; a power of two
+	last    uint32   // the state of the words added last
+	words   int
+}
+
+// Root is the state of no words.
+const Root = 0
+
+// A state's edges are a list.
+type state struct {
+	words uint32 // of its longest stretch
+	link  uint32 // the state of the longest suffix that ends at more places
+	end   uint32 // the word of the document with which the stretches end first
+	edge  uint32 // 1 + the number of its first edge; 0: it has none
+}
+
+type edge struct {
+	from, word, to uint32
+	next           uint32 // as in state
+}
+
+// Reset makes the automaton that of an empty document, for stretches of up to longest words.
+func (a *Automaton) Reset(longest int) {
+	a.longest, a.last, a.words = longest, Root, 0
+	a.states, a.edges = append(a.states[:0], state{}), a.edges[:0]
+	if len(a.slots) == 0 {
+		a.slots = make([]uint32, 1<<10)
+	}
+	clear(a.slots)
+}
+
+// States returns the number of states, at most two for each word.
+func (a *Automaton) States() int { return len(a.states) }
+
+// Words returns the words of the longest stretch of a state.
+func (a *Automaton) Words(state uint32) int { return int(a.states[state].words) }
+
+// FirstEnd returns the word of the document with which a state's stretches end first.
+func (a *Automaton) FirstEnd(state uint32) int { return int(a.states[state].end) }
+
+// Edges calls visit for each word that follows a state's stretches in the document, and the
+// state of both.
+func (a *Automaton) Edges(state uint32, visit func(word, to uint32)) {
+	for k := a.states[state].edge; k != 0; k = a.edges[k-1].next {
+		visit(a.edges[k-1].word, a.edges[k-1].to)
+	}
+}
+
+// Single returns the only word that follows a state's stretches, and the state of both.
+func (a *Automaton) Single(state uint32) (word, to uint32, single bool) {
+	k := a.states[state].edge
+	if k == 0 || a.edges[k-1].next != 0 {
+		return 0, 0, false
+	}
+	return a.edges[k-1].word, a.edges[k-1].to, true
+}
+
+// slot returns the slot of an edge, or the free one that it would take.
+func (a *Automaton) slot(from, word uint32) int {
+	h := (uint64(from)<<32 | uint64(word)) * 0x9e3779b97f4a7c15
+	for i := int(h>>32) & (len(a.slots) - 1); ; i = (i + 1) & (len(a.slots) - 1) {
+		k := a.slots[i]
+		if k == 0 || a.edges[k-1].from == from && a.edges[k-1].word == word {
+			return i
+		}
+	}
+}
+
+// find returns the number of an edge, or -1.
+func (a *Automaton) find(from, word uint32) int { return int(a.slots[a.slot(from, word)]) - 1 }
+
+func (a *Automaton) addEdge(from, word, to uint32) {
+	if 2*len(a.edges) >= len(a.slots) {
+		a.slots = make([]uint32, 2*len(a.slots))
+		for k, e := range a.edges {
+			a.slots[a.slot(e.from, e.word)] = uint32(k) + 1
+		}
+	}
+	i := a.slot(from, word)
+	a.edges = append(a.edges, edge{from, word, to, a.states[from].edge})
+	a.slots[i] = uint32(len(a.edges))
+	a.states[from].edge = uint32(len(a.edges))
+}
+
+// Add adds the document's next word.
+func (a *Automaton) Add(word uint32) {
+	end := uint32(a.words)
+	a.words++
+	p := a.last
+	if k := a.find(p, word); k >= 0 {
+		a.last = a.target(p, word, k)
+	} else {
+		a.last = uint32(len(a.states))
+		a.states = append(a.states, state{words: a.states[p].words + 1, end: end})
+		for {
+			a.addEdge(p, word, a.last)
+			if p == Root {
+				break
+			}
+			p = a.states[p].link
+			if k := a.find(p, word); k >= 0 {
+				a.states[a.last].link = a.target(p, word, k)
+				break
+			}
+		}
+	}
+	if link := a.states[a.last].link; int(a.states[link].words) >= a.longest {
+		a.last = link // the words were there before: only what comes next can be new
+	}
+}
+
+// target returns the state of the longest stretch of p and the word, to which edge k of p
+// leads. It splits the state if that has longer ones.
+func (a *Automaton) target(p, word uint32, k int) uint32 {
+	q := a.edges[k].to
+	words := a.states[p].words + 1
+	if a.states[q].words == words {
+		return q
+	}
+	short := uint32(len(a.states))
+	a.states = append(a.states, state{words: words, link: a.states[q].link, end: a.states[q].end})
+	for e := a.states[q].edge; e != 0; e = a.edges[e-1].next {
+		a.addEdge(short, a.edges[e-1].word, a.edges[e-1].to)
+	}
+	a.states[q].link = short
+	for k >= 0 && a.edges[k].to == q {
+		a.edges[k].to = short
+		if p == Root {
+			break
+		}
+		p = a.states[p].link
+		k = a.find(p, word)
+	}
+	return short
+}
+
+// A Match is the longest suffix of the words read so far that the document has.
+type Match struct {
+	State uint32
+	Words int
+}
+
+// Next returns the match after one more word.
+func (a *Automaton) Next(m Match, word uint32) Match {
+	for {
+		if k := a.find(m.State, word); k >= 0 {
+			return Match{a.edges[k].to, m.Words + 1}
+		}
+		if m.State == Root {
+			return Match{}
+		}
+		m.State = a.states[m.State].link
+		m.Words = int(a.states[m.State].words)
+	}
+}
+
+// Cut returns the match of at most the last words of m.
+func (a *Automaton) Cut(m Match, words int) Match {
+	for m.Words > words && int(a.states[a.states[m.State].link].words) >= words {
+		m.State = a.states[m.State].link
+	}
+	m.Words = min(m.Words, words)
+	return m
+}
+
+// Unknown is the number of a document's word that no text has.
+const Unknown = 1<<32 - 1
+
+// A Reader reads documents that repeat themselves, for which a [Matcher] would visit too
+// many runs.
+type Reader interface {
+	// Touched returns, by rising number, every text that shares a run with the document, and
+	// others.
+	Touched(document []byte) []int
+	// Words calls visit for the number and the bytes of each word of the document, until it
+	// returns false.
+	Words(document []byte, visit func(word, start, end uint32) bool)
+	// AppendText appends the numbers of the words of a text.
+	AppendText(dst []uint32, text int) []uint32
+}

@@ -1,0 +1,153 @@
+package overlap
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	"swab/ngram/item"
+)
+
+// repetitiveCase is a case of items and documents that repeat few words, and each other.
+func repetitiveCase(rng *rand.Rand) (items []testItem, docs []testDoc) {
+	words := []string{"a", "b", "c", "d"}[:1+rng.IntN(4)]
+	random := func(n int) string {
+		var list []string
+		for len(list) < n {
+			if len(list) > 4 && rng.IntN(3) == 0 { // repeat what was there
+				from := rng.IntN(len(list) - 2)
+				list = append(list, list[from:min(len(list), from+20)]...)
+			} else {
+				list = append(list, words[rng.IntN(len(words))])
+			}
+		}
+		return strings.Join(list[:n], " ")
+	}
+	for range 1 + rng.IntN(4) {
+		var it testItem
+		for _, p := range []item.Part{item.Context, item.Question, item.Answer} {
+			if rng.IntN(4) > 0 {
+				it[p] = random(1 + rng.IntN(60))
+			}
+		}
+		items = append(items, it)
+	}
+	for row := range 1 + rng.IntN(5) {
+		text := random(1 + rng.IntN(200))
+		for range rng.IntN(4) {
+			text += strings.Repeat(" x", rng.IntN(900)) + " " + items[rng.IntN(len(items))][rng.IntN(int(item.NumParts))]
+		}
+		docs = append(docs, testDoc{"s", fmt.Sprint(row), text, int64(row)})
+	}
+	return items, docs
+}
+
+// TestRepetitiveDocumentsAreCollectedAlike: what is collected of documents without their
+// runs is, bit for bit, what is collected from every run.
+func TestRepetitiveDocumentsAreCollectedAlike(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	for round := range rounds(400) {
+		items, docs := repetitiveCase(rng)
+		if round%3 == 0 {
+			items, docs = randomCase(rng)
+		}
+		methods := wordMethods(t, settings[round%len(settings)])
+		for _, m := range methods {
+			m.Level.Least = min(m.Level.Least, 8) // see repetitive
+		}
+		o := Options{IgnoreTemplate: rng.IntN(3) == 0}
+		_, want := collectBy(t, items, methods, 8, docs, o, false)
+		_, got := collectBy(t, items, methods, 8, docs, o, true)
+		if len(got) != len(want) {
+			t.Fatalf("%d covers, want %d", len(got), len(want))
+		}
+		for i, c := range want {
+			if !reflect.DeepEqual(got[i], c) {
+				t.Fatalf("round %d item %d %q\ndocs %+v\n got %+v\nwant %+v", round, i, items[i], docs, got[i], c)
+			}
+		}
+	}
+}
+
+// hostileCases are benchmarks and documents that share so many runs that none could visit
+// them all, of about the given words.
+func hostileCases(size int) map[string]struct {
+	items []testItem
+	doc   string
+} {
+	type hostile = struct {
+		items []testItem
+		doc   string
+	}
+	rng := rand.New(rand.NewPCG(3, 3))
+	cases := map[string]hostile{}
+	grid := func(words int) string {
+		var b strings.Builder
+		for range words {
+			b.WriteString([]string{"0 ", "0 ", "0 ", "0 ", "0 ", "0 ", "1 ", "2 "}[rng.IntN(8)])
+		}
+		return strings.TrimSpace(b.String())
+	}
+	var grids []testItem
+	for range 50 {
+		grids = append(grids, testItem{item.Question: grid(300), item.Answer: grid(60)})
+	}
+	cases["a document of zeros"] = hostile{grids, strings.Repeat("0 ", size)}
+	cases["grids"] = hostile{grids, grid(size)}
+	all := ""
+	for _, it := range grids {
+		all += it[item.Question] + " " + it[item.Answer] + " "
+	}
+	cases["all items again and again"] = hostile{grids, strings.Repeat(all, size/len(strings.Fields(all))+1)}
+	var sequence []string // of de Bruijn, by prefer-largest
+	seen := map[string]bool{}
+	for word := "000000000000"; !seen[word] && len(sequence) < size; {
+		seen[word] = true
+		next := "0"
+		for _, s := range []string{"2", "1"} {
+			if !seen[word[1:]+s] {
+				next = s
+				break
+			}
+		}
+		sequence, word = append(sequence, next), word[1:]+next
+	}
+	cases["a de Bruijn sequence"] = hostile{grids, strings.Join(sequence, " ")}
+	phrase := "the quick brown fox jumps over the lazy dog and runs on and on through the wood "
+	cases["one phrase"] = hostile{[]testItem{{item.Question: phrase + phrase + "twice"}}, strings.Repeat(phrase, size/17)}
+	noise := "the grass is green the sky is blue the sun is yellow here we go there and back again "
+	haystack := func(words int) string {
+		text := strings.Repeat(noise, words/40) + fmt.Sprintf("one of the magic numbers is %d ", rng.IntN(1e6))
+		return text + strings.Repeat(noise, words/40)
+	}
+	var stacks []testItem
+	for range 20 {
+		stacks = append(stacks, testItem{item.Context: haystack(1000), item.Question: "what is the magic number that the text has"})
+	}
+	cases["haystacks"] = hostile{stacks, strings.Repeat(haystack(1000), size/1000)}
+	return cases
+}
+
+// TestHostileDocumentsTakeLinearWork: a document costs a bounded number of steps for each of
+// its words and each word of the benchmark, by every method over words.
+func TestHostileDocumentsTakeLinearWork(t *testing.T) {
+	const size = 20000
+	for name, c := range hostileCases(size) {
+		words := len(strings.Fields(c.doc))
+		for _, it := range c.items {
+			for _, text := range it {
+				words += len(strings.Fields(text))
+			}
+		}
+		for _, n := range []int{5, 8} {
+			set, _ := collect(t, c.items, wordMethods(t, nil), n, []testDoc{{"s", "", c.doc, 0}}, Options{})
+			work, repetitive := set.work+set.again, set.again > 0
+			if most := 60; work > most*words {
+				t.Errorf("%s, %d-grams: %.1f steps a word, want at most %d", name, n, float64(work)/float64(words), most)
+			}
+			t.Logf("%s, %d-grams: %.1f steps a word, repetitive: %v", name, n, float64(work)/float64(words), repetitive)
+		}
+	}
+}
