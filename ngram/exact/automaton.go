@@ -6,7 +6,7 @@ package exact
 // than longest words may be missing, so that a document that only repeats itself adds
 // nothing.
 //
-// A state stands for stretches that end at the same places of the document: suffixes of
+// A state is the stretches that end at the same places of the document: suffixes of
 // one another, of more than the words of its link up to its own. A state takes 16 bytes,
 // an edge 24.
 type Automaton struct {

@@ -23,7 +23,7 @@ type repetitive struct {
 	texts     []int
 	words     []uint32 // of the part
 	spans     []bytes  // of these
-	text      []uint32 // words of the text at hand
+	text      []uint32 // words of the current text
 	base      int      // words of the document before the part
 	overlap   int      // words that the next part repeats
 	keep      int      // words of the part that the next one does not repeat
@@ -300,7 +300,7 @@ func (c *Collector) addStretches(d *repetitive, text, l int, ls *levelState) {
 	d.scratch = all
 }
 
-// extendAll extends the runs of the text at hand over words that differ, wherever the part
+// extendAll extends the runs of the current text over words that differ, wherever the part
 // has them.
 func (c *Collector) extendAll(d *repetitive, ls *levelState, l int) {
 	level, a := c.items.levels[l], &d.automaton
