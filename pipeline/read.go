@@ -186,6 +186,7 @@ func (r Reading) documents(
 	if v, ok := errors.AsType[errVisit](err); ok {
 		return e, v.error
 	}
+	e.TextField = counts.TextField
 	e.Rows, e.Documents, e.TextBytes = counts.Rows, counts.Documents, counts.TextBytes
 	e.Skipped, e.Repaired = kinds(counts.Skipped), kinds(counts.Repaired)
 	for _, b := range counts.First {
@@ -281,31 +282,10 @@ func (r Reading) read(
 	ctx context.Context, sh shard.Shard, ahead bool, counts *record.Counts, e *ledger.Entry,
 	each func(row int64, id string, text []byte) error,
 ) error {
-	field := r.field()
-	if !r.findsField() {
-		return r.readField(ctx, sh, ahead, field, false, counts, e, each)
-	}
-	err := r.readField(ctx, sh, ahead, field, true, counts, e, each)
-	if !errors.Is(err, record.ErrField) {
+	fields, err := r.textFields()
+	if err != nil {
 		return err
 	}
-	fields, failed := r.textFields()
-	if failed != nil {
-		return failed
-	}
-	if k := rows.FirstText(ctx, sh, r.Limits, r.Tokens, fields); k > 0 {
-		e.TextField, field = fields[k].String(), fields[k].String()
-	}
-	*counts = record.Counts{}
-	return r.readField(ctx, sh, ahead, field, false, counts, e, each)
-}
-
-// readField reads one field as the text. If strict, a first row without it is an error that
-// wraps record.ErrField.
-func (r Reading) readField(
-	ctx context.Context, sh shard.Shard, ahead bool, field string, strict bool, counts *record.Counts, e *ledger.Entry,
-	each func(row int64, id string, text []byte) error,
-) error {
 	in, err := shard.Open(sh, r.Limits, ahead, &r.Progress.Read)
 	if err != nil {
 		return err
@@ -317,8 +297,8 @@ func (r Reading) readField(
 	}
 	e.Format, e.Compression = format.String(), in.Compression().String()
 	o := record.Options{
-		Name: sh.Name, TextField: field, Strict: strict, IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow,
-		Tokens: r.Tokens,
+		Name: sh.Name, ReadAs: sh.LayoutName(), TextField: fields[0].String(), Others: fields[1:], Tokens: r.Tokens,
+		IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow,
 	}
 	for rec, err := range record.Documents(ctx, in, format, o, counts) {
 		if err != nil {

@@ -256,7 +256,7 @@ func TestNoColumn(t *testing.T) {
 		if v.name == "parquet delta" {
 			continue
 		}
-		for _, path := range []string{"text", "n", "m", "m.x", "Body"} {
+		for _, path := range []string{"text", "m", "m.x", "Body"} {
 			_, _, err := collect(t, v.in(t, x), Options{Name: "s", TextField: path})
 			if !errors.Is(err, ErrField) || errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "body, n, ") || !strings.Contains(err.Error(), "m.k") {
 				t.Errorf("%s, %s: %v", v.name, path, err)
@@ -265,6 +265,10 @@ func TestNoColumn(t *testing.T) {
 		rows, _, err := collect(t, v.in(t, x), Options{TextField: "l[]"})
 		if err != nil || len(rows) == 0 || rows[0].text != "a" {
 			t.Errorf("%s: a list of texts: %q, %v", v.name, rows, err)
+		}
+		rows, _, err = collect(t, v.in(t, x), Options{TextField: "n"})
+		if err != nil || len(rows) == 0 || rows[0].text != "1" {
+			t.Errorf("%s: a number: %q, %v", v.name, rows, err)
 		}
 	}
 }

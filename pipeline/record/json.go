@@ -20,12 +20,10 @@ func readSpans(ctx context.Context, src Source, s *sink) error {
 	if err != nil {
 		return in.Cause(err)
 	}
-	j, plain := rows.NewScanner(s.o.text, s.o.id)
-	if layout.Shape == rows.Table || s.o.Tokens != nil {
-		plain = false
-	}
+	s.table = layout.Shape == rows.Table
+	s.follow()
 	if layout.Shape == rows.JSONLines {
-		return s.lines(rows.NewLines(spans.Rest(), s.o.MaxRow), j, plain)
+		return s.lines(rows.NewLines(spans.Rest(), s.o.MaxRow))
 	}
 	for s.row = 0; ; {
 		off := spans.Offset()
@@ -37,11 +35,11 @@ func readSpans(ctx context.Context, src Source, s *sink) error {
 			return in.Cause(err)
 		}
 		off += int64(len(sep))
-		if s.raw = body; layout.Shape == rows.Table {
+		if s.raw = body; s.table {
 			s.raw = nil
 		}
-		if plain {
-			err = s.json(j, body, off)
+		if s.plain {
+			err = s.json(body, off)
 		} else if err = spans.Parse(&s.rec, body, s.o.want); errors.Is(err, rows.ErrRagged) {
 			s.skip(rows.Ragged, off, err.Error)
 			continue
@@ -54,22 +52,85 @@ func readSpans(ctx context.Context, src Source, s *sink) error {
 	}
 }
 
+// follow makes a scanner for the fields, if names of members lead to them.
+func (s *sink) follow() {
+	s.scan, s.plain = rows.NewScanner(s.o.text, s.o.id)
+	s.plain = s.plain && !s.table && s.o.Tokens == nil
+}
+
+// settle decides which field is the text, by the first row that is an object: the one that
+// was asked for or, where that row lacks it, the first of the others that has a text. It
+// reports whether that is another one than before.
+func (s *sink) settle() (changed bool) {
+	if s.settled {
+		return false
+	}
+	s.settled = true
+	rec := &s.rec
+	if s.raw != nil {
+		rec = new(rows.Record)
+		rec.Decode(s.o.Tokens, rows.Field{}, s.o.MaxRow)
+		if rec.ParseJSON(s.raw, nil) != nil {
+			return false
+		}
+	}
+	k := rec.FirstText(s.o.Others)
+	if k < 0 {
+		return false
+	}
+	s.o.text, s.c.TextField = s.o.Others[k], s.o.Others[k].String()
+	s.o.TextField, s.o.want = s.c.TextField, rows.Wanted(s.o.text, s.o.id)
+	s.follow()
+	return true
+}
+
+// open opens a shard of another format than text. One that is read at random is opened
+// once more where it has no column of the text, with the field in its place.
+func (s *sink) open(ctx context.Context, src Source, f *shard.Format) (r rows.Reader, err error) {
+	o := rows.Options{Name: s.o.Name, Want: s.o.any, MaxRow: s.o.MaxRow, Lines: s.o.TextUnit == "line"}
+	if f.Random {
+		o.Want = s.o.want
+	}
+	if r, err = rows.Open(ctx, src, f, o); err != nil {
+		return nil, err
+	}
+	s.columns = rows.Columns(r)
+	if s.columns == nil || s.o.text.In(s.columns) || len(s.o.Others) == 0 {
+		return r, nil
+	}
+	if !f.Random {
+		return r, nil
+	}
+	o.Want = s.o.any
+	if r, err = rows.Open(ctx, src, f, o); err != nil {
+		return nil, err
+	}
+	if err := r.Next(&s.rec); err != nil && err != io.EOF {
+		return nil, err
+	} else if err == nil {
+		s.settle()
+	}
+	o.Want = s.o.want
+	return rows.Open(ctx, src, f, o)
+}
+
 // readRows reads the rows of any other format.
 func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
-	o := rows.Options{Name: s.o.Name, Want: s.o.want, MaxRow: s.o.MaxRow, Lines: s.o.TextUnit == "line"}
-	r, err := rows.Open(ctx, src, f, o)
+	r, err := s.open(ctx, src, f)
 	if err != nil {
 		return err
 	}
-	columns := rows.Columns(r)
-	s.columns = columns
-	if columns != nil && !s.o.text.In(columns) {
-		return noColumn(s.o.TextField, "is missing", columns)
+	mayHave := func() bool { return s.columns == nil || s.o.text.In(s.columns) }
+	if !mayHave() && (f.Random || len(s.o.Others) == 0) {
+		return noColumn(s.o.TextField, "is missing", s.columns)
 	}
 	for s.row = 0; ; {
 		err := r.Next(&s.rec)
 		if b, ok := r.(interface{ Blank() int64 }); ok {
 			s.c.Blank = b.Blank()
+		}
+		if err == io.EOF && !mayHave() {
+			return noColumn(s.o.TextField, "is missing", s.columns)
 		}
 		if err == io.EOF {
 			return nil
@@ -81,18 +142,21 @@ func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
 		if err != nil {
 			return err
 		}
+		if !mayHave() && !s.settle() {
+			return noColumn(s.o.TextField, "is missing", s.columns)
+		}
 		skipped := s.c.Skipped[rows.NotString]
 		if err := s.record(nil, r.Place()); err != nil {
 			return err
 		}
-		if columns != nil && s.c.Skipped[rows.NotString] > skipped {
-			return noColumn(s.o.TextField, "is no text", columns)
+		if s.columns != nil && s.c.Skipped[rows.NotString] > skipped {
+			return noColumn(s.o.TextField, "is no text", s.columns)
 		}
 	}
 }
 
 // lines reads one object a line, with the scanner if that can follow the fields.
-func (s *sink) lines(l *rows.Lines, j *rows.Scanner, plain bool) error {
+func (s *sink) lines(l *rows.Lines) error {
 	for s.row = 0; ; {
 		line, off, err := l.Next()
 		switch {
@@ -103,8 +167,8 @@ func (s *sink) lines(l *rows.Lines, j *rows.Scanner, plain bool) error {
 		case rows.Blank(line):
 			s.c.Blank++
 			continue
-		case plain:
-			err = s.json(j, line, off)
+		case s.plain:
+			err = s.json(line, off)
 		default:
 			s.raw = line
 			err = s.record(s.rec.ParseJSON(line, s.o.want), off)
@@ -116,7 +180,7 @@ func (s *sink) lines(l *rows.Lines, j *rows.Scanner, plain bool) error {
 }
 
 // json reads one JSON value as the current row.
-func (s *sink) json(j *rows.Scanner, line []byte, off int64) error {
+func (s *sink) json(line []byte, off int64) error {
 	if len(line) > s.o.MaxRow {
 		return fmt.Errorf("%d bytes, more than %d: %w", len(line), s.o.MaxRow, ErrTooLong)
 	}
@@ -126,15 +190,19 @@ func (s *sink) json(j *rows.Scanner, line []byte, off int64) error {
 	text, id := &s.batch.text, &s.batch.id
 	text.reserve(len(line))
 	mark := len(text.data)
+	j := s.scan
 	kind := j.Scan(line, text.data)
 	switch {
 	case kind == rows.NotString || j.Whole() || kind == rows.NotObject && bytes.TrimLeft(line, " \t\r")[0] == '"':
 		s.raw = line
 		return s.record(s.rec.ParseJSON(line, s.o.want), off)
 	case kind == rows.Missing:
-		s.raw = line
+		if s.raw = line; s.settle() {
+			return s.record(s.rec.ParseJSON(line, s.o.want), off)
+		}
 		return s.noField(off)
 	case kind != "":
+		s.settled = s.settled || kind == rows.Null
 		s.skip(kind, off, func() string { return j.Detail(kind, s.o.TextField) })
 		return nil
 	}
@@ -172,13 +240,23 @@ func (s *sink) record(bad error, off int64) error {
 		return err
 	}
 	var kind Kind
-	if s.joined, kind = s.rec.AppendDocument(s.joined[:0], s.o.text); kind == rows.Missing {
+	s.joined, kind = s.rec.AppendDocument(s.joined[:0], s.o.text)
+	if kind == rows.Missing && s.settle() {
+		if s.raw != nil {
+			if err := s.rec.ParseJSON(s.raw, s.o.want); err != nil {
+				return err
+			}
+		}
+		s.joined, kind = s.rec.AppendDocument(s.joined[:0], s.o.text)
+	}
+	if kind == rows.Missing {
 		return s.noField(off)
 	} else if kind == rows.TokenIDs {
 		return fmt.Errorf("field %q: %w", s.o.TextField, ErrTokens)
 	} else if err := s.rec.Err(); err != nil {
 		return fmt.Errorf("field %q: %w", s.o.TextField, err)
 	} else if kind != "" {
+		s.settled = s.settled || kind != rows.NotObject
 		s.skip(kind, off, func() string { return fmt.Sprintf("field %q", s.o.TextField) })
 		return nil
 	}
@@ -189,9 +267,6 @@ func (s *sink) record(bad error, off int64) error {
 // noField skips the current row, which lacks the text field. The first one is named with
 // the fields that it has.
 func (s *sink) noField(off int64) error {
-	if s.o.Strict && s.row == 0 {
-		return fmt.Errorf("field %q is missing: %w", s.o.TextField, ErrField)
-	}
 	if s.row == 0 && s.raw != nil && hasTokens(s.raw) {
 		return fmt.Errorf("field %q is missing: %w", s.o.TextField, errTokenField)
 	}

@@ -18,7 +18,7 @@ func reference(line []byte, textPath, idPath string) (kind Kind, text, id string
 		if b[0] == '"' {
 			return b
 		}
-		return []byte(" 0 ")
+		return []byte(" null ")
 	})
 	if !json.Valid(line) {
 		return kinds.NotJSON, "", ""
@@ -48,8 +48,10 @@ func reference(line []byte, textPath, idPath string) (kind Kind, text, id string
 		return kinds.Missing, "", ""
 	case string(raw) == "null":
 		return kinds.Null, "", ""
-	case raw[0] != '"':
+	case raw[0] == '{':
 		return kinds.NotString, "", ""
+	case raw[0] != '"':
+		return "", string(raw), id
 	}
 	if err := json.Unmarshal(raw, &text); err != nil {
 		panic(err)

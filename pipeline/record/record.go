@@ -39,8 +39,7 @@ import (
 	"swab/pipeline/shard"
 )
 
-// ErrField means that a shard with columns has no such text column or, with Options.Strict,
-// that the first row has no such field.
+// ErrField means that a shard with columns has no such text column.
 var ErrField = errors.New("no such text column")
 
 // errTokenField is ErrField where the shard has a field that token ids are known to be in.
@@ -69,9 +68,10 @@ type Source = rows.Source
 // its default.
 type Options struct {
 	Name       string           // the shard's name, for errors
+	ReadAs     string           // a name whose ending says how its text is laid out; Name
 	TextField  string           // dotted path of the text; "text"
-	Strict     bool             // a first row without a text field is ErrField
 	Tokens     *rows.Tokens     // decodes token ids in the text field; nil: they are an error
+	Others     []rows.Field     // the first that has a text is read if the first row lacks TextField
 	IDField    string           // dotted path of the id; "id"
 	TextUnit   string           // a document of plain text: "file" (the default) or "line"
 	MaxRow     int              // longest row in bytes; 64 MiB, at most 512 MiB
@@ -81,7 +81,8 @@ type Options struct {
 
 	text, id rows.Field // TextField and IDField
 	want     rows.Want  // of both
-	stem     string     // Name without a compression's ending
+	any      rows.Want  // of both and Others
+	stem     string     // ReadAs without a compression's ending
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -102,7 +103,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("id field: %w", err)
 	}
 	o.want = rows.Wanted(o.text, o.id)
-	if o.stem = shard.Stem(o.Name); path.Ext(o.stem) == "" {
+	o.any = rows.Wanted(append([]rows.Field{o.text, o.id}, o.Others...)...)
+	if o.stem = shard.Stem(cmp.Or(o.ReadAs, o.Name)); path.Ext(o.stem) == "" {
 		o.stem += ".jsonl"
 	}
 	switch {
@@ -127,8 +129,9 @@ const firstBad = 20
 // Counts counts rows by their fate. It is complete when the iteration is.
 type Counts struct {
 	Rows, Documents int64
-	TextBytes       int64 // of the documents, as returned
-	Blank           int64 // blank lines, or files of plain text; they are not rows
+	TextBytes       int64  // of the documents, as returned
+	TextField       string // of Options.Others, if one was read
+	Blank           int64  // blank lines, or files of plain text; they are not rows
 	Skipped         map[Kind]int64
 	Repaired        map[Kind]int64
 	First           []Bad // the first twenty that were skipped or repaired
@@ -195,7 +198,9 @@ func Documents(ctx context.Context, src Source, f *shard.Format, o Options, c *C
 		}
 		s := &sink{o: o, c: c, yield: yield, batch: newBatch(o), row: -1}
 		defer s.batch.close()
-		s.rec.Decode(o.Tokens, o.text, o.MaxRow)
+		if s.rec.Decode(o.Tokens, o.text, o.MaxRow); len(o.Others) > 0 {
+			s.rec.Decode(o.Tokens, rows.Field{}, o.MaxRow)
+		}
 		if rows.IsText(f) {
 			err = readSpans(ctx, src, s)
 		} else {
@@ -228,6 +233,10 @@ type sink struct {
 	rec            rows.Record // the row being read, unless a scanner reads it
 	raw            []byte      // that row as JSON, or nil if it is none
 	columns        []string    // of the shard, if its format declares them
+	settled        bool        // the field of the text is known
+	table          bool        // rows are those of a table in text
+	scan           *rows.Scanner
+	plain          bool // scan follows the fields
 	joined, idText []byte
 }
 
@@ -272,6 +281,7 @@ func (s *sink) commit(m rows.Marks, off int64) {
 	s.c.Documents++
 	s.c.Rows++
 	s.row++
+	s.settled = true
 }
 
 func (s *sink) repaired(m rows.Marks, off int64) {

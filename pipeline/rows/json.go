@@ -220,8 +220,12 @@ func (j *Scanner) field(i, depth int, hit uint8) int {
 		switch c {
 		case '"':
 			j.got = ""
-		case 'n':
+		case 'n', 'N', 'I':
 			j.got = Null
+		case '-':
+			if j.got = NotString; start+1 < len(j.line) && j.line[start+1] == 'I' {
+				j.got = Null
+			}
 		default:
 			j.got = NotString
 		}

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -323,9 +324,10 @@ func (r *Record) AppendText(dst []byte, f Field, o Objects) ([]byte, error) {
 	return dst, nil
 }
 
-// line appends the text of node i as one more line, unless it is null.
+// line appends the text of node i as one more line, unless it is null, or NaN, which pandas
+// writes for nothing.
 func (r *Record) line(dst []byte, lines, i int, o Objects) ([]byte, int, error) {
-	if r.nodes[i].kind == null {
+	if n := &r.nodes[i]; n.kind == null || n.kind == scalar && isNoNumber(n.text) {
 		return dst, lines, nil
 	}
 	if lines > 0 {
@@ -333,6 +335,18 @@ func (r *Record) line(dst []byte, lines, i int, o Objects) ([]byte, int, error) 
 	}
 	dst, err := r.render(dst, i, o)
 	return dst, lines + 1, err
+}
+
+// isNumber reports whether a scalar is a number of JSON.
+func isNumber(written []byte) bool {
+	c := bytes.TrimPrefix(written, []byte("-"))
+	return len(c) > 0 && '0' <= c[0] && c[0] <= '9'
+}
+
+// isNoNumber reports whether a scalar is NaN or Infinity.
+func isNoNumber(written []byte) bool {
+	c := bytes.TrimPrefix(written, []byte("-"))
+	return len(c) > 0 && (c[0] == 'N' || c[0] == 'I')
 }
 
 var errObject = errors.New("an object, not a text (name one of its members, as in A.B)")
@@ -379,8 +393,8 @@ func (r *Record) isPart(i int) bool {
 	return c >= 0 && r.nodes[c].kind == text
 }
 
-// AppendDocument appends the texts of a field to dst as [Record.AppendText] does, except that a
-// single number or truth value is no text. It returns "", or the reason why there is no text.
+// AppendDocument appends the texts of a field to dst as [Record.AppendText] does. It returns
+// "", or the reason why there is no text.
 func (r *Record) AppendDocument(dst []byte, f Field) ([]byte, Kind) {
 	if r.nodes[0].kind != object && !r.table {
 		return dst, NotObject
@@ -390,8 +404,6 @@ func (r *Record) AppendDocument(dst []byte, f Field) ([]byte, Kind) {
 		p := &f.paths[k]
 		err, found := r.visit(0, p.steps, func(i int) (err error) {
 			switch {
-			case r.nodes[i].kind == scalar && len(f.paths) == 1 && !p.several():
-				return errObject
 			case r.isIDs(i) && r.ids == nil:
 				return ErrTokens
 			case r.isIDs(i):
@@ -470,16 +482,11 @@ func (r *Record) throughLists(source string) (written string) {
 	return strings.TrimPrefix(written, ".")
 }
 
-// several reports whether the path leads to more than one place.
-func (p *Path) several() bool {
-	return slices.ContainsFunc(p.steps, func(s step) bool { return s.all })
-}
-
 // AppendName appends the value of a field with a single source, if it is a text or a number;
 // ok is false for any other value.
 func (r *Record) AppendName(dst []byte, f Field) (_ []byte, ok bool, err error) {
 	err, found := r.visit(0, f.paths[0].steps, func(i int) error {
-		if n := &r.nodes[i]; n.kind == text || n.kind == scalar {
+		if n := &r.nodes[i]; n.kind == text || n.kind == scalar && isNumber(n.text) {
 			dst, ok = append(dst, n.text...), true
 		}
 		return nil

@@ -50,26 +50,25 @@ var Formats = func() (fs shard.Formats) {
 func Find(patterns, exclude []string, fields ...Field) ([]shard.Shard, []shard.Skipped, error) {
 	return Formats.Find(patterns, shard.Search{
 		Exclude: exclude, IsProse: IsProse, Output: publish.Made,
-		HasText: func(s shard.Shard) bool { return FirstText(context.Background(), s, shard.Limits{}, nil, fields) >= 0 },
+		HasText: func(s shard.Shard) bool {
+			rec, err := First(context.Background(), s, shard.Limits{}, Wanted(fields...))
+			return err == nil && rec.FirstText(fields) >= 0
+		},
 	})
 }
 
-// FirstText returns the index of the first field that has a text in the first row of a file;
-// -1 if none has, or the row cannot be read. Token ids are decoded by t.
-func FirstText(ctx context.Context, s shard.Shard, l shard.Limits, t *Tokens, fields []Field) int {
-	rec, err := First(ctx, s, l, t, Wanted(fields...))
-	if err != nil {
-		return -1
-	}
+// FirstText returns the index of the first field that has a text in the record; -1 if none
+// has.
+func (r *Record) FirstText(fields []Field) int {
 	return slices.IndexFunc(fields, func(f Field) bool {
-		text, wrong := rec.AppendDocument(nil, f)
+		text, wrong := r.AppendDocument(nil, f)
 		return wrong == "" && len(text) > 0
 	})
 }
 
 // First returns the first row of a file with the requested fields; the error is io.EOF if it
 // has no rows.
-func First(ctx context.Context, s shard.Shard, l shard.Limits, t *Tokens, want Want) (*Record, error) {
+func First(ctx context.Context, s shard.Shard, l shard.Limits, want Want) (*Record, error) {
 	in, err := shard.Open(s, l, false, nil)
 	if err != nil {
 		return nil, err
@@ -79,12 +78,11 @@ func First(ctx context.Context, s shard.Shard, l shard.Limits, t *Tokens, want W
 	if err != nil {
 		return nil, err
 	}
-	r, err := Open(ctx, in, f, Options{Name: s.Name, Want: want})
+	r, err := Open(ctx, in, f, Options{Name: s.LayoutName(), Want: want})
 	if err != nil {
 		return nil, err
 	}
 	rec := new(Record)
-	rec.Decode(t, Field{}, MaxRecord)
 	if err := r.Next(rec); err != nil {
 		return nil, err
 	}

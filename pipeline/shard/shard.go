@@ -144,6 +144,16 @@ type Shard struct {
 	Compression Compression // by its name
 	Formats     *Formats    // those that its content may be of; nil for Format alone
 	Index       string      // path of the file beside it that says where its rows are, or ""
+	ReadAs      string      // the ending used in place of its own, as .jsonl; ""
+}
+
+// LayoutName returns a name whose ending says what the content leaves open: the shard's
+// without that of a compression, or one with the ending of ReadAs.
+func (s *Shard) LayoutName() string {
+	if s.ReadAs != "" {
+		return "as" + s.ReadAs
+	}
+	return Stem(s.Name)
 }
 
 const compressionEndings = ".gz .gzip .zst .zstd .bz2 .xz .lz4"
