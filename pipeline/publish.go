@@ -150,6 +150,7 @@ type publication struct {
 	checked [][]uint64   // by method: a bit for each item that it could check
 	hits    []report.Hit // of flagged items, candidates for the summary
 	marks   audit.Marks  // marks of reviewers that clean variants follow
+	changes *changes     // against the audit that is replaced, or nil
 }
 
 // shownHits is the number of pieces of evidence in the summary, chosen from the hitPool
@@ -190,7 +191,7 @@ func (p *publication) write(ctx context.Context) error {
 		return err
 	}
 	p.recordCalibration()
-	if err := errors.Join(p.verdicts(ctx, results), results.Close()); err != nil {
+	if err := errors.Join(p.compareEarlier(ctx, results), results.Close()); err != nil {
 		p.out.Close()
 		return err
 	}
@@ -227,6 +228,25 @@ func (p *publication) recordCalibration() {
 			})
 		}
 	}
+}
+
+// compareEarlier writes the verdicts, and counts those that are other than in the audit that
+// the run replaces.
+func (p *publication) compareEarlier(ctx context.Context, results *match.Results) error {
+	var unread, failed error
+	p.changes, unread = openChanges(ctx, p.run.o.Out, p.sum.Audit)
+	err := p.verdicts(ctx, results)
+	p.sum.Compared = p.changes != nil
+	if p.changes.otherDefinitions(p.sum.Audit) {
+		defer func() { p.sum.Audit.Changed = p.sum.Changed }()
+	}
+	p.sum.Changed, failed = p.changes.close()
+	if failed = errors.Join(unread, failed); failed != nil {
+		p.sum.Compared = false
+		p.sum.Notices = append(p.sum.Notices,
+			fmt.Sprintf("changed verdicts are not counted: the earlier audit cannot be read: %v", failed))
+	}
+	return err
 }
 
 // verdicts reads every benchmark again, item by item beside the merged results, and writes
@@ -266,6 +286,7 @@ func (p *publication) item(
 	b *benchmark.Benchmark, ordinal int, it *benchmark.Item, found []match.Found, rows []audit.Row,
 ) error {
 	flaggedBy := make([]string, len(found)) // by matcher: the first method that flags
+	p.changes.advance(b.Name, it.Split, int64(it.Index))
 	for i, m := range p.run.o.Methods {
 		matcher, k := p.run.set.Place(i)
 		v := found[matcher].Judge(k)
@@ -301,6 +322,7 @@ func (p *publication) item(
 			p.checked[i][ordinal/64] |= 1 << (ordinal % 64)
 		}
 		p.run.source.complete(ordinal, i, &line)
+		p.changes.compare(&line)
 		if err := p.out.Verdict(&line); err != nil {
 			return err
 		}

@@ -56,6 +56,10 @@ type Summary struct {
 	Notices  []string // guesses and oddities that a user should know of
 	Variants bool     // clean variants were written, except for methods with items ByFilter
 	FilterN  int      // n of the corpus filter that was searched, or 0
+	Compared bool     // Changed is set: there was an earlier audit
+
+	// Changed counts the verdicts that differ from those of the audit that was replaced.
+	Changed []audit.Change
 
 	// Kinds counts verdicts by method, state and kind, for methods that have kinds.
 	Kinds map[string]map[audit.State]map[string]int64

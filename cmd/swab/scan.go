@@ -149,6 +149,7 @@ func makeAudit(
 		return err
 	}
 	printKinds(stderr, sum)
+	printChanges(stderr, sum, o.Out)
 	printByFilter(stderr, sum)
 	took := time.Since(began)
 	printSummary(stderr, sum, o, filter, took)
@@ -245,6 +246,30 @@ func printKinds(w io.Writer, s *pipeline.Summary) {
 			fmt.Fprintf(w, "swab: %s flags %d of %s, made of pieces of items so that no document holds them\n",
 				method, d.Flagged, report.Count(d.Items, "decoy"))
 		}
+	}
+}
+
+// printChanges writes how many verdicts are other than in the audit that was replaced.
+func printChanges(w io.Writer, s *pipeline.Summary, out string) {
+	parts := map[string][]string{}
+	items := map[string]int64{}
+	verdict := func(state audit.State, kind string) string {
+		if kind == "" {
+			return state.String()
+		}
+		return fmt.Sprintf("%s (%s)", state, kind)
+	}
+	for _, c := range s.Changed {
+		items[c.Method] += c.Items
+		parts[c.Method] = append(parts[c.Method], fmt.Sprintf("%s from %s to %s",
+			report.Thousands(c.Items), verdict(c.FromState, c.FromKind), verdict(c.ToState, c.ToKind)))
+	}
+	for _, method := range slices.Sorted(maps.Keys(items)) {
+		fmt.Fprintf(w, "swab: %s by %s changed since the earlier audit: %s\n",
+			report.Count(items[method], "verdict"), method, strings.Join(parts[method], ", "))
+	}
+	if s.Compared && len(items) == 0 {
+		fmt.Fprintf(w, "swab: no verdict changed since the earlier audit in %s\n", report.CleanText(out))
 	}
 }
 

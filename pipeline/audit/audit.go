@@ -18,6 +18,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -131,6 +132,11 @@ type Audit struct {
 	// reviewer's mark, whatever the methods decided.
 	Reviewed int64 `json:"reviewed,omitempty"`
 
+	// Changed counts the verdicts that differ from those of the audit that was replaced, on
+	// benchmarks with the same items, when it was made by other definitions. It is empty
+	// when only the corpus has grown: then the audit is what one run makes of all of it.
+	Changed []Change `json:"changed,omitempty"`
+
 	Files []FileDigest `json:"files"` // every file that the run wrote, by name; Seal fills it in
 }
 
@@ -177,6 +183,24 @@ type Decoys struct {
 	Benchmark string `json:"benchmark"`
 	Items     int64  `json:"items"`
 	Flagged   int64  `json:"flagged"`
+}
+
+// Change is a number of items of which a method's verdict is another than in the audit that
+// was replaced.
+type Change struct {
+	Method    string `json:"method"`
+	FromState State  `json:"from_state"`
+	FromKind  string `json:"from_kind,omitempty"`
+	ToState   State  `json:"to_state"`
+	ToKind    string `json:"to_kind,omitempty"`
+	Items     int64  `json:"items"`
+}
+
+// Compare orders changes by method, the most items first.
+func (c Change) Compare(d Change) int {
+	return cmp.Or(cmp.Compare(c.Method, d.Method), cmp.Compare(d.Items, c.Items),
+		cmp.Compare(c.FromState, d.FromState), cmp.Compare(c.FromKind, d.FromKind),
+		cmp.Compare(c.ToState, d.ToState), cmp.Compare(c.ToKind, d.ToKind))
 }
 
 // BenchmarkFile is one file of a benchmark.
