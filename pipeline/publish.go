@@ -38,7 +38,7 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 				err = fmt.Errorf("%w; %s", err, e.Error)
 			}
 			for _, bad := range e.FirstBad[:min(1, len(e.FirstBad))] {
-				err = fmt.Errorf("%w; %s: row %d: %s %s", err, e.Name, bad.Row, bad.Kind, bad.Detail)
+				err = fmt.Errorf("%w; %s: row %d: %s: %s", err, e.Name, bad.Row, bad.Kind, bad.Detail)
 			}
 		}
 		return nil, err

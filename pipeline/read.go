@@ -116,7 +116,7 @@ func (r Reading) find(patterns []string) (found, error) {
 		}
 	}
 	if len(f.shards) == 0 {
-		return found{}, fmt.Errorf("part %d of %d has no shards: there are %d in all", r.Part[0], r.Part[1], len(shards))
+		return found{}, fmt.Errorf("task %d of %d has no shards: the corpus has %d", r.Part[0], r.Part[1], len(shards))
 	}
 	return f, nil
 }

@@ -15,9 +15,9 @@ func benchmarksCommand() *cobra.Command {
 	var files []string
 	c := &cobra.Command{
 		Use:   "benchmarks [NAME]",
-		Short: "List the benchmark layouts that are known, or explain one",
-		Long: `List the benchmark layouts that are known, or explain one: which fields make which
-part of an item, and how the layout is recognised. --bench NAME=PATH looks up the
+		Short: "List the known benchmark layouts, or explain one",
+		Long: `List the known benchmark layouts, or explain one: the fields of each part of an item, and
+how the layout is recognised. --bench NAME=PATH looks up the
 layout NAME; if there is none, the layout is guessed from the fields of the first
 record, and the guess is printed. --fields names the fields itself.`,
 		Example: `  swab benchmarks

@@ -160,7 +160,7 @@ func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string)
 			"`KIND` kind of clean items that count as flagged, as altered or \"too common\"; repeats (see swab help methods)")
 		f.BoolVar(&m.ignoreTemplate, "ignore-template", false,
 			"do not count n-grams that are in at least 1 % of a benchmark's items, and in 5")
-		f.Uint64Var(&m.seed, "seed", 0, "`N` seed of the windows that gpt4 draws")
+		f.Uint64Var(&m.seed, "seed", 0, "`N` seed of the windows that gpt4 samples")
 	})
 	complete(c, "method", methodNames)
 	complete(c, "preset", presetNames)

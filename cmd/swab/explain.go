@@ -12,7 +12,7 @@ func explainCommand() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
 		Use:   "explain [--audit] DIR [BENCHMARK/SPLIT/]ITEM",
-		Short: "Show every method's number for one item, and the evidence",
+		Short: "Show every method's verdict on one item, and the evidence",
 		Long: `Show the verdict and score of each method of an audit for one item, and the evidence.
 
 The item is named by its id, or by benchmark/split/id where several items have the id.

@@ -17,20 +17,20 @@ func exportCommand() *cobra.Command {
 	var tasks []string
 	c := &cobra.Command{
 		Use:   "export [--audit] DIR --for evals|lm-eval|inspect|ids --out DIR",
-		Short: "Write clean variants so that an evaluation harness scores them",
+		Short: "Write clean variants in the form that an evaluation harness reads",
 		Long: `Write the items that a method did not flag in the form that a harness reads, so that the
 harness itself scores the clean variant.
 
 evals     a registry of OpenAI Evals: registry/evals/*.yaml and registry/data/*/samples.jsonl
           for oaieval --registry_path DIR/registry. Multiple choice is graded by the
           letter, short answers as JSON; worked solutions and code are refused.
-lm-eval   BENCHMARK.json for lm_eval --samples: places of items by task. The names of
-          tasks are guessed; --task says them.
+lm-eval   BENCHMARK.json for lm_eval --samples: positions of items by task. The names of
+          tasks are guessed; --task sets them.
 inspect   BENCHMARK/SPLIT.txt for inspect eval --sample-id "$(cat FILE)". Items without
           ids of their own are counted from 1, as inspect_ai does.
 ids       BENCHMARK/SPLIT.txt, one id a line.
 
-Places count in the file that was audited: audit the file that the harness reads. Items
+Positions are those in the audited file, so audit the file that the harness reads. Items
 that are not checkable are kept, as in the audit's clean/.
 
 --reviewed follows the marks of swab review: a confirmed item is left out and a rejected

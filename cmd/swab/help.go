@@ -42,7 +42,7 @@ func helpCommand() *cobra.Command {
 		Use:   "help [TOPIC|VERB]",
 		Short: "Explain a topic or a verb",
 		Long: `Show a help topic, or the help of a verb. Without arguments, list both. Where a topic and a
-verb have one name, this shows the topic, and VERB --help the verb.`,
+verb have the same name, this shows the topic, and VERB --help the verb.`,
 		Example: `  swab help
   swab help audit
   swab help index verify`,

@@ -25,7 +25,7 @@ func corpusFlags(f *pflag.FlagSet, corpus *[]string, r *pipeline.Reading, task *
 	f.StringVar(&r.TextField, "text-field", "text",
 		"`FIELD` field of the text in a row (see swab help formats); where rows have no text, fields of chats and the like")
 	f.StringVar(&r.IDField, "id-field", "id",
-		"`FIELD` field of the document's id, dotted path; rows without it are known by number")
+		"`FIELD` field of the document's id, dotted path; rows without it are identified by number")
 	f.StringVar(&r.TextUnit, "text-unit", "file", "`file|line` what is a document in plain text")
 	f.StringArrayVar(&r.Exclude, "exclude", nil,
 		"`GLOB` files and directories of the corpus to leave out, by their last part or, with a slash, by the whole; repeats")
@@ -110,7 +110,7 @@ corpus of any size. A shard that cannot be read to its end adds nothing to the f
   # how large it will be
   swab index --corpus shards/ --out corpus.idx --dry-run
 
-  # on sixteen machines, then joined
+  # on sixteen machines, then merged
   swab index --corpus shards/ --task 3/16 --out task-3.idx
   swab merge task-*.idx --out corpus.idx`,
 		Args: cobra.NoArgs,
@@ -148,7 +148,7 @@ corpus of any size. A shard that cannot be read to its end adds nothing to the f
 			"`WHAT` for shards that changed or are gone: fail, keep or rebuild")
 	})
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
-		f.StringVar(&o.Out, "out", "", "`DIR` directory of the index; one that is there is extended")
+		f.StringVar(&o.Out, "out", "", "`DIR` directory of the index; an existing one is extended")
 		f.StringVar(&metrics, "metrics", "", "`FILE` write figures of the run in Prometheus' text format")
 		f.BoolVar(&dry, "dry-run", false, "read a sample, and estimate the numbers of n-grams, segments and bytes")
 	})
@@ -298,7 +298,7 @@ func indexInfoCommand() *cobra.Command {
 func indexVerifyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "verify DIR",
-		Short:   "Read an index whole and compare all checksums",
+		Short:   "Read all files of an index and compare their checksums",
 		Example: "  swab index verify corpus.idx",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -316,8 +316,8 @@ func mergeCommand() *cobra.Command {
 	var out string
 	c := &cobra.Command{
 		Use:   "merge DIR… --out DIR",
-		Short: "Join indexes that were made on several machines",
-		Long: `Join indexes that were made with the same settings, each of a part of the corpus, into
+		Short: "Merge indexes that were built on several machines",
+		Long: `Merge indexes that were built with the same settings, each of a part of the corpus, into
 one. Segments that are not full are merged where they fit; if all shards fit into one
 segment, it is byte for byte the segment that a single run writes.`,
 		Example: "  swab merge task-*.idx --out corpus.idx",
@@ -338,7 +338,7 @@ segment, it is byte for byte the segment that a single run writes.`,
 		},
 	}
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
-		f.StringVar(&out, "out", "", "`DIR` directory of the joined index; one that is there is replaced")
+		f.StringVar(&out, "out", "", "`DIR` directory of the merged index; an existing one is replaced")
 	})
 	return c
 }
@@ -352,7 +352,7 @@ func printEstimate(ctx context.Context, o pipeline.IndexOptions, stdout io.Write
 	_, err = fmt.Fprintf(stdout, `an estimate from a sample of %s, %.1f %% of the shards' bytes:
 %s of text in %s
 %s distinct n-grams of %d words
-%s of %s, %s in all, for a rate of %g
+%s of %s, %s in all, for a false-positive rate of %g
 about %s on %d lanes, and %s of memory
 `, size(e.Sampled), 100*e.Share, size(e.Text), report.Count(int64(e.Shards), "shard"), approx(e.Grams), e.N,
 		report.Count(int64(e.Segments), "segment"), size(e.SegmentBytes), size(int64(e.Segments)*e.SegmentBytes), e.FPR,

@@ -70,7 +70,7 @@ corpus, with evidence: the document, the words, and how many documents. It write
 each benchmark without those items, so that a model can be scored on what it has
 not seen.
 
-It compares words: it does not see a paraphrase or a translation of an item.
+It compares words: it does not detect paraphrases or translations of an item.
 
 Exit codes: 0 finished; 1 finished and --fail-above was exceeded; 2 error,
 nothing published; 3 finished, but some input could not be read; 130 interrupted.`,

@@ -22,7 +22,7 @@ func reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report [--audit] DIR",
 		Short: "Write an audit as one HTML file that needs no network",
-		Long: `Write DIR/report.html: what was checked against what, the verdict on each benchmark,
+		Long: `Write DIR/report.html: the benchmarks and the corpus, the verdict on each benchmark,
 every item with its evidence, plots, and the exact method, in one file that opens
 from disk in any browser and makes no network requests.
 
@@ -62,7 +62,7 @@ If those are missing or changed, the report says so and shows only the matched w
 	}
 	addFlags(c, "Input", func(f *pflag.FlagSet) {
 		auditFlag(f, &dir)
-		f.StringVar(&o.Scores, "scores", "", "`FILE` what swab score wrote (default DIR/scores.json, if it is there)")
+		f.StringVar(&o.Scores, "scores", "", "`FILE` scores written by swab score (default DIR/scores.json, if it exists)")
 		f.BoolVar(&o.NoTexts, "no-texts", false, "do not read the benchmarks again; show only the words that match")
 	})
 	addFlags(c, "Output", func(f *pflag.FlagSet) {

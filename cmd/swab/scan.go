@@ -40,13 +40,13 @@ func scanCommand() *cobra.Command {
 	var tokens tokenFlags
 	c := &cobra.Command{
 		Use:   "scan --corpus PATH … --bench [NAME=]PATH … --out DIR",
-		Short: "Stream a corpus past benchmarks: verdicts, evidence, clean variants",
-		Long: `Stream a corpus past benchmarks and publish an audit in DIR:
+		Short: "Search a corpus for the items of benchmarks: verdicts, evidence, clean variants",
+		Long: `Search a corpus for the items of benchmarks and publish an audit in DIR:
 
   audit.json                       what was read, how, and what was not
   verdicts.jsonl, .parquet         one row a method and item
   evidence.jsonl, .parquet         the strongest matches of each item, in the original words
-  clean/METHOD/BENCHMARK/…         each benchmark without the flagged items, bytes untouched
+  clean/METHOD/BENCHMARK/…         each benchmark without the flagged items, bytes unchanged
   methods.csv, agreement.csv       the methods side by side, and on how many items pairs of them disagree
   removed/METHOD/BENCHMARK/…       the flagged items; together with clean/ the whole benchmark
   report.html                      all of it for people, in one file (see swab report)
@@ -232,7 +232,7 @@ func printKinds(w io.Writer, s *pipeline.Summary) {
 				parts = append(parts, fmt.Sprintf("%s %s", report.Thousands(s.Kinds[method][state][kind]), kind))
 			}
 			if parts != nil {
-				fmt.Fprintf(w, "swab: %s by %s: %s\n", state, method, strings.Join(parts, ", "))
+				fmt.Fprintf(w, "swab: %s by %s, by kind: %s\n", state, method, strings.Join(parts, ", "))
 			}
 		}
 	}
@@ -243,7 +243,7 @@ func printKinds(w io.Writer, s *pipeline.Summary) {
 	}
 	for _, method := range slices.Sorted(maps.Keys(decoys)) {
 		if d := decoys[method]; d.Items > 0 {
-			fmt.Fprintf(w, "swab: %s flags %d of %s, made of pieces of items so that no document holds them\n",
+			fmt.Fprintf(w, "swab: %s flags %d of %s, which are made of pieces of items and are in no document\n",
 				method, d.Flagged, report.Count(d.Items, "decoy"))
 		}
 	}
@@ -281,14 +281,14 @@ func printByFilter(w io.Writer, s *pipeline.Summary) {
 		if n == 0 {
 			continue
 		}
-		missed := "how much a filter misses of what swab scan flags was not measured"
+		missed := "the share of flagged items that it misses was not measured"
 		if share, ok := align.FilterMisses(s.FilterN); ok {
-			missed = fmt.Sprintf("it misses %.1f %% of what swab scan flags, as measured", 100*share)
+			missed = fmt.Sprintf("it was measured to miss %.1f %% of the items that swab scan flags", 100*share)
 		}
-		fmt.Fprintf(w, "swab: %s clean by a filter of %d-grams alone, which does not bound %s: %s (swab help filter)\n",
-			report.Count(n, "item"), s.FilterN, m.Name, missed)
-		fmt.Fprintf(w, "swab: no clean variant of %s is written, as a filter alone cannot say what is clean; swab scan can\n",
-			m.Name)
+		fmt.Fprintf(w, "swab: %s clean only by a filter of %d-grams, which does not bound the method %s: %s "+
+			"(swab help filter)\n", report.Count(n, "item"), s.FilterN, m.Name, missed)
+		fmt.Fprintf(w, "swab: no clean variant is written for %s, since a filter alone cannot prove that items are "+
+			"clean; swab scan can\n", m.Name)
 	}
 }
 
@@ -384,9 +384,9 @@ func hint(err error) string {
 	case errors.Is(err, filter.ErrChanged):
 		return "--on-change keep keeps the n-grams they had; --on-change rebuild reads their segments' shards again"
 	case errors.Is(err, publish.ErrForeign):
-		return "choose another --out; swab replaces only what it made"
+		return "swab replaces only directories that it wrote"
 	case errors.Is(err, benchmark.ErrNoPreset):
-		return "say where the parts are, as in --fields question=q,choices=a+b+c,answer=key,id=nr"
+		return "name the fields of the parts, as in --fields question=q,choices=a+b+c,answer=key,id=nr"
 	case errors.Is(err, export.ErrIncomplete):
 		return "fix the input and scan again, or add --allow-incomplete"
 	case errors.Is(err, benchmark.ErrChanged):

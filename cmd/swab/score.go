@@ -30,8 +30,8 @@ row for each model, benchmark and method:
 
   all, clean, flagged   scores on all items, on those not flagged, on those flagged
   gain                  all − clean with its 95 % interval, in points
-  mde                   minimum detectable effect: the smallest gain that as many items
-                        show with a power of 80 %
+  mde                   minimum detectable effect: the smallest gain that this number of
+                        items detects with a power of 80 %
   p, Holm, BH           p-value of no difference between flagged and other items, and
                         adjusted for the whole table
   lower                 the lower of all and clean: the score to report

@@ -27,7 +27,7 @@ func (t *tokenFlags) add(c *cobra.Command, all bool) {
 		}
 		f.StringVar(&t.field, "tokens", "", "`FIELD` field of the ids in a row (default: input_ids, tokens or token_ids)")
 		f.StringVar(&t.kind, "token-type", "",
-			"`TYPE` type of the ids in files that do not say it: uint16, uint32, int32 or int64")
+			"`TYPE` type of the ids in files that do not declare it: uint16, uint32, int32 or int64")
 		f.Int64Var(&t.end, "end-of-document", -1,
 			"`ID` id between documents in files that are one row of ids (default: none)")
 	})

@@ -25,7 +25,7 @@ func programVersion() string {
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version, the revision that it was built from, and with which Go",
+		Short: "Print the version of swab, its revision and its Go version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := cmd.OutOrStdout()

@@ -198,7 +198,10 @@ func ReadIndex(r io.Reader) (*Index, error) {
 // again.
 func LoadIndex(dir string) (*Index, error) {
 	x, err := loadIndex(os.DirFS(dir))
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: it is no index: %w", dir, err)
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return x, nil
