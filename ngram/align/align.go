@@ -32,7 +32,10 @@
 // is there word for word, and more where an item with choices shows none of them
 // or the words of a short one are scattered.
 // A passage that several items share, or that is before the question proper,
-// counts only together with half of the question and choices.
+// counts only together with half of the question and choices. Choices count only together
+// with half of the question, or with a stretch of it beside them, or where a document has
+// them from the middle on, as a page that begins there: a list of choices may be that of
+// another question.
 //
 // # From seeds to kind
 //
@@ -43,7 +46,8 @@
 //  2. A [Aligner] (aligner.go) aligns the item's texts with its place: which word of the item is
 //     which word of the document.
 //  3. The alignment says which numbers, names and operators differ ([Decisive],
-//     decisive.go).
+//     decisive.go). Where words differ, and are such words more often than chance would
+//     have it, the document has an altered item.
 //  4. The items that would be flagged compete for the document's words (compete.go, where
 //     the law is). What an item loses was not found of it.
 //  5. What it keeps has a strength (judge.go) and a kind ([Input], [Altered] and so on). The

@@ -11,12 +11,13 @@ import (
 // A Finding is how much of a text is in the part of a document that was selected.
 type Finding struct {
 	Info
-	Run       int // known information of the longest stretch of words that follow each other in both
-	Words     int // words found
-	Long      int // of them in the stretch that has most
-	Cited     int // known information of words in quotations, which is not in Info
-	behind    int // selected word behind the last one found
-	run, long int // of the stretch that add is in
+	Run       int  // known information of the longest stretch of words that follow each other in both
+	Words     int  // words found
+	Long      int  // of them in the stretch that has most
+	Cited     int  // known information of words in quotations, which is not in Info
+	behind    int  // selected word behind the last one found
+	ends      bool // the last words of the text are there, in one stretch
+	run, long int  // of the stretch that add is in
 }
 
 // A Run is a stretch of words that follow each other in a text and in a document.
@@ -171,11 +172,13 @@ func (n *Aligner) readPiece() {
 	for s.Reset(n.doc[base:n.to]); s.Next(); {
 		n.shapes = s.AppendShapes(n.shapes[:0])
 		for i, h := range s.Hashes() {
-			if k := n.x.known(h, n.shapes[i]); content(k) {
+			k := n.x.known(h, n.shapes[i])
+			if content(k) {
 				r.rare, r.rares = append(r.rare, word{at: uint32(len(r.hashes)), known: k}), append(r.rares, h)
 			}
 			span := ngram.Span{Start: uint32(base) + s.Start(i), End: uint32(base) + s.End(i)}
-			r.hashes, r.spans, r.kinds = append(r.hashes, h), append(r.spans, span), append(r.kinds, kindOf(n.doc, span))
+			r.hashes, r.spans = append(r.hashes, h), append(r.spans, span)
+			r.kinds = append(r.kinds, kindOf(n.doc, span, content(k)))
 		}
 	}
 }
@@ -258,26 +261,23 @@ func (n *Aligner) Align(t, options int) Finding {
 	return n.finding(first)
 }
 
-// AlignBefore is Align for one that is there whole before selected word end, not far: for a
-// question that says too little to be found by itself.
-func (n *Aligner) AlignBefore(t, end int) Finding {
+// AlignEnd is Align for the end of a text, from word from on, that is before selected word
+// end, not far: for a question that is found by its choices alone.
+func (n *Aligner) AlignEnd(t, from, end int) Finding {
 	x := n.x
 	first, size := x.starts[t], x.Words(t)
 	n.words = append(n.words[:0], make([]int32, size)...)
-	for j := end - size; j >= max(0, end-size-beforeWords); j-- {
-		i := 0
-		for i < size && !n.taken[j+i] && n.hashes[j+i] == x.hashes[x.words[first+uint32(i)]] {
-			i++
-		}
-		if i == size {
-			for i := range size {
-				n.pair(i, j+i)
-			}
-			break
-		}
+	n.certain = append(n.certain[:0], n.words...)
+	from = max(from, size-endReach)
+	n.alignGap(first, from, size, end-(size-from)*3/2-beforeWords, end, true)
+	if found := slices.Index(n.words, 0); found >= 0 {
+		n.dropIsolated()
 	}
 	return n.finding(first)
 }
+
+// endReach is how many words of the end of a text AlignEnd compares.
+const endReach = 64
 
 // beforeWords is how many words may be between a question and its choices.
 const beforeWords = 8
@@ -298,9 +298,14 @@ func (n *Aligner) finding(first uint32) (f Finding) {
 		f.add(n.x, first+uint32(i), i > 0 && n.words[i-1] == j-1 && j > 1)
 		f.behind = max(f.behind, int(j))
 	}
+	f.ends = len(n.words) > 0 && n.words[len(n.words)-1] > 0 && f.long >= endWords
 	f.run, f.long = 0, 0
 	return f
 }
+
+// endWords is how many words of the end of a text are in one stretch, at the least, where
+// choices may follow.
+const endWords = 3
 
 // add counts a word of a text as found; on says that it follows the word counted last in
 // text and document.

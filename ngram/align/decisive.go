@@ -1,7 +1,10 @@
 package align
 
 import (
+	"maps"
+	"math"
 	"math/bits"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,12 +24,38 @@ type Decisive struct {
 // An Exchange counts words in whose place others are, and words that are there.
 type Exchange struct{ Exchanged, Retained int }
 
-// altered reports whether most numbers, or most names, are others in the document, and
-// hardly any other word is.
-func (d Decisive) altered() bool {
-	most := func(e Exchange) bool { return e.Exchanged > e.Retained }
-	others := alteredOthers*d.Others.Exchanged <= d.Others.Exchanged+d.Others.Retained
-	return others && (most(d.Numbers) || most(d.Names) || most(d.Operators))
+// altered reports whether the words that differ are decisive ones: at least as many as
+// others, and more often than chance would have it. Where every word is there, most of the
+// operators must differ.
+func (d Decisive) altered(whole bool) bool {
+	if whole {
+		return d.Operators.Exchanged > d.Operators.Retained
+	}
+	var e Exchange
+	for _, k := range [...]Exchange{d.Numbers, d.Names, d.Operators} {
+		e.Exchanged, e.Retained = e.Exchanged+k.Exchanged, e.Retained+k.Retained
+	}
+	return e.Exchanged > 0 && e.Exchanged >= d.Others.Exchanged && chance(e, d.Others) < alteredChance
+}
+
+// chance returns the probability that, of as many words exchanged at random for any words,
+// at least as many are decisive ones exchanged for their like.
+func chance(e, others Exchange) (sum float64) {
+	decisive, drawn := e.Exchanged+e.Retained, e.Exchanged+others.Exchanged
+	all := decisive + others.Exchanged + others.Retained
+	for k := e.Exchanged; k <= min(decisive, drawn); k++ {
+		sum += math.Exp(logChoose(decisive, k) + logChoose(all-decisive, drawn-k) - logChoose(all, drawn))
+	}
+	return sum * math.Pow(decisiveShare, float64(e.Exchanged))
+}
+
+// logChoose returns the logarithm of the number of ways to choose k of n, or -Inf.
+func logChoose(n, k int) float64 {
+	if k < 0 || k > n {
+		return math.Inf(-1)
+	}
+	gamma := func(n int) float64 { v, _ := math.Lgamma(float64(n + 1)); return v }
+	return gamma(n) - gamma(k) - gamma(n-k)
 }
 
 // exchange returns the counts of words of a kind.
@@ -40,18 +69,27 @@ func (d *Decisive) exchange(k kind) *Exchange {
 	return &d.Others
 }
 
-// alteredOthers is one over the share of other words that may be exchanged in a copy of
-// which only the decisive words were altered.
-const alteredOthers = 8
+// alteredChance is the probability below which exchanged words are not exchanged by chance.
+const alteredChance = 0.06
+
+// decisiveShare is about the share of words of real text that are numbers or names.
+const decisiveShare = 0.15
 
 // maxGap is how many words of an item may be exchanged together.
 const maxGap = 8
+
+// edgeGap is how many words of an item's begin or end are compared with those in their
+// place.
+const edgeGap = 3
 
 // decisive compares the decisive words of a candidate with those in their place. Parts of
 // an item that follow each other, such as its question and choices, are one text.
 func (c *Collector) decisive(g *candidate) (d Decisive) {
 	last := int64(-1) // word of the document behind which the gap begins
 	var gap []uint32  // places of words that were not found since
+	var head []uint32 // those before the first word found
+	begin := int64(0) // which is this one of the document
+	c.renamed = map[uint32]uint64{}
 	for p, t := range c.items.list[g.item].Texts {
 		if t == item.None || item.Part(p) == item.Answer {
 			continue
@@ -65,7 +103,9 @@ func (c *Collector) decisive(g *candidate) (d Decisive) {
 					gap = append(gap, first+uint32(at))
 				}
 			}
-			if own || at == 0 {
+			if last < 0 {
+				head, begin = slices.Clone(gap), int64(r.Doc)
+			} else if own || at == 0 {
 				c.compareGap(&d, gap, last, int64(r.Doc))
 			}
 			gap, at = gap[:0], r.At+r.Words
@@ -88,6 +128,7 @@ func (c *Collector) decisive(g *candidate) (d Decisive) {
 	}
 	if last >= 0 {
 		c.compareNumbers(&d, gap, last)
+		c.compareEdges(&d, head, gap, begin, last)
 	}
 	return d
 }
@@ -95,7 +136,7 @@ func (c *Collector) decisive(g *candidate) (d Decisive) {
 // compareGap counts the words of an item that are missing between two words of the document.
 func (c *Collector) compareGap(d *Decisive, gap []uint32, from, to int64) {
 	x, n := c.items.x, c.aligner
-	if len(gap) == 0 || from < 0 {
+	if len(gap) == 0 {
 		return
 	}
 	between := to - from - 1
@@ -110,26 +151,60 @@ func (c *Collector) compareGap(d *Decisive, gap []uint32, from, to int64) {
 			others++
 			continue
 		}
-		other, same := false, false
+		other, same, with := false, false, uint64(0)
 		for w := from + 1; w < to; w++ {
 			j := int(w) - n.base - n.first
 			if j < 0 || j >= len(n.hashes) {
 				continue
 			}
 			same = same || n.hashes[j] == x.hashes[word] || k&name != 0 && misspelled(x.spellings[word], n.spelling(j))
-			other = other || n.kinds[j].changes()
+			if n.kinds[j]&k&(number|name) != 0 && !other {
+				other, with = true, n.hashes[j]
+			}
 		}
 		switch {
 		case same:
 			d.exchange(k).Retained++
 		case other:
 			d.exchange(k).Exchanged++
-			decisive = true
+			decisive, c.renamed[word] = true, with
 		}
 	}
 	if !decisive {
 		d.Others.Exchanged += others
 	}
+}
+
+// compareEdges counts names before and behind all that was found of an item, which is from
+// word begin to word end of the document: where a name is another elsewhere, and here the
+// same other one.
+func (c *Collector) compareEdges(d *Decisive, head, tail []uint32, begin, end int64) {
+	x, n := c.items.x, c.aligner
+	inside := maps.Clone(c.renamed)
+	each := func(gap []uint32, from int64, visit func(word uint32, with uint64)) {
+		for i, at := range gap[:min(len(gap), edgeGap)] {
+			j := int(from) + i - n.base - n.first
+			if x.kinds[at]&name != 0 && j >= 0 && j < len(n.hashes) && n.kinds[j]&name != 0 &&
+				!misspelled(x.spellings[x.words[at]], n.spelling(j)) {
+				visit(x.words[at], n.hashes[j])
+			}
+		}
+	}
+	each(head, begin-int64(len(head)), func(word uint32, with uint64) {
+		if other, ok := inside[word]; ok && other == with {
+			d.Names.Exchanged++
+		} else if !ok {
+			c.renamed[word] = with
+		}
+	})
+	each(tail, end+1, func(word uint32, with uint64) {
+		if other, ok := c.renamed[word]; ok && other == with {
+			d.Names.Exchanged++
+			if _, ok := inside[word]; !ok {
+				d.Names.Exchanged++ // the one at the begin
+			}
+		}
+	})
 }
 
 // compareOperators compares the operators before a word with those before it in the document,
@@ -187,8 +262,12 @@ func spellingOf(word []byte) (s spelling) {
 func (n *Aligner) spelling(j int) spelling { return spellingOf(n.doc[n.spans[j].Start:n.spans[j].End]) }
 
 // misspelled reports whether two words of four letters or more may be the same one with a
-// slip of the keyboard.
+// slip of the keyboard, or one of them a part of the other, as where a space was lost.
 func misspelled(a, b spelling) bool {
 	m, n := int(a>>letters), int(b>>letters)
-	return min(m, n) >= 4 && max(m, n)-min(m, n) <= 1 && bits.OnesCount32(uint32(a^b)&(1<<letters-1)) <= 2
+	if m > n {
+		a, b, m, n = b, a, n, m
+	}
+	const set = 1<<letters - 1
+	return m >= 4 && (n-m <= 1 && bits.OnesCount32(uint32(a^b)&set) <= 2 || n-m >= 2 && uint32(a&^b)&set == 0)
 }

@@ -87,7 +87,9 @@ func TestWorkedExample(t *testing.T) {
 	if math.Abs(v.Score-score) > 1e-12 || math.Abs(v.Need-need) > 1e-12 || math.Abs(v.Score-0.6774) > 5e-5 || math.Abs(v.Need-0.5549) > 5e-5 {
 		t.Errorf("score %g of %g needed", v.Score, v.Need)
 	}
-	if v.State != item.Flagged || v.Kind != Input || v.Bits != 65.4375 || v.Words != 16 || v.Found != 10 || v.Run != 8 {
+	// It would be enough, but the one word that differs is a number: of ten words three are
+	// decisive, and by chance a number would be in its place 0.15 of the time.
+	if v.State != item.Clean || v.Kind != Altered || v.Bits != 65.4375 || v.Words != 16 || v.Found != 10 || v.Run != 8 {
 		t.Errorf("%+v", v)
 	}
 	c := s.NewCollector()

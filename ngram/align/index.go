@@ -71,7 +71,7 @@ func (b *Builder) Add(group int, text string, once bool) (int, error) {
 				op = operator(plain, b.spans[k], at)
 			}
 			b.spans, x.operators = append(b.spans, at), append(x.operators, op)
-			x.words, x.kinds = append(x.words, number), append(x.kinds, kindOf(plain, at))
+			x.words, x.kinds = append(x.words, number), append(x.kinds, kindOf(plain, at, content(x.knowns[number])))
 		}
 	}
 	if len(x.words) > MaxWords {

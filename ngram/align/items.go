@@ -125,17 +125,18 @@ type Cover struct {
 
 // A Match is one document in which enough of an item was seen.
 type Match struct {
-	Shard      string
-	Row        int64
-	ID         string
-	Found      [item.NumParts]Finding // without what other items explain better
-	Lost       [item.NumParts]Info    // what those explain
-	By         int                    // 1 + the item that explains most of it, or 0
-	Decisive   Decisive
-	Shared     bool    // with another item, and nothing says which of them it is
-	Disordered bool    // its choices are there in another order
-	Whole      bool    // every word of its question, context and choices is there
-	Runs       []Quote // by part and word
+	Shard    string
+	Row      int64
+	ID       string
+	Found    [item.NumParts]Finding // without what other items explain better
+	Lost     [item.NumParts]Info    // what those explain
+	By       int                    // 1 + the item that explains most of it, or 0
+	Decisive Decisive
+	Shared   bool    // with another item, and nothing says which of them it is
+	Cut      bool    // its choices are there from the middle of them on, in one stretch
+	Asks     int     // information of the longest stretch of its question that is not among its choices
+	Whole    bool    // every word of its question, context and choices is there
+	Runs     []Quote // by part and word
 
 	TextStart int64  // where Text begins in the document
 	Text      string // the place, with some of what is around it
@@ -150,7 +151,7 @@ type Quote struct {
 
 // evidence is what a match shows.
 func (s *Items) evidence(i int, g *Match) *evidence {
-	e := &evidence{total: s.total(i), passage: s.passage[i], ordered: !g.Disordered, whole: g.Whole}
+	e := &evidence{total: s.total(i), passage: s.passage[i], asks: g.Asks, cut: g.Cut, whole: g.Whole}
 	for p, f := range g.Found {
 		e.found[p], e.runs[p], e.words[p], e.cited[p] = f.Info, f.Run, f.Words, f.Cited
 		if t := s.list[i].Texts[p]; t != item.None {
@@ -282,7 +283,7 @@ func (g *Match) kind(e *evidence, enough bool) string {
 		return PassageOnly
 	case enough && e.byAnswer:
 		return Answer
-	case enough && g.Decisive.altered():
+	case enough && g.Decisive.altered(g.Whole):
 		return Altered
 	case enough:
 		return Input
@@ -316,7 +317,7 @@ func (s *Items) rank(i int, g *Match) rank {
 	for p, f := range g.Found {
 		r.figures = append(r.figures, f.Own, f.Known, f.Run, f.Words, f.Cited, f.Long, g.Lost[p].Own, g.Lost[p].Known)
 	}
-	r.figures = append(r.figures, g.By)
+	r.figures = append(r.figures, g.By, g.Asks)
 	for _, x := range [...]Exchange{g.Decisive.Numbers, g.Decisive.Names, g.Decisive.Operators, g.Decisive.Others} {
 		r.figures = append(r.figures, x.Exchanged, x.Retained)
 	}
@@ -346,6 +347,7 @@ type Collector struct {
 	contest    contest
 	claimed    []claimed
 	claimants  []*candidate
+	renamed    map[uint32]uint64 // words of an item, and the hash of what is in their place
 }
 
 // NewCollector makes a collector.
@@ -432,70 +434,154 @@ func (c *Collector) findPlace(i int) {
 
 // A candidate is an item with what its alignment shows of it.
 type candidate struct {
-	item              int
-	found             [item.NumParts]Finding
-	runs              [item.NumParts][]Run
-	strength          float64
-	decisive          Decisive
-	shared            bool // with another item: nothing says which of them it is
-	disordered, whole bool
-	lost              [item.NumParts]Info // to other items
-	by                int                 // the item that took most of it, or -1
+	item       int
+	found      [item.NumParts]Finding
+	runs       [item.NumParts][]Run
+	strength   float64
+	decisive   Decisive
+	shared     bool // with another item: nothing says which of them it is
+	whole, cut bool
+	asks       int                 // as in Match
+	lost       [item.NumParts]Info // to other items
+	by         int                 // the item that took most of it, or -1
 }
 
-// findQuestion searches before the choices for a question of which nothing was found.
+// findQuestion searches before the choices for the end of a question that was not found.
 func (c *Collector) findQuestion(g *candidate) {
 	q, runs := c.items.list[g.item].Texts[item.Question], g.runs[item.Choices]
-	if q == item.None || len(runs) == 0 || g.found[item.Question].Words > 0 {
+	if q == item.None || len(runs) == 0 {
 		return
 	}
-	end := runs[0].Doc
-	for _, r := range runs {
-		end = min(end, r.Doc)
-	}
+	from, _ := docSpan(runs)
+	found, at := &g.found[item.Question], 0
 	first := len(c.runs)
-	g.found[item.Question] = c.aligner.AlignBefore(int(q), int(end)-c.aligner.base-c.aligner.first)
+	c.runs = append(c.runs, g.runs[item.Question]...)
+	for _, r := range c.runs[first:] {
+		at = max(at, r.At+r.Words)
+	}
+	end := c.aligner.AlignEnd(int(q), at, int(from)-c.aligner.base-c.aligner.first)
+	found.Info = found.Info.plus(end.Info)
+	found.Words, found.Cited = found.Words+end.Words, found.Cited+end.Cited
+	found.Run, found.Long = max(found.Run, end.Run), max(found.Long, end.Long)
 	c.runs = c.aligner.Runs(c.runs)
 	g.runs[item.Question] = c.runs[first:len(c.runs):len(c.runs)]
+}
+
+// docSpan returns the first word of runs in the document, and the first behind them.
+func docSpan(runs []Run) (from, to uint32) {
+	from = math.MaxUint32
+	for _, r := range runs {
+		from, to = min(from, r.Doc), max(to, r.Doc+uint32(r.Words))
+	}
+	return from, to
 }
 
 // match is what the document shows of the candidate, without where and how it says so.
 func (g *candidate) match() *Match {
 	return &Match{
 		Found: g.found, Lost: g.lost, By: g.by + 1, Decisive: g.decisive,
-		Shared: g.shared, Disordered: g.disordered, Whole: g.whole,
+		Shared: g.shared, Asks: g.asks, Cut: g.cut, Whole: g.whole,
 	}
 }
 
-// ordered reports whether runs follow each other in the document as in the text.
-func ordered(runs []Run) bool {
-	return slices.IsSortedFunc(runs, func(a, b Run) int { return cmp.Compare(a.Doc, b.Doc) })
+// isCut reports whether a document has a candidate's choices from the middle of them on,
+// as a page that begins there: nearly every word of those behind the first one found, in
+// order, and no word of those before.
+func (s *Items) isCut(g *candidate) bool {
+	runs := g.runs[item.Choices]
+	if len(runs) == 0 || runs[0].At < 2 {
+		return false
+	}
+	words, last := 0, runs[len(runs)-1]
+	for k, r := range runs {
+		if words += r.Words; k > 0 && r.Doc < runs[k-1].Doc {
+			return false
+		}
+	}
+	return 10*words >= 9*(last.At+last.Words-runs[0].At)
 }
 
-// alignItem aligns an item with its place.
-func (c *Collector) alignItem(at place) {
-	s, x := c.items, c.items.x
-	c.aligner.Select(at.from, at.to)
-	g := candidate{item: at.item, by: -1}
-	options := beside
-	for p, t := range s.list[at.item].Texts {
+// asks returns the information of the longest stretch of a candidate's context or
+// question that is before or behind its choices; one at its end counts twice. Words among
+// the choices are theirs.
+func (c *Collector) asks(g *candidate) (most int) {
+	from, to := docSpan(g.runs[item.Choices])
+	x := c.items.x
+	for _, p := range [...]item.Part{item.Context, item.Question} {
+		for _, r := range g.runs[p] {
+			if from < r.Doc && r.Doc < to {
+				continue
+			}
+			at, says := x.starts[c.items.list[g.item].Texts[p]]+uint32(r.At), 0
+			for k := range uint32(r.Words) {
+				says += min(int(x.says[at+k]), int(x.weights[at+k]))
+			}
+			if end := r.At + r.Words; end+nearEnd >= x.Words(int(c.items.list[g.item].Texts[p])) {
+				says *= 2
+			}
+			most = max(most, says)
+		}
+	}
+	return most
+}
+
+// nearEnd is how many words from the end of a question a stretch at its end may end.
+const nearEnd = 2
+
+// alignParts aligns parts of an item in turn.
+func (c *Collector) alignParts(g *candidate, parts ...item.Part) {
+	x, options := c.items.x, beside
+	for _, p := range parts {
+		t := c.items.list[g.item].Texts[p]
 		if t == item.None {
 			continue
 		}
 		where := nowhere
-		if item.Part(p) == item.Choices {
+		if p == item.Choices {
 			where = options
 		}
 		f := c.aligner.Align(int(t), where)
-		if f.behind > 0 && 2*f.Known >= x.Total(int(t)).Known {
+		if f.behind > 0 && (f.ends || 2*f.Known >= x.Total(int(t)).Known) {
 			options = f.behind
 		}
 		first := len(c.runs)
 		c.runs = c.aligner.Runs(c.runs)
 		g.found[p], g.runs[p] = f, c.runs[first:len(c.runs):len(c.runs)]
 	}
+}
+
+// mixed reports whether half of the choices were found, and words of the context or the
+// question among them, which may be theirs.
+func (c *Collector) mixed(g *candidate) bool {
+	t := c.items.list[g.item].Texts[item.Choices]
+	if t == item.None || 2*g.found[item.Choices].Known < c.items.x.Total(int(t)).Known {
+		return false
+	}
+	from, to := docSpan(g.runs[item.Choices])
+	for _, p := range [...]item.Part{item.Context, item.Question} {
+		for _, r := range g.runs[p] {
+			if from < r.Doc && r.Doc < to {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// alignItem aligns an item with its place.
+func (c *Collector) alignItem(at place) {
+	s := c.items
+	c.aligner.Select(at.from, at.to)
+	g := candidate{item: at.item, by: -1}
+	first := len(c.runs)
+	c.alignParts(&g, item.Context, item.Question, item.Choices, item.Answer)
+	if c.mixed(&g) {
+		c.runs = c.runs[:first]
+		c.aligner.Select(at.from, at.to)
+		c.alignParts(&g, item.Choices, item.Context, item.Question, item.Answer)
+	}
 	c.findQuestion(&g)
-	g.disordered, g.whole = !ordered(g.runs[item.Choices]), s.isWhole(&g)
+	g.asks, g.cut, g.whole = c.asks(&g), s.isCut(&g), s.isWhole(&g)
 	_, g.strength = s.evidence(at.item, g.match()).score()
 	if g.strength >= 1 {
 		g.decisive = c.decisive(&g)

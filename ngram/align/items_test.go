@@ -120,7 +120,7 @@ func TestScore(t *testing.T) {
 		for p, i := range c.found {
 			e.found[p] = i
 		}
-		e.runs[q] = c.run * unit
+		e.runs[q], e.asks = c.run*unit, c.run*unit
 		share, strength := e.score()
 		if c.strength == 0 && c.share > 0 { // the question alone
 			c.strength = c.share / min(1.6*Need(45), max(Need(45), 0.96))

@@ -35,13 +35,14 @@ func Need(bits float64) float64 {
 
 // Constants of the judgement, fitted on the development set of make eval.
 const (
-	larger     = 0.2  // of what the larger of the two shares is more
-	alone      = 1.6  // times what is needed when an item has choices and they do not count
-	aloneMost  = 0.96 // or this, if it is less
-	mixed      = 1.1  // times what is needed when less than half of the question is there
-	mixedRun   = 15   // bits that must then be in one stretch
-	mixedLeast = 0.2  // and of the question this share
-	mixedBits  = 24   // unless the question says less
+	larger       = 0.2  // of what the larger of the two shares is more
+	alone        = 1.6  // times what is needed when an item has choices and they do not count
+	aloneMost    = 0.96 // or this, if it is less
+	mixed        = 1.1  // times what is needed when less than half of the question is there
+	mixedRun     = 15   // bits that must then be in one stretch
+	mixedLeast   = 0.15 // of the question, this share in one stretch beside the choices
+	mixedMost    = 24   // or this many bits
+	mixedStretch = 6    // and this many at the least
 
 	// The words of a short task are near each other in any text about its matter.
 	scattered     = 1.1 // times what is needed when no long stretch holds them
@@ -71,14 +72,15 @@ type evidence struct {
 	runs            [item.NumParts]int
 	passage         bool // the context is of others
 	whole           bool // every word of question, context and choices is there, in order
-	ordered         bool // the choices found are in the item's order
+	asks            int  // as in Match
+	cut             bool // likewise
 
 	common   bool // set by score: it would be enough, but for few words of which some are missing
 	byAnswer bool // set by score: only the answer is enough
 }
 
-// hasFewWords reports whether some parts of an item say so little that any text about their matter
-// may hold it, and too many of their words are missing to take it for the item.
+// hasFewWords reports whether some parts of an item say so little that any text about their
+// matter may hold it, and too many of their words are missing to take it for the item.
 func (e *evidence) hasFewWords(own int, parts ...item.Part) bool {
 	words, size := 0, 0
 	for _, p := range parts {
@@ -148,11 +150,12 @@ func (e *evidence) score() (share, strength float64) {
 		all := append(own[:len(own):len(own)], item.Choices)
 		if e.holdsHalf(own...) {
 			try(as, all...)
-		} else if _, _, run := e.sum(all...); run >= mixedRun*unit && e.choices(own...) {
+		} else if _, _, run := e.sum(all...); run >= mixedRun*unit && e.holdsEnd(own...) {
 			try(func(need float64) float64 { return min(mixed*need, max(need, aloneMost)) }, all...)
 		}
 	}
-	if e.passage && e.holdsHalf(item.Question, item.Choices) {
+	asked := e.holdsHalf(item.Question) || e.holdsEnd(item.Question)
+	if e.passage && asked && e.holdsHalf(item.Question, item.Choices) {
 		try(as, item.Context, item.Question, item.Choices)
 	}
 	_, total, _ := e.sum(item.Context, item.Question, item.Choices)
@@ -186,12 +189,12 @@ func (e *evidence) holdsShare(share float64, parts ...item.Part) bool {
 	return float64(found.Own) >= share*float64(total.Own) && float64(found.Known) >= share*float64(total.Known)
 }
 
-// choices reports whether choices without half of their question may count: with some of
-// it, or when they are in the item's order, as in the last part of an item. The same
-// choices in another order belong to another question.
-func (e *evidence) choices(own ...item.Part) bool {
+// holdsEnd reports whether choices without half of their question may count: with a
+// stretch of it beside them, as in the last part of an item. The same choices alone may
+// belong to another question.
+func (e *evidence) holdsEnd(own ...item.Part) bool {
 	_, total, _ := e.sum(own...)
-	return e.ordered || total.Own < mixedBits*unit || e.holdsShare(mixedLeast, own...)
+	return e.cut || float64(e.asks) >= min(mixedLeast*float64(total.Known), mixedMost*unit) && e.asks >= mixedStretch*unit
 }
 
 // holdsHalf reports whether half of the information of some parts was found.

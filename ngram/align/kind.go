@@ -16,7 +16,7 @@ type kind uint8
 
 const (
 	number   kind = 1 << iota
-	name          // it has a capital letter and does not begin a sentence
+	name          // it has a capital letter, and is not common or does not begin a sentence
 	begins        // the first word of a line
 	cited         // it is in a quotation of some length, which is of others
 	counting      // a number one above the number before it, as in a list of numbers
@@ -25,8 +25,9 @@ const (
 // changes says whether a variant of an item may have another word there.
 func (k kind) changes() bool { return k&(number|name) != 0 }
 
-// kindOf returns the kind of a word of a text, quotations aside.
-func kindOf(text []byte, at ngram.Span) (k kind) {
+// kindOf returns the kind of a word of a text, quotations aside; content says that it is
+// not common.
+func kindOf(text []byte, at ngram.Span, content bool) (k kind) {
 	before := bytes.TrimRight(text[:at.Start], " ")
 	last, _ := utf8.DecodeLastRune(before)
 	if len(before) == 0 || last == '\n' {
@@ -36,7 +37,7 @@ func kindOf(text []byte, at ngram.Span) (k kind) {
 		return k | number
 	}
 	first, _ := utf8.DecodeRune(text[at.Start:])
-	if unicode.IsUpper(first) && (unicode.IsLetter(last) || unicode.IsDigit(last) || last == ',') {
+	if unicode.IsUpper(first) && (content || unicode.IsLetter(last) || unicode.IsDigit(last) || last == ',') {
 		k |= name
 	}
 	return k

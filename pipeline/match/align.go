@@ -165,8 +165,8 @@ func (m *alignment) recombine(bench int, items []item.Item, first int) {
 	}
 }
 
-// The second number of the key is the version of the sampling of decoys.
-func (m *alignment) key() any { return []any{"align", m.method.Version, 2} }
+// The second number of the key is the version of what is kept and of the sampling of decoys.
+func (m *alignment) key() any { return []any{"align", m.method.Version, 3} }
 
 func (m *alignment) recipe() ngram.Recipe {
 	r := ngram.Words(1)
@@ -419,12 +419,12 @@ func appendAlignCover(b []byte, c *align.Cover) []byte {
 			n(int64(f.Own), int64(f.Known), int64(f.Run), int64(f.Words), int64(f.Long), int64(f.Cited))
 		}
 		bits := int64(0)
-		for i, is := range [...]bool{s.Shared, s.Disordered, s.Whole} {
+		for i, is := range [...]bool{s.Shared, s.Whole, s.Cut} {
 			if is {
 				bits |= 1 << i
 			}
 		}
-		n(int64(s.By), bits)
+		n(int64(s.By), bits, int64(s.Asks))
 		for _, e := range [...]align.Exchange{s.Decisive.Numbers, s.Decisive.Names, s.Decisive.Operators, s.Decisive.Others} {
 			n(int64(e.Exchanged), int64(e.Retained))
 		}
@@ -453,7 +453,7 @@ func readAlignCover(r *decoder) *align.Cover {
 		}
 		s.By = n()
 		bits := n()
-		s.Shared, s.Disordered, s.Whole = bits&1 != 0, bits&2 != 0, bits&4 != 0
+		s.Shared, s.Whole, s.Cut, s.Asks = bits&1 != 0, bits&2 != 0, bits&4 != 0, n()
 		decisive := &s.Decisive
 		for _, e := range [...]*align.Exchange{
 			&decisive.Numbers, &decisive.Names, &decisive.Operators, &decisive.Others,
