@@ -61,7 +61,7 @@ one is kept, whatever the verdict of the method.`,
 				return fmt.Errorf("export: %w", err)
 			}
 			if err := exportTable(cmd.OutOrStdout(), sum); err != nil {
-				return err
+				return afterPublishing("the export", err)
 			}
 			for _, s := range sum.Splits {
 				for _, l := range s.Left {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -179,26 +180,25 @@ func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout,
 	for _, name := range sum.Changed {
 		fmt.Fprintf(stderr, "swab: note: %s\n", report.CleanText(name))
 	}
-	if err := printIndex(stdout, sum.Index, false); err != nil {
-		return err
-	}
+	took := time.Since(began)
+	failed := afterPublishing("the index", errors.Join(
+		wrapped("not its metrics", indexMetrics(metrics, sum, o, took)), printIndex(stdout, sum.Index, false)))
 	for _, e := range sum.Failed {
 		fmt.Fprintf(stderr, "swab: not used: %s\n", report.CleanText(e.Error))
 	}
 	printSkipped(stderr, sum.Index)
 	emptyRows(stderr, ledger.Sum(entries), entries)
-	took := time.Since(began)
 	text := o.Progress.Text.Load()
 	fmt.Fprintf(stderr, "swab: read %s, %s of text in %s (%s/s)\n", report.Count(int64(sum.Read), "shard"), size(text),
 		took.Round(10*time.Millisecond), size(int64(float64(text)/took.Seconds())))
 	fmt.Fprintf(stderr, "swab: wrote %s\n", o.Out)
-	if err := indexMetrics(metrics, sum, o, took); err != nil {
-		return fmt.Errorf("the index is published, but not its metrics: %w", err)
-	}
 	if !sum.Complete() || unread {
+		if failed != nil {
+			printError(stderr, failed)
+		}
 		return exit{code: exitIncomplete}
 	}
-	return nil
+	return failed
 }
 
 // printSkipped writes how many rows of the shards were skipped, by shard and kind.
@@ -331,7 +331,7 @@ segment, it is byte for byte the segment that a single run writes.`,
 				return err
 			}
 			if err := printIndex(cmd.OutOrStdout(), x, false); err != nil {
-				return err
+				return afterPublishing("the index", err)
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s\n", out)
 			return nil

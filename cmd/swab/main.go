@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"swab/pipeline/publish"
+
 	"github.com/spf13/cobra"
 )
 
@@ -21,6 +23,7 @@ const (
 	exitOK          = 0
 	exitOver        = 1   // finished, and --fail-above was exceeded
 	exitError       = 2   // nothing published
+	exitUnreported  = 4   // published, but printing the results or writing the metrics failed
 	exitIncomplete  = 3   // finished, but some input could not be read
 	exitInterrupted = 130 // by a signal; finished shards are kept for the next run
 )
@@ -53,11 +56,27 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "swab: interrupted; the same command continues where this one stopped")
 		return exitInterrupted
 	}
+	printError(stderr, err)
+	if errors.Is(err, publish.ErrPublished) {
+		return exitUnreported
+	}
+	return exitError
+}
+
+// printError writes an error and what to try.
+func printError(stderr io.Writer, err error) {
 	fmt.Fprintf(stderr, "swab: error: %v\n", err)
 	if h := hint(err); h != "" {
 		fmt.Fprintf(stderr, "swab: hint: %s\n", h)
 	}
-	return exitError
+}
+
+// afterPublishing returns an error of what was to happen once what was in place, or nil.
+func afterPublishing(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s is %w, but %w", what, publish.ErrPublished, err)
 }
 
 // rootCommand returns the program with all its verbs.
@@ -73,7 +92,8 @@ not seen.
 It compares words: it does not detect paraphrases or translations of an item.
 
 Exit codes: 0 finished; 1 finished and --fail-above was exceeded; 2 error,
-nothing published; 3 finished, but some input could not be read; 130 interrupted.`,
+nothing published; 3 finished, but some input could not be read; 4 published, but
+printing the results or writing the metrics failed; 130 interrupted.`,
 		Example: `  swab scan --corpus shards/ --bench gsm8k=test.jsonl --out audit
   swab index --corpus shards/ --out corpus.idx
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit

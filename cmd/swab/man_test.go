@@ -100,7 +100,8 @@ func manVerb(c *cobra.Command) string {
 		fmt.Fprintf(&b, "# EXAMPLES\n\n%s\n\n", "  "+strings.ReplaceAll(c.Example, "\n", "\n  "))
 	}
 	b.WriteString("# EXIT STATUS\n\n0 finished; 1 finished and **--fail-above** was exceeded; 2 error, nothing published; " +
-		"3 finished, but some input could not be read; 130 interrupted\n\n# SEE ALSO\n\n")
+		"3 finished, but some input could not be read; " +
+		"4 published, but printing the results or writing the metrics failed; 130 interrupted\n\n# SEE ALSO\n\n")
 	see := []string{"**swab**(1)"}
 	for _, sub := range c.Commands() {
 		see = append(see, "**"+name+"-"+sub.Name()+"**(1)")

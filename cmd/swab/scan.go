@@ -134,6 +134,38 @@ func makeAudit(
 		fmt.Fprintf(stderr, "swab: note: %s\n", report.CleanText(n))
 	}
 	notRead(stderr, sum.Files)
+	state := item.Flagged
+	if filter {
+		state = item.Suspected
+	}
+	took := time.Since(began)
+	// The metrics come first: standard output may be a pipe that nobody reads any more, which
+	// ends the process.
+	failed := afterPublishing("the audit", errors.Join(
+		wrapped("not its metrics", auditMetrics(b.metrics, sum, o, filter, took)), printFound(stdout, state, sum)))
+	printKinds(stderr, sum)
+	printChanges(stderr, sum, o.Out)
+	printByFilter(stderr, sum)
+	printSummary(stderr, sum, o, filter, took)
+	code := exitOK
+	switch {
+	case !sum.Audit.Complete:
+		code = exitIncomplete
+	case 100*sum.Share() > b.failAbove:
+		fmt.Fprintf(stderr, "swab: %.2f %% of a benchmark is %s, more than %g %%\n", 100*sum.Share(), state, b.failAbove)
+		code = exitOver
+	}
+	if code == exitOK {
+		return failed
+	}
+	if failed != nil {
+		printError(stderr, failed)
+	}
+	return exit{code: code}
+}
+
+// printFound writes the strongest evidence and the table.
+func printFound(stdout io.Writer, state audit.State, sum *pipeline.Summary) error {
 	_, color, width := terminal(stdout)
 	if err := report.Hits(stdout, sum.Hits, color, width); err != nil {
 		return err
@@ -141,29 +173,15 @@ func makeAudit(
 	if len(sum.Hits) > 0 {
 		fmt.Fprintln(stdout)
 	}
-	state := item.Flagged
-	if filter {
-		state = item.Suspected
+	return report.TableOf(state, stdout, sum.Rows, width)
+}
+
+// wrapped returns err after what failed, or nil.
+func wrapped(what string, err error) error {
+	if err == nil {
+		return nil
 	}
-	if err := report.TableOf(state, stdout, sum.Rows, width); err != nil {
-		return err
-	}
-	printKinds(stderr, sum)
-	printChanges(stderr, sum, o.Out)
-	printByFilter(stderr, sum)
-	took := time.Since(began)
-	printSummary(stderr, sum, o, filter, took)
-	if err := auditMetrics(b.metrics, sum, o, filter, took); err != nil {
-		return fmt.Errorf("the audit is published, but not its metrics: %w", err)
-	}
-	switch {
-	case !sum.Audit.Complete:
-		return exit{code: exitIncomplete}
-	case 100*sum.Share() > b.failAbove:
-		fmt.Fprintf(stderr, "swab: %.2f %% of a benchmark is %s, more than %g %%\n", 100*sum.Share(), state, b.failAbove)
-		return exit{code: exitOver}
-	}
-	return nil
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // emptyRows says how many documents have no word, and names shards of which most have none.

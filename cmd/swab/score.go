@@ -86,6 +86,9 @@ rejected one as clean, whatever the verdict of a method.`,
 			}
 			_, _, width := terminal(stdout)
 			if err := t.Write(stdout, o.format, width); err != nil {
+				if o.Out != "" {
+					return afterPublishing(o.Out, err)
+				}
 				return err
 			}
 			if t.Unread > 0 {

@@ -47,6 +47,9 @@ var (
 	// ErrForeign means that the output path holds something that swab did not
 	// make and so will not replace.
 	ErrForeign = errors.New("will not be replaced")
+	// ErrPublished means that something failed after the directory was replaced: what
+	// readers see is the new one.
+	ErrPublished = errors.New("published")
 )
 
 // A Kind is one of the directories that swab makes. Publish replaces the whole
@@ -85,6 +88,7 @@ type Dir struct {
 	root      *os.Root // of the work directory
 	lock      *flock.Flock
 	temps     atomic.Int64
+	published bool
 	exchange  func(a, b string) error
 	step      func(name string) // called after each step on disk; tests stop there
 }
@@ -570,9 +574,10 @@ func (d *Dir) Publish(keys []string, build func(root string) error) error {
 		}
 		return fmt.Errorf("%s: %w", d.out, err)
 	}
+	d.published = true
 	d.step("swapped")
 	if err := errors.Join(syncDir(filepath.Dir(d.out)), syncDir(d.work)); err != nil {
-		return fmt.Errorf("%s: published, but not safe from a power cut: %w", d.out, err)
+		return fmt.Errorf("%s: %w, but not safe from a power cut: %w", d.out, ErrPublished, err)
 	}
 	// From here on the run has succeeded; what cannot be removed now, Close or
 	// the next Open reports.
@@ -768,6 +773,9 @@ func (d *Dir) Close() error {
 	err = errors.Join(err, release(d.root, d.lock), d.root.Close())
 	d.step("released")
 	os.Remove(d.work) // fails if it is not empty
+	if err != nil && d.published {
+		return fmt.Errorf("%s is %w, but its work directory could not be removed: %w", d.out, ErrPublished, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", d.work, err)
 	}
