@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 
 	"swab/ngram"
@@ -33,9 +34,10 @@ func (l *lane) shard(
 		also, broken = l.fill.Block, l.fill.Err
 	}
 	l.match.Begin(sh.Name, also)
+	defer context.AfterFunc(ctx, l.match.Stop)()
 	entry, err := l.reading.documents(ctx, sh, l.ahead, func(row int64, id string, text []byte) error {
 		l.match.Document(row, id, text)
-		return broken()
+		return cmp.Or(ctx.Err(), broken())
 	})
 	if err == nil {
 		err = count(entry)

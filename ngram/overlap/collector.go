@@ -179,6 +179,9 @@ func (l Layout) offset(p item.Part) int { return l.Total(item.Parts(1)<<p - 1) }
 //
 // Where the matcher did not visit every run, c.AddRepetitive(text) comes before c.End.
 type Collector struct {
+	// Stopped reports that a repetitive document is to be left unfinished; nil: it never is.
+	Stopped func() bool
+
 	items  *Items
 	walker Walker
 	again  *repetitive // or nil

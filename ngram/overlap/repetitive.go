@@ -18,6 +18,7 @@ import (
 //
 // A long document is read in parts, which overlap, so that the memory is bounded.
 type repetitive struct {
+	stopped   func() bool
 	reader    exact.Reader
 	automaton exact.Automaton
 	texts     []int
@@ -60,9 +61,13 @@ func (c *Collector) AddRepetitive(document []byte) {
 		return
 	}
 	d.overlap = 2*longest + MaxGap
+	d.stopped = c.Stopped
 	d.automaton.Reset(longest)
 	d.words, d.spans, d.base = d.words[:0], d.spans[:0], 0
 	d.reader.Words(document, func(word, start, end uint32) bool {
+		if len(d.words)%(1<<12) == 0 && d.stop() {
+			return false
+		}
 		d.words, d.spans = append(d.words, word), append(d.spans, bytes{start, end})
 		d.automaton.Add(word)
 		if d.automaton.States() < max(mostStates, 8*d.overlap) && len(d.words) < max(mostWords, 8*d.overlap) {
@@ -83,6 +88,8 @@ func (c *Collector) AddRepetitive(document []byte) {
 	c.addPart(d)
 }
 
+func (d *repetitive) stop() bool { return d.stopped != nil && d.stopped() }
+
 // addPart adds what the part has of the texts.
 func (c *Collector) addPart(d *repetitive) {
 	d.grams, d.full = map[int]*grams{}, map[[2]int]bool{}
@@ -93,9 +100,15 @@ func (c *Collector) addPart(d *repetitive) {
 	}
 	d.steps *= mostSteps
 	for _, t := range d.texts {
+		if d.stop() {
+			return
+		}
 		c.addText(d, t)
 	}
 	for _, t := range d.texts {
+		if d.stop() {
+			return
+		}
 		c.completeStretches(d, t)
 	}
 }

@@ -21,6 +21,9 @@ const blockBytes = 3 << 10
 // A Matcher compares documents with an Index. It belongs to one goroutine, and keeps
 // memory of about twice the size of the longest document.
 type Matcher struct {
+	// Stopped reports that the document is to be left unfinished; nil: it never is.
+	Stopped func() bool
+
 	x     *Index
 	text  []byte // the original document
 	buf   []byte // its characters, then endOfDoc
@@ -79,7 +82,7 @@ func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 	m.runs = m.runs[:0]
 	m.repeats.Begin()
 	for from := 0; from < size; from += blockBytes {
-		if m.touched == nil && m.repeats.Over(from) {
+		if m.touched == nil && m.repeats.Over(from) || m.Stopped != nil && m.Stopped() {
 			return chars
 		}
 		for _, l := range x.levels {

@@ -317,14 +317,15 @@ func (m *alignment) hits(it *benchmark.Item, c *alignCover, _ []audit.Evidence) 
 
 // alignReader is a lane's collector.
 type alignReader struct {
+	lane      *Lane
 	matcher   *alignment
 	collector *align.Collector
 	clean     plain.Cleaner
 	scan      *ngram.Scanner
 }
 
-func (m *alignment) newReader(*Lane) reader {
-	return &alignReader{matcher: m, collector: m.items.NewCollector(), scan: singleWords()}
+func (m *alignment) newReader(l *Lane) reader {
+	return &alignReader{lane: l, matcher: m, collector: m.items.NewCollector(), scan: singleWords()}
 }
 
 func (r *alignReader) reset(shard string) { r.collector.Reset(shard) }
@@ -335,7 +336,7 @@ func (r *alignReader) begin([]byte) {}
 // with markup.
 func (r *alignReader) end(row int64, id string, text []byte) {
 	cleaned := r.clean.Clean(text)
-	for r.scan.Reset(cleaned); r.scan.Next(); {
+	for r.scan.Reset(cleaned); r.scan.Next() && !r.lane.stopped.Load(); {
 		r.collector.Matcher.Block(r.scan)
 	}
 	r.collector.End(row, id, text, cleaned, &r.clean)

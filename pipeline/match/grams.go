@@ -192,6 +192,7 @@ type gramsReader struct {
 
 func (m *grams) newReader(lane *Lane) reader {
 	r := &gramsReader{matcher: m, collector: m.items.NewCollector()}
+	r.collector.Stopped = lane.stopped.Load
 	r.finish = m.texts.find(lane, r.collector.Add)
 	return r
 }

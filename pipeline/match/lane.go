@@ -2,6 +2,7 @@ package match
 
 import (
 	"io"
+	"sync/atomic"
 
 	"swab/ngram"
 )
@@ -15,6 +16,7 @@ type Lane struct {
 	words   *ngram.Scanner
 	blocks  []func(*ngram.Scanner) // those that read blocks of words
 	also    func(*ngram.Scanner)   // another reader of blocks, for the current shard; or nil
+	stopped atomic.Bool
 }
 
 // A reader is a matcher's state in a lane.
@@ -51,13 +53,17 @@ func (l *Lane) Begin(shard string, also func(*ngram.Scanner)) {
 	}
 }
 
+// Stop ends the current document soon, and all that follow at once: the shard has no result
+// then. It may be called from another goroutine.
+func (l *Lane) Stop() { l.stopped.Store(true) }
+
 // Document matches a document of the shard. Id and text are lent.
 func (l *Lane) Document(row int64, id string, text []byte) {
 	for _, r := range l.readers {
 		r.begin(text)
 	}
 	if len(l.blocks) > 0 || l.also != nil {
-		for l.words.Reset(text); l.words.Next(); {
+		for l.words.Reset(text); l.words.Next() && !l.stopped.Load(); {
 			for _, block := range l.blocks {
 				block(l.words)
 			}
@@ -67,6 +73,9 @@ func (l *Lane) Document(row int64, id string, text []byte) {
 		}
 	}
 	for _, r := range l.readers {
+		if l.stopped.Load() {
+			return
+		}
 		r.end(row, id, text)
 	}
 }

@@ -79,7 +79,10 @@ func (w *words) find(l *Lane, visit func(exact.Run)) func([]byte) bool {
 	}
 	scan := w.index.NewScanner()
 	return func(document []byte) bool {
-		m.Document(scan, document, visit)
+		for scan.Reset(document); scan.Next() && !l.stopped.Load(); {
+			m.Block(scan, visit)
+		}
+		m.End(visit)
 		return m.Repetitive()
 	}
 }
@@ -112,8 +115,9 @@ func (c *chars) appendGrams(dst []uint64, text, n int) []uint64 {
 
 func (c *chars) spans(text string) []ngram.Span { return slices.Collect(c.index.Spans(text)) }
 
-func (c *chars) find(_ *Lane, visit func(exact.Run)) func([]byte) bool {
+func (c *chars) find(l *Lane, visit func(exact.Run)) func([]byte) bool {
 	m := c.index.NewMatcher()
+	m.Stopped = l.stopped.Load
 	return func(document []byte) bool {
 		m.Document(document, visit)
 		return m.Repetitive()
