@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
-	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -186,7 +185,8 @@ type Collector struct {
 	walker Walker
 	again  *repetitive // or nil
 	shard  string
-	covers map[uint32]*Cover
+	covers []tracked // of the items found
+	number []int32   // by item: 1 + the number of its cover; 0: it was not found
 
 	// state of the current document
 	texts   []textState // the first touched are in use; the rest is kept for reuse
@@ -198,6 +198,13 @@ type Collector struct {
 	gaps    []int
 	quotes  []exact.Run
 	scratch []uint64
+}
+
+// tracked is the cover of an item.
+type tracked struct {
+	*Cover
+	item    uint32
+	weakest []int32 // as of the cover
 }
 
 // textState is what the current document has of one text.
@@ -220,7 +227,7 @@ type levelState struct {
 
 // NewCollector returns a collector; call Reset before the first document.
 func (s *Items) NewCollector() *Collector {
-	c := &Collector{items: s, where: make([]int32, s.index.Texts())}
+	c := &Collector{items: s, where: make([]int32, s.index.Texts()), number: make([]int32, len(s.list))}
 	if slices.ContainsFunc(s.levels, func(l Level) bool { return l.Extend }) {
 		c.walker = s.index.(interface{ NewWalker() *exact.Walker }).NewWalker()
 	}
@@ -230,7 +237,11 @@ func (s *Items) NewCollector() *Collector {
 // Reset begins the named shard, with no covers. Those of the shard before belong to the
 // caller.
 func (c *Collector) Reset(shard string) {
-	c.shard, c.covers = shard, map[uint32]*Cover{}
+	for _, t := range c.covers {
+		c.number[t.item] = 0
+	}
+	clear(c.covers)
+	c.shard, c.covers = shard, c.covers[:0]
 	c.forget()
 }
 
@@ -459,11 +470,11 @@ func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 	if !c.measure(i, layout) {
 		return
 	}
-	cover := c.covers[i]
-	if cover == nil {
-		cover = newCover(views, layout.Total(item.AllParts))
-		c.covers[i] = cover
+	if c.number[i] == 0 {
+		c.covers = append(c.covers, tracked{Cover: newCover(views, layout.Total(item.AllParts)), item: i})
+		c.number[i] = int32(len(c.covers))
 	}
+	cover := &c.covers[c.number[i]-1]
 	seen := false
 	for v, view := range views {
 		f, t := c.found[v], &cover.Tallies[v]
@@ -500,6 +511,7 @@ func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 	})
 	cover.Evidence = append(cover.Evidence, e)
 	cover.prune(views)
+	cover.weakest = cover.Cover.weakest(views)
 }
 
 // measure fills found and best with what the current document has of item i, by view. It
@@ -601,6 +613,16 @@ func orAt(dst, src []uint64, offset int) {
 	}
 }
 
+// keeps reports whether e is among the MaxEvidence strongest in any view.
+func (t *tracked) keeps(views []view, e *Evidence) bool {
+	for r, f := range e.Found {
+		if f.Longest > 0 && (t.weakest == nil || stronger(views, r, e, &t.Evidence[t.weakest[r]]) < 0) {
+			return true
+		}
+	}
+	return false
+}
+
 func newQuote(p item.Part, r exact.Run, text []byte) Quote {
 	from, to := ngram.Excerpt(text, int(r.Start), int(r.End))
 	return Quote{
@@ -612,8 +634,13 @@ func newQuote(p item.Part, r exact.Run, text []byte) Quote {
 // Covers yields the covers of all items seen, by rising item number.
 func (c *Collector) Covers() iter.Seq2[int, *Cover] {
 	return func(yield func(int, *Cover) bool) {
-		for _, i := range slices.Sorted(maps.Keys(c.covers)) {
-			if !yield(int(i), c.covers[i]) {
+		numbers := make([]int32, len(c.covers))
+		for k := range numbers {
+			numbers[k] = int32(k)
+		}
+		slices.SortFunc(numbers, func(a, b int32) int { return cmp.Compare(c.covers[a].item, c.covers[b].item) })
+		for _, k := range numbers {
+			if !yield(int(c.covers[k].item), c.covers[k].Cover) {
 				return
 			}
 		}

@@ -68,29 +68,34 @@ func (a *Evidence) compare(b *Evidence) int {
 // stronger orders the documents of view r: strongest first, then by name.
 func stronger(views []view, r int, a, b *Evidence) int {
 	x, y := a.Found[r], b.Found[r]
+	longest, covered := cmp.Compare(y.Longest, x.Longest), cmp.Compare(y.Covered, x.Covered)
 	if views[r].byCovered {
-		return cmp.Or(cmp.Compare(y.Covered, x.Covered), cmp.Compare(y.Longest, x.Longest), a.compare(b))
+		longest, covered = covered, longest
 	}
-	return cmp.Or(cmp.Compare(y.Longest, x.Longest), cmp.Compare(y.Covered, x.Covered), a.compare(b))
+	switch {
+	case longest != 0:
+		return longest
+	case covered != 0:
+		return covered
+	}
+	return a.compare(b)
 }
 
-// keeps reports whether s is among the MaxEvidence strongest in any view.
-func (c *Cover) keeps(views []view, s *Evidence) bool {
-	for r, f := range s.Found {
-		if f.Longest == 0 {
-			continue
-		}
-		before := 0
-		for i := range c.Evidence {
-			if stronger(views, r, &c.Evidence[i], s) < 0 {
-				before++
-			}
-		}
-		if before < MaxEvidence {
-			return true
-		}
+// weakest returns, by view, the number of the weakest of the MaxEvidence strongest pieces of
+// evidence, or nil if there are fewer.
+func (c *Cover) weakest(views []view) (numbers []int32) {
+	if len(c.Evidence) < MaxEvidence {
+		return nil
 	}
-	return false
+	order := make([]int32, len(c.Evidence))
+	for r := range views {
+		for i := range order {
+			order[i] = int32(i)
+		}
+		slices.SortFunc(order, func(i, j int32) int { return stronger(views, r, &c.Evidence[i], &c.Evidence[j]) })
+		numbers = append(numbers, order[MaxEvidence-1])
+	}
+	return numbers
 }
 
 // prune drops the evidence that is among the strongest in no view.

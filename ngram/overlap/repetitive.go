@@ -273,10 +273,11 @@ func (c *Collector) completeStretches(d *repetitive, text int) {
 // foundTogether reports whether documents before have input and answer of an item close to
 // each other, in all views of a level.
 func (c *Collector) foundTogether(i uint32, level int) bool {
-	cover := c.covers[i]
-	if cover == nil {
+	k := c.number[i]
+	if k == 0 {
 		return false
 	}
+	cover := &c.covers[k-1]
 	for v, view := range c.items.views[c.items.list[i].Bench] {
 		if view.level == level && view.parts.Has(item.Answer) && !cover.Tallies[v].Together {
 			return false
