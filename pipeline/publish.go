@@ -340,7 +340,7 @@ func (p *publication) item(
 		}
 		for i := range list {
 			e := &list[i]
-			e.Benchmark, e.Split, e.Item = b.Name, it.Split, it.ID
+			e.Benchmark, e.Split, e.Item, e.Index = b.Name, it.Split, it.ID, int64(it.Index)
 			if err := p.out.Evidence(e); err != nil {
 				return err
 			}

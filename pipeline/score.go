@@ -111,6 +111,13 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 		s.Table.Warnings = append(s.Table.Warnings,
 			"the audit is incomplete: items called clean may be in the input that was not read")
 	}
+	for _, m := range s.methods {
+		if n := m.ByFilter(); n > 0 {
+			s.Table.Warnings = append(s.Table.Warnings, fmt.Sprintf(
+				"clean by %s only because a corpus filter suspects nothing, which does not bound the method: %s, "+
+					"of which some may be in the corpus; swab scan decides", m.Method, report.Count(n, "item")))
+		}
+	}
 	for i := range s.joins {
 		s.Table.Joins = append(s.Table.Joins, describeJoin(s.table, &s.joins[i]))
 	}

@@ -42,7 +42,8 @@ func columnsOf(row any, filter bool) (list []column) {
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		field := v.Field(i).Addr().Interface()
-		list = append(list, column{name, field, slices.Contains(tags, "dict"), slices.Contains(tags, "filter")})
+		some := slices.Contains(tags, "filter") || slices.Contains(tags, "later")
+		list = append(list, column{name, field, slices.Contains(tags, "dict"), some})
 	}
 	return list
 }

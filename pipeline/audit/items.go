@@ -33,6 +33,18 @@ type MethodVerdicts struct {
 	Kind   []uint8   // in the list of kinds; see KindName
 }
 
+// ByFilter counts the items that are clean only because a corpus filter, which does not bound
+// the method, suspects nothing.
+func (m *MethodVerdicts) ByFilter() (n int64) {
+	by := uint8(slices.Index(kinds, "by filter"))
+	for i, k := range m.Kind {
+		if k == by && m.State[i] == item.Clean {
+			n++
+		}
+	}
+	return n
+}
+
 // KindName returns the kind with a number of MethodVerdicts.Kind.
 func KindName(k uint8) string { return kinds[k] }
 

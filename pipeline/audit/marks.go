@@ -169,14 +169,17 @@ func (r *Reader) Marked(ctx context.Context) (marked map[Place]MarkEntry, stale 
 	for k := range marks {
 		contents[k.Item] = true
 	}
-	type place struct{ benchmark, split, item string }
+	type place struct {
+		benchmark, split string
+		index            int64
+	}
 	waiting := map[place][]Place{} // items whose content is marked
 	for it, err := range r.Items(ctx) {
 		if err != nil {
 			return nil, 0, err
 		}
 		if contents[it.Digest] {
-			p := place{it.Benchmark, it.Split, it.ID}
+			p := place{it.Benchmark, it.Split, it.Index}
 			waiting[p] = append(waiting[p], Place{it.Benchmark, it.Split, it.ID, it.Digest})
 		}
 	}
@@ -194,7 +197,7 @@ func (r *Reader) Marked(ctx context.Context) (marked map[Place]MarkEntry, stale 
 		if err != nil {
 			return nil, 0, err
 		}
-		p := place{e.Benchmark, e.Split, e.Item}
+		p := place{e.Benchmark, e.Split, e.Index}
 		find(waiting[p], e.Rows)
 		delete(waiting, p)
 	}

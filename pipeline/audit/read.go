@@ -251,24 +251,38 @@ func order(method string) int {
 // Proof is the evidence of one item, in the order of the audit.
 type Proof struct {
 	Benchmark, Split, Item string
+	Index                  int64
 	Rows                   []Evidence
 }
 
 // Evidence returns the evidence of an audit, item by item, each lent until the next; its
-// texts may be kept. Consecutive items of one split with equal ids are returned as one.
+// texts may be kept.
 func (r *Reader) Evidence(ctx context.Context) iter.Seq2[*Proof, error] {
 	return func(yield func(*Proof, error) bool) {
 		var e Evidence
 		var p Proof
 		texts := interned{}
+		e.Index = -1 // of audits of an earlier minor version, which do not have it
+		var byID map[string]int64
 		err := r.rows(ctx, EvidenceFile, columnsOf(&e, false), 1<<11, func() error {
-			if e.Benchmark != p.Benchmark || e.Split != p.Split || e.Item != p.Item {
+			index := e.Index
+			if index < 0 {
+				if byID == nil {
+					var err error
+					if byID, err = r.firstIndexes(ctx); err != nil {
+						return err
+					}
+				}
+				index = byID[e.Benchmark+"\x00"+e.Split+"\x00"+e.Item]
+			}
+			if e.Benchmark != p.Benchmark || e.Split != p.Split || e.Item != p.Item || index != p.Index {
 				if len(p.Rows) > 0 && !yield(&p, nil) {
 					return errStop
 				}
-				p = Proof{texts.intern(e.Benchmark), texts.intern(e.Split), strings.Clone(e.Item), p.Rows[:0]}
+				p = Proof{texts.intern(e.Benchmark), texts.intern(e.Split), strings.Clone(e.Item), index, p.Rows[:0]}
 			}
 			row := e
+			row.Index = index
 			row.Benchmark, row.Split, row.Item = p.Benchmark, p.Split, p.Item
 			row.Part, row.Shard, row.Norm = texts.intern(e.Part), texts.intern(e.Shard), texts.intern(e.Norm)
 			row.DocID, row.DocText = strings.Clone(e.DocID), strings.Clone(e.DocText)
@@ -282,6 +296,22 @@ func (r *Reader) Evidence(ctx context.Context) iter.Seq2[*Proof, error] {
 			yield(nil, err)
 		}
 	}
+}
+
+// firstIndexes returns the index of the first item of each benchmark, split and id, with NUL
+// between them.
+func (r *Reader) firstIndexes(ctx context.Context) (map[string]int64, error) {
+	first := map[string]int64{}
+	for it, err := range r.Items(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		name := it.Benchmark + "\x00" + it.Split + "\x00" + it.ID
+		if _, ok := first[name]; !ok {
+			first[name] = it.Index
+		}
+	}
+	return first, nil
 }
 
 // interned holds one copy of each text that occurs in several rows.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -207,5 +208,97 @@ func TestLengths(t *testing.T) {
 		if got := it.Lengths(norms); got != tt.want {
 			t.Errorf("%v: %+v, want %+v", tt.methods, got, tt.want)
 		}
+	}
+}
+
+// FuzzReadTable reads files that begin as verdicts or evidence: each is read or refused as
+// damaged, without a panic and without a row too many.
+func FuzzReadTable(f *testing.F) {
+	dir := f.TempDir()
+	writeAll(f, dir, sampleVerdicts(), sampleEvidence())
+	for _, name := range []string{VerdictsFile, EvidenceFile} {
+		good := readFile(f, dir, name)
+		f.Add(good, uint32(0), byte(0))
+		f.Add(good, uint32(len(good)/2), byte(1))
+		f.Add(good[:len(good)/2], uint32(0), byte(0))
+	}
+	f.Fuzz(func(t *testing.T, b []byte, at uint32, flip byte) {
+		if len(b) == 0 || len(b) > 1<<16 {
+			return
+		}
+		b[int(at)%len(b)] ^= flip
+		path := filepath.Join(t.TempDir(), "table")
+		must(t, os.WriteFile(path, b, 0o644))
+		var v Verdict
+		var e Evidence
+		for _, columns := range [][]column{columnsOf(&v, true), columnsOf(&e, false)} {
+			in, err := os.Open(path)
+			must(t, err)
+			last := -1
+			err = readTable(context.Background(), in, columns, 100, func(row int) error {
+				if row != last+1 {
+					t.Fatalf("row %d comes after row %d", row, last)
+				}
+				if last = row; row == 1000 {
+					return errStop
+				}
+				return nil
+			})
+			if err != nil && !errors.Is(err, ledger.ErrCorrupt) && !errors.Is(err, errStop) {
+				t.Fatal(err)
+			}
+			must(t, in.Close())
+		}
+	})
+}
+
+// Items of equal ids have their own evidence, whether they follow one another or not. An
+// audit of an earlier minor version, which has no index, gives it to the first.
+func TestEvidenceOfEqualIDs(t *testing.T) {
+	row := func(index, n int64) Evidence {
+		return Evidence{Benchmark: "b", Split: "s", Item: []string{"x", "y"}[index%3%2], Index: index, Shard: "web", Row: n}
+	}
+	rows := []Evidence{row(0, 1), row(0, 2), row(1, 3), row(2, 4), row(3, 5)} // x x y x x
+	var verdicts []Verdict
+	zero := 0.0
+	for i := range 4 {
+		verdicts = append(verdicts, Verdict{Method: "m", Benchmark: "b", Split: "s", Item: row(int64(i), 0).Item, Index: int64(i),
+			Digest: strings.Repeat("0", 31) + strconv.Itoa(i), State: item.Flagged, Score: &zero})
+	}
+	groups := func(dir string) (got string) {
+		for p, err := range opened(t, dir).Evidence(context.Background()) {
+			must(t, err)
+			got += fmt.Sprintf("%s%d:", p.Item, p.Index)
+			for _, r := range p.Rows {
+				if r.Index != p.Index {
+					t.Errorf("a row of item %d is of item %d", p.Index, r.Index)
+				}
+				got += fmt.Sprint(r.Row)
+			}
+			got += " "
+		}
+		return got
+	}
+	if got := groups(made(t, verdicts, rows)); got != "x0:12 y1:3 x2:4 x3:5 " {
+		t.Errorf("evidence is of %s", got)
+	}
+
+	old := made(t, verdicts, nil)
+	path := filepath.Join(old, EvidenceFile)
+	f, err := os.Create(path)
+	must(t, err)
+	var e Evidence
+	earlier := slices.DeleteFunc(columnsOf(&e, false), func(c column) bool { return c.name == "index" })
+	table, err := newTable(f, earlier)
+	must(t, err)
+	for _, e = range rows {
+		must(t, table.add())
+	}
+	must(t, errors.Join(table.close(), f.Close()))
+	a, err := Read(bytes.NewReader(readFile(t, old, File)))
+	must(t, err)
+	must(t, Seal(old, a))
+	if got := groups(old); got != "x0:12 y1:3 x0:45 " {
+		t.Errorf("evidence without an index is of %s", got)
 	}
 }

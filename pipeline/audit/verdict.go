@@ -53,7 +53,8 @@ func CheckFlagKinds(named []string) error {
 
 // Verdict is one method's verdict on one item: a row of verdicts.parquet. Its fields are the
 // columns, in order; a tag column holds, separated by commas, dict for a column whose values
-// repeat, and filter for one that only verdicts of a corpus filter have.
+// repeat, filter for one that only verdicts of a corpus filter have, and later for one that
+// audits of earlier minor versions lack.
 type Verdict struct {
 	Method    string   `json:"method" column:"dict"`
 	Benchmark string   `json:"benchmark" column:"dict"`
@@ -126,6 +127,7 @@ type Evidence struct {
 	Benchmark    string `json:"benchmark" column:"dict"`
 	Split        string `json:"split" column:"dict"`
 	Item         string `json:"item" column:"dict"`
+	Index        int64  `json:"index" column:"later"` // the item's number in the split, from 0
 	Part         string `json:"part" column:"dict"`
 	Shard        string `json:"shard" column:"dict"`
 	Row          int64  `json:"row"`

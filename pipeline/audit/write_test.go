@@ -57,8 +57,8 @@ func sampleVerdicts() []Verdict {
 
 func sampleEvidence() []Evidence {
 	return []Evidence{
-		{"gsm8k", "test", "17", "question", "a/b.jsonl.zst", 1234, "doc 9", 10, 20, 0, 10, 3, "and so it is here.", 5, "words"},
-		{hostileText, hostileText, hostileText, hostileText, hostileText, -1, hostileText, 1 << 40, 1 << 41, 0, 0, 0, hostileText, 1 << 39, hostileText},
+		{"gsm8k", "test", "17", 16, "question", "a/b.jsonl.zst", 1234, "doc 9", 10, 20, 0, 10, 3, "and so it is here.", 5, "words"},
+		{hostileText, hostileText, hostileText, 1 << 50, hostileText, hostileText, -1, hostileText, 1 << 40, 1 << 41, 0, 0, 0, hostileText, 1 << 39, hostileText},
 	}
 }
 
@@ -118,7 +118,7 @@ func TestLines(t *testing.T) {
 		t.Errorf("verdict\n%s, want\n%s", got, want)
 	}
 	got, _, _ = strings.Cut(string(readFile(t, dir, "evidence.jsonl")), "\n")
-	want = `{"benchmark":"gsm8k","split":"test","item":"17","part":"question","shard":"a/b.jsonl.zst","row":1234,"doc_id":"doc 9",` +
+	want = `{"benchmark":"gsm8k","split":"test","item":"17","index":16,"part":"question","shard":"a/b.jsonl.zst","row":1234,"doc_id":"doc 9",` +
 		`"doc_start":10,"doc_end":20,"item_start":0,"item_end":10,"words":3,"doc_text":"and so it is here.","doc_text_start":5,"norm":"words"}`
 	if got != want {
 		t.Errorf("evidence\n%s, want\n%s", got, want)

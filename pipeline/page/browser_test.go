@@ -606,7 +606,7 @@ func large(tb testing.TB, n, share int) string {
 		for d := range 2 {
 			around := texts.item(i + d + 1)
 			from, to := len(around)+1, len(around)+1+len(text)/2
-			must(tb, w.Evidence(&audit.Evidence{Benchmark: "quiz", Split: "quiz", Item: fmt.Sprintf("item-%d", i), Part: "question",
+			must(tb, w.Evidence(&audit.Evidence{Benchmark: "quiz", Split: "quiz", Item: fmt.Sprintf("item-%d", i), Index: int64(i), Part: "question",
 				Shard: fmt.Sprintf("web-%03d.jsonl.zst", i%100), Row: int64(i), DocID: fmt.Sprintf("https://example.org/%d", i), DocStart: int64(from), DocEnd: int64(to),
 				ItemEnd: int64(len(text) / 2), Words: 30, DocText: around + " " + text + " " + around}))
 		}

@@ -436,13 +436,12 @@ func (b *book) numbers(it *audit.Item, norms map[string]string) any {
 func (b *book) readEvidence(ctx context.Context, r *audit.Reader) error {
 	type place struct {
 		bench, split int
-		id           string
+		index        int64
 	}
-	waiting := map[place][]*listed{}
+	waiting := map[place]*listed{}
 	for _, it := range b.items {
 		if it.verdicts >= 0 {
-			p := place{it.bench, it.split, it.id}
-			waiting[p] = append(waiting[p], it)
+			waiting[place{it.bench, it.split, it.index}] = it
 		}
 	}
 	for e, err := range r.Evidence(ctx) {
@@ -464,8 +463,8 @@ func (b *book) readEvidence(ctx context.Context, r *audit.Reader) error {
 		var it *listed
 		bench, ok := b.benches.at[e.Benchmark]
 		split, known := b.splits.at[e.Split]
-		if p := (place{bench, split, e.Item}); ok && known && len(waiting[p]) > 0 {
-			it, waiting[p] = waiting[p][0], waiting[p][1:]
+		if ok && known {
+			it = waiting[place{bench, split, e.Index}]
 		}
 		if it == nil || b.proofs.size+b.texts.size+b.verdicts.size > packBudget*2/3 {
 			b.leftOut++

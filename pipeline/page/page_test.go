@@ -88,7 +88,7 @@ func makeAudit(tb testing.TB, methods []string, items []made, change func(*audit
 		if m.matched != "" {
 			from := int64(strings.Index(m.text, m.matched))
 			e := audit.Evidence{
-				Benchmark: "quiz", Split: it.Split, Item: it.ID, Part: "question", Shard: m.shard, Row: docs[m.shard], DocID: m.doc,
+				Benchmark: "quiz", Split: it.Split, Item: it.ID, Index: int64(it.Index), Part: "question", Shard: m.shard, Row: docs[m.shard], DocID: m.doc,
 				DocStart: 1000 + int64(len(m.before)), DocEnd: 1000 + int64(len(m.before)+len(m.matched)), ItemStart: from, ItemEnd: from + int64(len(m.matched)),
 				Words: int64(len(strings.Fields(m.matched))), DocText: m.before + m.matched + m.after, DocTextStart: 1000,
 			}

@@ -51,7 +51,7 @@ func makeAudit(tb testing.TB, texts ...string) string {
 		text := texts[it.Index]
 		must(tb, w.Verdict(&audit.Verdict{Method: "gpt3", Benchmark: "quiz", Split: "quiz", Item: it.ID, Index: int64(it.Index), Digest: it.Digest, State: item.Flagged, Score: &score,
 			Longest: int64(100 - it.Index), Words: 50, Documents: 2, Parts: []string{"question"}}))
-		must(tb, w.Evidence(&audit.Evidence{Benchmark: "quiz", Split: "quiz", Item: it.ID, Part: "question", Shard: "web.jsonl", Row: int64(it.Index), DocID: text, DocStart: 4, DocEnd: 4 + int64(len(text)),
+		must(tb, w.Evidence(&audit.Evidence{Benchmark: "quiz", Split: "quiz", Item: it.ID, Index: int64(it.Index), Part: "question", Shard: "web.jsonl", Row: int64(it.Index), DocID: text, DocStart: 4, DocEnd: 4 + int64(len(text)),
 			ItemEnd: int64(len(text)), Words: int64(100 - it.Index), DocText: "say " + text + " now"}))
 	}
 	must(tb, w.Close())

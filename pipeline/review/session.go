@@ -83,7 +83,10 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 	for k := range marks {
 		marked[k.Item] = true
 	}
-	type place struct{ benchmark, split, item string }
+	type place struct {
+		benchmark, split string
+		index            int64
+	}
 	waiting := map[place][]*entry{}
 	for it, err := range r.Items(ctx) {
 		if err != nil {
@@ -112,7 +115,7 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 			e.states = append(e.states, line)
 		}
 		s.cases = append(s.cases, e)
-		p := place{it.Benchmark, it.Split, it.ID}
+		p := place{it.Benchmark, it.Split, it.Index}
 		waiting[p] = append(waiting[p], e)
 	}
 	none := audit.EvidenceDigest(nil)
@@ -124,7 +127,7 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 		if err != nil {
 			return err
 		}
-		list := waiting[place{proof.Benchmark, proof.Split, proof.Item}]
+		list := waiting[place{proof.Benchmark, proof.Split, proof.Index}]
 		if len(list) == 0 {
 			continue
 		}
