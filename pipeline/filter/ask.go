@@ -54,12 +54,6 @@ const askedAtOnce = 1 << 23
 // each of the questions. The error is fs.ErrNotExist if the index was replaced meanwhile.
 func Ask(ctx context.Context, dir string, x *ledger.Index, questions []Questions) ([]Answers, error) {
 	a := &asking{ctx: ctx, dir: dir, index: x}
-	defer a.close()
-	for _, seg := range x.Segments {
-		if err := a.openSegment(seg); err != nil {
-			return nil, err
-		}
-	}
 	for k, q := range questions {
 		a.answers = append(a.answers, Answers{})
 		a.grams = slices.Grow(a.grams, min(q.All, askedAtOnce))
@@ -80,8 +74,6 @@ type asking struct {
 	ctx     context.Context
 	dir     string
 	index   *ledger.Index
-	files   []*os.File
-	readers []*bloom.Reader
 	answers []Answers
 
 	grams []uint64
@@ -92,39 +84,37 @@ type asking struct {
 // A span is the place of a text's n-grams in asking.grams.
 type span struct{ questions, text, first int }
 
-func (a *asking) openSegment(seg ledger.Segment) error {
+// askSegment sets a.in[i] to whether a segment has a.grams[i]. One segment is open at a time:
+// a process may have few open files, and an index many segments.
+func (a *asking) askSegment(seg ledger.Segment) error {
 	path := filepath.Join(a.dir, ledger.SegmentsDir, seg.File)
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	a.files = append(a.files, f)
+	defer f.Close()
 	r, err := bloom.Open(f, seg.Size)
 	if err == nil && (r.Recipe() != a.index.Recipe || r.Plan() != a.index.Plan) {
 		err = bloom.ErrIncompatible
 	}
+	if err == nil {
+		err = r.HasAll(a.grams, a.in)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	a.readers = append(a.readers, r)
 	return nil
-}
-
-func (a *asking) close() {
-	for _, f := range a.files {
-		f.Close()
-	}
 }
 
 // ask looks up the collected n-grams in all segments.
 func (a *asking) ask() error {
 	a.in = slices.Grow(a.in[:0], len(a.grams))[:len(a.grams)]
-	for segment, r := range a.readers {
+	for segment, file := range a.index.Segments {
 		if err := a.ctx.Err(); err != nil {
 			return err
 		}
-		if err := r.HasAll(a.grams, a.in); err != nil {
-			return fmt.Errorf("%s: %w", filepath.Join(a.dir, ledger.SegmentsDir, a.index.Segments[segment].File), err)
+		if err := a.askSegment(file); err != nil {
+			return err
 		}
 		for i, at := range a.spans {
 			end := len(a.grams)

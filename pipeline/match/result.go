@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"swab/ngram/item"
 	"swab/pipeline/benchmark"
@@ -256,12 +257,22 @@ type Results struct {
 }
 
 // Open merges stored results. More than mergeWidth are first merged in groups into files
-// below temp.
+// below temp; fewer at a time where the process may not open as many files.
 func (s *Set) Open(paths []string, temp string) (*Results, error) {
-	for round := 0; len(paths) > mergeWidth; round++ {
+	for width := mergeWidth; ; width /= 2 {
+		r, err := s.merge(paths, temp, width)
+		if err == nil || width < 4 || !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+			return r, err
+		}
+	}
+}
+
+// merge is Open for groups of width results.
+func (s *Set) merge(paths []string, temp string, width int) (*Results, error) {
+	for round := 0; len(paths) > width; round++ {
 		var merged []string
-		for i, group := range slices.Collect(slices.Chunk(paths, mergeWidth)) {
-			path := filepath.Join(temp, fmt.Sprintf("merged-%d-%d", round, i))
+		for i, group := range slices.Collect(slices.Chunk(paths, width)) {
+			path := filepath.Join(temp, fmt.Sprintf("merged-%d-%d-%d", width, round, i))
 			if err := s.mergeInto(path, group); err != nil {
 				return nil, err
 			}

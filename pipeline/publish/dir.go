@@ -337,6 +337,8 @@ func (d *Dir) acquire() (again bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return true, nil
 	case noLocks(err):
+		d.root.Remove(lockFile) // nobody can have locked it
+		os.Remove(d.work)       // fails if it is not empty
 		return false, fmt.Errorf("locking: %w: the file system of %s has no locks (flock), so two runs could "+
 			"overwrite each other; mount it with them (Lustre: -o flock; NFS: without nolock), or "+
 			"choose an --out on a local disk and copy it", err, d.work)
