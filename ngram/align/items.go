@@ -120,6 +120,7 @@ const MaxMatches = 3
 type Cover struct {
 	Documents int64   // in which the item is flagged
 	Answer    bool    // and in any of them half of its answer is there
+	Share     float64 // of the item's information that one of them has, at the most
 	Matches   []Match // strongest first
 }
 
@@ -175,7 +176,7 @@ func (s *Items) Strength(i int, c *Cover) float64 {
 // with c afterwards.
 func (s *Items) Merge(i int, c, d *Cover) {
 	c.Documents += d.Documents
-	c.Answer = c.Answer || d.Answer
+	c.Answer, c.Share = c.Answer || d.Answer, max(c.Share, d.Share)
 	c.Matches = append(c.Matches, d.Matches...)
 	s.prune(i, c)
 }
@@ -206,7 +207,7 @@ func (s *Items) prune(i int, c *Cover) {
 type Verdict struct {
 	State item.State
 	Kind  string
-	Score float64 // share of the item's information found in one place
+	Score float64 // share of the item's information found in one place, the most of any document
 	Need  float64 // share that flags
 	Bits  float64 // own information of question, context and choices
 	Words int     // in those parts
@@ -238,7 +239,7 @@ func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
 	g := &c.Matches[0]
 	e := s.evidence(i, g)
 	share, strength := e.score()
-	v.Score = share
+	v.Score = max(share, c.Share)
 	if strength > 0 {
 		v.Need = share / strength * factor
 	}
@@ -307,13 +308,14 @@ var kinds = []string{Fragment, TemplateOnly, PassageOnly, TooCommon, Altered, An
 type rank struct {
 	kind     int
 	strength float64
+	share    float64 // of the item's information
 	figures  []int
 }
 
 func (s *Items) rank(i int, g *Match) rank {
 	e := s.evidence(i, g)
-	_, strength := e.score()
-	r := rank{kind: slices.Index(kinds, g.kind(e, strength >= 1)), strength: strength}
+	share, strength := e.score()
+	r := rank{kind: slices.Index(kinds, g.kind(e, strength >= 1)), strength: strength, share: share}
 	for p, f := range g.Found {
 		r.figures = append(r.figures, f.Own, f.Known, f.Run, f.Words, f.Cited, f.Long, g.Lost[p].Own, g.Lost[p].Known)
 	}
@@ -731,6 +733,7 @@ func (c *Collector) record(g *candidate, row int64, id string, text []byte, by *
 		c.covers[uint32(i)] = cover
 	}
 	r := s.rank(i, see)
+	cover.Share = max(cover.Share, r.share)
 	switch kinds[r.kind] {
 	case Input:
 		cover.Documents++

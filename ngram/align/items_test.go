@@ -411,3 +411,74 @@ func TestLongestQuotes(t *testing.T) {
 		}
 	}
 }
+
+// TestVerdictsGrow: in random corpora a verdict is a function of the set of documents,
+// whatever their order and the names of their shards, and no document lowers a state, a
+// kind or a score.
+func TestVerdictsGrow(t *testing.T) {
+	rounds := 400
+	if testing.Short() {
+		rounds = 40
+	}
+	rng := rand.New(rand.NewPCG(15, 3))
+	grown := 0
+	for range rounds {
+		s, texts := randomItems(t, rng)
+		var docs []string
+		for range 2 + rng.IntN(12) {
+			var doc []string
+			for range 1 + rng.IntN(4) {
+				words := strings.Fields(texts[rng.IntN(len(texts))])
+				if len(words) > 0 { // a piece, with some words exchanged
+					from := rng.IntN(len(words))
+					words = words[from/2 : from+1+rng.IntN(len(words)-from)]
+					for range rng.IntN(3) {
+						words[rng.IntN(len(words))] = randomWords(rng, alphabet, 1)[0]
+					}
+				}
+				doc = append(doc, strings.Join(words, " "))
+			}
+			docs = append(docs, strings.Join(doc, "\n"))
+		}
+		judge := func(order []int, shards int) []Verdict {
+			covers := make([]*Cover, s.Len())
+			c := s.NewCollector()
+			for shard := range shards {
+				c.Reset(fmt.Sprint("shard", rng.IntN(1000), shard))
+				for row, d := range order {
+					if row%shards == shard {
+						read(t, c, int64(row), docs[d])
+					}
+				}
+				for i, cover := range c.Covers() {
+					if covers[i] == nil {
+						covers[i] = &Cover{}
+					}
+					s.Merge(i, covers[i], cover)
+				}
+			}
+			verdicts := make([]Verdict, s.Len())
+			for i := range verdicts {
+				verdicts[i] = s.Judge(i, covers[i], 1)
+			}
+			return verdicts
+		}
+		all := judge(rng.Perm(len(docs)), 1)
+		if other := judge(rng.Perm(len(docs)), 1+rng.IntN(5)); !reflect.DeepEqual(all, other) {
+			t.Fatalf("in another order and other shards: %+v\nwant %+v", other, all)
+		}
+		for i, less := range judge(rng.Perm(len(docs) - 1), 2) { // without the last document
+			more := all[i]
+			level := func(v Verdict) int { return slices.Index(kinds, strings.Replace(v.Kind, InputAndAnswer, Input, 1)) }
+			if less.State == item.Flagged && more.State != item.Flagged || level(less) > level(more) || less.Score > more.Score {
+				t.Fatalf("item %d: with a document more %+v, without %+v", i, more, less)
+			}
+			if less.State != more.State {
+				grown++
+			}
+		}
+	}
+	if grown == 0 {
+		t.Error("no document changed a state")
+	}
+}

@@ -411,7 +411,9 @@ func appendAlignCover(b []byte, c *align.Cover) []byte {
 	if c.Answer {
 		answer = 1
 	}
-	n(c.Documents, answer, int64(len(c.Matches)))
+	n(c.Documents, answer)
+	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(c.Share))
+	n(int64(len(c.Matches)))
 	for _, s := range c.Matches {
 		str(s.Shard)
 		n(s.Row)
@@ -445,7 +447,7 @@ func appendAlignCover(b []byte, c *align.Cover) []byte {
 func readAlignCover(r *decoder) *align.Cover {
 	n := func() int { return int(r.uvarint()) }
 	str := func() string { return string(r.bytes(r.uvarint())) }
-	c := &align.Cover{Documents: int64(n()), Answer: n() != 0}
+	c := &align.Cover{Documents: int64(n()), Answer: n() != 0, Share: r.float64()}
 	for range r.count() {
 		s := align.Match{Shard: str(), Row: int64(n()), ID: str()}
 		for p := range s.Found {

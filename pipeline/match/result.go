@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -225,6 +226,15 @@ func (r *decoder) bytes(n uint64) []byte {
 		r.fail()
 	}
 	return b
+}
+
+// float64 reads the eight bytes of a number.
+func (r *decoder) float64() float64 {
+	b := r.bytes(8)
+	if r.err != nil {
+		return 0
+	}
+	return math.Float64frombits(binary.LittleEndian.Uint64(b))
 }
 
 // part reads a part of an item.
