@@ -340,6 +340,25 @@ func (n *Aligner) Runs(dst []Run) []Run {
 	return dst
 }
 
+// forged calls visit with the words of the document, by number, that have the hash of the
+// word of text t that they are paired with in a run, and other letters.
+func (n *Aligner) forged(t int, r Run, visit func(doc uint32)) {
+	x, k := n.x, uint32(0)
+	at := x.starts[t] + uint32(r.At)
+	for word := range n.scan.Words(n.doc[r.Start:r.End]) {
+		if k == uint32(r.Words) {
+			return
+		}
+		switch number := x.words[at+k]; {
+		case string(word) == string(x.lettersOf(number)):
+			k++
+		case ngram.HashWord(word) == x.hashes[number]:
+			visit(r.Doc + k)
+			k++
+		}
+	}
+}
+
 // listAnchors lists the words found so far.
 func (n *Aligner) listAnchors() {
 	n.anchors = n.anchors[:0]

@@ -31,7 +31,7 @@ type textKey struct {
 // NewBuilder makes a builder.
 func NewBuilder() *Builder {
 	x := &Index{
-		vocabulary: newVocabulary(), hashes: []uint64{0}, knowns: []uint8{0}, spellings: []spelling{0},
+		vocabulary: newVocabulary(), hashes: []uint64{0}, knowns: []uint8{0}, spellings: []spelling{0}, ends: []uint32{0},
 		words: []uint32{0}, kinds: []kind{0}, operators: []uint8{0}, starts: []uint32{1},
 	}
 	return &Builder{index: x, scan: singleWords(), numbers: map[uint64]uint32{}, texts: map[textKey]uint32{}}
@@ -63,6 +63,8 @@ func (b *Builder) Add(group int, text string, once bool) (int, error) {
 				b.scratch = b.scan.AppendWord(b.scratch[:0], i)
 				x.hashes = append(x.hashes, hash)
 				x.spellings = append(x.spellings, spellingOf(b.scratch))
+				x.letters = append(x.letters, b.scratch...)
+				x.ends = append(x.ends, uint32(len(x.letters)))
 				x.knowns = append(x.knowns, x.vocabulary.known(hash, ngram.ShapeOf(b.scratch)))
 			}
 			at := ngram.Span{Start: b.scan.Start(i), End: b.scan.End(i)}
@@ -74,8 +76,8 @@ func (b *Builder) Add(group int, text string, once bool) (int, error) {
 			x.words, x.kinds = append(x.words, number), append(x.kinds, kindOf(plain, at, content(x.knowns[number])))
 		}
 	}
-	if len(x.words) > MaxWords {
-		return 0, fmt.Errorf("the benchmarks hold more than %d words", MaxWords)
+	if len(x.words) > MaxWords || len(x.letters) > MaxWords {
+		return 0, fmt.Errorf("the benchmarks hold more than %d words, or letters of different words", MaxWords)
 	}
 	cite(plain, b.spans, x.kinds[first:])
 	countOn(plain, b.spans, x.kinds[first:])
@@ -185,6 +187,8 @@ type Index struct {
 	hashes    []uint64   // of distinct words; word 0 is none
 	knowns    []uint8    // what is known of them, units
 	spellings []spelling // of them
+	letters   []byte     // of word w are letters[ends[w-1]:ends[w]]
+	ends      []uint32
 
 	words     []uint32 // the texts' words by number, 0 before, between and after texts
 	kinds     []kind   // of the words, by place
@@ -216,6 +220,9 @@ type list struct{ from, size uint32 }
 // A link is a place and the text that it is in.
 type link struct{ at, text uint32 }
 
+// lettersOf returns word w as texts have it, in normal form.
+func (x *Index) lettersOf(w uint32) []byte { return x.letters[x.ends[w-1]:x.ends[w]] }
+
 // all returns the links of a list.
 func (x *Index) linksOf(l list) []link { return x.links[l.from:][:l.size] }
 
@@ -230,7 +237,7 @@ func (x *Index) Total(t int) Info { return x.totals[t] }
 
 // Bytes is about how much memory the index takes.
 func (x *Index) Bytes() int64 {
-	texts := 13*len(x.hashes) + 10*len(x.words) + 25*len(x.starts)
+	texts := 21*len(x.hashes) + len(x.letters) + 10*len(x.words) + 25*len(x.starts)
 	return int64(texts + 16*len(x.slots) + 8*len(x.links) + 8*len(x.filter))
 }
 

@@ -585,10 +585,35 @@ func (c *Collector) alignItem(at place) {
 	c.findQuestion(&g)
 	g.asks, g.cut, g.whole = c.asks(&g), s.isCut(&g), s.isWhole(&g)
 	_, g.strength = s.evidence(at.item, g.match()).score()
+	if g.strength >= 1 && c.dropForged(&g) {
+		g.asks, g.cut, g.whole = 0, false, false
+		_, g.strength = s.evidence(at.item, g.match()).score()
+	}
 	if g.strength >= 1 {
 		g.decisive = c.decisive(&g)
 	}
 	c.candidates = append(c.candidates, g)
+}
+
+// dropForged removes what was found by hash alone, and reports whether anything was: hashes
+// are public, and words with the hash of others can be made.
+func (c *Collector) dropForged(g *candidate) bool {
+	forged := map[uint32]bool{}
+	for p, runs := range g.runs {
+		for _, r := range runs {
+			c.aligner.forged(int(c.items.list[g.item].Texts[p]), r, func(doc uint32) { forged[doc] = true })
+		}
+	}
+	if len(forged) == 0 {
+		return false
+	}
+	for p, runs := range g.runs {
+		if len(runs) > 0 {
+			c.release(g, item.Part(p), func(doc uint32) bool { return !forged[doc] })
+			g.lost[p], g.runs[p] = Info{}, nil
+		}
+	}
+	return true
 }
 
 // compete lets the candidates of each benchmark compete for the document's words.

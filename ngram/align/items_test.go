@@ -467,7 +467,7 @@ func TestVerdictsGrow(t *testing.T) {
 		if other := judge(rng.Perm(len(docs)), 1+rng.IntN(5)); !reflect.DeepEqual(all, other) {
 			t.Fatalf("in another order and other shards: %+v\nwant %+v", other, all)
 		}
-		for i, less := range judge(rng.Perm(len(docs) - 1), 2) { // without the last document
+		for i, less := range judge(rng.Perm(len(docs)-1), 2) { // without the last document
 			more := all[i]
 			level := func(v Verdict) int { return slices.Index(kinds, strings.Replace(v.Kind, InputAndAnswer, Input, 1)) }
 			if less.State == item.Flagged && more.State != item.Flagged || level(less) > level(more) || less.Score > more.Score {
@@ -480,5 +480,31 @@ func TestVerdictsGrow(t *testing.T) {
 	}
 	if grown == 0 {
 		t.Error("no document changed a state")
+	}
+}
+
+// TestForgedWords: words of a document that only have the hash of the item's words do not
+// count. To make such words takes minutes, so the letters of the index are changed instead.
+func TestForgedWords(t *testing.T) {
+	const question = "A potter of Lindenau glazes fourteen bowls every morning and packs them in crates of straw"
+	for _, c := range []struct {
+		what   string
+		forged []string
+		state  item.State
+		found  int
+	}{
+		{"no word", nil, item.Flagged, 16},
+		{"two words", []string{"bowls", "crates"}, item.Flagged, 14},
+		{"most words", strings.Fields("potter lindenau glazes fourteen bowls morning packs crates straw"), item.Clean, 0},
+	} {
+		s := bench(t, [item.NumParts]string{item.Question: question}, [item.NumParts]string{item.Question: "Something else about kilns"})
+		for w := 1; w < len(s.x.hashes); w++ {
+			if slices.Contains(c.forged, string(s.x.lettersOf(uint32(w)))) {
+				s.x.lettersOf(uint32(w))[0] ^= 1
+			}
+		}
+		if v := judged(t, s, "He wrote: "+question+". That is all."); v.State != c.state || v.Found != c.found {
+			t.Errorf("%s: %+v", c.what, v)
+		}
 	}
 }
