@@ -770,7 +770,7 @@ func (c *Collector) record(g *candidate, row int64, id string, text []byte, by *
 		return // documents come in the order of their rows
 	}
 	see.ID = strings.Clone(id)
-	see.quote(g.runs, text, by)
+	c.quote(see, g.runs, text, by)
 	cover.Matches = append(cover.Matches, *see)
 	s.prune(i, cover)
 }
@@ -778,11 +778,14 @@ func (c *Collector) record(g *candidate, row int64, id string, text []byte, by *
 // quoteRuns is how many stretches of a part are quoted; of more the longest ones.
 const quoteRuns = 64
 
-// quote keeps the stretches found, and the text of the place.
-func (g *Match) quote(runs [item.NumParts][]Run, text []byte, by *plain.Cleaner) {
+// quote keeps in a match the stretches found, and the text of the place. A stretch that the
+// text is cut in is cut there.
+func (c *Collector) quote(g *Match, runs [item.NumParts][]Run, text []byte, by *plain.Cleaner) {
 	from, to := math.MaxInt, 0
+	var quoted []Run
 	for p, list := range runs {
 		for _, r := range longest(list) {
+			quoted = append(quoted, r)
 			start, end := by.Original(int(r.Start), int(r.End))
 			g.Runs = append(g.Runs, Quote{Part: item.Part(p), At: r.At, Words: r.Words, Start: int64(start), End: int64(end)})
 			from, to = min(from, start), max(to, end)
@@ -793,7 +796,25 @@ func (g *Match) quote(runs [item.NumParts][]Run, text []byte, by *plain.Cleaner)
 	}
 	begin, stop := ngram.Excerpt(text, from, to)
 	g.TextStart, g.Text = int64(begin), string(text[begin:stop])
-	g.Runs = slices.DeleteFunc(g.Runs, func(q Quote) bool { return q.End > int64(stop) })
+	for k := range g.Runs {
+		if q := &g.Runs[k]; q.End > int64(stop) {
+			q.Words, q.End = c.wordsBefore(quoted[k], stop, by)
+		}
+	}
+	g.Runs = slices.DeleteFunc(g.Runs, func(q Quote) bool { return q.Words == 0 })
+}
+
+// wordsBefore returns how many words of a run are in the document before a byte, and where
+// the last of them ends.
+func (c *Collector) wordsBefore(r Run, stop int, by *plain.Cleaner) (words int, last int64) {
+	for _, span := range c.aligner.scan.Words(c.aligner.doc[r.Start:r.End]) {
+		_, end := by.Original(int(r.Start+span.Start), int(r.Start+span.End))
+		if end > stop || words == r.Words {
+			break
+		}
+		words, last = words+1, int64(end)
+	}
+	return words, last
 }
 
 // longest returns the quoteRuns longest stretches, of equals the first, in their order.

@@ -373,7 +373,8 @@ func TestLongestQuotes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	text := []byte(strings.Repeat("é", 20_000))
 	var by plain.Cleaner
-	by.Clean(text)
+	c := bench(t).NewCollector()
+	c.aligner.Document(by.Clean(text))
 	for range 200 {
 		var runs []Run
 		at := 0
@@ -384,7 +385,7 @@ func TestLongestQuotes(t *testing.T) {
 			at += r.Words + 1
 		}
 		var g Match
-		g.quote([item.NumParts][]Run{item.Question: runs}, text, &by)
+		c.quote(&g, [item.NumParts][]Run{item.Question: runs}, text, &by)
 		list := g.Runs
 		if len(list) != min(len(runs), quoteRuns) {
 			t.Fatalf("%d of %d", len(list), len(runs))
@@ -506,5 +507,26 @@ func TestForgedWords(t *testing.T) {
 		if v := judged(t, s, "He wrote: "+question+". That is all."); v.State != c.state || v.Found != c.found {
 			t.Errorf("%s: %+v", c.what, v)
 		}
+	}
+}
+
+// TestLongEvidence: an item longer than an excerpt is shown by its first words.
+func TestLongEvidence(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 16))
+	var words []string
+	for range 4000 {
+		words = append(words, fmt.Sprintf("w%x", rng.Uint32()))
+	}
+	question := strings.Join(words, " ")
+	s := bench(t, [item.NumParts]string{item.Question: question})
+	doc := "Found: " + question
+	g := coversOf(t, s, doc)[0].Matches[0]
+	if len(g.Text) != ngram.MaxExcerpt || len(g.Runs) != 1 {
+		t.Fatalf("%d bytes, %d stretches", len(g.Text), len(g.Runs))
+	}
+	q := g.Runs[0]
+	if shown := doc[q.Start:q.End]; int(q.End) > len(g.Text) || !strings.HasSuffix(g.Text, shown) && len(g.Text)-int(q.End) > 12 ||
+		shown != strings.Join(words[q.At:q.At+q.Words], " ") {
+		t.Errorf("words %d to %d, to byte %d", q.At, q.At+q.Words, q.End)
 	}
 }
