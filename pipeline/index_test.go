@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func hits(t *testing.T, dir string, segments []string, grams []uint64) (n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := bloom.OpenBytes(b)
+		r, err := bloom.Open(bytes.NewReader(b), int64(len(b)))
 		if err == nil {
 			err = r.HasAll(grams, in)
 		}

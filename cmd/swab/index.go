@@ -189,8 +189,8 @@ func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout,
 	printSkipped(stderr, sum.Index)
 	emptyRows(stderr, ledger.Sum(entries), entries)
 	text := o.Progress.Text.Load()
-	fmt.Fprintf(stderr, "swab: read %s, %s of text in %s (%s/s)\n", report.Count(int64(sum.Read), "shard"), size(text),
-		took.Round(10*time.Millisecond), size(int64(float64(text)/took.Seconds())))
+	fmt.Fprintf(stderr, "swab: read %s, %s of text in %s (%s/s)\n", report.Count(int64(sum.Read), "shard"),
+		report.Bytes(text), took.Round(10*time.Millisecond), report.Bytes(int64(float64(text)/took.Seconds())))
 	fmt.Fprintf(stderr, "swab: wrote %s\n", o.Out)
 	if !sum.Complete() || unread {
 		if failed != nil {
@@ -230,9 +230,9 @@ func printIndex(w io.Writer, x *ledger.Index, shards bool) error {
 	}
 	fmt.Fprintf(w, "%d-grams of words, normaliser v%d\n", x.Recipe.N, x.Recipe.Version)
 	fmt.Fprintf(w, "%s, %s, %s of text\n",
-		report.Count(int64(len(x.Shards)), "shard"), report.Count(docs, "document"), size(text))
+		report.Count(int64(len(x.Shards)), "shard"), report.Count(docs, "document"), report.Bytes(text))
 	fmt.Fprintf(w, "%s distinct n-grams in %s, %s\n",
-		approx(grams), report.Count(int64(len(x.Segments)), "segment"), size(bytes))
+		approx(grams), report.Count(int64(len(x.Segments)), "segment"), report.Bytes(bytes))
 	fmt.Fprintf(w, "false-positive rate %.3g (target for each segment: %g)\n\n", filter.Rate(x), x.Plan.FPR)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "segment\tshards\tn-grams\tfill\trate\tstate\t")
@@ -354,8 +354,8 @@ func printEstimate(ctx context.Context, o pipeline.IndexOptions, stdout io.Write
 %s distinct n-grams of %d words
 %s of %s, %s in all, for a false-positive rate of %g
 about %s on %d lanes, and %s of memory
-`, size(e.Sampled), 100*e.Share, size(e.Text), report.Count(int64(e.Shards), "shard"), approx(e.Grams), e.N,
-		report.Count(int64(e.Segments), "segment"), size(e.SegmentBytes), size(int64(e.Segments)*e.SegmentBytes), e.FPR,
-		e.Time.Round(time.Second), e.Lanes, size(e.Memory))
+`, report.Bytes(e.Sampled), 100*e.Share, report.Bytes(e.Text), report.Count(int64(e.Shards), "shard"),
+		approx(e.Grams), e.N, report.Count(int64(e.Segments), "segment"), report.Bytes(e.SegmentBytes),
+		report.Bytes(int64(e.Segments)*e.SegmentBytes), e.FPR, e.Time.Round(time.Second), e.Lanes, report.Bytes(e.Memory))
 	return err
 }

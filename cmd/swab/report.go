@@ -11,6 +11,7 @@ import (
 	"swab/pipeline/audit"
 	"swab/pipeline/page"
 	"swab/pipeline/publish"
+	"swab/pipeline/report"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -56,7 +57,7 @@ If those are missing or changed, the report says so and shows only the matched w
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s, %s\n", out, size(info.Size()))
+			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s, %s\n", out, report.Bytes(info.Size()))
 			return nil
 		},
 	}

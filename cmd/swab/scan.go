@@ -173,7 +173,7 @@ func printFound(stdout io.Writer, state audit.State, sum *pipeline.Summary) erro
 	if len(sum.Hits) > 0 {
 		fmt.Fprintln(stdout)
 	}
-	return report.TableOf(state, stdout, sum.Rows, width)
+	return report.Table(stdout, state, sum.Rows, width)
 }
 
 // wrapped returns err after what failed, or nil.
@@ -315,13 +315,13 @@ func printSummary(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter b
 	t := s.Audit.Totals
 	text := o.Progress.Text.Load()
 	fmt.Fprintf(w, "swab: %s, %s of text in %s",
-		report.Count(t.Documents, "document"), size(t.TextBytes), report.Count(t.Shards-t.ShardsFailed, "shard"))
+		report.Count(t.Documents, "document"), report.Bytes(t.TextBytes), report.Count(t.Shards-t.ShardsFailed, "shard"))
 	if s.Resumed > 0 {
 		fmt.Fprintf(w, " (%d kept from earlier)", s.Resumed)
 	}
-	fmt.Fprintf(w, "; %s read in %s", size(text), took.Round(10*time.Millisecond))
+	fmt.Fprintf(w, "; %s read in %s", report.Bytes(text), took.Round(10*time.Millisecond))
 	if sec := took.Seconds(); sec > 0.5 && text > 0 {
-		fmt.Fprintf(w, " (%s/s)", size(int64(float64(text)/sec)))
+		fmt.Fprintf(w, " (%s/s)", report.Bytes(int64(float64(text)/sec)))
 	}
 	fmt.Fprintln(w)
 	for _, kind := range slices.Sorted(maps.Keys(t.Skipped)) {
@@ -374,21 +374,6 @@ func printSummary(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter b
 		fmt.Fprintln(w, "swab: hint: fix the input and run the same command, or add --allow-incomplete;",
 			"shards that were read are not read again")
 	}
-}
-
-// size formats a number of bytes with a decimal unit.
-func size(bytes int64) string {
-	v, unit := float64(bytes), "bytes"
-	for _, u := range []string{"kB", "MB", "GB", "TB"} {
-		if v < 1000 {
-			break
-		}
-		v, unit = v/1000, u
-	}
-	if unit == "bytes" {
-		return fmt.Sprintf("%d bytes", bytes)
-	}
-	return fmt.Sprintf("%.3g %s", v, unit)
 }
 
 // hint returns what to try after an error, or "".

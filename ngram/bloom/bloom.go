@@ -53,9 +53,9 @@
 //
 // # Files
 //
-// [Filter.Save] writes a segment. [Open] and [OpenBytes] query one without loading it:
-// they read only the partitions that are queried, and verify the checksum of each first,
-// so damaged bytes never lead to a false negative.
+// [Filter.Save] writes a segment. [Open] queries one without loading it: it reads only the
+// partitions that are queried, and verifies the checksum of each first, so damaged bytes
+// never lead to a false negative.
 package bloom
 
 import (
@@ -223,12 +223,6 @@ func (f *Filter) Close() {
 	f.words, f.parts = nil, nil
 }
 
-// Plan returns the plan that the filter was created with.
-func (f *Filter) Plan() Plan { return f.plan }
-
-// Recipe returns the recipe of the grams.
-func (f *Filter) Recipe() ngram.Recipe { return f.recipe }
-
 // mix spreads a gram's hash over all bits. It is part of the file's format.
 func mix(h uint64) uint64 { return (h ^ h>>32) * 0xd1342543de82ef95 }
 
@@ -262,23 +256,6 @@ func (f *Filter) Has(h uint64) bool {
 	}
 	w, mask := singleMask(place)
 	return words[w]&mask != 0
-}
-
-// Merge adds the grams of g to f. The filters must have equal recipes and plans; else the
-// error is ErrIncompatible. Bit for bit, f is then the filter of both sets of grams.
-func (f *Filter) Merge(g *Filter) error {
-	if err := compatible(f.recipe, g.recipe, f.plan, g.plan); err != nil {
-		return err
-	}
-	if g.filler.pending() {
-		return errors.New("merging a filter: its filler was not flushed")
-	}
-	for i, part := range f.parts {
-		if err := part.Merge(g.parts[i]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func compatible(into, from ngram.Recipe, plan, fromPlan Plan) error {

@@ -175,17 +175,7 @@ func TestMergeEqualsBuild(t *testing.T) {
 		for i, cut := range order {
 			f := newFilterOf(t, p)
 			fill(t, f, int64(i)<<18, 1+(seed+i)%3, cuts[cut])
-			if i%2 == 0 {
-				if err := into.Merge(f); err != nil {
-					t.Fatal(err)
-				}
-				continue
-			}
-			r, err := OpenBytes(save(t, f))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := r.MergeInto(into); err != nil {
+			if err := open(t, save(t, f)).MergeInto(into); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -208,15 +198,8 @@ func TestIncompatible(t *testing.T) {
 	}
 	defer other.Close()
 	for _, g := range []*Filter{other, newFilterOf(t, Plan{3, 7, 0.01}), newFilterOf(t, Plan{2, 8, 0.01}), newFilterOf(t, Plan{2, 7, 0.02})} {
-		if err := f.Merge(g); !errors.Is(err, ErrIncompatible) {
-			t.Errorf("%v, %v: %v", g.Recipe(), g.Plan(), err)
-		}
-		r, err := OpenBytes(save(t, g))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.MergeInto(f); !errors.Is(err, ErrIncompatible) {
-			t.Errorf("segment of %v, %v: %v", g.Recipe(), g.Plan(), err)
+		if err := open(t, save(t, g)).MergeInto(f); !errors.Is(err, ErrIncompatible) {
+			t.Errorf("segment of %v, %v: %v", g.recipe, g.plan, err)
 		}
 	}
 }
@@ -245,9 +228,6 @@ func TestUnflushed(t *testing.T) {
 	}
 	if err := f.Save(&bytes.Buffer{}, nil); err == nil {
 		t.Error("saved")
-	}
-	if err := newFilterOf(t, p).Merge(f); err == nil {
-		t.Error("merged")
 	}
 	w.Flush()
 	save(t, f)
@@ -414,59 +394,49 @@ func TestReaderEqualsFilter(t *testing.T) {
 	fill(t, f, 1<<20, 2, inside)
 	file := save(t, f)
 	asked := slices.Concat(hashes(6, 30_000), inside, []uint64{0, math.MaxUint64})
-	for name, open := range map[string]func() (*Reader, error){
-		"mapped":   func() (*Reader, error) { return OpenBytes(file) },
-		"readerat": func() (*Reader, error) { return Open(bytes.NewReader(file), int64(len(file))) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			r, err := open()
-			if err != nil {
-				t.Fatal(err)
+	r := open(t, file)
+	if r.Plan() != f.plan || r.Recipe() != f.recipe || string(r.Lineage()) != `{"shards":["a"]}` || r.Stats() != f.Stats() {
+		t.Errorf("%v, %v, %s, %+v", r.Plan(), r.Recipe(), r.Lineage(), r.Stats())
+	}
+	var wg sync.WaitGroup
+	for lane := range 3 {
+		wg.Go(func() {
+			hs := asked[lane*1000:]
+			if lane == 0 {
+				hs = asked[:40]
 			}
-			if r.Plan() != f.plan || r.Recipe() != f.recipe || string(r.Lineage()) != `{"shards":["a"]}` || r.Stats() != f.Stats() {
-				t.Errorf("%v, %v, %s, %+v", r.Plan(), r.Recipe(), r.Lineage(), r.Stats())
+			in := make([]bool, len(hs))
+			for i := range in {
+				in[i] = i%2 == 0 // what stood there does not matter
 			}
-			var wg sync.WaitGroup
-			for lane := range 3 {
-				wg.Go(func() {
-					hs := asked[lane*1000:]
-					if lane == 0 {
-						hs = asked[:40]
-					}
-					in := make([]bool, len(hs))
-					for i := range in {
-						in[i] = i%2 == 0 // what stood there does not matter
-					}
-					if err := r.HasAll(hs, in); err != nil {
-						t.Error(err)
-					}
-					for i, h := range hs {
-						if in[i] != f.Has(h) {
-							t.Errorf("gram %#x: %v", h, in[i])
-							return
-						}
-					}
-				})
-			}
-			wg.Wait()
-			if err := r.Verify(); err != nil {
+			if err := r.HasAll(hs, in); err != nil {
 				t.Error(err)
 			}
-			g, err := r.Filter()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer g.Close()
-			if !slices.Equal(f.words, g.words) {
-				t.Error("a filter read back differs")
-			}
-			if err := r.HasAll(asked, make([]bool, 1)); err == nil {
-				t.Error("one answer for many grams")
-			}
-			if err := r.HasAll(nil, nil); err != nil {
-				t.Error(err)
+			for i, h := range hs {
+				if in[i] != f.Has(h) {
+					t.Errorf("gram %#x: %v", h, in[i])
+					return
+				}
 			}
 		})
+	}
+	wg.Wait()
+	if err := r.Verify(); err != nil {
+		t.Error(err)
+	}
+	g, err := r.Filter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if !slices.Equal(f.words, g.words) {
+		t.Error("a filter read back differs")
+	}
+	if err := r.HasAll(asked, make([]bool, 1)); err == nil {
+		t.Error("one answer for many grams")
+	}
+	if err := r.HasAll(nil, nil); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -493,10 +463,7 @@ func TestGolden(t *testing.T) {
 	if !bytes.Equal(save(t, f), golden()) {
 		t.Error("a filter of gram 1 is saved otherwise")
 	}
-	r, err := OpenBytes(golden())
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := open(t, golden())
 	if err := r.Verify(); err != nil {
 		t.Error(err)
 	}
@@ -509,23 +476,25 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// whole reads all of a segment in every way there is. It reports the error that all
-// of them give, or nil, and never panics.
+// open opens a segment.
+func open(tb testing.TB, file []byte) *Reader {
+	tb.Helper()
+	r, err := Open(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+// whole reads all of a segment, by queries and by Verify. It returns the error, if any, and
+// never panics.
 func whole(tb testing.TB, file []byte) error {
 	tb.Helper()
-	mapped, err := OpenBytes(file)
-	r, err2 := Open(bytes.NewReader(file), int64(len(file)))
-	if (err == nil) != (err2 == nil) {
-		tb.Fatalf("mapped: %v, read: %v", err, err2)
-	}
+	r, err := Open(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return err
 	}
-	in := make([]bool, 300)
-	err, err2 = mapped.HasAll(hashes(1, 300), in), r.HasAll(hashes(1, 300), in)
-	if (err == nil) != (err2 == nil) {
-		tb.Fatalf("mapped: %v, read: %v", err, err2)
-	}
+	err = r.HasAll(hashes(1, 300), make([]bool, 300))
 	if verified := r.Verify(); err == nil {
 		return verified
 	} else if verified == nil {

@@ -10,7 +10,6 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"sync/atomic"
 
 	"swab/ngram"
 
@@ -93,12 +92,10 @@ func (f *Filter) encode(dst []byte, i int) {
 // use it. It verifies a partition's checksum before it uses its bytes.
 type Reader struct {
 	header
-	at    io.ReaderAt
-	body  int64
-	sums  []uint64
-	ones  []int
-	bytes []byte        // the whole file, when it is mapped
-	good  []atomic.Bool // partitions of a mapped file whose checksum was verified
+	at   io.ReaderAt
+	body int64
+	sums []uint64
+	ones []int
 }
 
 // Open reads the header of a segment of size bytes. The error is ErrCorrupt or ErrVersion
@@ -108,17 +105,6 @@ func Open(at io.ReaderAt, size int64) (*Reader, error) {
 	if err := r.open(size); err != nil {
 		return nil, fmt.Errorf("filter segment: %w", err)
 	}
-	return r, nil
-}
-
-// OpenBytes is Open for a segment in memory, usually mapped. The bytes must not change while
-// the reader is in use.
-func OpenBytes(file []byte) (*Reader, error) {
-	r, err := Open(bytes.NewReader(file), int64(len(file)))
-	if err != nil {
-		return nil, err
-	}
-	r.bytes, r.good = file, make([]atomic.Bool, len(r.sums))
 	return r, nil
 }
 
@@ -214,33 +200,15 @@ func (r *Reader) Lineage() json.RawMessage { return r.header.Lineage }
 // Stats returns the filter's stats, which the header of the file suffices for.
 func (r *Reader) Stats() Stats { return r.header.Plan.stats(r.ones) }
 
-// partition returns the bytes of partition i, in buf unless the file is mapped. It verifies
-// their checksum.
-func (r *Reader) partition(i int, buf []byte) ([]byte, error) {
-	off := r.body + int64(i)*partBytes
-	if r.bytes != nil {
-		buf = r.bytes[off:][:partBytes]
-		if r.good[i].Load() {
-			return buf, nil
-		}
-	} else if err := r.readAt(buf, off); err != nil {
-		return nil, fmt.Errorf("filter segment: partition %d: %w", i, err)
+// readPartition reads partition i into buf, and verifies its checksum.
+func (r *Reader) readPartition(i int, buf *[partBytes]byte) error {
+	if err := r.readAt(buf[:], r.body+int64(i)*partBytes); err != nil {
+		return fmt.Errorf("filter segment: partition %d: %w", i, err)
 	}
-	if xxh3.Hash(buf) != r.sums[i] {
-		return nil, fmt.Errorf("filter segment: partition %d: checksum mismatch: %w", i, ErrCorrupt)
+	if xxh3.Hash(buf[:]) != r.sums[i] {
+		return fmt.Errorf("filter segment: partition %d: checksum mismatch: %w", i, ErrCorrupt)
 	}
-	if r.bytes != nil {
-		r.good[i].Store(true)
-	}
-	return buf, nil
-}
-
-// newBuffer is what partition needs.
-func (r *Reader) newBuffer() []byte {
-	if r.bytes != nil {
-		return nil
-	}
-	return make([]byte, partBytes)
+	return nil
 }
 
 // HasAll sets in[i] to whether the gram hashes[i] may be in the filter; false is certain.
@@ -266,7 +234,7 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 		order[next[part]] = uint32(i)
 		next[part]++ // in the end, where the next partition begins
 	}
-	buf := r.newBuffer()
+	buf := new([partBytes]byte)
 	k := r.header.Plan.K
 	var places [64]uint64
 	for i, from := 0, uint32(0); i < int(parts); i++ {
@@ -275,18 +243,16 @@ func (r *Reader) HasAll(hashes []uint64, in []bool) error {
 		if len(grams) == 0 {
 			continue
 		}
-		data, err := r.partition(i, buf)
-		if err != nil {
+		if err := r.readPartition(i, buf); err != nil {
 			return err
 		}
-		bytes := (*[partBytes]byte)(data)
 		for some := range slices.Chunk(grams, len(places)) {
 			// Hashes are far apart in memory: a loop without branches loads many at a time.
 			for j, g := range some {
 				places[j] = mix(hashes[g]) * parts
 			}
 			for j, g := range some {
-				in[g] = hasIn(bytes, places[j], k)
+				in[g] = hasIn(buf, places[j], k)
 			}
 		}
 	}
@@ -311,15 +277,14 @@ func hasIn(part *[partBytes]byte, place uint64, k int) bool {
 // Verify reads the whole segment, and checks the checksum and the number of set bits of
 // each partition.
 func (r *Reader) Verify() error {
-	buf := r.newBuffer()
+	buf := new([partBytes]byte)
 	for i := range r.sums {
-		data, err := r.partition(i, buf)
-		if err != nil {
+		if err := r.readPartition(i, buf); err != nil {
 			return err
 		}
 		ones := 0
 		for j := 0; j < partBytes; j += 8 {
-			ones += bits.OnesCount64(binary.LittleEndian.Uint64(data[j:]))
+			ones += bits.OnesCount64(binary.LittleEndian.Uint64(buf[j:]))
 		}
 		if ones != r.ones[i] {
 			return fmt.Errorf("filter segment: partition %d: %d set bits, its header says %d: %w",
@@ -329,20 +294,20 @@ func (r *Reader) Verify() error {
 	return nil
 }
 
-// MergeInto adds the segment's grams to f, as Merge does, with 512 KiB of memory. After an
-// error f may have some of them.
+// MergeInto adds the segment's grams to f, with 512 KiB of memory. The filters must have equal
+// recipes and plans; else the error is ErrIncompatible. Bit for bit, f is then the filter of
+// both sets of grams. After another error f may have some of them.
 func (r *Reader) MergeInto(f *Filter) error {
 	if err := compatible(f.recipe, r.header.Recipe, f.plan, r.header.Plan); err != nil {
 		return err
 	}
-	buf, words := r.newBuffer(), make([]uint64, partWords)
+	buf, words := new([partBytes]byte), make([]uint64, partWords)
 	for i, part := range f.parts {
-		data, err := r.partition(i, buf)
-		if err != nil {
+		if err := r.readPartition(i, buf); err != nil {
 			return err
 		}
 		for j := range words {
-			words[j] = binary.LittleEndian.Uint64(data[8*j:])
+			words[j] = binary.LittleEndian.Uint64(buf[8*j:])
 		}
 		if err := part.Merge(bloom.FromWithM(words, partBits, part.K())); err != nil {
 			return err

@@ -2,6 +2,7 @@ package overlap_test
 
 import (
 	"fmt"
+	"slices"
 
 	"swab/ngram"
 	"swab/ngram/exact"
@@ -12,8 +13,9 @@ import (
 // From an item's text to its verdict: its texts are indexed, a document's runs are collected
 // into a cover, and a method that is fitted to the benchmark judges the cover.
 func ExampleItems_Judge() {
-	methods, err := overlap.MethodsByName("coverage8")
+	methods, err := overlap.Methods(overlap.Settings{})
 	check(err)
+	method := methods[slices.Index(overlap.Names(methods), "coverage8")]
 	builder, err := exact.NewBuilder(ngram.Words(8))
 	check(err)
 	question, err := builder.Add("A ferry leaves Riverton with 84 passengers. How many get off at the first pier?")
@@ -23,7 +25,7 @@ func ExampleItems_Judge() {
 	layout := overlap.Layout{item.Question: builder.Words(question)}
 	index, err := builder.Build(8, 0, nil)
 	check(err)
-	rules := [][]overlap.Rule{{methods[0].Fit([]overlap.Layout{layout})}}
+	rules := [][]overlap.Rule{{method.Fit([]overlap.Layout{layout})}}
 	items, err := overlap.NewItems([]item.Item{one}, rules, index, overlap.Options{Grams: index.AppendGrams})
 	check(err)
 

@@ -123,7 +123,7 @@ func Methods(s Settings) ([]*Method, error) {
 	for _, named := range [][]string{sortedKeys(s.Params), sortedKeys(s.Parts)} {
 		for _, name := range named {
 			if !known[name] {
-				return nil, errUnknown(name, list)
+				return nil, fmt.Errorf("unknown method %q: there are %s", name, strings.Join(Names(list), ", "))
 			}
 		}
 	}
@@ -152,27 +152,6 @@ func (m *Method) apply(name string, s Settings) error {
 		m.Parts = parts
 	}
 	return nil
-}
-
-func errUnknown(name string, list []*Method) error {
-	return fmt.Errorf("unknown method %q: there are %s", name, strings.Join(Names(list), ", "))
-}
-
-// MethodsByName returns the named methods with their default settings.
-func MethodsByName(names ...string) ([]*Method, error) {
-	all, err := Methods(Settings{})
-	if err != nil {
-		return nil, err
-	}
-	var list []*Method
-	for _, name := range names {
-		i := slices.IndexFunc(all, func(m *Method) bool { return m.Name == name })
-		if i < 0 {
-			return nil, errUnknown(name, all)
-		}
-		list = append(list, all[i])
-	}
-	return list, nil
 }
 
 // Names returns the names of the methods in list.

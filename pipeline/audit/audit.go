@@ -284,16 +284,8 @@ func Write(w io.Writer, a *Audit) error {
 	return format.Write(w, &c)
 }
 
-// Read reads what Write wrote. The error is ErrVersion for another version of the format
+// read reads what Write wrote. The error is ErrVersion for another version of the format
 // and ErrCorrupt for anything else that is not an audit, byte for byte as it was written.
-func Read(r io.Reader) (*Audit, error) {
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return nil, err
-	}
-	return read(b)
-}
-
 func read(b []byte) (*Audit, error) {
 	a := new(Audit)
 	err := format.Read(bytes.NewReader(b), a)

@@ -51,7 +51,7 @@ func write(t *testing.T, a *Audit) []byte {
 func TestAuditRoundTrip(t *testing.T) {
 	a := sample()
 	b := write(t, a)
-	got, err := Read(bytes.NewReader(b))
+	got, err := read(b)
 	must(t, err)
 	if !reflect.DeepEqual(got, a) {
 		t.Errorf("read\n%+v, wrote\n%+v", got, a)
@@ -113,17 +113,17 @@ func TestAuditRefused(t *testing.T) {
 		if test.text == good {
 			t.Fatalf("%s: nothing was changed", name)
 		}
-		if _, err := Read(strings.NewReader(test.text)); !errors.Is(err, test.want) {
+		if _, err := read([]byte(test.text)); !errors.Is(err, test.want) {
 			t.Errorf("%s: got %v, want %v", name, err, test.want)
 		}
 	}
-	if _, err := Read(strings.NewReader(`{"format":"swab audit","version":1}`)); err == nil || !strings.Contains(err.Error(), "run swab scan again") {
+	if _, err := read([]byte(`{"format":"swab audit","version":1}`)); err == nil || !strings.Contains(err.Error(), "run swab scan again") {
 		t.Errorf("the first version: %v", err)
 	}
 	// What a later minor version adds is passed over.
 	later := strings.Replace(body, `"seed"`, `"sown": {"by": [1]}, "seed"`, 1)
 	for line, want := range map[string]error{line: ledger.ErrCorrupt, strings.Replace(line, `"minor":2`, `"minor":7,"more":true`, 1): nil} {
-		if got, err := Read(strings.NewReader(seal(t, line, later))); !errors.Is(err, want) || err == nil && !reflect.DeepEqual(got, sample()) {
+		if got, err := read([]byte(seal(t, line, later))); !errors.Is(err, want) || err == nil && !reflect.DeepEqual(got, sample()) {
 			t.Errorf("a new member: %+v, %v, want %v", got, err, want)
 		}
 	}
@@ -138,7 +138,7 @@ func TestAuditRefused(t *testing.T) {
 func TestAuditDamaged(t *testing.T) {
 	good := write(t, sample())
 	for n := range good {
-		if _, err := Read(bytes.NewReader(good[:n])); !errors.Is(err, ledger.ErrCorrupt) {
+		if _, err := read(good[:n]); !errors.Is(err, ledger.ErrCorrupt) {
 			t.Fatalf("prefix of %d bytes: %v", n, err)
 		}
 	}
@@ -146,7 +146,7 @@ func TestAuditDamaged(t *testing.T) {
 		for bit := range 8 {
 			bad := bytes.Clone(good)
 			bad[i] ^= 1 << bit
-			if _, err := Read(bytes.NewReader(bad)); !errors.Is(err, ledger.ErrCorrupt) && !errors.Is(err, ledger.ErrVersion) {
+			if _, err := read(bad); !errors.Is(err, ledger.ErrCorrupt) && !errors.Is(err, ledger.ErrVersion) {
 				t.Fatalf("bit %d of byte %d: %v", bit, i, err)
 			}
 		}
@@ -156,7 +156,7 @@ func TestAuditDamaged(t *testing.T) {
 // stands sees to it that what ReadAudit takes can be written and read again.
 func stable(t *testing.T, b []byte) {
 	t.Helper()
-	a, err := Read(bytes.NewReader(b))
+	a, err := read(b)
 	if err != nil {
 		if !errors.Is(err, ledger.ErrCorrupt) && !errors.Is(err, ledger.ErrVersion) {
 			t.Fatalf("error of no kind: %v", err)
@@ -164,7 +164,7 @@ func stable(t *testing.T, b []byte) {
 		return
 	}
 	once := write(t, a)
-	again, err := Read(bytes.NewReader(once))
+	again, err := read(once)
 	if err != nil {
 		t.Fatalf("%v, reading what was written of %q", err, b)
 	}

@@ -13,7 +13,7 @@ func TestFormat(t *testing.T) {
 	must(t, err)
 	_, example, _ := strings.Cut(string(text), "```\n")
 	example, _, _ = strings.Cut(example, "```")
-	a, err := Read(strings.NewReader(example))
+	a, err := read([]byte(example))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -295,7 +295,7 @@ func TestEvidenceOfEqualIDs(t *testing.T) {
 		must(t, table.add())
 	}
 	must(t, errors.Join(table.close(), f.Close()))
-	a, err := Read(bytes.NewReader(readFile(t, old, File)))
+	a, err := read(readFile(t, old, File))
 	must(t, err)
 	must(t, Seal(old, a))
 	if got := groups(old); got != "x0:12 y1:3 x0:45 " {

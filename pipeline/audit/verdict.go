@@ -20,8 +20,7 @@ var kinds = []string{
 	// Of flagged and suspected items.
 	"input",
 	"input and answer",
-	"answer",  // a worked answer or code alone
-	"variant", // the same wording with other numbers or names
+	"answer", // a worked answer or code alone
 	// Of clean items; those before "by filter" are flagged where a run is asked to.
 	"altered",        // a document has all of it but its decisive words
 	"too common",     // few words, which are common elsewhere

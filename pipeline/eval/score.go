@@ -3,9 +3,10 @@ package eval
 import (
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"unicode/utf8"
+
+	"swab/pipeline/score"
 )
 
 // NotCheckable is the state of items that a method cannot judge. They count as not
@@ -26,7 +27,7 @@ func (v Verdict) flagged() bool { return v.State == Flagged }
 
 // altered reports whether the method says that the wording is there with other numbers
 // or names, flagged or not.
-func (v Verdict) altered() bool { return v.Kind == "altered" || v.Kind == "variant" }
+func (v Verdict) altered() bool { return v.Kind == "altered" }
 
 // A Rate is a share with its 95 % interval by Wilson.
 type Rate struct {
@@ -37,24 +38,13 @@ type Rate struct {
 	High  float64 `json:"high"`
 }
 
-// Wilson returns the share of count in of, and the interval (Wilson 1927) that holds
-// the true one with 95 %; of none it is 0 to 1.
+// Wilson returns the share of count in of with its interval by [score.Wilson]; of none it is
+// 0 to 1.
 func Wilson(count, of int) Rate {
 	r := Rate{Count: count, Of: of, High: 1}
-	if of == 0 {
-		return r
-	}
-	const z = 1.959963984540054
-	n := float64(of)
-	p := float64(count) / n
-	middle := (p + z*z/(2*n)) / (1 + z*z/n)
-	width := z / (1 + z*z/n) * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
-	r.Share, r.Low, r.High = p, max(0, middle-width), min(1, middle+width)
-	if count == 0 {
-		r.Low = 0
-	}
-	if count == of {
-		r.High = 1
+	if of > 0 {
+		r.Share = float64(count) / float64(of)
+		r.Low, r.High = score.Wilson(int64(count), int64(of))
 	}
 	return r
 }

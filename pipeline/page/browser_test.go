@@ -650,8 +650,7 @@ func TestScreenshot(t *testing.T) {
 	must(t, err)
 	t.Chdir(root) // so that paths in the picture are those of the README
 	dir := filepath.Join(t.TempDir(), "audit")
-	methods, err := overlap.MethodsByName("gpt3")
-	must(t, err)
+	methods := methodsNamed(t, "gpt3")
 	_, err = pipeline.Scan(ctx, pipeline.Options{
 		Version: "test", Corpus: []string{"testdata/corpus"}, Presets: presets, Out: dir, Methods: methods,
 		Benchmarks: []benchmark.Spec{{Path: "testdata/bench/riverton.jsonl"}, {Path: "testdata/bench/crafts.csv"}},
@@ -671,14 +670,21 @@ func TestScreenshot(t *testing.T) {
 	}
 }
 
+// methodsNamed returns the methods of these names, with their default settings.
+func methodsNamed(tb testing.TB, names ...string) []*overlap.Method {
+	tb.Helper()
+	all, err := overlap.Methods(overlap.Settings{})
+	must(tb, err)
+	return slices.DeleteFunc(all, func(m *overlap.Method) bool { return !slices.Contains(names, m.Name) })
+}
+
 // realAudit scans real benchmarks against real shards.
 func realAudit(tb testing.TB, data string) string {
 	tb.Helper()
 	presets, err := benchmark.Builtin()
 	must(tb, err)
 	dir := filepath.Join(tb.TempDir(), "audit")
-	methods, err := overlap.MethodsByName("gpt3", "coverage8", "longest8")
-	must(tb, err)
+	methods := methodsNamed(tb, "gpt3", "coverage8", "longest8")
 	_, err = pipeline.Scan(context.Background(), pipeline.Options{
 		Version: "test", Corpus: []string{filepath.Join(data, "corpora/exercism-*.gz"), filepath.Join(data, "corpora/lm-eval-*.gz")}, Presets: presets, Out: dir,
 		Methods: methods,

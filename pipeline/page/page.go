@@ -83,7 +83,7 @@ func Write(ctx context.Context, dir string, w io.Writer, o Options) error {
 	}
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"clean": report.CleanText, "n": report.Thousands, "share": report.Share,
-		"unit": unit, "bytes": bytesOf, "pvalue": pvalue,
+		"unit": report.Count, "bytes": report.Bytes, "pvalue": pvalue,
 		"len64": func(list []benchView) int64 { return int64(len(list)) }, "cleanLines": text,
 		"brief": func(name string) bool { return utf8.RuneCountInString(name) <= 20 },
 	}).Parse(markup)

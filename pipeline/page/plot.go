@@ -261,7 +261,7 @@ func (b *book) longestPlots() (plots []plot) {
 			if i+1 < len(bins) {
 				span = fmt.Sprintf("%d to %d", bins[i], bins[i+1]-1)
 			}
-			tips[i] = fmt.Sprintf("%s: %s %ss: %s", name, span, b.unit, unit(v, "item"))
+			tips[i] = fmt.Sprintf("%s: %s %ss: %s", name, span, b.unit, report.Count(v, "item"))
 			p.Rows = append(p.Rows, []string{span, report.Thousands(v)})
 			sum += v
 		}
@@ -312,15 +312,15 @@ func (b *book) shardPlots() []plot {
 			rest++
 			continue
 		}
-		n, tip := report.Thousands(h.n), h.name+": "+unit(h.n, "item")
+		n, tip := report.Thousands(h.n), h.name+": "+report.Count(h.n, "item")
 		shown = append(shown, bar{h.name, tailOf(h.name[len(prefix):], 48), float64(h.n), n, tip})
 		p.Rows = append(p.Rows, []string{h.name, n})
 	}
 	if rest > 0 {
-		p.Rows = append(p.Rows, []string{"and " + unit(rest, "shard") + " with fewer", ""})
+		p.Rows = append(p.Rows, []string{"and " + report.Count(rest, "shard") + " with fewer", ""})
 	}
 	if none := b.audit.Totals.Shards - int64(len(list)); none > 0 {
-		p.Rows = append(p.Rows, []string{unit(none, "shard") + " without evidence", "0"})
+		p.Rows = append(p.Rows, []string{report.Count(none, "shard") + " without evidence", "0"})
 	}
 	p.SVG = tallBars("Items with evidence, by shard", float64(most), shown)
 	return []plot{p}
@@ -466,7 +466,8 @@ func (b *book) curvePlots() (plots []plot) {
 		fmt.Fprintf(&c, `<polyline class="curve" points="%s"/>`, strings.TrimSpace(path.String()))
 		for _, pt := range curve.Points {
 			if pt.Gain != nil {
-				c.tip(fmt.Sprintf("threshold %s: gain %s, %s found", number(pt.Threshold), points(pt.Gain), unit(pt.N, "item")))
+				c.tip(fmt.Sprintf("threshold %s: gain %s, %s found",
+					number(pt.Threshold), points(pt.Gain), report.Count(pt.N, "item")))
 				at, gain := x(pt.Threshold), y(*pt.Gain)
 				fmt.Fprintf(&c, `<circle class="clean" cx="%.1f" cy="%.1f" r="2.5"/>`, at, gain)
 				fmt.Fprintf(&c, `<circle class="hit" cx="%.1f" cy="%.1f" r="8"/>`, at, gain)

@@ -99,7 +99,8 @@ func (b *book) view(o Options) *view {
 	if b.suspicions {
 		v.Found = "suspected"
 	}
-	v.Title = "swab: " + strings.Join(firstNames(b.benches.list), ", ") + " against " + unit(a.Totals.Shards, "shard")
+	v.Title = fmt.Sprintf("swab: %s against %s",
+		strings.Join(firstNames(b.benches.list), ", "), report.Count(a.Totals.Shards, "shard"))
 	for i, name := range b.benches.list {
 		v.Benches = append(v.Benches, b.benchView(i, name, v.Found))
 		v.Items += b.perBench[i]
@@ -146,9 +147,9 @@ func (b *book) view(o Options) *view {
 	}
 	if n := len(b.marks); n > 0 || b.stale > 0 {
 		v.Reviewed = fmt.Sprintf("%s marked by reviewers: %d confirmed, %d rejected",
-			unit(int64(n), "item"), b.confirmed, b.rejected)
+			report.Count(int64(n), "item"), b.confirmed, b.rejected)
 		if b.stale > 0 {
-			v.Reviewed += "; " + unit(int64(b.stale), "mark") + " ignored, whose evidence is no longer in the audit"
+			v.Reviewed += "; " + report.Count(int64(b.stale), "mark") + " ignored, whose evidence is no longer in the audit"
 		}
 		v.Reviewed += "."
 	}
@@ -158,18 +159,18 @@ func (b *book) view(o Options) *view {
 	}
 	if b.leftOut > 0 {
 		note("The evidence of %s is not in this file, to keep it small; all of it is in evidence.parquet.",
-			unit(b.leftOut, "more item"))
+			report.Count(b.leftOut, "more item"))
 	}
 	for i, path := range slices.Sorted(maps.Keys(b.gone)) {
 		if i == 3 {
-			note("And %s of benchmarks could not be read again.", unit(int64(len(b.gone)-3), "more file"))
+			note("And %s of benchmarks could not be read again.", report.Count(int64(len(b.gone)-3), "more file"))
 			break
 		}
 		note("%s could not be read again, so only the matched words of its items are shown: %s", path, b.gone[path])
 	}
 	if b.changed > 0 && len(b.gone) == 0 && !o.NoTexts {
 		note("No text is shown of %s: the benchmark's file has changed since the audit, or the report would be too large.",
-			unit(b.changed, "item"))
+			report.Count(b.changed, "item"))
 	}
 	return v
 }
@@ -216,9 +217,9 @@ func (b *book) benchView(i int, name, found string) benchView {
 	case v.Method == "":
 		v.Headline = "no method checked it"
 	case v.Found == 0:
-		v.Headline = fmt.Sprintf("none of %s %s", unit(v.Items, "item"), what)
+		v.Headline = fmt.Sprintf("none of %s %s", report.Count(v.Items, "item"), what)
 	default:
-		v.Headline = fmt.Sprintf("%s of %s %s", report.Thousands(v.Found), unit(v.Items, "item"), what)
+		v.Headline = fmt.Sprintf("%s of %s %s", report.Thousands(v.Found), report.Count(v.Items, "item"), what)
 	}
 	var kinds []string
 	for k, n := range b.kindsFound[i] {
@@ -232,7 +233,7 @@ func (b *book) benchView(i int, name, found string) benchView {
 		if v.Others = l; l != h {
 			v.Others += " to " + h
 		}
-		v.Others += " by " + unit(int64(others), "other method")
+		v.Others += " by " + report.Count(int64(others), "other method")
 	}
 	return v
 }
@@ -288,11 +289,11 @@ func (b *book) trouble(v *view) {
 		}
 	}
 	if failed > 10 {
-		say("And %s that could not be used; audit.json lists all.", unit(int64(failed-10), "more shard"))
+		say("And %s that could not be used; audit.json lists all.", report.Count(int64(failed-10), "more shard"))
 	}
 	if n := len(a.Unread); n > 0 {
 		say("%s that look like data were not read; audit.json lists all. The first: %s (%s).",
-			unit(int64(n), "file"), a.Unread[0].Name, a.Unread[0].Why)
+			report.Count(int64(n), "file"), a.Unread[0].Name, a.Unread[0].Why)
 	}
 	if a.Task != "" {
 		say("Only task %s of the corpus was read.", a.Task)
@@ -301,11 +302,11 @@ func (b *book) trouble(v *view) {
 		say("Documents of the corpus without a word: %s.", report.Thousands(a.Totals.Empty))
 	}
 	for _, kind := range slices.Sorted(maps.Keys(a.Totals.Skipped)) {
-		say("%s of the corpus skipped: %s. They were not checked.", unit(a.Totals.Skipped[kind], "row"), kind)
+		say("%s of the corpus skipped: %s. They were not checked.", report.Count(a.Totals.Skipped[kind], "row"), kind)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(a.Totals.Repaired)) {
 		say("%s of the corpus repaired: %s. They were checked with U+FFFD in place of ill-formed characters.",
-			unit(a.Totals.Repaired[kind], "row"), kind)
+			report.Count(a.Totals.Repaired[kind], "row"), kind)
 	}
 	for i, name := range b.benches.list {
 		var parts []string
@@ -430,34 +431,12 @@ func quoteShell(s string) string {
 	return "'" + strings.ReplaceAll(report.CleanText(s), "'", `'\''`) + "'"
 }
 
-// unit returns n with its unit.
-func unit(n int64, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return report.Thousands(n) + " " + what
-}
-
 // were returns n with its unit and verb.
 func were(n int64, what string) string {
 	if n == 1 {
-		return unit(n, what) + " is"
+		return report.Count(n, what) + " is"
 	}
-	return unit(n, what) + " are"
-}
-
-func bytesOf(n int64) string {
-	v, u := float64(n), "bytes"
-	for _, next := range []string{"kB", "MB", "GB", "TB", "PB"} {
-		if v < 1000 {
-			break
-		}
-		v, u = v/1000, next
-	}
-	if u == "bytes" {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	return fmt.Sprintf("%.3g %s", v, u)
+	return report.Count(n, what) + " are"
 }
 
 // percent returns a share as a percentage, or a dash if there is none.

@@ -75,7 +75,7 @@ func Explain(w io.Writer, x *audit.Explanation, color bool, width int) error {
 		}
 		what := fmt.Sprintf("%s: %s %s, normaliser %s", e.Part, Thousands(e.Words), unit, e.Norm)
 		where := fmt.Sprintf("  in %s:%d %s", e.Shard, e.Row, e.DocID)
-		fmt.Fprintf(b, "\n%s\n%s\n", shorten(CleanText(what), width), shorten(CleanText(where), width))
+		fmt.Fprintf(b, "\n%s\n%s\n", Shorten(CleanText(what), width), Shorten(CleanText(where), width))
 		for _, line := range quote(&Hit{Evidence: *e}, color, width-2) {
 			fmt.Fprintf(b, "  %s\n", line)
 		}

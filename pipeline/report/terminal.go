@@ -1,3 +1,5 @@
+// Package report writes the results of a run for a terminal: a table of counts, the
+// strongest evidence, and everything that an audit has of one item.
 package report
 
 import (
@@ -11,7 +13,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"swab/ngram/item"
 	"swab/pipeline/audit"
 
 	"github.com/rivo/uniseg"
@@ -47,23 +48,18 @@ func hostile(r rune) bool {
 		'\ufff9' <= r && r <= '\ufffb' // interlinear annotation
 }
 
-// Table writes rows as a table of at most width columns; 0 is any width. Names that do
-// not fit are cut with an ellipsis, down to 8 columns; numbers never are. For several
-// benchmarks it adds a line a method with their sums.
-func Table(w io.Writer, rows []audit.Row, width int) error {
-	return TableOf(item.Flagged, w, rows, width)
-}
-
-// TableOf writes rows as Table does, where the items that are counted as flagged have the
-// given state.
-func TableOf(flagged audit.State, w io.Writer, rows []audit.Row, width int) error {
+// Table writes rows as a table of at most width columns; 0 is any width. Flagged is the state
+// of the items that are counted as flagged. Names that do not fit are shortened with an
+// ellipsis, down to 8 columns; numbers never are. For several benchmarks it adds a line for
+// each method with their sums.
+func Table(w io.Writer, flagged audit.State, rows []audit.Row, width int) error {
 	cells := [][]string{{
 		"benchmark", "method", "items", flagged.String(), "clean", "not checkable", flagged.String() + "/items",
 	}}
 	add := func(r audit.Row) {
 		cells = append(cells, []string{
 			CleanText(r.Benchmark), CleanText(r.Method), Thousands(r.Items), Thousands(r.Flagged),
-			Thousands(r.Clean), Thousands(r.NotCheckable), share(r.Flagged, r.Items),
+			Thousands(r.Clean), Thousands(r.NotCheckable), Share(r.Flagged, r.Items),
 		})
 	}
 	var totals []audit.Row
@@ -113,7 +109,7 @@ func TableOf(flagged audit.State, w io.Writer, rows []audit.Row, width int) erro
 			if i > 0 {
 				b.WriteString(strings.Repeat(" ", gap))
 			}
-			cell = shorten(cell, widths[i])
+			cell = Shorten(cell, widths[i])
 			pad := strings.Repeat(" ", widths[i]-uniseg.StringWidth(cell))
 			if i < 2 {
 				b.WriteString(cell + pad)
@@ -143,9 +139,24 @@ func Count(n int64, unit string) string {
 	return Thousands(n) + " " + unit
 }
 
-// share returns n of all as a percentage with one decimal. A share above zero is never
+// Bytes returns a number of bytes with a decimal unit.
+func Bytes(n int64) string {
+	v, unit := float64(n), "bytes"
+	for _, next := range []string{"kB", "MB", "GB", "TB", "PB"} {
+		if v < 1000 {
+			break
+		}
+		v, unit = v/1000, next
+	}
+	if unit == "bytes" {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%.3g %s", v, unit)
+}
+
+// Share returns n of all as a percentage with one decimal. A share above zero is never
 // rounded to 0 %, and one below 100 % never to that.
-func share(n, all int64) string {
+func Share(n, all int64) string {
 	if all == 0 {
 		return "-"
 	}
@@ -159,8 +170,8 @@ func share(n, all int64) string {
 	}
 }
 
-// shorten cuts clean text to at most width columns, with an ellipsis.
-func shorten(s string, width int) string {
+// Shorten cuts clean text to at most width columns, with an ellipsis.
+func Shorten(s string, width int) string {
 	if uniseg.StringWidth(s) <= width {
 		return s
 	}
@@ -210,10 +221,10 @@ func Hits(w io.Writer, hits []Hit, color bool, width int) error {
 		}
 		where := h.Benchmark + "/" + h.Split + "/" + h.Item
 		what := fmt.Sprintf(" %s: %s %s, %s %s", h.Part, Thousands(h.Words), unit, h.Method, h.State)
-		what = shorten(CleanText(what), width/2)
-		fmt.Fprintf(b, "%s%s\n", shorten(CleanText(where), width-uniseg.StringWidth(what)), what)
-		fmt.Fprintf(b, "%s\n", shorten(CleanText(fmt.Sprintf("  in %s:%d %s", h.Shard, h.Row, h.DocID)), width))
-		fmt.Fprintf(b, "%s\n", shorten("  item: "+squeeze(h.ItemText), width))
+		what = Shorten(CleanText(what), width/2)
+		fmt.Fprintf(b, "%s%s\n", Shorten(CleanText(where), width-uniseg.StringWidth(what)), what)
+		fmt.Fprintf(b, "%s\n", Shorten(CleanText(fmt.Sprintf("  in %s:%d %s", h.Shard, h.Row, h.DocID)), width))
+		fmt.Fprintf(b, "%s\n", Shorten("  item: "+squeeze(h.ItemText), width))
 		for _, line := range quote(h, color, width-2) {
 			fmt.Fprintf(b, "  %s\n", line)
 		}

@@ -88,11 +88,11 @@ func sampleHits() []Hit {
 
 func TestTable(t *testing.T) {
 	var b bytes.Buffer
-	must(t, Table(&b, sampleRows(), 0))
+	must(t, Table(&b, item.Flagged, sampleRows(), 0))
 	b.WriteByte('\n')
-	must(t, Table(&b, sampleRows()[:2], 0)) // one benchmark: no totals
+	must(t, Table(&b, item.Flagged, sampleRows()[:2], 0)) // one benchmark: no totals
 	b.WriteByte('\n')
-	must(t, Table(&b, []audit.Row{row(strings.Repeat("很长的名字", 9), strings.Repeat("method", 9), 1, 1, 0, 0)}, 80))
+	must(t, Table(&b, item.Flagged, []audit.Row{row(strings.Repeat("很长的名字", 9), strings.Repeat("method", 9), 1, 1, 0, 0)}, 80))
 	golden(t, "table.txt", b.Bytes())
 }
 
@@ -101,7 +101,7 @@ func TestTableAligned(t *testing.T) {
 	var b bytes.Buffer
 	for _, width := range []int{0, 90, 78} {
 		b.Reset()
-		must(t, Table(&b, sampleRows(), width))
+		must(t, Table(&b, item.Flagged, sampleRows(), width))
 		for line := range strings.Lines(b.String()) {
 			if got, want := lineWidth(line), lineWidth(b.String()[:strings.IndexByte(b.String(), '\n')]); got != want || width > 0 && got > width {
 				t.Errorf("width %d: %d columns, header has %d: %q", width, got, want, line)
@@ -122,7 +122,7 @@ func TestNumbers(t *testing.T) {
 		n, all int64
 		want   string
 	}{{0, 0, "-"}, {0, 5, "0.0%"}, {1, 3, "33.3%"}, {5, 5, "100.0%"}, {1, 100000, "<0.1%"}, {99999, 100000, ">99.9%"}, {1, 1000, "0.1%"}} {
-		if got := share(c.n, c.all); got != c.want {
+		if got := Share(c.n, c.all); got != c.want {
 			t.Errorf("%d of %d: %s, want %s", c.n, c.all, got, c.want)
 		}
 	}

@@ -97,7 +97,7 @@ func writeGroup(w *bufio.Writer, rows []*Row, subjects bool, width int) {
 		head = fmt.Sprintf("%s, %s, %s", r.Benchmark, r.Method, r.Model)
 		columns = []string{"subject", "items", "flagged", "all", "clean", "gain [95 %]", "mde", "p", "Holm", "lower"}
 	}
-	fmt.Fprintln(w, shorten(clean(head), width))
+	fmt.Fprintln(w, report.Shorten(clean(head), width))
 	cells := [][]string{columns}
 	did := [][]string{{"model", "items", "gain − reference's [95 %]", "p"}}
 	reference := ""
@@ -114,7 +114,7 @@ func writeGroup(w *bufio.Writer, rows []*Row, subjects bool, width int) {
 	}
 	writeCells(w, cells, width, 1)
 	if len(did) > 1 {
-		fmt.Fprintln(w, shorten(clean("against "+reference), width))
+		fmt.Fprintln(w, report.Shorten(clean("against "+reference), width))
 		writeCells(w, did, width, 1)
 	}
 	for _, n := range notes {
@@ -285,7 +285,7 @@ func writeCells(w *bufio.Writer, cells [][]string, width, names int) {
 			if i > 0 {
 				b.WriteString(strings.Repeat(" ", gap))
 			}
-			c = shorten(c, widths[i])
+			c = report.Shorten(c, widths[i])
 			pad := strings.Repeat(" ", widths[i]-uniseg.StringWidth(c))
 			if i < names {
 				b.WriteString(c + pad)
@@ -303,7 +303,7 @@ func writeWrapped(w *bufio.Writer, mark, text string, width int) {
 	line := mark
 	used := len(mark)
 	for _, word := range strings.Fields(text) {
-		word = shorten(word, width-len(mark))
+		word = report.Shorten(word, width-len(mark))
 		n := uniseg.StringWidth(word)
 		if used > len(mark) && used+1+n > width {
 			fmt.Fprintln(w, line)
@@ -317,22 +317,6 @@ func writeWrapped(w *bufio.Writer, mark, text string, width int) {
 		used += n
 	}
 	fmt.Fprintln(w, line)
-}
-
-// shorten cuts clean text to at most width columns, with an ellipsis.
-func shorten(s string, width int) string {
-	if uniseg.StringWidth(s) <= width {
-		return s
-	}
-	var b strings.Builder
-	used := 0
-	for g := uniseg.NewGraphemes(s); g.Next(); {
-		if used += g.Width(); used > width-1 {
-			break
-		}
-		b.WriteString(g.Str())
-	}
-	return b.String() + "…"
 }
 
 // formatScore formats a score: as a percentage if the metric's scores are in [0, 1].
