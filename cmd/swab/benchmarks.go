@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"swab/pipeline/benchmark"
@@ -14,29 +15,44 @@ import (
 func benchmarksCommand() *cobra.Command {
 	var files []string
 	c := &cobra.Command{
-		Use:   "benchmarks [NAME]",
-		Short: "List the known benchmark layouts, or explain one",
-		Long: `List the known benchmark layouts, or explain one: the fields of each part of an item, and
-how the layout is recognised. --bench NAME=PATH looks up the
-layout NAME; if there is none, the layout is guessed from the fields of the first
-record, and the guess is printed. --fields names the fields itself.`,
+		Use:   "benchmarks [NAME | WORD]",
+		Short: "List the known benchmark layouts, search them, or explain one",
+		Long: `List the known benchmark layouts, those with a word in their names or description, or
+explain one: the fields of each part of an item, and how the layout is recognised. A
+layout is found by NAME of --bench NAME=PATH, by an id of the hub in the path, and by the
+names of the file and of the directories above it; else it is guessed from the fields of
+the first record, and the guess is printed. --fields names the fields itself.`,
 		Example: `  swab benchmarks
-  swab benchmarks mmlu`,
+  swab benchmarks mmlu
+  swab benchmarks olympiad`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := loadPresets(files)
 			if err != nil {
 				return err
 			}
-			if len(args) == 1 {
-				preset, err := findPreset(p, args[0])
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprint(cmd.OutOrStdout(), preset.Explain())
+			if len(args) == 0 {
+				return listPresets(cmd.OutOrStdout(), p.List())
+			}
+			similar := p.Search(args[0])
+			preset, err := findPreset(p, args[0])
+			if err != nil && len(similar) > 0 {
+				return listPresets(cmd.OutOrStdout(), similar)
+			}
+			if err != nil {
 				return err
 			}
-			return listPresets(cmd.OutOrStdout(), p)
+			var others []string
+			for _, other := range similar {
+				if other.Name != preset.Name {
+					others = append(others, other.Name)
+				}
+			}
+			fmt.Fprint(cmd.OutOrStdout(), preset.Explain())
+			if len(others) > 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "Others with %q: %s\n", args[0], strings.Join(others, ", "))
+			}
+			return nil
 		},
 	}
 	addFlags(c, "Input", func(f *pflag.FlagSet) {
@@ -73,9 +89,9 @@ func presetNames() (names []string) {
 	return names
 }
 
-func listPresets(w io.Writer, p *benchmark.Presets) error {
+func listPresets(w io.Writer, list []benchmark.Preset) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, preset := range p.List() {
+	for _, preset := range list {
 		fmt.Fprintf(t, "%s\t%s\n", preset.Name, preset.About)
 	}
 	return t.Flush()

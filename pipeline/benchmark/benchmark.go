@@ -13,7 +13,7 @@
 //	.parquet
 //
 // each also compressed, as .gz .zst .bz2 .xz .lz4. A file is a split, named by its path
-// without endings, and a record is an item. [Spec.Fields] or a preset (benchmarks.yaml)
+// without endings, and a record is an item. [Spec.Fields] or a preset (presets/README.md)
 // maps the fields of a record to the parts of the item.
 //
 // # Guarantees
@@ -37,16 +37,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
-	"maps"
 	"os"
-	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"swab/ngram/item"
 	"swab/pipeline/rows"
@@ -58,7 +53,7 @@ import (
 // Spec is a user's description of a benchmark. Only Path is required.
 type Spec struct {
 	Name   string // default: the file's or directory's name, lower case
-	Path   string
+	Path   string // of a file or directory, or a glob; where there is none of that name, :config and :split may follow
 	Preset string // a preset's name; not together with Fields
 	Fields string // "question=…,context=…,choices=…,answer=…,id=…"
 
@@ -95,122 +90,6 @@ type Item struct {
 	// Digest is the 128-bit xxh3, 32 hex digits, of the parts, each preceded by its length
 	// in bytes as eight little-endian bytes.
 	Digest string
-}
-
-var nameRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-
-func validName(s string) bool { return nameRE.MatchString(s) && len(s) <= 100 }
-
-// splitWords are names of splits and of directories around them. They are not used as a
-// benchmark's name.
-var splitWords = strings.Fields("train test dev val valid validation eval main data all default")
-
-// partRE matches the number of a split's shard, as the Hugging Face hub writes it.
-var partRE = regexp.MustCompile(`-\d{5}-of-\d{5}$`)
-
-func isSplitWord(s string) bool {
-	return slices.Contains(splitWords, partRE.ReplaceAllString(strings.ToLower(s), ""))
-}
-
-// Open finds a benchmark's files, and the mapping of their fields to parts of items by the
-// files' names and first records. It is an error if there are no files or records, or if a
-// file's first record does not fit the mapping.
-func Open(spec Spec, p *Presets) (*Benchmark, error) {
-	abs, err := filepath.Abs(spec.Path)
-	if err != nil {
-		return nil, fmt.Errorf("benchmark %s: %w", quotedName(spec.Path), err)
-	}
-	info, err := os.Stat(abs)
-	if err != nil {
-		return nil, fmt.Errorf("benchmark: %w", err)
-	}
-	b := new(Benchmark)
-	if info.IsDir() {
-		err = b.addTree(spec.Path, p.ignore)
-	} else if f, ok := newFile(spec.Path, filepath.Base(abs)); ok {
-		b.Files = []File{f}
-	} else {
-		err = fmt.Errorf("benchmark %s: unknown ending; known are %s, optionally followed by .gz .zst .bz2 .xz .lz4",
-			quotedName(spec.Path), rows.Formats.Endings())
-	}
-	if err != nil {
-		return nil, err
-	}
-
-	// The file's or directory's name and those of the directories above it.
-	var names []string
-	if !info.IsDir() {
-		names = append(names, path.Base(b.Files[0].Split))
-		abs = filepath.Dir(abs)
-	}
-	for ; len(names) < 5 && abs != filepath.Dir(abs); abs = filepath.Dir(abs) {
-		names = append(names, filepath.Base(abs))
-	}
-	b.Name = spec.Name
-	if b.Name == "" {
-		at := slices.IndexFunc(names, func(s string) bool { return !isSplitWord(s) })
-		b.Name = strings.ToLower(names[max(0, at)])
-	}
-	if !validName(b.Name) {
-		return nil, fmt.Errorf("benchmark %s: its name may have letters, digits and . _ - only, and %q has others or "+
-			"does not start with a letter or digit; choose a name, as in NAME=PATH", quotedName(spec.Path), rows.Clip(b.Name))
-	}
-	if err := b.resolve(spec, p, append([]string{b.Name}, names...), info.IsDir()); err != nil {
-		return nil, fmt.Errorf("benchmark %s: %w", b.Name, err)
-	}
-	return b, b.distinctFiles()
-}
-
-// addTree adds the files below a directory.
-func (b *Benchmark) addTree(dir string, ignore []string) error {
-	skip := func(rel, why string) {
-		b.Skipped = append(b.Skipped, shard.Skipped{Path: filepath.Join(dir, filepath.FromSlash(rel)), Why: why})
-	}
-	err := fs.WalkDir(os.DirFS(dir), ".", func(rel string, d fs.DirEntry, err error) error {
-		name := filepath.Join(dir, filepath.FromSlash(rel))
-		switch {
-		case err != nil:
-			return err
-		case rel == ".":
-			return nil
-		case strings.HasPrefix(d.Name(), "."):
-			skip(rel, "hidden")
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case d.IsDir():
-			return nil
-		}
-		f, ok := newFile(name, rel)
-		switch {
-		case !ok:
-			skip(rel, "unknown ending")
-			return nil
-		case rows.IsProse(f.format):
-			skip(rel, "plain text, which is read as a benchmark only if the file itself is named")
-			return nil
-		case shard.SideFile(d.Name()) || anyMatch(ignore, d.Name()):
-			skip(rel, "its name is that of a file without items")
-			return nil
-		}
-		if info, err := os.Stat(name); err != nil {
-			return err
-		} else if info.IsDir() {
-			skip(rel, "a symbolic link to a directory")
-			return nil
-		}
-		b.Files = append(b.Files, f)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("benchmark %s: %w", quotedName(dir), err)
-	}
-	if len(b.Files) == 0 {
-		return fmt.Errorf("benchmark %s: no files ending in %s", quotedName(dir), rows.Formats.Endings())
-	}
-	slices.SortFunc(b.Files, func(x, y File) int { return strings.Compare(x.Rel, y.Rel) })
-	return nil
 }
 
 // distinctFiles reports files that would be one split, or be written to one file,
@@ -288,7 +167,7 @@ func (b *Benchmark) choosePreset(named string, p *Presets, names []string, probe
 	}
 	for _, name := range names {
 		q := p.find(name)
-		if q != nil && slices.ContainsFunc(probes, func(r probe) bool { return r.bestLayout(q) != nil }) {
+		if q != nil && slices.ContainsFunc(probes, func(r probe) bool { return r.bestLayout(q, true) != nil }) {
 			return q, nil
 		}
 	}
@@ -296,7 +175,7 @@ func (b *Benchmark) choosePreset(named string, p *Presets, names []string, probe
 	for i := 0; known == nil && i < len(probes); i++ {
 		conditions := 0
 		for _, q := range p.list {
-			if l := probes[i].bestLayout(q); l != nil && l.conditions() > conditions {
+			if l := probes[i].bestLayout(q, false); l != nil && l.conditions() > conditions {
 				known, conditions = q, l.conditions()
 			}
 		}
@@ -323,13 +202,13 @@ func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) e
 	kept := probes[:0]
 	for i := range probes {
 		r := &probes[i]
-		if directory && anyMatch(known.Ignore, path.Base(r.file.Rel)) {
+		if directory && known.ignores(r.file.Rel) {
 			why := "a file without items, according to the preset " + known.Name
 			b.Skipped = append(b.Skipped, shard.Skipped{Path: r.file.Path, Why: why})
 			continue
 		}
 		kept = append(kept, *r)
-		l := r.bestLayout(known)
+		l := r.bestLayout(known, !b.Guessed)
 		switch {
 		case l != nil:
 			if err := r.use(l); err != nil {
@@ -341,7 +220,10 @@ func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) e
 			return fmt.Errorf("%s: the preset %s does not fit its fields (%s)", quotedName(r.file.Path), known.Name, r.seen)
 		}
 	}
-	b.Preset, b.known = known.Name, known.Rows
+	b.Preset = known.Name
+	if !b.Guessed { // else they may be another benchmark's columns
+		b.known = known.Rows
+	}
 	files := make([]File, 0, len(kept))
 	for i := range kept {
 		files = append(files, *kept[i].file)
@@ -456,9 +338,13 @@ func (r *probe) record(d rows.Layout) (*rows.Record, error) {
 }
 
 // bestLayout returns the preset's layout that fits the file and has most conditions, or nil.
-func (r *probe) bestLayout(q *Preset) (best *Layout) {
+// Layouts of common columns are used only where the preset is named.
+func (r *probe) bestLayout(q *Preset, named bool) (best *Layout) {
 	for i := range q.Layouts {
 		l := &q.Layouts[i]
+		if l.Named && !named {
+			continue
+		}
 		t, err := r.record(r.rowLayout(l))
 		if err == nil && t != nil && l.fits(t) && (best == nil || l.conditions() > best.conditions()) {
 			best = l
@@ -486,9 +372,11 @@ func (r *probe) use(l *Layout) error {
 }
 
 // extractor builds items from records.
-type extractor struct{ buf []byte }
-
-var errNoText = errors.New("the item has no text")
+type extractor struct {
+	buf    []byte
+	sum    [16]byte            // of the item's texts
+	filled [item.NumParts]bool // parts that have more than blanks
+}
 
 // item sets it.ID, it.Text and it.Digest. It allocates one string.
 func (e *extractor) item(it *Item, m *mapping, t *rows.Record) (err error) {
@@ -504,9 +392,8 @@ func (e *extractor) item(it *Item, m *mapping, t *rows.Record) (err error) {
 		ends[p] = len(buf)
 		n := len(buf) - from - 8
 		binary.LittleEndian.PutUint64(buf[from:], uint64(n))
-		for i := from + 8; blank && i < len(buf); i++ {
-			blank = (buf[i] == ' ' || buf[i] == '\n' || buf[i] == '\r' || buf[i] == '\t')
-		}
+		e.filled[p] = !rows.Blank(buf[from+8:])
+		blank = blank && !e.filled[p]
 	}
 	if blank {
 		return errNoText
@@ -518,8 +405,8 @@ func (e *extractor) item(it *Item, m *mapping, t *rows.Record) (err error) {
 		return err
 	}
 	id := len(buf)
-	sum := xxh3.Hash128(buf[:texts]).Bytes()
-	buf = hex.AppendEncode(buf, sum[:])
+	e.sum = xxh3.Hash128(buf[:texts]).Bytes()
+	buf = hex.AppendEncode(buf, e.sum[:])
 	e.buf = buf
 	all := string(buf)
 	from := 0
@@ -537,6 +424,7 @@ func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 	return func(yield func(*Item, error) bool) {
 		var e extractor
 		var it Item
+		var found findings
 		ordinal := 0
 		for i := range b.Files {
 			f := &b.Files[i]
@@ -547,6 +435,9 @@ func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 				}
 				if err := e.item(&it, f.mapping, t); err != nil {
 					return err
+				}
+				if !b.complete {
+					found.add(f, &it, &e)
 				}
 				ordinal++
 				if !yield(&it, nil) {
@@ -562,11 +453,16 @@ func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 				return
 			}
 		}
-		if !b.complete {
-			b.complete = true
-			b.warnOfCounts()
-			b.warnOfRepairs()
+		if b.complete {
+			return
 		}
+		if err := found.judge(b); err != nil {
+			yield(nil, fmt.Errorf("benchmark %s: %w", b.Name, err))
+			return
+		}
+		b.complete = true
+		b.warnOfCounts()
+		b.warnOfRepairs()
 	}
 }
 
@@ -576,31 +472,6 @@ func (b *Benchmark) warnOfRepairs() {
 		if f.Repaired > 0 {
 			b.Warnings = append(b.Warnings, fmt.Sprintf("%s: NaN or Infinity in %d records; "+
 				"it is not JSON, but accepted, as Python writes it", quotedName(f.Rel), f.Repaired))
-		}
-	}
-}
-
-// warnOfCounts warns about splits with another number of records than the preset records.
-func (b *Benchmark) warnOfCounts() {
-	for _, pattern := range slices.Sorted(maps.Keys(b.known)) {
-		got := make(map[string]int)
-		for _, f := range b.Files {
-			split := partRE.ReplaceAllString(f.Split, "")
-			for _, s := range []string{split, path.Dir(split)} {
-				// As many elements of the path, from its end, as the pattern has.
-				parts := strings.Split(s, "/")
-				tail := strings.Join(parts[max(0, len(parts)-1-strings.Count(pattern, "/")):], "/")
-				if ok, _ := path.Match(pattern, tail); ok {
-					got[s] += f.Items
-					break
-				}
-			}
-		}
-		for _, s := range slices.Sorted(maps.Keys(got)) {
-			if got[s] != b.known[pattern] {
-				b.Warnings = append(b.Warnings, fmt.Sprintf("%s: it has %d records, but this split of %s has %d",
-					quotedName(s), got[s], b.Preset, b.known[pattern]))
-			}
 		}
 	}
 }

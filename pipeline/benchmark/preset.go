@@ -2,10 +2,11 @@ package benchmark
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"regexp"
@@ -17,16 +18,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Preset describes the published forms of a benchmark. The comment at the top of
-// benchmarks.yaml explains each member.
+// Preset describes the published forms of a benchmark. presets/README.md explains
+// each member.
 type Preset struct {
 	Name    string         `yaml:"name"`
+	Hub     []string       `yaml:"hub"`
 	Aliases []string       `yaml:"aliases"`
 	About   string         `yaml:"about"`
 	Source  string         `yaml:"source"`
 	Layouts []Layout       `yaml:"layouts"`
 	Ignore  []string       `yaml:"ignore"`
 	Rows    map[string]int `yaml:"rows"`
+
+	patterns []string // Aliases as they are compared
 }
 
 // Layout is one form that a benchmark is published in.
@@ -37,6 +41,8 @@ type Layout struct {
 	Fields  string            `yaml:"fields"`
 	Header  string            `yaml:"header"`
 	Quotes  string            `yaml:"quotes"`
+	Media   []string          `yaml:"media"`
+	Named   bool              `yaml:"named"`
 
 	mapping *mapping
 	when    []rows.Path
@@ -55,22 +61,37 @@ func (l *Layout) conditions() int { return len(l.When) + l.Columns + len(l.Match
 // Presets is a set of presets and of names of files that hold no items.
 type Presets struct {
 	list   []*Preset // those added later first
+	names  map[string]*Preset
 	ignore []string
 }
 
-//go:embed benchmarks.yaml
-var builtin []byte
+//go:embed presets/*.yaml
+var builtin embed.FS
 
 // Builtin returns the presets that are part of swab, a new set at every call.
 func Builtin() (*Presets, error) {
+	names, err := fs.Glob(builtin, "presets/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var all presetFile
+	for _, name := range names {
+		data, err := builtin.ReadFile(name)
+		if err == nil {
+			err = all.decode(bytes.NewReader(data))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("built-in %s: %w", name, err)
+		}
+	}
 	p := new(Presets)
-	if err := p.read(bytes.NewReader(builtin)); err != nil {
+	if err := p.install(all); err != nil {
 		return nil, fmt.Errorf("built-in presets: %w", err)
 	}
 	return p, nil
 }
 
-// Add reads a YAML file of presets, in the form of benchmarks.yaml. They precede those that
+// Add reads a YAML file of presets, in the form of presets/README.md. They precede those that
 // p has, and replace those of the same name. After an error p is unchanged.
 func (p *Presets) Add(yamlFile string) error {
 	f, err := os.Open(yamlFile)
@@ -78,17 +99,25 @@ func (p *Presets) Add(yamlFile string) error {
 		return fmt.Errorf("presets: %w", err)
 	}
 	defer f.Close()
-	if err := p.read(f); err != nil {
+	var own presetFile
+	if err = own.decode(f); err == nil {
+		err = p.install(own)
+	}
+	if err != nil {
 		return fmt.Errorf("presets %s: %w", yamlFile, err)
 	}
 	return nil
 }
 
-func (p *Presets) read(r io.Reader) error {
-	var doc struct {
-		Ignore  []string  `yaml:"ignore"`
-		Presets []*Preset `yaml:"presets"`
-	}
+// presetFile is what files of presets say.
+type presetFile struct {
+	Ignore  []string  `yaml:"ignore"`
+	Presets []*Preset `yaml:"presets"`
+}
+
+// decode adds what a file says.
+func (f *presetFile) decode(r io.Reader) error {
+	var doc presetFile
 	d := yaml.NewDecoder(r)
 	d.KnownFields(true)
 	if err := d.Decode(&doc); err != nil {
@@ -100,29 +129,41 @@ func (p *Presets) read(r io.Reader) error {
 	if len(doc.Presets)+len(doc.Ignore) == 0 {
 		return errors.New("it holds no presets")
 	}
+	f.Ignore, f.Presets = append(f.Ignore, doc.Ignore...), append(f.Presets, doc.Presets...)
+	return nil
+}
+
+// install checks presets and puts them before those that p has.
+func (p *Presets) install(f presetFile) error {
 	names := make(map[string]bool)
-	for i, q := range doc.Presets {
+	for i, q := range f.Presets {
 		if q == nil {
 			return fmt.Errorf("preset %d is empty", i)
 		}
 		if err := q.compile(); err != nil {
 			return fmt.Errorf("preset %q: %w", rows.Clip(q.Name), err)
 		}
-		for _, n := range slices.Concat([]string{q.Name}, q.Aliases) {
-			if names[n] {
+		for _, n := range slices.Concat([]string{q.Name}, q.Hub, q.Aliases) {
+			if n = canonical(n); names[n] {
 				return fmt.Errorf("preset %q: the name %q is used twice", q.Name, rows.Clip(n))
 			}
 			names[n] = true
 		}
 	}
-	if err := checkPatterns(doc.Ignore); err != nil {
+	if err := checkPatterns(f.Ignore); err != nil {
 		return err
 	}
 	old := slices.DeleteFunc(slices.Clone(p.list), func(o *Preset) bool {
-		return slices.ContainsFunc(doc.Presets, func(q *Preset) bool { return q.Name == o.Name })
+		return slices.ContainsFunc(f.Presets, func(q *Preset) bool { return q.Name == o.Name })
 	})
-	p.list, p.ignore = append(doc.Presets, old...), append(doc.Ignore, p.ignore...)
+	p.list, p.ignore = append(f.Presets, old...), append(f.Ignore, p.ignore...)
+	p.nameAll()
 	return nil
+}
+
+// canonical returns a name as names are compared: in lower case, with - for _ and blanks.
+func canonical(name string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(name), "_", "-"), " ", "-")
 }
 
 // checkPatterns returns an error unless all are names, which may have * and ? in them.
@@ -142,6 +183,11 @@ func (q *Preset) compile() error {
 	if err := checkPatterns(slices.Concat(q.Aliases, q.Ignore)); err != nil {
 		return err
 	}
+	for _, id := range q.Hub {
+		if owner, name, ok := strings.Cut(id, "/"); !ok || owner == "" || !validName(name) {
+			return fmt.Errorf("hub id %q is not OWNER/NAME", rows.Clip(id))
+		}
+	}
 	for split := range q.Rows {
 		if err := checkPatterns([]string{split}); err != nil {
 			return err
@@ -159,6 +205,11 @@ func (q *Preset) compile() error {
 }
 
 func (l *Layout) compile() (err error) {
+	fields := rows.SplitUnquoted(l.Fields, ',')
+	for i := range fields {
+		fields[i] = strings.TrimSpace(fields[i]) // where YAML folded the line
+	}
+	l.Fields = strings.Join(fields, ",")
 	if l.mapping, err = parseMapping(l.Fields); err != nil {
 		return err
 	}
@@ -221,7 +272,16 @@ func (p *Presets) List() []Preset {
 	return list
 }
 
-// Find returns the preset with this name or alias, in any letter case.
+// Search returns the presets with word, in any letter case, in their name, hub ids, aliases or
+// description, by name.
+func (p *Presets) Search(word string) []Preset {
+	return slices.DeleteFunc(p.List(), func(q Preset) bool {
+		all := slices.Concat([]string{q.Name, q.About}, q.Hub, q.Aliases)
+		return !strings.Contains(canonical(strings.Join(all, "\n")), canonical(word))
+	})
+}
+
+// Find returns the preset with this name, hub id or alias, in any letter case.
 func (p *Presets) Find(name string) (Preset, bool) {
 	if q := p.find(name); q != nil {
 		return *q, true
@@ -229,19 +289,49 @@ func (p *Presets) Find(name string) (Preset, bool) {
 	return Preset{}, false
 }
 
+// find returns the preset with this name, hub id, name of a hub data set, or alias.
 func (p *Presets) find(name string) *Preset {
-	name = strings.ToLower(name)
-	for _, q := range p.list {
-		if q.Name == name {
-			return q
-		}
+	name = canonical(name)
+	if q := p.names[name]; q != nil {
+		return q
 	}
 	for _, q := range p.list {
-		if anyMatch(q.Aliases, name) {
+		if slices.ContainsFunc(q.patterns, func(s string) bool { ok, _ := path.Match(s, name); return ok }) {
 			return q
 		}
 	}
 	return nil
+}
+
+// nameAll notes what each preset is called, the names of presets before those of hub data
+// sets, and presets that were added later before the others.
+func (p *Presets) nameAll() {
+	p.names = make(map[string]*Preset)
+	for _, called := range []func(q *Preset) []string{
+		func(q *Preset) []string { return []string{q.Name} },
+		func(q *Preset) []string { return q.Hub },
+		func(q *Preset) []string {
+			var names []string
+			for _, id := range q.Hub {
+				names = append(names, path.Base(id))
+			}
+			return names
+		},
+	} {
+		for _, q := range p.list {
+			for _, name := range called(q) {
+				if name = canonical(name); p.names[name] == nil {
+					p.names[name] = q
+				}
+			}
+		}
+	}
+	for _, q := range p.list {
+		q.patterns = nil
+		for _, s := range q.Aliases {
+			q.patterns = append(q.patterns, canonical(s))
+		}
+	}
 }
 
 // anyMatch reports whether one of the patterns matches name, in any letter case.
@@ -252,10 +342,26 @@ func anyMatch(patterns []string, name string) bool {
 	})
 }
 
+// ignores reports whether a file of this name below the benchmark's directory holds no items.
+// Patterns with a slash are compared with the last directories too.
+func (q *Preset) ignores(rel string) bool {
+	parts := strings.Split(rel, "/")
+	return slices.ContainsFunc(q.Ignore, func(s string) bool {
+		tail := parts[max(0, len(parts)-1-strings.Count(s, "/")):]
+		return anyMatch([]string{s}, strings.Join(tail, "/"))
+	})
+}
+
 // Explain returns a description of a preset in lines of text.
 func (q *Preset) Explain() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n  %s\n  source: %s\n", q.Name, q.About, q.Source)
+	fmt.Fprintf(&b, "%s\n  %s\n", q.Name, q.About)
+	if q.Source != "" {
+		fmt.Fprintf(&b, "  source: %s\n", q.Source)
+	}
+	if len(q.Hub) > 0 {
+		fmt.Fprintf(&b, "  hub: %s\n", strings.Join(q.Hub, ", "))
+	}
 	if len(q.Aliases) > 0 {
 		fmt.Fprintf(&b, "  also: %s\n", strings.Join(q.Aliases, ", "))
 	}

@@ -265,3 +265,9 @@ func (s *Shard) peek() ([]byte, error) {
 	}
 	return head[:n], nil
 }
+
+// MatchGlob reports whether a name with slashes matches a glob: the wildcards of path.Match
+// within a part, and ** for any number of parts.
+func MatchGlob(glob, name string) bool {
+	return matchParts(strings.Split(glob, "/"), strings.Split(name, "/"))
+}

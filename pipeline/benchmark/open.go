@@ -1,0 +1,333 @@
+package benchmark
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"swab/pipeline/rows"
+	"swab/pipeline/shard"
+)
+
+var nameRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+func validName(s string) bool { return nameRE.MatchString(s) && len(s) <= 100 }
+
+var (
+	// partRE matches the end of the name of a shard of one split, as hubs number them.
+	partRE = regexp.MustCompile(`-\d{5}-of-\d{5}$`)
+
+	// hubDirRE matches directories of caches between a data set's name and its files: kinds,
+	// revisions, versions, numbers of shards.
+	hubDirRE = regexp.MustCompile(`^(snapshots|blobs|refs|[0-9a-f]{40}|[0-9a-f]{64}|[0-9]+\.[0-9]+\.[0-9]+|[0-9]{4})$`)
+
+	// hubIDRE matches the directories in which caches keep a data set of the hub.
+	hubIDRE = regexp.MustCompile(`^(?:datasets--([A-Za-z0-9._-]+?)--|([A-Za-z0-9._-]+?)___)([A-Za-z0-9._-]+)$`)
+)
+
+// splitWords are names of splits and of directories around them, which are no
+// benchmark's name.
+var splitWords = []string{
+	"train", "test", "dev", "val", "valid", "validation", "eval", "main", "data", "all", "default", "datasets", "hub",
+}
+
+func isSplitWord(s string) bool {
+	s = strings.ToLower(s)
+	return slices.Contains(splitWords, partRE.ReplaceAllString(s, "")) || hubDirRE.MatchString(s)
+}
+
+// Open finds a benchmark's files and how they map to items, looking at names and
+// first records. It is an error when there are no files or records, or when a
+// file's first record does not map.
+func Open(spec Spec, p *Presets) (*Benchmark, error) {
+	b := new(Benchmark)
+	at, directory, err := b.find(spec.Path, p.ignore)
+	if err != nil {
+		return nil, err
+	}
+	names, err := benchmarkNames(at, directory)
+	if err != nil {
+		return nil, fmt.Errorf("benchmark %s: %w", quotedName(spec.Path), err)
+	}
+	b.Name = spec.Name
+	if b.Name == "" {
+		first := max(0, slices.IndexFunc(names, func(s string) bool { return !isSplitWord(path.Base(s)) }))
+		b.Name = strings.ToLower(path.Base(names[first]))
+	}
+	if !validName(b.Name) {
+		return nil, fmt.Errorf("benchmark %s: its name may have letters, digits and . _ - only, and %q has others or "+
+			"does not start with a letter or digit; choose a name, as in NAME=PATH", quotedName(spec.Path), rows.Clip(b.Name))
+	}
+	ids, others := splitIDs(names)
+	if names = slices.Concat(ids, others); spec.Name != "" {
+		names = append([]string{spec.Name}, names...)
+	}
+	if err := b.resolve(spec, p, names, directory); err != nil {
+		return nil, fmt.Errorf("benchmark %s: %w", b.Name, err)
+	}
+	return b, b.distinctFiles()
+}
+
+// splitIDs returns the names that may be ids of the hub, and the others.
+func splitIDs(names []string) (ids, others []string) {
+	for _, s := range names {
+		if strings.Contains(s, "/") {
+			ids = append(ids, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	return ids, others
+}
+
+// find lists the files of a path as Spec has it. It returns the file or directory that the
+// path leads to, without glob and selectors.
+func (b *Benchmark) find(name string, ignore []string) (at string, directory bool, err error) {
+	at, selectors := cutSelectors(name)
+	info, err := os.Stat(at)
+	glob := ""
+	if err != nil && strings.ContainsAny(at, "*?[") {
+		at, glob = cutGlob(at)
+		info, err = os.Stat(at)
+	}
+	if err != nil {
+		return at, false, fmt.Errorf("benchmark: %w", err)
+	}
+	if !info.IsDir() {
+		f, ok := newFile(at, filepath.Base(at))
+		if !ok {
+			return at, false, fmt.Errorf("benchmark %s: unknown ending; known are %s, "+
+				"optionally followed by .gz .zst .bz2 .xz .lz4", quotedName(at), rows.Formats.Endings())
+		}
+		b.Files = []File{f}
+		return at, false, b.selectFiles(name, selectors)
+	}
+	if err := b.addTree(at, ignore); err != nil {
+		return at, true, err
+	}
+	named := glob != "" // each file is
+	if named {
+		b.Files = slices.DeleteFunc(b.Files, func(f File) bool { return !shard.MatchGlob(glob+"/**", f.Rel) })
+		b.Skipped = nil
+		named = !slices.ContainsFunc(b.Files, func(f File) bool { return !shard.MatchGlob(glob, f.Rel) })
+	}
+	if len(b.Files) == 0 {
+		return at, true, fmt.Errorf("benchmark %s: no files ending in %s", quotedName(name), rows.Formats.Endings())
+	}
+	if len(selectors) == 0 && !named {
+		b.leaveOutCopies(at)
+	}
+	return at, true, b.selectFiles(name, selectors)
+}
+
+// cutGlob cuts a glob into the directory that all of its files are in and the glob below it.
+func cutGlob(name string) (dir, glob string) {
+	parts := strings.Split(filepath.ToSlash(name), "/")
+	n := slices.IndexFunc(parts, func(s string) bool { return strings.ContainsAny(s, "*?[") })
+	dir = strings.Join(parts[:n], "/")
+	if n == 0 {
+		dir = "."
+	} else if dir == "" {
+		dir = "/"
+	}
+	return dir, strings.Join(parts[n:], "/")
+}
+
+// cutSelectors cuts up to two :words off a path, as long as there is nothing of its name.
+func cutSelectors(name string) (at string, selectors []string) {
+	at = name
+	for range 2 {
+		if _, err := os.Lstat(at); err == nil {
+			return at, selectors
+		}
+		i := strings.LastIndexByte(at, ':')
+		if i <= 0 || i == len(at)-1 || strings.ContainsRune(at[i:], os.PathSeparator) {
+			break
+		}
+		at, selectors = at[:i], append([]string{at[i+1:]}, selectors...)
+	}
+	if _, err := os.Lstat(at); err != nil && !strings.ContainsAny(at, "*?[") {
+		return name, nil
+	}
+	return at, selectors
+}
+
+// selectFiles keeps the files that each selector names: by a directory, by the split, or by
+// the end of a file's name.
+func (b *Benchmark) selectFiles(name string, selectors []string) error {
+	for _, word := range selectors {
+		var kept []File
+		for _, fits := range []func(f *File) bool{
+			func(f *File) bool { return slices.Contains(splitParts(f.Split), strings.ToLower(word)) },
+			func(f *File) bool {
+				last := canonical(path.Base(strings.Join(splitParts(f.Split), "/")))
+				return strings.HasSuffix(last, "-"+canonical(word)) || strings.HasPrefix(last, canonical(word)+"-")
+			},
+		} {
+			for i := range b.Files {
+				if fits(&b.Files[i]) {
+					kept = append(kept, b.Files[i])
+				}
+			}
+			if len(kept) > 0 {
+				break
+			}
+		}
+		if len(kept) == 0 {
+			there := map[string]bool{}
+			for i := range b.Files {
+				there[strings.Join(splitParts(b.Files[i].Split), "/")] = true
+			}
+			list := slices.Sorted(maps.Keys(there))
+			return fmt.Errorf("benchmark %s: no split or directory is named %q; there are %s", quotedName(name), rows.Clip(word),
+				rows.Clip(strings.Join(list, ", ")))
+		}
+		b.Files = kept
+	}
+	return nil
+}
+
+// splitParts returns the directories and the name of a split in lower case, without numbers
+// of shards.
+func splitParts(split string) []string {
+	split = partRE.ReplaceAllString(strings.ToLower(split), "")
+	parts := strings.Split(split, "/")
+	if n := len(parts); n > 1 && hubDirRE.MatchString(parts[n-1]) {
+		parts = parts[:n-1]
+	}
+	return parts
+}
+
+var (
+	trainRE = regexp.MustCompile(`(^|[-_.])(train|training)([-_.]|$)`)
+	evalRE  = regexp.MustCompile(`(^|[-_.])(test|tests|testmini|dev|val|valid|validation|eval)([-_.]|$)`)
+)
+
+// leaveOutCopies leaves out of a directory that a hub wrote what would be read beside an
+// evaluation split by accident: training splits, and the subjects of which all/ is made.
+// In other directories it warns of training splits.
+func (b *Benchmark) leaveOutCopies(dir string) {
+	isHub := strings.Contains(filepath.ToSlash(dir), "datasets--")
+	evals, trains := map[string]bool{}, 0 // directories with an evaluation split
+	all := map[string]bool{}              // splits that a directory all/ has
+	for i := range b.Files {
+		f := &b.Files[i]
+		isHub = isHub || partRE.MatchString(f.Split) || hubDirRE.MatchString(path.Base(f.Split))
+		parts := splitParts(f.Split)
+		split, above := parts[len(parts)-1], parts[:len(parts)-1]
+		switch {
+		case trainRE.MatchString(split):
+			trains++
+		case evalRE.MatchString(split):
+			evals[strings.Join(above, "/")], evals["*"] = true, true
+		}
+		if len(above) > 0 && above[len(above)-1] == "all" {
+			all[split] = true
+		}
+	}
+	if !isHub {
+		if trains > 0 && len(evals) > 0 {
+			b.Warnings = append(b.Warnings, "training splits are read beside evaluation splits; "+
+				quotedName(filepath.Base(dir))+":test reads the split test alone")
+		}
+		return
+	}
+	b.Files = slices.DeleteFunc(b.Files, func(f File) bool {
+		parts := splitParts(f.Split)
+		split, above := parts[len(parts)-1], parts[:len(parts)-1]
+		why := ""
+		switch {
+		case trainRE.MatchString(split) && evals[strings.Join(above, "/")],
+			evals["*"] && slices.ContainsFunc(above, trainRE.MatchString):
+			why = "a training split beside an evaluation split; PATH:" + split + " reads it"
+		case all[split] && len(above) > 0 && above[len(above)-1] != "all":
+			why = "a part of all/; PATH:" + above[len(above)-1] + " reads it"
+		}
+		if why != "" {
+			b.Skipped = append(b.Skipped, shard.Skipped{Path: f.Path, Why: why})
+		}
+		return why != ""
+	})
+}
+
+// benchmarkNames returns what a benchmark may be called by its path: the file's name and
+// those of the directories above it, and the ids that data sets of the hub have there.
+func benchmarkNames(at string, directory bool) (names []string, err error) {
+	abs, err := filepath.Abs(at)
+	if err != nil {
+		return nil, err
+	}
+	if !directory {
+		f, _ := newFile(at, filepath.Base(abs))
+		names = append(names, path.Base(f.Split))
+		abs = filepath.Dir(abs)
+	}
+	for kept := 0; kept < 5 && abs != filepath.Dir(abs); abs = filepath.Dir(abs) {
+		name := filepath.Base(abs)
+		if m := hubIDRE.FindStringSubmatch(name); m != nil {
+			names = append(names, m[1]+m[2]+"/"+m[3], m[3])
+			break // what is above it is the cache's
+		}
+		if hubDirRE.MatchString(name) {
+			continue
+		}
+		names = append(names, filepath.Base(filepath.Dir(abs))+"/"+name, name)
+		kept++
+	}
+	return names, nil
+}
+
+// addTree adds the files below a directory.
+func (b *Benchmark) addTree(dir string, ignore []string) error {
+	skip := func(rel, why string) {
+		b.Skipped = append(b.Skipped, shard.Skipped{Path: filepath.Join(dir, filepath.FromSlash(rel)), Why: why})
+	}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(rel string, d fs.DirEntry, err error) error {
+		name := filepath.Join(dir, filepath.FromSlash(rel))
+		switch {
+		case err != nil:
+			return err
+		case rel == ".":
+			return nil
+		case strings.HasPrefix(d.Name(), "."):
+			skip(rel, "hidden")
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir():
+			return nil
+		}
+		f, ok := newFile(name, rel)
+		switch {
+		case !ok:
+			skip(rel, "unknown ending")
+			return nil
+		case rows.IsProse(f.format):
+			skip(rel, "plain text, which is read as a benchmark only if the file itself is named")
+			return nil
+		case shard.SideFile(d.Name()) || anyMatch(ignore, d.Name()):
+			skip(rel, "its name is that of a file without items")
+			return nil
+		}
+		if info, err := os.Stat(name); err != nil {
+			return err
+		} else if info.IsDir() {
+			skip(rel, "a symbolic link to a directory")
+			return nil
+		}
+		b.Files = append(b.Files, f)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("benchmark %s: %w", quotedName(dir), err)
+	}
+	slices.SortFunc(b.Files, func(x, y File) int { return strings.Compare(x.Rel, y.Rel) })
+	return nil
+}
