@@ -298,7 +298,7 @@ func (r Reading) read(
 	e.Format, e.Compression = format.String(), in.Compression().String()
 	o := record.Options{
 		Name: sh.Name, ReadAs: sh.LayoutName(), TextField: fields[0].String(), Others: fields[1:], Tokens: r.Tokens,
-		IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow,
+		IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow, Limits: r.Limits,
 	}
 	for rec, err := range record.Documents(ctx, in, format, o, counts) {
 		if err != nil {
@@ -334,7 +334,7 @@ func (r Reading) read(
 		return fmt.Errorf("%s: its content has changed since it was indexed, with the same size and modification time: "+
 			"checksum mismatch; swab index --rehash finds such shards", sh.Name)
 	}
-	e.Digest = digest.XXH3
+	e.Digest, e.Unchecked = digest.XXH3, !counts.Checked && !in.Checked()
 	return nil
 }
 

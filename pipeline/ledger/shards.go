@@ -16,6 +16,7 @@ type Entry struct {
 	TextField   string           `json:"text_field,omitempty"` // if the run's field was not there and this one was found
 	Empty       int64            `json:"empty,omitempty"`      // documents without a word
 	LongIDs     int64            `json:"long_ids,omitempty"`   // documents whose id is clipped in evidence
+	Unchecked   bool             `json:"unchecked,omitempty"`  // no checksum of its format or compression covers it
 	Skipped     map[string]int64 `json:"skipped,omitempty"`
 	Repaired    map[string]int64 `json:"repaired,omitempty"`
 	FirstBad    []BadRow         `json:"first_bad,omitempty"`
@@ -45,6 +46,7 @@ type Totals struct {
 	TextBytes    int64            `json:"text_bytes"`
 	Empty        int64            `json:"empty,omitempty"`
 	LongIDs      int64            `json:"long_ids,omitempty"`
+	Unchecked    int64            `json:"unchecked,omitempty"` // shards
 	Skipped      map[string]int64 `json:"skipped,omitempty"`
 	Repaired     map[string]int64 `json:"repaired,omitempty"`
 }
@@ -64,6 +66,9 @@ func Sum(shards []Entry) Totals {
 		t.TextBytes += e.TextBytes
 		t.Empty += e.Empty
 		t.LongIDs += e.LongIDs
+		if e.Unchecked {
+			t.Unchecked++
+		}
 		for kind, n := range e.Skipped {
 			t.Skipped[kind] += n
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
@@ -124,7 +125,17 @@ func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
 	if !mayHave() && (f.Random || len(s.o.Others) == 0) {
 		return noColumn(s.o.TextField, "is missing", s.columns)
 	}
+	stored := int64(math.MaxInt64) // a stream is bounded where it is decompressed
+	if f.Random {
+		if _, stored, err = src.ReaderAt(); err != nil {
+			return err
+		}
+	}
 	for s.row = 0; ; {
+		// A row counts too: one without a text takes no bytes in the file.
+		if err := s.o.Limits.CheckRatio(stored, s.c.TextBytes+s.c.Rows); err != nil {
+			return err
+		}
 		err := r.Next(&s.rec)
 		if b, ok := r.(interface{ Blank() int64 }); ok {
 			s.c.Blank = b.Blank()
@@ -133,6 +144,8 @@ func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
 			return noColumn(s.o.TextField, "is missing", s.columns)
 		}
 		if err == io.EOF {
+			c, ok := r.(interface{ Checked() bool })
+			s.c.Checked = ok && c.Checked()
 			return nil
 		}
 		if errors.Is(err, rows.ErrJSON) || errors.Is(err, rows.ErrRagged) {

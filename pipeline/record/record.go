@@ -78,6 +78,7 @@ type Options struct {
 	BatchRows  int              // most rows of a batch; 1024
 	BatchBytes int              // most bytes of a batch; 1 MiB
 	Alloc      memory.Allocator // of the batches; memory.DefaultAllocator
+	Limits     shard.Limits     // of what the rows of a Parquet or Arrow file may hold
 
 	text, id rows.Field // TextField and IDField
 	want     rows.Want  // of both
@@ -132,6 +133,7 @@ type Counts struct {
 	TextBytes       int64  // of the documents, as returned
 	TextField       string // of Options.Others, if one was read
 	Blank           int64  // blank lines, or files of plain text; they are not rows
+	Checked         bool   // checksums of the format cover all that was read
 	Skipped         map[Kind]int64
 	Repaired        map[Kind]int64
 	First           []Bad // the first twenty that were skipped or repaired

@@ -27,8 +27,12 @@ const (
 	maxRow    = 64 << 20 // bytes of one row, or of one value of a document
 	maxWindow = 128 << 20
 	maxFile   = 64 << 30 // bytes of a file, decompressed
+	maxKept   = 1 << 30  // bytes of ids and texts that are kept of a file
 	perKind   = 20       // problems listed of each kind
 )
+
+// limits are those of files of results.
+func limits() shard.Limits { return shard.Limits{Window: maxWindow, Ratio: shard.DefaultRatio} }
 
 // ErrNoResults means that no results of items were recognised in a file.
 var ErrNoResults = errors.New("no results of items were found")
@@ -114,6 +118,7 @@ type reader struct {
 	format *format
 	p      rows.Cutter
 	row    int64 // number of the current value
+	kept   int   // bytes of ids and texts
 
 	groups    map[Group]uint16
 	lastGroup struct { // rows of a group are mostly consecutive
@@ -193,7 +198,7 @@ func (r *reader) open(path string) error {
 		return err
 	}
 	sh := shard.Shard{Name: path, Path: path, Formats: &rows.Formats}
-	in, err := shard.Open(sh, shard.Limits{Window: maxWindow}, false, nil)
+	in, err := shard.Open(sh, limits(), false, nil)
 	if err != nil {
 		return err
 	}
@@ -235,15 +240,25 @@ func (r *reader) columns(in *shard.Reader, f *shard.Format) error {
 	if err != nil {
 		return err
 	}
+	stored := int64(math.MaxInt64) // a stream is bounded where it is decompressed
+	if f.Random {
+		if _, stored, err = in.ReaderAt(); err != nil {
+			return err
+		}
+	}
 	var rec rows.Record
 	var line []byte
-	for ; ; r.row++ {
+	for plain := int64(0); ; r.row++ {
 		err := from.Next(&rec)
 		if err == io.EOF {
 			return nil
 		}
 		if err == nil {
 			line = rec.AppendJSON(line[:0])
+			plain += int64(len(line))
+			err = limits().CheckRatio(stored, plain)
+		}
+		if err == nil {
 			err = r.raw(line)
 		}
 		if err != nil {
@@ -602,6 +617,9 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 	if int(at) == len(r.file.Outcomes) {
 		if at == math.MaxInt32 {
 			return errors.New("more than 2^31 results in one file")
+		}
+		if r.kept += len(o.ID) + len(o.Text); r.kept > maxKept {
+			return fmt.Errorf("the ids and texts of its items are more than %d GiB; split the file", maxKept>>30)
 		}
 		r.grow()
 		o.ID = r.copyID(o.ID)

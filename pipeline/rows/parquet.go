@@ -93,6 +93,8 @@ type Parquet struct {
 	all    bool  // every field is requested, so one that cannot be read is no error
 	group  int   // the next one
 	rows   int64 // of the current group, not yet read
+
+	unchecked bool // a page without a checksum was read
 }
 
 func openParquet(in *Input, o Options) (Reader, error) {
@@ -127,6 +129,9 @@ func openParquet(in *Input, o Options) (Reader, error) {
 	}
 	return p, nil
 }
+
+// Checked reports whether a checksum covers every page that was read so far.
+func (p *Parquet) Checked() bool { return !p.unchecked }
 
 // Place returns -1: a row of columns has no offset in a stream.
 func (p *Parquet) Place() int64 { return -1 }
@@ -601,14 +606,12 @@ func (p *Parquet) column(g *file.RowGroupReader, i int, d *schema.Column) (file.
 	case err != nil:
 		return nil, nil, err
 	}
-	var in file.PageReader
-	if codec := chunk.Compression(); codec == lz4Raw || codec == lz4Hadoop {
-		in, err = newLZ4Pages(p, chunk)
-	} else if _, unknown := compress.GetCodec(codec); unknown != nil {
-		err = fmt.Errorf("%w: %w", ErrUnsupported, unknown)
-	} else {
-		in, err = g.GetColumnPageReader(i)
+	if codec := chunk.Compression(); codec != lz4Raw && codec != lz4Hadoop {
+		if _, err := compress.GetCodec(codec); err != nil {
+			return nil, nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
+		}
 	}
+	in, err := newPageReader(p, chunk)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -45,6 +45,15 @@ const (
 	ratioFree = 64 << 20
 )
 
+// CheckRatio returns an error that wraps ErrBomb if the ratio of plain to stored bytes is over
+// the limit. Formats that are read at random call it for the text of their rows.
+func (l Limits) CheckRatio(stored, plain int64) error {
+	if l.Ratio > 0 && plain > ratioFree && plain/l.Ratio > stored {
+		return fmt.Errorf("%w: %d bytes decompress to %d, over %d:1", ErrBomb, stored, plain, l.Ratio)
+	}
+	return nil
+}
+
 // Digest identifies the bytes of a shard.
 type Digest struct {
 	XXH3   string // 128-bit xxh3 of the bytes as stored, 32 hex digits
@@ -163,6 +172,22 @@ func (r *Reader) readOn(p []byte) (n int, err error) {
 	return n, r.err
 }
 
+// Checked reports whether checksums of the compression cover the shard: always those of gzip,
+// bzip2 and xz, and of zstd and lz4 if the first frame has one.
+func (r *Reader) Checked() bool {
+	head, err := readHead(r.src.f, 0, min(r.size, 5))
+	if err != nil || len(head) < 5 {
+		return false
+	}
+	switch r.shard.Compression {
+	case Gzip, Bzip2, Xz:
+		return true
+	case Zstd, Lz4:
+		return !isSkippable(head) && head[4]&4 != 0
+	}
+	return false
+}
+
 // Format returns what the content says that the file is, or its name where the content
 // says nothing; nil where neither does. Of a compressed file it reads the first plain
 // bytes, which Read and ReaderAt return all the same.
@@ -224,8 +249,8 @@ func (r *Reader) checkOutput(p []byte, end bool) error {
 			}
 		}
 	}
-	if r.limits.Ratio > 0 && r.plain > ratioFree && r.plain/r.limits.Ratio > r.offset() {
-		return fmt.Errorf("%w: %d bytes decompress to %d, over %d:1", ErrBomb, r.offset(), r.plain, r.limits.Ratio)
+	if err := r.limits.CheckRatio(r.offset(), r.plain); err != nil {
+		return err
 	}
 	if end {
 		if _, err := r.br.Peek(1); err == nil {

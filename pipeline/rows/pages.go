@@ -2,10 +2,15 @@ package rows
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"math"
+	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"github.com/apache/arrow/go/v15/parquet"
@@ -13,6 +18,9 @@ import (
 	"github.com/apache/arrow/go/v15/parquet/file"
 	"github.com/apache/arrow/go/v15/parquet/metadata"
 	"github.com/apache/thrift/lib/go/thrift"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
 
@@ -26,19 +34,23 @@ const (
 // lz4MaxRatio is the greatest decompression ratio of a block of LZ4.
 const lz4MaxRatio = 255
 
-// lz4Pages reads the pages of a column chunk whose codec is LZ4.
-type lz4Pages struct {
+// pageReader reads the pages of a column chunk. The library's own knows no LZ4, verifies no
+// checksum, and lets a page decompress to more than it says.
+type pageReader struct {
 	file.PageReader // none; what of it is used is here
 	in              *thrift.StreamTransport
 	mem             *limited
-	max             int   // bytes of a page's header
-	left            int64 // values of the chunk in pages not read yet
-	bytes           int64 // of the chunk
+	codec           compress.Compression
+	max             int    // bytes of a page's header
+	left            int64  // values of the chunk in pages not read yet
+	bytes           int64  // of the chunk
+	stored, plain   []byte // used again for each page
+	unchecked       *bool  // set by a page without a checksum
 	page            file.Page
 	err             error
 }
 
-func newLZ4Pages(p *Parquet, chunk *metadata.ColumnChunkMetaData) (*lz4Pages, error) {
+func newPageReader(p *Parquet, chunk *metadata.ColumnChunkMetaData) (*pageReader, error) {
 	start, size := chunk.DataPageOffset(), chunk.TotalCompressedSize()
 	if chunk.HasDictionaryPage() && chunk.DictionaryPageOffset() > 0 {
 		start = min(start, chunk.DictionaryPageOffset())
@@ -46,15 +58,21 @@ func newLZ4Pages(p *Parquet, chunk *metadata.ColumnChunkMetaData) (*lz4Pages, er
 	if start < 0 || size < 0 || start > p.size || size > p.size-start {
 		return nil, fmt.Errorf("%w: a column of %d bytes at byte %d of a file of %d", ErrCorrupt, size, start, p.size)
 	}
+	if p.file.MetaData().WriterVersion().LessThan(metadata.Parquet816FixedVersion) {
+		size += min(100, p.size-start-size) // parquet-mr before 1.2.9 did not count the dictionary's header
+	}
 	r := bufio.NewReaderSize(io.NewSectionReader(p.at, start, size), 64<<10)
-	return &lz4Pages{in: thrift.NewStreamTransportR(r), mem: p.mem, left: chunk.NumValues(), bytes: size}, nil
+	return &pageReader{
+		in: thrift.NewStreamTransportR(r), mem: p.mem, codec: chunk.Compression(), left: chunk.NumValues(), bytes: size,
+		unchecked: &p.unchecked,
+	}, nil
 }
 
-func (z *lz4Pages) SetMaxPageHeaderSize(n int) { z.max = n }
-func (z *lz4Pages) Page() file.Page            { return z.page }
-func (z *lz4Pages) Err() error                 { return z.err }
+func (z *pageReader) SetMaxPageHeaderSize(n int) { z.max = n }
+func (z *pageReader) Page() file.Page            { return z.page }
+func (z *pageReader) Err() error                 { return z.err }
 
-func (z *lz4Pages) Next() bool {
+func (z *pageReader) Next() bool {
 	if z.err != nil || z.left <= 0 {
 		return false
 	}
@@ -73,21 +91,23 @@ const (
 	dataPage, dictionaryPage, dataPageV2 = 0, 2, 3
 	dataHeader, dictHeader, dataHeaderV2 = 5, 7, 8
 	isCompressed                         = 7 // of a dataPageV2
+	checksum                             = 4 // CRC-32 of the page as stored
+	noChecksum                           = math.MaxInt64
 )
 
 // read reads the next page, whose values it decompresses; nil is one of another kind.
-func (z *lz4Pages) read() (file.Page, error) {
+func (z *pageReader) read() (file.Page, error) {
 	h, err := z.header()
 	if err != nil {
 		return nil, err
 	}
 	stored, plain := h.own[3], h.own[2]
-	if stored < 0 || plain < 0 || stored > z.bytes || plain > lz4MaxRatio*stored+lz4MaxRatio {
+	if stored < 0 || plain < 0 || stored > z.bytes {
 		return nil, errPage
 	}
-	data := z.mem.Allocate(int(stored))
-	if _, err := io.ReadFull(z.in, data); err != nil {
-		return nil, fmt.Errorf("%w: a page is truncated: %w", ErrCorrupt, err)
+	data, err := z.readPage(int(stored), h.own[checksum])
+	if err != nil {
+		return nil, err
 	}
 	n := h.kind[1]
 	if n < 0 || n > MaxRecord {
@@ -95,11 +115,13 @@ func (z *lz4Pages) read() (file.Page, error) {
 	}
 	switch h.own[1] {
 	case dictionaryPage:
-		data, err = z.decompress(nil, data, int(plain))
+		z.plain = nil // the library keeps a dictionary
+		data, err = z.decompress(data[:0], data, int(plain))
+		z.plain = nil
 		return file.NewDictionaryPage(memory.NewBufferBytes(data), int32(n), parquet.Encoding(h.kind[2])), err
 	case dataPage:
 		z.left -= n
-		data, err = z.decompress(nil, data, int(plain))
+		data, err = z.decompress(data[:0], data, int(plain))
 		return file.NewDataPageV1(memory.NewBufferBytes(data), int32(n), parquet.Encoding(h.kind[2]),
 			parquet.Encoding(h.kind[3]), parquet.Encoding(h.kind[4]), int32(plain)), err
 	case dataPageV2:
@@ -117,11 +139,30 @@ func (z *lz4Pages) read() (file.Page, error) {
 	return nil, nil
 }
 
+// readPage reads a page of n bytes and compares it with its checksum. The bytes are lent until
+// the next page, unless they are not compressed.
+func (z *pageReader) readPage(n int, sum int64) ([]byte, error) {
+	if z.codec == compress.Codecs.Uncompressed || cap(z.stored) < n {
+		z.stored = z.mem.Allocate(n)
+	}
+	data := z.stored[:n]
+	if _, err := io.ReadFull(z.in, data); err != nil {
+		return nil, fmt.Errorf("%w: a page is truncated: %w", ErrCorrupt, err)
+	}
+	switch {
+	case sum == noChecksum:
+		*z.unchecked = true
+	case crc32.ChecksumIEEE(data) != uint32(sum):
+		return nil, fmt.Errorf("%w: checksum mismatch in a page", ErrCorrupt)
+	}
+	return data, nil
+}
+
 // header reads a page's header.
-func (z *lz4Pages) header() (h pageHeader, err error) {
+func (z *pageReader) header() (h pageHeader, err error) {
 	ctx := context.Background()
 	p := thrift.NewTCompactProtocolConf(z.in, &thrift.TConfiguration{MaxMessageSize: int32(max(z.max, 1<<16))})
-	h.kind[isCompressed] = 1 // where nothing is said
+	h.kind[isCompressed], h.own[checksum] = 1, noChecksum // where nothing is said
 	err = eachField(ctx, p, func(id int16, t thrift.TType) error {
 		if t == thrift.STRUCT && (id == dataHeader || id == dictHeader || id == dataHeaderV2) {
 			return eachField(ctx, p, func(id int16, t thrift.TType) error { return readNumber(ctx, p, &h.kind, id, t) })
@@ -181,17 +222,95 @@ func readNumber(ctx context.Context, p thrift.TProtocol, all *[16]int64, id int1
 	return nil
 }
 
-// decompress returns front and, behind it, what src decompresses to, plain bytes in all.
-func (z *lz4Pages) decompress(front, src []byte, plain int) ([]byte, error) {
-	dst := z.mem.Allocate(plain)
+// decompress returns front and, behind it, what src decompresses to, plain bytes in all. They
+// are lent until the next page.
+func (z *pageReader) decompress(front, src []byte, plain int) ([]byte, error) {
+	if z.codec == compress.Codecs.Uncompressed {
+		if len(front)+len(src) != plain {
+			return nil, errPage
+		}
+		return front[:plain:plain], nil // src is behind it
+	}
+	if z.codec == lz4Raw || z.codec == lz4Hadoop {
+		if plain > lz4MaxRatio*(len(front)+len(src)+1) {
+			return nil, errPage
+		}
+	}
+	if cap(z.plain) < plain {
+		z.plain = z.mem.Allocate(plain)
+	}
+	dst := z.plain[:plain]
 	to := dst[copy(dst, front):]
-	if len(to) == 0 || unframeHadoop(to, src) {
+	if len(to) == 0 {
 		return dst, nil
 	}
-	if n, err := lz4.UncompressBlock(src, to); err != nil || n != len(to) {
-		return nil, fmt.Errorf("%w: a page of LZ4 that does not decompress to its %d bytes", ErrCorrupt, len(to))
+	if err := unpackPage(z.codec, to, src); err != nil {
+		return nil, fmt.Errorf("%w: a page of %s that does not decompress to its %d bytes: %w",
+			ErrCorrupt, z.codec, len(to), err)
 	}
 	return dst, nil
+}
+
+var errLength = errors.New("another length")
+
+// unpackPage fills dst with what src decompresses to, which is of that length.
+func unpackPage(codec compress.Compression, dst, src []byte) error {
+	switch codec {
+	case lz4Raw, lz4Hadoop:
+		if unframeHadoop(dst, src) {
+			return nil
+		}
+		n, err := lz4.UncompressBlock(src, dst)
+		return sameLength(n, len(dst), err)
+	case compress.Codecs.Snappy:
+		n, err := s2.DecodedLen(src)
+		if err := sameLength(n, len(dst), err); err != nil {
+			return err
+		}
+		_, err = s2.Decode(dst, src)
+		return err
+	case compress.Codecs.Zstd:
+		d, err := pageZstd()
+		if err != nil {
+			return err
+		}
+		defer pageZstds.Put(d)
+		got, err := d.DecodeAll(src, dst[:0:len(dst)])
+		return sameLength(len(got), len(dst), err)
+	case compress.Codecs.Gzip:
+		r, err := gzip.NewReader(bytes.NewReader(src))
+		if err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(r, dst); err != nil {
+			return err
+		}
+		n, err := io.Copy(io.Discard, io.LimitReader(r, 1)) // its end has a checksum
+		return sameLength(int(n), 0, err)
+	}
+	c, err := compress.GetCodec(codec)
+	if err != nil {
+		return err
+	}
+	return sameLength(len(c.Decode(dst, src)), len(dst), nil)
+}
+
+func sameLength(n, want int, err error) error {
+	if err == nil && n != want {
+		return errLength
+	}
+	return err
+}
+
+// pageZstds are decoders of pages.
+var pageZstds sync.Pool
+
+// pageZstd returns a decoder that fills no more than the room it is given.
+func pageZstd() (*zstd.Decoder, error) {
+	if d, ok := pageZstds.Get().(*zstd.Decoder); ok {
+		return d, nil
+	}
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true))
 }
 
 // unframeHadoop fills dst with blocks of LZ4 that each have their sizes in front, plain and

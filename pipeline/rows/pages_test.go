@@ -1,0 +1,55 @@
+package rows
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"testing"
+)
+
+// TestPageChecksums: of a file with checksums, no bit of a page changes unnoticed.
+func TestPageChecksums(t *testing.T) {
+	data, err := os.ReadFile("testdata/checksums.parquet") // by pyarrow
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(data []byte) (out []string, err error) {
+		r, err := Open(context.Background(), memorySource{bytes.NewReader(data)}, Formats[2], Options{Want: Want{"id", "text", "score"}})
+		var rec Record
+		for err == nil {
+			if err = r.Next(&rec); err == nil {
+				out = append(out, string(rec.AppendJSON(nil)))
+			}
+		}
+		if err == io.EOF {
+			err = nil
+		}
+		return out, err
+	}
+	whole, err := read(data)
+	if err != nil || len(whole) != 3 {
+		t.Fatal(whole, err)
+	}
+	refused := 0
+	end := bytes.Index(data, []byte("schema")) // the footer names the root so
+	bad := bytes.Clone(data)
+	for bit := 32; bit < 8*end; bit += 5 { // any bit of a byte, in turn
+		bad[bit/8] ^= 1 << (bit % 8)
+		got, err := read(bad)
+		switch {
+		case err == nil && !slices.Equal(got, whole):
+			t.Errorf("bit %d: %q", bit, got)
+		case err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrTooLong) && !errors.Is(err, ErrUnsupported):
+			t.Errorf("bit %d: %v is of no class", bit, err)
+		case err != nil:
+			refused++
+		}
+		bad[bit/8] ^= 1 << (bit % 8)
+	}
+	if refused < end {
+		t.Errorf("%d of %d bits are refused", refused, 8*end)
+	}
+}
