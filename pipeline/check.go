@@ -148,11 +148,17 @@ func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 			fired[a.index.Segments[k].File] = true
 		}
 	}
+	x := a.index
+	for _, sh := range x.Shards {
+		if sh.Once && slices.ContainsFunc(sh.Segments, func(f string) bool { return fired[f] }) {
+			return nil, fmt.Errorf("%s: it came from a pipe, which cannot be read a second time, as --trace has to; "+
+				"index it from a file, or check without --trace", sh.Name)
+		}
+	}
 	dir, err := audit.OpenOut(o.Out)
 	if err != nil {
 		return nil, err
 	}
-	x := a.index
 	o.TextField, o.IDField, o.TextUnit, o.MaxRow = x.TextField, x.IDField, x.TextUnit, int(x.MaxRow)
 	r := &run{
 		o: o.Options, set: a.set, source: evidence{a.set}, dir: dir, filterN: x.Recipe.N,
@@ -188,9 +194,12 @@ func indexedShard(sh ledger.IndexShard) (shard.Shard, error) {
 		return shard.Shard{}, err
 	}
 	f, c, ok := rows.Formats.Identify(sh.Name, sh.Name)
+	if sh.ReadAs != "" {
+		f, _, ok = rows.Formats.TypeOf("x" + sh.ReadAs)
+	}
 	s := shard.Shard{
 		Name: sh.Name, Path: sh.Name, Size: info.Size(), ModTime: info.ModTime(), Format: f, Compression: c,
-		Formats: &rows.Formats,
+		Formats: &rows.Formats, ReadAs: sh.ReadAs,
 	}
 	s.AddIndex()
 	if !ok || s.Size != sh.Size || s.ModTime.UnixNano() != sh.ModTime {

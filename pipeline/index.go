@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"swab/pipeline/filter"
@@ -94,6 +95,9 @@ func EstimateIndex(ctx context.Context, o IndexOptions) (*filter.Estimation, err
 	}
 	all := int64(0)
 	for _, sh := range found.shards {
+		if sh.Once {
+			return nil, fmt.Errorf("%s: a sample of a pipe cannot be read without using it up", sh.Name)
+		}
 		all += sh.Size
 	}
 	s, err := filter.NewSample(o.filterOptions(ctx), all)

@@ -43,6 +43,7 @@ type Reading struct {
 	TextUnit  string
 	Tokens    *rows.Tokens // decodes token ids; nil: they are refused
 	Exclude   []string     // globs of files of the corpus that are left out
+	Format    string       // as which files are read whatever their name, as jsonl; "": as their name says
 	MaxRow    int          // longest row, bytes
 	Rehash    bool         // compare the content of shards that have their earlier size and modification time
 	Limits    shard.Limits
@@ -95,16 +96,28 @@ func ReadTokenizer(file, field, typ string, end *uint32) (*rows.Tokens, error) {
 	return rows.NewTokens(z, field, typ, end)
 }
 
+// unknownSize is as many bytes as a pipe is taken to have.
+const unknownSize = 1 << 33
+
 // find returns the shards of the run's task.
 func (r Reading) find(patterns []string) (found, error) {
 	fields, err := r.textFields()
 	if err != nil {
 		return found{}, err
 	}
-	shards, files, err := rows.Find(patterns, r.Exclude, fields...)
+	readAs := ""
+	if r.Format != "" {
+		if readAs, err = rows.Formats.Ending(r.Format); err != nil {
+			return found{}, err
+		}
+	}
+	shards, files, err := rows.Find(patterns, r.Exclude, readAs, fields...)
 	f := found{shards: shards, files: files}
 	for _, s := range shards {
 		f.stored += s.Size
+		if s.Once {
+			f.stored += unknownSize
+		}
 	}
 	if err != nil || r.Part == [2]int{} {
 		return f, err
@@ -178,6 +191,7 @@ func (r Reading) documents(
 	ctx context.Context, sh shard.Shard, ahead bool, each func(row int64, id string, text []byte) error,
 ) (ledger.Entry, error) {
 	e := ledger.Entry{Name: sh.Name, Size: sh.Size, Format: sh.Format.String(), Compression: sh.Compression.String()}
+	e.ReadAs, e.Once = sh.ReadAs, sh.Once
 	var counts record.Counts
 	err := r.read(ctx, sh, ahead, &counts, &e, each)
 	if ctx.Err() != nil {
@@ -327,7 +341,9 @@ func (r Reading) read(
 	if err != nil {
 		return err
 	}
-	if digest.Stored != sh.Size {
+	if sh.Once {
+		e.Size = digest.Stored
+	} else if digest.Stored != sh.Size {
 		return fmt.Errorf("%s: it had %d bytes when the run began and %d when it was read", sh.Name, sh.Size, digest.Stored)
 	}
 	if sh.Digest != "" && sh.Digest != digest.XXH3 {

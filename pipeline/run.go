@@ -222,7 +222,7 @@ func (r *run) shard(ctx context.Context, l *lane, i, fill int) error {
 // key returns a digest of everything that shard results depend on, except the shards.
 func (r *run) key() string {
 	settings := []any{
-		r.set.Key(), "default fields", r.o.TextField, r.o.IDField, r.o.TextUnit, r.o.MaxRow, r.o.Limits,
+		r.set.Key(), "default fields", r.o.Format, r.o.TextField, r.o.IDField, r.o.TextUnit, r.o.MaxRow, r.o.Limits,
 	}
 	if r.o.Tokens != nil {
 		settings = append(settings, r.o.Tokens)

@@ -7,8 +7,8 @@
 // associatively and commutatively, so resumed runs, any number of lanes and any order of
 // shards publish the same bytes.
 //
-// Its files, like its packages, use only what is below them: read.go, lane.go, index.go,
-// run.go, changes.go, publish.go, scan.go, check.go, score.go, from the lowest to the highest.
+// Its files, like its packages, use only what is below them: read.go, lane.go, list.go,
+// index.go, run.go, changes.go, publish.go, scan.go, check.go, score.go, from the lowest to the highest.
 //
 // # From a document's text to its verdict
 //

@@ -22,7 +22,8 @@ import (
 
 // corpusFlags adds the flags of all verbs that read a corpus.
 func corpusFlags(f *pflag.FlagSet, corpus *[]string, r *pipeline.Reading, task *string) {
-	f.StringArrayVar(corpus, "corpus", nil, "`PATH` file, directory, glob or @list of shards; repeats")
+	f.StringArrayVar(corpus, "corpus", nil,
+		"`PATH` file, directory, glob or @list of shards, or - for standard input; repeats")
 	f.StringVar(&r.TextField, "text-field", "text",
 		"`FIELD` field of the text in a row (see swab help formats); where rows have no text, fields of chats and the like")
 	f.StringVar(&r.IDField, "id-field", "id",
@@ -30,6 +31,8 @@ func corpusFlags(f *pflag.FlagSet, corpus *[]string, r *pipeline.Reading, task *
 	f.StringVar(&r.TextUnit, "text-unit", "file", "`file|line` what is a document in plain text")
 	f.StringArrayVar(&r.Exclude, "exclude", nil,
 		"`GLOB` files and directories of the corpus to leave out, by their last part or, with a slash, by the whole; repeats")
+	f.StringVar(&r.Format, "format", "",
+		"`NAME` read files as this whatever their name, as jsonl, csv or text, unless their first bytes say another")
 	f.BoolVar(&r.Rehash, "rehash", false,
 		"read all shards again to compare their content with the digests of the earlier run; "+
 			"without it, those of the same size and modification time count as unchanged")

@@ -36,7 +36,7 @@ import (
 func scanCommand() *cobra.Command {
 	var o pipeline.Options
 	var b benchFlags
-	var task string
+	var task, dry string
 	var tokens tokenFlags
 	c := &cobra.Command{
 		Use:   "scan --corpus PATH … --bench [NAME=]PATH … --out DIR",
@@ -70,12 +70,17 @@ the table counts them separately.`,
       --fields question=q,choices=a+b+c,answer=key,id=nr \
       --method gpt3 --method coverage8 --method longest8 --fail-above 2 --out audit
 
+  # what would be read, and how; from standard input; files whose names say nothing
+  swab scan --corpus shards/ --dry-run
+  zstd -dc day.zst | swab scan --corpus - --bench mine=quiz.csv --out audit
+  swab scan --corpus dumps/ --format jsonl --bench mine=quiz.csv --out audit
+
   # what was found, with jq and DuckDB
   jq 'select(.state == "flagged")' audit/verdicts.jsonl
   duckdb -c "select item, words, doc_text from 'audit/evidence.parquet' order by words desc"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if len(o.Corpus) == 0 || len(b.benches) == 0 || o.Out == "" {
+			if len(o.Corpus) == 0 || dry == "" && (len(b.benches) == 0 || o.Out == "") {
 				return misused(cmd, "scan needs --corpus, --bench and --out")
 			}
 			if o.Part, err = parseTask(task); err != nil {
@@ -86,6 +91,9 @@ the table counts them separately.`,
 			}
 			if err := b.options(cmd, &o); err != nil {
 				return err
+			}
+			if dry != "" {
+				return listInputs(cmd.Context(), o, dry, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
 			o.Index.Version, o.Index.OnChange = o.Version, filter.OnChangeFail
 			return makeAudit(cmd, o, &b, false, func(o pipeline.Options) (*pipeline.Summary, error) {
@@ -99,9 +107,13 @@ the table counts them separately.`,
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
 		b.outputFlags(f, &o)
 		f.StringVar(&o.Index.Out, "index", "", "`DIR` corpus filter to fill in the same pass (see swab index)")
+		f.StringVar(&dry, "dry-run", "",
+			"`table|json` only list the files of the corpus, each with its format, text field and first row's fields")
+		f.Lookup("dry-run").NoOptDefVal = listFormats[0]
 	})
 	addFlags(c, "Limits", func(f *pflag.FlagSet) { limitFlags(f, &o.Reading) })
 	completeFrom(c, "text-unit", "file", "line")
+	completeFrom(c, "dry-run", listFormats...)
 	return c
 }
 

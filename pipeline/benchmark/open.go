@@ -91,6 +91,10 @@ func splitIDs(names []string) (ids, others []string) {
 func (b *Benchmark) find(name string, ignore []string) (at string, directory bool, err error) {
 	at, selectors := cutSelectors(name)
 	info, err := os.Stat(at)
+	if name == shard.Stdin || err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		return "", false, fmt.Errorf("benchmark %s: it is read several times, which a pipe cannot be; write it to a file",
+			quotedName(name))
+	}
 	glob := ""
 	if err != nil && strings.ContainsAny(at, "*?[") {
 		at, glob = cutGlob(at)

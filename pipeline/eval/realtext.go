@@ -249,7 +249,7 @@ func readAgain(ctx context.Context, corpus []string, flags map[itemKey]*flag) (d
 			}
 		}
 	}
-	shards, _, err := rows.Find(corpus, nil)
+	shards, _, err := rows.Find(corpus, nil, "")
 	if err != nil {
 		return 0, err
 	}

@@ -37,9 +37,12 @@ func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
 		}
 	}
 	gone := map[string]bool{}
-	for name := range have {
+	for name, s := range have {
 		if b.o.Task { // those of other tasks are not checked
 			break
+		}
+		if s.Once { // a pipe is gone by itself
+			continue
 		}
 		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
 			changed = append(changed, name+" is gone")

@@ -10,6 +10,8 @@ type Entry struct {
 	Digest      string           `json:"digest"`
 	Format      string           `json:"format"`
 	Compression string           `json:"compression"`
+	ReadAs      string           `json:"read_as,omitempty"`   // the ending set by --format
+	Once        bool             `json:"read_once,omitempty"` // from standard input or a pipe
 	Rows        int64            `json:"rows"`
 	Documents   int64            `json:"documents"`
 	TextBytes   int64            `json:"text_bytes"`

@@ -97,6 +97,19 @@ func (r *Record) FieldNames() string {
 	return string(names)
 }
 
+// Names returns the names of the record's fields; those of columns without a name are their
+// numbers.
+func (r *Record) Names() (names []string) {
+	for c := 1; c < r.nodes[0].next; c = r.nodes[c].next {
+		name := string(r.nodes[c].key)
+		if r.nodes[0].kind != object {
+			name = strconv.Itoa(len(names))
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 func (r *Record) reset() {
 	r.nodes, r.buf, r.table, r.marks, r.twice = r.nodes[:0], r.buf[:0], false, 0, nil
 	if r.ids != nil {

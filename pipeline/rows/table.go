@@ -47,9 +47,9 @@ var Formats = func() (fs shard.Formats) {
 
 // Find expands patterns to files of rows; see [shard.Formats.Find]. A file whose first row
 // has none of the fields is a side file.
-func Find(patterns, exclude []string, fields ...Field) ([]shard.Shard, []shard.Skipped, error) {
+func Find(patterns, exclude []string, readAs string, fields ...Field) ([]shard.Shard, []shard.Skipped, error) {
 	return Formats.Find(patterns, shard.Search{
-		Exclude: exclude, IsProse: IsProse, Output: publish.Made,
+		Exclude: exclude, ReadAs: readAs, IsProse: IsProse, Output: publish.Made,
 		HasText: func(s shard.Shard) bool {
 			rec, err := First(context.Background(), s, shard.Limits{}, Wanted(fields...))
 			return err == nil && rec.FirstText(fields) >= 0

@@ -17,6 +17,9 @@ type Search struct {
 	// last part of a name, one with a slash with the whole name and with each directory
 	// above it, as the pattern has them.
 	Exclude []string
+	// ReadAs is the ending of a format, as .jsonl: files are read so whatever their name,
+	// unless their content says that they are of another; "": the name says it.
+	ReadAs string
 	// HasText reports whether the first row of a side file has a text, so that it is a shard
 	// all the same; nil: no side file has.
 	HasText func(s Shard) bool

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -95,26 +96,7 @@ func checkStored(s *Shard, f io.ReaderAt, size int64) error {
 	if err != nil {
 		return err
 	}
-	if s.Compression != None && s.Compression.canBeginWith(head) {
-		return nil
-	}
-	if c := compressionOf(head); c != None {
-		s.Compression = c
-		return nil
-	}
-	if s.Compression != None {
-		if isCutShort(head, s.Compression.magic()) {
-			return fmt.Errorf("%w: %d bytes are too few for %s: %w", ErrCorrupt, size, s.Compression, io.ErrUnexpectedEOF)
-		}
-		if f := s.formatOf(head); f != nil && f.Magic != "" {
-			s.Compression, s.Format = None, f // its pages are compressed, and its name says so
-		} else {
-			if bytes.HasPrefix(head, []byte(lfsPointer)) {
-				return fmt.Errorf("%w: %s", ErrMismatch, lfsAdvice)
-			}
-			return fmt.Errorf("%w: not %s data: begins with %q", ErrMismatch, s.Compression, begin(head))
-		}
-	} else if err := s.checkPlain(head); err != nil {
+	if err := s.checkHead(head, size); err != nil || s.Compression != None {
 		return err
 	}
 	if s.Format == nil || s.Format.Tail == "" {
@@ -131,6 +113,49 @@ func checkStored(s *Shard, f io.ReaderAt, size int64) error {
 			ErrCorrupt, s.Format, magic, io.ErrUnexpectedEOF)
 	}
 	return nil
+}
+
+// checkStream finds out by the first bytes what a shard is that is read once, and sets that
+// in s. The tail of a format is left to what reads it.
+func checkStream(s *Shard, br *bufio.Reader) error {
+	head, err := br.Peek(headLen)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if err := s.checkHead(head, int64(len(head))); err != nil {
+		return err
+	}
+	if s.Format == nil && s.Compression == None && !isJSON(head) {
+		return fmt.Errorf("%w: %d bytes of no format that they or a name say; --format says it, as in --format csv",
+			ErrMismatch, len(head))
+	}
+	return nil
+}
+
+// checkHead finds out by the first of size bytes which compression, or else which format, a
+// shard has, and sets that.
+func (s *Shard) checkHead(head []byte, size int64) error {
+	if s.Compression != None && s.Compression.canBeginWith(head) {
+		return nil
+	}
+	if c := compressionOf(head); c != None {
+		s.Compression = c
+		return nil
+	}
+	if s.Compression == None {
+		return s.checkPlain(head)
+	}
+	if isCutShort(head, s.Compression.magic()) {
+		return fmt.Errorf("%w: %d bytes are too few for %s: %w", ErrCorrupt, size, s.Compression, io.ErrUnexpectedEOF)
+	}
+	if f := s.formatOf(head); f != nil && f.Magic != "" {
+		s.Compression, s.Format = None, f // its pages are compressed, and its name says so
+		return nil
+	}
+	if bytes.HasPrefix(head, []byte(lfsPointer)) {
+		return fmt.Errorf("%w: %s", ErrMismatch, lfsAdvice)
+	}
+	return fmt.Errorf("%w: not %s data: begins with %q", ErrMismatch, s.Compression, begin(head))
 }
 
 // formatOf returns the format that begins so, of those that the shard may be of.

@@ -13,7 +13,11 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
+
+// Stdin is the name of standard input among patterns and shards.
+const Stdin = "-"
 
 // Find expands patterns to shards, sorted by name. A pattern is
 //
@@ -21,6 +25,7 @@ import (
 //   - a directory, read recursively;
 //   - a glob: the wildcards of path.Match within a part of the path, and ** for any
 //     number of directories;
+//   - - for standard input, or the name of a pipe, which is read once;
 //   - @list, a file of patterns, one a line, relative to the working directory;
 //     blank lines and lines that begin with # are skipped.
 //
@@ -56,6 +61,11 @@ func (fs Formats) Find(patterns []string, by Search) ([]Shard, []Skipped, error)
 	}
 	if len(f.shards) == 0 && f.passed > 0 {
 		return nil, nil, fmt.Errorf("no shard found: %s; what a run wrote is no corpus: copy what you mean out of it", f.own)
+	}
+	if by.ReadAs != "" {
+		if _, _, ok := fs.TypeOf("x" + by.ReadAs); !ok {
+			return nil, nil, fmt.Errorf("%q is the ending of no format", by.ReadAs)
+		}
 	}
 	f.passCards()
 	shards := slices.SortedFunc(maps.Values(f.shards), func(a, b Shard) int { return cmp.Compare(a.Name, b.Name) })
@@ -137,8 +147,8 @@ func (f *finder) passCards() {
 		return
 	}
 	beside := map[string]bool{} // directories that have data, at any depth
-	for _, s := range f.shards {
-		if s.Format != nil && f.by.IsProse(s.Format) {
+	for resolved, s := range f.shards {
+		if s.Format != nil && f.by.IsProse(s.Format) || f.cards[resolved] {
 			continue
 		}
 		for dir := path.Dir(s.Name); !beside[dir]; dir = path.Dir(dir) {
@@ -166,8 +176,11 @@ func (f *finder) addPattern(p string, lists bool) error {
 	name := path.Clean(filepath.ToSlash(p))
 	f.hits = 0
 	passed, before := f.passed, len(f.skipped)
-	_, err := os.Stat(name)
+	fi, err := os.Stat(name)
 	switch {
+	case name == Stdin, err == nil && fi.Mode()&fs.ModeNamedPipe != 0:
+		f.addStream(name)
+		return nil
 	case err == nil:
 		err = f.addEntry(name, true, nil)
 	case !strings.ContainsAny(name, wildcards):
@@ -192,6 +205,25 @@ func (f *finder) addPattern(p string, lists bool) error {
 			printable(name), len(f.skipped)-before, f.formats.Endings(), compressionEndings)
 	}
 	return nil
+}
+
+// addStream adds standard input or a pipe. Nothing of it is read.
+func (f *finder) addStream(name string) {
+	s := Shard{Name: name, Path: filepath.FromSlash(name), ModTime: time.Now(), Formats: &f.formats, Once: true}
+	s.Format, s.Compression, _ = f.typeOf(&s)
+	f.shards[name] = s
+	f.hits++
+}
+
+// typeOf returns the format and compression of a shard by its name, or by what it is to be
+// read as.
+func (f *finder) typeOf(s *Shard) (format *Format, c Compression, known bool) {
+	format, c, known = f.formats.TypeOf(s.Name)
+	if f.by.ReadAs != "" && !strings.Contains(otherEndings, " "+ending(s.Name)+" ") {
+		s.ReadAs = f.by.ReadAs
+		format, _, known = f.formats.TypeOf("x" + s.ReadAs)
+	}
+	return format, c, known
 }
 
 func (f *finder) addList(file string) error {
@@ -225,7 +257,9 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 		f.skip(name, "excluded by "+glob, Excluded)
 		return nil
 	}
-	format, compression, known := f.formats.TypeOf(name)
+	s := Shard{Name: name, Path: filepath.FromSlash(name), Formats: &f.formats}
+	format, compression, known := f.typeOf(&s)
+	s.Format, s.Compression = format, compression
 	fi, err := os.Stat(name)
 	if err != nil {
 		if !explicit && !known && isMissing(err) {
@@ -248,10 +282,7 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 	if fi.IsDir() {
 		return f.addTree(name, resolved, above)
 	}
-	s := Shard{
-		Name: name, Path: filepath.FromSlash(name), Size: fi.Size(), ModTime: fi.ModTime(),
-		Format: format, Compression: compression, Formats: &f.formats,
-	}
+	s.Size, s.ModTime = fi.Size(), fi.ModTime()
 	if !explicit && isCorpusSideFile(name) && (!fi.Mode().IsRegular() || f.by.HasText == nil || !f.by.HasText(s)) {
 		f.skip(name, "a side file without a text", PassedOver)
 		return nil
@@ -274,7 +305,7 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 	f.hits++
 	if explicit {
 		delete(f.cards, resolved)
-	} else if _, ok := f.shards[resolved]; !ok && known && isCard(name) && f.by.IsProse != nil && f.by.IsProse(format) {
+	} else if _, ok := f.shards[resolved]; !ok && known && f.isProseCard(name) {
 		f.cards[resolved] = true
 	}
 	if old, ok := f.shards[resolved]; ok && old.Name <= name {
@@ -282,6 +313,13 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 	}
 	f.shards[resolved] = s
 	return nil
+}
+
+// isProseCard reports whether a file is a data card or a licence by its name, and text
+// without fields.
+func (f *finder) isProseCard(name string) bool {
+	format, _, known := f.formats.TypeOf(name)
+	return isCard(name) && f.by.IsProse != nil && (!known || f.by.IsProse(format))
 }
 
 // addUnknown reports whether a file whose name says no format can be read by its content. If

@@ -79,7 +79,7 @@ type Reader struct {
 	peeked   []byte   // plain bytes that Format read and Read did not return yet
 	taken    bool     // Read was called
 	unpacked int64    // bytes of temp
-	temp     *os.File // the plain bytes of a compressed file that is read at random
+	temp     *os.File // the plain bytes of a file that is read at random and cannot be as it is
 	index    *os.File // beside the shard, or nil
 	indexed  os.FileInfo
 	err      error // of the stream; io.EOF at its end
@@ -90,7 +90,8 @@ type Reader struct {
 //
 // With ahead, a compressed shard is decompressed in a goroutine of its own, 1 MiB
 // ahead of Read, which helps when there are fewer shards than cores. Read, unless nil,
-// counts the stored bytes read; when Finish succeeds it has grown by Digest.Stored.
+// counts the stored bytes read; when Finish succeeds it has grown by Digest.Stored. A shard
+// that is read Once may be opened once.
 func Open(s Shard, l Limits, ahead bool, read *atomic.Int64) (*Reader, error) {
 	if l.Window == 0 {
 		l.Window = DefaultWindow
@@ -99,17 +100,9 @@ func Open(s Shard, l Limits, ahead bool, read *atomic.Int64) (*Reader, error) {
 		return nil, fmt.Errorf("limits of %d bytes and %d:1: the window must have at least %d bytes, "+
 			"and the ratio must not be negative", l.Window, l.Ratio, zstd.MinWindowSize)
 	}
-	// Checked before opening, which would block on a named pipe.
-	fi, err := os.Stat(s.Path)
+	f, err := s.open()
 	if err != nil {
-		return nil, pathError(s.Name, err)
-	}
-	if !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %w", printable(s.Name), errNotRegular(fi))
-	}
-	f, err := os.Open(s.Path)
-	if err != nil {
-		return nil, pathError(s.Name, err)
+		return nil, err
 	}
 	r := &Reader{shard: s, limits: l, src: source{f: f, hash: xxh3.New128(), read: read}}
 	if err := r.start(ahead); err != nil {
@@ -119,20 +112,45 @@ func Open(s Shard, l Limits, ahead bool, read *atomic.Int64) (*Reader, error) {
 	return r, nil
 }
 
+// open opens the file.
+func (s *Shard) open() (*os.File, error) {
+	if s.Once && s.Name == Stdin {
+		return os.Stdin, nil
+	}
+	// Checked before opening, which would block on a named pipe that was not asked for.
+	fi, err := os.Stat(s.Path)
+	if err != nil {
+		return nil, pathError(s.Name, err)
+	}
+	if !s.Once && !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w", printable(s.Name), errNotRegular(fi))
+	}
+	f, err := os.Open(s.Path)
+	if err != nil {
+		return nil, pathError(s.Name, err)
+	}
+	return f, nil
+}
+
 func (r *Reader) start(ahead bool) error {
 	fi, err := r.src.f.Stat()
 	if err != nil {
 		return pathError(r.shard.Name, err)
 	}
 	r.size, r.src.opened = fi.Size(), fi
-	if err := checkStored(&r.shard, r.src.f, r.size); err != nil {
+	r.br = inputs.Get().(*bufio.Reader)
+	r.br.Reset(&r.src)
+	if r.shard.Once {
+		err = checkStream(&r.shard, r.br)
+	} else {
+		err = checkStored(&r.shard, r.src.f, r.size)
+	}
+	if err != nil {
 		return pathError(r.shard.Name, err)
 	}
 	if err := r.openIndex(); err != nil {
 		return err
 	}
-	r.br = inputs.Get().(*bufio.Reader)
-	r.br.Reset(&r.src)
 	if err := r.recoverPanic(func() (err error) {
 		r.dec, r.release, err = newDecoder(r.shard.Compression, r.br, r.limits)
 		return err
@@ -294,10 +312,10 @@ func (r *Reader) explain(err error) error {
 }
 
 // ReaderAt returns a Parquet or Arrow file for random access, and its size. A compressed
-// one is unpacked into a temporary file first. Neither Read nor, after Close, the ReaderAt
+// one, and one from a pipe, is unpacked into a temporary file first. Neither Read nor, after Close, the ReaderAt
 // may be used.
 func (r *Reader) ReaderAt() (io.ReaderAt, int64, error) {
-	if r.shard.Compression != None {
+	if r.shard.Compression != None || r.shard.Once {
 		return r.unpack()
 	}
 	if r.src.n > 0 {
@@ -435,14 +453,16 @@ func (r *Reader) Finish() (Digest, error) {
 	if err != nil {
 		return Digest{}, pathError(r.shard.Name, err)
 	}
+	if r.shard.Once {
+		return r.src.digest(r.plain), nil
+	}
 	if r.src.n != r.size || fi.Size() != r.size || !fi.ModTime().Equal(r.src.opened.ModTime()) {
 		return Digest{}, fmt.Errorf("%s: byte %d: %w: the file changed while it was read", name, r.src.n, ErrCorrupt)
 	}
 	if err := r.finishIndex(); err != nil {
 		return Digest{}, err
 	}
-	sum := r.src.hash.Sum128().Bytes()
-	return Digest{hex.EncodeToString(sum[:]), r.src.n, r.plain}, nil
+	return r.src.digest(r.plain), nil
 }
 
 // Digests reads shards, at most lanes at a time, and returns the digest of each as stored,
@@ -530,6 +550,12 @@ type source struct {
 	read   *atomic.Int64
 	n      int64
 	err    error // of the file system
+}
+
+// digest is that of what was read.
+func (s *source) digest(plain int64) Digest {
+	sum := s.hash.Sum128().Bytes()
+	return Digest{hex.EncodeToString(sum[:]), s.n, plain}
 }
 
 func (s *source) Read(p []byte) (int, error) {

@@ -38,6 +38,7 @@ package shard
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"path"
 	"slices"
@@ -145,13 +146,18 @@ type Shard struct {
 	Formats     *Formats    // those that its content may be of; nil for Format alone
 	Index       string      // path of the file beside it that says where its rows are, or ""
 	ReadAs      string      // the ending used in place of its own, as .jsonl; ""
+	Once        bool        // standard input or a pipe, whose Size is not known
 }
 
 // LayoutName returns a name whose ending says what the content leaves open: the shard's
-// without that of a compression, or one with the ending of ReadAs.
+// without that of a compression, or one with the ending of ReadAs. A name without an ending,
+// or with a number, is one of JSON lines.
 func (s *Shard) LayoutName() string {
-	if s.ReadAs != "" {
+	switch {
+	case s.ReadAs != "":
 		return "as" + s.ReadAs
+	case ending(s.Name) == "":
+		return Stem(s.Name) + ".jsonl"
 	}
 	return Stem(s.Name)
 }
@@ -169,6 +175,15 @@ func (fs Formats) TypeOf(name string) (f *Format, c Compression, ok bool) {
 		}
 	}
 	return nil, c, false
+}
+
+// Ending returns the ending of a format that a user names, as .jsonl for jsonl or jsonl.zst.
+func (fs Formats) Ending(name string) (string, error) {
+	stem, _ := splitCompression("x." + strings.TrimPrefix(name, "."))
+	if _, _, ok := fs.TypeOf(stem); !ok {
+		return "", fmt.Errorf("format %q is not known; known are%s", name, strings.ReplaceAll(" "+fs.Endings(), " .", " "))
+	}
+	return strings.ToLower(path.Ext(stem)), nil
 }
 
 // Identify returns a file's format and compression by its name, and where that has no

@@ -1,0 +1,139 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"swab/pipeline/rows"
+	"swab/pipeline/shard"
+)
+
+// Listed is what a run would do with one file of a corpus, as far as its first row shows.
+type Listed struct {
+	Name        string    `json:"name"`
+	Fate        ListState `json:"fate"`
+	Why         string    `json:"why,omitempty"`
+	Format      string    `json:"format,omitempty"`
+	Compression string    `json:"compression,omitempty"`
+	Size        int64     `json:"size"`
+	TextField   string    `json:"text_field,omitempty"`
+	Fields      []string  `json:"fields,omitempty"` // of the first row
+}
+
+// ListState says whether a run would read a file.
+type ListState string
+
+// The states of a listed file.
+const (
+	ListRead     ListState = "read"
+	ListPassed   ListState = "passed over" // it is no data
+	ListExcluded ListState = "excluded"
+	ListRefused  ListState = "not read" // which makes a run incomplete
+)
+
+// List returns what a run would do with each file of the corpus. It opens every shard and
+// reads its first row, but nothing of a pipe.
+func List(ctx context.Context, r Reading, patterns []string) (list []Listed, err error) {
+	r = r.filled()
+	fields, err := r.textFields()
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.find(patterns)
+	if err != nil {
+		return nil, err
+	}
+	for _, sh := range found.shards {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		list = append(list, r.peek(ctx, sh, fields))
+	}
+	for _, s := range found.files {
+		l := Listed{Name: s.Path, Fate: ListPassed, Why: s.Why}
+		switch s.Fate {
+		case shard.Unread:
+			l.Fate = ListRefused
+		case shard.Excluded:
+			l.Fate = ListExcluded
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+// peek reads the first row of a shard.
+func (r Reading) peek(ctx context.Context, sh shard.Shard, fields []rows.Field) Listed {
+	l := Listed{
+		Name: sh.Name, Fate: ListRead, Format: sh.Format.String(), Compression: sh.Compression.String(), Size: sh.Size,
+	}
+	if sh.Once {
+		l.Format, l.Compression, l.Why = "", "", "a pipe, of which nothing is read before the run"
+		return l
+	}
+	rec, err := r.firstRow(ctx, sh, &l)
+	switch {
+	case err == io.EOF:
+		l.Why = "it has no rows"
+	case err != nil:
+		l.Fate, l.Why = ListRefused, strings.TrimPrefix(err.Error(), sh.Name+": ")+remedy(err)
+	default:
+		l.Fields = rec.Names()
+		r.findText(rec, fields, &l)
+	}
+	return l
+}
+
+// findText finds the field of the text in the first row, as a run does.
+func (r Reading) findText(rec *rows.Record, fields []rows.Field, l *Listed) {
+	_, wrong := rec.AppendDocument(nil, fields[0])
+	k := 0
+	if wrong == rows.Missing {
+		k = rec.FirstText(fields)
+	}
+	switch {
+	case k < 0:
+		hint := "--text-field names the field of the text"
+		if better := rec.WithLists(fields[0]); better != "" {
+			hint = fmt.Sprintf("--text-field '%s' reads each element of the list", better)
+		}
+		l.Fate = ListRefused
+		l.Why = fmt.Sprintf("no field %s; the row has %s (%s)", fields[0], rec.FieldNames(), hint)
+		return
+	case k > 0, wrong == "", wrong == rows.Null:
+	default:
+		l.Fate, l.Why = ListRefused, fmt.Sprintf("row 0: field %s: %s", fields[0], wrong)
+		return
+	}
+	l.TextField = fields[k].String()
+}
+
+// firstRow returns the first row with all its fields, and sets format and compression.
+func (r Reading) firstRow(ctx context.Context, sh shard.Shard, l *Listed) (*rows.Record, error) {
+	in, err := shard.Open(sh, r.Limits, false, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	f, err := in.Format()
+	if err != nil {
+		return nil, err
+	}
+	l.Format, l.Compression = f.String(), in.Compression().String()
+	o := rows.Options{Name: sh.LayoutName(), MaxRow: r.MaxRow, Lines: r.TextUnit == "line"}
+	reader, err := rows.Open(ctx, in, f, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", sh.Name, err)
+	}
+	rec := new(rows.Record)
+	rec.Decode(r.Tokens, rows.Field{}, max(r.MaxRow, rows.MaxRecord))
+	if err := reader.Next(rec); errors.Is(err, io.EOF) {
+		return nil, io.EOF
+	} else if err != nil {
+		return nil, fmt.Errorf("%s: row 0: %w", sh.Name, err)
+	}
+	return rec, nil
+}
