@@ -47,8 +47,6 @@ type Covers interface {
 
 // Found is one matcher's result of one item.
 type Found interface {
-	// Nothing reports whether no document matches.
-	Nothing() bool
 	// Judge returns the verdict of method number k of the matcher.
 	Judge(k int) overlap.Verdict
 	// Evidence quotes the strongest documents, in a fixed order. Benchmark, split and item
@@ -95,8 +93,6 @@ func (c *cursor[C]) Close() error {
 	c.stop()
 	return c.err
 }
-
-func (c *cursor[C]) Nothing() bool { return c.cover == nil }
 
 func (c *cursor[C]) Judge(k int) overlap.Verdict { return c.rules.judge(c.number, k, c.it, c.cover) }
 

@@ -27,25 +27,23 @@ func readSpans(ctx context.Context, src Source, s *sink) error {
 		return s.lines(rows.NewLines(spans.Rest(), s.o.MaxRow))
 	}
 	for s.row = 0; ; {
-		off := spans.Offset()
-		sep, body, err := spans.Next()
+		_, body, err := spans.Next()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return in.Cause(err)
 		}
-		off += int64(len(sep))
 		if s.raw = body; s.table {
 			s.raw = nil
 		}
 		if s.plain {
-			err = s.json(body, off)
+			err = s.json(body)
 		} else if err = spans.Parse(&s.rec, body, s.o.want); errors.Is(err, rows.ErrRagged) {
-			s.skip(rows.Ragged, off, err.Error)
+			s.skip(rows.Ragged, err.Error)
 			continue
 		} else {
-			err = s.record(err, off)
+			err = s.record(err)
 		}
 		if err != nil {
 			return err
@@ -149,7 +147,7 @@ func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
 			return nil
 		}
 		if errors.Is(err, rows.ErrJSON) || errors.Is(err, rows.ErrRagged) {
-			s.skip(rows.NotJSON, r.Place(), err.Error)
+			s.skip(rows.NotJSON, err.Error)
 			continue
 		}
 		if err != nil {
@@ -159,7 +157,7 @@ func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
 			return noColumn(s.o.TextField, "is missing", s.columns)
 		}
 		skipped := s.c.Skipped[rows.NotString]
-		if err := s.record(nil, r.Place()); err != nil {
+		if err := s.record(nil); err != nil {
 			return err
 		}
 		if s.columns != nil && s.c.Skipped[rows.NotString] > skipped {
@@ -171,7 +169,7 @@ func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
 // lines reads one object a line, with the scanner if that can follow the fields.
 func (s *sink) lines(l *rows.Lines) error {
 	for s.row = 0; ; {
-		line, off, err := l.Next()
+		line, err := l.Next()
 		switch {
 		case err == io.EOF:
 			return nil
@@ -181,10 +179,10 @@ func (s *sink) lines(l *rows.Lines) error {
 			s.c.Blank++
 			continue
 		case s.plain:
-			err = s.json(line, off)
+			err = s.json(line)
 		default:
 			s.raw = line
-			err = s.record(s.rec.ParseJSON(line, s.o.want), off)
+			err = s.record(s.rec.ParseJSON(line, s.o.want))
 		}
 		if err != nil {
 			return err
@@ -193,7 +191,7 @@ func (s *sink) lines(l *rows.Lines) error {
 }
 
 // json reads one JSON value as the current row.
-func (s *sink) json(line []byte, off int64) error {
+func (s *sink) json(line []byte) error {
 	if len(line) > s.o.MaxRow {
 		return fmt.Errorf("%d bytes, more than %d: %w", len(line), s.o.MaxRow, ErrTooLong)
 	}
@@ -208,15 +206,15 @@ func (s *sink) json(line []byte, off int64) error {
 	switch {
 	case kind == rows.NotString || j.Whole() || kind == rows.NotObject && bytes.TrimLeft(line, " \t\r")[0] == '"':
 		s.raw = line
-		return s.record(s.rec.ParseJSON(line, s.o.want), off)
+		return s.record(s.rec.ParseJSON(line, s.o.want))
 	case kind == rows.Missing:
 		if s.raw = line; s.settle() {
-			return s.record(s.rec.ParseJSON(line, s.o.want), off)
+			return s.record(s.rec.ParseJSON(line, s.o.want))
 		}
-		return s.noField(off)
+		return s.noField()
 	case kind != "":
 		s.settled = s.settled || kind == rows.Null
-		s.skip(kind, off, func() string { return j.Detail(kind, s.o.TextField) })
+		s.skip(kind, func() string { return j.Detail(kind, s.o.TextField) })
 		return nil
 	}
 	var m rows.Marks
@@ -239,14 +237,14 @@ func (s *sink) json(line []byte, off int64) error {
 	default:
 		id.addInt(s.row)
 	}
-	s.commit(m, off)
+	s.commit(m)
 	return nil
 }
 
 // record adds the row in s.rec as the current one, or skips it with the reason.
-func (s *sink) record(bad error, off int64) error {
+func (s *sink) record(bad error) error {
 	if bad != nil {
-		s.skip(rows.NotJSON, off, bad.Error)
+		s.skip(rows.NotJSON, bad.Error)
 		return nil
 	}
 	if err := s.rec.Err(); err != nil {
@@ -263,28 +261,28 @@ func (s *sink) record(bad error, off int64) error {
 		s.joined, kind = s.rec.AppendDocument(s.joined[:0], s.o.text)
 	}
 	if kind == rows.Missing {
-		return s.noField(off)
+		return s.noField()
 	} else if kind == rows.TokenIDs {
 		return fmt.Errorf("field %q: %w", s.o.TextField, ErrTokens)
 	} else if err := s.rec.Err(); err != nil {
 		return fmt.Errorf("field %q: %w", s.o.TextField, err)
 	} else if kind != "" {
 		s.settled = s.settled || kind != rows.NotObject
-		s.skip(kind, off, func() string { return fmt.Sprintf("field %q", s.o.TextField) })
+		s.skip(kind, func() string { return fmt.Sprintf("field %q", s.o.TextField) })
 		return nil
 	}
 	s.idText, _, _ = s.rec.AppendName(s.idText[:0], s.o.id)
-	return s.add(s.joined, s.idText, s.rec.Marks(), off)
+	return s.add(s.joined, s.idText, s.rec.Marks())
 }
 
 // noField skips the current row, which lacks the text field. The first one is named with
 // the fields that it has.
-func (s *sink) noField(off int64) error {
+func (s *sink) noField() error {
 	if s.row == 0 && s.raw != nil && hasTokens(s.raw) {
 		return fmt.Errorf("field %q is missing: %w", s.o.TextField, errTokenField)
 	}
 	first := len(s.c.First) == 0
-	s.skip(rows.Missing, off, func() string {
+	s.skip(rows.Missing, func() string {
 		if !first {
 			return fmt.Sprintf("field %q", s.o.TextField)
 		}

@@ -142,31 +142,30 @@ type Counts struct {
 // Bad names a row that was skipped or repaired.
 type Bad struct {
 	Row    int64 // counted from 0
-	Byte   int64 // offset of the row in the plain stream; -1 if it has none
 	Kind   Kind
 	Detail string
 }
 
-func (c *Counts) skip(k Kind, row, off int64, detail func() string) {
+func (c *Counts) skip(k Kind, row int64, detail func() string) {
 	if c.Skipped == nil {
 		c.Skipped = map[Kind]int64{}
 	}
 	c.Skipped[k]++
-	c.addBad(k, row, off, detail)
+	c.addBad(k, row, detail)
 }
 
-func (c *Counts) repair(k Kind, row, off int64, detail func() string) {
+func (c *Counts) repair(k Kind, row int64, detail func() string) {
 	if c.Repaired == nil {
 		c.Repaired = map[Kind]int64{}
 	}
 	c.Repaired[k]++
-	c.addBad(k, row, off, detail)
+	c.addBad(k, row, detail)
 }
 
 // addBad adds a row to c.First, unless that is full.
-func (c *Counts) addBad(k Kind, row, off int64, detail func() string) {
+func (c *Counts) addBad(k Kind, row int64, detail func() string) {
 	if len(c.First) < firstBad {
-		c.First = append(c.First, Bad{row, off, k, detail()})
+		c.First = append(c.First, Bad{row, k, detail()})
 	}
 }
 
@@ -268,16 +267,18 @@ func (s *sink) reserve(n int) error {
 }
 
 // skip counts the current row as skipped.
-func (s *sink) skip(k Kind, off int64, detail func() string) {
-	s.c.skip(k, s.row, off, detail)
+func (s *sink) skip(k Kind, detail func() string) {
+	s.c.skip(k, s.row, detail)
 	s.c.Rows++
 	s.row++
 }
 
 // commit counts the current row, whose text and id are in the batch.
-func (s *sink) commit(m rows.Marks, off int64) {
+func (s *sink) commit(m rows.Marks) {
 	if m != 0 {
-		s.repaired(m, off)
+		m.Repairs(func(k Kind, done string) {
+			s.c.repair(k, s.row, func() string { return done })
+		})
 	}
 	s.c.TextBytes += int64(s.batch.commit(s.row))
 	s.c.Documents++
@@ -286,14 +287,8 @@ func (s *sink) commit(m rows.Marks, off int64) {
 	s.settled = true
 }
 
-func (s *sink) repaired(m rows.Marks, off int64) {
-	m.Repairs(func(k Kind, done string) {
-		s.c.repair(k, s.row, off, func() string { return done })
-	})
-}
-
 // add adds a row with that text; without an id it gets its number.
-func (s *sink) add(text, id []byte, m rows.Marks, off int64) error {
+func (s *sink) add(text, id []byte, m rows.Marks) error {
 	if long := max(len(text), len(id)); long > s.o.MaxRow {
 		return fmt.Errorf("%d bytes, more than %d: %w", long, s.o.MaxRow, ErrTooLong)
 	}
@@ -306,7 +301,7 @@ func (s *sink) add(text, id []byte, m rows.Marks, off int64) error {
 	} else {
 		s.batch.id.addInt(s.row)
 	}
-	s.commit(m, off)
+	s.commit(m)
 	return nil
 }
 

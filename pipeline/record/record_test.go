@@ -121,7 +121,7 @@ func TestBadRows(t *testing.T) {
 		t.Errorf("blank %d, first %v", c.Blank, c.First)
 	}
 	for i, b := range c.First {
-		if b.Row != int64(i+1) || !strings.HasPrefix(src[b.Byte:], lines[i+1]) || b.Detail == "" {
+		if b.Row != int64(i+1) || b.Detail == "" {
 			t.Errorf("bad row %d is named %+v", i, b)
 		}
 	}
@@ -260,7 +260,7 @@ func TestRowsAllocateNothing(t *testing.T) {
 		s.batch.start()
 		s.batch.n, s.batch.id.data, s.batch.text.data = 0, s.batch.id.data[:0], s.batch.text.data[:0]
 		for line := range bytes.Lines(src) {
-			s.json(line, 0)
+			s.json(line)
 		}
 	})
 	if n != 0 || s.c.Documents == 0 {
@@ -333,7 +333,7 @@ func TestText(t *testing.T) {
 	if want := []row{{"0", "first é", 0}, {"1", "second\x00\uFFFD", 1}, {"2", "last", 2}}; err != nil || !reflect.DeepEqual(rows, want) || c.Blank != 2 {
 		t.Errorf("line: %q, %+v, %v", rows, c, err)
 	}
-	if b := c.First[0]; b.Row != 1 || !bytes.HasPrefix(src[b.Byte:], []byte("second")) {
+	if b := c.First[0]; b.Row != 1 {
 		t.Errorf("line: %+v", b)
 	}
 	for _, empty := range []string{"", " \n", "\uFEFF"} {

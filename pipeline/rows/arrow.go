@@ -73,9 +73,6 @@ func columnNames(fields []arrow.Field, within string) (names []string) {
 	return names
 }
 
-// Place is -1: a row of a batch has no place in a stream.
-func (a *Arrow) Place() int64 { return -1 }
-
 // Next makes rec the next row.
 func (a *Arrow) Next(rec *Record) error {
 	for a.batch == nil || a.row == int(a.batch.NumRows()) {

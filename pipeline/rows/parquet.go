@@ -133,9 +133,6 @@ func openParquet(in *Input, o Options) (Reader, error) {
 // Checked reports whether a checksum covers every page that was read so far.
 func (p *Parquet) Checked() bool { return !p.unchecked }
 
-// Place returns -1: a row of columns has no offset in a stream.
-func (p *Parquet) Place() int64 { return -1 }
-
 // Columns returns the names of all columns.
 func (p *Parquet) Columns() (names []string) {
 	guard(func() error {

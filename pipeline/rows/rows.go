@@ -71,9 +71,6 @@ type Reader interface {
 	// io.EOF. After one that wraps ErrJSON or ErrRagged, which is of one row, the next row
 	// may be read; after any other, nothing.
 	Next(rec *Record) error
-	// Place returns the offset in the plain stream at which the row of the last Next begins;
-	// -1 if the rows of the format have no such offset.
-	Place() int64
 }
 
 // Columns returns the names of the fields that every row of the file has, if its format

@@ -68,7 +68,6 @@ type Spans struct {
 	first    *[64 << 10]byte
 	buf      []byte // first, or a longer one
 	from, to int    // buf[from:to] is read and not yet returned
-	off      int64  // offset of buf[from] in the stream
 	end      bool   // r is at its end
 	max      int
 }
@@ -110,9 +109,6 @@ func (s *Spans) Rest() io.Reader {
 
 // Bracketed reports whether the tail belongs to the file even without rows.
 func (s *Spans) Bracketed() bool { return s.split.bracketed() }
-
-// Offset returns the offset in the stream of the next separator.
-func (s *Spans) Offset() int64 { return s.off }
 
 // Header returns the first row of a table that has a header, once Next was called.
 func (s *Spans) Header() string {
@@ -198,11 +194,10 @@ func (s *Spans) Next() (sep, body []byte, err error) {
 		case err != nil:
 			return nil, nil, err
 		case s.layout.Shape == JSONColumns:
-			s.from, s.off = s.to, int64(n)
+			s.from = s.to
 			return s.split.(*columnSplit).row()
 		case m > 0:
 			s.from += n + m
-			s.off += int64(n + m)
 			return data[:n], data[n : n+m : n+m], nil
 		}
 		for !s.end {
@@ -691,9 +686,8 @@ func (c *columnSplit) row() (sep, body []byte, err error) {
 // spanReader reads the rows of a text file.
 type spanReader struct {
 	*Spans
-	in    *Input
-	want  Want
-	place int64
+	in   *Input
+	want Want
 }
 
 func openSpans(in *Input, o Options) (Reader, error) {
@@ -704,13 +698,9 @@ func openSpans(in *Input, o Options) (Reader, error) {
 	return &spanReader{Spans: s, in: in, want: o.Want}, nil
 }
 
-func (s *spanReader) Place() int64 { return s.place }
-
 func (s *spanReader) Next(rec *Record) error {
-	from := s.Offset()
-	sep, body, err := s.Spans.Next()
+	_, body, err := s.Spans.Next()
 	if err == nil {
-		s.place = from + int64(len(sep))
 		err = s.Parse(rec, body, s.want)
 	}
 	return s.in.Cause(err)

@@ -27,9 +27,6 @@ func openTar(in *Input, o Options) (Reader, error) {
 	return &tarReader{in: in, end: end, t: tar.NewReader(end), o: o}, nil
 }
 
-// Place is -1: rows of members have no one place.
-func (r *tarReader) Place() int64 { return -1 }
-
 func (r *tarReader) Next(rec *Record) error {
 	for {
 		if r.member != nil {

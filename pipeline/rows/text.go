@@ -15,8 +15,7 @@ type Lines struct {
 	r        io.Reader
 	max      int // of a line, without its end
 	buf      []byte
-	beg, end int   // buf[beg:end] is not yet returned
-	off      int64 // offset of buf[beg] in the stream
+	beg, end int // buf[beg:end] is not yet returned
 	begun    bool
 	err      error // of r; io.EOF at the end
 }
@@ -64,13 +63,13 @@ func (l *Lines) start() {
 		l.fill()
 	}
 	if bytes.HasPrefix(l.buf[:l.end], byteOrderMark) {
-		l.beg, l.off = len(byteOrderMark), int64(len(byteOrderMark))
+		l.beg = len(byteOrderMark)
 	}
 }
 
-// Next returns a line without its LF or CR LF, lent until the next call, and its offset in
-// the stream. After the last line the error is io.EOF.
-func (l *Lines) Next() (line []byte, off int64, err error) {
+// Next returns a line without its LF or CR LF, lent until the next call. After the last line
+// the error is io.EOF.
+func (l *Lines) Next() (line []byte, err error) {
 	if !l.begun {
 		l.start()
 	}
@@ -82,22 +81,22 @@ func (l *Lines) Next() (line []byte, off int64, err error) {
 			n += seen + 1
 		case l.err == nil:
 			if seen = l.end - l.beg; seen > l.max+1 {
-				return nil, l.off, l.tooLong()
+				return nil, l.tooLong()
 			}
 			l.fill()
 			continue
 		case l.err != io.EOF || l.beg == l.end:
-			return nil, l.off, l.err
+			return nil, l.err
 		default:
 			n = l.end - l.beg
 		}
-		line, off = l.buf[l.beg:l.beg+n], l.off
-		l.beg, l.off = l.beg+n, l.off+int64(n)
+		line = l.buf[l.beg : l.beg+n]
+		l.beg += n
 		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 		if len(line) > l.max {
-			return nil, off, l.tooLong()
+			return nil, l.tooLong()
 		}
-		return line, off, nil
+		return line, nil
 	}
 }
 
@@ -129,7 +128,6 @@ type textReader struct {
 	l     *Lines
 	lines bool // a row is a line
 	name  string
-	place int64
 	blank int64
 	ended bool
 }
@@ -137,8 +135,6 @@ type textReader struct {
 func openText(in *Input, o Options) (Reader, error) {
 	return &textReader{in: in, l: NewLines(in, o.MaxRow), lines: o.Lines, name: o.Name}, nil
 }
-
-func (t *textReader) Place() int64 { return t.place }
 
 // Blank returns the number of blank lines or files; they are skipped, and are no rows.
 func (t *textReader) Blank() int64 { return t.blank }
@@ -169,8 +165,7 @@ func (t *textReader) Next(rec *Record) error {
 
 func (t *textReader) more() (line []byte, err error) {
 	if t.lines {
-		line, t.place, err = t.l.Next()
-		return line, err
+		return t.l.Next()
 	}
 	if t.ended {
 		return nil, io.EOF

@@ -330,20 +330,17 @@ func (r *Record) HasTokens() bool {
 // idReader reads a file that is ids one after the other. Its rows are documents, of one
 // field.
 type idReader struct {
-	in         *Input
-	r          *bufio.Reader
-	kind       string // type of the ids; "" is what the run says
-	left       int64  // ids that are to come; -1 to the end of the file
-	each       int64  // ids of a row of the file, of several dimensions
-	index      *idIndex
-	place, row int64 // in the plain bytes, of the next id and of the document
-	blank      int64
-	ids        []uint32
-	ended      bool
+	in    *Input
+	r     *bufio.Reader
+	kind  string // type of the ids; "" is what the run says
+	left  int64  // ids that are to come; -1 to the end of the file
+	each  int64  // ids of a row of the file, of several dimensions
+	index *idIndex
+	place int64 // in the plain bytes, of the next id
+	blank int64
+	ids   []uint32
+	ended bool
 }
-
-// Place is where in the plain bytes the document begins.
-func (r *idReader) Place() int64 { return r.row }
 
 // Blank counts documents of no ids, which are no rows.
 func (r *idReader) Blank() int64 { return r.blank }
@@ -451,7 +448,6 @@ func (r *idReader) Next(rec *Record) error {
 		}
 	}
 	for {
-		r.row = r.place
 		t.begin()
 		n, err := r.document(t)
 		if err != nil {

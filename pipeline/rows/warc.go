@@ -37,9 +37,6 @@ func openWARC(in *Input, o Options) (Reader, error) {
 	return &warcReader{in: in, r: bufio.NewReaderSize(in, 64<<10), max: o.MaxRow}, nil
 }
 
-// Place is -1: a document is not in the file as it is read.
-func (w *warcReader) Place() int64 { return -1 }
-
 func (w *warcReader) Next(rec *Record) error {
 	for {
 		row, err := w.record(rec)
