@@ -15,6 +15,8 @@ import (
 type planting struct {
 	Class
 	late int // among equals of the list, when it is planted: higher is later
+	// function says that only items that ask for a function suit, of which there are few.
+	function bool
 	// shares says that a clean plant may share text with the item, as a passage does;
 	// any other clean plant that would is not made.
 	shares bool
@@ -85,6 +87,12 @@ func unless(want Want, name, about string, late int, p planter) *planting {
 	c := flagged(name, about, late, p)
 	c.Want = want
 	return c
+}
+
+// ofFunctions marks a class that only items that ask for a function suit.
+func ofFunctions(p *planting) *planting {
+	p.function = true
+	return p
 }
 
 // plantings lists the classes of a part.
@@ -234,7 +242,8 @@ func wordings() (list []*planting) {
 				}
 				return renamed(r, code)
 			}),
-		flagged("code-javascript", "the docstring over a function of another language", -5, fromItem(inJavaScript)),
+		ofFunctions(flagged("code-javascript", "the docstring over a function of another language", -5,
+			fromItem(inJavaScript))),
 		flagged("code-tabs-crlf", "tabs for blanks, line ends of Windows", -4, fromItem(func(e *entry) (string, bool) {
 			code, ok := codeOf(e)
 			t, tabs := withTabs(code)
@@ -293,7 +302,8 @@ func cleanOnes() []*planting {
 			}),
 		unless(Clean, "names-and-numbers", "the item's names and numbers in sentences of others", 0,
 			(*generator).namesAndNumbers),
-		unless(Clean, "same-signature", "another task with the same function signature", -5, (*generator).sameSignature),
+		ofFunctions(unless(Clean, "same-signature", "another task with the same function signature", -5,
+			(*generator).sameSignature)),
 	}
 }
 

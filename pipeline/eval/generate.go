@@ -93,10 +93,32 @@ func Generate(seed uint64, part Part, src Sources, size Size) (*Set, error) {
 	g.markContained()
 	order := slices.Clone(g.list)
 	slices.SortStableFunc(order, func(a, b *planting) int { return cmp.Compare(a.late, b.late) })
+	functions := g.functionShare()
 	for _, c := range order {
-		g.plant(g.rng(c.Name), c, size.PerClass)
+		most := size.PerClass
+		if c.function {
+			most = min(most, functions)
+		}
+		g.plant(g.rng(c.Name), c, most)
 	}
 	return g.set(), nil
+}
+
+// functionShare is how many items each class of functions may plant, so that all of them
+// have their share of the few benchmarks that ask for functions.
+func (g *generator) functionShare() int {
+	items, classes := 0, 0
+	for i := range g.entries {
+		if _, ok := functionOf(&g.entries[i]); ok && g.entries[i].fit() {
+			items++
+		}
+	}
+	for _, c := range g.list {
+		if c.function {
+			classes++
+		}
+	}
+	return max(1, items/max(1, classes))
 }
 
 // rng returns a generator of random numbers for one step alone.
@@ -190,14 +212,20 @@ func (g *generator) corporaOf() {
 	}
 }
 
-// documents makes the texts around plants.
+// documents makes the texts around plants. The id of each begins with its host, which is
+// "text" or "long" for plain text.
 func (g *generator) documents(r *rand.Rand, size Size) {
 	g.corporaOf()
 	n := max(size.Docs, 2*size.PerClass*(len(g.list)+3))
+	kinds := hosts()
 	for i := range n {
 		words := 50 << r.IntN(6) // the short ones as likely as the long
 		words += r.IntN(words)
-		g.docs = append(g.docs, Doc{fmt.Sprintf("d%06d", i), g.passage(r, words)})
+		text, name := g.passage(r, words), "text"
+		if k := r.IntN(2 * len(kinds)); k < len(kinds) {
+			text, name = kinds[k].set(r, text), kinds[k].name
+		}
+		g.docs = append(g.docs, Doc{fmt.Sprintf("%s%06d", name, i), text})
 	}
 	g.free = r.Perm(n)
 	for range max(1, (size.PerClass+longPlants-1)/longPlants) {

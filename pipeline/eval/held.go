@@ -103,9 +103,12 @@ func heldScripts() []*planting {
 
 func heldCode() []*planting {
 	return []*planting{
-		flagged("code-comments", "the docstring as comments over the solution", -5, fromItem(inComments)),
-		flagged("code-go", "the docstring as comments over a function of another language", -5, fromItem(inGo)),
-		flagged("code-no-examples", "without the examples in the docstring", -5, fromItem(withoutExamples)),
+		ofFunctions(flagged("code-comments", "the docstring as comments over the solution", -5,
+			fromItem(inComments))),
+		ofFunctions(flagged("code-go", "the docstring as comments over a function of another language", -5,
+			fromItem(inGo))),
+		ofFunctions(flagged("code-no-examples", "without the examples in the docstring", -5,
+			fromItem(withoutExamples))),
 		flagged("code-notebook", "the code as a list of lines in JSON", -4, fromItem(func(e *entry) (string, bool) {
 			code, ok := codeOf(e)
 			rows := strings.Split(code, "\n")
@@ -131,7 +134,8 @@ func heldClean() []*planting {
 			func(g *generator, r *rand.Rand, e *entry) (string, bool) {
 				return g.scattered(r, e, false)
 			}),
-		unless(Clean, "same-name", "another task for a function of the same name", -5, (*generator).sameName),
+		ofFunctions(unless(Clean, "same-name", "another task for a function of the same name", -5,
+			(*generator).sameName)),
 		unless(Clean, "about-the-benchmark", "a page about the benchmark and what it asks", 0,
 			(*generator).aboutBenchmark),
 		unless(Clean, "shuffled-sentences-of-siblings", "sentences of several other items of the same kind", 0,

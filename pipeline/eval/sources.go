@@ -100,8 +100,8 @@ var realBenches = []struct {
 // realCorpora leaves out the evaluation harness's source, which contains real items.
 var realCorpora = []string{"classic-books", "peps", "rust-rfcs", "tldr", "exercism", "d2l-zh", "keon", "thealgorithms"}
 
-// Real reads the sources of the data folder, and the Arabic items of [Own], since
-// the folder has none.
+// Real reads the sources of the data folder, and of [Own] the Arabic items, since
+// the folder has none, and functions and readings, since it has few.
 func Real(ctx context.Context, dir string) (Sources, error) {
 	src := Sources{Name: "benchmarks and corpora of the data folder", Dir: dir}
 	presets, err := benchmark.Builtin()
@@ -166,7 +166,7 @@ func Real(ctx context.Context, dir string) (Sources, error) {
 		return src, fmt.Errorf("%s: no corpora: point SWAB_DATA at the folder that holds benchmarks and corpora", dir)
 	}
 	for _, b := range Own().Benches {
-		if b.Lang == "ar" {
+		if b.Lang == "ar" || b.Name == "own-functions" || b.Name == "own-readings" {
 			src.Benches = append(src.Benches, b)
 		}
 	}

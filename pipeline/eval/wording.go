@@ -274,7 +274,8 @@ func numbersInDigits(s string) (string, int) {
 var fillers = []string{"um", "uh", "you know", "like", "so", "well", "okay", "i mean", "right", "let's see"}
 
 // spoken returns s as someone reads it aloud and another writes it down: lower case,
-// no punctuation, numbers in words, contractions, a filler about every twelve words.
+// no punctuation, numbers in words, contractions, a filler about every eight words, and a
+// word or two said again about every fifteen.
 func spoken(r *rand.Rand, s string) (string, bool) {
 	if !mostlyASCII(s) {
 		return "", false
@@ -286,10 +287,12 @@ func spoken(r *rand.Rand, s string) (string, bool) {
 	s, _ = noPunctuation(strings.ToLower(s))
 	var out []string
 	for i, f := range strings.Fields(s) {
-		if i == 0 || r.IntN(12) == 0 {
+		if i == 0 || r.IntN(8) == 0 {
 			out = append(out, fillers[r.IntN(len(fillers))])
 		}
-		out = append(out, f)
+		if out = append(out, f); r.IntN(15) == 0 {
+			out = append(out, out[len(out)-1-r.IntN(2):]...)
+		}
 	}
 	return strings.Join(out, " "), len(out) > 12
 }
@@ -317,13 +320,13 @@ func slip(r *rand.Rand, w string) (string, bool) {
 	if len(w) < 3 || strings.ContainsFunc(w, func(c rune) bool { return c >= 0x80 || !unicode.IsLetter(c) }) {
 		return "", false
 	}
-	i := 1 + r.IntN(len(w)-1)
+	i := r.IntN(len(w))
 	switch r.IntN(4) {
 	case 0:
 		list := neighbours[w[i]|0x20]
 		return w[:i] + string(list[r.IntN(len(list))]) + w[i+1:], true
 	case 1:
-		if w[i-1] == w[i] {
+		if i = max(1, i); w[i-1] == w[i] {
 			return w[:i] + w[i+1:], true
 		}
 		return w[:i-1] + string(w[i]) + string(w[i-1]) + w[i+1:], true
@@ -347,7 +350,8 @@ var scans = []struct{ from, to string }{
 	{"rn", "m"}, {"m", "rn"}, {"cl", "d"}, {"d", "cl"}, {"l", "1"}, {"I", "l"}, {"O", "0"}, {"0", "O"}, {"1", "l"},
 	{"5", "S"}, {"S", "5"}, {"B", "8"},
 	{"e", "c"}, {"c", "e"}, {"h", "b"}, {"u", "ii"}, {"n", "ri"}, {"a", "o"}, {"t", "f"}, {"f", "t"}, {"w", "vv"},
-	{"g", "q"}, {"i", "j"}, {".", ","}, {",", "."},
+	{"g", "q"}, {"i", "j"}, {".", ","}, {",", "."}, {" ", ""},
+	{"li", "h"}, {"ri", "n"}, {"s", "8"}, {"y", "v"}, {"b", "6"},
 }
 
 // misread makes pct % of the characters what scanners take them for.
