@@ -34,6 +34,7 @@ check: ## what .ci/run runs: format, vet, lint, tidy, build, all tests, short an
 	go test -race -short -count=1 -timeout 60m ./...
 	go test -race -count=1 -timeout 60m -run '$(CONCURRENT)' ./ngram/bloom ./pipeline ./pipeline/ledger
 	$(MAKE) fuzz
+	$(MAKE) torture TORTURETIME=2m
 
 # Tests that -short leaves out and in which goroutines share something.
 CONCURRENT := ^(TestShardsOfAllSizes|TestAllMethodsInAnyOrder|TestLoadWhilePublishing)$$
@@ -51,6 +52,11 @@ lint: ## runs staticcheck, and bounds complexity: none over 30, under 4 % over 1
 
 # At the end of its time a target without a find sometimes fails with "context deadline
 # exceeded" and no input (go.dev/issue/75804, until Go 1.27); it must then pass when it is run again.
+TORTURETIME ?= 1h
+
+torture: build ## disturbs every verb for TORTURETIME: kills, failing system calls, power cuts, full disks
+	go run ./cmd/swabtorture -swab bin/swab -time $(TORTURETIME)
+
 fuzz: ## fuzzes every fuzz target for FUZZTIME each
 	@set -e; out=$$(mktemp); trap 'rm -f $$out' EXIT; \
 	run() { go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg >$$out 2>&1; }; \
@@ -98,4 +104,4 @@ golden: ## writes testdata/ and the expected outputs of tests again
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check lint fuzz install man dist dist-check bench eval eval-held golden screenshot
+.PHONY: help build demo test check lint fuzz torture install man dist dist-check bench eval eval-held golden screenshot

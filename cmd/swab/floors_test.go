@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"swab/cmd/swab":                   70,
 	"swab/cmd/swabgen":                70,
 	"swab/cmd/swabeval":               70,
+	"swab/cmd/swabtorture":            70,
 	"swab/pipeline/eval":              61,
 	"swab/pipeline":                   60,
 	"swab/pipeline/page":              52,
