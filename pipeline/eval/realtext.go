@@ -3,6 +3,7 @@ package eval
 import (
 	"bufio"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,12 +28,15 @@ import (
 // own/judged.tsv has one a line: the item's digest as in verdicts.jsonl, the 128-bit
 // xxh3 of the document's text, the first and last byte of the place, "item" where the
 // item itself is there, whole or in its decisive part, else "not", the reason in a word
-// or two, and which benchmark the item is of. It holds no text of either.
+// or two, and which benchmark the item is of. It holds no text of either. What is behind the
+// line "# held back" is of further text, which -text names, as Debian's documentation and
+// packages of evaluation tools, and was not read by anybody who fits.
 type Judgement struct {
 	Item, Doc string // 32 hex digits each
 	From, To  int64
 	IsItem    bool
 	Reason    string
+	Held      bool // nobody who fits a method has read it: it is behind the line "# held back"
 }
 
 // placeSlack is how many bytes a match may be beside a judged place and be of it: other
@@ -54,9 +58,10 @@ func Judgements() (map[string][]Judgement, error) {
 
 func readJudgements(s string) (map[string][]Judgement, error) {
 	list := map[string][]Judgement{}
-	n := 0
+	n, held := 0, false
 	for line := range strings.Lines(s) {
 		n++
+		held = held || strings.HasPrefix(line, "# held back")
 		if line = strings.TrimSuffix(line, "\n"); line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
@@ -70,7 +75,7 @@ func readJudgements(s string) (map[string][]Judgement, error) {
 		if err := errors.Join(errFrom, errTo); err != nil {
 			return nil, fmt.Errorf("own/judged.tsv: line %d: %w", n, err)
 		}
-		list[f[0]] = append(list[f[0]], Judgement{f[0], f[1], from, to, f[4] == "item", f[5]})
+		list[f[0]] = append(list[f[0]], Judgement{f[0], f[1], from, to, f[4] == "item", f[5], held})
 	}
 	return list, nil
 }
@@ -110,6 +115,7 @@ type RealReport struct {
 	Items     int            `json:"items"`
 	Docs      int64          `json:"documents"`
 	Precision Rate           `json:"precision"` // of judged flags, those that are the item itself
+	HeldBack  Rate           `json:"held_back"` // of these, those at places that nobody who fits has read
 	Quoted    Rate           `json:"quoted"`    // the same of the benchmark that a corpus quotes
 	Reasons   map[string]int `json:"reasons"`   // of judged flags that are not the item
 	Unjudged  int            `json:"unjudged"`  // flags at places that nobody has judged
@@ -149,10 +155,16 @@ func RealText(ctx context.Context, data, dir string, further []string, m *overla
 	if err := addNeedles(ctx, o.Benchmarks, presets, flags); err != nil {
 		return nil, err
 	}
-	if r.Docs, err = readAgain(ctx, o.Corpus, flags); err != nil {
+	read := map[string]bool{} // judged documents
+	for _, list := range judged {
+		for _, j := range list {
+			read[j.Doc] = false
+		}
+	}
+	if r.Docs, err = readAgain(ctx, o.Corpus, flags, read); err != nil {
 		return nil, err
 	}
-	r.compare(flags, all, judged)
+	r.compare(flags, all, judged, read)
 	return r, nil
 }
 
@@ -238,8 +250,10 @@ func addNeedles(ctx context.Context, specs []benchmark.Spec, presets *benchmark.
 }
 
 // readAgain reads the documents of matches for their digests, and whether they contain
-// the items.
-func readAgain(ctx context.Context, corpus []string, flags map[itemKey]*flag) (docs int64, err error) {
+// the items, and marks those of the judged documents that it reads.
+func readAgain(
+	ctx context.Context, corpus []string, flags map[itemKey]*flag, judged map[string]bool,
+) (docs int64, err error) {
 	wanted := map[[2]string][]*flag{}
 	for _, f := range flags {
 		for _, m := range f.matches {
@@ -257,11 +271,14 @@ func readAgain(ctx context.Context, corpus []string, flags map[itemKey]*flag) (d
 		if err := texts(ctx, sh, func(id, text string) {
 			docs++
 			list := wanted[[2]string{sh.Name, id}]
+			sum := xxh3.HashString128(text).Bytes()
+			digest := hex.EncodeToString(sum[:])
+			if _, ok := judged[digest]; ok {
+				judged[digest] = true
+			}
 			if list == nil {
 				return
 			}
-			sum := xxh3.HashString128(text).Bytes()
-			digest := fmt.Sprintf("%x", sum)
 			line := wordLine(strings.ReplaceAll(text, `\n`, "\n")) // prompts in JSON
 			for _, f := range list {
 				for k := range f.matches {
@@ -277,13 +294,22 @@ func readAgain(ctx context.Context, corpus []string, flags map[itemKey]*flag) (d
 	return docs, nil
 }
 
-// compare counts flags by judgement.
-func (r *RealReport) compare(flags map[itemKey]*flag, all map[string]string, judged map[string][]Judgement) {
+// compare counts flags by judgement. An item is lost when one of the documents that were
+// read has it.
+func (r *RealReport) compare(
+	flags map[itemKey]*flag, all map[string]string, judged map[string][]Judgement, read map[string]bool,
+) {
 	right, wrong := map[bool]int{}, map[bool]int{}
+	rightHeld, allHeld := 0, 0
 	flaggedDigests := map[string]bool{}
 	for _, f := range flags {
 		flaggedDigests[f.digest] = true
-		isItem, reason := f.judge(judged[f.digest])
+		isItem, held, reason := f.judge(judged[f.digest])
+		if held {
+			if allHeld++; isItem {
+				rightHeld++
+			}
+		}
 		switch apart := f.bench == quoted; {
 		case isItem:
 			right[apart]++
@@ -297,7 +323,7 @@ func (r *RealReport) compare(flags map[itemKey]*flag, all map[string]string, jud
 	}
 	for digest, list := range judged {
 		name, here := all[digest]
-		if !here || !slices.ContainsFunc(list, func(j Judgement) bool { return j.IsItem }) {
+		if !here || !slices.ContainsFunc(list, func(j Judgement) bool { return j.IsItem && read[j.Doc] }) {
 			continue
 		}
 		if flaggedDigests[digest] {
@@ -308,14 +334,16 @@ func (r *RealReport) compare(flags map[itemKey]*flag, all map[string]string, jud
 	}
 	slices.Sort(r.ToJudge)
 	slices.Sort(r.Lost)
+	r.HeldBack = Wilson(rightHeld, allHeld)
 	r.Precision, r.Quoted = Wilson(right[false], right[false]+wrong[false]), Wilson(right[true], right[true]+wrong[true])
 }
 
-// judge returns whether the flag is the item itself, and if not, the reason; "" when
-// none of its places was judged and no document contains the item. A judgement goes
+// judge returns whether the flag is the item itself, whether that was judged at places held
+// back alone, and if it is not the item, the reason; "" when none of its places was judged
+// and no document contains the item. A judgement goes
 // before what words say: a sign may be all that separates an item from its sibling.
-func (f *flag) judge(list []Judgement) (isItem bool, reason string) {
-	whole := false
+func (f *flag) judge(list []Judgement) (isItem, held bool, reason string) {
+	whole, seen := false, false
 	for k := range f.matches {
 		m := &f.matches[k]
 		whole = whole || m.whole
@@ -323,10 +351,11 @@ func (f *flag) judge(list []Judgement) (isItem bool, reason string) {
 			if j := &list[i]; j.covers(m) {
 				isItem = isItem || j.IsItem
 				reason = j.Reason
+				held, seen = held || j.Held, seen || !j.Held
 			}
 		}
 	}
-	return isItem || whole && reason == "", reason
+	return isItem || whole && reason == "", held && !seen, reason
 }
 
 // unjudged returns a line for each document of a flag: the columns of a judgement, with
@@ -356,6 +385,10 @@ func (r *RealReport) Table(w io.Writer) error {
 	fmt.Fprintf(&b, "flags of %s on real text: %d items, %d documents, against judgements made by reading\n", r.Method,
 		r.Items, r.Docs)
 	fmt.Fprintf(&b, "%-42s %4d of %4d  %s\n", "the item itself", r.Precision.Count, r.Precision.Of, r.Precision)
+	if r.HeldBack.Of > 0 {
+		fmt.Fprintf(&b, "%-42s %4d of %4d  %s\n", "of these, at places held back", r.HeldBack.Count, r.HeldBack.Of,
+			r.HeldBack)
+	}
 	fmt.Fprintf(&b, "%-42s %4d of %4d  %s\n", "the same of "+quoted+", which a corpus quotes", r.Quoted.Count,
 		r.Quoted.Of, r.Quoted)
 	for _, reason := range sortedKeys(r.Reasons) {

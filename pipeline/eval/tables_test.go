@@ -125,7 +125,7 @@ func TestFlagsAreComparedWithJudgements(t *testing.T) {
 	doc := func(n int) string { return strings.Repeat(fmt.Sprint(n), 32) }
 	judged := map[string][]Judgement{}
 	add := func(it string, d string, from int64, isItem bool, reason string) {
-		judged[it] = append(judged[it], Judgement{it, d, from, from + 50, isItem, reason})
+		judged[it] = append(judged[it], Judgement{it, d, from, from + 50, isItem, reason, strings.HasSuffix(it, "held")})
 	}
 	add("right", doc(1), 100, true, "whole")
 	add("wrong", doc(1), 100, false, "sibling")
@@ -134,6 +134,9 @@ func TestFlagsAreComparedWithJudgements(t *testing.T) {
 	add("other run", doc(1), 100, true, "whole")
 	add("both", doc(1), 100, false, "template")
 	add("both", doc(2), 100, true, "whole")
+	add("right, held", doc(5), 100, true, "whole")
+	add("wrong, held", doc(5), 100, false, "sibling")
+	add("lost, held", doc(6), 100, true, "whole") // of text that this run does not read
 	flags := map[itemKey]*flag{}
 	all := map[string]string{"lost": "b/lost"}
 	put := func(bench, it string, matches ...match) {
@@ -149,9 +152,16 @@ func TestFlagsAreComparedWithJudgements(t *testing.T) {
 	put("b", "contained", match{doc: doc(4), whole: true})
 	put(quoted, "quoted", match{doc: doc(4), whole: true})
 	put("b", "none")
+	put("b", "right, held", match{doc: doc(5), from: 100, to: 150})
+	put("b", "wrong, held", match{doc: doc(5), from: 100, to: 150})
 	r := &RealReport{Reasons: map[string]int{}}
-	r.compare(flags, all, judged)
-	if r.Precision != Wilson(3, 5) || r.Quoted != Wilson(1, 1) || r.Reasons["sibling"] != 2 || r.Unjudged != 2 || r.Kept != 2 || !slices.Equal(r.Lost, []string{"b/lost"}) {
+	read := map[string]bool{}
+	for n := range 6 {
+		read[doc(n)] = true
+	}
+	all["lost, held"] = "b/lost, held"
+	r.compare(flags, all, judged, read)
+	if r.Precision != Wilson(4, 7) || r.HeldBack != Wilson(1, 2) || r.Quoted != Wilson(1, 1) || r.Reasons["sibling"] != 3 || r.Unjudged != 2 || r.Kept != 3 || !slices.Equal(r.Lost, []string{"b/lost"}) {
 		t.Errorf("%+v", r)
 	}
 	if len(r.ToJudge) != 3 || !slices.ContainsFunc(r.ToJudge, func(l string) bool { return strings.Contains(l, doc(3)+"\t100\t550\t?") }) {
