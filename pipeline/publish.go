@@ -103,7 +103,10 @@ func (r *run) about() *audit.Audit {
 		a.Methods = append(a.Methods, audit.Method{Name: m.Name, Version: m.Version, Params: r.set.Params(i)})
 	}
 	for i, b := range r.set.Benches {
-		e := audit.Benchmark{Name: b.Name, Preset: b.Preset, Items: int64(r.set.Size(i)), Warnings: b.Warnings}
+		e := audit.Benchmark{
+			Name: b.Name, Preset: b.Preset, Items: int64(r.set.Size(i)), Warnings: b.Warnings,
+			MediaNotChecked: int64(b.Media),
+		}
 		e.Files = describeFiles(b)
 		for _, sibling := range r.set.Siblings[i] {
 			e.Siblings = append(e.Siblings, describeFiles(sibling)...)

@@ -67,13 +67,16 @@ import (
 func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	o.Reading = o.Reading.filled()
 	set, err := o.load(ctx)
+	found, badCorpus := o.Reading.find(o.Corpus)
+	if err != nil && badCorpus != nil { // one run shows both
+		return nil, errors.Join(err, badCorpus)
+	}
+	if err == nil {
+		err = badCorpus
+	}
 	if err == nil {
 		err = set.Build()
 	}
-	if err != nil {
-		return nil, err
-	}
-	found, err := o.Reading.find(o.Corpus)
 	if err != nil {
 		return nil, err
 	}

@@ -162,6 +162,9 @@ type Benchmark struct {
 	Items    int64           `json:"items"`
 	Siblings []BenchmarkFile `json:"siblings,omitempty"` // whose items compete with the benchmark's and are not reported
 	Warnings []string        `json:"warnings,omitempty"`
+
+	// MediaNotChecked counts items with images, audio or other media: their text alone is compared.
+	MediaNotChecked int64 `json:"media_not_checked,omitempty"`
 }
 
 // Mapping returns the fields that the items were read from, for display: each distinct

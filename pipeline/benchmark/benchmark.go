@@ -71,6 +71,8 @@ type Benchmark struct {
 	Mapping string // the fields in use, for display and as part of an identity
 	Guessed bool   // Preset was chosen by the fields alone
 
+	Media int // items with images, audio or other media, which are copied and not compared
+
 	// Warnings are complete once Items has run to its end.
 	Warnings []string
 
@@ -85,6 +87,7 @@ type Item struct {
 	Split   string // its file's
 	ID      string // the id field as written, else Index in decimal
 	Text    [item.NumParts]string
+	Media   bool // it has images, audio or other media, which are not compared
 	Passage bool // its context is a passage, by the fields that it was read from
 
 	// Digest is the 128-bit xxh3, 32 hex digits, of the parts, each preceded by its length
@@ -346,11 +349,29 @@ func (r *probe) bestLayout(q *Preset, named bool) (best *Layout) {
 			continue
 		}
 		t, err := r.record(r.rowLayout(l))
-		if err == nil && t != nil && l.fits(t) && (best == nil || l.conditions() > best.conditions()) {
+		if err != nil || t == nil || best != nil && l.conditions() <= best.conditions() {
+			continue
+		}
+		if l.fits(t) {
 			best = l
+		} else if isSample(t) && l.Columns == 0 {
+			if in, err := l.sampleLayout(); err == nil && in.fits(t) {
+				best = in
+			}
 		}
 	}
 	return best
+}
+
+// isSample reports whether a record is a logged sample of lm-eval, with the benchmark's record in
+// its member doc.
+func isSample(t *rows.Record) bool {
+	for _, name := range []string{"doc_id", "doc"} {
+		if p, err := rows.ParsePath(name); err != nil || !t.Has(&p) {
+			return false
+		}
+	}
+	return true
 }
 
 // use sets the layout of the file, if its first record fits.
@@ -368,6 +389,17 @@ func (r *probe) use(l *Layout) error {
 		return fmt.Errorf("%w; the record's fields are %s", r.file.recordError(0, err), t.FieldNames())
 	}
 	r.layout, r.file.mapping, r.file.layout = l, l.mapping, d
+	r.file.media = nil
+	for _, f := range l.media {
+		if t.Has(&f.Paths()[0]) {
+			r.file.media = append(r.file.media, f)
+		}
+	}
+	for _, name := range t.Media() {
+		if f, err := rows.ParseField(strconv.Quote(name)); err == nil && !slices.Contains(l.Media, name) {
+			r.file.media = append(r.file.media, f)
+		}
+	}
 	return nil
 }
 
@@ -436,6 +468,7 @@ func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 				if err := e.item(&it, f.mapping, t); err != nil {
 					return err
 				}
+				it.Media = f.hasMedia(t)
 				if !b.complete {
 					found.add(f, &it, &e)
 				}
@@ -461,6 +494,7 @@ func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 			return
 		}
 		b.complete = true
+		b.warnOfMedia()
 		b.warnOfCounts()
 		b.warnOfRepairs()
 	}

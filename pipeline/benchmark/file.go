@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,8 +36,9 @@ type File struct {
 
 	format      *shard.Format // by its name, then by its content
 	compression shard.Compression
-	mapping     *mapping    // nil for a file without records
-	layout      rows.Layout // of a text file
+	media       []rows.Field // fields of images, audio or other media
+	mapping     *mapping     // nil for a file without records
+	layout      rows.Layout  // of a text file
 }
 
 // newFile returns a file with the format, compression and split that rel implies, and whether
@@ -167,7 +169,20 @@ func (f *File) wantedFields() rows.Want {
 	if f.mapping == nil {
 		return nil
 	}
-	return rows.Wanted(f.mapping.fields()...)
+	fields := f.mapping.fields()
+	if f.isText() {
+		fields = append(fields, f.media...)
+	}
+	return rows.Wanted(fields...)
+}
+
+// hasMedia reports whether a record has images, audio or other media. Columns of Parquet and Arrow
+// are not read for that: if there is one, all records count.
+func (f *File) hasMedia(t *rows.Record) bool {
+	if !f.isText() {
+		return len(f.media) > 0
+	}
+	return slices.ContainsFunc(f.media, func(m rows.Field) bool { return t.Filled(&m.Paths()[0]) })
 }
 
 var (

@@ -16,6 +16,7 @@ type findings struct {
 	filled map[*mapping]*[item.NumParts]int // items that have the part
 	items  map[*mapping]int
 	seen   map[[16]byte]struct{} // texts of items
+	media  int                   // items with media
 	copies int                   // items whose texts an earlier item has
 	first  string                // of them
 }
@@ -27,6 +28,9 @@ func (s *findings) add(f *File, it *Item, e *extractor) {
 		s.seen = map[[16]byte]struct{}{}
 	}
 	s.items[f.mapping]++
+	if it.Media {
+		s.media++
+	}
 	n := s.filled[f.mapping]
 	if n == nil {
 		n = new([item.NumParts]int)
@@ -50,6 +54,7 @@ func (s *findings) add(f *File, it *Item, e *extractor) {
 // and of copies. That no item at all has the question that is promised is an error: what would be
 // checked then is not the benchmark.
 func (s *findings) judge(b *Benchmark) error {
+	b.Media = s.media
 	said := map[*mapping]bool{}
 	for i := range b.Files {
 		m := b.Files[i].mapping
@@ -76,6 +81,22 @@ func (s *findings) judge(b *Benchmark) error {
 			count(s.copies, "item"), s.first))
 	}
 	return nil
+}
+
+// warnOfMedia warns about items with media, of which the text alone is checked.
+func (b *Benchmark) warnOfMedia() {
+	var fields []string
+	for i := range b.Files {
+		for _, p := range b.Files[i].media {
+			if name := strings.Trim(p.String(), `"`); !slices.Contains(fields, name) {
+				fields = append(fields, name)
+			}
+		}
+	}
+	if b.Media > 0 {
+		b.Warnings = append(b.Warnings, fmt.Sprintf("media not checked: of %s the text alone is compared, and %s copied",
+			count(b.Media, "item"), strings.Join(fields, ", ")))
+	}
 }
 
 // promises reports whether part p has a field that every record is to have.

@@ -19,6 +19,9 @@ var nameRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 func validName(s string) bool { return nameRE.MatchString(s) && len(s) <= 100 }
 
+// sampleRE matches the name of a file of samples that lm-eval logs, around the task's.
+var sampleRE = regexp.MustCompile(`^samples_(.+?)(_\d{4}-\d\d-\d\dT[0-9.:-]+)?$`)
+
 var (
 	// partRE matches the end of the name of a shard of one split, as hubs number them.
 	partRE = regexp.MustCompile(`-\d{5}-of-\d{5}$`)
@@ -269,7 +272,7 @@ func benchmarkNames(at string, directory bool) (names []string, err error) {
 	}
 	if !directory {
 		f, _ := newFile(at, filepath.Base(abs))
-		names = append(names, path.Base(f.Split))
+		names = append(names, sampleRE.ReplaceAllString(path.Base(f.Split), "$1"))
 		abs = filepath.Dir(abs)
 	}
 	for kept := 0; kept < 5 && abs != filepath.Dir(abs); abs = filepath.Dir(abs) {

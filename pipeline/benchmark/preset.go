@@ -47,6 +47,7 @@ type Layout struct {
 	mapping *mapping
 	when    []rows.Path
 	match   []match
+	media   []rows.Field
 }
 
 type match struct {
@@ -222,7 +223,14 @@ func (l *Layout) compile() (err error) {
 	if !slices.Contains([]string{"", "rfc", "none"}, l.Quotes) {
 		return fmt.Errorf("quotes %q is neither rfc nor none", rows.Clip(l.Quotes))
 	}
-	l.when, l.match = nil, nil
+	l.when, l.match, l.media = nil, nil, nil
+	for _, at := range l.Media {
+		f, err := rows.ParseField(at)
+		if err != nil {
+			return err
+		}
+		l.media = append(l.media, f)
+	}
 	for _, w := range l.When {
 		p, err := rows.ParsePath(w)
 		if err != nil {
@@ -242,6 +250,32 @@ func (l *Layout) compile() (err error) {
 		l.match = append(l.match, match{p, re})
 	}
 	return nil
+}
+
+// sampleLayout returns the layout of records that are the member doc of a sample, as lm-eval logs
+// them beside the model's answer.
+func (l *Layout) sampleLayout() (*Layout, error) {
+	const doc = "doc."
+	in := *l
+	in.When = append([]string{"doc_id"}, l.When...)
+	for i := range l.When {
+		in.When[i+1] = doc + l.When[i]
+	}
+	in.Match = make(map[string]string)
+	for at, pattern := range l.Match {
+		in.Match[doc+at] = pattern
+	}
+	in.Media = nil
+	for _, at := range l.Media {
+		in.Media = append(in.Media, doc+at)
+	}
+	fields := rows.SplitUnquoted(l.Fields, ',')
+	for i, field := range fields {
+		part, from, _ := strings.Cut(field, "=")
+		fields[i] = part + "=" + doc + strings.Join(rows.SplitUnquoted(from, '+'), "+"+doc)
+	}
+	in.Fields = strings.Join(fields, ",")
+	return &in, in.compile()
 }
 
 // fits reports whether a file whose first record is r may have this layout.

@@ -17,7 +17,7 @@ import (
 // texts of ours, and what they are to be read as: context, question, choices, answer, id.
 type fixture struct {
 	Preset, Hub, File string
-	Named             bool
+	Named, Media      bool
 	Records           []json.RawMessage
 	Want              [][5]string
 }
@@ -54,6 +54,9 @@ func (f *fixture) read(t *testing.T, name string, spec Spec) *Benchmark {
 		return nil
 	}
 	all, err := items(b)
+	if f.Media && b.Media != len(f.Want) {
+		t.Errorf("%s as %s: %d items with media", f.Preset, name, b.Media)
+	}
 	if err != nil || len(all) != len(f.Want) {
 		t.Errorf("%s as %s: %d items, %v", f.Preset, name, len(all), err)
 		return nil
@@ -68,6 +71,15 @@ func (f *fixture) read(t *testing.T, name string, spec Spec) *Benchmark {
 		}
 	}
 	return b
+}
+
+// logged returns the fixture as lm-eval logs it beside a model's answers.
+func (f fixture) logged() *fixture {
+	f.Records = slices.Clone(f.Records)
+	for i, r := range f.Records {
+		f.Records[i] = json.RawMessage(`{"doc_id":3,"doc":` + string(r) + `,"target":"B","arguments":[["a","b"]],"resps":[["B"]]}`)
+	}
+	return &f
 }
 
 // TestPresetFixtures: each preset reads the columns of its benchmark whole, found by the hub's
@@ -88,6 +100,9 @@ func TestPresetFixtures(t *testing.T) {
 		}
 		if !f.Named {
 			f.read(t, "data.jsonl", Spec{Name: "quiz"})
+		}
+		if f.Preset == "gsm-plus" || f.Preset == "mmlu-pro" || f.Preset == "mathvista" {
+			f.logged().read(t, "samples_"+f.Preset+"_2026-05-01T10-00-00.000000.jsonl", Spec{})
 		}
 	}
 	older := []string{

@@ -102,12 +102,16 @@ func Load(
 	ctx context.Context, specs []benchmark.Spec, presets *benchmark.Presets, methods []*overlap.Method, o Options,
 ) (*Set, error) {
 	set := &Set{Methods: methods}
+	var errs []error // of all benchmarks, so that one run shows all of them
 	for _, spec := range specs {
 		b, err := benchmark.Open(spec, presets)
 		if err != nil {
-			return nil, err
+			errs = append(errs, err)
 		}
 		set.Benches = append(set.Benches, b)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	slices.SortFunc(set.Benches, func(a, b *benchmark.Benchmark) int { return strings.Compare(a.Name, b.Name) })
 	for i := 1; i < len(set.Benches); i++ {
@@ -124,8 +128,14 @@ func Load(
 	}
 	for i := range set.Benches {
 		if err := set.read(ctx, i); err != nil {
+			errs = append(errs, err)
+		}
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	return set, nil
 }

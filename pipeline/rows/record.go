@@ -110,6 +110,33 @@ func (r *Record) Names() (names []string) {
 	return names
 }
 
+// Media returns the names of the record's fields that hold images, audio or other media, as
+// data sets store them: an object of bytes and path, or a list of such objects.
+func (r *Record) Media() (names []string) {
+	for c := 1; r.nodes[0].kind == object && c < r.nodes[0].next; c = r.nodes[c].next {
+		i := c
+		if r.nodes[i].kind == listed && r.nodes[i].next > i+1 {
+			i++ // its first element
+		}
+		if r.nodes[i].kind == object && r.child(i, "bytes") >= 0 && r.child(i, "path") >= 0 {
+			names = append(names, string(r.nodes[c].key))
+		}
+	}
+	return names
+}
+
+// Filled reports whether the path leads to something that is neither null, an empty text nor an
+// empty list.
+func (r *Record) Filled(p *Path) (filled bool) {
+	r.visit(0, p.steps, func(i int) error {
+		n := &r.nodes[i]
+		empty := n.kind == null || n.kind == text && len(n.text) == 0 || n.kind == listed && n.next == i+1
+		filled = filled || !empty
+		return nil
+	})
+	return filled
+}
+
 func (r *Record) reset() {
 	r.nodes, r.buf, r.table, r.marks, r.twice = r.nodes[:0], r.buf[:0], false, 0, nil
 	if r.ids != nil {
