@@ -29,8 +29,8 @@
 // of its known information the smaller share, and a fifth of what the other is more.
 // What is needed is less the more information the item has ([Need]): nearly
 // all of an item of 12 bits, 39 % of one of 400. It is less too where a long stretch
-// is there word for word, and more where an item with choices shows none of them
-// or the words of a short one are scattered.
+// is there word for word, or where its numbers are in their places, and more where an item
+// with choices shows none of them or the words of a short one are scattered.
 // A passage that several items share, or that is before the question proper,
 // counts only together with half of the question and choices. Choices count only together
 // with half of the question, or with a stretch of it beside them, or where a document has

@@ -152,7 +152,8 @@ type Quote struct {
 
 // evidence is what a match shows.
 func (s *Items) evidence(i int, g *Match) *evidence {
-	e := &evidence{total: s.total(i), passage: s.passage[i], asks: g.Asks, cut: g.Cut, whole: g.Whole}
+	e := &evidence{total: s.total(i), passage: s.passage[i], asks: g.Asks, cut: g.Cut, whole: g.Whole,
+		numbers: g.Decisive.Numbers}
 	for p, f := range g.Found {
 		e.found[p], e.runs[p], e.words[p], e.cited[p] = f.Info, f.Run, f.Words, f.Cited
 		if t := s.list[i].Texts[p]; t != item.None {
@@ -589,8 +590,9 @@ func (c *Collector) alignItem(at place) {
 		g.asks, g.cut, g.whole = 0, false, false
 		_, g.strength = s.evidence(at.item, g.match()).score()
 	}
-	if g.strength >= 1 {
+	if g.strength >= numbersLess {
 		g.decisive = c.decisive(&g)
+		_, g.strength = s.evidence(at.item, g.match()).score()
 	}
 	c.candidates = append(c.candidates, g)
 }

@@ -530,3 +530,31 @@ func TestLongEvidence(t *testing.T) {
 		t.Errorf("words %d to %d, to byte %d", q.At, q.At+q.Words, q.End)
 	}
 }
+
+// TestNumbersKept: less is needed where three numbers of an item are in their places and
+// none is another, unless the item says little.
+func TestNumbersKept(t *testing.T) {
+	strength := func(bits int, numbers Exchange) float64 {
+		e := evidence{numbers: numbers}
+		e.total[item.Question] = Info{bits * unit, bits * unit}
+		e.found[item.Question] = Info{bits * unit / 2, bits * unit / 2}
+		e.runs[item.Question] = 24 * unit
+		_, strength := e.score()
+		return strength
+	}
+	plain := strength(130, Exchange{})
+	for _, c := range []struct {
+		bits    int
+		numbers Exchange
+		want    float64
+	}{
+		{130, Exchange{0, 3}, plain / numbersLess},
+		{130, Exchange{0, 2}, plain},
+		{130, Exchange{1, 5}, plain},
+		{50, Exchange{0, 3}, strength(50, Exchange{})},
+	} {
+		if got := strength(c.bits, c.numbers); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%d bits, %+v: %g, want %g", c.bits, c.numbers, got, c.want)
+		}
+	}
+}

@@ -54,6 +54,10 @@ const (
 	fewShare  = 0.8
 	justBelow = 0.999
 
+	// The same numbers in the same places say more than other words.
+	numbersLess  = 0.78 // times what is needed with them
+	leastNumbers = 3
+
 	// An answer alone.
 	answerBits  = 30   // that it has at the least
 	answerShare = 0.85 // of them that are found
@@ -70,6 +74,7 @@ type evidence struct {
 	cited, citedAll [item.NumParts]int // known information of quotations, found and in all
 	words, size     [item.NumParts]int // words found, and in all
 	runs            [item.NumParts]int
+	numbers         Exchange
 	passage         bool // the context is of others
 	whole           bool // every word of question, context and choices is there, in order
 	asks            int  // as in Match
@@ -134,6 +139,9 @@ func (e *evidence) score() (share, strength float64) {
 			n = min(scattered*n, max(n, aloneMost))
 		}
 		n *= 1 - stretch*min(1, max(0, (float64(run)/unit-stretchMin)/(stretchMax-stretchMin)))
+		if e.numbers.Exchanged == 0 && e.numbers.Retained >= leastNumbers && total.Own >= scatteredBits*unit {
+			n *= numbersLess
+		}
 		if s/n >= 1 && e.hasFewWords(total.Own, parts...) {
 			s, e.common = justBelow*n, true
 		}
