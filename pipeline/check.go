@@ -76,11 +76,16 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{o: o.Options, set: set, source: a, dir: dir, filterN: x.Recipe.N}
+	r := &run{
+		o: o.Options, set: set, source: a, dir: dir, filterN: x.Recipe.N, files: found{files: withUnread(nil, x)},
+	}
 	for _, sh := range x.Shards {
 		r.known = append(r.known, sh.Entry)
 	}
 	sum, err := r.publish(ctx)
+	if err == nil {
+		sum.Files = r.files.files
+	}
 	return sum, errors.Join(err, dir.Close())
 }
 
@@ -162,7 +167,7 @@ func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 	o.TextField, o.IDField, o.TextUnit, o.MaxRow = x.TextField, x.IDField, x.TextUnit, int(x.MaxRow)
 	r := &run{
 		o: o.Options, set: a.set, source: evidence{a.set}, dir: dir, filterN: x.Recipe.N,
-		bad: &badRows{allowed: o.MaxBadRows},
+		bad: &badRows{allowed: o.MaxBadRows}, files: found{files: withUnread(nil, x)},
 	}
 	r.salt = ledger.Digest(aims)
 	for _, sh := range a.index.Shards {
@@ -183,6 +188,9 @@ func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 	var sum *Summary
 	if err = r.read(ctx); err == nil {
 		sum, err = r.publish(ctx)
+	}
+	if err == nil {
+		sum.Files = r.files.files
 	}
 	return sum, errors.Join(err, dir.Close())
 }

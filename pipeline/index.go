@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"swab/pipeline/filter"
+	"swab/pipeline/ledger"
 	"swab/pipeline/match"
 	"swab/pipeline/shard"
 )
@@ -58,7 +60,7 @@ func Index(ctx context.Context, o IndexOptions) (sum *IndexSummary, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	shards, err := b.Plan(found.shards, found.stored)
+	shards, err := b.Plan(found.shards, found.files, found.stored)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +81,22 @@ func Index(ctx context.Context, o IndexOptions) (sum *IndexSummary, err error) {
 		return nil, err
 	}
 	done, err := b.Finish()
-	return &IndexSummary{done, found.files}, err
+	if err != nil {
+		return nil, err
+	}
+	return &IndexSummary{done, withUnread(found.files, done.Index)}, nil
+}
+
+// withUnread returns the files of a run that are no shards, with those that the index
+// remembers as not read.
+func withUnread(files []shard.Skipped, x *ledger.Index) []shard.Skipped {
+	all := slices.Clone(files)
+	for _, u := range x.Unread {
+		if !slices.ContainsFunc(files, func(f shard.Skipped) bool { return f.Path == u.Name }) {
+			all = append(all, shard.Skipped{Path: u.Name, Why: u.Why, Fate: shard.Unread})
+		}
+	}
+	return all
 }
 
 // sampleShards is the largest number of shards that an estimate reads.

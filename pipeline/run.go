@@ -124,7 +124,7 @@ func (r *run) read(ctx context.Context) error {
 		fill[i] = -1
 	}
 	if r.index != nil {
-		wanted, err := r.index.Plan(r.shards, r.stored)
+		wanted, err := r.index.Plan(r.shards, r.files.files, r.stored)
 		if err != nil {
 			return err
 		}

@@ -186,8 +186,13 @@ func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout,
 	took := time.Since(began)
 	failed := afterPublishing("the index", errors.Join(
 		wrapped("not its metrics", indexMetrics(metrics, sum, o, took)), printIndex(stdout, sum.Index, false)))
-	for _, e := range sum.Failed {
+	const most = 10 // shards that could not be read
+	for _, e := range sum.Failed[:min(most, len(sum.Failed))] {
 		fmt.Fprintf(stderr, "swab: not used: %s\n", report.CleanText(e.Error))
+	}
+	if more := len(sum.Failed) - most; more > 0 {
+		fmt.Fprintf(stderr, "swab: not used: %s more shards, named in %s/%s\n",
+			report.Thousands(int64(more)), o.Out, ledger.IndexFile)
 	}
 	printSkipped(stderr, sum.Index)
 	emptyRows(stderr, ledger.Sum(entries), entries)

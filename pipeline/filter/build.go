@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,7 +39,8 @@ type Builder struct {
 	shards []shard.Shard // to be read, by name
 	pool   *bloom.Pool   // of the n-grams of shards that are not in the filter yet; nil in a merge
 
-	changed []string // shards that have changed or are gone
+	files   []shard.Skipped // of the corpus, that are no shards
+	changed []string        // shards that have changed or are gone
 
 	mu     sync.Mutex
 	ready  map[int]*spooled // shards that were read and wait for those before them
@@ -58,7 +60,7 @@ type Summary struct {
 
 // Complete reports whether all shards are in the index, without skipped rows.
 func (s *Summary) Complete() bool {
-	if len(s.Failed) > 0 {
+	if len(s.Failed) > 0 || len(s.Index.Unread) > 0 {
 		return false
 	}
 	for _, sh := range s.Index.Shards {
@@ -109,9 +111,10 @@ type openSegment struct {
 }
 
 // Plan reads the existing index, if any, and returns the shards to read, by name, of those
-// found. Stored is the size of all shards of the corpus, bytes as stored, including those
-// of other tasks.
-func (b *Builder) Plan(found []shard.Shard, stored int64) ([]shard.Shard, error) {
+// found. The index remembers which of the other files look like data. Stored is the size of
+// all shards of the corpus, bytes as stored, including those of other tasks.
+func (b *Builder) Plan(found []shard.Shard, files []shard.Skipped, stored int64) ([]shard.Shard, error) {
+	b.files = files
 	for _, s := range found {
 		if !utf8.ValidString(s.Name) { // index.json could not name it
 			return nil, fmt.Errorf("shard %q: its name is not UTF-8; rename it", s.Name)
@@ -487,10 +490,34 @@ func (b *Builder) closeSegment(full bool) error {
 	return nil
 }
 
+// rememberUnread notes the files that were not read, and forgets those that are no part of
+// the corpus any more.
+func (b *Builder) rememberUnread() {
+	var unread []ledger.Unread
+	other := map[string]bool{} // excluded, or no data after all
+	for _, f := range b.files {
+		if f.Fate == shard.Unread {
+			unread = append(unread, ledger.Unread{Name: strings.ToValidUTF8(f.Path, "\uFFFD"), Why: f.Why})
+		} else {
+			other[f.Path] = true
+		}
+	}
+	b.index.Remember(unread, func(name string) bool {
+		for above := name; above != path.Dir(above); above = path.Dir(above) {
+			if other[above] {
+				return true
+			}
+		}
+		_, err := os.Stat(name)
+		return !b.o.Task && errors.Is(err, os.ErrNotExist)
+	})
+}
+
 // publish publishes the index. No segment is open, so every shard that it names
 // has all its grams in a segment.
 func (b *Builder) publish() error {
 	slices.SortFunc(b.index.Shards, func(a, b ledger.IndexShard) int { return strings.Compare(a.Name, b.Name) })
+	b.rememberUnread()
 	err := publishIndex(b.dir, b.index, func(root, file string) error {
 		if !slices.Contains(b.made, file) {
 			return b.dir.KeepSegment(root, file)

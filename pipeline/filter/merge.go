@@ -140,6 +140,7 @@ func (m *merging) add(dir string) error {
 		return fmt.Errorf("%s: %w than %s: %s, not %s; build it again with the same settings",
 			dir, ErrIncompatible, m.first, have, want)
 	}
+	m.b.index.Remember(x.Unread, func(string) bool { return false })
 	for _, s := range x.Shards {
 		if other, ok := m.from[s.Name]; ok {
 			return fmt.Errorf("%s: shard %s is in %s too: merge only indexes of different shards", dir, s.Name, other)

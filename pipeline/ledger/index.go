@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -46,6 +47,31 @@ type Index struct {
 	Tokens    *rows.Tokens `json:"tokens,omitempty"` // of a corpus of token ids
 	Segments  []Segment    `json:"segments"`         // in the order in which they were filled
 	Shards    []IndexShard `json:"shards"`           // by name
+	Unread    []Unread     `json:"unread,omitempty"` // by name
+}
+
+// Unread is a file of the corpus that looks like data and was not read.
+type Unread struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
+// Remember adds files that were not read, and drops those that are shards now or that drop
+// names.
+func (x *Index) Remember(unread []Unread, drop func(name string) bool) {
+	reasons := map[string]string{}
+	for _, u := range slices.Concat(x.Unread, unread) {
+		reasons[u.Name] = u.Why
+	}
+	for _, s := range x.Shards {
+		delete(reasons, s.Name)
+	}
+	x.Unread = nil
+	for _, name := range slices.Sorted(maps.Keys(reasons)) {
+		if !drop(name) {
+			x.Unread = append(x.Unread, Unread{name, reasons[name]})
+		}
+	}
 }
 
 // Segment is one file of package bloom.
@@ -121,6 +147,11 @@ func (x *Index) check() error {
 				return corruptf("shard %q: segment %q is not listed, or named twice", s.Name, file)
 			}
 			explained[file] = true
+		}
+	}
+	for i, u := range x.Unread {
+		if i > 0 && x.Unread[i-1].Name >= u.Name {
+			return corruptf("unread file %q is listed twice or out of order", u.Name)
 		}
 	}
 	for _, s := range x.Segments {
