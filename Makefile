@@ -94,6 +94,11 @@ bench: ## measures each stage and the whole on a corpus made for it
 eval: ## measures the methods: real items planted whole, real siblings, every development class
 	go run ./cmd/swabeval -json eval.json
 
+# Compares other values of parameters, as FIT="-set swab.factor=0.9,1.1": by cross-validation on the
+# development classes, whose best is named; the effect on the classes held back is shown beside it.
+eval-fit: ## compares other values of parameters (FIT) on the development classes, and shows the others
+	go run ./cmd/swabeval fit $(FIT)
+
 eval-held: ## measures the classes that are not used in development; for closing notes
 	go run ./cmd/swabeval -held -json eval-held.json
 
@@ -104,4 +109,4 @@ golden: ## writes testdata/ and the expected outputs of tests again
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check lint fuzz torture install man dist dist-check bench eval eval-held golden screenshot
+.PHONY: help build demo test check lint fuzz torture install man dist dist-check bench eval eval-fit eval-held golden screenshot

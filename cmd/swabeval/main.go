@@ -6,7 +6,8 @@
 //	swabeval -json eval.json           all figures and every misjudged item in a file
 //	swabeval -methods gpt3 -list       one method, its misjudged items listed
 //	swabeval -keep DIR                 keep the sets and their audits in DIR
-//	swabeval fit -set swab.max-false=1,2   compare other values, by cross-validation
+//	swabeval fit -set swab.max-false=1,2   compare other values: by cross-validation on the
+//	                                   development classes; the others are shown beside it
 //
 // The benchmarks and corpora are those of the folder $SWAB_DATA, or of ../shared/data
 // beside the working directory, else a small set of the program's own, which has no
@@ -42,7 +43,8 @@ in named ways, and on real text whose flags were judged by reading.
   swabeval -json eval.json           all figures and every misjudged item in a file
   swabeval -methods gpt3 -list       one method, its misjudged items listed
   swabeval -keep DIR                 keep the sets and their audits in DIR
-  swabeval fit -set swab.max-false=1,2   compare other values, by cross-validation
+  swabeval fit -set swab.max-false=1,2   compare other values: by cross-validation on the
+                                     development classes; the others are shown beside it
   swabeval filter                    share of flagged items that corpus filters suspect`
 
 func main() {
@@ -338,31 +340,51 @@ func (j *job) classes(ctx context.Context) error {
 // folds is the number of folds of the cross-validation that fit does.
 const folds = 5
 
-// fit compares values of parameters on one set of the development classes.
+// fit compares values of parameters on one set of the development classes, and then writes
+// what each of them does to one of the classes held back, pooled: nothing is chosen by it.
 func (j *job) fit(ctx context.Context, settings []string) error {
-	s, err := eval.Generate(j.seed, eval.Development, j.src, j.size)
+	method, names, params, err := candidatesOf(settings)
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(j.dir, "fit")
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	s, candidates, err := j.scanCandidates(ctx, eval.Development, method, names, params)
+	if err != nil {
 		return err
 	}
-	if err := s.Write(dir); err != nil {
+	report, err := eval.Fit(s, candidates, folds)
+	if err != nil {
 		return err
 	}
-	s.Docs = nil
-	method := overlap.House
-	names := []string{"in use"}
-	params := []overlap.Settings{{}}
+	if err := report.Table(j.stdout); err != nil {
+		return err
+	}
+	if s, candidates, err = j.scanCandidates(ctx, eval.HeldBack, method, names, params); err != nil {
+		return err
+	}
+	fmt.Fprintf(j.stdout, "\n%-36s %-17s %-17s %s\n", "classes held back, none chosen by", "precision", "recall", "F1")
+	for _, c := range candidates {
+		report, err := eval.Score(eval.Judged{Set: s, Verdicts: c.Verdicts})
+		if err != nil {
+			return err
+		}
+		m := report.Methods[0]
+		fmt.Fprintf(j.stdout, "%-36s %-17s %-17s %s\n", c.Name, m.Precision, m.Recall, m.F1)
+	}
+	return nil
+}
+
+// candidatesOf returns the method that settings are of, and the candidates that they name:
+// what is in use, and each value.
+func candidatesOf(settings []string) (method string, names []string, params []overlap.Settings, err error) {
+	method, names, params = overlap.House, []string{"in use"}, []overlap.Settings{{}}
 	for _, set := range settings {
 		name, values, ok := strings.Cut(set, "=")
 		of, param, dotted := strings.Cut(name, ".")
 		if !ok || !dotted {
-			return fmt.Errorf("-set %q: want METHOD.PARAMETER=VALUE[,VALUE…]", set)
+			return "", nil, nil, fmt.Errorf("-set %q: want METHOD.PARAMETER=VALUE[,VALUE…]", set)
 		}
 		if len(names) > 1 && of != method {
-			return fmt.Errorf("-set %q: one run fits one method, and %s was named before", set, method)
+			return "", nil, nil, fmt.Errorf("-set %q: one run fits one method, and %s was named before", set, method)
 		}
 		method = of
 		for _, v := range strings.Split(values, ",") {
@@ -370,28 +392,43 @@ func (j *job) fit(ctx context.Context, settings []string) error {
 			params = append(params, overlap.Settings{Params: map[string]map[string]string{of: {param: v}}})
 		}
 	}
+	return method, names, params, nil
+}
+
+// scanCandidates makes a set of one part of the classes and scans it by every candidate.
+func (j *job) scanCandidates(
+	ctx context.Context, part eval.Part, method string, names []string, params []overlap.Settings,
+) (*eval.Set, []eval.Candidate, error) {
+	s, err := eval.Generate(j.seed, part, j.src, j.size)
+	if err != nil {
+		return nil, nil, err
+	}
+	dir := filepath.Join(j.dir, "fit-"+strings.ReplaceAll(string(part), " ", "-"))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, nil, err
+	}
+	if err := s.Write(dir); err != nil {
+		return nil, nil, err
+	}
+	s.Docs = nil
 	var candidates []eval.Candidate
 	for k, p := range params {
 		all, err := overlap.Methods(p)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		all = slices.DeleteFunc(all, func(m *overlap.Method) bool { return m.Name != method })
 		if len(all) != 1 {
-			return fmt.Errorf("unknown method %q", method)
+			return nil, nil, fmt.Errorf("unknown method %q", method)
 		}
 		verdicts, err := eval.Scan(ctx, s, dir, filepath.Join(dir, fmt.Sprintf("audit-%d", k)), all)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		fmt.Fprintf(j.stderr, "swabeval: %s: scanned\n", names[k])
+		fmt.Fprintf(j.stderr, "swabeval: %s on %s classes: scanned\n", names[k], part)
 		candidates = append(candidates, eval.Candidate{Name: names[k], Verdicts: verdicts})
 	}
-	report, err := eval.Fit(s, candidates, folds)
-	if err != nil {
-		return err
-	}
-	return report.Table(j.stdout)
+	return s, candidates, nil
 }
 
 // list writes the misjudged items, a line each.

@@ -71,6 +71,40 @@ func TestHeldGoesNotWithFit(t *testing.T) {
 	}
 }
 
+// TestFit: every candidate is shown on both parts of the classes, and what changes nothing
+// has equal figures.
+func TestFit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make check runs it")
+	}
+	var stdout, stderr bytes.Buffer
+	args := []string{"fit", "-own", "-per-class", "2", "-set", "swab.factor=1,3"}
+	if err := run(t.Context(), args, &stdout, &stderr); err != nil {
+		t.Fatal(err)
+	}
+	development, held, ok := strings.Cut(stdout.String(), "classes held back")
+	if !ok {
+		t.Fatalf("nothing is said of the classes held back:\n%s", stdout.String())
+	}
+	for _, part := range []string{development, held} {
+		figures := map[string]string{}
+		for line := range strings.Lines(part) {
+			for _, name := range []string{"in use", "swab.factor=1", "swab.factor=3"} {
+				if rest, ok := strings.CutPrefix(line, name+" "); ok {
+					f := strings.Fields(rest)
+					figures[name] = strings.Join(f[:4], " ")
+				}
+			}
+		}
+		if len(figures) != 3 || figures["in use"] != figures["swab.factor=1"] || figures["in use"] == figures["swab.factor=3"] {
+			t.Errorf("%v in\n%s", figures, part)
+		}
+	}
+	if strings.Contains(held, "more errors") || strings.Contains(held, "better") {
+		t.Errorf("single classes held back are shown:\n%s", held)
+	}
+}
+
 // TestFilter: the filters of every n are measured on the same flags, shorter n-grams
 // suspect no fewer of them, and what needs real data is said to be left out.
 func TestFilter(t *testing.T) {
