@@ -148,14 +148,15 @@ def corpora(out):
         for i, d in enumerate(docs):
             print(json.dumps({"id": f"d{i}", "input_ids": d}), file=f)
     try:
-        from streaming import MDSWriter
+        from streaming.base.format.mds.writer import MDSWriter
     except ImportError:
         print("no mosaicml-streaming: tokens/mds is not written")
         return
-    for name, kind in (("mds", None), ("mds-zstd", "zstd")):
-        with MDSWriter(out=str(out / name), columns={"id": "str", "tokens": "ndarray:uint16"}, compression=kind, hashes=["xxh3_64"], size_limit=2048) as w:
+    for name, kind, encoding in (("mds", None, "ndarray"), ("mds-typed", None, "ndarray:uint16")):
+        columns = {"id": "str", "tokens": encoding, "length": "int"}
+        with MDSWriter(out=str(out / name), columns=columns, compression=kind, hashes=["xxh3_64"], size_limit=1024) as w:
             for i, d in enumerate(docs):
-                w.write({"id": f"d{i}", "tokens": np.array(d, dtype=np.uint16)})
+                w.write({"id": f"d{i}", "tokens": np.array(d, dtype=np.uint16), "length": len(d)})
 
 
 cases = here.parent / "pipeline/tokenizer/testdata"

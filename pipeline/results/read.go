@@ -198,6 +198,9 @@ func (r *reader) open(path string) error {
 		return err
 	}
 	sh := shard.Shard{Name: path, Path: path, Formats: &rows.Formats}
+	if f, c, ok := rows.Formats.TypeOf(path); ok && f.Binary { // only its name says what it is
+		sh.Format, sh.Compression = f, c
+	}
 	in, err := shard.Open(sh, limits(), false, nil)
 	if err != nil {
 		return err
@@ -252,6 +255,9 @@ func (r *reader) columns(in *shard.Reader, f *shard.Format) error {
 		err := from.Next(&rec)
 		if err == io.EOF {
 			return nil
+		}
+		if errors.Is(err, rows.ErrTokens) {
+			return ErrNoResults
 		}
 		if err == nil {
 			line = rec.AppendJSON(line[:0])

@@ -154,6 +154,43 @@ func TestPythonTables(t *testing.T) {
 	}
 }
 
+// mdsFile returns an MDS shard of columns with texts, numbers and JSON, and one beside them.
+func mdsFile() []byte {
+	config := `{"column_encodings":["str","jpeg","json","int","str"],"column_names":["id","image","meta","score","text"],` +
+		`"column_sizes":[null,null,null,8,null],"compression":null,"format":"mds","hashes":[],"size_limit":1024,"version":2}`
+	var samples [][]byte
+	for i, w := range []string{"r1: The ferry leaves at nine.", "r2: Two lamps, one switch; which?", "r3: A mill grinds “fine” flour."} {
+		id, words, _ := strings.Cut(w, ": ")
+		var sizes, values []byte
+		for _, v := range []string{id, "\xff\xd8", `{"n":[1,{"m":"x"}]}`, "", words} {
+			if v == "" {
+				values = binary.LittleEndian.AppendUint64(values, uint64(1-i%2))
+				continue
+			}
+			sizes, values = binary.LittleEndian.AppendUint32(sizes, uint32(len(v))), append(values, v...)
+		}
+		samples = append(samples, append(sizes, values...))
+	}
+	b := binary.LittleEndian.AppendUint32(nil, uint32(len(samples)))
+	at := uint32(4 + 4*(len(samples)+1) + len(config))
+	for _, s := range samples {
+		b = binary.LittleEndian.AppendUint32(b, at)
+		at += uint32(len(s))
+	}
+	b = append(binary.LittleEndian.AppendUint32(b, at), config...)
+	return append(b, bytes.Join(samples, nil)...)
+}
+
+// TestMDS: what an MDS shard holds, and that no part of one is taken for the whole.
+func TestMDS(t *testing.T) {
+	data := mdsFile()
+	got, err := all(data, "x.mds")
+	if err != nil || len(got) != 3 || got[0] != `{"id":"r1","image":null,"meta":{"n":[1,{"m":"x"}]},"score":1,"text":"The ferry leaves at nine."}` {
+		t.Fatalf("%q, %v", got, err)
+	}
+	damage(t, data, "x.mds")
+}
+
 // damage holds that no prefix of a file is read, and that with any bit changed it is
 // refused, or read with as many rows.
 func damage(t *testing.T, data []byte, name string) {

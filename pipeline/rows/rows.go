@@ -14,6 +14,7 @@
 //	WARC          .warc .wet             conversions, and responses, whose HTML becomes text
 //	token ids     .bin .npy              documents of ids: beside a Megatron .idx, as llm.c and nanoGPT have
 //	                                     them, NumPy arrays; decoded by a [Tokens]
+//	MDS           .mds                   samples, as MosaicML's streaming writes them
 //	text          .txt .text .md         a row a line or a file, of one field, text
 //
 // The format of a file is recognised by its content or, if the content is inconclusive, by

@@ -34,6 +34,7 @@ var table = []format{
 	{shard.Format{Name: "WARC", Endings: []string{".warc", ".wet"}, Magic: "WARC/"}, openWARC, false},
 	{shard.Format{Name: "NumPy array", Magic: "\x93NUMPY"}, openNumPy, false},
 	{shard.Format{Name: "token ids", Endings: []string{".bin", ".npy"}, Binary: true}, openTokens, false},
+	{shard.Format{Name: "MDS", Endings: []string{".mds"}, Binary: true}, openMDS, false},
 	{shard.Format{Name: "text", Endings: []string{".txt", ".text", ".md"}}, openText, false},
 }
 

@@ -63,7 +63,11 @@ func (s indexed) Index() *shard.File {
 
 // decodeAll returns the documents of a file of token ids.
 func decodeAll(data, index []byte, name string, k *Tokens, max int) (docs []string, err error) {
-	field, err := ParseField(TokenFields[0])
+	column := TokenFields[0]
+	if strings.HasSuffix(name, ".mds") {
+		column = "tokens"
+	}
+	field, err := ParseField(column)
 	if err != nil {
 		return nil, err
 	}
@@ -194,6 +198,9 @@ func TestTokenLayouts(t *testing.T) {
 		{"square.npy", "", numPy("<u2", fmt.Sprintf("3, %d", len(ids[0])), numbers(2, square...)), nil, false, []string{docs[0], docs[0], docs[0]}},
 		{"empty.npy", "", numPy("<i8", "0,", nil), nil, true, nil},
 		{"rows.jsonl", "", readFile(t, tokensDir, "rows.jsonl"), nil, false, docs},
+		{"first.mds", "", readFile(t, tokensDir, "mds/shard.00000.mds"), nil, false, docs[:4]},
+		{"rest.mds", "", readFile(t, tokensDir, "mds/shard.00001.mds"), nil, false, docs[4:]},
+		{"first.mds", "", readFile(t, tokensDir, "mds-typed/shard.00000.mds"), nil, false, docs[:4]},
 		{"rows.parquet", "", readFile(t, tokensDir, "rows.parquet"), nil, false, docs},
 		{"rows.arrows", "", readFile(t, tokensDir, "rows.arrow"), nil, false, docs},
 	} {

@@ -242,6 +242,7 @@ func layouts(t testing.TB) map[string][]byte {
 		"sep.csv":           []byte("sep=;\r\n" + cells(";")),
 		"dataset.tar":       archive(t),
 		"pages.warc":        warc("response"),
+		"shard.mds":         rows.MDSFile(),
 		"pages.wet":         warc("conversion"),
 		"plain.parquet":     parquetFile(t),
 		"delta.parquet":     parquetFile(t, parquet.WithDictionaryDefault(false), parquet.WithEncodingFor("text", parquet.Encodings.DeltaByteArray), parquet.WithEncodingFor("id", parquet.Encodings.DeltaByteArray)),
@@ -297,7 +298,7 @@ func warc(kind string) []byte {
 }
 
 // undivided are the layouts that a benchmark is not read from, since it cannot be divided.
-const undivided = " dataset.tar pages.warc pages.wet "
+const undivided = " shard.mds dataset.tar pages.warc pages.wet "
 
 // TestLayoutsOfAllUses: what one use reads all uses read, behind every compression.
 func TestLayoutsOfAllUses(t *testing.T) {

@@ -106,7 +106,7 @@ func SideFile(base string) bool { return strings.Contains(sideFiles, " "+strings
 // corpusSideFiles are side files of corpora by name: of libraries that process and of table
 // formats. Only their first row says that they are.
 const corpusSideFiles = sideFiles + "executor.json stats.json manifest.json croissant.json " +
-	"tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json vocab.json merges.txt " +
+	"index.json tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json vocab.json merges.txt " +
 	"_metadata _common_metadata _success _last_checkpoint "
 
 // isCorpusSideFile reports whether a file of a corpus is a side file by its name.
@@ -132,12 +132,18 @@ func isCard(name string) bool {
 	return false
 }
 
+// What converts files of formats that are not read here.
+const (
+	avroAdvice = "an Avro file (convert it to Parquet or JSON lines, as with fastavro)"
+	orcAdvice  = "an ORC file (convert it to Parquet, as with pyarrow.orc)"
+)
+
 // dataEndings are of files that hold data which is not read here, each with what it is.
 var dataEndings = map[string]string{
 	".tar": "a tar archive", ".tgz": "a tar archive", ".tbz2": "a tar archive", ".txz": "a tar archive",
 	".zip": "a zip archive", ".7z": "a 7z archive", ".rar": "a rar archive", ".warc": "a WARC file",
-	".wet": "a WARC file", ".wat": "a WARC file", ".avro": "an Avro file", ".orc": "an ORC file",
-	".mds": "an MDS shard", ".npz": "NumPy arrays", ".idx": "an index of bytes", ".h5": "an HDF5 file",
+	".wet": "a WARC file", ".wat": "a WARC file", ".avro": avroAdvice, ".orc": orcAdvice,
+	".npz": "NumPy arrays", ".idx": "an index of bytes", ".h5": "an HDF5 file",
 	".hdf5": "an HDF5 file", ".pkl": "a Python pickle", ".pickle": "a Python pickle", ".pt": "a PyTorch file",
 	".tfrecord": "TensorFlow records", ".tfrecords": "TensorFlow records", ".sqlite": "an SQLite database",
 	".sqlite3": "an SQLite database", ".db": "a database", ".duckdb": "a DuckDB database", ".mdb": "a database",
@@ -162,8 +168,8 @@ var magics = [...]struct {
 	{0, "PK\x03\x04", "a zip archive"},
 	{257, "ustar", "a tar archive"},
 	{0, "WARC/", "a WARC file"},
-	{0, "Obj\x01", "an Avro file"},
-	{0, "ORC", "an ORC file"},
+	{0, "Obj\x01", avroAdvice},
+	{0, "ORC", orcAdvice},
 	{0, "\x89HDF\r\n", "an HDF5 file"},
 	{0, "SQLite format 3\x00", "an SQLite database"},
 	{0, "7z\xbc\xaf\x27\x1c", "a 7z archive"},

@@ -1,0 +1,4 @@
+package rows
+
+// MDSFile is for tests of other packages.
+var MDSFile = mdsFile
