@@ -27,6 +27,7 @@ check: ## what .ci/run runs: format, vet, lint, tidy, build, all tests, short an
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'check: run gofmt -w on these'; exit 1; }
 	go vet ./...
 	$(MAKE) lint
+	$(MAKE) vuln
 	GOOS=darwin go vet ./pipeline/publish ./pipeline/ledger
 	go mod tidy -diff
 	go build ./...
@@ -50,13 +51,18 @@ lint: ## runs staticcheck, and bounds complexity: none over 30, under 4 % over 1
 	echo "lint: $$over of $$n functions are over 15"; test $$((100 * over)) -lt $$((4 * n))
 	@$(TOOL) gocyclo -over 30 $(SOURCES)
 
-# At the end of its time a target without a find sometimes fails with "context deadline
-# exceeded" and no input (go.dev/issue/75804, until Go 1.27); it must then pass when it is run again.
+# Where the database cannot be reached, nothing is known, and that is said.
+vuln: ## asks the Go vulnerability database about what is built in
+	@if curl -sf -m 10 -o /dev/null https://vuln.go.dev/index/db.json; then $(TOOL) govulncheck ./...; \
+	else echo 'vuln: NOT CHECKED: the vulnerability database at vuln.go.dev cannot be reached'; fi
+
 TORTURETIME ?= 1h
 
 torture: build ## disturbs every verb for TORTURETIME: kills, failing system calls, power cuts, full disks
 	go run ./cmd/swabtorture -swab bin/swab -time $(TORTURETIME)
 
+# At the end of its time a target without a find sometimes fails with "context deadline
+# exceeded" and no input (go.dev/issue/75804, until Go 1.27); it must then pass when it is run again.
 fuzz: ## fuzzes every fuzz target for FUZZTIME each
 	@set -e; out=$$(mktemp); trap 'rm -f $$out' EXIT; \
 	run() { go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg >$$out 2>&1; }; \
@@ -81,7 +87,21 @@ dist: ## builds dist/swab-VERSION-OS-ARCH for Linux and macOS, with SHA256SUMS
 	@set -e; for p in $(PLATFORMS); do \
 		echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o dist/swab-$(VERSION)-$${p%/*}-$${p#*/} ./cmd/swab; \
 	done
+	@$(MAKE) -s licences >dist/swab-$(VERSION)-licences.txt
 	cd dist && sha256sum swab-* >SHA256SUMS && cat SHA256SUMS
+
+# All modules of all platforms, and Go itself, whose library and runtime are in the binary. A
+# module without a licence's file is shown with its readme.
+licences: ## prints the licences of everything that is built in
+	@set -eo pipefail; echo "swab is built with these modules; their licences follow."; \
+	show() { files=$$(ls "$$2" | grep -iE '^(licen[cs]e|copying|notice|patents)' || ls "$$2" | grep -i '^readme') || return 1; for f in $$files; do \
+		printf '\n======== %s: %s\n\n' "$$1" "$$f"; cat "$$2/$$f"; done; }; \
+	show "Go $$(go env GOVERSION)" "$$(go env GOROOT)"; \
+	for p in $(PLATFORMS); do GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go list -deps \
+		-f '{{with .Module}}{{if .Version}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/swab; done | sort -u | \
+	while read -r path version dir; do \
+		show "$$path $$version" "$$dir" || { echo "licences: $$path $$version has none" >&2; exit 1; }; \
+	done
 
 dist-check: ## builds dist in two clones of HEAD in different places, and compares them
 	@set -e; one=$$(mktemp -d); two=$$(mktemp -d)/a/longer/path; mkdir -p $$two; trap 'rm -rf $$one $${two%/a/longer/path}' EXIT; \
@@ -109,4 +129,4 @@ golden: ## writes testdata/ and the expected outputs of tests again
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check lint fuzz torture install man dist dist-check bench eval eval-fit eval-held golden screenshot
+.PHONY: help build demo test check lint vuln licences fuzz torture install man dist dist-check bench eval eval-fit eval-held golden screenshot

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"swab/pipeline/rows"
+	"swab/pipeline/shard"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -332,7 +333,9 @@ func member(m *zip.File, left *int64, read func(d *rows.Doc) error) error {
 		return err
 	}
 	defer in.Close()
-	b := &bounded{in, *left}
+	// As of compressed files: the ratio counts from 64 MiB on, so a small member is not refused.
+	most := min(*left, 64<<20+shard.DefaultRatio*int64(m.CompressedSize64))
+	b := &bounded{in, most}
 	d := rows.NewDoc(bufio.NewReaderSize(b, 1<<16), maxRow)
 	if err := read(d); err != nil {
 		return err
@@ -343,6 +346,6 @@ func member(m *zip.File, left *int64, read func(d *rows.Doc) error) error {
 	if _, err := io.Copy(io.Discard, b); err != nil {
 		return err
 	}
-	*left = b.left
+	*left -= most - b.left
 	return nil
 }

@@ -29,6 +29,10 @@ const (
 	maxFile   = 64 << 30 // bytes of a file, decompressed
 	maxKept   = 1 << 30  // bytes of ids and texts that are kept of a file
 	perKind   = 20       // problems listed of each kind
+
+	// maxResults bounds the memory, which a file of few bytes a result would make many times
+	// its size: about 1.5 GB. It is for results and for samples with a name, of one file.
+	maxResults = 1 << 22
 )
 
 // limits are those of files of results.
@@ -282,7 +286,8 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, fmt.Errorf("it decompresses to more than %d GiB, the limit of a file of results", maxFile>>30)
+		return 0, fmt.Errorf("it decompresses to more than %d GiB, the limit of a file of results, or over %d:1",
+			maxFile>>30, shard.DefaultRatio)
 	}
 	return n, err
 }
@@ -618,11 +623,14 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 				r.describe(o), rows.Clip(sample)))
 			return nil
 		}
+		if len(r.epochs) == cmp.Or(r.o.most, maxResults) {
+			return fmt.Errorf("more than %d samples in one file: divide it by model or benchmark", len(r.epochs))
+		}
 		r.epochs[epoch{at, sample}] = true
 	}
 	if int(at) == len(r.file.Outcomes) {
-		if at == math.MaxInt32 {
-			return errors.New("more than 2^31 results in one file")
+		if int(at) == cmp.Or(r.o.most, maxResults) {
+			return fmt.Errorf("more than %d results in one file: divide it by model or benchmark", at)
 		}
 		if r.kept += len(o.ID) + len(o.Text); r.kept > maxKept {
 			return fmt.Errorf("the ids and texts of its items are more than %d GiB; split the file", maxKept>>30)

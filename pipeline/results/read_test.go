@@ -255,6 +255,7 @@ func TestRefused(t *testing.T) {
 		{"another archive", "a.zip", zipped(t, entry{"x.txt", "x", zip.Store}), Options{}, true, ""},
 		{"a member twice", "a.eval", zipped(t, entry{"header.json", inspectHeader, 0}, entry{"samples/a.json", fmt.Sprintf(inspectSample, "1", 1, "1"), 0}, entry{"samples/a.json", fmt.Sprintf(inspectSample, "1", 2, "1"), 0}), Options{}, false, "twice"},
 		{"half a sample", "a.eval", zipped(t, entry{"header.json", inspectHeader, 0}, entry{"samples/a.json", fmt.Sprintf(inspectSample, "1", 1, "1")[:200], 0}), Options{}, false, "ends in the middle"},
+		{"more results than are held", "a.csv", []byte("id,score\n1,1\n2,1\n3,1\n"), Options{most: 2}, false, "more than 2 results"},
 		{"scores without end", "a.jsonl", []byte(`{"id":1,"score":1e308}` + "\n" + `{"id":1,"score":1e308}`), Options{}, false, "not a finite number"},
 	}
 	for _, tt := range tests {

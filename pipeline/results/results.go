@@ -71,6 +71,8 @@ type Options struct {
 	Metric string // which of several metrics or scorers; "" for the first of well-known names
 	Filter string // which filter of lm-evaluation-harness; "" is an error when there are several
 	Text   bool   // keep questions, for joining by content
+
+	most int // results of a file, for tests; 0: maxResults
 }
 
 // A Joined is a result with its item.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"unicode/utf8"
 )
 
@@ -263,11 +262,13 @@ func (tb *tableParser) header(row []byte) error {
 	}
 	fields, _ := tb.Dialect.fields(nil, nil, row)
 	tb.width, tb.names = len(fields), make([][]byte, 0, len(fields))
+	seen := make(map[string]bool, len(fields))
 	for _, f := range fields {
 		f = bytes.TrimSpace(f)
-		if slices.ContainsFunc(tb.names, func(n []byte) bool { return bytes.Equal(n, f) }) {
+		if seen[string(f)] {
 			return fmt.Errorf("%w: two columns have the name %q", ErrHeader, Clip(f))
 		}
+		seen[string(f)] = true
 		tb.names = append(tb.names, bytes.Clone(f))
 	}
 	return nil
