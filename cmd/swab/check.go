@@ -17,6 +17,7 @@ import (
 
 // benchFlags are the flags of all verbs that read benchmarks and judge their items.
 type benchFlags struct {
+	configured             []benchmark.Spec // by an audit file
 	benches, siblings      []string
 	presets                []string
 	preset, fields, header string
@@ -50,6 +51,9 @@ func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) 
 		}
 	}
 	o.Benchmarks, o.Siblings = b.specs(b.benches), b.specs(b.siblings)
+	if len(b.benches) == 0 {
+		o.Benchmarks = b.configured
+	}
 	o.Version = programVersion()
 	return nil
 }
@@ -71,7 +75,7 @@ func checkCommand() *cobra.Command {
 	b := benchFlags{methods: methodFlags{bounded: true}}
 	var tokens tokenFlags
 	c := &cobra.Command{
-		Use:   "check --index DIR --bench [NAME=]PATH … --out DIR",
+		Use:   "check {FILE.yaml | --index DIR --bench [NAME=]PATH … --out DIR}",
 		Short: "Check benchmarks in a corpus filter, without reading the corpus",
 		Long: `Look up every n-gram of the benchmarks' items in a corpus filter made by swab index, and
 publish an audit as swab scan does.
@@ -96,9 +100,12 @@ on suspected items are those of a full scan. A shard whose content is not what w
 is named, and the audit is incomplete.`,
 		Example: `  swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit
   swab check --index corpus.idx --bench gsm8k=test.jsonl --out audit --trace`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.Index == "" || len(b.benches) == 0 || o.Out == "" {
+		Args: configArg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := b.configure(cmd, args); err != nil {
+				return err
+			}
+			if o.Index == "" || len(b.benches)+len(b.configured) == 0 || o.Out == "" {
 				return misused(cmd, "check needs --index, --bench and --out")
 			}
 			if len(o.Flag) > 0 && !o.Trace {

@@ -111,7 +111,7 @@ printing the results or writing the metrics failed; 130 interrupted.`,
 	addVerbs(root, "Find", scanCommand(), indexCommand(), checkCommand(), mergeCommand())
 	addVerbs(root, "Read an audit",
 		explainCommand(), reviewCommand(), reportCommand(), scoreCommand(), exportCommand(), auditCommand())
-	addVerbs(root, "Learn", benchmarksCommand(), methodsCommand(), versionCommand())
+	addVerbs(root, "Learn", benchmarksCommand(), methodsCommand(), initCommand(), configCommand(), versionCommand())
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	help := helpCommand()
 	help.GroupID = "Learn"

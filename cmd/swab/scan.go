@@ -39,7 +39,7 @@ func scanCommand() *cobra.Command {
 	var task, dry string
 	var tokens tokenFlags
 	c := &cobra.Command{
-		Use:   "scan --corpus PATH … --bench [NAME=]PATH … --out DIR",
+		Use:   "scan {FILE.yaml | --corpus PATH … --bench [NAME=]PATH … --out DIR}",
 		Short: "Search a corpus for the items of benchmarks: verdicts, evidence, clean variants",
 		Long: `Search a corpus for the items of benchmarks and publish an audit in DIR:
 
@@ -75,12 +75,18 @@ the table counts them separately.`,
   zstd -dc day.zst | swab scan --corpus - --bench mine=quiz.csv --out audit
   swab scan --corpus dumps/ --format jsonl --bench mine=quiz.csv --out audit
 
+  # all of it in a file, which swab init writes
+  swab scan audit.yaml
+
   # what was found, with jq and DuckDB
   jq 'select(.state == "flagged")' audit/verdicts.jsonl
   duckdb -c "select item, words, doc_text from 'audit/evidence.parquet' order by words desc"`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if len(o.Corpus) == 0 || dry == "" && (len(b.benches) == 0 || o.Out == "") {
+		Args: configArg,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if err := b.configure(cmd, args); err != nil {
+				return err
+			}
+			if len(o.Corpus) == 0 || dry == "" && (len(b.benches)+len(b.configured) == 0 || o.Out == "") {
 				return misused(cmd, "scan needs --corpus, --bench and --out")
 			}
 			if o.Part, err = parseTask(task); err != nil {

@@ -58,6 +58,15 @@ rejected one as clean, whatever the verdict of a method.`,
   swab score audit --results runs/ --out audit
   swab score audit --results runs/ --exam bar.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if isConfig(args) {
+				if _, err := applyConfig(cmd, args[0]); err != nil {
+					return err
+				}
+				if out := cmd.Flags().Lookup("out"); o.Audit == "" {
+					o.Audit = out.Value.String() // where the scan wrote it
+				}
+				args = nil
+			}
 			if _, err := auditArg(cmd, &o.Audit, args); err != nil {
 				return err
 			}

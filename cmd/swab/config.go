@@ -1,0 +1,298 @@
+package main
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"swab/pipeline/benchmark"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+)
+
+// configVerbs are the verbs that read an audit file, which may have the flags of all of them.
+var configVerbs = [...]string{"scan", "check", "score"}
+
+//go:embed audit.yaml
+var configTemplate []byte
+
+// configKeys are the members of an entry of benchmarks.
+var configKeys = [...]string{"name", "path", "config", "split", "preset", "fields", "header"}
+
+// isConfig reports whether an argument names an audit file.
+func isConfig(args []string) bool {
+	if len(args) != 1 {
+		return false
+	}
+	ext := strings.ToLower(filepath.Ext(args[0]))
+	return ext == ".yaml" || ext == ".yml"
+}
+
+// configArg allows an audit file as the only argument.
+func configArg(c *cobra.Command, args []string) error {
+	if len(args) == 0 || isConfig(args) {
+		return nil
+	}
+	return cobra.NoArgs(c, args)
+}
+
+// configure reads the audit file that is the argument, if there is one.
+func (b *benchFlags) configure(c *cobra.Command, args []string) (err error) {
+	if isConfig(args) {
+		b.configured, err = applyConfig(c, args[0])
+	}
+	return err
+}
+
+// A configFile is an audit file while it is applied to a verb.
+type configFile struct {
+	name, dir string
+	specs     []benchmark.Spec
+	errs      []error // all of them, so that one run shows all
+}
+
+// applyConfig sets the flags of a verb that the command line leaves alone to the values of an
+// audit file, and returns its benchmarks. Relative paths are the file's, ${NAME} is a variable of
+// the environment. The error has all mistakes of the file, each with its line.
+func applyConfig(c *cobra.Command, name string) ([]benchmark.Spec, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s: it is no object of settings; swab init writes a commented one", name)
+	}
+	f := &configFile{name: name, dir: filepath.Dir(name)}
+	members := doc.Content[0].Content
+	for i := 0; i+1 < len(members); i += 2 {
+		if key := members[i]; key.Value == "benchmarks" {
+			f.benchmarks(members[i+1])
+		} else {
+			f.set(c, key, members[i+1])
+		}
+	}
+	return f.specs, errors.Join(f.errs...)
+}
+
+// wrong notes a mistake.
+func (f *configFile) wrong(at *yaml.Node, format string, args ...any) {
+	f.errs = append(f.errs, fmt.Errorf("%s:%d: %s", f.name, at.Line, fmt.Sprintf(format, args...)))
+}
+
+// set sets a flag to a value or to several.
+func (f *configFile) set(c *cobra.Command, key, value *yaml.Node) {
+	flag := c.Flags().Lookup(key.Value)
+	if flag == nil {
+		known := configFlags(c.Root())
+		if !slices.Contains(known, key.Value) {
+			hint := closest(key.Value, append(known, "benchmarks"))
+			if hint != "" {
+				hint = "; did you mean " + hint + "?"
+			}
+			f.wrong(key, "%q is no setting%s", key.Value, hint)
+		}
+		return // else a flag of another verb
+	}
+	values := []*yaml.Node{value}
+	if value.Kind == yaml.SequenceNode {
+		if _, ok := flag.Value.(pflag.SliceValue); !ok {
+			f.wrong(value, "%s takes one value, not a list", key.Value)
+			return
+		}
+		values = value.Content
+	}
+	if flag.Changed {
+		return // the command line overrides the file
+	}
+	for _, v := range values {
+		if v.Kind != yaml.ScalarNode {
+			f.wrong(v, "%s takes a text, a number or true or false", key.Value)
+			continue
+		}
+		text := f.expand(v)
+		if strings.Contains(flag.Value.Type(), "PATH") || strings.Contains(flag.Value.Type(), "DIR") ||
+			strings.Contains(flag.Value.Type(), "FILE") {
+			text = f.path(text)
+		}
+		if err := c.Flags().Set(key.Value, text); err != nil {
+			f.wrong(v, "%v", err)
+		}
+	}
+}
+
+// expand returns a value with its variables replaced.
+func (f *configFile) expand(v *yaml.Node) string {
+	return os.Expand(v.Value, func(name string) string {
+		s, ok := os.LookupEnv(name)
+		if !ok {
+			f.wrong(v, "the environment has no variable %s", name)
+		}
+		return s
+	})
+}
+
+// path returns a path, or NAME=PATH, with a relative path below the file's directory.
+func (f *configFile) path(s string) string {
+	name, at, named := strings.Cut(s, "=")
+	if !named || strings.ContainsRune(name, os.PathSeparator) {
+		name, at = "", s
+	} else {
+		name += "="
+	}
+	if list, ok := strings.CutPrefix(at, "@"); ok {
+		name, at = name+"@", list
+	}
+	if at == "-" || filepath.IsAbs(at) || strings.Contains(at, "://") {
+		return s
+	}
+	return name + filepath.Join(f.dir, at)
+}
+
+// benchmarks reads the list of benchmarks.
+func (f *configFile) benchmarks(list *yaml.Node) {
+	if list.Kind != yaml.SequenceNode {
+		f.wrong(list, "benchmarks is no list")
+		return
+	}
+	for _, entry := range list.Content {
+		if entry.Kind != yaml.MappingNode {
+			f.wrong(entry, "a benchmark is an object with a path, as {name: gsm8k, path: gsm8k/test.jsonl}")
+			continue
+		}
+		member := map[string]string{}
+		for i := 0; i+1 < len(entry.Content); i += 2 {
+			key, value := entry.Content[i], entry.Content[i+1]
+			switch {
+			case !slices.Contains(configKeys[:], key.Value):
+				f.wrong(key, "%q is none of %s", key.Value, strings.Join(configKeys[:], ", "))
+			case value.Kind != yaml.ScalarNode:
+				f.wrong(value, "%s takes a text", key.Value)
+			default:
+				member[key.Value] = f.expand(value)
+			}
+		}
+		if member["path"] == "" {
+			f.wrong(entry, "a benchmark without a path")
+			continue
+		}
+		path := f.path(member["path"])
+		for _, selector := range []string{"config", "split"} {
+			if member[selector] != "" {
+				path += ":" + member[selector]
+			}
+		}
+		f.specs = append(f.specs, benchmark.Spec{
+			Name: member["name"], Path: path, Preset: member["preset"], Fields: member["fields"], Header: member["header"],
+		})
+	}
+}
+
+// configFlags returns the flags of the verbs that read an audit file.
+func configFlags(root *cobra.Command) (names []string) {
+	for _, verb := range configVerbs {
+		if c, _, err := root.Find([]string{verb}); err == nil {
+			c.Flags().VisitAll(func(flag *pflag.Flag) {
+				if flag.Name != "help" && flag.Name != "dry-run" && !slices.Contains(names, flag.Name) {
+					names = append(names, flag.Name)
+				}
+			})
+		}
+	}
+	return names
+}
+
+func configCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "config",
+		Short: "The file that describes an audit",
+		Long: `swab scan FILE.yaml, and check and score, read their flags from a file; flags of the
+command line override it. swab init writes a commented one.`,
+	}
+	c.AddCommand(&cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the file, for editors",
+		Long: `Print the JSON Schema of the file, for editors: in its first line,
+"# yaml-language-server: $schema=audit.schema.json" names a copy.`,
+		Example: `  swab config schema > audit.schema.json`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out, err := json.MarshalIndent(configSchema(cmd.Root()), "", "  ")
+			if err == nil {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", out)
+			}
+			return err
+		},
+	})
+	return c
+}
+
+// configSchema returns the JSON Schema of an audit file.
+func configSchema(root *cobra.Command) map[string]any {
+	entry := map[string]any{}
+	for _, key := range configKeys {
+		entry[key] = map[string]any{"type": "string"}
+	}
+	properties := map[string]any{"benchmarks": map[string]any{
+		"type": "array", "description": "benchmarks, each with the fields, preset and split of its own",
+		"items": map[string]any{
+			"type": "object", "properties": entry, "required": []string{"path"}, "additionalProperties": false,
+		},
+	}}
+	for _, verb := range configVerbs {
+		c, _, err := root.Find([]string{verb})
+		if err != nil {
+			continue
+		}
+		for _, name := range configFlags(root) {
+			flag := c.Flags().Lookup(name)
+			if flag == nil || properties[name] != nil {
+				continue
+			}
+			value := map[string]any{"type": []string{"string", "number", "boolean"}}
+			if _, ok := flag.Value.(pflag.SliceValue); ok {
+				value = map[string]any{"anyOf": []any{value, map[string]any{"type": "array", "items": value}}}
+			}
+			value["description"] = flag.Usage
+			properties[name] = value
+		}
+	}
+	return map[string]any{
+		"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "swab audit", "type": "object",
+		"properties": properties, "additionalProperties": false,
+	}
+}
+
+func initCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Write a commented file that describes an audit",
+		Long:  `Write a commented file that describes an audit, audit.yaml by default, for swab scan FILE.`,
+		Example: `  swab init
+  swab scan audit.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			name := "audit.yaml"
+			if len(args) == 1 {
+				name = args[0]
+			}
+			f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+			if err != nil {
+				return fmt.Errorf("init: %w", err)
+			}
+			defer func() { err = errors.Join(err, f.Close()) }()
+			_, err = f.Write(configTemplate)
+			return err
+		},
+	}
+}
