@@ -282,7 +282,7 @@ func FoundFields(shards []ledger.Entry) (notes []string) {
 	return notes
 }
 
-// lacking returns the field that would have been read in the place of the one that was.
+// lacking returns the field that would have been read in place of the one that was.
 func lacking(field string) string {
 	if field == defaultField || slices.Contains(rows.TokenFields[:], field) {
 		return rows.TokenFields[0]

@@ -17,7 +17,7 @@
 //	shard/find.go    the files of a corpus
 //	shard/open.go    a shard's plain bytes (decode.go: its compression)
 //	record/record.go its documents in batches, a file a format
-//	read.go          its documents one by one, lent; what became of its rows
+//	read.go          its documents one by one, lent; counts of its rows
 //	lane.go          the documents to matchers and filter
 //	match/lane.go    each document in blocks of words, cut once
 //	match/grams.go   runs of words or characters (units.go) folded into covers,

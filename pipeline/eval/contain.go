@@ -35,7 +35,7 @@ func lineContains(line string, needles []string) bool {
 	return len(needles) > 0
 }
 
-// keyWords is how many of an item's first words a container is keyed by.
+// keyWords is the number of an item's first words that are the key of a container.
 const keyWords = 6
 
 // A container finds the items that texts contain undisturbed, by their first words.

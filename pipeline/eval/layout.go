@@ -535,7 +535,7 @@ var (
 	nameRE   = regexp.MustCompile(`\b[A-Z][a-z]{2,}\b`)
 )
 
-// names that take the place of names in variants.
+// names that replace names in variants.
 var names = []string{"Alodie", "Bertram", "Corvin", "Dagny", "Evander", "Fenella", "Gudrun", "Horatio", "Isolde",
 	"Jorunn", "Kester", "Leocadia", "Merrick", "Nerissa", "Osric", "Perpetua"}
 

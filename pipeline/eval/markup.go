@@ -9,7 +9,7 @@ import (
 
 // eachGroup rewrites groups of one to three fields: mark gets the number of the group,
 // a random number below ten and the group's text. The second group always gets 0. What
-// separates groups is kept, but for line ends, which become newline.
+// separates groups is kept, except line ends, which become newline.
 func eachGroup(r *rand.Rand, s, newline string, mark func(i, n int, g string) string) (string, bool) {
 	list, between := groups(r, s, 1, 3)
 	if len(list) < 4 {

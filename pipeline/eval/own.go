@@ -41,7 +41,7 @@ func Own() Sources {
 	return src
 }
 
-// madeItems is how many items the benchmark in made words has.
+// madeItems is the number of items of the benchmark in made words.
 const madeItems = 1200
 
 // made is a benchmark in made words. Its items are of seven forms: word problems with

@@ -39,7 +39,7 @@ type Judgement struct {
 	Held      bool // nobody who fits a method has read it: it is behind the line "# held back"
 }
 
-// placeSlack is how many bytes a match may be beside a judged place and be of it: other
+// placeSlack is the distance in bytes at which a match still belongs to a judged place: other
 // versions of a method show other words of the same place first.
 const placeSlack = 1000
 

@@ -20,7 +20,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// corpusShards is how many shards the corpus of a set is written to.
+// corpusShards is the number of shards of the corpus of a set.
 const corpusShards = 8
 
 // fields is how the written benchmark maps to parts.

@@ -214,7 +214,7 @@ func resolve(out string) (string, error) {
 	return "", errors.New("too many symbolic links")
 }
 
-// replaceable returns the reason why Publish must not put its tree in the place of path.
+// replaceable returns the reason why Publish must not replace path by its tree.
 func (k *Kind) replaceable(path string) error {
 	info, err := os.Lstat(path)
 	switch {

@@ -15,7 +15,7 @@ import (
 // An Arrow file is the magic, messages, a footer, its length and the magic. The footer has the
 // schema and the place of every dictionary and batch, and alone says what is read: a file
 // need not be a stream between the magics (polars and Arrow JS write none). So that a damaged
-// footer loses nothing, the places have to fill the file but for padding.
+// footer loses nothing, the places have to fill the file except for padding.
 
 // block is the place of a message: its head, with what is before and behind that, and its body.
 type block struct {

@@ -66,7 +66,7 @@ func (c *csvSplit) next(data []byte, end bool) (sep, body int, err error) {
 	return i, n, nil
 }
 
-func (c *csvSplit) tail([]byte) error { return nil } // next saw nothing but separators and line ends
+func (c *csvSplit) tail([]byte) error { return nil } // next found only separators and line ends
 
 // filled reports whether anything but separators and line ends is in data.
 func (c *Dialect) filled(data []byte) bool {

@@ -246,7 +246,7 @@ func (j *Scanner) field(i, depth int, hit uint8) int {
 	return i
 }
 
-// value passes over the value at i, within depth objects and arrays, and returns
+// value skips the value at i, within depth objects and arrays, and returns
 // where it ends, or -1.
 func (j *Scanner) value(i, depth int) int {
 	b := j.line
@@ -344,7 +344,7 @@ func (j *Scanner) number(i int) int {
 	return i
 }
 
-// digits passes over one digit or more.
+// digits skips one digit or more.
 func (j *Scanner) digits(i int) int {
 	start := i
 	for i < len(j.line) && '0' <= j.line[i] && j.line[i] <= '9' {
@@ -369,7 +369,7 @@ func special(v uint64) uint64 {
 	return ((q-0x21*ones)&^q | (s-ones)&^s) & highs
 }
 
-// str passes over the string whose first byte is at i and returns what follows its
+// str skips the string whose first byte is at i and returns what follows its
 // quote, or -1; odd if it holds escapes or bytes beyond ASCII.
 func (j *Scanner) str(i int) (next int, odd bool) {
 	b := j.line
@@ -454,7 +454,7 @@ func hex4(b []byte, i int) rune {
 }
 
 // Unquote appends to dst, which has room for it and the Slack, the text of a quoted
-// string that a Scanner passed over.
+// string that a Scanner skipped.
 func Unquote(dst, quoted []byte) ([]byte, Marks) {
 	out, _, m := unquote(dst, quoted, 1)
 	return out, m

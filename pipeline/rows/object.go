@@ -18,7 +18,7 @@ var (
 	errKeyTwice = errors.New("an object has a key twice")
 )
 
-// A tokeniser passes over JSON that is cut apart and not decoded.
+// failure returns the error of the last value that j could not skip.
 func (j *Scanner) failure() error {
 	if j.at >= len(j.line) {
 		return ErrCut

@@ -12,7 +12,7 @@ import (
 // tarReader reads the members of a tar archive. A member of text is a row with the fields
 // text and id, its name without the ending; one of JSON the row that it is, as WebDataset
 // has them, or rows as any file of lines or tables. Members of no known ending, as images,
-// are passed over; those of a format that is read at random are refused.
+// are skipped; those of a format that is read at random are refused.
 type tarReader struct {
 	in     *Input
 	end    *zeroTail

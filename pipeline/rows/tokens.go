@@ -83,7 +83,7 @@ func (t *Tokens) String() string {
 	return strings.TrimSpace("digest " + t.Tokenizer + " " + t.Flags())
 }
 
-// Flags are those that ask for what is recorded, but for the tokenizer.
+// Flags returns the command line flags that set what is recorded, except the tokenizer.
 func (t *Tokens) Flags() string {
 	var flags []string
 	if t.Field != "" {
@@ -148,7 +148,7 @@ func (t *idText) begin() {
 	t.d.Begin(t.out)
 }
 
-// idBatch is how many ids are decoded at a time.
+// idBatch is the number of ids that are decoded at a time.
 const idBatch = 1024
 
 // add decodes ids; it returns an error as Err does.

@@ -42,7 +42,7 @@ const (
 	curvePoints = 1000
 	// minSide is the least number of items on each side of a searched threshold.
 	minSide = 10
-	// maxShuffled is how many items are drawn one by one in a permutation, the most contaminated
+	// maxShuffled is the number of items that are drawn one by one in a permutation, the most contaminated
 	// first; the sums of later groups are drawn from the normal distribution.
 	maxShuffled = 1000
 )

@@ -20,7 +20,7 @@ var kind = publish.Kind{
 	Names: []string{audit.ScoresFile, "scores.csv", "scores.md", audit.CurveFile}, Check: checkFiles,
 }
 
-// checkFiles checks that a directory has scores of swab and no directory in the place of a file.
+// checkFiles checks that a directory has scores of swab and no directory in place of a file.
 func checkFiles(tree fs.FS) error {
 	entries, err := fs.ReadDir(tree, ".")
 	if err != nil {

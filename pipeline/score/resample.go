@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// maxDraws is how many items of a side are drawn one by one in a resample. The mean of more
+// maxDraws is the number of items of a side that are drawn one by one in a resample. The mean of more
 // is drawn from the normal distribution, which is indistinguishable by resampling.
 const maxDraws = 10_000
 

@@ -198,7 +198,7 @@ func isJSON(head []byte) bool {
 	return len(next) > 0 && (next[0] == '"' || head[0] == '[' && next[0] == '{')
 }
 
-// peekLen is how many plain bytes of a file without a known ending are read to identify it.
+// peekLen is the number of plain bytes of a file without a known ending are read to identify it.
 const peekLen = 512
 
 // ending returns the ending of a name that says what is in a file, without that of a

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// headLen is how many first bytes are enough to identify all formats.
+// headLen is the number of first bytes that are enough to identify all formats.
 const headLen = 264
 
-// lfsPointer begins the file that Git LFS leaves in the place of one that it did not fetch.
+// lfsPointer begins the file that Git LFS leaves in place of one that it did not fetch.
 const (
 	lfsPointer = "version https://git-lfs.github.com/spec/"
 	lfsAdvice  = "a Git LFS pointer in place of the data: run git lfs pull"

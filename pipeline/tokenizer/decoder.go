@@ -38,7 +38,7 @@ func (d *Decoder) Begin(dst []byte) {
 	*d = Decoder{t: d.t, dst: dst, begin: len(dst), text: len(dst), run: d.run[:0], first: true}
 }
 
-// Len is how many bytes the document has so far.
+// Len returns the number of bytes that the document has so far.
 func (d *Decoder) Len() int { return len(d.dst) - d.begin }
 
 // Add decodes more ids of the document. Its error is an *UnknownID.
