@@ -36,6 +36,7 @@ check: ## what .ci/run runs: format, vet, lint, tidy, build, all tests, short an
 	go test -race -count=1 -timeout 60m -run '$(CONCURRENT)' ./ngram/bloom ./pipeline ./pipeline/ledger
 	$(MAKE) fuzz
 	$(MAKE) torture TORTURETIME=2m
+	$(MAKE) writers
 
 # Tests that -short leaves out and in which goroutines share something.
 CONCURRENT := ^(TestShardsOfAllSizes|TestAllMethodsInAnyOrder|TestLoadWhilePublishing)$$
@@ -60,6 +61,9 @@ TORTURETIME ?= 1h
 
 torture: build ## disturbs every verb for TORTURETIME: kills, failing system calls, power cuts, full disks
 	go run ./cmd/swabtorture -swab bin/swab -time $(TORTURETIME)
+
+writers: build ## reads what the writers of Parquet and Arrow write, those that Python has
+	@if command -v python3 >/dev/null; then python3 testdata/writers.py bin/swab; else echo 'writers: skipped: there is no python3'; fi
 
 # At the end of its time a target without a find sometimes fails with "context deadline
 # exceeded" and no input (go.dev/issue/75804, until Go 1.27); it must then pass when it is run again.
