@@ -41,13 +41,13 @@ const FilterGram = 5
 func FilterMisses(n int) (share float64, ok bool) {
 	switch n {
 	case 5:
-		return 0.032, true
+		return 0.052, true
 	case 6:
-		return 0.048, true
+		return 0.068, true
 	case 7:
-		return 0.07, true
+		return 0.089, true
 	case 8:
-		return 0.099, true
+		return 0.112, true
 	}
 	return 0, false
 }
