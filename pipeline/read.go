@@ -312,7 +312,8 @@ func (r Reading) read(
 	e.Format, e.Compression = format.String(), in.Compression().String()
 	o := record.Options{
 		Name: sh.Name, ReadAs: sh.LayoutName(), TextField: fields[0].String(), Others: fields[1:], Tokens: r.Tokens,
-		IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow, Limits: r.Limits,
+		IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow,
+		PlainSize: plainSize(sh, in), Limits: r.Limits,
 	}
 	for rec, err := range record.Documents(ctx, in, format, o, counts) {
 		if err != nil {
@@ -368,6 +369,15 @@ func clipID(id string) string {
 		head = head[:len(head)-1]
 	}
 	return fmt.Sprintf("%s… (%d bytes, xxh3 %x)", head, len(id), sum)
+}
+
+// plainSize returns about how many plain bytes a shard has, 0 if that is not known.
+func plainSize(sh shard.Shard, in *shard.Reader) int64 {
+	const usualRatio = 16 // or less
+	if format, _ := in.Format(); in.Compression() == shard.None && rows.IsText(format) {
+		return sh.Size
+	}
+	return usualRatio * sh.Size
 }
 
 // remedy returns what to try after the error of a shard, as a part of its message; "" where

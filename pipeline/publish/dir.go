@@ -33,6 +33,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -88,6 +89,7 @@ type Dir struct {
 	root      *os.Root // of the work directory
 	lock      *flock.Flock
 	temps     atomic.Int64
+	unsynced  unsynced
 	published bool
 	exchange  func(a, b string) error
 	step      func(name string) // called after each step on disk; tests stop there
@@ -507,16 +509,17 @@ func (d *Dir) Get(key string) (path string, ok bool) {
 }
 
 // Put stores what write writes under key, 1 to 128 lower case hex digits, and replaces an
-// earlier result of that key. When it returns nil the result is on disk, and Get returns
-// it in this run and in those after it, until one publishes without it. After an error
-// nothing has changed.
+// earlier result of that key. When it returns nil, Get returns the result in this run and in
+// those after it, until one publishes without it. A process that is killed loses none of the
+// results. A machine that stops loses those of the last second, which may then be incomplete:
+// a result needs a checksum of its own. After an error nothing has changed.
 func (d *Dir) Put(key string, write func(w io.Writer) error) error {
 	if !isKey(key) {
 		return fmt.Errorf("result %q: its key is not hexadecimal", key)
 	}
 	path := d.workPath(shardsDir, key)
 	temp := fmt.Sprintf("%s.%d", path, d.temps.Add(1))
-	err := create(temp, write)
+	err := createUnsynced(temp, write)
 	if err == nil {
 		d.step("put written")
 		err = os.Rename(temp, path)
@@ -526,7 +529,60 @@ func (d *Dir) Put(key string, write func(w io.Writer) error) error {
 		return fmt.Errorf("result %s: %w", key, err)
 	}
 	d.step("put named")
-	return syncDir(filepath.Dir(path))
+	return d.unsynced.add(path)
+}
+
+// unsynced are results that may not be on disk yet. Many small ones are synced together: a
+// sync of each costs more than a small shard.
+type unsynced struct {
+	mu    sync.Mutex
+	paths []string
+	last  time.Time // of a sync
+}
+
+// syncEvery is how long results wait for a sync at most, as long as more come.
+const syncEvery = time.Second
+
+// add adds a result, and syncs all if the last sync was long ago.
+func (u *unsynced) add(path string) error {
+	u.mu.Lock()
+	u.paths = append(u.paths, path)
+	due := time.Since(u.last) >= syncEvery
+	u.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return u.sync()
+}
+
+// sync syncs all results.
+func (u *unsynced) sync() error {
+	u.mu.Lock()
+	paths := u.paths
+	u.paths, u.last = nil, time.Now()
+	u.mu.Unlock()
+	if len(paths) == 0 {
+		return nil
+	}
+	const few = 8 // files that are synced one by one, rather than the whole file system
+	if dir := filepath.Dir(paths[0]); len(paths) > few && syncFileSystem(dir) == nil {
+		return nil
+	}
+	for _, path := range paths {
+		if err := syncFile(path); err != nil {
+			return err
+		}
+	}
+	return syncDir(filepath.Dir(paths[0]))
+}
+
+// syncFile syncs a file.
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // Temp returns a directory for files that only this run needs, on the file system of
@@ -542,6 +598,16 @@ func (d *Dir) Temp() (string, error) {
 
 // create writes a new file and syncs it.
 func create(path string, write func(w io.Writer) error) error {
+	return writeNew(path, write, (*os.File).Sync)
+}
+
+// createUnsynced writes a new file.
+func createUnsynced(path string, write func(w io.Writer) error) error {
+	return writeNew(path, write, func(*os.File) error { return nil })
+}
+
+// writeNew writes a new file, with a last step before it is closed.
+func writeNew(path string, write func(w io.Writer) error, last func(*os.File) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
@@ -551,7 +617,7 @@ func create(path string, write func(w io.Writer) error) error {
 		err = b.Flush()
 	}
 	if err == nil {
-		err = f.Sync()
+		err = last(f)
 	}
 	return errors.Join(err, f.Close())
 }
@@ -603,6 +669,9 @@ func (d *Dir) build(root string, keys []string, build func(root string) error) e
 		return err
 	}
 	d.step("new made")
+	if err := d.unsynced.sync(); err != nil {
+		return err
+	}
 	keys = slices.Clone(keys)
 	slices.Sort(keys)
 	for _, key := range slices.Compact(keys) {
@@ -712,11 +781,7 @@ func syncTree(root string) error {
 		case filepath.Dir(path) == filepath.Join(root, shardsDir):
 			return nil
 		}
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(f.Sync(), f.Close())
+		return syncFile(path)
 	})
 	if err != nil {
 		return err

@@ -3,9 +3,19 @@ package publish
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
+
+// syncFileSystem syncs all files of the file system that a directory is on.
+func syncFileSystem(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
+}
 
 // exchange swaps two directories in one step. The error is
 // errors.ErrUnsupported where the kernel or the file system has no such call.

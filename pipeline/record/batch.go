@@ -125,10 +125,20 @@ type batch struct {
 	sizes    [4]int // of ids, text, offsets, rows
 }
 
+// expected returns the size to begin a buffer with that may hold n bytes, for a shard of so
+// many bytes, if they are known. Buffers grow where it proves too small.
+func expected(n int, plain int64) int {
+	if plain <= 0 {
+		return n
+	}
+	const least = 4 << 10
+	return int(min(int64(n), max(least, plain)))
+}
+
 func newBatch(o Options) *batch {
 	b := &batch{o: o, schema: Schema(), sizes: [4]int{
-		64*o.BatchRows + slack,
-		o.BatchBytes + slack,
+		expected(64*o.BatchRows, o.PlainSize) + slack,
+		expected(o.BatchBytes, o.PlainSize) + slack,
 		arrow.Int32Traits.BytesRequired(o.BatchRows + 1),
 		arrow.Int64Traits.BytesRequired(o.BatchRows),
 	}}

@@ -75,6 +75,7 @@ type Options struct {
 	IDField    string           // dotted path of the id; "id"
 	TextUnit   string           // a document of plain text: "file" (the default) or "line"
 	MaxRow     int              // longest row in bytes; 64 MiB, at most 512 MiB
+	PlainSize  int64            // about how many plain bytes there are; 0: not known
 	BatchRows  int              // most rows of a batch; 1024
 	BatchBytes int              // most bytes of a batch; 1 MiB
 	Alloc      memory.Allocator // of the batches; memory.DefaultAllocator
