@@ -558,3 +558,29 @@ func TestNumbersKept(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedItem: a question that a benchmark asks many times, as with its options in
+// other orders, is flagged where it is whole; a phrase that many items share is not an item.
+func TestRepeatedItem(t *testing.T) {
+	const question = "Which metal lines the oldest bell of the harbour church in Velmar according to the tale of the drowned sexton and the sunken organ?"
+	const phrase = "Which of the following statements is true of this?"
+	var items [][item.NumParts]string
+	for i := range 16 {
+		metals := []string{"copper", "tin", "silver", "lead"}
+		metals[0], metals[i%4] = metals[i%4], metals[0]
+		metals[1], metals[i/4] = metals[i/4], metals[1]
+		items = append(items, [item.NumParts]string{item.Question: question, item.Choices: strings.Join(metals, "\n")},
+			[item.NumParts]string{item.Question: phrase, item.Choices: fmt.Sprintf("the %dth lantern burns\nthe %dth is dark", i+7, i+9)})
+	}
+	s := bench(t, items...)
+	covers := coversOf(t, s, "Asked at the fair: "+question+"\nA. copper\nB. tin\nC. silver\nD. lead\nThen: "+phrase)
+	for i := range items {
+		want := item.Flagged
+		if i%2 == 1 {
+			want = item.Clean
+		}
+		if v := s.Judge(i, covers[i], 1); v.State != want && v.State != item.NotCheckable {
+			t.Errorf("item %d: %+v", i, v)
+		}
+	}
+}

@@ -30,7 +30,26 @@ func newWeigher(x *Index, times []uint32) *weigher {
 	for i := range w.own {
 		w.own[i] = math.NaN()
 	}
+	for t := range times {
+		if times[t] > 1 && x.asksItself(uint32(t)) {
+			times[t] = 1
+		}
+	}
 	return w
+}
+
+// repeatedBits is what the words of a text say by themselves, at the least, that is an item
+// asked again where many items have it, as with its options in other orders; a shorter one
+// is a phrase that they share.
+const repeatedBits = 80
+
+// asksItself reports whether the words of text t say repeatedBits or more.
+func (x *Index) asksItself(t uint32) bool {
+	sum := 0
+	for _, word := range x.words[x.starts[t] : x.starts[t+1]-1] {
+		sum += int(x.knowns[word])
+	}
+	return sum >= repeatedBits*unit
 }
 
 func (w *weigher) group(texts []uint32) {

@@ -68,7 +68,18 @@ type weighed struct {
 }
 
 // weigh weighs the distinct texts of a group, each of which stands for so many.
+// A long one is one text however often it was added.
 func weigh(texts []weighed, times []int) {
+	times = slices.Clone(times)
+	for t, x := range texts {
+		sum := 0
+		for _, w := range x.words {
+			sum += knownOf(w)
+		}
+		if sum >= repeatedBits*16 {
+			times[t] = min(times[t], 1)
+		}
+	}
 	all := 0
 	holds := map[string]int{} // words, grams and seeds to how many texts hold them
 	for t, x := range texts {
