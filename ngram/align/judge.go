@@ -191,12 +191,6 @@ func (e *evidence) solution() float64 {
 	return min(own, known) / answerShare
 }
 
-// holdsShare reports whether a share of the information of some parts was found.
-func (e *evidence) holdsShare(share float64, parts ...item.Part) bool {
-	found, total, _ := e.sum(parts...)
-	return float64(found.Own) >= share*float64(total.Own) && float64(found.Known) >= share*float64(total.Known)
-}
-
 // holdsEnd reports whether choices without half of their question may count: with a
 // stretch of it beside them, as in the last part of an item. The same choices alone may
 // belong to another question.
