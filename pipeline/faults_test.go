@@ -6,11 +6,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"swab/ngram/overlap"
+	"swab/pipeline/audit"
 )
 
 // TestLongIDs: the id of a document is in every piece of evidence from it, so a long one is
@@ -57,6 +59,75 @@ func TestLongIDs(t *testing.T) {
 	}
 	if len(ids) != 3 || !ids[strings.Repeat("i", 1024)] {
 		t.Errorf("%d ids, want three that differ", len(ids))
+	}
+}
+
+// TestDamagedAudit: with a flipped bit in any file of an audit, or any file cut, the audit is
+// refused by verify, or a run over it reads again what was damaged. The report and what
+// people add are not part of the verdicts: of these, those that are read by a verb are
+// compared with the verdicts that they name.
+func TestDamagedAudit(t *testing.T) {
+	flips, cuts, runs := 30, 8, 2 // of each file
+	if testing.Short() {
+		flips, cuts, runs = 12, 4, 1
+	}
+	rng := rand.New(rand.NewPCG(3, 9))
+	dir := t.TempDir()
+	items, docs := randomQuiz(rng)
+	writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), items)
+	writeJSONL(t, filepath.Join(dir, "corpus", "s.jsonl"), docs)
+	o := options(t, dir)
+	mustScan(t, o)
+	whole := files(t, o.Out)
+	refused, harmless := 0, 0
+	var names []string
+	must(t, filepath.WalkDir(o.Out, func(path string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			names = append(names, path)
+		}
+		return err
+	}))
+	for _, path := range names {
+		good, err := os.ReadFile(path)
+		must(t, err)
+		name, err := filepath.Rel(o.Out, path)
+		must(t, err)
+		try := func(what string, bad []byte, again bool) {
+			must(t, os.WriteFile(path, bad, 0o644))
+			defer func() { must(t, os.WriteFile(path, good, 0o644)) }()
+			if _, err := audit.Verify(t.Context(), o.Out); err != nil {
+				refused++
+				return
+			}
+			if top, _, _ := strings.Cut(name, "/"); top != audit.ShardsDir && name != audit.ReportFile {
+				t.Errorf("%s, %s: not refused", name, what)
+			}
+			harmless++
+			if !again || name == audit.ReportFile {
+				return
+			}
+			if sum := mustScan(t, o); sum.Resumed != 0 { // the only result was damaged
+				t.Errorf("%s, %s: the damaged result was used", name, what)
+			}
+			for file, text := range files(t, o.Out) {
+				if whole[file] != text {
+					t.Errorf("%s, %s: after a run %s is not what it was", name, what, file)
+				}
+			}
+		}
+		for k := range min(flips, 8*len(good)) {
+			bad, at := slices.Clone(good), rng.IntN(8*len(good))
+			bad[at/8] ^= 1 << (at % 8)
+			try(fmt.Sprint("bit ", at), bad, k < runs)
+		}
+		for k := range min(cuts, len(good)) {
+			n := rng.IntN(len(good))
+			try(fmt.Sprint("cut at ", n), good[:n], k < runs)
+		}
+	}
+	t.Logf("%d files, %d refused, %d harmless", len(names), refused, harmless)
+	if refused < 3*len(names) || harmless == 0 {
+		t.Errorf("%d refused, %d harmless: the test sees nothing", refused, harmless)
 	}
 }
 
