@@ -111,6 +111,10 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 		s.Table.Warnings = append(s.Table.Warnings,
 			"the audit is incomplete: items called clean may be in the input that was not read")
 	}
+	if kinds := s.table.About.Flag; len(kinds) > 0 {
+		s.Table.Warnings = append(s.Table.Warnings, "counted as flagged, as the scan was asked: clean items of kind "+
+			strings.Join(kinds, ", "))
+	}
 	for _, m := range s.methods {
 		if n := m.ByFilter(); n > 0 {
 			s.Table.Warnings = append(s.Table.Warnings, fmt.Sprintf(
