@@ -263,11 +263,7 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 	fi, err := os.Stat(name)
 	if err != nil {
 		if !explicit && !known && isMissing(err) {
-			fate := PassedOver
-			if compression != None || dataEndings[strings.ToLower(path.Ext(name))] != "" {
-				fate = Unread
-			}
-			f.skip(name, "a symbolic link to nothing", fate)
+			f.skipBrokenLink(name, compression)
 			return nil
 		}
 		return pathError(name, err)
@@ -283,15 +279,9 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 		return f.addTree(name, resolved, above)
 	}
 	s.Size, s.ModTime = fi.Size(), fi.ModTime()
-	if !explicit && isCorpusSideFile(name) && (!fi.Mode().IsRegular() || f.by.HasText == nil || !f.by.HasText(s)) {
-		f.skip(name, "a side file without a text", PassedOver)
+	if why := f.sideFile(s, fi.Mode()); !explicit && why != "" {
+		f.skip(name, why, PassedOver)
 		return nil
-	}
-	if !explicit && strings.HasSuffix(name, ".idx") && isIndex(name) {
-		if fi, err := os.Stat(strings.TrimSuffix(name, ".idx") + ".bin"); err == nil && fi.Mode().IsRegular() {
-			f.skip(name, "the index of the .bin beside it", PassedOver)
-			return nil
-		}
 	}
 	s.AddIndex()
 	if !known {
@@ -313,6 +303,29 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 	}
 	f.shards[resolved] = s
 	return nil
+}
+
+// skipBrokenLink lists a symbolic link to nothing: as unread if its name says that it is data.
+func (f *finder) skipBrokenLink(name string, compression Compression) {
+	fate := PassedOver
+	if compression != None || dataEndings[strings.ToLower(path.Ext(name))] != "" {
+		fate = Unread
+	}
+	f.skip(name, "a symbolic link to nothing", fate)
+}
+
+// sideFile returns why a file that nobody named is no shard although its name is that of
+// data, or "".
+func (f *finder) sideFile(s Shard, mode fs.FileMode) string {
+	if isCorpusSideFile(s.Name) && (!mode.IsRegular() || f.by.HasText == nil || !f.by.HasText(s)) {
+		return "a side file without a text"
+	}
+	if strings.HasSuffix(s.Name, ".idx") && isIndex(s.Name) {
+		if fi, err := os.Stat(strings.TrimSuffix(s.Name, ".idx") + ".bin"); err == nil && fi.Mode().IsRegular() {
+			return "the index of the .bin beside it"
+		}
+	}
+	return ""
 }
 
 // isProseCard reports whether a file is a data card or a licence by its name, and text

@@ -304,7 +304,8 @@ func (r *Reader) explain(err error) error {
 		err = fmt.Errorf("%w: %w of more than %d bytes, or a block larger than its window",
 			ErrBomb, ErrWindow, r.limits.Window)
 	case errors.Is(err, zstd.ErrUnknownDictionary):
-		err = errors.New("compressed with a dictionary that is not in the file (zstd -d -D DICTIONARY undoes that)")
+		err = fmt.Errorf("%w, or compressed with a dictionary that is not in the file "+
+			"(zstd -d -D DICTIONARY undoes that)", ErrCorrupt)
 	default:
 		err = fmt.Errorf("%w: %w", ErrCorrupt, unexpectedEOF(err))
 	}
