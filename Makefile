@@ -27,7 +27,7 @@ check: ## what .ci/run runs: format, vet, lint, tidy, build, all tests, short an
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'check: run gofmt -w on these'; exit 1; }
 	go vet ./...
 	$(MAKE) lint
-	$(MAKE) vuln
+	-$(MAKE) vuln
 	GOOS=darwin go vet ./pipeline/publish ./pipeline/ledger
 	go mod tidy -diff
 	go build ./...
@@ -52,7 +52,8 @@ lint: ## runs staticcheck, and bounds complexity: none over 30, under 4 % over 1
 	echo "lint: $$over of $$n functions are over 15"; test $$((100 * over)) -lt $$((4 * n))
 	@$(TOOL) gocyclo -over 30 $(SOURCES)
 
-# Where the database cannot be reached, nothing is known, and that is said.
+# Where the database cannot be reached, nothing is known, and that is said. In make check a finding is
+# printed and fails nothing: it depends on the day, and not on the commit.
 vuln: ## asks the Go vulnerability database about what is built in
 	@if curl -sf -m 10 -o /dev/null https://vuln.go.dev/index/db.json; then $(TOOL) govulncheck ./...; \
 	else echo 'vuln: NOT CHECKED: the vulnerability database at vuln.go.dev cannot be reached'; fi
