@@ -92,7 +92,7 @@ dist: ## builds dist/swab-VERSION-OS-ARCH for Linux and macOS, with SHA256SUMS
 	@set -e; for p in $(PLATFORMS); do \
 		echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o dist/swab-$(VERSION)-$${p%/*}-$${p#*/} ./cmd/swab; \
 	done
-	@$(MAKE) -s licences >dist/swab-$(VERSION)-licences.txt
+	@$(MAKE) -s --no-print-directory licences >dist/swab-$(VERSION)-licences.txt
 	cd dist && sha256sum swab-* >SHA256SUMS && cat SHA256SUMS
 
 # All modules of all platforms, and Go itself, whose library and runtime are in the binary. A
