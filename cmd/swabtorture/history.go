@@ -159,7 +159,11 @@ func (h *history) inputs() error {
 func (h *history) shard(dir string, i int, bench []string) {
 	var docs []string
 	for k := range 1 + h.rng.IntN(40) {
-		text := h.sentence(h.rng.IntN(60))
+		n := h.rng.IntN(60)
+		if k == 0 {
+			n += 5 // a corpus without an n-gram is no corpus to index
+		}
+		text := h.sentence(n)
 		if h.rng.IntN(4) == 0 {
 			var item struct{ Question, Answer string }
 			json.Unmarshal([]byte(bench[h.rng.IntN(len(bench))]), &item)
