@@ -35,7 +35,7 @@ check: ## what .ci/run runs: format, vet, lint, tidy, build, all tests, short an
 	go test -race -short -count=1 -timeout 60m ./...
 	go test -race -count=1 -timeout 60m -run '$(CONCURRENT)' ./ngram/bloom ./pipeline ./pipeline/ledger
 	$(MAKE) fuzz
-	$(MAKE) torture TORTURETIME=2m
+	$(MAKE) torture TORTURETIME=2m TORTURE='-seed 1'
 	$(MAKE) writers
 
 # Tests that -short leaves out and in which goroutines share something.
@@ -61,7 +61,7 @@ vuln: ## asks the Go vulnerability database about what is built in
 TORTURETIME ?= 1h
 
 torture: build ## disturbs every verb for TORTURETIME: kills, failing system calls, power cuts, full disks
-	go run ./cmd/swabtorture -swab bin/swab -time $(TORTURETIME)
+	go run ./cmd/swabtorture -swab bin/swab -time $(TORTURETIME) $(TORTURE)
 
 writers: build ## reads what the writers of Parquet and Arrow write, those that Python has
 	@if command -v python3 >/dev/null; then python3 testdata/writers.py bin/swab; else echo 'writers: skipped: there is no python3'; fi
