@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
@@ -395,7 +396,8 @@ type Text struct {
 // Texts reads the files of a's benchmarks again and returns their items, in the order of
 // the audit, except files whose benchmark and split are not wanted. If a file is missing or
 // cannot be read on, gone is called with the reason and the next file is read. An item
-// with another digest than in the audit has changed since.
+// with another digest than in the audit has changed since. Trouble of the machine, which another
+// try may not have, is an error: an output must not lack texts because of it.
 func (a *Audit) Texts(
 	ctx context.Context, wanted func(benchmark, split string) bool, gone func(file BenchmarkFile, why error),
 ) iter.Seq2[Text, error] {
@@ -410,6 +412,10 @@ func (a *Audit) Texts(
 						yield(Text{}, ctx.Err())
 						return
 					}
+					if isMachineTrouble(err) {
+						yield(Text{}, err)
+						return
+					}
 					if err != nil {
 						gone(f, err)
 						break
@@ -421,6 +427,16 @@ func (a *Audit) Texts(
 			}
 		}
 	}
+}
+
+// isMachineTrouble reports whether an error is of the machine, not of the file.
+func isMachineTrouble(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // items reads a file of the benchmark again, as the audit recorded it.
