@@ -56,9 +56,11 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"swab/pipeline/audit"
 	"swab/pipeline/filter"
+	"swab/pipeline/publish"
 )
 
 // Scan reads the corpus, matches its documents with the benchmarks' items and publishes an
@@ -93,7 +95,7 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 		if r.index, err = filter.Open(o.Index.filterOptions(ctx)); err != nil {
 			return nil, errors.Join(err, dir.Close())
 		}
-		defer func() { err = errors.Join(err, r.index.Close()) }()
+		defer func() { err = joinClosing(err, r.index.Close()) }()
 	}
 	if err = r.read(ctx); err == nil {
 		summary, err = r.publish(ctx)
@@ -103,4 +105,18 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	}
 	summary.Files = found.files
 	return summary, dir.Close()
+}
+
+// joinClosing joins the error of a run and that of closing its filter. What it says to be
+// published is the audit: that the filter was does not count where the run failed.
+func joinClosing(err, closing error) error {
+	switch {
+	case closing == nil:
+		return err
+	case err == nil && !errors.Is(closing, publish.ErrPublished):
+		return fmt.Errorf("the audit is %w, but %w", publish.ErrPublished, closing)
+	case err != nil && !errors.Is(err, publish.ErrPublished):
+		return fmt.Errorf("%w\n%v", err, closing)
+	}
+	return errors.Join(err, closing)
 }
