@@ -35,7 +35,7 @@ check: ## what .ci/run runs: format, vet, lint, tidy, build, all tests, short an
 	go test -race -short -count=1 -timeout 60m ./...
 	go test -race -count=1 -timeout 60m -run '$(CONCURRENT)' ./ngram/bloom ./pipeline ./pipeline/ledger
 	$(MAKE) fuzz
-	$(MAKE) torture TORTURETIME=2m TORTURE='-seed 1'
+	$(MAKE) torture TORTURETIME=2m TORTURE='-seed 1 -repeats 3'
 	$(MAKE) writers
 
 # Tests that -short leaves out and in which goroutines share something.
