@@ -55,7 +55,7 @@ func run(args []string) error {
 	seed := flags.Uint64("seed", 0, "of the first round; 0: by the clock")
 	rounds := flags.Uint64("rounds", 0, "how many; 0: until the time is over")
 	jobs := flags.Int("jobs", runtime.GOMAXPROCS(0), "rounds at a time")
-	repeats := flags.Int("repeats", 0, "repeat a round that failed as often, and fail only if it fails again; 0: fail at once")
+	repeats := flags.Int("repeats", 0, "of a round that failed, which fails only if one of them does; 0: at once")
 	dir := flags.String("dir", "", "where to work (default: a temporary directory)")
 	if err := flags.Parse(args); err != nil {
 		return err
