@@ -19,8 +19,13 @@ import (
 
 // all reads all rows of a file in memory, as JSON; the error is nil at the end.
 func all(data []byte, name string) (out []string, err error) {
-	format, _, _ := Formats.TypeOf(name)
-	r, err := Open(context.Background(), memorySource{bytes.NewReader(data)}, format, Options{Name: name, MaxRow: 1 << 20})
+	return allWith(data, Options{Name: name, MaxRow: 1 << 20})
+}
+
+// allWith is all with other options.
+func allWith(data []byte, o Options) (out []string, err error) {
+	format, _, _ := Formats.TypeOf(o.Name)
+	r, err := Open(context.Background(), memorySource{bytes.NewReader(data)}, format, o)
 	var rec Record
 	for err == nil {
 		if err = r.Next(&rec); err == nil {

@@ -2,9 +2,7 @@ package rows
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"io"
 	"os"
 	"slices"
 	"testing"
@@ -16,18 +14,8 @@ func TestPageChecksums(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := func(data []byte) (out []string, err error) {
-		r, err := Open(context.Background(), memorySource{bytes.NewReader(data)}, Formats[2], Options{Want: Want{"id", "text", "score"}})
-		var rec Record
-		for err == nil {
-			if err = r.Next(&rec); err == nil {
-				out = append(out, string(rec.AppendJSON(nil)))
-			}
-		}
-		if err == io.EOF {
-			err = nil
-		}
-		return out, err
+	read := func(data []byte) ([]string, error) {
+		return allWith(data, Options{Name: "checksums.parquet", Want: Want{"id", "text", "score"}})
 	}
 	whole, err := read(data)
 	if err != nil || len(whole) != 3 {

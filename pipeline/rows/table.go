@@ -52,7 +52,7 @@ func Find(patterns, exclude []string, readAs string, fields ...Field) ([]shard.S
 	return Formats.Find(patterns, shard.Search{
 		Exclude: exclude, ReadAs: readAs, IsProse: IsProse, Output: publish.Made,
 		HasText: func(s shard.Shard) bool {
-			rec, err := First(context.Background(), s, shard.Limits{}, Wanted(fields...))
+			rec, err := firstRecord(context.Background(), s, Wanted(fields...))
 			return err == nil && rec.FirstText(fields) >= 0
 		},
 	})
@@ -67,10 +67,10 @@ func (r *Record) FirstText(fields []Field) int {
 	})
 }
 
-// First returns the first row of a file with the requested fields; the error is io.EOF if it
-// has no rows.
-func First(ctx context.Context, s shard.Shard, l shard.Limits, want Want) (*Record, error) {
-	in, err := shard.Open(s, l, false, nil)
+// firstRecord returns the first row of a file with the requested fields; the error is io.EOF
+// if it has no rows.
+func firstRecord(ctx context.Context, s shard.Shard, want Want) (*Record, error) {
+	in, err := shard.Open(s, shard.Limits{}, false, nil)
 	if err != nil {
 		return nil, err
 	}
