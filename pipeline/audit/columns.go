@@ -3,22 +3,22 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"swab/pipeline/ledger"
+	"swab/pipeline/rows"
 
-	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/array"
-	"github.com/apache/arrow/go/v15/arrow/memory"
 	"github.com/apache/arrow/go/v15/parquet"
 	"github.com/apache/arrow/go/v15/parquet/compress"
 	"github.com/apache/arrow/go/v15/parquet/file"
-	"github.com/apache/arrow/go/v15/parquet/pqarrow"
+	"github.com/apache/arrow/go/v15/parquet/schema"
 )
 
 // A column is a field of a row: *string, *int64, *float64, **float64 (null where it is
@@ -28,6 +28,17 @@ type column struct {
 	field any
 	dict  bool // its values repeat
 	some  bool // not every audit has it
+	cells
+}
+
+// cells are the values of a column that are not yet written: of its type, with the levels of
+// one that is a list or may be null.
+type cells struct {
+	text       []byte // one value after the other
+	ends       []int
+	ints       []int64
+	floats     []float64
+	defs, reps []int16
 }
 
 // columnsOf returns the columns of a row, a pointer to a struct whose tags describe them:
@@ -43,63 +54,96 @@ func columnsOf(row any, filter bool) (list []column) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		field := v.Field(i).Addr().Interface()
 		some := slices.Contains(tags, "filter") || slices.Contains(tags, "later")
-		list = append(list, column{name, field, slices.Contains(tags, "dict"), some})
+		list = append(list, column{name: name, field: field, dict: slices.Contains(tags, "dict"), some: some})
 	}
 	return list
 }
 
-// arrowField returns the column's field in a schema.
-func (c *column) arrowField() arrow.Field {
+// node returns the column's node in a schema.
+func (c *column) node() (schema.Node, error) {
+	text := func(name string, rep parquet.Repetition) (schema.Node, error) {
+		return schema.NewPrimitiveNodeLogical(name, rep, schema.StringLogicalType{}, parquet.Types.ByteArray, 0, -1)
+	}
 	switch c.field.(type) {
 	case *int64:
-		return arrow.Field{Name: c.name, Type: arrow.PrimitiveTypes.Int64}
+		return schema.NewPrimitiveNodeLogical(c.name, parquet.Repetitions.Required,
+			schema.NewIntLogicalType(64, true), parquet.Types.Int64, 0, -1)
 	case *float64:
-		return arrow.Field{Name: c.name, Type: arrow.PrimitiveTypes.Float64}
+		return schema.NewFloat64Node(c.name, parquet.Repetitions.Required, -1), nil
 	case **float64:
-		return arrow.Field{Name: c.name, Type: arrow.PrimitiveTypes.Float64, Nullable: true}
+		return schema.NewFloat64Node(c.name, parquet.Repetitions.Optional, -1), nil
 	case *[]string:
-		return arrow.Field{Name: c.name, Type: arrow.ListOfNonNullable(arrow.BinaryTypes.String)}
+		element, err := text("element", parquet.Repetitions.Optional)
+		if err != nil {
+			return nil, err
+		}
+		return schema.ListOfWithName(c.name, element, parquet.Repetitions.Required, -1)
 	}
-	return arrow.Field{Name: c.name, Type: arrow.BinaryTypes.String}
+	return text(c.name, parquet.Repetitions.Required)
 }
 
-// add appends the field's value, and returns the number of its bytes if it is text.
-func (c *column) add(b array.Builder) (int, error) {
-	text := func(s string) int {
-		b.(*array.StringBuilder).Append(s)
-		return len(s)
-	}
+// add appends the field's value to the column's cells.
+func (c *column) add() error {
 	switch v := c.field.(type) {
 	case *string:
-		return text(*v), nil
+		c.addText(*v)
 	case *State:
-		return text(v.String()), nil
+		c.addText(v.String())
 	case *int64:
-		b.(*array.Int64Builder).Append(*v)
+		c.ints = append(c.ints, *v)
 	case *float64:
-		b.(*array.Float64Builder).Append(*v)
+		c.floats = append(c.floats, *v)
 	case **float64:
 		if *v == nil {
-			b.AppendNull()
+			c.defs = append(c.defs, 0)
 		} else {
-			b.(*array.Float64Builder).Append(**v)
+			c.floats, c.defs = append(c.floats, **v), append(c.defs, 1)
 		}
 	case *[]string:
-		list, size := b.(*array.ListBuilder), 0
-		list.Append(true)
-		for _, s := range *v {
-			list.ValueBuilder().(*array.StringBuilder).Append(s)
-			size += len(s)
+		if len(*v) == 0 {
+			c.defs, c.reps = append(c.defs, 0), append(c.reps, 0)
 		}
-		return size, nil
+		for i, s := range *v {
+			c.addText(s)
+			c.defs, c.reps = append(c.defs, 2), append(c.reps, int16(min(i, 1)))
+		}
 	case *map[string]any:
 		if len(*v) == 0 {
-			return text(""), nil
+			c.addText("")
+			return nil
 		}
 		j, err := json.Marshal(*v)
-		return text(string(j)), err
+		c.addText(string(j))
+		return err
 	}
-	return 0, nil
+	return nil
+}
+
+func (c *column) addText(s string) {
+	c.text = append(c.text, s...)
+	c.ends = append(c.ends, len(c.text))
+}
+
+// write writes the cells as the next column of a row group, and forgets them.
+func (c *column) write(group file.SerialRowGroupWriter) error {
+	next, err := group.NextColumn()
+	if err != nil {
+		return err
+	}
+	switch w := next.(type) {
+	case *file.Int64ColumnChunkWriter:
+		_, err = w.WriteBatch(c.ints, c.defs, c.reps)
+	case *file.Float64ColumnChunkWriter:
+		_, err = w.WriteBatch(c.floats, c.defs, c.reps)
+	case *file.ByteArrayColumnChunkWriter:
+		texts, start := make([]parquet.ByteArray, len(c.ends)), 0
+		for i, end := range c.ends {
+			texts[i], start = c.text[start:end], end
+		}
+		_, err = w.WriteBatch(texts, c.defs, c.reps)
+	}
+	c.cells = cells{c.text[:0], c.ends[:0], c.ints[:0], c.floats[:0], c.defs[:0], c.reps[:0]}
+	return errors.Join(err, next.Close())
 }
 
 // A row group is closed at either bound, so memory depends on neither the
@@ -112,10 +156,8 @@ const (
 // A table gathers rows and writes them as row groups.
 type table struct {
 	columns []column
-	b       *array.RecordBuilder
-	w       *pqarrow.FileWriter
+	w       *file.Writer
 	rows    int
-	bytes   int // of text in rows
 }
 
 // newTable writes to w, which it does not close.
@@ -132,10 +174,14 @@ func newTable(w io.Writer, columns []column) (*table, error) {
 		options = append(options,
 			parquet.WithCompressionFor(name, compress.Codecs.Zstd), parquet.WithCompressionLevelFor(name, 1))
 	}
-	var fields []arrow.Field
+	var fields schema.FieldList
 	for i := range columns {
 		c := &columns[i]
-		fields = append(fields, c.arrowField())
+		node, err := c.node()
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, node)
 		path := c.name
 		if _, list := c.field.(*[]string); list {
 			path += ".list.element"
@@ -144,25 +190,24 @@ func newTable(w io.Writer, columns []column) (*table, error) {
 			options = append(options, parquet.WithDictionaryFor(path, true))
 		}
 	}
-	schema := arrow.NewSchema(fields, nil)
-	properties := parquet.NewWriterProperties(options...)
-	fw, err := pqarrow.NewFileWriter(schema, struct{ io.Writer }{w}, properties, pqarrow.DefaultWriterProps())
+	root, err := schema.NewGroupNode("schema", parquet.Repetitions.Repeated, fields, -1)
 	if err != nil {
 		return nil, err
 	}
-	return &table{columns: columns, b: array.NewRecordBuilder(memory.DefaultAllocator, schema), w: fw}, nil
+	properties := file.WithWriterProps(parquet.NewWriterProperties(options...))
+	return &table{columns: columns, w: file.NewParquetWriter(struct{ io.Writer }{w}, root, properties)}, nil
 }
 
 // add appends the row of the present values of the columns' fields.
 func (t *table) add() error {
+	size := 0
 	for i := range t.columns {
-		n, err := t.columns[i].add(t.b.Field(i))
-		if err != nil {
+		if err := t.columns[i].add(); err != nil {
 			return fmt.Errorf("%s: %w", t.columns[i].name, err)
 		}
-		t.bytes += n
+		size += len(t.columns[i].text)
 	}
-	if t.rows++; t.rows < groupRows && t.bytes < groupBytes {
+	if t.rows++; t.rows < groupRows && size < groupBytes {
 		return nil
 	}
 	return t.flush()
@@ -170,10 +215,14 @@ func (t *table) add() error {
 
 // flush writes the rows gathered as one row group.
 func (t *table) flush() error {
-	r := t.b.NewRecord()
-	defer r.Release()
-	t.rows, t.bytes = 0, 0
-	return t.w.Write(r)
+	group := t.w.AppendRowGroup()
+	t.rows = 0
+	for i := range t.columns {
+		if err := t.columns[i].write(group); err != nil {
+			return fmt.Errorf("%s: %w", t.columns[i].name, err)
+		}
+	}
+	return group.Close()
 }
 
 func (t *table) close() error {
@@ -182,177 +231,116 @@ func (t *table) close() error {
 			return err
 		}
 	}
-	t.b.Release()
 	return t.w.Close()
 }
 
-// set sets the field to the value in row i of an array. Texts are lent: they are bytes of
-// the array.
-func (c *column) set(a arrow.Array, i int) error {
+// set sets the field to the cells of a row, one unless the column is a list or null. Texts
+// are lent as the cells are.
+func (c *column) set(row []rows.Cell) error {
+	list, isList := c.field.(*[]string)
+	number, isNull := c.field.(**float64)
+	if isNull {
+		*number = nil
+		if len(row) == 0 {
+			return nil
+		}
+		*number = new(float64)
+	}
+	if !isList && len(row) != 1 {
+		return fmt.Errorf("it has %d values", len(row))
+	}
+	for _, cell := range row {
+		want := rows.TextCell
+		switch c.field.(type) {
+		case *int64:
+			want = rows.IntCell
+		case *float64, **float64:
+			want = rows.FloatCell
+		}
+		if cell.Type != want {
+			return errors.New("it is of another type")
+		}
+	}
 	switch to := c.field.(type) {
 	case *string:
-		*to = a.(*array.String).Value(i)
+		*to = lent(row[0].Text)
 	case *State:
-		return to.UnmarshalText([]byte(a.(*array.String).Value(i)))
+		return to.UnmarshalText(row[0].Text)
 	case *int64:
-		*to = a.(*array.Int64).Value(i)
+		*to = row[0].Int
 	case *float64:
-		*to = a.(*array.Float64).Value(i)
+		*to = row[0].Float
 	case **float64:
-		*to = nil
-		if !a.IsNull(i) {
-			v := a.(*array.Float64).Value(i)
-			*to = &v
-		}
+		**to = row[0].Float
 	case *[]string:
-		l := a.(*array.List)
-		from, end := l.ValueOffsets(i)
-		*to = (*to)[:0:0]
-		for k := from; k < end; k++ {
-			*to = append(*to, l.ListValues().(*array.String).Value(int(k)))
+		*list = (*list)[:0:0]
+		for _, cell := range row {
+			*list = append(*list, string(cell.Text))
 		}
 	case *map[string]any:
 		*to = nil
-		if text := a.(*array.String).Value(i); text != "" {
-			return json.Unmarshal([]byte(text), to)
+		if text := row[0].Text; len(text) > 0 {
+			return json.Unmarshal(text, to)
 		}
 	}
 	return nil
 }
+
+// lent returns b as a string, without a copy.
+func lent(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // readTable sets the columns' fields to row after row of a Parquet file and calls each
-// with the row's number. Other columns of the file are not decoded. The library panics on
-// some damaged files; readTable calls it in its own goroutine only, and returns an error in
-// place of the panic. An error of each ends the reading.
-func readTable(ctx context.Context, f *os.File, columns []column, batch int64, each func(row int) error) (err error) {
-	var own error // of each, of ctx or of the system, which is not the file's
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%v", p)
-		}
-		if err != nil && own == nil {
-			err = fmt.Errorf("%w: %w", ledger.ErrCorrupt, err)
-		}
-	}()
-	info, own := f.Stat()
-	if own != nil {
-		return own
-	}
-	r, err := file.NewParquetReader(io.NewSectionReader(f, 0, info.Size()))
+// with the row's number. Other columns of the file are not decoded. An error of each ends
+// the reading.
+func readTable(ctx context.Context, f *os.File, columns []column, each func(row int) error) error {
+	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	properties := pqarrow.ArrowReadProperties{Parallel: false, BatchSize: batch}
-	pr, err := pqarrow.NewFileReader(r, properties, memory.DefaultAllocator)
+	var names []string
+	for i := range columns {
+		names = append(names, columns[i].name)
+	}
+	r, have, err := rows.OpenColumns(ctx, f, info.Size(), names)
 	if err != nil {
-		return err
+		return ofTable(err)
 	}
-	at, err := fieldsOf(pr, columns)
-	if err != nil {
-		return err
-	}
-	row := 0
-	for group := range r.NumRowGroups() {
-		readers := make([]*pqarrow.ColumnReader, len(columns))
-		for k := range columns {
-			if at[k].number < 0 {
-				continue
-			}
-			readers[k], err = pr.GetFieldReader(ctx, at[k].number, at[k].leaves, []int{group})
-			if err != nil {
-				return err
-			}
-			defer readers[k].Release()
-		}
-		for left := r.MetaData().RowGroup(group).NumRows(); left > 0; {
-			if own = ctx.Err(); own != nil {
-				return own
-			}
-			n := min(left, batch)
-			left -= n
-			chunks := make([]chunked, len(columns))
-			for k := range columns {
-				if readers[k] == nil {
-					continue
-				}
-				if chunks[k].Chunked, err = readers[k].NextBatch(n); err != nil {
-					return err
-				}
-				if have := chunks[k].Len(); int64(have) != n {
-					return fmt.Errorf("column %s has %d values of %d", columns[k].name, have, n)
-				}
-			}
-			for range n {
-				for k := range columns {
-					if readers[k] == nil {
-						continue
-					}
-					if err := columns[k].set(chunks[k].next()); err != nil {
-						return fmt.Errorf("row %d: %s: %w", row, columns[k].name, err)
-					}
-				}
-				if own = each(row); own != nil {
-					return own
-				}
-				row++
-			}
-		}
-	}
-	if int64(row) != r.NumRows() {
-		return fmt.Errorf("it has %d rows of %d", row, r.NumRows())
-	}
-	return nil
-}
-
-// A fieldAt is where a file has a column: its number, -1 if it is not there and need not
-// be, and its leaves.
-type fieldAt struct {
-	number int
-	leaves map[int]bool
-}
-
-// fieldsOf finds the columns in a file.
-func fieldsOf(pr *pqarrow.FileReader, columns []column) ([]fieldAt, error) {
-	schema, err := pr.Schema()
-	if err != nil {
-		return nil, err
-	}
-	at := make([]fieldAt, len(columns))
+	at := make([]int, len(have)) // the column of each field of the file
 	for k := range columns {
-		want := columns[k].arrowField()
-		found := schema.FieldIndices(want.Name)
-		switch {
-		case len(found) == 0 && columns[k].some:
-			at[k].number = -1
+		n := slices.Index(have, columns[k].name)
+		if n < 0 && columns[k].some {
 			continue
-		case len(found) != 1:
-			return nil, fmt.Errorf("it has no column %q", want.Name)
-		case schema.Field(found[0]).Type.ID() != want.Type.ID():
-			return nil, fmt.Errorf("column %q is of type %s", want.Name, schema.Field(found[0]).Type)
 		}
-		at[k] = fieldAt{found[0], map[int]bool{}}
-		leaves := pr.ParquetReader().MetaData().Schema
-		for i := range leaves.NumColumns() {
-			if leaves.Column(i).ColumnPath()[0] == want.Name {
-				at[k].leaves[i] = true
+		if n < 0 || slices.Contains(have[n+1:], columns[k].name) {
+			return fmt.Errorf("%w: it has no column %q", ledger.ErrCorrupt, columns[k].name)
+		}
+		at[n] = k
+	}
+	cells := make([][]rows.Cell, len(have))
+	for row := 0; ; row++ {
+		switch err := r.Cells(cells); {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return ofTable(err)
+		}
+		for n, k := range at {
+			if err := columns[k].set(cells[n]); err != nil {
+				return fmt.Errorf("%w: row %d: %s: %w", ledger.ErrCorrupt, row, columns[k].name, err)
 			}
 		}
+		if err := each(row); err != nil {
+			return err
+		}
 	}
-	return at, nil
 }
 
-// chunked is a column's values, which come in several arrays.
-type chunked struct {
-	*arrow.Chunked
-	chunk, row int
-}
-
-// next returns the array that has the next value, and its place there.
-func (c *chunked) next() (arrow.Array, int) {
-	for c.row == c.Chunk(c.chunk).Len() {
-		c.chunk, c.row = c.chunk+1, 0
+// ofTable returns err as one of a damaged file if it is the reader's.
+func ofTable(err error) error {
+	for _, class := range []error{rows.ErrCorrupt, rows.ErrTooLong, rows.ErrUnsupported} {
+		if errors.Is(err, class) {
+			return fmt.Errorf("%w: %w", ledger.ErrCorrupt, err)
+		}
 	}
-	c.row++
-	return c.Chunk(c.chunk), c.row - 1
+	return err
 }

@@ -75,7 +75,7 @@ func (r *Reader) Table(ctx context.Context) (*Table, error) {
 	columns := slices.DeleteFunc(columnsOf(&l.row, false), func(c column) bool {
 		return !slices.Contains(wanted, c.name)
 	})
-	err := r.rows(ctx, VerdictsFile, columns, 1<<14, l.add)
+	err := r.rows(ctx, VerdictsFile, columns, l.add)
 	if err == nil {
 		if err = l.check(); err != nil {
 			err = fmt.Errorf("%s: %w", filepath.Join(r.Dir, VerdictsFile), err)

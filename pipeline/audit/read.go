@@ -123,12 +123,12 @@ func (d FileDigest) compare(path string, have FileDigest) error {
 }
 
 // rows calls each for every row of a file, after setting the columns' fields to the row.
-func (r *Reader) rows(ctx context.Context, name string, columns []column, batch int64, each func() error) error {
+func (r *Reader) rows(ctx context.Context, name string, columns []column, each func() error) error {
 	f, err := r.file(name)
 	if err != nil {
 		return err
 	}
-	err = readTable(ctx, f, columns, batch, func(n int) error {
+	err = readTable(ctx, f, columns, func(n int) error {
 		if err := each(); err != nil {
 			return fmt.Errorf("row %d: %w", n, err)
 		}
@@ -147,7 +147,7 @@ var errStop = errors.New("no more rows are wanted")
 func (r *Reader) Verdicts(ctx context.Context) iter.Seq2[*Verdict, error] {
 	return func(yield func(*Verdict, error) bool) {
 		var v Verdict
-		err := r.rows(ctx, VerdictsFile, columnsOf(&v, true), 1<<13, func() error {
+		err := r.rows(ctx, VerdictsFile, columnsOf(&v, true), func() error {
 			if err := v.check(); err != nil {
 				return fmt.Errorf("%w: %w", ledger.ErrCorrupt, err)
 			}
@@ -265,7 +265,7 @@ func (r *Reader) Evidence(ctx context.Context) iter.Seq2[*Proof, error] {
 		texts := interned{}
 		e.Index = -1 // of audits of an earlier minor version, which do not have it
 		var byID map[string]int64
-		err := r.rows(ctx, EvidenceFile, columnsOf(&e, false), 1<<11, func() error {
+		err := r.rows(ctx, EvidenceFile, columnsOf(&e, false), func() error {
 			index := e.Index
 			if index < 0 {
 				if byID == nil {

@@ -140,7 +140,7 @@ func TestTableDamaged(t *testing.T) {
 		f, err := os.Open(path)
 		must(t, err)
 		var v Verdict
-		if err := readTable(context.Background(), f, columnsOf(&v, true), 100, func(int) error { return nil }); err != nil && !errors.Is(err, ledger.ErrCorrupt) {
+		if err := readTable(context.Background(), f, columnsOf(&v, true), func(int) error { return nil }); err != nil && !errors.Is(err, ledger.ErrCorrupt) {
 			t.Fatalf("byte %d: %v", i, err)
 		}
 		must(t, f.Close())
@@ -235,7 +235,7 @@ func FuzzReadTable(f *testing.F) {
 			in, err := os.Open(path)
 			must(t, err)
 			last := -1
-			err = readTable(context.Background(), in, columns, 100, func(row int) error {
+			err = readTable(context.Background(), in, columns, func(row int) error {
 				if row != last+1 {
 					t.Fatalf("row %d comes after row %d", row, last)
 				}

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -160,21 +161,9 @@ func (f *field) names(all []string, within string) []string {
 // Next sets rec to the next row. After the last it returns io.EOF.
 func (p *Parquet) Next(rec *Record) error {
 	return p.in.Cause(guard(func() error {
-		p.mem.step()
-		for p.rows == 0 {
-			if p.group > 0 {
-				if err := p.finish(); err != nil {
-					return err
-				}
-			}
-			if p.group == p.file.NumRowGroups() {
-				return io.EOF
-			}
-			if err := p.begin(); err != nil {
-				return err
-			}
+		if err := p.advance(); err != nil {
+			return err
 		}
-		p.rows--
 		rec.reset()
 		root := rec.open(object, nil)
 		for k := range p.fields {
@@ -192,6 +181,119 @@ func (p *Parquet) Next(rec *Record) error {
 		rec.shut(root)
 		return nil
 	}))
+}
+
+// advance moves to the next row, if need be of the next row group.
+func (p *Parquet) advance() error {
+	p.mem.step()
+	for p.rows == 0 {
+		if p.group > 0 {
+			if err := p.finish(); err != nil {
+				return err
+			}
+		}
+		if p.group == p.file.NumRowGroups() {
+			return io.EOF
+		}
+		if err := p.begin(); err != nil {
+			return err
+		}
+	}
+	p.rows--
+	return nil
+}
+
+// OpenColumns opens a Parquet file of size bytes to read columns of these names, each a value
+// or a list of values, by [Parquet.Cells]. It returns the names of those that the file has,
+// in its order.
+func OpenColumns(ctx context.Context, f io.ReaderAt, size int64, names []string) (*Parquet, []string, error) {
+	in := NewInput(ctx, &parquetFile{at: f, size: size})
+	r, err := openParquet(in, Options{Want: names, MaxRow: MaxRecord})
+	if err != nil {
+		return nil, nil, err
+	}
+	p := r.(*Parquet)
+	var have []string
+	for i := range p.fields {
+		f := &p.fields[i]
+		if len(f.leaves) != 1 {
+			return nil, nil, fmt.Errorf("column %q has columns: %w", Clip(f.name), ErrUnsupported)
+		}
+		have = append(have, string(f.name))
+	}
+	return p, have, nil
+}
+
+// parquetFile is a source for random access alone.
+type parquetFile struct {
+	io.Reader // none
+	at        io.ReaderAt
+	size      int64
+}
+
+func (f *parquetFile) ReaderAt() (io.ReaderAt, int64, error) { return f.at, f.size, nil }
+
+// CellType is the type of a [Cell].
+type CellType byte
+
+// The types of cells; OtherCell is one that is none of the others.
+const (
+	OtherCell CellType = iota
+	TextCell
+	IntCell
+	FloatCell
+)
+
+// A Cell is one value of a column, as it was written. Text is lent until the next row.
+type Cell struct {
+	Type  CellType
+	Text  []byte
+	Int   int64
+	Float float64
+}
+
+// Cells sets row to the cells of the columns of the next row: one each, none of a null, all
+// elements of a list. After the last row it returns io.EOF.
+func (p *Parquet) Cells(row [][]Cell) error {
+	return p.in.Cause(guard(func() error {
+		if err := p.advance(); err != nil {
+			return err
+		}
+		for k := range p.fields {
+			if err := p.fields[k].leaves[0].cells(&row[k]); err != nil {
+				return fmt.Errorf("column %q: %w", Clip(p.fields[k].name), err)
+			}
+		}
+		return nil
+	}))
+}
+
+// cells sets row to the values of the leaf's next row. Texts of a list are copied: they can
+// be of several pages.
+func (l *leaf) cells(row *[]Cell) error {
+	*row = (*row)[:0]
+	for first := true; ; first = false {
+		def, rep, ok, err := l.peek()
+		switch {
+		case err != nil:
+			return err
+		case first && (!ok || rep != 0):
+			return errLevels
+		case !first && (!ok || rep == 0):
+			return nil
+		}
+		l.defs, l.reps = l.defs[1:], l.reps[1:]
+		if def == l.desc.MaxDefinitionLevel() {
+			cell := l.cell()
+			if l.desc.MaxRepetitionLevel() > 0 {
+				cell.Text = bytes.Clone(cell.Text)
+			}
+			*row = append(*row, cell)
+		}
+		if len(*row) > maxNodes {
+			return ErrTooLong
+		}
+	}
 }
 
 // field appends the field of the current row.
@@ -640,6 +742,7 @@ type leaf struct {
 	more       func() error
 	append     func(t *Record, key []byte) error
 	ids        func(dst []uint32, n int) []uint32 // appends the next n values, of whole numbers; or nil
+	cell       func() Cell                        // takes the next value
 	finished   bool
 }
 
@@ -699,6 +802,19 @@ func readFrom[T any](l *leaf, p *pages, r reader[T], k nodeKind, render func(dst
 			values = values[n:]
 			return dst
 		}
+	}
+	l.cell = func() Cell {
+		v := &values[0]
+		values = values[1:]
+		switch v := any(v).(type) {
+		case *parquet.ByteArray:
+			return Cell{Type: TextCell, Text: *v}
+		case *int64:
+			return Cell{Type: IntCell, Int: *v}
+		case *float64:
+			return Cell{Type: FloatCell, Float: *v}
+		}
+		return Cell{}
 	}
 	name := typeName(l.desc)
 	l.append = func(t *Record, key []byte) error {
