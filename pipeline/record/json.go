@@ -138,6 +138,9 @@ func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
 		if b, ok := r.(interface{ Blank() int64 }); ok {
 			s.c.Blank = b.Blank()
 		}
+		if x, ok := r.(interface{ Expanded() (stored, plain int64) }); ok && err == nil {
+			err = s.o.Limits.CheckRatio(x.Expanded())
+		}
 		if err == io.EOF && !mayHave() {
 			return noColumn(s.o.TextField, "is missing", s.columns)
 		}

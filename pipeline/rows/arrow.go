@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -420,24 +419,11 @@ func (m *messages) uint32() (uint32, error) {
 	return binary.LittleEndian.Uint32(b), nil
 }
 
-// readBytes reads n bytes. It allocates memory as they arrive, since the announced length may
-// be wrong.
+// readBytes reads n bytes.
 func (m *messages) readBytes(n int64) ([]byte, error) {
-	if n > int64(m.max) {
-		return nil, fmt.Errorf("message of %d bytes, more than %d: %w", n, m.max, ErrTooLong)
+	b, err := readUpTo(m.r, n, m.max)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return nil, fmt.Errorf("ends without its end mark: %w", ErrCorrupt)
 	}
-	var b []byte
-	for int64(len(b)) < n {
-		step := int(min(n-int64(len(b)), int64(max(1<<20, len(b)))))
-		b = slices.Grow(b, step)
-		got, err := io.ReadFull(m.r, b[len(b):len(b)+step])
-		b = b[:len(b)+got]
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return nil, fmt.Errorf("ends without its end mark: %w", ErrCorrupt)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return b, nil
+	return b, err
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,6 +16,12 @@ import (
 type memorySource struct{ *bytes.Reader }
 
 func (m memorySource) ReaderAt() (io.ReaderAt, int64, error) { return m.Reader, m.Size(), nil }
+
+// kindOf returns the kind of FuzzOpen that opens a file as its name says.
+func kindOf(name string) byte {
+	f, _, _ := Formats.TypeOf(name)
+	return byte(6 + slices.Index(Formats, f))
+}
 
 // FuzzOpen: whatever a file of any format holds, its rows end without a panic, with an
 // error of a class or none, and hold no more than the file can.
@@ -24,10 +32,21 @@ func FuzzOpen(f *testing.F) {
 		"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\nContent-Length: 19\r\n\r\nHTTP/1.1 200 OK\r\n\r\n<\r\n\r\n",
 		"sep=;\na;b\n\"1\"2;\n;;", "a.jsonl" + strings.Repeat("\x00", 250) + "ustar\x0000",
 	} {
-		for kind := range byte(16) {
+		for kind := range byte(len(Formats) + 6) {
 			f.Add([]byte(s), kind)
 		}
 	}
+	for _, name := range []string{
+		"avro-deflate.avro", "avro-null.avro", "avro-xz.avro", "checksums.parquet", "lz4.parquet", "lz4raw-2.parquet", "js.arrow", "polars.arrow",
+	} {
+		name = filepath.Join("testdata", name)
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, kindOf(name))
+	}
+	f.Add(mdsFile(), kindOf("x.mds"))
 	f.Fuzz(func(t *testing.T, data []byte, kind byte) {
 		name := "x" + []string{".jsonl", ".json", ".csv", ".tsv", "", ".txt"}[kind%6]
 		format, _, _ := Formats.TypeOf(name)

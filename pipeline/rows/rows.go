@@ -10,6 +10,7 @@
 //	Parquet       .parquet .pq           also compressed as a whole
 //	Arrow file    .arrow .feather .ipc
 //	Arrow stream  .arrows .arrowstream
+//	Avro          .avro                  object container files, of all codecs
 //	tar           .tar                   members of JSON, tables and text, as WebDataset has them
 //	WARC          .warc .wet             conversions, and responses, whose HTML becomes text
 //	token ids     .bin .npy              documents of ids: beside a Megatron .idx, as llm.c and nanoGPT have

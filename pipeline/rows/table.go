@@ -30,6 +30,7 @@ var table = []format{
 	{shard.Format{
 		Name: "Arrow stream", Endings: []string{".arrows", ".arrowstream"}, Magic: "\xff\xff\xff\xff",
 	}, openArrowStream, false},
+	{shard.Format{Name: "Avro", Endings: []string{".avro"}, Magic: avroMagic}, openAvro, false},
 	{shard.Format{Name: "tar", Endings: []string{".tar"}, Magic: "ustar", At: 257}, openTar, false},
 	{shard.Format{Name: "WARC", Endings: []string{".warc", ".wet"}, Magic: "WARC/"}, openWARC, false},
 	{shard.Format{Name: "NumPy array", Magic: "\x93NUMPY"}, openNumPy, false},

@@ -102,7 +102,7 @@ func compressed(t testing.TB, plain []byte) map[string][]byte {
 	for ending, open := range map[string]func(w io.Writer) (io.WriteCloser, error){
 		".gz":  func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil },
 		".zst": func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) },
-		".xz":  func(w io.Writer) (io.WriteCloser, error) { return xz.NewWriter(w) },
+		".xz":  func(w io.Writer) (io.WriteCloser, error) { return xz.WriterConfig{DictCap: 1 << 16}.NewWriter(w) },
 		".lz4": func(w io.Writer) (io.WriteCloser, error) { return lz4.NewWriter(w), nil },
 	} {
 		var b bytes.Buffer
@@ -243,6 +243,12 @@ func layouts(t testing.TB) map[string][]byte {
 		"dataset.tar":       archive(t),
 		"pages.warc":        warc("response"),
 		"shard.mds":         rows.MDSFile(),
+		"null.avro":         stored("avro-null.avro"), // by fastavro
+		"deflate.avro":      stored("avro-deflate.avro"),
+		"snappy.avro":       stored("avro-snappy.avro"),
+		"zstandard.avro":    stored("avro-zstandard.avro"),
+		"bzip2.avro":        stored("avro-bzip2.avro"),
+		"xz.avro":           stored("avro-xz.avro"),
 		"pages.wet":         warc("conversion"),
 		"plain.parquet":     parquetFile(t),
 		"delta.parquet":     parquetFile(t, parquet.WithDictionaryDefault(false), parquet.WithEncodingFor("text", parquet.Encodings.DeltaByteArray), parquet.WithEncodingFor("id", parquet.Encodings.DeltaByteArray)),

@@ -132,17 +132,14 @@ func isCard(name string) bool {
 	return false
 }
 
-// What converts files of formats that are not read here.
-const (
-	avroAdvice = "an Avro file (convert it to Parquet or JSON lines, as with fastavro)"
-	orcAdvice  = "an ORC file (convert it to Parquet, as with pyarrow.orc)"
-)
+// orcAdvice says what to do with a file of a format that no well-kept Go library reads.
+const orcAdvice = "an ORC file (convert it to Parquet, as with pyarrow.orc)"
 
 // dataEndings are of files that hold data which is not read here, each with what it is.
 var dataEndings = map[string]string{
 	".tar": "a tar archive", ".tgz": "a tar archive", ".tbz2": "a tar archive", ".txz": "a tar archive",
 	".zip": "a zip archive", ".7z": "a 7z archive", ".rar": "a rar archive", ".warc": "a WARC file",
-	".wet": "a WARC file", ".wat": "a WARC file", ".avro": avroAdvice, ".orc": orcAdvice,
+	".wet": "a WARC file", ".wat": "a WARC file", ".orc": orcAdvice,
 	".npz": "NumPy arrays", ".idx": "an index of bytes", ".h5": "an HDF5 file",
 	".hdf5": "an HDF5 file", ".pkl": "a Python pickle", ".pickle": "a Python pickle", ".pt": "a PyTorch file",
 	".tfrecord": "TensorFlow records", ".tfrecords": "TensorFlow records", ".sqlite": "an SQLite database",
@@ -168,7 +165,6 @@ var magics = [...]struct {
 	{0, "PK\x03\x04", "a zip archive"},
 	{257, "ustar", "a tar archive"},
 	{0, "WARC/", "a WARC file"},
-	{0, "Obj\x01", avroAdvice},
 	{0, "ORC", orcAdvice},
 	{0, "\x89HDF\r\n", "an HDF5 file"},
 	{0, "SQLite format 3\x00", "an SQLite database"},

@@ -66,6 +66,16 @@ func newDecoder(c Compression, br *bufio.Reader, l Limits) (dec io.Reader, relea
 	return nil, nil, fmt.Errorf("%s (%d)", c, c)
 }
 
+// NewDecoder returns a reader of what src decompresses to, for parts of files that are
+// compressed on their own. release ends its use; it is not to be called after a panic.
+func NewDecoder(c Compression, src io.Reader, l Limits) (plain io.Reader, release func(), err error) {
+	plain, release, err = newDecoder(c, bufio.NewReader(src), l)
+	if release == nil {
+		release = func() {}
+	}
+	return plain, release, err
+}
+
 // A gzipReader reads member after member. The library can do so itself, but it accepts a
 // file that ends within the name in a later member's header.
 type gzipReader struct {
