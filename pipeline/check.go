@@ -110,7 +110,7 @@ func (a *answers) ask(ctx context.Context, dir string) (err error) {
 
 // results returns what a scan would find in documents that held all n-grams with a hit. No
 // shard is read.
-func (a *answers) results([]string, string) (*match.Results, error) {
+func (a *answers) results([][]match.Section, []string, string) (*match.Results, error) {
 	return a.probes.Suspects(a.hitsOf), nil
 }
 
@@ -166,7 +166,7 @@ func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 	}
 	o.TextField, o.IDField, o.TextUnit, o.MaxRow = x.TextField, x.IDField, x.TextUnit, int(x.MaxRow)
 	r := &run{
-		o: o.Options, set: a.set, source: evidence{a.set}, dir: dir, filterN: x.Recipe.N,
+		o: o.Options, set: a.set, built: true, source: evidence{a.set}, dir: dir, filterN: x.Recipe.N,
 		bad: &badRows{allowed: o.MaxBadRows}, files: found{files: withUnread(nil, x)},
 	}
 	r.salt = ledger.Digest(aims)
@@ -182,9 +182,8 @@ func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 			r.known = append(r.known, failed)
 			continue
 		}
-		r.shards = append(r.shards, found)
+		r.done = append(r.done, done{shard: found})
 	}
-	r.done = make([]done, len(r.shards))
 	var sum *Summary
 	if err = r.read(ctx); err == nil {
 		sum, err = r.publish(ctx)

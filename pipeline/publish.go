@@ -43,15 +43,12 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 		}
 		return nil, err
 	}
-	var keys []string
 	for _, d := range r.done {
-		if d.entry.Error == "" {
-			keys = append(keys, d.key)
-		}
 		if d.kept {
 			sum.Resumed++
 		}
 	}
+	sum.Notices = append(sum.Notices, r.notes...)
 	for i, b := range r.set.Benches {
 		if b.Guessed {
 			sum.Notices = append(sum.Notices, fmt.Sprintf(
@@ -81,7 +78,14 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 				"swab score --audit DIR --out DIR computes them again", r.o.Out))
 	}
 	sum.Variants = r.source.flagged() == item.Flagged && (sum.Audit.Complete || r.o.AllowIncomplete)
-	err := r.dir.Publish(keys, func(root string) error {
+	var keys []string
+	var err error
+	if r.kept != nil {
+		if keys, err = r.kept.collect(r.done); err != nil {
+			return nil, err
+		}
+	}
+	err = r.dir.Publish(keys, func(root string) error {
 		p := &publication{run: r, root: root, sum: sum}
 		return p.write(ctx)
 	})
@@ -168,15 +172,9 @@ func (p *publication) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var paths []string
-	for _, d := range p.run.done {
-		if d.entry.Error == "" {
-			path, ok := p.run.dir.Get(d.key)
-			if !ok {
-				return fmt.Errorf("the result of shard %s is gone", d.entry.Name)
-			}
-			paths = append(paths, path)
-		}
+	var from [][]match.Section
+	if p.run.kept != nil {
+		from = p.run.kept.sections(p.run.done)
 	}
 	for range p.run.o.Methods {
 		p.flagged = append(p.flagged, make([]uint64, p.run.set.Len()/64+1))
@@ -188,7 +186,7 @@ func (p *publication) write(ctx context.Context) error {
 	if p.out, err = audit.Create(p.root, p.run.source.flagged() == item.Suspected); err != nil {
 		return err
 	}
-	results, err := p.run.source.results(paths, temp)
+	results, err := p.run.source.results(from, shardNames(p.sum.Audit.Shards), temp)
 	if err != nil {
 		p.out.Close()
 		return err
@@ -217,6 +215,14 @@ func (p *publication) write(ctx context.Context) error {
 		return err
 	}
 	return p.page(ctx)
+}
+
+// shardNames returns the names of shards.
+func shardNames(shards []ledger.Entry) (names []string) {
+	for _, e := range shards {
+		names = append(names, e.Name)
+	}
+	return names
 }
 
 // recordCalibration writes into the audit the parameters that methods fit to all results, and

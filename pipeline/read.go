@@ -348,8 +348,8 @@ func (r Reading) read(
 		return fmt.Errorf("%s: it had %d bytes when the run began and %d when it was read", sh.Name, sh.Size, digest.Stored)
 	}
 	if sh.Digest != "" && sh.Digest != digest.XXH3 {
-		return fmt.Errorf("%s: its content has changed since it was indexed, with the same size and modification time: "+
-			"checksum mismatch; swab index --rehash finds such shards", sh.Name)
+		return fmt.Errorf("%s: its content has changed since it was indexed or searched, with the same size and "+
+			"modification time: checksum mismatch; --rehash finds such shards", sh.Name)
 	}
 	e.Digest, e.Unchecked = digest.XXH3, !counts.Checked && !in.Checked()
 	return nil

@@ -1,8 +1,9 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
-	"io"
+	"errors"
 	"slices"
 
 	"swab/ngram/align"
@@ -98,43 +99,60 @@ type run struct {
 	o       Options
 	set     *match.Set
 	dir     *publish.Dir
-	shards  []shard.Shard   // to be read in this run or kept from an earlier one
-	done    []done          // by shard
+	kept    *kept           // results of shards; nil if none is read
+	done    []done          // by shard, to be read in this run or kept from an earlier one
 	known   []ledger.Entry  // of shards that need not be read
 	salt    string          // digest of what results depend on beyond the options
+	built   bool            // the set is built: it is not to be built for the shards
 	source  source          // of verdicts
 	filterN int             // n of the corpus filter that is searched, or 0
 	index   *filter.Builder // corpus filter that is filled in the same pass, or nil
 	stored  int64           // bytes of all shards of the corpus
 	files   found           // has the files of the corpus that are not read
 	bad     *badRows
+	notes   []string // why shards are read again
 }
 
-// done is the outcome of a shard.
-type done struct {
-	key   string
-	entry ledger.Entry
-	kept  bool // its result is from an earlier run
+// doneOf returns the outcomes of shards, to be filled in.
+func doneOf(shards []shard.Shard) []done {
+	list := make([]done, len(shards))
+	for i, sh := range shards {
+		list[i].shard = sh
+	}
+	return list
 }
 
 // read computes the results of all shards that have none, and fills the filter.
 func (r *run) read(ctx context.Context) error {
-	fill := make([]int, len(r.shards)) // by shard: its number in the filter, or -1
+	fill := make([]int, len(r.done)) // by shard: its number in the filter, or -1
 	for i := range fill {
 		fill[i] = -1
 	}
 	if r.index != nil {
-		wanted, err := r.index.Plan(r.shards, r.files.files, r.stored)
+		wanted, err := r.index.Plan(r.files.shards, r.files.files, r.stored)
 		if err != nil {
 			return err
 		}
-		for i, sh := range r.shards {
-			fill[i] = slices.IndexFunc(wanted, func(w shard.Shard) bool { return w.Name == sh.Name })
+		number := map[string]int{}
+		for k, w := range wanted {
+			number[w.Name] = k
+		}
+		for i := range r.done {
+			if k, ok := number[r.done[i].shard.Name]; ok {
+				fill[i] = k
+			}
 		}
 	}
 	todo, err := r.plan(ctx, fill)
 	if err != nil {
 		return err
+	}
+	var searched []string // by the set as it is built
+	number := make([]int, r.set.Subjects())
+	for of, digest := range r.kept.searched {
+		if number[of] = len(searched); r.set.Wants(of) {
+			searched = append(searched, digest)
+		}
 	}
 	ahead := len(todo) < r.o.Lanes
 	err = r.o.Reading.lanes(ctx, todo, func() func(context.Context, int) error {
@@ -142,110 +160,95 @@ func (r *run) read(ctx context.Context) error {
 		if r.index != nil {
 			l.fill = r.index.NewLane()
 		}
-		return func(ctx context.Context, i int) error { return r.shard(ctx, l, i, fill[i]) }
+		return func(ctx context.Context, i int) error {
+			d := &r.done[i]
+			of, found, err := r.shard(ctx, l, d, fill[i])
+			if err != nil || d.kept {
+				return err
+			}
+			for k := range of {
+				of[k] = number[of[k]]
+			}
+			return r.kept.addResult(d, searched, of, found)
+		}
 	})
+	err = errors.Join(err, r.kept.flush())
 	if err == nil && r.index != nil {
 		_, err = r.index.Finish()
 	}
 	return err
 }
 
-// plan returns the shards to read: those without a stored result, and those that the filter
-// waits for.
+// plan returns the shards to read, those that lack a result and those that the filter waits
+// for, and builds the set for what they lack.
 func (r *run) plan(ctx context.Context, fill []int) (todo []int, err error) {
-	if err := r.resume(ctx); err != nil {
+	if r.kept, err = openKept(r.dir, r.o.Reading.key(), r.set.Keys(r.salt)); err != nil {
 		return nil, err
 	}
-	for i, sh := range r.shards {
-		if d := &r.done[i]; d.kept {
+	missing, err := r.kept.find(ctx, r.done, r.o.Lanes, r.o.Rehash)
+	if err != nil {
+		return nil, err
+	}
+	r.notes = r.kept.notes(r.set, r.done, missing)
+	if !r.built {
+		if err := r.set.BuildFor(missing); err != nil {
+			return nil, err
+		}
+	}
+	for i := range r.done {
+		d := &r.done[i]
+		if d.kept {
 			if err := r.bad.count(d.entry); err != nil {
 				return nil, err
 			}
 			if fill[i] < 0 {
 				continue
 			}
+		} else if len(d.from) > 0 { // the rest must be of the same bytes
+			d.shard.Digest = d.entry.Digest
 		}
 		todo = append(todo, i)
-		r.o.Progress.expect(sh)
+		r.o.Progress.expect(d.shard)
 	}
 	if r.index == nil { // an index adds shards in the order of their names
 		// The largest first, so that no lane is left alone with one at the end.
-		slices.SortStableFunc(todo, func(a, b int) int { return int(r.shards[b].Size - r.shards[a].Size) })
+		slices.SortStableFunc(todo, func(a, b int) int { return cmp.Compare(r.done[b].shard.Size, r.done[a].shard.Size) })
 	}
 	return todo, nil
 }
 
-// resume finds the stored results of shards. One counts if the shard has the name, the size
-// and the modification time that it had then and, if content is compared, the digest.
-func (r *run) resume(ctx context.Context) error {
-	key := r.key()
-	var same []shard.Shard
-	for i, sh := range r.shards {
-		d := &r.done[i]
-		d.key = ledger.Digest([]any{key, r.salt, sh.Name, sh.Size, sh.ModTime.UnixNano()})
-		entry, ok := r.storedEntry(d.key)
-		if ok && (sh.Digest == "" || sh.Digest == entry.Digest) {
-			d.entry, d.kept = entry, true
-			same = append(same, sh)
-		}
-	}
-	if !r.o.Rehash {
-		return nil
-	}
-	digests, err := shard.Digests(ctx, same, r.o.Lanes)
-	for i, sh := range r.shards {
-		d := &r.done[i]
-		d.kept = d.kept && d.entry.Digest == digests[sh.Name]
-	}
-	return err
-}
-
-// shard computes and stores the result of shard i.
-func (r *run) shard(ctx context.Context, l *lane, i, fill int) error {
-	d := &r.done[i]
+// shard reads a shard and returns what was found, which is lent.
+func (r *run) shard(ctx context.Context, l *lane, d *done, fill int) (of []int, found [][]byte, err error) {
 	count := r.bad.count
 	if d.kept { // its bad rows are counted already
 		count = func(ledger.Entry) error { return nil }
 	}
-	entry, err := l.shard(ctx, r.shards[i], fill, count)
+	entry, err := l.shard(ctx, d.shard, fill, count)
 	if err != nil || d.kept {
-		return err
+		return nil, nil, err
 	}
 	if d.entry = entry; entry.Error != "" {
-		return nil
+		d.from = nil
+		return nil, nil, nil
 	}
-	return r.dir.Put(d.key, func(w io.Writer) error {
-		return l.match.WriteResult(w, match.Header{Key: d.key, Entry: entry})
-	})
+	return l.match.Found()
 }
 
-// key returns a digest of everything that shard results depend on, except the shards.
-func (r *run) key() string {
-	settings := []any{
-		r.set.Key(), "default fields", r.o.Format, r.o.TextField, r.o.IDField, r.o.TextUnit, r.o.MaxRow, r.o.Limits,
-	}
-	if r.o.Tokens != nil {
-		settings = append(settings, r.o.Tokens)
+// key returns a digest of how shards are read, as far as results depend on it.
+func (r Reading) key() string {
+	settings := []any{"default fields", r.Format, r.TextField, r.IDField, r.TextUnit, r.MaxRow, r.Limits}
+	if r.Tokens != nil {
+		settings = append(settings, r.Tokens)
 	}
 	return ledger.Digest(settings)
-}
-
-// storedEntry returns the entry of a shard's stored result, if there is a complete one.
-func (r *run) storedEntry(key string) (ledger.Entry, bool) {
-	path, ok := r.dir.Get(key)
-	if !ok {
-		return ledger.Entry{}, false
-	}
-	h, err := r.set.ReadHeader(path)
-	return h.Entry, err == nil && h.Key == key
 }
 
 // A source is where verdicts come from: evidence found in documents, or the answers of a
 // corpus filter.
 type source interface {
-	// results returns the results of all items, merged from the stored results of the shards
-	// that were read. Temp is a directory for files that are removed with the run.
-	results(paths []string, temp string) (*match.Results, error)
+	// results returns the results of all items, merged from sections by subject of shards of
+	// those names, sorted. Temp is a directory for files that are removed with the run.
+	results(from [][]match.Section, names []string, temp string) (*match.Results, error)
 	// flagged returns the state of an item that a method flags.
 	flagged() audit.State
 	// complete fills in the rest of the verdict on an item by method number i.
@@ -255,8 +258,8 @@ type source interface {
 // evidence is the source of a run that reads documents.
 type evidence struct{ set *match.Set }
 
-func (e evidence) results(paths []string, temp string) (*match.Results, error) {
-	return e.set.Open(paths, temp)
+func (e evidence) results(from [][]match.Section, names []string, temp string) (*match.Results, error) {
+	return e.set.Open(from, names, temp)
 }
 
 func (evidence) flagged() audit.State { return item.Flagged }

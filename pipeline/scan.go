@@ -8,7 +8,7 @@
 // shards publish the same bytes.
 //
 // Its files, like its packages, use only what is below them: read.go, lane.go, list.go,
-// index.go, run.go, changes.go, publish.go, scan.go, check.go, score.go, from the lowest to the highest.
+// index.go, kept.go, run.go, changes.go, publish.go, scan.go, check.go, score.go, from the lowest to the highest.
 //
 // # From a document's text to its verdict
 //
@@ -24,7 +24,7 @@
 //	                 by ngram/exact, ngram/substr and ngram/overlap; or
 //	match/align.go   an alignment, by ngram/align
 //	match/result.go  a shard's covers as a value, stored and merged (covers.go)
-//	run.go           all shards, except those with a stored result
+//	run.go           all shards, except those with a stored result (kept.go)
 //	publish.go       the benchmarks' items beside the merged covers: verdicts, evidence
 //	ngram/overlap/method.go, ngram/align/judge.go
 //	                 the rules
@@ -76,9 +76,6 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	if err == nil {
 		err = badCorpus
 	}
-	if err == nil {
-		err = set.Build()
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +84,8 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 		return nil, err
 	}
 	r := &run{
-		o: o, set: set, source: evidence{set}, dir: dir, shards: found.shards, stored: found.stored, files: found,
-		done: make([]done, len(found.shards)), bad: &badRows{allowed: o.MaxBadRows},
+		o: o, set: set, source: evidence{set}, dir: dir, stored: found.stored, files: found,
+		done: doneOf(found.shards), bad: &badRows{allowed: o.MaxBadRows},
 	}
 	if o.Index.Out != "" {
 		o.Index.Reading = o.Reading

@@ -57,8 +57,9 @@ A corpus is files, directories, globs and @lists of them: JSON lines (.jsonl,
 with gzip, zstd, bzip2, xz or lz4. A benchmark is JSON lines, a JSON array, CSV,
 TSV or Parquet, or a directory of them; swab benchmarks lists the known layouts.
 
-A shard of the same name, size and modification time counts as unchanged: after restoring
-files with their old times, --rehash compares their content.
+A rerun reads what is new. A shard of the same name, size and modification time counts as
+unchanged, and --rehash compares its content; one that was copied is known by its content.
+For a benchmark or method that is added, the corpus is read for that alone.
 
 Items that are too short for a method are not checkable. They are kept in clean/, and
 the table counts them separately.`,

@@ -146,9 +146,13 @@ func (b *Builder) Recombine(group, like int, texts []int, piece int) int {
 func (b *Builder) Words(t int) int { return b.index.Words(t) }
 
 // Build weighs the words and makes the index. The builder must not be used again.
-func (b *Builder) Build() *Index {
+func (b *Builder) Build() *Index { return b.BuildFor(nil) }
+
+// BuildFor is Build of an index in which matchers find the texts of those groups for which
+// wanted returns true; nil: of all.
+func (b *Builder) BuildFor(wanted func(group int) bool) *Index {
 	x := b.Weigh()
-	x.table()
+	x.table(func(t int) bool { return wanted == nil || wanted(b.groups[t]) })
 	return x
 }
 
@@ -258,11 +262,13 @@ func (x *Index) seedHash(at uint32, n int) (h uint64) {
 }
 
 // table makes the table of seeds and the filter before it.
-func (x *Index) table() {
+func (x *Index) table(wanted func(text int) bool) {
 	count := 0
-	for _, n := range x.spans {
-		if n > 0 {
-			count++
+	for t := range x.Texts() {
+		for at := x.starts[t]; at < x.starts[t+1] && wanted(t); at++ {
+			if x.spans[at] > 0 {
+				count++
+			}
 		}
 	}
 	x.slots = make([]slot, count+count/2+1)
@@ -270,7 +276,7 @@ func (x *Index) table() {
 	x.filter, x.shift = make([]uint64, 1<<size), uint(64-size)
 	each := func(visit func(s *slot, hash uint64, l link)) {
 		for t := range x.Texts() {
-			for at := x.starts[t]; at < x.starts[t+1]; at++ {
+			for at := x.starts[t]; at < x.starts[t+1] && wanted(t); at++ {
 				if n := x.spans[at]; n > 0 {
 					hash := x.seedHash(at, int(n))
 					visit(x.find(hash), hash, link{at, uint32(t)})

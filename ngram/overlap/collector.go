@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ type Items struct {
 	rules  [][]Rule // by benchmark
 	views  [][]view // by benchmark
 	levels []Level  // of all views
+	quoted []Level  // by benchmark: the shortest runs that any of its rules needs
 	index  Index
 	owned  []uint32 // items by text: those of text t are owned[first[t]:first[t+1]]
 	first  []uint32
@@ -68,6 +70,7 @@ func NewItems(list []item.Item, rules [][]Rule, index Index, o Options) (*Items,
 // distinct one once.
 func (s *Items) addViews(rs []Rule, o Options) error {
 	var views []view
+	shortest := Level{N: math.MaxInt}
 	_, walks := s.index.(interface{ NewWalker() *exact.Walker })
 	for k, r := range rs {
 		if r.N < s.index.N() {
@@ -75,6 +78,10 @@ func (s *Items) addViews(rs []Rule, o Options) error {
 		}
 		if r.Level.Extend && !walks || r.windows && o.Windows == nil {
 			return fmt.Errorf("method %s does not work with this kind of index", r.Method.Name)
+		}
+		shortest.N = min(shortest.N, r.N)
+		if s := r.Level.Short; s > 0 && (shortest.Short == 0 || s < shortest.Short) {
+			shortest.Short = s
 		}
 		v := r.view
 		if v.level = slices.Index(s.levels, r.Level); v.level < 0 {
@@ -89,8 +96,18 @@ func (s *Items) addViews(rs []Rule, o Options) error {
 			views = append(views, v)
 		}
 	}
-	s.views = append(s.views, views)
+	s.views, s.quoted = append(s.views, views), append(s.quoted, shortest)
 	return nil
+}
+
+// quoteWords returns how many words a run must have to be quoted, in a part of the given
+// words: a run that only another benchmark's rules need is not.
+func (s *Items) quoteWords(bench, words int) int {
+	least := s.quoted[bench].gramWords(words)
+	if _, walks := s.index.(interface{ NewWalker() *exact.Walker }); walks && least == 0 {
+		return math.MaxInt
+	}
+	return least
 }
 
 // indexOwners fills owned and first.
@@ -403,12 +420,16 @@ func (st *textState) keepQuote(r exact.Run) {
 	st.runs = slices.Replace(st.runs, from, i, r)
 }
 
-// appendQuotes appends the longest quotes, up to MaxQuotes; of equals, those that the
-// document has first.
-func (st *textState) appendQuotes(dst []exact.Run) []exact.Run {
+// appendQuotes appends the longest quotes of least words or more, up to MaxQuotes; of
+// equals, those that the document has first.
+func (st *textState) appendQuotes(dst []exact.Run, least int) []exact.Run {
 	first := len(dst)
-	dst = append(dst, st.runs...)
-	if len(st.runs) <= MaxQuotes {
+	for _, r := range st.runs {
+		if r.Words >= least {
+			dst = append(dst, r)
+		}
+	}
+	if len(dst)-first <= MaxQuotes {
 		return dst
 	}
 	slices.SortFunc(dst[first:], func(a, b exact.Run) int {
@@ -501,7 +522,7 @@ func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 		if n == item.None || c.where[n] == 0 {
 			continue
 		}
-		c.quotes = c.texts[c.where[n]-1].appendQuotes(c.quotes[:0])
+		c.quotes = c.texts[c.where[n]-1].appendQuotes(c.quotes[:0], c.items.quoteWords(it.Bench, layout[p]))
 		for _, r := range c.quotes {
 			e.Quotes = append(e.Quotes, newQuote(item.Part(p), r, text))
 		}

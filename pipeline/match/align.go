@@ -2,7 +2,6 @@ package match
 
 import (
 	"cmp"
-	"encoding/binary"
 	"iter"
 	"math"
 	"math/rand/v2"
@@ -33,12 +32,15 @@ type alignment struct {
 	siblings []item.Item // that only compete
 	split    []uint32    // by item: offset in its question after the passage; 0 if it is not divided
 	bench    []int       // the item after the last of each benchmark
-	real     int         // items that are reported
-	decoy    []int32     // by item: the number of its decoy, or 0
-	words    *ngram.Scanner
-	items    *align.Items
-	factor   float64  // of the threshold, raised by calibration
-	tried    []Decoys // by benchmark, after open
+
+	siblingEnds []int // by benchmark: how many siblings there are up to the last of its own
+
+	real   int     // items that are reported
+	decoy  []int32 // by item: the number of its decoy, or 0
+	words  *ngram.Scanner
+	items  *align.Items
+	factor float64  // of the threshold, raised by calibration
+	tried  []Decoys // by benchmark, after open
 
 	filtered *filtered // in a check: the verdicts of the corpus filter
 }
@@ -103,7 +105,7 @@ func (m *alignment) addTexts(
 func (m *alignment) group(bench int, p item.Part) int { return bench*int(item.NumParts) + int(p) }
 
 func (m *alignment) fit() error {
-	m.bench = append(m.bench, len(m.list))
+	m.bench, m.siblingEnds = append(m.bench, len(m.list)), append(m.siblingEnds, len(m.siblings))
 	return nil
 }
 
@@ -114,8 +116,13 @@ const (
 	decoyPieces = 5 // words of a piece
 )
 
-func (m *alignment) build() error {
-	m.assemble((*align.Builder).Build)
+func (m *alignment) build(wanted func(bench int) bool) error {
+	m.assemble(func(b *align.Builder) *align.Index {
+		if wanted == nil {
+			return b.Build()
+		}
+		return b.BuildFor(func(group int) bool { return wanted(group / int(item.NumParts)) })
+	})
 	return nil
 }
 
@@ -166,7 +173,7 @@ func (m *alignment) recombine(bench int, items []item.Item, first int) {
 }
 
 // The second number of the key is the version of what is kept and of the sampling of decoys.
-func (m *alignment) key() any { return []any{"align", m.method.Version, 3} }
+func (m *alignment) key(int) any { return []any{"align", m.method.Version, 3} }
 
 func (m *alignment) recipe() ngram.Recipe {
 	r := ngram.Words(1)
@@ -342,12 +349,12 @@ func (r *alignReader) end(row int64, id string, text []byte) {
 	r.collector.End(row, id, text, cleaned, &r.clean)
 }
 
-func (r *alignReader) covers(w *sectionWriter) error {
+func (r *alignReader) covers(e *encoder) error {
 	all := map[int]*align.Cover{}
 	for i, c := range r.collector.Covers() {
 		all[i] = c
 	}
-	return writeCovers(w, r.matcher, func(yield func(numbered[alignCover], error) bool) {
+	return writeCovers(e, r.matcher, func(yield func(numbered[alignCover], error) bool) {
 		for i := range r.matcher.real {
 			c := alignCover{own: all[i]}
 			if !r.matcher.filtered.suspects(i) {
@@ -363,34 +370,29 @@ func (r *alignReader) covers(w *sectionWriter) error {
 	})
 }
 
-func (m *alignment) merged(from []section) iter.Seq2[numbered[alignCover], error] {
-	return mergeSections(m, from, m.real)
-}
-
-func (m *alignment) merge(w *sectionWriter, from []section) error {
-	return writeCovers(w, m, m.merged(from))
+func (m *alignment) merge(e *encoder, from subject) error {
+	return writeCovers(e, m, mergeSections(m, from))
 }
 
 // open reads all covers twice: once to calibrate.
-func (m *alignment) open(from []section) (Covers, error) {
-	if err := m.calibrate(m.merged(from)); err != nil {
+func (m *alignment) open(from []subject) (Covers, error) {
+	if err := m.calibrate(mergeSections(m, from...)); err != nil {
 		return nil, err
 	}
-	return newCursor(m, m.merged(from)), nil
+	return newCursor(m, mergeSections(m, from...)), nil
 }
 
-func (m *alignment) appendCover(b []byte, c *alignCover) []byte {
+func (m *alignment) appendCover(e *encoder, i int, c *alignCover) {
 	for _, c := range []*align.Cover{c.own, c.decoy} {
 		if c == nil {
 			c = &align.Cover{}
 		}
-		b = appendAlignCover(b, c)
+		m.appendOne(e, i, c)
 	}
-	return b
 }
 
-func (m *alignment) readCover(r *decoder) *alignCover {
-	c := &alignCover{own: readAlignCover(r), decoy: readAlignCover(r)}
+func (m *alignment) readCover(r *decoder, i int) *alignCover {
+	c := &alignCover{own: m.readOne(r, i), decoy: m.readOne(r, i)}
 	if len(c.own.Matches) == 0 {
 		c.own = nil
 	}
@@ -400,24 +402,68 @@ func (m *alignment) readCover(r *decoder) *alignCover {
 	return c
 }
 
-func appendAlignCover(b []byte, c *align.Cover) []byte {
-	n := func(values ...int64) {
-		for _, v := range values {
-			b = binary.AppendUvarint(b, uint64(v))
-		}
+// A rival is an item of the same benchmark, or a sibling of its items. Its number in a result
+// is 1 + its number in the benchmark; siblings follow the items.
+
+// rivalNumber returns the number of a rival of item i, given 1 + its number in all; 0 is none.
+func (m *alignment) rivalNumber(i, by int) int {
+	bench := m.list[i].Bench
+	first, last := m.itemsOf(bench)
+	switch {
+	case by == 0:
+		return 0
+	case by <= last:
+		return by - first
 	}
-	str := func(s string) { n(int64(len(s))); b = append(b, s...) }
+	return by - m.siblingsFrom(bench) + last - first
+}
+
+// rival is the reverse of rivalNumber. Ok is false if there is no such rival.
+func (m *alignment) rival(i, number int) (by int, ok bool) {
+	if number == 0 {
+		return 0, true
+	}
+	bench := m.list[i].Bench
+	first, last := m.itemsOf(bench)
+	from, to := m.siblingsFrom(bench), m.siblingsFrom(bench+1)
+	switch {
+	case number < 0 || number > last-first+to-from:
+		return 0, false
+	case number <= last-first:
+		return number + first, true
+	}
+	return number - (last - first) + from, true
+}
+
+// itemsOf returns the first item of a benchmark, and the first after it.
+func (m *alignment) itemsOf(bench int) (first, last int) {
+	if bench > 0 {
+		first = m.bench[bench-1]
+	}
+	return first, m.bench[bench]
+}
+
+// siblingsFrom returns the first sibling of a benchmark's items.
+func (m *alignment) siblingsFrom(bench int) int {
+	if bench == 0 {
+		return m.real
+	}
+	return m.real + m.siblingEnds[bench-1]
+}
+
+func (m *alignment) appendOne(e *encoder, i int, c *align.Cover) {
+	n := e.uvarint
 	answer := int64(0)
 	if c.Answer {
 		answer = 1
 	}
 	n(c.Documents, answer)
-	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(c.Share))
+	e.float64(c.Share)
 	n(int64(len(c.Matches)))
 	for _, s := range c.Matches {
-		str(s.Shard)
+		e.shard(s.Shard)
 		n(s.Row)
-		str(s.ID)
+		e.text(s.ID)
 		for _, f := range s.Found {
 			n(int64(f.Own), int64(f.Known), int64(f.Run), int64(f.Words), int64(f.Long), int64(f.Cited))
 		}
@@ -427,34 +473,38 @@ func appendAlignCover(b []byte, c *align.Cover) []byte {
 				bits |= 1 << i
 			}
 		}
-		n(int64(s.By), bits, int64(s.Asks))
-		for _, e := range [...]align.Exchange{s.Decisive.Numbers, s.Decisive.Names, s.Decisive.Operators, s.Decisive.Others} {
-			n(int64(e.Exchanged), int64(e.Retained))
+		n(int64(m.rivalNumber(i, s.By)), bits, int64(s.Asks))
+		for _, x := range [...]align.Exchange{
+			s.Decisive.Numbers, s.Decisive.Names, s.Decisive.Operators, s.Decisive.Others,
+		} {
+			n(int64(x.Exchanged), int64(x.Retained))
 		}
 		for _, f := range s.Lost {
 			n(int64(f.Own), int64(f.Known))
 		}
 		n(s.TextStart)
-		str(s.Text)
+		e.text(s.Text)
 		n(int64(len(s.Runs)))
 		for _, q := range s.Runs {
 			n(int64(q.Part), int64(q.At), int64(q.Words), q.Start, q.End)
 		}
 	}
-	return b
 }
 
-func readAlignCover(r *decoder) *align.Cover {
+func (m *alignment) readOne(r *decoder, i int) *align.Cover {
 	n := func() int { return int(r.uvarint()) }
 	str := func() string { return string(r.bytes(r.uvarint())) }
 	c := &align.Cover{Documents: int64(n()), Answer: n() != 0, Share: r.float64()}
 	for range r.count() {
-		s := align.Match{Shard: str(), Row: int64(n()), ID: str()}
+		s := align.Match{Shard: r.shard(), Row: int64(n()), ID: str()}
 		for p := range s.Found {
 			f := &s.Found[p]
 			f.Own, f.Known, f.Run, f.Words, f.Long, f.Cited = n(), n(), n(), n(), n(), n()
 		}
-		s.By = n()
+		number, ok := n(), false
+		if s.By, ok = m.rival(i, number); !ok {
+			r.fail()
+		}
 		bits := n()
 		s.Shared, s.Whole, s.Cut, s.Asks = bits&1 != 0, bits&2 != 0, bits&4 != 0, n()
 		decisive := &s.Decisive

@@ -1,8 +1,6 @@
 package match
 
 import (
-	"encoding/binary"
-	"fmt"
 	"iter"
 
 	"swab/ngram/overlap"
@@ -14,9 +12,9 @@ import (
 // rules are a matcher's operations on covers of its own type C. Nil is the cover of an item of
 // which nothing was found.
 type rules[C any] interface {
-	// appendCover encodes a cover, and readCover decodes it. Damaged data sets r.err.
-	appendCover(dst []byte, c *C) []byte
-	readCover(r *decoder) *C
+	// appendCover encodes a cover of an item, and readCover decodes it. Damaged data sets r.err.
+	appendCover(e *encoder, item int, c *C)
+	readCover(r *decoder, item int) *C
 	// mergeCovers merges two covers of an item from different documents. It is associative and
 	// commutative, and may change and keep both.
 	mergeCovers(item int, a, b *C) *C
@@ -111,21 +109,21 @@ func (c *cursor[C]) Hits(evidence []audit.Evidence) []report.Hit {
 }
 
 // writeCovers writes covers in ascending order of their numbers, up to their first error.
-func writeCovers[C any](w *sectionWriter, r rules[C], covers iter.Seq2[numbered[C], error]) error {
-	last := -1
+func writeCovers[C any](e *encoder, r rules[C], covers iter.Seq2[numbered[C], error]) error {
 	for c, err := range covers {
 		if err != nil {
 			return err
 		}
-		w.buf = binary.AppendUvarint(w.buf, uint64(c.item-last))
-		last = c.item
-		w.buf = r.appendCover(w.buf, c.cover)
-		if err := w.flush(); err != nil {
+		if !e.item(c.item) {
+			continue
+		}
+		r.appendCover(e, c.item, c.cover)
+		if err := e.flush(); err != nil {
 			return err
 		}
 	}
-	w.buf = append(w.buf, 0)
-	return w.flush()
+	e.end()
+	return nil
 }
 
 // A coverReader reads a section item by item.
@@ -135,34 +133,48 @@ type coverReader[C any] struct {
 	numbered[C]
 }
 
-// next moves on to the next item, which must be below count, and reports whether there is
-// one.
-func (r *coverReader[C]) next(rules rules[C], count int) (bool, error) {
+// next moves on to the next item of a subject, and reports whether there is one.
+func (r *coverReader[C]) next(rules rules[C], s *subject) (bool, error) {
 	step := r.uvarint()
 	if r.err == nil && step == 0 {
 		return false, nil
 	}
-	if step > uint64(count) || r.item+int(step) >= count {
+	if step > uint64(s.count) || r.item+int(step) >= s.first+s.count {
 		r.fail()
 	}
 	if r.err == nil {
 		r.item += int(step)
-		r.cover = rules.readCover(&r.decoder)
+		r.cover = rules.readCover(&r.decoder, r.item)
 	}
 	if r.err != nil {
-		return false, fmt.Errorf("%s: %w", r.name, r.err)
+		return false, errorAt(r.name, r.err)
 	}
 	return true, nil
 }
 
-// mergeSections returns the merged covers of the sections, in ascending order of items below
-// count. It holds one item of each section in memory. An error ends the iteration.
-func mergeSections[C any](rules rules[C], sections []section, count int) iter.Seq2[numbered[C], error] {
+// mergeSections returns the merged covers of the sections of subjects, one after another, in
+// ascending order of items. It holds one item of each section of a subject in memory. An error
+// ends the iteration.
+func mergeSections[C any](rules rules[C], subjects ...subject) iter.Seq2[numbered[C], error] {
+	return func(yield func(numbered[C], error) bool) {
+		for i := range subjects {
+			for c, err := range mergeSubject(rules, &subjects[i]) {
+				if !yield(c, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// mergeSubject is mergeSections for one subject.
+func mergeSubject[C any](rules rules[C], s *subject) iter.Seq2[numbered[C], error] {
 	return func(yield func(numbered[C], error) bool) {
 		var open []*coverReader[C]
-		for _, s := range sections {
-			r := &coverReader[C]{decoder: newDecoder(s.in), name: s.name, numbered: numbered[C]{item: -1}}
-			more, err := r.next(rules, count)
+		for _, sec := range s.from {
+			r := &coverReader[C]{decoder: newDecoder(sec.in, sec.names), name: sec.name}
+			r.item = s.first - 1
+			more, err := r.next(rules, s)
 			if err != nil {
 				yield(numbered[C]{}, err)
 				return
@@ -172,7 +184,7 @@ func mergeSections[C any](rules rules[C], sections []section, count int) iter.Se
 			}
 		}
 		for len(open) > 0 {
-			m := numbered[C]{item: count}
+			m := numbered[C]{item: s.first + s.count}
 			for _, r := range open {
 				m.item = min(m.item, r.item)
 			}
@@ -182,7 +194,7 @@ func mergeSections[C any](rules rules[C], sections []section, count int) iter.Se
 				if r.item == m.item {
 					m.cover = mergeTwo(rules, m.item, m.cover, r.cover)
 					var err error
-					if more, err = r.next(rules, count); err != nil {
+					if more, err = r.next(rules, s); err != nil {
 						yield(numbered[C]{}, err)
 						return
 					}

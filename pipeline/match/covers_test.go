@@ -15,15 +15,21 @@ import (
 // again decodes and encodes a cover. It fails when anything but ErrResult goes wrong.
 func again[C any](t *testing.T, r rules[C], data []byte) (encoded []byte, ok bool) {
 	t.Helper()
-	d := newDecoder(io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))))
-	c := r.readCover(&d)
+	d := newDecoder(io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))), []string{"r", "s"})
+	c := r.readCover(&d, 1)
 	if d.err != nil {
 		if !errors.Is(d.err, ErrResult) {
 			t.Fatal(d.err)
 		}
 		return nil, false
 	}
-	return r.appendCover(nil, c), true
+	return encode(r, c), true
+}
+
+func encode[C any](r rules[C], c *C) []byte {
+	e := encoder{names: []string{"r", "s"}}
+	r.appendCover(&e, 1, c)
+	return e.buf
 }
 
 // checkCover: whatever decodes is the same when it is encoded and decoded again, and
@@ -47,15 +53,18 @@ func checkCover[C any](t *testing.T, r rules[C], data []byte) {
 
 func FuzzCovers(f *testing.F) {
 	var runs grams
-	var places alignment
-	f.Add(runs.appendCover(nil, &overlap.Cover{
+	places := alignment{list: make([]item.Item, 3), bench: []int{2, 3}, siblingEnds: []int{1, 2}, real: 3}
+	f.Add(encode(&runs, &overlap.Cover{
 		Tallies: []overlap.Tally{{Documents: 3, Longest: 17, Covered: 20, Best: math.Pi, Together: true, Seen: []uint64{1, 1 << 63}, Counts: []uint16{0, 9}}},
 		Evidence: []overlap.Evidence{{
 			Shard: "s", Row: 7, ID: "é", Found: []overlap.Found{{Longest: 17, Covered: 20}},
 			Quotes: []overlap.Quote{{Part: item.Answer, At: 1, Words: 2, Start: 3, End: 40, TextStart: 1, Text: "a text"}},
 		}},
 	}))
-	f.Add(places.appendCover(nil, &alignCover{decoy: &align.Cover{Documents: 2}}))
+	f.Add(encode(&places, &alignCover{decoy: &align.Cover{Documents: 2}}))
+	f.Add(encode(&places, &alignCover{own: &align.Cover{Documents: 2, Matches: []align.Match{
+		{Shard: "r", By: 1, ID: "x", Text: "some"}, {Shard: "s", By: 4, Runs: []align.Quote{{At: 1, Words: 2, End: 9}}},
+	}}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) < 1<<12 {
 			checkCover(t, &runs, data)

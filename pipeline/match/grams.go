@@ -2,7 +2,6 @@ package match
 
 import (
 	"encoding/binary"
-	"iter"
 	"math"
 
 	"swab/ngram"
@@ -126,7 +125,20 @@ func (m *grams) layout(i int) (lengths overlap.Layout) {
 	return lengths
 }
 
-func (m *grams) build() error { return m.buildTexts(nil) }
+func (m *grams) build(wanted func(bench int) bool) error {
+	if wanted == nil {
+		return m.buildTexts(nil)
+	}
+	texts := map[int32]bool{}
+	for _, it := range m.list {
+		for _, t := range it.Texts {
+			if t != item.None && wanted(it.Bench) {
+				texts[t] = true
+			}
+		}
+	}
+	return m.buildTexts(func(t int) bool { return texts[int32(t)] })
+}
 
 // buildTexts builds the index of the texts for which wanted is true; nil means all.
 func (m *grams) buildTexts(wanted func(text int) bool) error {
@@ -142,22 +154,22 @@ func (m *grams) buildTexts(wanted func(text int) bool) error {
 	return err
 }
 
-func (m *grams) key() any {
+func (m *grams) key(bench int) any {
 	k := struct {
 		Recipe ngram.Recipe
-		Rules  [][]string
+		Joined bool
+		Parts  item.Parts
+		Rules  []string
 		Ignore bool
 		Seed   uint64
-	}{Recipe: m.texts.recipe(), Ignore: m.ignore}
+	}{Recipe: m.texts.recipe(), Parts: m.parts, Ignore: m.ignore}
+	k.Recipe.N = 0 // it is in the rules
+	_, k.Joined = m.joined()
 	if len(m.from) > 1 {
 		k.Seed = m.seed
 	}
-	for _, rules := range m.rules {
-		var keys []string
-		for _, r := range rules {
-			keys = append(keys, r.Key())
-		}
-		k.Rules = append(k.Rules, keys)
+	for _, r := range m.rules[bench] {
+		k.Rules = append(k.Rules, r.Key())
 	}
 	return k
 }
@@ -208,8 +220,8 @@ func (r *gramsReader) end(row int64, id string, text []byte) {
 	r.collector.End(row, id, text)
 }
 
-func (r *gramsReader) covers(w *sectionWriter) error {
-	return writeCovers(w, r.matcher, func(yield func(numbered[overlap.Cover], error) bool) {
+func (r *gramsReader) covers(e *encoder) error {
+	return writeCovers(e, r.matcher, func(yield func(numbered[overlap.Cover], error) bool) {
 		for i, c := range r.collector.Covers() {
 			if !yield(numbered[overlap.Cover]{i, c}, nil) {
 				return
@@ -218,15 +230,13 @@ func (r *gramsReader) covers(w *sectionWriter) error {
 	})
 }
 
-func (m *grams) merged(from []section) iter.Seq2[numbered[overlap.Cover], error] {
-	return mergeSections(m, from, len(m.list))
+func (m *grams) merge(e *encoder, from subject) error {
+	return writeCovers(e, m, mergeSections(m, from))
 }
 
-func (m *grams) merge(w *sectionWriter, from []section) error {
-	return writeCovers(w, m, m.merged(from))
+func (m *grams) open(from []subject) (Covers, error) {
+	return newCursor(m, mergeSections(m, from...)), nil
 }
-
-func (m *grams) open(from []section) (Covers, error) { return newCursor(m, m.merged(from)), nil }
 
 func (m *grams) decoys() []Decoys { return nil }
 
@@ -307,23 +317,19 @@ func (m *grams) hits(it *benchmark.Item, _ *overlap.Cover, evidence []audit.Evid
 // appendCover encodes a cover: its tallies and evidence in the order of their fields, whole
 // numbers as uvarints, scores and words of bit sets as 8 bytes, strings and lists preceded by
 // their length.
-func (m *grams) appendCover(b []byte, c *overlap.Cover) []byte {
-	n := func(v int64) { b = binary.AppendUvarint(b, uint64(v)) }
-	str := func(s string) { n(int64(len(s))); b = append(b, s...) }
+func (m *grams) appendCover(e *encoder, _ int, c *overlap.Cover) {
+	n := e.uvarint
 	n(int64(len(c.Tallies)))
 	for _, t := range c.Tallies {
-		n(t.Documents)
-		n(int64(t.Longest))
-		n(int64(t.Covered))
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(t.Best))
+		n(t.Documents, int64(t.Longest), int64(t.Covered))
+		e.float64(t.Best)
 		together := int64(0)
 		if t.Together {
 			together = 1
 		}
-		n(together)
-		n(int64(len(t.Seen)))
+		n(together, int64(len(t.Seen)))
 		for _, w := range t.Seen {
-			b = binary.LittleEndian.AppendUint64(b, w)
+			e.buf = binary.LittleEndian.AppendUint64(e.buf, w)
 		}
 		n(int64(len(t.Counts)))
 		for _, count := range t.Counts {
@@ -332,36 +338,27 @@ func (m *grams) appendCover(b []byte, c *overlap.Cover) []byte {
 	}
 	n(int64(len(c.Evidence)))
 	for _, s := range c.Evidence {
-		str(s.Shard)
+		e.shard(s.Shard)
 		n(s.Row)
-		str(s.ID)
+		e.text(s.ID)
 		n(int64(len(s.Found)))
 		for _, f := range s.Found {
-			n(int64(f.Longest))
-			n(int64(f.Covered))
+			n(int64(f.Longest), int64(f.Covered))
 		}
 		n(int64(len(s.Quotes)))
 		for _, q := range s.Quotes {
-			n(int64(q.Part))
-			n(int64(q.At))
-			n(int64(q.Words))
-			n(q.Start)
-			n(q.End)
-			n(q.TextStart)
-			str(q.Text)
+			n(int64(q.Part), int64(q.At), int64(q.Words), q.Start, q.End, q.TextStart)
+			e.text(q.Text)
 		}
 	}
-	return b
 }
 
 // readCover decodes what appendCover wrote.
-func (m *grams) readCover(r *decoder) *overlap.Cover {
+func (m *grams) readCover(r *decoder, _ int) *overlap.Cover {
 	c := &overlap.Cover{}
 	for range r.count() {
 		t := overlap.Tally{Documents: int64(r.uvarint()), Longest: int(r.uvarint()), Covered: int(r.uvarint())}
-		if best := r.bytes(8); r.err == nil {
-			t.Best = math.Float64frombits(binary.LittleEndian.Uint64(best))
-		}
+		t.Best = r.float64()
 		t.Together = r.uvarint() != 0
 		seen := r.bytes(8 * uint64(r.count()))
 		for len(seen) >= 8 {
@@ -379,7 +376,7 @@ func (m *grams) readCover(r *decoder) *overlap.Cover {
 		}
 	}
 	for range r.count() {
-		s := overlap.Evidence{Shard: string(r.bytes(r.uvarint())), Row: int64(r.uvarint()), ID: string(r.bytes(r.uvarint()))}
+		s := overlap.Evidence{Shard: r.shard(), Row: int64(r.uvarint()), ID: string(r.bytes(r.uvarint()))}
 		for range r.count() {
 			s.Found = append(s.Found, overlap.Found{Longest: int(r.uvarint()), Covered: int(r.uvarint())})
 		}

@@ -1,7 +1,7 @@
 package match
 
 import (
-	"io"
+	"slices"
 	"sync/atomic"
 
 	"swab/ngram"
@@ -12,7 +12,9 @@ import (
 // so that the matches of one do not depend on the others.
 type Lane struct {
 	set     *Set
-	readers []reader // by matcher
+	readers []reader // by matcher; nil where nothing is wanted of it
+	active  []reader // without nil
+	found   encoder
 	words   *ngram.Scanner
 	blocks  []func(*ngram.Scanner) // those that read blocks of words
 	also    func(*ngram.Scanner)   // another reader of blocks, for the current shard; or nil
@@ -28,7 +30,7 @@ type reader interface {
 	begin(text []byte)
 	end(row int64, id string, text []byte)
 	// covers writes the covers of the items found in the shard.
-	covers(w *sectionWriter) error
+	covers(e *encoder) error
 }
 
 // NewLane returns a new lane.
@@ -38,8 +40,19 @@ func (s *Set) NewLane() *Lane {
 		panic(err) // the recipe is this program's own
 	}
 	l := &Lane{set: s, words: words}
-	for _, m := range s.matchers {
-		l.readers = append(l.readers, m.newReader(l))
+	l.found.set = s
+	for k, m := range s.matchers {
+		var r reader
+		for bench := range s.Benches {
+			if s.wants(bench, k) {
+				r = m.newReader(l)
+				break
+			}
+		}
+		if r != nil {
+			l.active = append(l.active, r)
+		}
+		l.readers = append(l.readers, r)
 	}
 	return l
 }
@@ -48,7 +61,7 @@ func (s *Set) NewLane() *Lane {
 // its documents.
 func (l *Lane) Begin(shard string, also func(*ngram.Scanner)) {
 	l.also = also
-	for _, r := range l.readers {
+	for _, r := range l.active {
 		r.reset(shard)
 	}
 }
@@ -59,7 +72,7 @@ func (l *Lane) Stop() { l.stopped.Store(true) }
 
 // Document matches a document of the shard. Id and text are lent.
 func (l *Lane) Document(row int64, id string, text []byte) {
-	for _, r := range l.readers {
+	for _, r := range l.active {
 		r.begin(text)
 	}
 	if len(l.blocks) > 0 || l.also != nil {
@@ -72,7 +85,7 @@ func (l *Lane) Document(row int64, id string, text []byte) {
 			}
 		}
 	}
-	for _, r := range l.readers {
+	for _, r := range l.active {
 		if l.stopped.Load() {
 			return
 		}
@@ -80,7 +93,23 @@ func (l *Lane) Document(row int64, id string, text []byte) {
 	}
 }
 
-// WriteResult writes the shard's result.
-func (l *Lane) WriteResult(w io.Writer, h Header) error {
-	return writeResult(w, h, len(l.readers), func(k int, s *sectionWriter) error { return l.readers[k].covers(s) })
+// Found returns the sections of what was found in the shard, each with the number of its
+// subject, in ascending order. They are lent until the next call.
+func (l *Lane) Found() (of []int, sections [][]byte, err error) {
+	e := &l.found
+	e.buf, e.parts = e.buf[:0], e.parts[:0]
+	for k, r := range l.readers {
+		if r == nil {
+			continue
+		}
+		e.begin(k)
+		if err := r.covers(e); err != nil {
+			return nil, nil, err
+		}
+	}
+	slices.SortFunc(e.parts, func(a, b part) int { return a.of - b.of })
+	for _, p := range e.parts {
+		of, sections = append(of, p.of), append(sections, e.buf[p.from:p.to])
+	}
+	return of, sections, nil
 }

@@ -19,15 +19,20 @@ package match
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"swab/ngram"
 	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/pipeline/benchmark"
+
+	"github.com/zeebo/xxh3"
 )
 
 // A Matcher searches documents for items in one way. A run has the matchers that its methods
@@ -38,17 +43,18 @@ import (
 type Matcher interface {
 	add(it *benchmark.Item) error
 	fit() error
-	build() error
+	// wanted reports whether the items of a benchmark are searched for; nil: all are.
+	build(wanted func(bench int) bool) error
 
-	// key returns plain data: everything that covers depend on, except the benchmarks' texts,
-	// the shards, and how shards are read.
-	key() any
+	// key returns plain data: everything that covers of a benchmark depend on, except its
+	// texts, the shards, and how shards are read. It may be called before build.
+	key(bench int) any
 	// newReader returns the state of one lane's goroutine.
 	newReader(l *Lane) reader
-	// merge writes the merged covers of several shards.
-	merge(w *sectionWriter, from []section) error
-	// open reads the merged covers of all shards.
-	open(from []section) (Covers, error)
+	// merge writes the merged covers of a benchmark.
+	merge(e *encoder, from subject) error
+	// open reads the merged covers of all benchmarks.
+	open(from []subject) (Covers, error)
 	// decoys returns, after open, the number of decoys of each benchmark and of those that are
 	// flagged; nil if the matcher has none.
 	decoys() []Decoys
@@ -92,6 +98,11 @@ type Set struct {
 	matchers []Matcher
 	bounds   []bound // by matcher
 	places   []place // of the methods
+
+	digests     []string   // by benchmark: of its items
+	competitors [][]string // by benchmark: of the items of its siblings
+	mixed       bool       // covers of a benchmark depend on the others
+	wanted      []bool     // by subject: whether the set is built for it; nil: for all
 }
 
 // A place is the matcher that serves a method, and the method's number there.
@@ -101,7 +112,7 @@ type place struct{ matcher, k int }
 func Load(
 	ctx context.Context, specs []benchmark.Spec, presets *benchmark.Presets, methods []*overlap.Method, o Options,
 ) (*Set, error) {
-	set := &Set{Methods: methods}
+	set := &Set{Methods: methods, mixed: o.IgnoreTemplate}
 	var errs []error // of all benchmarks, so that one run shows all of them
 	for _, spec := range specs {
 		b, err := benchmark.Open(spec, presets)
@@ -163,8 +174,13 @@ func (s *Set) openSiblings(specs []benchmark.Spec, presets *benchmark.Presets) e
 
 // addSiblings adds the siblings of benchmark i.
 func (s *Set) addSiblings(ctx context.Context, i int) error {
+	s.competitors = append(s.competitors, nil)
 	for _, b := range s.Siblings[i] {
+		sum := newItemsDigest()
 		for it, err := range b.Items(ctx) {
+			if err == nil {
+				sum.add(it)
+			}
 			for _, m := range s.matchers {
 				if m, ok := m.(competing); ok && err == nil {
 					err = m.addSibling(it)
@@ -174,15 +190,36 @@ func (s *Set) addSiblings(ctx context.Context, i int) error {
 				return err
 			}
 		}
+		s.competitors[i] = append(s.competitors[i], sum.text())
 	}
 	return nil
 }
+
+// An itemsDigest is a digest of all that matchers read of items.
+type itemsDigest struct {
+	sum *xxh3.Hasher128
+	buf []byte
+}
+
+func newItemsDigest() *itemsDigest { return &itemsDigest{sum: xxh3.New128()} }
+
+func (d *itemsDigest) add(it *benchmark.Item) {
+	d.buf = d.buf[:0]
+	for _, s := range append([]string{it.ID, it.Digest, strconv.FormatBool(it.Passage)}, it.Text[:]...) {
+		d.buf = binary.AppendUvarint(d.buf, uint64(len(s)))
+		d.buf = append(d.buf, s...)
+	}
+	d.sum.Write(d.buf)
+}
+
+func (d *itemsDigest) text() string { return hex.EncodeToString(d.sum.Sum(nil)) }
 
 // read adds the items of benchmark i to all matchers.
 func (s *Set) read(ctx context.Context, i int) error {
 	b := s.Benches[i]
 	s.first = append(s.first, s.count)
 	var ids benchmark.IDs
+	sum := newItemsDigest()
 	for it, err := range b.Items(ctx) {
 		for _, m := range s.matchers {
 			if err == nil {
@@ -193,9 +230,10 @@ func (s *Set) read(ctx context.Context, i int) error {
 			return err
 		}
 		ids.Add(it)
+		sum.add(it)
 		s.count++
 	}
-	s.ids = append(s.ids, ids)
+	s.ids, s.digests = append(s.ids, ids), append(s.digests, sum.text())
 	if err := s.addSiblings(ctx, i); err != nil {
 		return err
 	}
@@ -270,9 +308,19 @@ func newMatcher(norm string, methods []*overlap.Method, o Options) (Matcher, bou
 }
 
 // Build makes the matchers ready for documents.
-func (s *Set) Build() error {
-	for _, m := range s.matchers {
-		if err := m.build(); err != nil {
+func (s *Set) Build() error { return s.BuildFor(nil) }
+
+// BuildFor is Build for documents that are searched for those subjects alone; nil: for all.
+func (s *Set) BuildFor(wanted []bool) error {
+	if s.wanted = wanted; !slices.Contains(wanted, false) {
+		s.wanted = nil
+	}
+	for k, m := range s.matchers {
+		var in func(bench int) bool
+		if s.wanted != nil {
+			in = func(bench int) bool { return s.wants(bench, k) }
+		}
+		if err := m.build(in); err != nil {
 			return err
 		}
 	}
@@ -316,34 +364,3 @@ func (s *Set) Params(i int) map[string]any {
 // Decoys returns, after Open, the counts of decoys of each benchmark for method number i; nil if
 // the method has none.
 func (s *Set) Decoys(i int) []Decoys { return s.matchers[s.places[i].matcher].decoys() }
-
-// Key returns plain data: everything that shard results depend on, except the shards and how
-// they are read.
-func (s *Set) Key() any {
-	type bench struct {
-		Name, Mapping     string
-		Digests, Siblings []string
-	}
-	k := struct {
-		Version  int
-		Matchers []any
-		Benches  []bench
-	}{Version: resultVersion}
-	for _, m := range s.matchers {
-		k.Matchers = append(k.Matchers, m.key())
-	}
-	for i, b := range s.Benches {
-		e := bench{Name: b.Name, Mapping: fmt.Sprint(b.Mapping)}
-		for _, f := range b.Files {
-			e.Digests = append(e.Digests, f.Rel, f.Digest)
-		}
-		for _, b := range s.Siblings[i] {
-			e.Siblings = append(e.Siblings, fmt.Sprint(b.Mapping))
-			for _, f := range b.Files {
-				e.Siblings = append(e.Siblings, f.Digest)
-			}
-		}
-		k.Benches = append(k.Benches, e)
-	}
-	return k
-}

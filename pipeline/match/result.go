@@ -2,9 +2,7 @@ package match
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,186 +15,117 @@ import (
 	"swab/ngram/item"
 	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
-
-	"github.com/zeebo/xxh3"
 )
 
-// A shard's result is a file with a section for each matcher of the run:
+// What a shard's result has of a subject, a benchmark as one matcher searches for it, is a
+// section (package ledger): the covers of the benchmark's items in ascending order of their
+// numbers in it, each after
 //
-//	magic         "\x93SWABR\r\n"
-//	version       uvarint
-//	header        uvarint length, JSON: key and ledger entry
-//	sections      one after another; in each, items in ascending order of their numbers:
-//	              uvarint distance from the previous number (the first: number + 1), cover;
-//	              then uvarint 0
-//	ends          the offset of each section's end in the file, 8 bytes little-endian each
-//	checksum      xxh3 of all bytes before, 8 bytes little-endian
+//	uvarint distance from the previous number (the first: number + 1)
 //
-// The key is a digest of everything that the result depends on, except the shard's bytes: a
-// result with another key is ignored, and the shard is read again.
-const resultMagic = "\x93SWABR\r\n"
+// and uvarint 0 at the end. A document's shard is the number of its entry in the result.
 
-// resultVersion is increased when results change in bytes or in meaning.
-const resultVersion = 4
+// sectionsVersion is increased when covers change in bytes or in meaning.
+const sectionsVersion = 1
 
-// ErrResult means that a stored result is damaged or is none.
-var ErrResult = errors.New("damaged shard result")
+// ErrResult means that a section is damaged.
+var ErrResult = ledger.ErrCorrupt
 
-// A Header identifies the shard and the settings of a result.
-type Header struct {
-	Key   string       `json:"key"`
-	Entry ledger.Entry `json:"entry"`
+// An encoder writes covers of one matcher as sections.
+type encoder struct {
+	buf     []byte
+	set     *Set
+	matcher int
+	names   []string // of the result's shards, sorted; nil: there is one
+
+	out   io.Writer // for sections that are not kept in memory
+	parts []part
+	bench int // of the current section; -1: none
+	from  int // where it begins in buf
+	last  int // number of its last item; -1: none
 }
 
-// A sectionWriter writes the sections of a result.
-type sectionWriter struct {
-	out io.Writer
-	at  uint64 // bytes written
-	buf []byte // not yet written
+// A part is a finished section in memory.
+type part struct{ of, from, to int }
+
+// begin begins the sections of a matcher.
+func (e *encoder) begin(matcher int) { e.matcher, e.bench = matcher, -1 }
+
+// item writes the number of an item whose cover follows, and reports whether results have
+// it. Items come in ascending order.
+func (e *encoder) item(i int) bool {
+	bench := max(e.bench, 0)
+	for bench+1 < len(e.set.first) && e.set.first[bench+1] <= i {
+		bench++
+	}
+	if !e.set.wants(bench, e.matcher) {
+		return false
+	}
+	if bench != e.bench {
+		e.end()
+		e.bench, e.from, e.last = bench, len(e.buf), -1
+	}
+	local := i - e.set.first[bench]
+	e.uvarint(int64(local - e.last))
+	e.last = local
+	return true
 }
 
-func (w *sectionWriter) flush() error {
-	w.at += uint64(len(w.buf))
-	_, err := w.out.Write(w.buf)
-	w.buf = w.buf[:0]
+// end ends the current section, if there is one.
+func (e *encoder) end() {
+	if e.bench < 0 {
+		return
+	}
+	e.uvarint(0)
+	e.parts = append(e.parts, part{e.set.subject(e.bench, e.matcher), e.from, len(e.buf)})
+	e.bench = -1
+}
+
+// flush writes what is in memory, if it is not kept there.
+func (e *encoder) flush() error {
+	if e.out == nil || len(e.buf) < 64<<10 {
+		return nil
+	}
+	_, err := e.out.Write(e.buf)
+	e.buf = e.buf[:0]
 	return err
 }
 
-// writeResult writes the result of a shard, or of several that were merged, with that number
-// of sections.
-func writeResult(w io.Writer, h Header, sections int, section func(k int, s *sectionWriter) error) error {
-	head, err := json.Marshal(h)
-	if err != nil {
-		return err
+// uvarint appends whole numbers.
+func (e *encoder) uvarint(values ...int64) {
+	for _, v := range values {
+		e.buf = binary.AppendUvarint(e.buf, uint64(v))
 	}
-	sum := xxh3.New()
-	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 64<<10)
-	s := &sectionWriter{out: out}
-	s.buf = binary.AppendUvarint([]byte(resultMagic), resultVersion)
-	s.buf = binary.AppendUvarint(s.buf, uint64(len(head)))
-	s.buf = append(s.buf, head...)
-	if err := s.flush(); err != nil {
-		return err
-	}
-	var ends []byte
-	for k := range sections {
-		if err := section(k, s); err != nil {
-			return err
-		}
-		ends = binary.LittleEndian.AppendUint64(ends, s.at)
-	}
-	s.buf = ends
-	if err := s.flush(); err != nil {
-		return err
-	}
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	_, err = w.Write(binary.LittleEndian.AppendUint64(nil, sum.Sum64()))
-	return err
 }
 
-// A resultFile is a stored result, opened.
-type resultFile struct {
-	*os.File
-	Header
-	sections []section
+// text appends a string after its length.
+func (e *encoder) text(s string) {
+	e.uvarint(int64(len(s)))
+	e.buf = append(e.buf, s...)
 }
 
-// A section has one matcher's covers of a result.
-type section struct {
-	name string // of the file
-	in   *io.SectionReader
+// float64 appends the eight bytes of a number.
+func (e *encoder) float64(v float64) {
+	e.buf = binary.LittleEndian.AppendUint64(e.buf, math.Float64bits(v))
 }
 
-// ReadHeader returns the header of the result of this set's matchers that is stored at
-// path, after verifying its checksum. The error wraps ErrResult if the file is not a complete
-// result.
-func (s *Set) ReadHeader(path string) (Header, error) {
-	r, err := openResult(path, len(s.matchers))
-	if err != nil {
-		return Header{}, err
-	}
-	return r.Header, r.Close()
-}
-
-// openResult opens the result at path, which must have that number of sections, and verifies
-// its checksum. The error wraps ErrResult if the file is not a complete result.
-func openResult(path string, sections int) (*resultFile, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	r := &resultFile{File: f}
-	if err := r.verify(sections); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return r, nil
-}
-
-func (r *resultFile) verify(sections int) error {
-	info, err := r.Stat()
-	if err != nil {
-		return err
-	}
-	size := info.Size() - 8
-	if size < int64(len(resultMagic)) {
-		return ErrResult
-	}
-	sum := xxh3.New()
-	if _, err := io.Copy(sum, io.LimitReader(r, size)); err != nil {
-		return err
-	}
-	var stored [8]byte
-	if _, err := io.ReadFull(r, stored[:]); err != nil {
-		return err
-	}
-	if binary.LittleEndian.Uint64(stored[:]) != sum.Sum64() {
-		return ErrResult
-	}
-	in := newDecoder(io.NewSectionReader(r, 0, size))
-	if !bytes.Equal(in.bytes(uint64(len(resultMagic))), []byte(resultMagic)) || in.uvarint() != resultVersion {
-		return ErrResult
-	}
-	length := in.uvarint()
-	head := in.bytes(length)
-	if in.err != nil || json.Unmarshal(head, &r.Header) != nil {
-		return ErrResult
-	}
-	before := binary.AppendUvarint(binary.AppendUvarint([]byte(resultMagic), resultVersion), length)
-	from := int64(len(before)) + int64(length)
-	ends := make([]byte, 8*sections)
-	if size -= int64(len(ends)); size < from {
-		return ErrResult
-	}
-	if _, err := r.ReadAt(ends, size); err != nil {
-		return err
-	}
-	for k := range sections {
-		end := int64(binary.LittleEndian.Uint64(ends[8*k:]))
-		if end < from || end > size {
-			return ErrResult
-		}
-		r.sections = append(r.sections, section{r.Name(), io.NewSectionReader(r, from, end-from)})
-		from = end
-	}
-	if from != size {
-		return ErrResult
-	}
-	return nil
+// shard appends the number of a shard.
+func (e *encoder) shard(name string) {
+	n, _ := slices.BinarySearch(e.names, name)
+	e.uvarint(int64(n))
 }
 
 // A decoder reads a section from its beginning, even if the section was read before.
 type decoder struct {
-	in   *bufio.Reader
-	left int64 // upper bound of the section's bytes, to bound allocations
-	err  error // wraps ErrResult
+	in    *bufio.Reader
+	left  int64    // upper bound of the section's bytes, to bound allocations
+	names []string // of the result's shards
+	err   error    // wraps ErrResult
 }
 
-func newDecoder(in *io.SectionReader) decoder {
+func newDecoder(in *io.SectionReader, names []string) decoder {
 	in = io.NewSectionReader(in, 0, in.Size())
-	return decoder{in: bufio.NewReaderSize(in, 16<<10), left: in.Size()}
+	return decoder{in: bufio.NewReaderSize(in, int(min(in.Size(), 16<<10))), left: in.Size(), names: names}
 }
 
 func (r *decoder) fail() {
@@ -247,6 +176,16 @@ func (r *decoder) part() item.Part {
 	return item.Part(p)
 }
 
+// shard reads the number of a shard and returns its name.
+func (r *decoder) shard() string {
+	n := r.uvarint()
+	if n >= uint64(len(r.names)) {
+		r.fail()
+		return ""
+	}
+	return r.names[n]
+}
+
 // count reads the length of a list whose elements take at least one byte each.
 func (r *decoder) count() int {
 	n := r.uvarint()
@@ -257,46 +196,113 @@ func (r *decoder) count() int {
 	return int(n)
 }
 
-// mergeWidth is the number of results that are open at a time.
-const mergeWidth = 128
+// A Section is a section of a stored result.
+type Section struct {
+	Path     string   // of the file
+	At, Size int64    // in the file
+	Names    []string // of the result's shards
+}
+
+// An opened section.
+type section struct {
+	name  string // of the file
+	in    *io.SectionReader
+	names []string
+}
+
+// A subject has the sections of one benchmark and matcher.
+type subject struct {
+	first, count int // items of the benchmark
+	from         []section
+}
+
+// mergeWidth is the number of sections that are read at a time, and mergeFiles the number of
+// files that stay open.
+const (
+	mergeWidth = 128
+	mergeFiles = 12
+)
 
 // Results are the stored results of all shards, merged.
 type Results struct {
-	files  []*resultFile
+	files  files
 	covers []Covers // by matcher
 }
 
-// Open merges stored results. More than mergeWidth are first merged in groups into files
-// below temp; fewer at a time where the process may not open as many files.
-func (s *Set) Open(paths []string, temp string) (*Results, error) {
-	for width := mergeWidth; ; width /= 2 {
-		r, err := s.merge(paths, temp, width)
-		if err == nil || width < 4 || !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
-			return r, err
+// files are opened files by path.
+type files map[string]*os.File
+
+func (f files) open(s Section) (section, error) {
+	file := f[s.Path]
+	if file == nil {
+		var err error
+		if file, err = os.Open(s.Path); err != nil {
+			return section{}, err
 		}
+		f[s.Path] = file
+	}
+	return section{s.Path, io.NewSectionReader(file, s.At, s.Size), s.Names}, nil
+}
+
+func (f files) close() {
+	for _, file := range f {
+		file.Close()
 	}
 }
 
-// merge is Open for groups of width results.
-func (s *Set) merge(paths []string, temp string, width int) (*Results, error) {
-	for round := 0; len(paths) > width; round++ {
-		var merged []string
-		for i, group := range slices.Collect(slices.Chunk(paths, width)) {
-			path := filepath.Join(temp, fmt.Sprintf("merged-%d-%d-%d", width, round, i))
-			if err := s.mergeInto(path, group); err != nil {
+// Subjects returns the number of subjects: each benchmark as each matcher searches for it.
+func (s *Set) Subjects() int { return len(s.Benches) * len(s.matchers) }
+
+// subject returns the number of a subject.
+func (s *Set) subject(bench, matcher int) int { return bench*len(s.matchers) + matcher }
+
+// Wants reports whether the set was built for that subject.
+func (s *Set) Wants(of int) bool { return s.wanted == nil || s.wanted[of] }
+
+// wants is Wants for a benchmark and a matcher.
+func (s *Set) wants(bench, matcher int) bool {
+	return s.Wants(s.subject(bench, matcher))
+}
+
+// Open merges the sections of stored results, by subject. Names has the names of all shards,
+// sorted. What is too much to be open at a time is first merged into a file below temp.
+func (s *Set) Open(from [][]Section, names []string, temp string) (*Results, error) {
+	m := &merger{set: s, names: names, path: filepath.Join(temp, "merged")}
+	defer m.close()
+	paths := map[string]bool{}
+	for _, list := range from {
+		for _, sec := range list {
+			paths[sec.Path] = true
+		}
+	}
+	width := mergeWidth
+	if len(paths) > mergeFiles {
+		width = 1
+	}
+	r := &Results{files: files{}}
+	subjects := make([]subject, s.Subjects())
+	for of, list := range from {
+		list, err := m.reduce(of, list, width)
+		if err != nil {
+			return nil, err
+		}
+		bench := of / len(s.matchers)
+		subjects[of] = subject{first: s.first[bench], count: s.Size(bench)}
+		for _, sec := range list {
+			opened, err := r.files.open(sec)
+			if err != nil {
+				r.files.close()
 				return nil, err
 			}
-			merged = append(merged, path)
+			subjects[of].from = append(subjects[of].from, opened)
 		}
-		paths = merged
 	}
-	files, err := s.openFiles(paths)
-	if err != nil {
-		return nil, err
-	}
-	r := &Results{files: files}
 	for k, m := range s.matchers {
-		c, err := m.open(sectionsOf(files, k))
+		var own []subject
+		for bench := range s.Benches {
+			own = append(own, subjects[s.subject(bench, k)])
+		}
+		c, err := m.open(own)
 		if err != nil {
 			r.Close()
 			return nil, err
@@ -304,6 +310,93 @@ func (s *Set) merge(paths []string, temp string, width int) (*Results, error) {
 		r.covers = append(r.covers, c)
 	}
 	return r, nil
+}
+
+// A merger merges sections into a file that it makes when it is needed.
+type merger struct {
+	set   *Set
+	names []string // of all shards, sorted
+	path  string
+	out   *os.File
+	at    int64
+}
+
+func (m *merger) close() {
+	if m.out != nil {
+		m.out.Close()
+	}
+}
+
+// reduce merges sections of a subject until there are no more than width.
+func (m *merger) reduce(of int, list []Section, width int) ([]Section, error) {
+	for len(list) > width {
+		var merged []Section
+		for group := range slices.Chunk(list, mergeWidth) {
+			sec, err := m.merge(of, group)
+			if err != nil {
+				return nil, err
+			}
+			merged = append(merged, sec)
+		}
+		list = merged
+	}
+	return list, nil
+}
+
+// merge merges sections of a subject; half of them at a time where the process may not open
+// as many files.
+func (m *merger) merge(of int, list []Section) (Section, error) {
+	if m.out == nil {
+		var err error
+		if m.out, err = os.Create(m.path); err != nil {
+			return Section{}, err
+		}
+	}
+	sec := Section{Path: m.path, At: m.at, Names: m.names}
+	err := m.set.MergeSections(m.out, of, list, m.names)
+	if len(list) > 2 && (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) {
+		var halves []Section
+		for _, half := range [][]Section{list[:len(list)/2], list[len(list)/2:]} {
+			h, err := m.merge(of, half)
+			if err != nil {
+				return Section{}, err
+			}
+			halves = append(halves, h)
+		}
+		return m.merge(of, halves)
+	}
+	if err != nil {
+		return Section{}, err
+	}
+	end, err := m.out.Seek(0, io.SeekCurrent)
+	sec.Size, m.at = end-m.at, end
+	return sec, err
+}
+
+// MergeSections writes the merged sections of a subject, of a result of shards of those
+// names, which are sorted.
+func (s *Set) MergeSections(w io.Writer, of int, list []Section, names []string) error {
+	opened := files{}
+	defer opened.close()
+	bench, k := of/len(s.matchers), of%len(s.matchers)
+	sub := subject{first: s.first[bench], count: s.Size(bench)}
+	for _, sec := range list {
+		o, err := opened.open(sec)
+		if err != nil {
+			return err
+		}
+		sub.from = append(sub.from, o)
+	}
+	e := &encoder{set: s, names: names, out: w}
+	e.begin(k)
+	if err := s.matchers[k].merge(e, sub); err != nil {
+		return err
+	}
+	if len(e.parts) == 0 { // nothing was found
+		e.uvarint(0)
+	}
+	_, err := w.Write(e.buf)
+	return err
 }
 
 // Item appends the result of an item by each matcher. It is called with ascending numbers; the
@@ -325,50 +418,32 @@ func (r *Results) Close() error {
 	for _, c := range r.covers {
 		errs = append(errs, c.Close())
 	}
-	closeFiles(r.files)
+	r.files.close()
 	return errors.Join(errs...)
 }
 
-// openFiles opens results of all matchers.
-func (s *Set) openFiles(paths []string) (files []*resultFile, err error) {
-	for _, path := range paths {
-		f, err := openResult(path, len(s.matchers))
-		if err != nil {
-			closeFiles(files)
-			return nil, err
+// Describe returns the benchmark of a subject and the methods of its matcher, for messages.
+func (s *Set) Describe(of int) (bench string, methods []string) {
+	return s.Benches[of/len(s.matchers)].Name, s.names(of % len(s.matchers))
+}
+
+// Keys returns, by subject, a digest of everything that its sections depend on, except the
+// shards and how they are read: the benchmark's items, their competitors and the methods.
+// Salt is what they depend on beyond that.
+func (s *Set) Keys(salt string) (keys []string) {
+	for bench := range s.Benches {
+		for _, m := range s.matchers {
+			all := []any{sectionsVersion, m.key(bench), s.digests[bench], salt}
+			if _, ok := m.(competing); ok {
+				all = append(all, s.competitors[bench])
+			}
+			if s.mixed { // a text's template is that of all benchmarks that have it
+				all = append(all, s.digests)
+			}
+			keys = append(keys, ledger.Digest(all))
 		}
-		files = append(files, f)
 	}
-	return files, nil
+	return keys
 }
 
-func closeFiles(files []*resultFile) {
-	for _, f := range files {
-		f.Close()
-	}
-}
-
-// sectionsOf lists the sections of matcher k.
-func sectionsOf(files []*resultFile, k int) (list []section) {
-	for _, f := range files {
-		list = append(list, f.sections[k])
-	}
-	return list
-}
-
-// mergeInto writes the merged result of several into a file.
-func (s *Set) mergeInto(path string, paths []string) error {
-	files, err := s.openFiles(paths)
-	if err != nil {
-		return err
-	}
-	defer closeFiles(files)
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	err = writeResult(f, Header{}, len(s.matchers), func(k int, w *sectionWriter) error {
-		return s.matchers[k].merge(w, sectionsOf(files, k))
-	})
-	return errors.Join(err, f.Close())
-}
+func errorAt(name string, err error) error { return fmt.Errorf("%s: %w", name, err) }

@@ -2,8 +2,6 @@ package match
 
 import (
 	"bytes"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -11,6 +9,7 @@ import (
 	"reflect"
 	"testing"
 
+	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
 )
 
@@ -20,9 +19,9 @@ type sums struct {
 	rules[uint64]
 }
 
-func (sums) appendCover(b []byte, c *uint64) []byte { return binary.AppendUvarint(b, *c) }
+func (sums) appendCover(e *encoder, _ int, c *uint64) { e.uvarint(int64(*c)) }
 
-func (sums) readCover(r *decoder) *uint64 {
+func (sums) readCover(r *decoder, _ int) *uint64 {
 	n := r.uvarint()
 	return &n
 }
@@ -32,102 +31,136 @@ func (sums) mergeCovers(_ int, a, b *uint64) *uint64 {
 	return &sum
 }
 
-func (s sums) merge(w *sectionWriter, from []section) error {
-	return writeCovers(w, s, mergeSections(s, from, 301))
+func (s sums) merge(e *encoder, from subject) error { return writeCovers(e, s, mergeSections(s, from)) }
+
+// opened is what sums opens: the merged covers.
+type opened struct {
+	Covers
+	found map[int]uint64
 }
 
-func (s sums) open([]section) (Covers, error) { return nil, nil }
+func (opened) Close() error { return nil }
 
-// TestResultsMerge: results of three matchers, more than are open at a time, give for
-// each matcher the sums of all, by rising item.
+func (s sums) open(from []subject) (Covers, error) {
+	got, last := map[int]uint64{}, -1
+	for m, err := range mergeSections(s, from...) {
+		if err != nil || m.item <= last {
+			return nil, fmt.Errorf("item %d after %d, %w", m.item, last, err)
+		}
+		got[m.item], last = *m.cover, m.item
+	}
+	return opened{found: got}, nil
+}
+
+// TestResultsMerge: results of three matchers and two benchmarks, more than are open at a time
+// and in few or many files, have for each matcher the sums of all, by rising item.
 func TestResultsMerge(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
-	set := &Set{matchers: []Matcher{sums{}, sums{}, sums{}}}
-	const items = 50
+	set := &Set{
+		matchers: []Matcher{sums{}, sums{}, sums{}}, Benches: make([]*benchmark.Benchmark, 2), first: []int{0, 20}, count: 50,
+	}
 	for _, shards := range []int{0, 1, mergeWidth, mergeWidth + 1, 2*mergeWidth + 7} {
-		dir := t.TempDir()
-		want := [3]map[int]uint64{{}, {}, {}}
-		var paths []string
-		for i := range shards {
-			path := filepath.Join(dir, fmt.Sprint("r", i))
-			f, err := os.Create(path)
+		for _, files := range []int{1, mergeFiles, shards} {
+			dir := t.TempDir()
+			want := [3]map[int]uint64{{}, {}, {}}
+			from := make([][]Section, set.Subjects())
+			written := map[string][]byte{}
+			for i := range shards {
+				path := filepath.Join(dir, fmt.Sprint("r", i%max(files, 1)))
+				e := &encoder{set: set}
+				for k := range set.matchers {
+					e.begin(k)
+					err := writeCovers(e, sums{}, func(yield func(numbered[uint64], error) bool) {
+						for item := range set.count {
+							if n := rng.Uint64N(1000); rng.IntN(3) == k && yield(numbered[uint64]{item, &n}, nil) {
+								want[k][item] += n
+							}
+						}
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, p := range e.parts {
+					s := Section{Path: path, At: int64(len(written[path])), Size: int64(p.to - p.from), Names: []string{"s"}}
+					from[p.of] = append(from[p.of], s)
+					written[path] = append(written[path], e.buf[p.from:p.to]...)
+				}
+			}
+			for path, b := range written {
+				if err := os.WriteFile(path, b, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			all, err := set.Open(from, []string{"s"}, dir)
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = writeResult(f, Header{Key: fmt.Sprint(i), Entry: ledger.Entry{Name: "s"}}, 3, func(k int, w *sectionWriter) error {
-				return writeCovers(w, sums{}, func(yield func(numbered[uint64], error) bool) {
-					for item := range items {
-						if n := rng.Uint64N(1000); rng.IntN(3) == k && yield(numbered[uint64]{item, &n}, nil) {
-							want[k][item] += n
-						}
-					}
-				})
-			})
-			if err != nil || f.Close() != nil {
+			for k, c := range all.covers {
+				if got := c.(opened).found; !reflect.DeepEqual(got, want[k]) {
+					t.Errorf("%d shards in %d files, matcher %d: %v, want %v", shards, files, k, got, want[k])
+				}
+			}
+			if err := all.Close(); err != nil {
 				t.Fatal(err)
 			}
-			paths = append(paths, path)
 		}
-		all, err := set.Open(paths, dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for k := range set.matchers {
-			got, last := map[int]uint64{}, -1
-			for m, err := range mergeSections(sums{}, sectionsOf(all.files, k), items) {
-				if err != nil || m.item <= last {
-					t.Fatalf("item %d after %d, %v", m.item, last, err)
-				}
-				got[m.item], last = *m.cover, m.item
-			}
-			if !reflect.DeepEqual(got, want[k]) {
-				t.Errorf("%d shards, matcher %d: %v, want %v", shards, k, got, want[k])
-			}
-		}
-		closeFiles(all.files)
 	}
 }
 
-// TestDamagedResultIsRefused: no byte of a stored result can change, and none be cut
-// off, without an error; nor is a result of other matchers read.
-func TestDamagedResultIsRefused(t *testing.T) {
-	var b bytes.Buffer
-	err := writeResult(&b, Header{Key: "k"}, 2, func(k int, w *sectionWriter) error {
-		return writeCovers(w, sums{}, func(yield func(numbered[uint64], error) bool) {
-			few, many := uint64(7), uint64(1<<40)
-			_ = yield(numbered[uint64]{k, &few}, nil) && yield(numbered[uint64]{300, &many}, nil)
-		})
+// TestLaneWritesResults: what a lane found of the subjects that are wanted reads back as it
+// was, by the numbers of each benchmark.
+func TestLaneWritesResults(t *testing.T) {
+	set := &Set{
+		matchers: []Matcher{sums{}}, Benches: make([]*benchmark.Benchmark, 3), first: []int{0, 2, 5}, count: 9,
+		wanted: []bool{true, false, true},
+	}
+	e := &encoder{set: set}
+	e.begin(0)
+	err := writeCovers(e, sums{}, func(yield func(numbered[uint64], error) bool) {
+		for i := 1; i < set.count; i++ {
+			if n := uint64(100 + i); !yield(numbered[uint64]{i, &n}, nil) {
+				return
+			}
+		}
 	})
+	if err != nil || len(e.parts) != 2 {
+		t.Fatalf("%v, %v", e.parts, err)
+	}
+	var b bytes.Buffer
+	w, err := ledger.NewResultWriter(&b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "r")
-	open := func(content []byte, sections int) error {
-		if err := os.WriteFile(path, content, 0o644); err != nil {
+	w.Group("reading", []string{"a", "b", "c"})
+	for _, p := range e.parts {
+		if err := w.SectionBytes(p.of, e.buf[p.from:p.to]); err != nil {
 			t.Fatal(err)
 		}
-		f, err := openResult(path, sections)
-		if err == nil {
-			f.Close()
-		}
-		return err
 	}
-	if err := open(b.Bytes(), 2); err != nil {
+	w.End([]ledger.Entry{{Name: "s"}}, nil)
+	if _, err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for i := range b.Bytes() {
-		damaged := bytes.Clone(b.Bytes())
-		damaged[i] ^= 1 << (i % 8)
-		if err := open(damaged, 2); !errors.Is(err, ErrResult) {
-			t.Errorf("byte %d changed: %v", i, err)
-		}
-		if err := open(b.Bytes()[:i], 2); !errors.Is(err, ErrResult) {
-			t.Errorf("cut at byte %d: %v", i, err)
-		}
+	path := filepath.Join(t.TempDir(), "r")
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
 	}
-	for _, n := range []int{0, 1, 3} {
-		if err := open(b.Bytes(), n); !errors.Is(err, ErrResult) {
-			t.Errorf("as a result of %d matchers: %v", n, err)
-		}
+	groups, err := ledger.ReadResults(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := make([][]Section, 3)
+	for _, s := range groups[0].Results[0].Sections {
+		from[s.Of] = []Section{{Path: path, At: s.At, Size: s.Size, Names: []string{"s"}}}
+	}
+	all, err := set.Open(from, []string{"s"}, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Close()
+	want := map[int]uint64{1: 101, 5: 105, 6: 106, 7: 107, 8: 108}
+	if got := all.covers[0].(opened).found; !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

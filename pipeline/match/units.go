@@ -18,10 +18,11 @@ type unit interface {
 	// build builds the index of n-grams of the texts for which wanted is true; nil means all.
 	// Texts of fewer than n words, and at least short, are found as a whole; with 0 none is.
 	build(n, short int, wanted func(text int) bool) (overlap.Index, error)
+	// recipe returns the recipe of the texts; its n is set by build.
+	recipe() ngram.Recipe
 
 	// After build:
 
-	recipe() ngram.Recipe
 	appendGrams(dst []uint64, text, n int) []uint64
 	// spans returns the places of the words of any text.
 	spans(text string) []ngram.Span
@@ -34,13 +35,14 @@ type unit interface {
 // words are texts in words.
 type words struct {
 	*exact.Builder
+	by    ngram.Recipe
 	index *exact.Index
 	scan  *ngram.Scanner // of single words
 	lane  bool           // documents come in the lane's blocks
 }
 
 func newWords(recipe ngram.Recipe, lane bool) (*words, error) {
-	w := &words{lane: lane}
+	w := &words{by: recipe, lane: lane}
 	var err error
 	if w.Builder, err = exact.NewBuilder(recipe); err != nil {
 		return nil, err
@@ -55,7 +57,12 @@ func (w *words) build(n, short int, wanted func(text int) bool) (_ overlap.Index
 	return w.index, err
 }
 
-func (w *words) recipe() ngram.Recipe { return w.index.Recipe() }
+func (w *words) recipe() ngram.Recipe {
+	if w.index == nil {
+		return w.by
+	}
+	return w.index.Recipe()
+}
 
 func (w *words) appendGrams(dst []uint64, text, n int) []uint64 {
 	return w.index.AppendGrams(dst, text, n)
@@ -90,15 +97,16 @@ func (w *words) find(l *Lane, visit func(exact.Run)) func([]byte) bool {
 // chars are texts in characters.
 type chars struct {
 	*substr.Builder
+	by    func(n int) ngram.Recipe
 	index *substr.Index
 }
 
 // newChars returns the unit of the normaliser "chars" or "raw".
 func newChars(norm string) *chars {
 	if norm == "raw" {
-		return &chars{Builder: substr.NewRawBuilder()}
+		return &chars{Builder: substr.NewRawBuilder(), by: substr.RawRecipe}
 	}
-	return &chars{Builder: substr.NewBuilder()}
+	return &chars{Builder: substr.NewBuilder(), by: substr.Recipe}
 }
 
 func (c *chars) build(n, _ int, _ func(text int) bool) (_ overlap.Index, err error) {
@@ -107,7 +115,12 @@ func (c *chars) build(n, _ int, _ func(text int) bool) (_ overlap.Index, err err
 	return c.index, err
 }
 
-func (c *chars) recipe() ngram.Recipe { return c.index.Recipe() }
+func (c *chars) recipe() ngram.Recipe {
+	if c.index == nil {
+		return c.by(0)
+	}
+	return c.index.Recipe()
+}
 
 func (c *chars) appendGrams(dst []uint64, text, n int) []uint64 {
 	return c.index.AppendGrams(dst, text, n)

@@ -508,6 +508,23 @@ func (d *Dir) Get(key string) (path string, ok bool) {
 	return "", false
 }
 
+// Results returns the keys under which results are stored, sorted.
+func (d *Dir) Results() (keys []string, err error) {
+	for _, dir := range []string{d.workPath(shardsDir), filepath.Join(d.out, shardsDir)} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			if isKey(e.Name()) && e.Type().IsRegular() {
+				keys = append(keys, e.Name())
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys), nil
+}
+
 // Put stores what write writes under key, 1 to 128 lower case hex digits, and replaces an
 // earlier result of that key. When it returns nil, Get returns the result in this run and in
 // those after it, until one publishes without it. A process that is killed loses none of the
