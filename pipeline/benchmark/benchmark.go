@@ -507,6 +507,10 @@ func (b *Benchmark) warnOfRepairs() {
 			b.Warnings = append(b.Warnings, fmt.Sprintf("%s: NaN or Infinity in %d records; "+
 				"it is not JSON, but accepted, as Python writes it", quotedName(f.Rel), f.Repaired))
 		}
+		if f.Surrogates > 0 {
+			b.Warnings = append(b.Warnings, fmt.Sprintf("%s: half of a surrogate pair in %d records; "+
+				"it is read as U+FFFD, and copied as it is", quotedName(f.Rel), f.Surrogates))
+		}
 	}
 }
 

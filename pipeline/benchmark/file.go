@@ -30,9 +30,10 @@ type File struct {
 	Reading
 
 	// Known once Items has run to its end.
-	Digest   string // 128-bit xxh3 of the bytes as stored, 32 hex digits
-	Items    int
-	Repaired int // records with NaN or Infinity, which JSON does not have
+	Digest     string // 128-bit xxh3 of the bytes as stored, 32 hex digits
+	Items      int
+	Repaired   int // records with NaN or Infinity, which JSON does not have
+	Surrogates int // records with half of a surrogate pair, which is read as U+FFFD
 
 	format      *shard.Format // by its name, then by its content
 	compression shard.Compression
@@ -185,19 +186,13 @@ func (f *File) hasMedia(t *rows.Record) bool {
 	return slices.ContainsFunc(f.media, func(m rows.Field) bool { return t.Filled(&m.Paths()[0]) })
 }
 
-var (
-	errUTF8      = errors.New("it is not valid UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 converts Latin-1)")
-	errSurrogate = errors.New("it has half of a surrogate pair")
-)
+var errUTF8 = errors.New("it is not valid UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 converts Latin-1)")
 
 // checkRecord returns an error for a record that is invalid or ambiguous: a benchmark has to
-// be complete, so no record is skipped or repaired.
+// be complete, so no record is skipped.
 func checkRecord(r *rows.Record) error {
-	switch m := r.Marks(); {
-	case m&rows.MarkUTF8 != 0:
+	if r.Marks()&rows.MarkUTF8 != 0 {
 		return errUTF8
-	case m&rows.MarkSurrogate != 0:
-		return errSurrogate
 	}
 	if name, ok := r.Twice(); ok {
 		return fmt.Errorf("it has the name %q twice", rows.Clip(name))
@@ -207,7 +202,7 @@ func checkRecord(r *rows.Record) error {
 
 // read calls visit with each record, lent.
 func (f *File) read(ctx context.Context, visit func(n int, t *rows.Record) error) error {
-	f.Repaired = 0
+	f.Repaired, f.Surrogates = 0, 0
 	check := func(n int, t *rows.Record) error {
 		if f.mapping != nil { // else the record has fields that nobody asked for
 			if err := checkRecord(t); err != nil {
@@ -216,6 +211,9 @@ func (f *File) read(ctx context.Context, visit func(n int, t *rows.Record) error
 		}
 		if t.Marks()&rows.MarkNumber != 0 {
 			f.Repaired++
+		}
+		if t.Marks()&rows.MarkSurrogate != 0 {
+			f.Surrogates++
 		}
 		return visit(n, t)
 	}

@@ -316,7 +316,7 @@ func (s *sink) describeRow() string {
 // hasTokens reports whether a row of JSON has a field that token ids are known to be in.
 func hasTokens(row []byte) bool {
 	var rec rows.Record
-	return rec.ParseJSON(row, rows.TokenFields[:]) == nil && rec.HasTokens()
+	return rec.ParseJSON(row, rows.WantNames(rows.TokenFields[:]...)) == nil && rec.HasTokens()
 }
 
 // repair replaces each invalid byte of c.data[from:] by U+FFFD.

@@ -15,7 +15,7 @@ func TestPageChecksums(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := func(data []byte) ([]string, error) {
-		return allWith(data, Options{Name: "checksums.parquet", Want: Want{"id", "text", "score"}})
+		return allWith(data, Options{Name: "checksums.parquet", Want: WantNames("id", "text", "score")})
 	}
 	whole, err := read(data)
 	if err != nil || len(whole) != 3 {

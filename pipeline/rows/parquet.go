@@ -208,7 +208,7 @@ func (p *Parquet) advance() error {
 // in its order.
 func OpenColumns(ctx context.Context, f io.ReaderAt, size int64, names []string) (*Parquet, []string, error) {
 	in := NewInput(ctx, &parquetFile{at: f, size: size})
-	r, err := openParquet(in, Options{Want: names, MaxRow: MaxRecord})
+	r, err := openParquet(in, Options{Want: WantNames(names...), MaxRow: MaxRecord})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -1023,6 +1023,66 @@ func (f *field) row(t *Record, key []byte) error {
 	return nil
 }
 
+// project returns a column of which only the leaves that are wanted are read: what is beside
+// them may be encrypted, or of an encoding that is not supported. Of a column in which a path
+// leads nowhere all is read, since the rows then say what they have.
+func (f field) project(want Want) field {
+	keep := map[*leaf]bool{}
+	for _, w := range want {
+		if w.name == string(f.name) && !f.mark(w.below, keep) {
+			return f
+		}
+	}
+	if len(want) == 0 {
+		return f
+	}
+	return f.keepLeaves(keep)
+}
+
+// mark marks the leaves that steps lead to, as [Record.visit] follows them, and reports
+// whether there are any.
+func (f *field) mark(steps []step, keep map[*leaf]bool) (found bool) {
+	if len(steps) == 0 {
+		for _, l := range f.leaves {
+			keep[l] = true
+		}
+		return true
+	}
+	s := &steps[0]
+	if f.list {
+		if s.key != "" {
+			f.kids[0].mark([]step{{name: s.key}}, keep)
+		}
+		return (s.all || s.number >= 0) && f.kids[0].mark(steps[1:], keep)
+	}
+	if s.rest != "" {
+		for i := range f.kids {
+			if string(f.kids[i].name) == s.rest {
+				found = f.kids[i].mark(nil, keep)
+			}
+		}
+	}
+	for i := range f.kids {
+		if !s.all && string(f.kids[i].name) == s.name && f.kids[i].mark(steps[1:], keep) {
+			found = true
+		}
+	}
+	return found
+}
+
+// keepLeaves returns f with the leaves to keep.
+func (f field) keepLeaves(keep map[*leaf]bool) field {
+	f.leaves = slices.DeleteFunc(slices.Clone(f.leaves), func(l *leaf) bool { return !keep[l] })
+	kids := f.kids
+	f.kids = nil
+	for _, kid := range kids {
+		if kid = kid.keepLeaves(keep); len(kid.leaves) > 0 {
+			f.kids = append(f.kids, kid)
+		}
+	}
+	return f
+}
+
 // columns returns the fields of the file that are wanted.
 func (p *Parquet) columns(want Want) (fields []field, err error) {
 	sc := p.file.MetaData().Schema
@@ -1036,6 +1096,7 @@ func (p *Parquet) columns(want Want) (fields []field, err error) {
 		if !want.has(f.name) {
 			continue
 		}
+		f = f.project(want)
 		for _, l := range f.leaves {
 			l.desc = sc.Column(l.index)
 		}

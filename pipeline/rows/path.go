@@ -184,20 +184,38 @@ func cutName(part string) (name string, brackets []string, err error) {
 	return name, brackets, nil
 }
 
-// Want lists the requested fields by their names at the root of a row. Empty, it requests all.
-type Want []string
+// Want lists the requested fields by their names at the root of a row, each with the steps that
+// lead on from there; no steps are all of it. Empty, it requests all.
+type Want []wanted
 
-// Wanted returns the names that these fields begin with.
+type wanted struct {
+	name  string
+	below []step
+}
+
+// Wanted returns what these fields need of a row.
 func Wanted(fields ...Field) Want {
 	w := Want{}
+	add := func(name string, below []step) {
+		same := func(x wanted) bool { return x.name == name && len(x.below) == 0 && len(below) == 0 }
+		if name != "" && !slices.ContainsFunc(w, same) {
+			w = append(w, wanted{name, below})
+		}
+	}
 	for _, f := range fields {
 		for _, p := range f.paths {
-			for _, name := range []string{p.written, p.steps[0].name, p.steps[0].rest} {
-				if name != "" && !slices.Contains(w, name) {
-					w = append(w, name)
-				}
-			}
+			add(p.written, nil)
+			add(p.steps[0].rest, nil)
+			add(p.steps[0].name, p.steps[1:])
 		}
+	}
+	return w
+}
+
+// WantNames requests all of the fields of these names.
+func WantNames(names ...string) (w Want) {
+	for _, name := range names {
+		w = append(w, wanted{name: name})
 	}
 	return w
 }
@@ -227,7 +245,7 @@ func (p *Path) mayBe(column string) bool {
 
 func (w Want) has(name []byte) bool {
 	for i := range w {
-		if w[i] == string(name) {
+		if w[i].name == string(name) {
 			return true
 		}
 	}

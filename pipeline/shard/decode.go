@@ -2,9 +2,11 @@ package shard
 
 import (
 	"bufio"
+	"bytes"
 	"compress/bzip2"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
@@ -88,16 +90,14 @@ type gzipReader struct {
 func (g *gzipReader) Read(p []byte) (int, error) {
 	for {
 		if !g.member {
-			b, err := g.br.Peek(1)
-			if err != nil {
+			b, err := g.br.Peek(2)
+			if len(b) == 0 {
 				return 0, err // io.EOF here is the end
 			}
-			if err := g.z.Reset(g.br); err == gzip.ErrHeader && g.later {
-				if b[0] == 0 {
-					return 0, fmt.Errorf("zero bytes after the last member: padding, or an incomplete download")
-				}
-				return 0, fmt.Errorf("after the last member: %w", err)
-			} else if err != nil {
+			if g.later && !strings.HasPrefix(Gzip.magic(), string(b)) {
+				return 0, g.trailing()
+			}
+			if err := g.z.Reset(g.br); err != nil {
 				return 0, unexpectedEOF(err)
 			}
 			g.z.Multistream(false)
@@ -112,4 +112,16 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 		}
 		return n, unexpectedEOF(err)
 	}
+}
+
+// trailing returns the error of bytes after the last member that are no member: what gzip -t
+// calls trailing garbage, and a program that ignores it may have lost half of a file.
+func (g *gzipReader) trailing() error {
+	b, _ := g.br.Peek(16)
+	what := fmt.Sprintf("bytes that are no gzip, beginning with %q", b)
+	if len(bytes.Trim(b, "\x00")) == 0 {
+		what = "zero bytes: padding, or an incomplete download"
+	}
+	return fmt.Errorf("after the last member are %s (if nothing is missing, "+
+		"gzip -dc FILE | gzip >NEW writes the file without them)", what)
 }
