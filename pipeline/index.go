@@ -70,10 +70,11 @@ func Index(ctx context.Context, o IndexOptions) (sum *IndexSummary, err error) {
 		o.Progress.expect(sh)
 	}
 	bad := &badRows{allowed: o.MaxBadRows}
+	entries := make([]ledger.Entry, len(shards))
 	err = o.Reading.lanes(ctx, todo, func() func(context.Context, int) error {
 		l := &lane{reading: o.Reading, ahead: len(shards) < o.Lanes, match: new(match.Set).NewLane(), fill: b.NewLane()}
-		return func(ctx context.Context, i int) error {
-			_, err := l.shard(ctx, shards[i], i, bad.count)
+		return func(ctx context.Context, i int) (err error) {
+			entries[i], err = l.shard(ctx, shards[i], i, bad.count)
 			return err
 		}
 	})
@@ -81,6 +82,9 @@ func Index(ctx context.Context, o IndexOptions) (sum *IndexSummary, err error) {
 		return nil, err
 	}
 	done, err := b.Finish()
+	if errors.Is(err, filter.ErrEmpty) && len(entries) > 0 && ledger.Sum(entries).Documents == 0 {
+		return nil, noDocuments(entries)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +127,7 @@ func EstimateIndex(ctx context.Context, o IndexOptions) (*filter.Estimation, err
 	}
 	began := time.Now()
 	l := new(match.Set).NewLane()
+	var entries []ledger.Entry
 	step := max(1, (len(found.shards)+sampleShards-1)/sampleShards)
 	for i := 0; i < len(found.shards); i += step {
 		sh := found.shards[i]
@@ -134,12 +139,13 @@ func EstimateIndex(ctx context.Context, o IndexOptions) (*filter.Estimation, err
 		if err != nil {
 			return nil, err
 		}
+		entries = append(entries, entry)
 		if entry.Error == "" {
 			s.Add(sh.Size, entry.TextBytes)
 		}
 	}
 	if s.Empty() {
-		return nil, ErrNoDocuments
+		return nil, noDocuments(entries)
 	}
 	return s.Estimate(len(found.shards), time.Since(began)), nil
 }

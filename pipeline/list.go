@@ -79,7 +79,7 @@ func (r Reading) peek(ctx context.Context, sh shard.Shard, fields []rows.Field) 
 	case err == io.EOF:
 		l.Why = "it has no rows"
 	case err != nil:
-		l.Fate, l.Why = ListRefused, strings.TrimPrefix(err.Error(), sh.Name+": ")+remedy(err)
+		l.Fate, l.Why = ListRefused, strings.TrimPrefix(err.Error(), sh.Name+": ")+r.remedy(err)
 	default:
 		l.Fields = rec.Names()
 		r.findText(rec, fields, &l)

@@ -24,24 +24,7 @@ import (
 func (r *run) publish(ctx context.Context) (*Summary, error) {
 	sum := &Summary{Audit: r.about(), FilterN: r.filterN}
 	if sum.Audit.Totals.Documents == 0 {
-		err := ErrNoDocuments
-		if sum.Audit.Totals.ShardsFailed == 0 {
-			err = fmt.Errorf("%w: %w", err, ErrNoText)
-		}
-		const most = 3 // shards that the message names
-		for i, e := range sum.Audit.Shards {
-			if i == most {
-				err = fmt.Errorf("%w; and %d more shards", err, len(sum.Audit.Shards)-most)
-				break
-			}
-			if e.Error != "" {
-				err = fmt.Errorf("%w; %s", err, e.Error)
-			}
-			for _, bad := range e.FirstBad[:min(1, len(e.FirstBad))] {
-				err = fmt.Errorf("%w; %s: row %d: %s: %s", err, e.Name, bad.Row, bad.Kind, bad.Detail)
-			}
-		}
-		return nil, err
+		return nil, noDocuments(sum.Audit.Shards)
 	}
 	for _, d := range r.done {
 		if d.kept {

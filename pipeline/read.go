@@ -207,7 +207,7 @@ func (r Reading) documents(
 		e.FirstBad = append(e.FirstBad, ledger.BadRow{Row: b.Row, Kind: string(b.Kind), Detail: b.Detail})
 	}
 	if err != nil {
-		e.Error = err.Error() + remedy(err)
+		e.Error = err.Error() + r.remedy(err)
 		e.Documents, e.TextBytes, e.Empty, e.LongIDs = 0, 0, 0, 0
 	}
 	return e, nil
@@ -382,14 +382,17 @@ func plainSize(sh shard.Shard, in *shard.Reader) int64 {
 
 // remedy returns what to try after the error of a shard, as a part of its message; "" where
 // no flag helps.
-func remedy(err error) string {
+func (r Reading) remedy(err error) string {
+	const longest = 512 << 20
 	switch {
 	case errors.Is(err, shard.ErrWindow):
 		return fmt.Sprintf(" (--max-window %d reads any window)", 1<<31)
 	case errors.Is(err, shard.ErrBomb):
-		return " (if it can be trusted, --max-ratio 0 reads any ratio, and a larger --max-window any window)"
+		return " (if it can be trusted, --max-ratio 0 reads any ratio)"
+	case errors.Is(err, record.ErrTooLong) && r.MaxRow >= longest:
+		return " (--max-row has no larger value: split what is longer)"
 	case errors.Is(err, record.ErrTooLong):
-		return fmt.Sprintf(" (a larger --max-row, up to %d, reads longer rows)", 512<<20)
+		return fmt.Sprintf(" (--max-row %d reads the longest rows that can be read)", longest)
 	case errors.Is(err, record.ErrTokens):
 		return " (--tokenizer FILE, the tokenizer.json of the corpus, decodes them; see swab help tokens)"
 	case errors.Is(err, record.ErrTokenID):
@@ -398,6 +401,27 @@ func remedy(err error) string {
 		return " (--text-field names the field of the text)"
 	}
 	return ""
+}
+
+// noDocuments returns an ErrNoDocuments that names the first shards and what was wrong with them.
+func noDocuments(shards []ledger.Entry) error {
+	err := ErrNoDocuments
+	if !slices.ContainsFunc(shards, func(e ledger.Entry) bool { return e.Error != "" }) {
+		err = fmt.Errorf("%w: %w", err, ErrNoText)
+	}
+	const most = 3 // shards that the message names
+	for i, e := range shards {
+		if i == most {
+			return fmt.Errorf("%w; and %d more shards", err, len(shards)-most)
+		}
+		if e.Error != "" {
+			err = fmt.Errorf("%w; %s", err, e.Error)
+		}
+		for _, bad := range e.FirstBad[:min(1, len(e.FirstBad))] {
+			err = fmt.Errorf("%w; %s: row %d: %s: %s", err, e.Name, bad.Row, bad.Kind, bad.Detail)
+		}
+	}
+	return err
 }
 
 // hasWord reports whether a text has a letter or a digit of any script.

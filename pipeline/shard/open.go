@@ -301,7 +301,7 @@ func (r *Reader) explain(err error) error {
 		return pathError(fmt.Sprintf("%s: byte %d", printable(r.shard.Name), r.src.n), r.src.err)
 	case errors.Is(err, ErrBomb), errors.Is(err, ErrCorrupt), errors.Is(err, ErrMismatch):
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		err = fmt.Errorf("%w: %w of more than %d bytes, or a block larger than its window",
+		err = fmt.Errorf("%w: %w of zstd of more than %d bytes, or a block larger than its window",
 			ErrBomb, ErrWindow, r.limits.Window)
 	case errors.Is(err, zstd.ErrUnknownDictionary):
 		err = fmt.Errorf("%w, or compressed with a dictionary that is not in the file "+

@@ -54,7 +54,7 @@ var (
 	ErrCorrupt  = errors.New("corrupt")                       // damaged, truncated, or changed while it was read
 	ErrMismatch = errors.New("name and content disagree")     // renaming the file would help
 	ErrBomb     = errors.New("over the decompression limits") // see [Limits]
-	ErrWindow   = errors.New("a zstd window")                 // an ErrBomb that is one of Limits.Window
+	ErrWindow   = errors.New("a window")                      // an ErrBomb that is one of Limits.Window
 )
 
 // Format is what has to be known of a format of rows to find its files and open them.

@@ -158,7 +158,7 @@ func (g *xzGuard) checkDictionary(h []byte) error {
 			d = int64(2|p&1) << (p/2 + 11)
 		}
 		if d > g.window {
-			return fmt.Errorf("%w: an xz dictionary of %d bytes, at most %d are allowed", ErrBomb, d, g.window)
+			return fmt.Errorf("%w: %w, an xz dictionary of %d bytes, at most %d are allowed", ErrBomb, ErrWindow, d, g.window)
 		}
 		// Many tiny blocks that each clear a large dictionary cost time without output.
 		// Clearing is faster than decoding, so the limit is sixteen times the ratio: valid
