@@ -106,7 +106,7 @@ func madeBench(b *testing.B) []benchmark.Spec {
 // second: decompression, JSON to Arrow batches, words, n-grams, matching.
 func BenchmarkStages(b *testing.B) {
 	for _, ext := range []string{".jsonl.zst", ".jsonl.gz"} {
-		shards, _, err := rows.Find(madeCorpus(b, ext), nil, "")
+		shards, _, err := rows.Find(context.Background(), madeCorpus(b, ext), nil, "")
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -252,7 +252,7 @@ func BenchmarkScan(b *testing.B) {
 // own filter: 3.6 to 5.6.
 func BenchmarkIndex(b *testing.B) {
 	corpus := madeCorpus(b, ".jsonl.zst")
-	once, _, err := rows.Find(corpus, nil, "")
+	once, _, err := rows.Find(context.Background(), corpus, nil, "")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -264,7 +264,7 @@ func BenchmarkIndex(b *testing.B) {
 			}
 		}
 	}
-	tenfold, _, err := rows.Find([]string{over}, nil, "")
+	tenfold, _, err := rows.Find(context.Background(), []string{over}, nil, "")
 	if err != nil {
 		b.Fatal(err)
 	}

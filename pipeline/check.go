@@ -15,6 +15,7 @@ import (
 	"swab/pipeline/match"
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
+	"swab/pipeline/store"
 )
 
 // CheckOptions configures Check; Options.Corpus and Options.Index are ignored.
@@ -175,7 +176,7 @@ func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 			r.known = append(r.known, sh.Entry)
 			continue
 		}
-		found, err := indexedShard(sh)
+		found, err := indexedShard(ctx, sh)
 		if err != nil {
 			failed := sh.Entry
 			failed.Error, failed.Documents, failed.TextBytes = err.Error(), 0, 0
@@ -195,7 +196,10 @@ func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 }
 
 // indexedShard finds a shard of the index, and returns an error if it changed since.
-func indexedShard(sh ledger.IndexShard) (shard.Shard, error) {
+func indexedShard(ctx context.Context, sh ledger.IndexShard) (shard.Shard, error) {
+	if store.IsURL(sh.Name) {
+		return indexedObject(ctx, sh)
+	}
 	info, err := os.Stat(sh.Name)
 	if err != nil {
 		return shard.Shard{}, err
@@ -213,5 +217,25 @@ func indexedShard(sh ledger.IndexShard) (shard.Shard, error) {
 		return shard.Shard{}, fmt.Errorf("%s: it has changed since it was indexed", sh.Name)
 	}
 	s.Digest = sh.Digest
+	return s, nil
+}
+
+// indexedObject is indexedShard of an object of a store.
+func indexedObject(ctx context.Context, sh ledger.IndexShard) (shard.Shard, error) {
+	s, err := rows.Formats.FromURL(ctx, sh.Name)
+	if err != nil {
+		return shard.Shard{}, err
+	}
+	f, c, ok, err := rows.Formats.IdentifyShard(s)
+	if err != nil {
+		return shard.Shard{}, err
+	}
+	if sh.ReadAs != "" {
+		f, _, ok = rows.Formats.TypeOf("x" + sh.ReadAs)
+	}
+	s.Format, s.Compression, s.ReadAs, s.Digest = f, c, sh.ReadAs, sh.Digest
+	if !ok || s.Size != sh.Size || s.Stamp() != sh.ModTime || s.Version() != sh.Version {
+		return shard.Shard{}, fmt.Errorf("%s: it has changed since it was indexed", sh.Name)
+	}
 	return s, nil
 }

@@ -51,7 +51,7 @@ type IndexSummary struct {
 // there is none. Shards that are in the filter already are not read again.
 func Index(ctx context.Context, o IndexOptions) (sum *IndexSummary, err error) {
 	o.Reading = o.Reading.filled()
-	found, err := o.Reading.find(o.Corpus)
+	found, err := o.Reading.find(ctx, o.Corpus)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ const sampleShards = 8
 // memory and time of the whole index.
 func EstimateIndex(ctx context.Context, o IndexOptions) (*filter.Estimation, error) {
 	o.Reading = o.Reading.filled()
-	found, err := o.Reading.find(o.Corpus)
+	found, err := o.Reading.find(ctx, o.Corpus)
 	if err != nil {
 		return nil, err
 	}

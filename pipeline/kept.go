@@ -195,8 +195,11 @@ func (k *kept) candidates(sh *shard.Shard) (list []*stored) {
 	return list
 }
 
-// path returns the absolute path of a shard.
+// path returns the absolute path of a shard, or the URL of an object, without its commit.
 func (k *kept) path(sh *shard.Shard) string {
+	if sh.Object != nil {
+		return sh.Name
+	}
 	if filepath.IsAbs(sh.Path) {
 		return sh.Path
 	}
@@ -208,14 +211,15 @@ func (k *kept) seen(sh *shard.Shard) *ledger.Seen {
 	if sh.Once {
 		return nil
 	}
-	return &ledger.Seen{Path: k.path(sh), ModTime: sh.ModTime.UnixNano()}
+	return &ledger.Seen{Path: k.path(sh), ModTime: sh.Stamp(), ETag: sh.Version()}
 }
 
 // seenAt reports whether the shard of a result was read where sh is, and sh was not changed
 // since.
 func (s *stored) seenAt(sh *shard.Shard, path string) bool {
 	at := s.result.Seen
-	return at != nil && at.Path == path && at.ModTime == sh.ModTime.UnixNano()
+	return at != nil && at.Path == path && at.ModTime == sh.Stamp() && at.ETag == sh.Version() &&
+		(at.ModTime != 0 || at.ETag != "")
 }
 
 // use sets the results of a shard of that digest, and returns the subjects that none of them

@@ -42,7 +42,7 @@ func List(ctx context.Context, r Reading, patterns []string) (list []Listed, err
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.find(patterns)
+	found, err := r.find(ctx, patterns)
 	if err != nil {
 		return nil, err
 	}

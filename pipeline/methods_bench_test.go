@@ -71,7 +71,7 @@ func BenchmarkMethods(b *testing.B) {
 		runs[i].least = 1 << 62
 	}
 	r := Reading{Lanes: 1, MaxBadRows: -1}.filled()
-	found, err := r.find(corpus)
+	found, err := r.find(context.Background(), corpus)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func ReadTokenizer(file, field, typ string, end *uint32) (*rows.Tokens, error) {
 const unknownSize = 1 << 33
 
 // find returns the shards of the run's task.
-func (r Reading) find(patterns []string) (found, error) {
+func (r Reading) find(ctx context.Context, patterns []string) (found, error) {
 	fields, err := r.textFields()
 	if err != nil {
 		return found{}, err
@@ -111,7 +111,7 @@ func (r Reading) find(patterns []string) (found, error) {
 			return found{}, err
 		}
 	}
-	shards, files, err := rows.Find(patterns, r.Exclude, readAs, fields...)
+	shards, files, err := rows.Find(ctx, patterns, r.Exclude, readAs, fields...)
 	f := found{shards: shards, files: files}
 	for _, s := range shards {
 		f.stored += s.Size
@@ -191,7 +191,7 @@ func (r Reading) documents(
 	ctx context.Context, sh shard.Shard, ahead bool, each func(row int64, id string, text []byte) error,
 ) (ledger.Entry, error) {
 	e := ledger.Entry{Name: sh.Name, Size: sh.Size, Format: sh.Format.String(), Compression: sh.Compression.String()}
-	e.ReadAs, e.Once = sh.ReadAs, sh.Once
+	e.ReadAs, e.Once, e.Version, e.Source = sh.ReadAs, sh.Once, sh.Version(), sh.Source()
 	var counts record.Counts
 	err := r.read(ctx, sh, ahead, &counts, &e, each)
 	if ctx.Err() != nil {

@@ -69,7 +69,7 @@ import (
 func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	o.Reading = o.Reading.filled()
 	set, err := o.load(ctx)
-	found, badCorpus := o.Reading.find(o.Corpus)
+	found, badCorpus := o.Reading.find(ctx, o.Corpus)
 	if err != nil && badCorpus != nil { // one run shows both
 		return nil, errors.Join(err, badCorpus)
 	}

@@ -38,6 +38,8 @@ var floors = map[string]int{
 	"swab/pipeline/record":            30,
 	"swab/pipeline/rows":              20,
 	"swab/pipeline/shard":             10,
+	"swab/pipeline/store":             5,
+	"swab/pipeline/store/storetest":   4,
 	"swab/pipeline/tokenizer":         10,
 	"swab/pipeline/publish":           10,
 	"swab/pipeline/sample":            10,

@@ -43,6 +43,7 @@ func listInputs(ctx context.Context, o pipeline.Options, format string, stdout, 
 		return err
 	}
 	for _, spec := range o.Benchmarks {
+		spec.Context = ctx
 		b, err := benchmark.Open(spec, o.Presets)
 		if err != nil {
 			return err

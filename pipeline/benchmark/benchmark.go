@@ -57,6 +57,9 @@ type Spec struct {
 	Preset string // a preset's name; not together with Fields
 	Fields string // "question=…,context=…,choices=…,answer=…,id=…"
 
+	// Context ends requests to stores, also those that read what was found; nil: none does.
+	Context context.Context
+
 	// Header is "yes" or "no": whether tables have a header; "": as in the preset, else yes
 	// unless Fields are numbers.
 	Header string

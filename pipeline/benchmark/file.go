@@ -14,6 +14,7 @@ import (
 
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
+	"swab/pipeline/store"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -35,6 +36,8 @@ type File struct {
 	Repaired   int // records with NaN or Infinity, which JSON does not have
 	Surrogates int // records with half of a surrogate pair, which is read as U+FFFD
 
+	object      *store.Object // where a store has it
+	fault       error         // of the store, when the content was to say the format
 	format      *shard.Format // by its name, then by its content
 	compression shard.Compression
 	media       []rows.Field // fields of images, audio or other media
@@ -45,8 +48,17 @@ type File struct {
 // newFile returns a file with the format, compression and split that rel implies, and whether
 // it can be read.
 func newFile(name, rel string) (File, bool) {
-	f := File{Path: name, Rel: rel, Out: rel}
-	f.format, f.compression, _ = rows.Formats.Identify(name, rel)
+	f := File{Path: name}
+	return f, f.setName(rel)
+}
+
+// setName sets the format, compression and split that rel implies, and reports whether the
+// file can be read.
+func (f *File) setName(rel string) bool {
+	f.Rel, f.Out = rel, rel
+	sh := f.shard()
+	sh.Name = rel
+	f.format, f.compression, _, f.fault = rows.Formats.IdentifyShard(sh)
 	stem := rel
 	if _, c, _ := rows.Formats.TypeOf(rel); c != shard.None {
 		stem = shard.Stem(rel)
@@ -55,7 +67,7 @@ func newFile(name, rel string) (File, bool) {
 		}
 	}
 	f.Split = strings.TrimSuffix(stem, path.Ext(stem))
-	return f, f.format != nil && path.Base(f.Split) != "." && f.Split != "" && !strings.HasSuffix(f.Split, "/")
+	return f.format != nil && path.Base(f.Split) != "." && f.Split != "" && !strings.HasSuffix(f.Split, "/")
 }
 
 // table reports whether f is CSV or a similar table.
@@ -65,10 +77,7 @@ func (f *File) table() bool { return f.isText() && f.layout.Shape == rows.Table 
 func (f *File) isText() bool { return rows.IsText(f.format) }
 
 func (f *File) open() (*shard.Reader, error) {
-	sh := shard.Shard{
-		Name: f.Path, Path: f.Path, Format: f.format, Compression: f.compression, Formats: &rows.Formats,
-	}
-	return shard.Open(sh, shard.Limits{}, false, nil)
+	return shard.Open(f.shard(), shard.Limits{}, false, nil)
 }
 
 // plainName is the file's name without the ending of a compression.

@@ -1,6 +1,8 @@
 package benchmark
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,6 +15,7 @@ import (
 
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
+	"swab/pipeline/store"
 )
 
 var nameRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
@@ -50,7 +53,7 @@ func isSplitWord(s string) bool {
 // file's first record does not map.
 func Open(spec Spec, p *Presets) (*Benchmark, error) {
 	b := new(Benchmark)
-	at, directory, err := b.find(spec.Path, p.ignore)
+	at, directory, err := b.find(spec, p.ignore)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +94,11 @@ func splitIDs(names []string) (ids, others []string) {
 
 // find lists the files of a path as Spec has it. It returns the file or directory that the
 // path leads to, without glob and selectors.
-func (b *Benchmark) find(name string, ignore []string) (at string, directory bool, err error) {
+func (b *Benchmark) find(spec Spec, ignore []string) (at string, directory bool, err error) {
+	name := spec.Path
+	if store.IsURL(name) {
+		return b.findURL(cmp.Or(spec.Context, context.Background()), name, ignore)
+	}
 	at, selectors := cutSelectors(name)
 	info, err := os.Stat(at)
 	if name == shard.Stdin || err == nil && !info.IsDir() && !info.Mode().IsRegular() {
@@ -267,6 +274,9 @@ func (b *Benchmark) leaveOutCopies(dir string) {
 // those of the directories above it, and the ids that data sets of the hub have there.
 func benchmarkNames(at string, directory bool) (names []string, err error) {
 	abs, err := filepath.Abs(at)
+	if store.IsURL(at) {
+		abs, at = localName(at), localName(at)
+	}
 	if err != nil {
 		return nil, err
 	}

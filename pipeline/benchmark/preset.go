@@ -2,18 +2,19 @@ package benchmark
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"swab/pipeline/rows"
+	"swab/pipeline/store"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -95,17 +96,16 @@ func Builtin() (*Presets, error) {
 // Add reads a YAML file of presets, in the form of presets/README.md. They precede those that
 // p has, and replace those of the same name. After an error p is unchanged.
 func (p *Presets) Add(yamlFile string) error {
-	f, err := os.Open(yamlFile)
+	b, err := store.ReadFile(context.Background(), yamlFile)
 	if err != nil {
 		return fmt.Errorf("presets: %w", err)
 	}
-	defer f.Close()
 	var own presetFile
-	if err = own.decode(f); err == nil {
+	if err = own.decode(bytes.NewReader(b)); err == nil {
 		err = p.install(own)
 	}
 	if err != nil {
-		return fmt.Errorf("presets %s: %w", yamlFile, err)
+		return fmt.Errorf("presets %s: %w", store.Clean(yamlFile), err)
 	}
 	return nil
 }

@@ -1,10 +1,12 @@
 package benchmark
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 
 	"swab/ngram/item"
+	"swab/pipeline/store"
 )
 
 // A Reading records how a file of a benchmark was read, so that it can be read again.
@@ -18,6 +20,15 @@ type Reading struct {
 // changed since, the digests of its items show.
 func Recorded(name, path, split string, how Reading) (*Benchmark, error) {
 	f, ok := newFile(path, filepath.Base(path))
+	if store.IsURL(path) {
+		o, err := store.Stat(context.Background(), path)
+		if err != nil {
+			return nil, fmt.Errorf("benchmark %s: %w", name, err)
+		}
+		if f, ok = newObject(o, store.Base(o.Name)); f.fault != nil {
+			return nil, fmt.Errorf("benchmark %s: %w", name, f.fault)
+		}
+	}
 	if !ok {
 		return nil, fmt.Errorf("benchmark %s: %s: unknown ending", name, quotedName(path))
 	}

@@ -263,7 +263,7 @@ func readAgain(
 			}
 		}
 	}
-	shards, _, err := rows.Find(corpus, nil, "")
+	shards, _, err := rows.Find(context.Background(), corpus, nil, "")
 	if err != nil {
 		return 0, err
 	}

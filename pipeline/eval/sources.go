@@ -146,7 +146,7 @@ func Real(ctx context.Context, dir string) (Sources, error) {
 		}
 		src.Benches = append(src.Benches, b)
 	}
-	shards, _, err := rows.Find([]string{filepath.Join(dir, "corpora")}, nil, "")
+	shards, _, err := rows.Find(context.Background(), []string{filepath.Join(dir, "corpora")}, nil, "")
 	if err != nil {
 		return src, err
 	}

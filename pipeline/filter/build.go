@@ -350,7 +350,7 @@ func (b *Builder) admit(sh shard.Shard, s *spooled) error {
 		}
 	}
 	number := slices.IndexFunc(b.index.Shards, func(old ledger.IndexShard) bool { return old.Name == sh.Name })
-	x := ledger.IndexShard{Entry: s.entry, ModTime: sh.ModTime.UnixNano(), Grams: s.grams}
+	x := ledger.IndexShard{Entry: s.entry, ModTime: sh.Stamp(), Grams: s.grams}
 	if number < 0 {
 		number = len(b.index.Shards)
 		b.index.Shards = append(b.index.Shards, x)

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"swab/pipeline/ledger"
 	"swab/pipeline/shard"
+	"swab/pipeline/store"
 )
 
 // plan sets the shards to read, of those found, and opens the segment that they will be added
@@ -28,7 +30,7 @@ func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
 		switch {
 		case old == nil:
 			b.shards = append(b.shards, s)
-		case old.Size != s.Size || old.ModTime != s.ModTime.UnixNano():
+		case !unchanged(s, old):
 			changed = append(changed, s.Name+" has changed")
 			again[s.Name] = true
 		case b.o.Digests != nil && digests[s.Name] != old.Digest:
@@ -44,7 +46,10 @@ func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
 		if s.Once { // a pipe is gone by itself
 			continue
 		}
-		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+		if store.IsURL(name) && slices.ContainsFunc(found, func(f shard.Shard) bool { return f.Name == name }) {
+			continue
+		}
+		if _, err := store.FileInfo(context.Background(), name); errors.Is(err, os.ErrNotExist) {
 			changed = append(changed, name+" is gone")
 			gone[name] = true
 		}
@@ -71,6 +76,11 @@ func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
 	return changed, b.reopen()
 }
 
+// unchanged reports whether a shard has the size and the version or time that it had.
+func unchanged(s shard.Shard, old *ledger.IndexShard) bool {
+	return old.Size == s.Size && old.ModTime == s.Stamp() && old.Version == s.Version()
+}
+
 // digests returns the digests of the shards found whose size and modification time are as
 // before, if content is to be compared.
 func (b *Builder) digests(found []shard.Shard, have map[string]*ledger.IndexShard) (map[string]string, error) {
@@ -79,7 +89,7 @@ func (b *Builder) digests(found []shard.Shard, have map[string]*ledger.IndexShar
 	}
 	var same []shard.Shard
 	for _, s := range found {
-		if old := have[s.Name]; old != nil && old.Size == s.Size && old.ModTime == s.ModTime.UnixNano() {
+		if old := have[s.Name]; old != nil && unchanged(s, old) {
 			same = append(same, s)
 		}
 	}
@@ -121,7 +131,7 @@ func (b *Builder) rebuild(found []shard.Shard, have map[string]*ledger.IndexShar
 		if !dropped(*old) || listed[name] {
 			continue
 		}
-		if _, err := os.Stat(name); err == nil {
+		if _, err := store.FileInfo(context.Background(), name); err == nil {
 			return fmt.Errorf("%w: %s shares a segment with what changed and is not in --corpus: name it there too",
 				ErrChanged, name)
 		}

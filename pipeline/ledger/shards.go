@@ -10,6 +10,8 @@ type Entry struct {
 	Digest      string           `json:"digest"`
 	Format      string           `json:"format"`
 	Compression string           `json:"compression"`
+	Version     string           `json:"version,omitempty"`   // the store's, as an ETag or blob id
+	Source      string           `json:"source,omitempty"`    // URL with the commit of the hub's revision
 	ReadAs      string           `json:"read_as,omitempty"`   // the ending set by --format
 	Once        bool             `json:"read_once,omitempty"` // from standard input or a pipe
 	Rows        int64            `json:"rows"`

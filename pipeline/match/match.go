@@ -115,6 +115,7 @@ func Load(
 	set := &Set{Methods: methods, mixed: o.IgnoreTemplate}
 	var errs []error // of all benchmarks, so that one run shows all of them
 	for _, spec := range specs {
+		spec.Context = ctx
 		b, err := benchmark.Open(spec, presets)
 		if err != nil {
 			errs = append(errs, err)
@@ -134,7 +135,7 @@ func Load(
 	if err := set.newMatchers(o); err != nil {
 		return nil, err
 	}
-	if err := set.openSiblings(o.Siblings, presets); err != nil {
+	if err := set.openSiblings(ctx, o.Siblings, presets); err != nil {
 		return nil, err
 	}
 	for i := range set.Benches {
@@ -152,7 +153,7 @@ func Load(
 }
 
 // openSiblings opens the siblings of the benchmarks.
-func (s *Set) openSiblings(specs []benchmark.Spec, presets *benchmark.Presets) error {
+func (s *Set) openSiblings(ctx context.Context, specs []benchmark.Spec, presets *benchmark.Presets) error {
 	s.Siblings = make([][]*benchmark.Benchmark, len(s.Benches))
 	for _, spec := range specs {
 		at := slices.IndexFunc(s.Benches, func(b *benchmark.Benchmark) bool { return b.Name == spec.Name })
@@ -163,6 +164,7 @@ func (s *Set) openSiblings(specs []benchmark.Spec, presets *benchmark.Presets) e
 			return fmt.Errorf("siblings %s: no benchmark is named %q: name their benchmark, as in --siblings %s=%s",
 				spec.Path, spec.Name, s.Benches[0].Name, spec.Path)
 		}
+		spec.Context = ctx
 		b, err := benchmark.Open(spec, presets)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"swab/pipeline/publish"
 	"swab/pipeline/shard"
+	"swab/pipeline/store"
 )
 
 // format is one line of the table: how a format is recognised, and the function that opens it.
@@ -49,12 +50,14 @@ var Formats = func() (fs shard.Formats) {
 
 // Find expands patterns to files of rows; see [shard.Formats.Find]. A file whose first row
 // has none of the fields is a side file.
-func Find(patterns, exclude []string, readAs string, fields ...Field) ([]shard.Shard, []shard.Skipped, error) {
+func Find(
+	ctx context.Context, patterns, exclude []string, readAs string, fields ...Field,
+) ([]shard.Shard, []shard.Skipped, error) {
 	return Formats.Find(patterns, shard.Search{
-		Exclude: exclude, ReadAs: readAs, IsProse: IsProse, Output: publish.Made,
+		Context: ctx, Exclude: exclude, ReadAs: readAs, IsProse: IsProse, Output: publish.Made,
 		HasText: func(s shard.Shard) bool {
-			rec, err := firstRecord(context.Background(), s, Wanted(fields...))
-			return err == nil && rec.FirstText(fields) >= 0
+			rec, err := firstRecord(ctx, s, Wanted(fields...))
+			return err == nil && rec.FirstText(fields) >= 0 || store.IsFault(err)
 		},
 	})
 }

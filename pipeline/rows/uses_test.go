@@ -119,7 +119,7 @@ func compressed(t testing.TB, plain []byte) map[string][]byte {
 // corpus reads a file or directory as a corpus does: "id: text" of each document, and how
 // many rows were repaired.
 func corpus(path, field string) (texts []string, repaired int64, err error) {
-	shards, _, err := rows.Find([]string{path}, nil, "")
+	shards, _, err := rows.Find(context.Background(), []string{path}, nil, "")
 	if err != nil {
 		return nil, 0, err
 	}

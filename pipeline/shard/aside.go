@@ -2,10 +2,10 @@ package shard
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"strings"
 )
@@ -13,6 +13,8 @@ import (
 // Search says what to leave out of the files that patterns name. The zero value leaves out
 // nothing but what no caller reads.
 type Search struct {
+	// Context ends requests to stores, also those that read what was found; nil: none does.
+	Context context.Context
 	// Exclude are globs of files and directories. One without a slash is compared with the
 	// last part of a name, one with a slash with the whole name and with each directory
 	// above it, as the pattern has them.
@@ -246,7 +248,7 @@ func (s *Shard) peek() ([]byte, error) {
 	r, err := Open(at, Limits{}, false, nil)
 	if err != nil {
 		// What no decoder opens may still be known by how it begins.
-		f, failed := os.Open(s.Path)
+		f, failed := s.open()
 		if failed != nil {
 			return nil, err
 		}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"swab/pipeline/store"
 )
 
 // Stdin is the name of standard input among patterns and shards.
@@ -25,6 +27,8 @@ const Stdin = "-"
 //   - a directory, read recursively;
 //   - a glob: the wildcards of path.Match within a part of the path, and ** for any
 //     number of directories;
+//   - a URL of a store ([store.IsURL]): an object, a prefix that ends a part of the path, or a
+//     glob of the same kind; of a web server an object alone;
 //   - - for standard input, or the name of a pipe, which is read once;
 //   - @list, a file of patterns, one a line, relative to the working directory;
 //     blank lines and lines that begin with # are skipped.
@@ -173,6 +177,9 @@ func (f *finder) addPattern(p string, lists bool) error {
 	if p == "" {
 		return errors.New("empty pattern: name a file, directory or glob")
 	}
+	if store.IsURL(p) {
+		return f.addURL(p)
+	}
 	name := path.Clean(filepath.ToSlash(p))
 	f.hits = 0
 	passed, before := f.passed, len(f.skipped)
@@ -227,7 +234,7 @@ func (f *finder) typeOf(s *Shard) (format *Format, c Compression, known bool) {
 }
 
 func (f *finder) addList(file string) error {
-	data, err := os.ReadFile(file)
+	data, err := store.ReadFile(f.ctx(), file)
 	if err != nil {
 		return pathError("@"+file, err)
 	}
@@ -340,8 +347,8 @@ func (f *finder) isProseCard(name string) bool {
 func (f *finder) addUnknown(s *Shard, fi fs.FileInfo, explicit bool) (readable bool, err error) {
 	why, unread := "unknown ending", false
 	if fi.Mode().IsRegular() {
-		if s.Format, s.Compression, readable = f.formats.Identify(s.Path, s.Name); readable {
-			return true, nil
+		if s.Format, s.Compression, readable, err = f.formats.IdentifyShard(*s); readable || err != nil {
+			return readable, err
 		}
 		why, unread = s.probe()
 	}

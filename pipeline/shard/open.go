@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -80,8 +81,8 @@ type Reader struct {
 	taken    bool     // Read was called
 	unpacked int64    // bytes of temp
 	temp     *os.File // the plain bytes of a file that is read at random and cannot be as it is
-	index    *os.File // beside the shard, or nil
-	indexed  os.FileInfo
+	index    file     // beside the shard, or nil
+	indexed  fs.FileInfo
 	err      error // of the stream; io.EOF at its end
 }
 
@@ -113,7 +114,10 @@ func Open(s Shard, l Limits, ahead bool, read *atomic.Int64) (*Reader, error) {
 }
 
 // open opens the file.
-func (s *Shard) open() (*os.File, error) {
+func (s *Shard) open() (file, error) {
+	if s.Object != nil {
+		return s.Object.Open(), nil
+	}
 	if s.Once && s.Name == Stdin {
 		return os.Stdin, nil
 	}
@@ -399,13 +403,28 @@ func (r *Reader) openIndex() (err error) {
 	if r.shard.Index == "" {
 		return nil
 	}
-	if r.index, err = os.Open(r.shard.Index); err == nil {
+	if r.index, err = openIndex(&r.shard); err == nil {
 		r.indexed, err = r.index.Stat()
 	}
 	if err != nil {
 		return pathError(r.shard.Index, err)
 	}
 	return nil
+}
+
+// openIndex opens the index beside a shard; nil if it has none.
+func openIndex(s *Shard) (file, error) {
+	if s.Index == "" {
+		return nil, nil
+	}
+	if s.IndexObject != nil {
+		return s.IndexObject.Open(), nil
+	}
+	f, err := os.Open(s.Index)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // finishIndex adds the index to the digest.
@@ -435,6 +454,10 @@ func (r *Reader) Finish() (Digest, error) {
 		return Digest{}, fmt.Errorf("%s: Finish after Close", name)
 	}
 	if r.random != nil {
+		if r.shard.byVersion() {
+			r.random.countRest()
+			return Digest{r.shard.versionDigest(), r.size, r.size}, nil
+		}
 		if r.src.n == 0 {
 			r.src.read = nil
 			r.br.Reset(&r.src)
@@ -488,12 +511,15 @@ func Digests(ctx context.Context, shards []Shard, lanes int) (map[string]string,
 
 // digest returns the digest that Finish returns. It reads no more once ctx is done.
 func (s *Shard) digest(ctx context.Context) (string, error) {
+	if s.byVersion() {
+		return s.versionDigest(), nil
+	}
 	hash, b := xxh3.New128(), make([]byte, 1<<18)
-	for _, path := range []string{s.Path, s.Index} {
-		if path == "" {
+	for _, open := range []func(*Shard) (file, error){(*Shard).open, openIndex} {
+		f, err := open(s)
+		if f == nil && err == nil {
 			continue
 		}
-		f, err := os.Open(path)
 		if err != nil {
 			return "", err
 		}
@@ -545,8 +571,8 @@ func (r *Reader) Close() error {
 
 // source reads the file, and counts and hashes its bytes.
 type source struct {
-	f      *os.File
-	opened os.FileInfo
+	f      file
+	opened fs.FileInfo
 	hash   *xxh3.Hasher128
 	read   *atomic.Int64
 	n      int64
@@ -575,7 +601,7 @@ func (s *source) Read(p []byte) (int, error) {
 // readerAt counts bytes read for progress, up to the file's size, since random access may
 // read parts twice or not at all.
 type readerAt struct {
-	f    *os.File
+	f    io.ReaderAt
 	size int64
 	read *atomic.Int64
 	n    atomic.Int64

@@ -46,6 +46,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"swab/pipeline/store"
 )
 
 // The classes of a shard that cannot be read. An error of this package that is
@@ -140,13 +142,16 @@ type Shard struct {
 	Path        string // for opening the file
 	Size        int64  // bytes as stored
 	ModTime     time.Time
-	Digest      string      // the one of an earlier read, which the content must still have; "": any
-	Format      *Format     // by its name; nil is any
-	Compression Compression // by its name
-	Formats     *Formats    // those that its content may be of; nil for Format alone
-	Index       string      // path of the file beside it that says where its rows are, or ""
-	ReadAs      string      // the ending used in place of its own, as .jsonl; ""
-	Once        bool        // standard input or a pipe, whose Size is not known
+	Digest      string        // the one of an earlier read, which the content must still have; "": any
+	Format      *Format       // by its name; nil is any
+	Compression Compression   // by its name
+	Formats     *Formats      // those that its content may be of; nil for Format alone
+	Index       string        // path of the file beside it that says where its rows are, or ""
+	ReadAs      string        // the ending used in place of its own, as .jsonl; ""
+	Object      *store.Object // where a store has it; nil for a file of the disk
+	IndexObject *store.Object // likewise of Index
+	Whole       bool          // the digest is of the content, also of an object that is read in part
+	Once        bool          // standard input or a pipe, whose Size is not known
 }
 
 // LayoutName returns a name whose ending says what the content leaves open: the shard's
@@ -190,29 +195,46 @@ func (fs Formats) Ending(name string) (string, error) {
 // known ending by its content: the magic of a format, or the beginning of JSON within a
 // compression or under a name without an ending. ok says that either was enough.
 func (fs Formats) Identify(path, name string) (f *Format, c Compression, ok bool) {
-	if f, c, ok = fs.TypeOf(name); ok {
-		return f, c, ok
+	f, c, ok, _ = fs.IdentifyShard(Shard{Name: name, Path: path})
+	return f, c, ok
+}
+
+// IdentifyShard is Identify of a shard, of which it uses name, path and object. The error is
+// that of a store which could not be read.
+func (fs Formats) IdentifyShard(s Shard) (f *Format, c Compression, ok bool, err error) {
+	if f, c, ok = fs.TypeOf(s.Name); ok {
+		return f, c, ok, nil
 	}
-	r, err := Open(Shard{Name: name, Path: path, Compression: c, Formats: &fs}, Limits{}, false, nil)
-	if err != nil {
-		return nil, c, false
+	s.Format, s.Compression, s.Formats = nil, c, &fs
+	r, err := Open(s, Limits{}, false, nil)
+	if err == nil {
+		f, c, ok, err = fs.identifyContent(r)
 	}
+	if !store.IsFault(err) {
+		err = nil
+	}
+	return f, c, ok, err
+}
+
+// identifyContent is Identify by the content, and closes the reader.
+func (fs Formats) identifyContent(r *Reader) (f *Format, c Compression, ok bool, err error) {
 	defer r.Close()
 	if f, err = r.Format(); err != nil || f != nil {
-		return f, r.Compression(), err == nil
+		return f, r.Compression(), err == nil, err
 	}
 	if r.Compression() == None {
 		head := make([]byte, peekLen)
-		if n, err := r.src.f.ReadAt(head, 0); (err == nil || err == io.EOF) && ending(name) == "" && isJSON(head[:n]) {
+		n, err := r.src.f.ReadAt(head, 0)
+		if (err == nil || err == io.EOF) && ending(r.shard.Name) == "" && isJSON(head[:n]) {
 			f, _, ok = fs.TypeOf("x.jsonl")
 		}
-		return f, None, ok
+		return f, None, ok, err
 	}
 	head := bytes.TrimLeft(bytes.TrimPrefix(r.peeked, []byte("\uFEFF")), " \t\r\n")
 	if len(head) > 0 && (head[0] == '{' || head[0] == '[') {
 		f, _, ok = fs.TypeOf("x.jsonl")
 	}
-	return f, r.Compression(), ok
+	return f, r.Compression(), ok, nil
 }
 
 // Stem returns a name without the ending of its compression.

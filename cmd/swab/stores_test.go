@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"swab/pipeline/store/storetest"
+)
+
+// words returns a sentence of its own for each number.
+func words(n int) string {
+	r := rand.New(rand.NewPCG(uint64(n), 18))
+	var b strings.Builder
+	for range 24 {
+		fmt.Fprintf(&b, "word%d ", r.IntN(5000))
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// makeStoreFiles returns a benchmark of 20 questions in the layout of a hub, and a corpus of
+// two shards, which has the first ten of the questions.
+func makeStoreFiles() (bench, corpus map[string][]byte) {
+	var test, train, one, two bytes.Buffer
+	for i := range 20 {
+		fmt.Fprintf(&test, "{\"question\": %q, \"answer\": \"%d\"}\n", words(i), i)
+		fmt.Fprintf(&train, "{\"question\": %q, \"answer\": \"%d\"}\n", words(1000+i), i)
+	}
+	for i := range 400 {
+		text := words(5000 + i)
+		if i%40 == 0 {
+			text += " " + words(i/40)
+		}
+		fmt.Fprintf(&one, "{\"text\": %q}\n", text)
+		fmt.Fprintf(&two, "{\"text\": %q}\n", words(9000+i))
+	}
+	bench = map[string][]byte{
+		"README.md":                           []byte("---\nconfigs:\n- config_name: all\n  data_files:\n  - split: test\n    path: main/test-*\n---\n# A quiz\n"),
+		"main/test-00000-of-00001.jsonl":      test.Bytes(),
+		"main/train-00000-of-00001.jsonl":     train.Bytes(),
+		"other/test-00000-of-00001.jsonl":     train.Bytes(),
+		".gitattributes":                      []byte("*.parquet filter=lfs\n"),
+		"a/very/deep/directory/notes.unknown": []byte("no data\n"),
+	}
+	return bench, map[string][]byte{"data/one.jsonl": one.Bytes(), "data/two.jsonl": two.Bytes(), "data/README.md": []byte("# card\n")}
+}
+
+// swab runs the program and returns its exit code and what it wrote.
+func swab(args ...string) (code int, out, messages string) {
+	var stdout, stderr bytes.Buffer
+	code = run(args, &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+// noSecrets fails the test where a file below dir or a text has one of the secrets.
+func noSecrets(t *testing.T, dir string, secrets []string, texts ...string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(name)
+		texts = append(texts, name, string(b))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range texts {
+		for _, secret := range secrets {
+			if i := strings.Index(text, secret); i >= 0 {
+				t.Errorf("a secret is in %q", text[max(0, i-100):min(len(text), i+100)])
+			}
+		}
+	}
+}
+
+// writeFiles writes files below a new directory.
+func writeFiles(t *testing.T, files map[string][]byte) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, b := range files {
+		at := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// scanOf scans a corpus for the quiz and returns the directory of the audit and all that was written.
+func scanOf(t *testing.T, corpus, bench string, wantCode int) (out, messages string) {
+	t.Helper()
+	out = filepath.Join(t.TempDir(), "audit")
+	code, stdout, stderr := swab("scan", "--corpus", corpus, "--bench", "quiz="+bench,
+		"--fields", "question=question,answer=answer", "--out", out)
+	if code != wantCode {
+		t.Fatalf("scan of %s for %s: exit code %d, want %d\n%s%s", corpus, bench, code, wantCode, stdout, stderr)
+	}
+	return out, stdout + stderr
+}
+
+// sameAudit compares verdicts, evidence and variants of two audits, whose sources have other names.
+func sameAudit(t *testing.T, want, got string, sources ...string) {
+	t.Helper()
+	replace := strings.NewReplacer(sources...)
+	for _, part := range []string{"verdicts.jsonl", "evidence.jsonl", "clean", "removed"} {
+		files := 0
+		err := filepath.WalkDir(filepath.Join(want, part), func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			files++
+			rel, _ := filepath.Rel(want, name)
+			a, err := os.ReadFile(name)
+			b, err2 := os.ReadFile(filepath.Join(got, rel))
+			if err != nil || err2 != nil {
+				return errors.Join(err, err2)
+			}
+			if x, y := replace.Replace(string(a)), replace.Replace(string(b)); x != y || len(x) == 0 {
+				t.Errorf("%s differs:\n%.500s\n%.500s", rel, x, y)
+			}
+			return nil
+		})
+		if err != nil || files == 0 {
+			t.Errorf("%s: %d files, %v", part, files, err)
+		}
+	}
+}
+
+func TestScanFromHub(t *testing.T) {
+	bench, corpus := makeStoreFiles()
+	all := maps.Clone(bench)
+	maps.Copy(all, corpus)
+	dir := writeFiles(t, all)
+	want, _ := scanOf(t, dir+"/data", dir+":main:test", 0)
+
+	hub := storetest.NewHub(t, "cais/quiz", all, nil)
+	hub.Private = true
+	t.Setenv("HF_ENDPOINT", hub.URL)
+	t.Setenv("HF_TOKEN", storetest.Token)
+	got, messages := scanOf(t, "hf://datasets/cais/quiz/data/*.jsonl", "hf://cais/quiz:all:test", 0)
+	sameAudit(t, want, got, dir, "ROOT", "hf://datasets/cais/quiz", "ROOT")
+
+	about, err := os.ReadFile(filepath.Join(got, "audit.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"main/test-00000-of-00001.jsonl", "data/one.jsonl"} {
+		if pinned := "hf://datasets/cais/quiz@" + hub.Commit() + "/" + name; !strings.Contains(string(about), pinned) {
+			t.Errorf("the audit has no %s:\n%s", pinned, about)
+		}
+	}
+	if leaks := hub.Leaks(); len(leaks) > 0 {
+		t.Errorf("the token went to the other host: %q", leaks)
+	}
+	noSecrets(t, got, []string{storetest.Token, "secretOfTheOtherHost"}, messages)
+
+	// The commit that the audit names can be read after another has replaced it, and what has no
+	// permission is an error by name.
+	pinned := "hf://datasets/cais/quiz@" + hub.Commit()
+	hub.Put(map[string][]byte{"README.md": []byte("# gone\n")})
+	again, _ := scanOf(t, pinned+"/data", pinned+":main:test", 0)
+	sameAudit(t, want, again, dir, "ROOT", pinned, "ROOT")
+	t.Setenv("HF_TOKEN", "hf_aWrongTokenOfTheTests")
+	_, messages = scanOf(t, "hf://datasets/cais/quiz@v2/data", pinned+":main:test", 2)
+	if !strings.Contains(messages, "no permission") || !strings.Contains(messages, "HF_TOKEN") {
+		t.Error(messages)
+	}
+	noSecrets(t, got, []string{"hf_aWrongTokenOfTheTests"}, messages)
+}
+
+func TestScanFromWeb(t *testing.T) {
+	bench, corpus := makeStoreFiles()
+	all := maps.Clone(bench)
+	maps.Copy(all, corpus)
+	dir := writeFiles(t, all)
+	want, _ := scanOf(t, dir+"/data/one.jsonl", dir+"/main/test-00000-of-00001.jsonl", 0)
+	for _, ranges := range []bool{true, false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if user, password, _ := r.BasicAuth(); user != "reader" || password != "aPasswordOfTheTests" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			if !ranges {
+				r.Header.Del("Range")
+			}
+			http.FileServer(http.Dir(dir)).ServeHTTP(w, r)
+		}))
+		defer server.Close()
+		root := strings.Replace(server.URL, "http://", "http://reader:aPasswordOfTheTests@", 1)
+		query := "?X-Amz-Signature=aSignatureOfTheTests&X-Amz-Expires=60"
+		got, messages := scanOf(t, root+"/data/one.jsonl"+query, root+"/main/test-00000-of-00001.jsonl"+query, 0)
+		sameAudit(t, want, got, dir, "ROOT", server.URL, "ROOT", `"main/test`, `"test`, "quiz/main/", "quiz/")
+		noSecrets(t, got, []string{"aPasswordOfTheTests", "aSignatureOfTheTests"}, messages)
+		_, messages = scanOf(t, root+"/data/three.jsonl"+query, root+"/main/none.jsonl"+query, 2)
+		if !strings.Contains(messages, "404") || !strings.Contains(messages, "/data/three.jsonl") {
+			t.Error(messages)
+		}
+		noSecrets(t, got, []string{"aPasswordOfTheTests", "aSignatureOfTheTests"}, messages)
+	}
+}
