@@ -219,7 +219,7 @@ func (k *kept) seen(sh *shard.Shard) *ledger.Seen {
 func (s *stored) seenAt(sh *shard.Shard, path string) bool {
 	at := s.result.Seen
 	return at != nil && at.Path == path && at.ModTime == sh.Stamp() && at.ETag == sh.Version() &&
-		(at.ModTime != 0 || at.ETag != "")
+		(sh.Object == nil || at.ModTime != 0 || at.ETag != "")
 }
 
 // use sets the results of a shard of that digest, and returns the subjects that none of them
