@@ -1,6 +1,6 @@
 // Package pipeline runs swab's jobs, one file each: [Scan] (scan.go), [Check] (check.go),
-// [Index] (index.go) and [Score] (score.go). Rules of a domain are in the packages that it
-// connects.
+// [Index] (index.go), [Score] (score.go) and [Decontaminate] (decontaminate.go). Rules of a
+// domain are in the packages that it connects.
 //
 // A lane is a goroutine that carries one shard at a time from bytes to its result. A
 // shard's result is a value: the covers of the items found in it. Results merge
@@ -8,7 +8,8 @@
 // shards publish the same bytes.
 //
 // Its files, like its packages, use only what is below them: read.go, lane.go, list.go,
-// index.go, kept.go, run.go, changes.go, publish.go, scan.go, check.go, score.go, from the lowest to the highest.
+// index.go, kept.go, run.go, changes.go, publish.go, scan.go, check.go, score.go,
+// decontaminate.go, from the lowest to the highest.
 //
 // # From a document's text to its verdict
 //

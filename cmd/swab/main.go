@@ -109,6 +109,7 @@ printing the results or writing the metrics failed; 130 interrupted.`,
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(flagError)
 	addVerbs(root, "Find", scanCommand(), indexCommand(), checkCommand(), mergeCommand())
+	addVerbs(root, "Clean", decontaminateCommand())
 	addVerbs(root, "Read an audit",
 		explainCommand(), reviewCommand(), reportCommand(), scoreCommand(), exportCommand(), auditCommand())
 	addVerbs(root, "Learn", benchmarksCommand(), methodsCommand(), initCommand(), configCommand(), versionCommand())

@@ -39,6 +39,7 @@ func helmDefinition(n int) definition {
 			m.N, m.counts = fixedN(n), occurrences
 			side, metric := m.value("side").(string), m.value("metric").(string)
 			filter, weighted := m.intValue("filter"), m.hasValue("weighted", "yes")
+			m.ByCount = filter > 0
 			m.flags = helmSides[side]
 			flagging := side
 			if side == "either" {

@@ -58,6 +58,9 @@ type Method struct {
 	// of each item of the benchmark.
 	N func(lengths []int) int
 
+	Joins   bool // an item's share is of what all documents have together, so none need flag it alone
+	ByCount bool // how often the corpus has an n-gram decides whether it counts
+
 	Level     Level // its N is set when the method is fitted
 	Threshold float64
 	Windows   int     // number of windows of N characters, drawn at random; 0: all

@@ -87,6 +87,7 @@ func gpt2() definition {
 		}),
 		make: func(m *Method) {
 			m.Threshold = m.floatValue("threshold")
+			m.Joins = m.Threshold > 0
 			m.Text = fmt.Sprintf("Flagged when more than %g of the %d-grams of words of all parts occur in any document. "+
 				"Score: that share.", m.Threshold, m.intValue("n"))
 			distinct := m.hasValue("count", "distinct")
@@ -142,7 +143,7 @@ func gpt3() definition {
 			}
 			limit := m.intValue("max-documents")
 			if limit > 0 {
-				m.counts = documents
+				m.counts, m.ByCount = documents, true
 				m.Text += fmt.Sprintf(" N-grams in more than %d documents do not count.", limit)
 			}
 			m.judge = func(c *judgement) {
@@ -227,6 +228,7 @@ func palm() definition {
 				countParam()},
 		}),
 		make: func(m *Method) {
+			m.Joins = true
 			m.Threshold = m.floatValue("threshold")
 			anyField, distinct := m.hasValue("fields", "any"), m.hasValue("count", "distinct")
 			parts := "context, question and answer together"
@@ -271,6 +273,7 @@ func llama2() definition {
 				shareParam("dirty", 0.8, "share from which it is dirty")},
 		}),
 		make: func(m *Method) {
+			m.Joins = true
 			m.Threshold = m.floatValue("threshold")
 			dirty := m.floatValue("dirty")
 			m.Level = Level{Extend: true, Skip: m.intValue("skip"), Least: m.intValue("length"), Gaps: m.hasValue("gaps", "yes")}
@@ -308,6 +311,7 @@ func llama3() definition {
 			Params: []Param{gramParam(8), shareParam("threshold", 0.5, "share from which an item is flagged")},
 		}),
 		make: func(m *Method) {
+			m.Joins = true
 			m.Threshold = m.floatValue("threshold")
 			m.Text = fmt.Sprintf("Flagged when at least %g of the words of all parts are in %d-grams that occur in any "+
 				"document. Score: that share.", m.Threshold, m.intValue("n"))
@@ -370,6 +374,7 @@ func ngramMatch() definition {
 			Params:  contamParams(),
 		}),
 		make: func(m *Method) {
+			m.Joins = true
 			m.Threshold = m.floatValue("threshold")
 			least := contamCounts(m)
 			m.Text = fmt.Sprintf("Flagged when at least %g of the %d-grams of words of question and context occur%s. "+
@@ -397,6 +402,7 @@ func tokenMatch() definition {
 			Params:  contamParams(),
 		}),
 		make: func(m *Method) {
+			m.Joins = true
 			m.Threshold = m.floatValue("threshold")
 			least := contamCounts(m)
 			m.Text = fmt.Sprintf("Flagged when at least %g of the words of question and context are in %d-grams that occur%s. "+
@@ -419,6 +425,7 @@ func tokenExtend() definition {
 				{Name: "gaps", Text: "whether words that differ inside a run count as found", Value: "yes", Values: yesNo}},
 		}),
 		make: func(m *Method) {
+			m.Joins = true
 			m.Threshold = m.floatValue("threshold")
 			m.Level = Level{Extend: true, Skip: m.intValue("skip"), Gaps: m.hasValue("gaps", "yes")}
 			m.Text = fmt.Sprintf("Flagged when at least %g of the words of question and context are in runs shared with "+
@@ -547,7 +554,7 @@ func contamParams() []Param {
 // contamCounts turns on the counting that mincount needs, and returns mincount.
 func contamCounts(m *Method) int {
 	if m.intValue("mincount") > 1 {
-		m.counts = occurrences
+		m.counts, m.ByCount = occurrences, true
 	}
 	return m.intValue("mincount")
 }

@@ -591,13 +591,13 @@ func (b *Benchmark) Divide(ctx context.Context, cleanDir, removedDir string, kee
 	first := 0
 	for i := range b.Files {
 		f := &b.Files[i]
-		var outs [2]*output
+		var outs [2]*shard.Output
 		for k, dir := range []string{cleanDir, removedDir} {
 			name := filepath.Join(dir, filepath.FromSlash(f.Out))
-			o, err := create(name, f.compression)
+			o, err := shard.Create(name, f.compression)
 			if err != nil {
 				if k > 0 {
-					outs[0].drop()
+					outs[0].Drop()
 				}
 				return err
 			}
@@ -610,7 +610,7 @@ func (b *Benchmark) Divide(ctx context.Context, cleanDir, removedDir string, kee
 			}
 			return 1
 		})
-		if err = errors.Join(err, outs[0].close(), outs[1].close()); err != nil {
+		if err = errors.Join(err, outs[0].Close(), outs[1].Close()); err != nil {
 			return err
 		}
 		first += f.Items

@@ -44,14 +44,14 @@ func presets(tb testing.TB) *Presets {
 func write(tb testing.TB, name, data string) string {
 	tb.Helper()
 	_, c, _ := rows.Formats.TypeOf(name)
-	o, err := create(name, c)
+	o, err := shard.Create(name, c)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	if _, err := io.WriteString(o, data); err != nil {
 		tb.Fatal(err)
 	}
-	if err := o.close(); err != nil {
+	if err := o.Close(); err != nil {
 		tb.Fatal(err)
 	}
 	return name

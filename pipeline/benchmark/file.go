@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,11 +13,6 @@ import (
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 	"swab/pipeline/store"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-	"github.com/pierrec/lz4/v4"
-	"github.com/ulikunitz/xz"
 )
 
 // File is one file of a benchmark.
@@ -141,16 +134,21 @@ func (f *File) readText(
 			return n, f.finish(r, n)
 		}
 		if err != nil {
-			var bad *rows.ReadError
-			switch {
-			case err == errStop:
-				return n, err
-			case errors.As(err, &bad):
-				return n, bad.Unwrap()
-			}
-			return n, f.recordError(n, err)
+			return n, f.readError(n, err)
 		}
 	}
+}
+
+// readError is recordError for an error that may be of the whole file, or no error.
+func (f *File) readError(n int, err error) error {
+	var bad *rows.ReadError
+	switch {
+	case err == errStop:
+		return err
+	case errors.As(err, &bad):
+		return bad.Unwrap()
+	}
+	return f.recordError(n, err)
 }
 
 // recordError adds the file and the number of the record to an error.
@@ -291,36 +289,20 @@ func (f *File) copyTo(ctx context.Context, out [2]io.Writer, side func(n int) in
 	if !f.isText() {
 		return f.divideRows(ctx, out, side)
 	}
-	var written [2]bool
-	write := func(i int, b []byte) error {
-		_, err := out[i].Write(b)
-		return rows.OfFile(err) // the error of an output names its file, so no record is added
+	r, err := f.open()
+	if err != nil {
+		return err
 	}
-	_, err := f.readText(ctx, func(_ *rows.Spans, n int, sep, body []byte) error {
-		if n == 0 {
-			if err := errors.Join(write(0, sep), write(1, sep)); err != nil {
-				return err
-			}
-		}
-		i := side(n)
-		if written[i] {
-			if err := write(i, sep); err != nil {
-				return err
-			}
-		}
-		written[i] = true
-		return write(i, body)
-	}, func(s *rows.Spans, n int, tail []byte) error {
-		for i := range out {
-			if written[i] || n == 0 || s.Bracketed() {
-				if _, err := out[i].Write(tail); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	return err
+	defer r.Close()
+	s := rows.NewSpans(r, 0)
+	s.Use(f.layout)
+	defer s.Free()
+	n := 0
+	err = s.Divide(ctx, out, func(k int) int { n = k + 1; return side(k) })
+	if err != nil {
+		return f.readError(n, err)
+	}
+	return f.finish(r, n)
 }
 
 func (f *File) divideRows(ctx context.Context, out [2]io.Writer, side func(n int) int) error {
@@ -346,56 +328,4 @@ func quotedName(name string) string {
 		return q
 	}
 	return name
-}
-
-// output is a new file, compressed as its benchmark was.
-type output struct {
-	io.Writer
-	file *os.File
-	comp io.Closer
-}
-
-// create creates the file name, which must not exist yet, and its directory.
-func create(name string, c shard.Compression) (*output, error) {
-	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return nil, err
-	}
-	o := &output{Writer: f, file: f}
-	var w io.WriteCloser
-	switch c {
-	case shard.Gzip:
-		w = gzip.NewWriter(f)
-	case shard.Zstd:
-		w, err = zstd.NewWriter(f, zstd.WithEncoderConcurrency(1))
-	case shard.Xz:
-		w, err = xz.NewWriter(f)
-	case shard.Lz4:
-		w = lz4.NewWriter(f)
-	default: // bzip2 too, whose ending Out does not have
-		return o, nil
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), o.drop())
-	}
-	o.Writer, o.comp = w, w
-	return o, nil
-}
-
-// close completes the file.
-func (o *output) close() error {
-	var err error
-	if o.comp != nil {
-		err = o.comp.Close()
-	}
-	return errors.Join(err, o.file.Close())
-}
-
-// drop removes the file.
-func (o *output) drop() error {
-	o.file.Close()
-	return os.Remove(o.file.Name())
 }

@@ -370,6 +370,15 @@ func (r *alignReader) covers(e *encoder) error {
 	})
 }
 
+func (r *alignReader) visitFound(items func(int) *benchmark.Item, visit func(int, Found)) {
+	m := r.matcher
+	for i, c := range r.collector.Covers() {
+		if i < m.real {
+			visit(i, &cursor[alignCover]{rules: m, number: i, it: items(i), cover: &alignCover{own: c}})
+		}
+	}
+}
+
 func (m *alignment) merge(e *encoder, from subject) error {
 	return writeCovers(e, m, mergeSections(m, from))
 }

@@ -230,6 +230,12 @@ func (r *gramsReader) covers(e *encoder) error {
 	})
 }
 
+func (r *gramsReader) visitFound(items func(int) *benchmark.Item, visit func(int, Found)) {
+	for i, c := range r.collector.Covers() {
+		visit(i, &cursor[overlap.Cover]{rules: r.matcher, number: i, it: items(i), cover: c})
+	}
+}
+
 func (m *grams) merge(e *encoder, from subject) error {
 	return writeCovers(e, m, mergeSections(m, from))
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"swab/ngram"
+	"swab/pipeline/benchmark"
 )
 
 // A Lane passes one shard after another to the matchers. It belongs to one goroutine. It
@@ -31,6 +32,9 @@ type reader interface {
 	end(row int64, id string, text []byte)
 	// covers writes the covers of the items found in the shard.
 	covers(e *encoder) error
+	// visitFound calls visit with the result of each item of which something was found since
+	// reset. Items returns an item by its number.
+	visitFound(items func(number int) *benchmark.Item, visit func(number int, f Found))
 }
 
 // NewLane returns a new lane.
@@ -112,4 +116,12 @@ func (l *Lane) Found() (of []int, sections [][]byte, err error) {
 		of, sections = append(of, p.of), append(sections, e.buf[p.from:p.to])
 	}
 	return of, sections, nil
+}
+
+// VisitFound calls visit with what the documents since Begin have of each item for method number i of
+// the set, in ascending order of the items' numbers. Items returns an item by its number. The
+// results of all lanes of a set share its tokenisers: only one goroutine at a time may ask
+// them for a verdict or for evidence.
+func (l *Lane) VisitFound(i int, items func(number int) *benchmark.Item, visit func(number int, f Found)) {
+	l.readers[l.set.places[i].matcher].visitFound(items, visit)
 }

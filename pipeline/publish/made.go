@@ -18,7 +18,8 @@ var outputs = [...]struct{ mark, what string }{
 
 // markBegins is how such a file begins, in this version and in earlier ones.
 var markBegins = regexp.MustCompile(
-	`^\s*\{\s*"(format":\s*"swab (audit|index|export)"|version":\s*\d+,\s*"(verdicts":\s*"[0-9a-f]{32}|seed":\s*\d))`)
+	`^\s*\{\s*"(format":\s*"swab (audit|index|export|decontamination)"` +
+		`|version":\s*\d+,\s*"(verdicts":\s*"[0-9a-f]{32}|seed":\s*\d))`)
 
 // Made returns what dir is, with its article, if swab made it: an output, which its mark
 // says by how it begins and not by its name alone, or the work directory of a run. "" is
@@ -30,6 +31,9 @@ func Made(dir string) string {
 				return "the work directory of a run"
 			}
 		}
+	}
+	if filepath.Base(dir) == "removed" && begins(filepath.Join(filepath.Dir(dir), "decontamination.json")) {
+		return "the documents that a cleaned corpus is without"
 	}
 	for _, o := range outputs {
 		if begins(filepath.Join(dir, o.mark)) {

@@ -1,0 +1,782 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"swab/ngram/item"
+	"swab/ngram/overlap"
+	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
+	"swab/pipeline/ledger"
+	"swab/pipeline/match"
+	"swab/pipeline/publish"
+	"swab/pipeline/rows"
+	"swab/pipeline/shard"
+	"swab/pipeline/store"
+
+	"github.com/zeebo/xxh3"
+)
+
+// The files of a cleaned corpus.
+const (
+	CleanedFile = "decontamination.json"    // what was done, for people and programs
+	CleanedDir  = "corpus"                  // the shards, without the documents
+	DroppedFile = "removed/documents.jsonl" // a line for each of those documents and each item that it holds
+	DroppedDir  = "removed/corpus"          // the documents, in shards of the same names
+)
+
+var (
+	// ErrTooManyRemoved means that more documents hold flagged items than may be removed.
+	ErrTooManyRemoved = errors.New("more documents than allowed would be removed")
+	// ErrNotWritten means that shards cannot be written without the documents to remove.
+	ErrNotWritten = errors.New("cannot be written")
+)
+
+var (
+	cleanedKind   = publish.Kind{Name: "a cleaned corpus", Mark: CleanedFile, Fresh: true}
+	cleanedFormat = ledger.Format{Name: "swab decontamination", Version: 1, Advice: "run swab decontaminate again"}
+	dropsFormat   = ledger.Format{Name: "swab documents to remove", Version: 1, Minor: -1}
+)
+
+// DecontaminateOptions configures Decontaminate.
+type DecontaminateOptions struct {
+	Version   string  // of the program
+	Audit     string  // directory
+	Out       string  // directory to write, which must not exist
+	Method    string  // of the audit; "" if it has only one
+	Threshold float64 // score from which an item is flagged and a document removed; 0: the method's decision
+	IDs       bool    // write the list of documents alone
+	DryRun    bool    // write nothing
+
+	MaxRemoved      float64 // largest share of documents that may be removed; negative: any
+	AllowIncomplete bool    // leave out shards that cannot be read
+
+	Lanes    int
+	Progress *Progress
+}
+
+// Cleaned describes a cleaned corpus.
+type Cleaned struct {
+	Swab       string             `json:"swab"`
+	Audit      string             `json:"audit"` // digest of the audit's audit.json
+	Method     string             `json:"method"`
+	Version    int                `json:"method_version"`
+	Threshold  float64            `json:"threshold,omitempty"` // 0: as the method decides
+	IDs        bool               `json:"ids,omitempty"`       // the list alone was written
+	Documents  int64              `json:"documents"`           // of the corpus
+	Removed    int64              `json:"removed"`             // of them
+	Bytes      int64              `json:"removed_bytes"`       // of their texts
+	Benchmarks []CleanedBenchmark `json:"benchmarks"`
+	Shards     []CleanedShard     `json:"shards"`
+	LeftOut    []audit.Aside      `json:"left_out,omitempty"` // shards that could not be read
+
+	Notes []string `json:"-"`
+}
+
+// CleanedBenchmark counts what a corpus held of a benchmark.
+type CleanedBenchmark struct {
+	Name      string `json:"name"`
+	Flagged   int64  `json:"flagged"`   // items
+	Found     int64  `json:"found"`     // of them, in a removed document
+	Documents int64  `json:"documents"` // removed because of any of them
+}
+
+// CleanedShard counts the documents of a shard.
+type CleanedShard struct {
+	Name      string `json:"name"` // in the corpus
+	File      string `json:"file,omitempty"`
+	Documents int64  `json:"documents"`
+	Removed   int64  `json:"removed"`
+}
+
+// drops are the documents of a shard that are to be removed.
+type drops struct {
+	Entry     ledger.Entry `json:"entry"`
+	Documents []dropped    `json:"documents"` // by row
+	Kept      string       `json:"kept"`      // digest of all other texts, in order
+}
+
+// dropped is a document to remove.
+type dropped struct {
+	Row   int64         `json:"row"`
+	ID    string        `json:"id"`
+	Bytes int64         `json:"bytes"`
+	All   []int         `json:"all"`   // numbers of the items that it holds
+	Items []droppedItem `json:"items"` // the first of them
+}
+
+// droppedItem is an item that a document holds.
+type droppedItem struct {
+	Benchmark string     `json:"benchmark"`
+	Split     string     `json:"split"`
+	Item      string     `json:"item"`
+	Index     int64      `json:"index"`
+	Score     float64    `json:"score"`
+	Kind      string     `json:"kind,omitempty"`
+	Spans     [][2]int64 `json:"spans"` // bytes of the document's text
+}
+
+// Decontaminate writes the corpus of an audit without the documents that hold its flagged
+// items: those that flag one of them by themselves, or, for a method that joins documents,
+// that have an n-gram of one. All documents are read again, and each is judged alone. A
+// reviewer's marks count. A shard without such documents is copied byte for byte; the others
+// keep their format and compression, and the other records their bytes or values. Every file
+// that was divided is read once more and compared before anything is published.
+func Decontaminate(ctx context.Context, o DecontaminateOptions) (*Cleaned, error) {
+	c, err := openCleaner(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if !o.DryRun {
+		if c.dir, err = publish.Open(o.Out, &cleanedKind); err != nil {
+			return nil, err
+		}
+	}
+	sum, err := c.run(ctx)
+	if c.dir != nil {
+		err = errors.Join(err, c.dir.Close())
+	}
+	return sum, err
+}
+
+// A cleaner finds the documents to remove and writes the rest.
+type cleaner struct {
+	o       DecontaminateOptions
+	about   *audit.Audit
+	reading Reading
+	set     *match.Set
+	method  *overlap.Method
+	flagged []*benchmark.Item // by item; nil: it is not flagged
+	flags   []int64           // by benchmark
+	names   []string          // of benchmarks
+	bench   []uint16          // by item
+	key     string            // digest of all that decisions depend on, but for the shard
+	shards  []shard.Shard
+	audited []string // by shard: its digest in the audit
+	files   []string // by shard: its name below CleanedDir
+	dir     *publish.Dir
+	sum     *Cleaned
+
+	mu    sync.Mutex // also while a verdict is made, since the set's matchers serve one goroutine then
+	drops []*drops   // by shard
+	found []bool     // by item: a removed document holds it
+	docs  []int64    // by benchmark: removed documents
+}
+
+func openCleaner(ctx context.Context, o DecontaminateOptions) (*cleaner, error) {
+	r, err := audit.Open(o.Audit)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	t, err := r.Table(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var notes []string
+	marks, err := audit.LoadMarks(o.Audit)
+	if err == nil && len(marks) > 0 {
+		notes, err = r.Follow(ctx, t, "the documents to remove")
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &cleaner{o: o, about: r.About}
+	verdicts, err := c.choose(t)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", o.Audit, err)
+	}
+	if !r.About.Complete && !o.AllowIncomplete {
+		return nil, fmt.Errorf("%q: the audit is incomplete, so the corpus may hold items that it does not know: "+
+			"see swab report; --allow-incomplete cleans what was read", o.Audit)
+	}
+	if err := c.readItems(ctx, t, verdicts); err != nil {
+		return nil, err
+	}
+	if c.set, err = match.Again(ctx, r.About, c.o.Method); err != nil {
+		return nil, err
+	}
+	c.method = c.set.Methods[0]
+	if c.method.ByCount {
+		return nil, fmt.Errorf("method %s counts how often the corpus has an n-gram: no document is the one to remove; "+
+			"scan without that parameter", c.method.Name)
+	}
+	c.reading = Reading{
+		Lanes: o.Lanes, TextField: r.About.TextField, IDField: r.About.IDField, TextUnit: r.About.TextUnit,
+		Tokens: r.About.Tokens, MaxRow: int(r.About.Limits["max_row"]), MaxBadRows: -1, Progress: o.Progress,
+		Limits: shard.Limits{Window: r.About.Limits["max_window"], Ratio: r.About.Limits["max_ratio"]},
+	}.filled()
+	digest, err := fileDigest(filepath.Join(o.Audit, audit.File))
+	if err != nil {
+		return nil, err
+	}
+	c.sum = &Cleaned{
+		Swab: o.Version, Audit: digest, Method: c.method.Name, Version: c.method.Version, Threshold: o.Threshold,
+		IDs: o.IDs, Notes: notes,
+	}
+	c.key = ledger.Digest([]any{dropsFormat, o.Version, digest, c.method.Name, o.Threshold, c.flagKey()})
+	return c, c.findShards()
+}
+
+// choose finds the verdicts of the method.
+func (c *cleaner) choose(t *audit.Table) (*audit.MethodVerdicts, error) {
+	if c.o.Method == "" && len(t.Verdicts) != 1 {
+		return nil, fmt.Errorf("the audit has %d methods; choose one with --method", len(t.Verdicts))
+	}
+	names := []string{c.o.Method}
+	if c.o.Method == "" {
+		names = []string{t.Verdicts[0].Method}
+	}
+	list, err := t.Methods(names)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) != 1 {
+		return nil, errors.New("one method decides; choose it with --method")
+	}
+	c.o.Method = list[0].Method
+	return list[0], nil
+}
+
+// readItems reads the flagged items.
+func (c *cleaner) readItems(ctx context.Context, t *audit.Table, v *audit.MethodVerdicts) error {
+	c.flagged, c.bench = make([]*benchmark.Item, len(t.Items)), make([]uint16, len(t.Items))
+	c.flags, c.docs = make([]int64, len(t.Benchmarks)), make([]int64, len(t.Benchmarks))
+	c.found = make([]bool, len(t.Items))
+	for _, b := range t.Benchmarks {
+		c.names = append(c.names, b.Name)
+	}
+	return t.Read(ctx, func(number int, it *benchmark.Item) error {
+		at := t.Items[number].Benchmark
+		c.bench[number] = at
+		if v.State[number] == item.Suspected {
+			return errors.New("its items are suspected by a corpus filter, which names no documents; " +
+				"run swab scan, or swab check --trace")
+		}
+		if c.o.Threshold == 0 && v.State[number] == item.Flagged || c.o.Threshold > 0 && v.Score[number] >= c.o.Threshold {
+			kept := *it
+			c.flagged[number] = &kept
+			c.flags[at]++
+		}
+		return nil
+	})
+}
+
+// flagKey returns a digest of the numbers of the flagged items, which marks may change.
+func (c *cleaner) flagKey() string {
+	var numbers []int
+	for i, it := range c.flagged {
+		if it != nil {
+			numbers = append(numbers, i)
+		}
+	}
+	return ledger.Digest(numbers)
+}
+
+// findShards finds the audited shards again.
+func (c *cleaner) findShards() error {
+	var errs []error
+	var names []string
+	for _, e := range c.about.Shards {
+		switch {
+		case e.Error != "":
+			c.sum.LeftOut = append(c.sum.LeftOut, audit.Aside{Name: e.Name, Why: e.Error})
+			continue
+		case e.Once:
+			errs = append(errs, fmt.Errorf("%s: it came from a pipe, which cannot be read again", e.Name))
+			continue
+		case store.IsURL(e.Name):
+			errs = append(errs, fmt.Errorf("%s: only files are cleaned: copy it, scan the copy, and clean that", e.Name))
+			continue
+		}
+		info, err := os.Stat(e.Name)
+		if err == nil && info.Size() != e.Size {
+			err = changed(e.Name)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		s := namedShard(e.Name, e.ReadAs)
+		s.Size, s.ModTime = info.Size(), info.ModTime()
+		s.AddIndex()
+		c.shards, names = append(c.shards, s), append(names, e.Name)
+		c.audited = append(c.audited, e.Digest)
+		c.reading.Progress.expect(s)
+	}
+	for _, a := range c.about.Unread {
+		c.sum.LeftOut = append(c.sum.LeftOut, a)
+	}
+	c.drops = make([]*drops, len(c.shards))
+	var err error
+	c.files, err = relativeNames(names)
+	return errors.Join(append(errs, err)...)
+}
+
+// namedShard returns the file of that name as a shard, without its size.
+func namedShard(name, readAs string) shard.Shard {
+	f, c, _ := rows.Formats.Identify(name, name)
+	if readAs != "" {
+		f, _, _ = rows.Formats.TypeOf("x" + readAs)
+	}
+	return shard.Shard{
+		Name: name, Path: filepath.FromSlash(name), Format: f, Compression: c, Formats: &rows.Formats, ReadAs: readAs,
+	}
+}
+
+// relativeNames returns the names below the directory that all files have in common.
+func relativeNames(names []string) (files []string, err error) {
+	common := ""
+	for i, name := range names {
+		abs, err := filepath.Abs(filepath.FromSlash(name))
+		if err != nil {
+			return nil, err
+		}
+		abs = filepath.ToSlash(abs)
+		files = append(files, abs)
+		if dir := path.Dir(abs); i == 0 {
+			common = dir
+		}
+		for common != "/" && common != "." && !strings.HasPrefix(abs, strings.TrimSuffix(common, "/")+"/") {
+			common = path.Dir(common)
+		}
+	}
+	for i, f := range files {
+		files[i] = strings.TrimPrefix(strings.TrimPrefix(f, common), "/")
+	}
+	return files, nil
+}
+
+func (c *cleaner) run(ctx context.Context) (*Cleaned, error) {
+	if err := c.find(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.count(); err != nil {
+		return c.sum, err
+	}
+	if c.o.DryRun {
+		return c.sum, nil
+	}
+	if err := c.writable(); err != nil {
+		return nil, err
+	}
+	return c.sum, c.dir.Publish(nil, func(root string) error { return c.write(ctx, root) })
+}
+
+// find finds the documents to remove, in all shards.
+func (c *cleaner) find(ctx context.Context) error {
+	todo := make([]int, len(c.shards))
+	for i := range todo {
+		todo[i] = i
+	}
+	slices.SortStableFunc(todo, func(a, b int) int { return cmp.Compare(c.shards[b].Size, c.shards[a].Size) })
+	ahead := len(todo) < c.reading.Lanes
+	return c.reading.lanes(ctx, todo, func() func(context.Context, int) error {
+		l := c.set.NewLane()
+		return func(ctx context.Context, i int) error {
+			d, err := c.shardDrops(ctx, l, i, ahead)
+			if err == nil {
+				c.add(i, d)
+			}
+			return err
+		}
+	})
+}
+
+// add adds the documents of shard i to the counts. Their items are read again when written.
+func (c *cleaner) add(i int, d *drops) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drops[i] = d
+	for _, doc := range d.Documents {
+		of := make([]bool, len(c.names))
+		for _, number := range doc.All {
+			of[c.bench[number]], c.found[number] = true, true
+		}
+		for at, holds := range of {
+			if holds {
+				c.docs[at]++
+			}
+		}
+	}
+}
+
+// shardDrops returns the documents of a shard that are to be removed, from an earlier try if
+// that came so far.
+func (c *cleaner) shardDrops(ctx context.Context, l *match.Lane, i int, ahead bool) (*drops, error) {
+	sh := c.shards[i]
+	key := ledger.Digest([]any{c.key, sh.Name, sh.Size, sh.ModTime.UnixNano(), c.audited[i]})
+	if c.dir != nil {
+		if d := c.stored(key); d != nil {
+			return d, nil
+		}
+	}
+	d := &drops{}
+	kept := xxh3.New()
+	l.Begin(sh.Name, nil)
+	defer context.AfterFunc(ctx, l.Stop)()
+	var err error
+	d.Entry, err = c.reading.documents(ctx, sh, ahead, func(row int64, id string, text []byte) error {
+		l.Document(row, id, text)
+		doc := dropped{Row: row, Bytes: int64(len(text))}
+		if c.judge(l, sh.Name, &doc); doc.Items == nil {
+			hashText(kept, text)
+			return ctx.Err()
+		}
+		doc.ID = strings.Clone(id)
+		d.Documents = append(d.Documents, doc)
+		return ctx.Err()
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case d.Entry.Error != "":
+		return nil, errors.New(d.Entry.Error)
+	case d.Entry.Digest != c.audited[i]:
+		return nil, changed(sh.Name)
+	}
+	d.Kept = hexSum(kept)
+	if c.dir == nil {
+		return d, nil
+	}
+	return d, c.dir.Put(key, func(w io.Writer) error { return dropsFormat.Write(w, d) })
+}
+
+// stored returns what an earlier try found in a shard, or nil.
+func (c *cleaner) stored(key string) *drops {
+	name, ok := c.dir.Get(key)
+	if !ok {
+		return nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	d := new(drops)
+	if dropsFormat.Read(f, d) != nil {
+		return nil
+	}
+	return d
+}
+
+// listedItems is the number of items that are listed of a document.
+const listedItems = 100
+
+// judge adds to doc the flagged items that the lane's only document holds.
+func (c *cleaner) judge(l *match.Lane, name string, doc *dropped) {
+	touched := false
+	l.VisitFound(0, func(number int) *benchmark.Item { return c.flagged[number] }, func(number int, f match.Found) {
+		touched = true
+		it := c.flagged[number]
+		if it == nil {
+			return
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		v := f.Judge(0)
+		if !c.removes(&v) {
+			return
+		}
+		if doc.All = append(doc.All, number); len(doc.Items) == listedItems {
+			return
+		}
+		found := droppedItem{
+			Benchmark: c.names[c.bench[number]], Split: it.Split, Item: it.ID, Index: int64(it.Index),
+			Score: v.Score, Kind: v.Kind, Spans: [][2]int64{},
+		}
+		for _, e := range f.Evidence() {
+			found.Spans = append(found.Spans, [2]int64{e.DocStart, e.DocEnd})
+		}
+		doc.Items = append(doc.Items, found)
+	})
+	if touched {
+		l.Begin(name, nil)
+	}
+}
+
+// removes reports whether a document goes that has, by itself, that verdict on a flagged item.
+func (c *cleaner) removes(v *overlap.Verdict) bool {
+	switch {
+	case c.method.Joins:
+		return slices.ContainsFunc(v.Counted, func(w uint64) bool { return w != 0 })
+	case c.o.Threshold > 0:
+		return v.State != item.NotCheckable && v.Score >= c.o.Threshold
+	}
+	return v.State == item.Flagged || slices.Contains(c.about.Flag, v.Kind)
+}
+
+// count adds up what was found.
+func (c *cleaner) count() error {
+	for i, d := range c.drops {
+		s := CleanedShard{Name: d.Entry.Name, Documents: d.Entry.Documents, Removed: int64(len(d.Documents))}
+		if !c.o.IDs {
+			s.File = CleanedDir + "/" + c.files[i]
+		}
+		if c.isGone(i) {
+			s.File = ""
+		}
+		c.sum.Documents += s.Documents
+		c.sum.Removed += s.Removed
+		for _, doc := range d.Documents {
+			c.sum.Bytes += doc.Bytes
+		}
+		c.sum.Shards = append(c.sum.Shards, s)
+	}
+	for at, name := range c.names {
+		b := CleanedBenchmark{Name: name, Flagged: c.flags[at], Documents: c.docs[at]}
+		for number, found := range c.found {
+			if found && int(c.bench[number]) == at {
+				b.Found++
+			}
+		}
+		c.sum.Benchmarks = append(c.sum.Benchmarks, b)
+	}
+	if share := float64(c.sum.Removed) / float64(max(1, c.sum.Documents)); c.o.MaxRemoved >= 0 && share > c.o.MaxRemoved {
+		return fmt.Errorf("%w: %d of %d, %.3g %%, and --max-removed is %g; nothing was written",
+			ErrTooManyRemoved, c.sum.Removed, c.sum.Documents, 100*share, 100*c.o.MaxRemoved)
+	}
+	return nil
+}
+
+// isGone reports whether nothing is left of shard i: it is a file of text that is one document.
+func (c *cleaner) isGone(i int) bool {
+	d := c.drops[i]
+	return len(d.Documents) > 0 && c.isDocument(i)
+}
+
+// isDocument reports whether shard i is one document as a whole.
+func (c *cleaner) isDocument(i int) bool {
+	return rows.IsProse(c.shards[i].Format) && c.reading.TextUnit != "line"
+}
+
+// writable returns an error that names the shards with documents to remove that cannot be
+// written without them.
+func (c *cleaner) writable() error {
+	if c.o.IDs {
+		return nil
+	}
+	var errs []error
+	for i, d := range c.drops {
+		indexed := c.shards[i].Index != "" || c.shards[i].Format != nil && c.shards[i].Format.Name == "MDS"
+		if !indexed && (len(d.Documents) == 0 || c.isDocument(i)) {
+			continue
+		}
+		why := ""
+		switch f := c.shards[i].Format; {
+		case indexed:
+			why = "the index beside it counts its documents"
+		case d.Entry.Compression == shard.Bzip2.String():
+			why = "bzip2 can be read only"
+		case !rows.IsText(f) && !rows.IsProse(f) && !rows.Divides(f):
+			why = "shards of format " + d.Entry.Format + " are read only"
+		default:
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s: %w: %s; --ids lists the documents", d.Entry.Name, ErrNotWritten, why))
+	}
+	return errors.Join(errs...)
+}
+
+// write writes the tree.
+func (c *cleaner) write(ctx context.Context, root string) error {
+	if !c.o.IDs {
+		todo := make([]int, len(c.shards))
+		for i := range todo {
+			todo[i] = i
+		}
+		quiet := c.reading
+		quiet.Progress = &Progress{}
+		err := quiet.lanes(ctx, todo, func() func(context.Context, int) error {
+			return func(ctx context.Context, i int) error { return c.writeShard(ctx, root, i) }
+		})
+		if err != nil {
+			return err
+		}
+	}
+	list := filepath.Join(root, filepath.FromSlash(DroppedFile))
+	if err := os.MkdirAll(filepath.Dir(list), 0o777); err != nil {
+		return err
+	}
+	if err := publish.WriteFile(list, c.writeList); err != nil {
+		return err
+	}
+	about := func(w io.Writer) error { return cleanedFormat.Write(w, c.sum) }
+	return publish.WriteFile(filepath.Join(root, CleanedFile), about)
+}
+
+// writeList writes a line for each document to remove and each item that it holds.
+func (c *cleaner) writeList(w io.Writer) error {
+	type line struct {
+		Shard  string `json:"shard"`
+		Row    int64  `json:"row"`
+		ID     string `json:"id"`
+		Method string `json:"method"`
+		droppedItem
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for _, d := range c.drops {
+		for _, doc := range d.Documents {
+			for _, it := range doc.Items {
+				if err := enc.Encode(line{d.Entry.Name, doc.Row, doc.ID, c.method.Name, it}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// writeShard writes shard i.
+func (c *cleaner) writeShard(ctx context.Context, root string, i int) error {
+	d, sh := c.drops[i], c.shards[i]
+	kept := filepath.Join(root, CleanedDir, filepath.FromSlash(c.files[i]))
+	removed := filepath.Join(root, filepath.FromSlash(DroppedDir), filepath.FromSlash(c.files[i]))
+	switch {
+	case len(d.Documents) == 0:
+		return copyShard(sh, kept, d.Entry.Digest)
+	case c.isDocument(i):
+		return copyShard(sh, removed, d.Entry.Digest)
+	}
+	err := c.divide(ctx, sh, d, kept, removed)
+	if errors.Is(err, rows.ErrUnsupported) {
+		err = fmt.Errorf("%w: %w; --ids lists the documents", ErrNotWritten, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", sh.Name, err)
+	}
+	return c.compare(ctx, sh, d, kept)
+}
+
+// divide writes a shard's documents to two files.
+func (c *cleaner) divide(ctx context.Context, sh shard.Shard, d *drops, kept, removed string) error {
+	in, err := shard.Open(sh, c.reading.Limits, false, nil)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	format, err := in.Format()
+	if err != nil {
+		return err
+	}
+	var outs [2]*shard.Output
+	var to [2]io.Writer
+	for k, name := range []string{kept, removed} {
+		if outs[k], err = shard.Create(name, in.Compression()); err != nil {
+			return err
+		}
+		defer outs[k].Close()
+		to[k] = outs[k]
+	}
+	o := rows.Options{Name: sh.LayoutName(), MaxRow: c.reading.MaxRow, Lines: c.reading.TextUnit == "line"}
+	next := 0
+	err = rows.Divide(ctx, in, format, o, to, int(d.Entry.Rows), func(n int) int {
+		if next < len(d.Documents) && d.Documents[next].Row == int64(n) {
+			next++
+			return 1
+		}
+		return 0
+	})
+	if err == nil {
+		err = errors.Join(outs[0].Close(), outs[1].Close())
+	}
+	if err != nil {
+		return err
+	}
+	read, err := in.Finish()
+	if err == nil && read.XXH3 != d.Entry.Digest {
+		err = changed(sh.Name)
+	}
+	return err
+}
+
+// compare reads a written shard and compares its documents with those that it should have.
+func (c *cleaner) compare(ctx context.Context, sh shard.Shard, d *drops, name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	written := namedShard(name, sh.ReadAs)
+	written.Size, written.ModTime = info.Size(), info.ModTime()
+	again := c.reading
+	again.Progress = &Progress{}
+	again.TextField = cmp.Or(d.Entry.TextField, again.TextField)
+	kept := xxh3.New()
+	e, err := again.documents(ctx, written, false, func(_ int64, _ string, text []byte) error {
+		hashText(kept, text)
+		return nil
+	})
+	if err == nil && e.Error != "" {
+		err = errors.New(e.Error)
+	}
+	if err == nil && (e.Documents != d.Entry.Documents-int64(len(d.Documents)) || hexSum(kept) != d.Kept) {
+		err = errors.New("the documents that were written are not those that were to be kept")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: compared after writing: %w", sh.Name, err)
+	}
+	return nil
+}
+
+// copyShard copies a shard's file, which has that digest, byte for byte.
+func copyShard(sh shard.Shard, to, digest string) error {
+	in, err := os.Open(sh.Path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	h := xxh3.New()
+	_, err = io.Copy(io.MultiWriter(out, h), in)
+	if err = errors.Join(err, out.Close()); err == nil && hexSum(h) != digest {
+		err = changed(sh.Name)
+	}
+	return err
+}
+
+// changed returns the error of a shard that is not the one that was audited.
+func changed(name string) error {
+	return fmt.Errorf("%s: %w: it is not the file of the audit; run swab scan again", name, benchmark.ErrChanged)
+}
+
+func hashText(h *xxh3.Hasher, text []byte) {
+	var size [8]byte
+	binary.LittleEndian.PutUint64(size[:], uint64(len(text)))
+	h.Write(size[:])
+	h.Write(text)
+}
+
+func hexSum(h *xxh3.Hasher) string {
+	sum := h.Sum128().Bytes()
+	return hex.EncodeToString(sum[:])
+}
+
+// fileDigest returns the digest of a file.
+func fileDigest(name string) (string, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	sum := xxh3.Hash128(b).Bytes()
+	return hex.EncodeToString(sum[:]), nil
+}
