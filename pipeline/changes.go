@@ -2,9 +2,7 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"iter"
 	"slices"
@@ -91,19 +89,6 @@ func (c *changes) compare(v *audit.Verdict) {
 	}
 	change.Method, change.ToState, change.ToKind = v.Method, v.State, v.Kind
 	c.count[change]++
-}
-
-// otherDefinitions reports whether the earlier audit was made by other methods, versions,
-// parameters or kinds that count as flagged.
-func (c *changes) otherDefinitions(now *audit.Audit) bool {
-	if c == nil {
-		return false
-	}
-	definitions := func(a *audit.Audit) string {
-		b, err := json.Marshal([]any{a.Methods, a.Flag, a.Seed})
-		return fmt.Sprint(string(b), err)
-	}
-	return definitions(c.earlier.About) != definitions(now)
 }
 
 // close closes the earlier audit and returns the counts, sorted, and the error that ended

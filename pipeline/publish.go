@@ -229,9 +229,6 @@ func (p *publication) compareEarlier(ctx context.Context, results *match.Results
 	p.changes, unread = openChanges(ctx, p.run.o.Out, p.sum.Audit)
 	err := p.verdicts(ctx, results)
 	p.sum.Compared = p.changes != nil
-	if p.changes.otherDefinitions(p.sum.Audit) {
-		defer func() { p.sum.Audit.Changed = p.sum.Changed }()
-	}
 	p.sum.Changed, failed = p.changes.close()
 	if failed = errors.Join(unread, failed); failed != nil {
 		p.sum.Compared = false

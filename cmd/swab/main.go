@@ -10,13 +10,34 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"swab/pipeline/publish"
 
 	"github.com/spf13/cobra"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	go exitAfterSignal()
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// signalGrace is how long a run has to end by itself after a signal.
+const signalGrace = 600 * time.Millisecond
+
+// exitAfterSignal ends the process soon after a signal that a run does not obey by itself, as
+// one that waits for a pipe or a slow disk. Outputs appear in one step and the next run
+// removes what is left, so that ending anywhere loses nothing.
+func exitAfterSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	<-signals
+	time.Sleep(signalGrace)
+	fmt.Fprintln(os.Stderr, interrupted)
+	os.Exit(exitInterrupted)
+}
+
+const interrupted = "swab: interrupted; the same command continues where this one stopped"
 
 // Exit codes.
 const (
@@ -53,7 +74,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &e):
 		return e.code
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "swab: interrupted; the same command continues where this one stopped")
+		fmt.Fprintln(stderr, interrupted)
 		return exitInterrupted
 	}
 	printError(stderr, err)

@@ -132,9 +132,8 @@ type Audit struct {
 	// reviewer's mark, whatever the methods decided.
 	Reviewed int64 `json:"reviewed,omitempty"`
 
-	// Changed counts the verdicts that differ from those of the audit that was replaced, on
-	// benchmarks with the same items, when it was made by other definitions. It is empty
-	// when only the corpus has grown: then the audit is what one run makes of all of it.
+	// Changed is in audits of earlier versions only. What differs from the audit that was
+	// replaced is no property of the new one: the same run writes the same bytes.
 	Changed []Change `json:"changed,omitempty"`
 
 	Files []FileDigest `json:"files"` // every file that the run wrote, by name; Seal fills it in
