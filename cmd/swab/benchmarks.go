@@ -21,7 +21,11 @@ func benchmarksCommand() *cobra.Command {
 explain one: the fields of each part of an item, and how the layout is recognised. A
 layout is found by NAME of --bench NAME=PATH, by an id of the hub in the path, and by the
 names of the file and of the directories above it; else it is guessed from the fields of
-the first record, and the guess is printed. --fields names the fields itself.`,
+the first record, and the guess is printed. --fields names the fields itself.
+
+"columns compared" says that the names of the columns were compared with a public source,
+which swab benchmarks NAME names, with the commits that public evaluations pin, and the
+source of the numbers of records.`,
 		Example: `  swab benchmarks
   swab benchmarks mmlu
   swab benchmarks olympiad`,
@@ -92,7 +96,11 @@ func presetNames() (names []string) {
 func listPresets(w io.Writer, list []benchmark.Preset) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, preset := range list {
-		fmt.Fprintf(t, "%s\t%s\n", preset.Name, preset.About)
+		compared := "columns compared"
+		if preset.Checked == "" && len(preset.Hub) > 0 {
+			compared = "columns not compared"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", preset.Name, compared, preset.About)
 	}
 	return t.Flush()
 }

@@ -344,7 +344,8 @@ func (r *probe) record(d rows.Layout) (*rows.Record, error) {
 }
 
 // bestLayout returns the preset's layout that fits the file and has most conditions, or nil.
-// Layouts of common columns are used only where the preset is named.
+// Layouts of common columns are used only where the preset is named. There, a record without the
+// columns that are the mark of a layout has it too, if it has every part.
 func (r *probe) bestLayout(q *Preset, named bool) (best *Layout) {
 	for i := range q.Layouts {
 		l := &q.Layouts[i]
@@ -361,6 +362,11 @@ func (r *probe) bestLayout(q *Preset, named bool) (best *Layout) {
 			if in, err := l.sampleLayout(); err == nil && in.fits(t) {
 				best = in
 			}
+		}
+	}
+	for i := 0; best == nil && named && i < len(q.Layouts); i++ {
+		if t, err := r.record(r.rowLayout(&q.Layouts[i])); err == nil && t != nil {
+			best = q.Layouts[i].fitsByParts(t)
 		}
 	}
 	return best

@@ -17,7 +17,8 @@ import (
 // with fields in the grammar of [rows.Field]. In place of context, passage=… names a text
 // that items ask about and that is not theirs: a document that has it alone has no item.
 // Only choices may be objects: the text of an
-// object is its member "text", or all its members if it has none of that name.
+// object is its member "text", or all its members if it has none of that name. Choices that are
+// written as one text, as a list of Python or with letters, are taken apart.
 type mapping struct {
 	parts [item.NumParts]rows.Field
 	has   [item.NumParts]bool
@@ -102,7 +103,14 @@ func (m *mapping) part(dst []byte, r *rows.Record, p item.Part) ([]byte, error) 
 	if !m.has[p] {
 		return dst, nil
 	}
-	dst, err := r.AppendText(dst, m.parts[p], rows.Objects(p == item.Choices))
+	objects := rows.NoObjects
+	switch p {
+	case item.Choices:
+		objects = rows.WithObjects
+	case item.Answer:
+		objects = rows.EscapedLists
+	}
+	dst, err := r.AppendText(dst, m.parts[p], objects)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", p, err)
 	}

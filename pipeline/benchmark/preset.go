@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -30,6 +31,10 @@ type Preset struct {
 	Layouts []Layout       `yaml:"layouts"`
 	Ignore  []string       `yaml:"ignore"`
 	Rows    map[string]int `yaml:"rows"`
+
+	Checked   string            `yaml:"checked"`   // the public source that the columns were compared with
+	Counted   string            `yaml:"counted"`   // the public source of Rows
+	Revisions map[string]string `yaml:"revisions"` // by hub id: the commit that evaluations pin
 
 	patterns []string // Aliases as they are compared
 }
@@ -162,6 +167,9 @@ func (p *Presets) install(f presetFile) error {
 	return nil
 }
 
+// commitRE matches a commit of the hub.
+var commitRE = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
 // canonical returns a name as names are compared: in lower case, with - for _ and blanks.
 func canonical(name string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(name), "_", "-"), " ", "-")
@@ -187,6 +195,11 @@ func (q *Preset) compile() error {
 	for _, id := range q.Hub {
 		if owner, name, ok := strings.Cut(id, "/"); !ok || owner == "" || !validName(name) {
 			return fmt.Errorf("hub id %q is not OWNER/NAME", rows.Clip(id))
+		}
+	}
+	for id, commit := range q.Revisions {
+		if !slices.Contains(q.Hub, id) || !commitRE.MatchString(commit) {
+			return fmt.Errorf("revision %q of %q is not a commit of one of its hub ids", rows.Clip(commit), rows.Clip(id))
 		}
 	}
 	for split := range q.Rows {
@@ -294,6 +307,35 @@ func (l *Layout) fits(r *rows.Record) bool {
 		}
 	}
 	return true
+}
+
+// fitsByParts returns the layout without the conditions that only distinguish it from others, if the record
+// has every part that its fields promise; nil otherwise. An id that the record lacks is left out.
+func (l *Layout) fitsByParts(r *rows.Record) *Layout {
+	if l.Columns > 0 || len(l.match) > 0 {
+		return nil
+	}
+	for p, field := range l.mapping.parts {
+		if l.mapping.has[p] && !hasAll(r, field) {
+			return nil
+		}
+	}
+	if !l.mapping.hasID || hasAll(r, l.mapping.id) {
+		return l
+	}
+	loose := *l
+	loose.Fields = strings.Join(slices.DeleteFunc(rows.SplitUnquoted(l.Fields, ','), func(s string) bool {
+		return strings.HasPrefix(s, "id=")
+	}), ",")
+	if loose.compile() != nil {
+		return nil
+	}
+	return &loose
+}
+
+// hasAll reports whether the record has each source of a field that it must have.
+func hasAll(r *rows.Record, f rows.Field) bool {
+	return !slices.ContainsFunc(f.Paths(), func(p rows.Path) bool { return !p.Optional() && !r.Has(&p) })
 }
 
 // List returns all presets, by name.
@@ -405,13 +447,24 @@ func (q *Preset) Explain() string {
 	if len(q.Ignore) > 0 {
 		fmt.Fprintf(&b, "  skips: %s\n", strings.Join(q.Ignore, ", "))
 	}
-	rows := make([]string, 0, len(q.Rows))
-	for split, n := range q.Rows {
-		rows = append(rows, fmt.Sprintf("%s %d", split, n))
+	for _, id := range slices.Sorted(maps.Keys(q.Revisions)) {
+		fmt.Fprintf(&b, "  pinned: %s@%s\n", id, q.Revisions[id])
 	}
-	slices.Sort(rows)
-	if len(rows) > 0 {
-		fmt.Fprintf(&b, "  records: %s\n", strings.Join(rows, ", "))
+	if q.Checked != "" {
+		fmt.Fprintf(&b, "  columns compared with: %s\n", q.Checked)
+	} else if len(q.Hub) > 0 {
+		b.WriteString("  columns not compared with any public source: read the note on what is missing in the audit\n")
+	}
+	var counts []string
+	for split, n := range q.Rows {
+		counts = append(counts, fmt.Sprintf("%s %d", split, n))
+	}
+	slices.Sort(counts)
+	if len(counts) > 0 {
+		fmt.Fprintf(&b, "  records: %s\n", strings.Join(counts, ", "))
+	}
+	if q.Counted != "" {
+		fmt.Fprintf(&b, "    counted by: %s\n", q.Counted)
 	}
 	return b.String()
 }

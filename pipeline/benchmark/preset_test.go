@@ -123,3 +123,60 @@ func TestPresetFixtures(t *testing.T) {
 		t.Errorf("%d presets", n)
 	}
 }
+
+// TestCommonColumns: a table of columns that many benchmarks have is no other benchmark's by them alone.
+func TestCommonColumns(t *testing.T) {
+	name := write(t, filepath.Join(t.TempDir(), "crafts.csv"),
+		"question,A,B,C,D,answer\nWhich tool planes a board?,a plane,a saw,an awl,a rasp,A\n")
+	b, err := Open(Spec{Path: name}, presets(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Preset != "plain" || b.Name != "crafts" {
+		t.Errorf("%s is read as %s", b.Name, b.Preset)
+	}
+}
+
+// TestReadByParts: a benchmark that is named is read without the columns that only tell layouts apart.
+func TestReadByParts(t *testing.T) {
+	dir := t.TempDir()
+	// KMMLU has a column Category and MATH-500 an id; both are left out here.
+	for name, record := range map[string]string{
+		"kmmlu":    `{"question":"Which tool planes a board?","A":"a plane","B":"a saw","C":"an awl","D":"a rasp","answer":1}`,
+		"math-500": `{"problem":"What is 2+3 in the tower?","solution":"It is 5.","answer":"5"}`,
+	} {
+		b, err := Open(Spec{Name: name, Path: write(t, filepath.Join(dir, name+".jsonl"), record+"\n")}, presets(t))
+		if err != nil {
+			t.Error(err)
+		} else if all, err := items(b); err != nil || len(all) != 1 || b.Preset != name || all[0].ID != "0" {
+			t.Errorf("%s: %v, %v, by %s", name, all, err, b.Preset)
+		}
+	}
+	if b, err := Open(Spec{Name: "mmlu-pro", Path: write(t, filepath.Join(dir, "a.jsonl"),
+		`{"question":"Which tool planes a board?","answer":"A"}`+"\n")}, presets(t)); err == nil && b.Preset == "mmlu-pro" {
+		t.Error("a record without options is read as mmlu-pro")
+	}
+}
+
+// TestPresetSources: no number of records is claimed that no public source counts, and the columns of
+// four in five presets were compared with a public source.
+func TestPresetSources(t *testing.T) {
+	checked, hub := 0, 0
+	for _, q := range presets(t).List() {
+		if len(q.Rows) > 0 && q.Counted == "" {
+			t.Errorf("%s: rows without a source", q.Name)
+		}
+		if len(q.Hub) > 0 {
+			hub++
+			if q.Checked != "" {
+				checked++
+			} else {
+				t.Logf("columns compared with none: %s", q.Name)
+			}
+		}
+	}
+	t.Logf("columns of %d of %d presets of the hub were compared with a public source", checked, hub)
+	if 10*checked < 8*hub {
+		t.Errorf("columns of only %d of %d presets were compared with a public source", checked, hub)
+	}
+}

@@ -262,11 +262,18 @@ func (r *Record) Has(p *Path) bool {
 }
 
 // visit calls do with each node that the steps lead to from node i. If a step meets null, do
-// is called with that null. An empty list counts as found, although no node is visited.
+// is called with that null. A text that writes a list or an object is entered as one. An empty list
+// counts as found, although no node is visited.
 func (r *Record) visit(i int, steps []step, do func(i int) error) (err error, found bool) {
 	n := &r.nodes[i]
 	if len(steps) == 0 || n.kind == null {
 		return do(i), true
+	}
+	if n.kind == text {
+		if i = r.unfold(i); i < 0 {
+			return nil, false
+		}
+		n = &r.nodes[i]
 	}
 	s := &steps[0]
 	if s.all {
@@ -312,14 +319,18 @@ func (r *Record) member(i int, key, value string) bool {
 	return c >= 0 && string(r.nodes[c].text) == value
 }
 
-// Objects selects how an object is read where a text is expected.
-type Objects bool
+// Objects selects how a value that is no plain text is read where a text is expected.
+type Objects uint8
 
-// NoObjects: an object is no text. WithObjects: the text of an object is its member "text"
-// or, if it has none, the texts of its members, one a line.
 const (
-	NoObjects   Objects = false
-	WithObjects Objects = true
+	// NoObjects: an object is no text.
+	NoObjects Objects = iota
+	// EscapedLists is NoObjects, but a text with a backslash that writes a list of texts is that list.
+	EscapedLists
+	// WithObjects: the text of an object is its member "text" or, if it has none, the texts of its
+	// members, one a line. A text that writes a list of texts is that list, and one that numbers
+	// its parts by letters, as "A. one B. two", is these parts.
+	WithObjects
 )
 
 // AppendText appends the texts of a field to dst, joined by line feeds. The error is
@@ -375,12 +386,14 @@ func (r *Record) render(dst []byte, i int, o Objects) ([]byte, error) {
 	switch n.kind {
 	case null:
 		return dst, nil
-	case scalar, text:
+	case text:
+		return r.renderText(dst, i, o), nil
+	case scalar:
 		return append(dst, n.text...), nil
 	case foreign:
 		return dst, fmt.Errorf("of type %s, not a text", n.text)
 	case object:
-		if o == NoObjects {
+		if o != WithObjects {
 			return dst, errObject
 		}
 		if c := r.child(i, "text"); c >= 0 {
