@@ -86,6 +86,9 @@ func (r *run) about() *audit.Audit {
 			"max_bad_rows": r.o.MaxBadRows,
 		},
 	}
+	if r.o.About != (audit.About{}) {
+		a.About = &r.o.About
+	}
 	for i, m := range r.o.Methods {
 		a.Methods = append(a.Methods, audit.Method{Name: m.Name, Version: m.Version, Params: r.set.Params(i)})
 	}
@@ -95,6 +98,11 @@ func (r *run) about() *audit.Audit {
 			MediaNotChecked: int64(b.Media),
 		}
 		e.Files = describeFiles(b)
+		if b.Number < len(r.o.Terms) {
+			if t := r.o.Terms[b.Number]; t.Pass != nil || t.Fail != nil || t.FailAbove != nil || len(t.Methods) > 0 {
+				e.Terms = &t
+			}
+		}
 		for _, sibling := range r.set.Siblings[i] {
 			e.Siblings = append(e.Siblings, describeFiles(sibling)...)
 		}
@@ -188,6 +196,7 @@ func (p *publication) write(ctx context.Context) error {
 	if err := p.compare(); err != nil {
 		return err
 	}
+	p.judgeTerms()
 	p.sum.Hits = p.strongestHits()
 	if p.sum.Variants {
 		if err := p.divide(ctx); err != nil {
@@ -206,6 +215,16 @@ func shardNames(shards []ledger.Entry) (names []string) {
 		names = append(names, e.Name)
 	}
 	return names
+}
+
+// judgeTerms notes which benchmarks keep their terms.
+func (p *publication) judgeTerms() {
+	n := len(p.run.o.Methods)
+	for i := range p.sum.Audit.Benchmarks {
+		if t := p.sum.Audit.Benchmarks[i].Terms; t != nil {
+			t.Judge(p.sum.Rows[i*n : (i+1)*n])
+		}
+	}
 }
 
 // recordCalibration writes into the audit the parameters that methods fit to all results, and

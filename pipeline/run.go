@@ -38,6 +38,9 @@ type Options struct {
 
 	Reading
 
+	About audit.About
+	Terms []audit.Terms // by benchmark.Spec.Number; empty: none
+
 	AllowIncomplete bool // write clean variants although some input was not read
 	Reviewed        bool // clean variants follow the marks of package review
 	NoReport        bool // do not write report.html
@@ -73,15 +76,16 @@ func (s *Summary) ByFilter(method string) int64 {
 	return s.Kinds[method][item.Clean][align.ByFilter]
 }
 
-// Share returns the largest share of flagged items, 0 to 1, of any benchmark and method.
-func (s *Summary) Share() float64 {
-	most := 0.0
-	for _, r := range s.Rows {
-		if r.Items > 0 {
-			most = max(most, float64(r.Flagged)/float64(r.Items))
+// Exceeded says which benchmarks exceed their limits, with an element for each.
+func (s *Summary) Exceeded(flagged audit.State) (list []string) {
+	for i := range s.Audit.Benchmarks {
+		if b := &s.Audit.Benchmarks[i]; b.Terms != nil {
+			if why := b.Terms.Exceeded(flagged); why != "" {
+				list = append(list, b.Name+": "+why)
+			}
 		}
 	}
-	return most
+	return list
 }
 
 // load reads the benchmarks and fits the methods to them.

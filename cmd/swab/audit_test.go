@@ -120,7 +120,7 @@ func TestDamagedAudits(t *testing.T) {
 		}, all, audit.VerdictsFile},
 		"a member of a later minor version": {func(t *testing.T, dir string) {
 			resealed(t, dir, func(begin, body string) (string, string) {
-				return strings.Replace(begin, `"minor":2`, `"minor":4`, 1), strings.Replace(body, `"seed"`, `"sown": 1, "seed"`, 1)
+				return strings.Replace(begin, `"minor":3`, `"minor":4`, 1), strings.Replace(body, `"seed"`, `"sown": 1, "seed"`, 1)
 			})
 		}, "", ""},
 		"a member of this version": {func(t *testing.T, dir string) {

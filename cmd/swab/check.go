@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 
 	"swab/ngram/overlap"
@@ -17,18 +21,31 @@ import (
 
 // benchFlags are the flags of all verbs that read benchmarks and judge their items.
 type benchFlags struct {
-	configured             []benchmark.Spec // by an audit file
+	configured             []configBench // by an audit file
 	benches, siblings      []string
 	presets                []string
 	preset, fields, header string
 	methods                methodFlags
 	failAbove              float64 // percent
+	thresholds             string  // pass=PCT,fail=PCT
 	metrics                string
 }
 
 // options sets the options that the flags ask for.
 func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) {
 	b.methods.longestSet, b.methods.maxFalseSet = c.Flags().Changed("longest-threshold"), c.Flags().Changed("max-false")
+	own, err := b.setBenchmarks(c, o)
+	if err != nil {
+		return err
+	}
+	if len(own) > 0 {
+		defaults := b.methods.names
+		if slices.ContainsFunc(o.Terms, func(t audit.Terms) bool { return len(t.Methods) == 0 }) || c.Flags().Changed("method") {
+			own = append(own, defaults...)
+		}
+		b.methods.names = own
+		defer func() { b.methods.names = defaults }()
+	}
 	if o.Methods, err = b.methods.methods(); err != nil {
 		return err
 	}
@@ -50,12 +67,93 @@ func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) 
 			return err
 		}
 	}
-	o.Benchmarks, o.Siblings = b.specs(b.benches), b.specs(b.siblings)
-	if len(b.benches) == 0 {
-		o.Benchmarks = b.configured
-	}
+	o.Siblings = b.specs(b.siblings)
 	o.Version = programVersion()
 	return nil
+}
+
+// allErrors returns err with the errors of all benchmarks and of the corpus, if there is an audit file:
+// one run shows all that is to be corrected in it.
+func (b *benchFlags) allErrors(err error, o *pipeline.Options) error {
+	if len(b.configured) == 0 {
+		return err
+	}
+	in := pipeline.Options{Corpus: o.Corpus, Reading: o.Reading}
+	for _, bench := range b.configured {
+		in.Benchmarks = append(in.Benchmarks, bench.Spec)
+	}
+	var bad error
+	if in.Presets, bad = loadPresets(b.presets); bad != nil {
+		return errors.Join(err, bad)
+	}
+	return errors.Join(err, pipeline.CheckInputs(in))
+}
+
+// setBenchmarks sets the benchmarks and the terms of each, and returns the methods that a benchmark
+// has of its own. Benchmarks of the command line replace those of an audit file.
+func (b *benchFlags) setBenchmarks(c *cobra.Command, o *pipeline.Options) (methods []string, err error) {
+	benches := b.configured
+	if len(b.benches) > 0 {
+		benches = nil
+		for _, spec := range b.specs(b.benches) {
+			benches = append(benches, configBench{Spec: spec})
+		}
+	}
+	var all audit.Terms
+	if all.Pass, all.Fail, err = parseThresholds(b.thresholds); err != nil {
+		return nil, usageError{err: fmt.Errorf("--thresholds: %w", err), verb: c.CommandPath()}
+	}
+	if c.Flags().Changed("fail-above") {
+		all.FailAbove = &b.failAbove
+	}
+	known := builtinMethods()
+	for i := range benches {
+		bench := &benches[i]
+		bench.Number = i
+		t := bench.terms
+		if t.Pass == nil && t.Fail == nil {
+			t.Pass, t.Fail = all.Pass, all.Fail
+		}
+		if t.FailAbove == nil {
+			t.FailAbove = all.FailAbove
+		}
+		if len(t.Methods) > 0 {
+			chosen, err := chooseMethods(known, t.Methods)
+			if err != nil {
+				return nil, err
+			}
+			t.Methods = overlap.Names(chosen)
+			methods = append(methods, t.Methods...)
+		}
+		if err := t.Check(); err != nil {
+			return nil, fmt.Errorf("limits of %s: %w", cmp.Or(bench.Name, bench.Path), err)
+		}
+		o.Benchmarks, o.Terms = append(o.Benchmarks, bench.Spec), append(o.Terms, t)
+	}
+	return methods, nil
+}
+
+// parseThresholds reads pass=PCT,fail=PCT, either of which may be missing.
+func parseThresholds(s string) (pass, fail *float64, err error) {
+	for part := range strings.SplitSeq(s, ",") {
+		if part == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		n, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), "%"), 64)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%q is not pass=PCT or fail=PCT", part)
+		}
+		switch strings.TrimSpace(name) {
+		case "pass":
+			pass = &n
+		case "fail":
+			fail = &n
+		default:
+			return nil, nil, fmt.Errorf("%q is neither pass nor fail", name)
+		}
+	}
+	return pass, fail, nil
 }
 
 // specs parses values of the form [NAME=]PATH.
@@ -103,7 +201,7 @@ is named, and the audit is incomplete.`,
 		Args: configArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := b.configure(cmd, args); err != nil {
-				return err
+				return b.allErrors(err, &o.Options)
 			}
 			if o.Index == "" || len(b.benches)+len(b.configured) == 0 || o.Out == "" {
 				return misused(cmd, "check needs --index, --bench and --out")
@@ -180,9 +278,16 @@ func (b *benchFlags) outputFlags(f *pflag.FlagSet, o *pipeline.Options) {
 	f.StringVar(&o.Out, "out", "", "`DIR` directory of the audit; an earlier audit there is updated")
 	f.Float64Var(&b.failAbove, "fail-above", 100,
 		"`PCT` exit with 1 when more than this percentage of a benchmark is flagged or suspected")
+	f.StringVar(&b.thresholds, "thresholds", "",
+		"`pass=PCT,fail=PCT` status of a benchmark by its share of flagged items: pass, look or fail, which exits with 1")
 	f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "write clean variants although some input could not be read")
 	f.BoolVar(&o.Reviewed, "reviewed", false,
 		"clean variants follow the marks of swab review: a rejected item is kept, a confirmed one removed")
 	f.BoolVar(&o.NoReport, "no-report", false, "do not write report.html")
 	f.StringVar(&b.metrics, "metrics", "", "`FILE` write figures of the run in Prometheus' text format")
+	f.StringVar(&o.About.Title, "title", "", "`TEXT` title of the audit, for its report")
+	f.StringVar(&o.About.Model, "model", "", "`TEXT` model that was trained on the corpus, for the report")
+	f.StringVar(&o.About.Owner, "owner", "", "`TEXT` who answers for the audit, for the report")
+	f.StringVar(&o.About.Release, "release", "", "`TEXT` release that the audit is for, for the report")
+	f.StringVar(&o.About.Corpus, "corpus-name", "", "`TEXT` name of the corpus, for the report")
 }

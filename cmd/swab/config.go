@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
+	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
 
 	"github.com/spf13/cobra"
@@ -24,7 +26,15 @@ var configVerbs = [...]string{"scan", "check", "score"}
 var configTemplate []byte
 
 // configKeys are the members of an entry of benchmarks.
-var configKeys = [...]string{"name", "path", "config", "split", "preset", "fields", "header"}
+var configKeys = [...]string{
+	"name", "path", "config", "split", "preset", "fields", "header", "method", "fail-above", "thresholds",
+}
+
+// A configBench is a benchmark of an audit file.
+type configBench struct {
+	benchmark.Spec
+	terms audit.Terms
+}
 
 // isConfig reports whether an argument names an audit file.
 func isConfig(args []string) bool {
@@ -54,14 +64,14 @@ func (b *benchFlags) configure(c *cobra.Command, args []string) (err error) {
 // A configFile is an audit file while it is applied to a verb.
 type configFile struct {
 	name, dir string
-	specs     []benchmark.Spec
+	benches   []configBench
 	errs      []error // all of them, so that one run shows all
 }
 
 // applyConfig sets the flags of a verb that the command line leaves alone to the values of an
 // audit file, and returns its benchmarks. Relative paths are the file's, ${NAME} is a variable of
 // the environment. The error has all mistakes of the file, each with its line.
-func applyConfig(c *cobra.Command, name string) ([]benchmark.Spec, error) {
+func applyConfig(c *cobra.Command, name string) ([]configBench, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
@@ -82,7 +92,7 @@ func applyConfig(c *cobra.Command, name string) ([]benchmark.Spec, error) {
 			f.set(c, key, members[i+1])
 		}
 	}
-	return f.specs, errors.Join(f.errs...)
+	return f.benches, errors.Join(f.errs...)
 }
 
 // wrong notes a mistake.
@@ -105,6 +115,9 @@ func (f *configFile) set(c *cobra.Command, key, value *yaml.Node) {
 		return // else a flag of another verb
 	}
 	values := []*yaml.Node{value}
+	if value.Kind == yaml.MappingNode && key.Value == "thresholds" {
+		values = []*yaml.Node{pairs(value)}
+	}
 	if value.Kind == yaml.SequenceNode {
 		if _, ok := flag.Value.(pflag.SliceValue); !ok {
 			f.wrong(value, "%s takes one value, not a list", key.Value)
@@ -129,6 +142,19 @@ func (f *configFile) set(c *cobra.Command, key, value *yaml.Node) {
 			f.wrong(v, "%v", err)
 		}
 	}
+}
+
+// pairs returns an object of texts as one text, name=value,…
+func pairs(object *yaml.Node) *yaml.Node {
+	text := *object
+	text.Kind, text.Value = yaml.ScalarNode, ""
+	for i := 0; i+1 < len(object.Content); i += 2 {
+		if i > 0 {
+			text.Value += ","
+		}
+		text.Value += object.Content[i].Value + "=" + object.Content[i+1].Value
+	}
+	return &text
 }
 
 // expand returns a value with its variables replaced.
@@ -170,32 +196,60 @@ func (f *configFile) benchmarks(list *yaml.Node) {
 			f.wrong(entry, "a benchmark is an object with a path, as {name: gsm8k, path: gsm8k/test.jsonl}")
 			continue
 		}
-		member := map[string]string{}
-		for i := 0; i+1 < len(entry.Content); i += 2 {
-			key, value := entry.Content[i], entry.Content[i+1]
-			switch {
-			case !slices.Contains(configKeys[:], key.Value):
-				f.wrong(key, "%q is none of %s", key.Value, strings.Join(configKeys[:], ", "))
-			case value.Kind != yaml.ScalarNode:
-				f.wrong(value, "%s takes a text", key.Value)
-			default:
-				member[key.Value] = f.expand(value)
-			}
+		if bench, ok := f.benchmark(entry); ok {
+			f.benches = append(f.benches, bench)
 		}
-		if member["path"] == "" {
-			f.wrong(entry, "a benchmark without a path")
-			continue
-		}
-		path := f.path(member["path"])
-		for _, selector := range []string{"config", "split"} {
-			if member[selector] != "" {
-				path += ":" + member[selector]
-			}
-		}
-		f.specs = append(f.specs, benchmark.Spec{
-			Name: member["name"], Path: path, Preset: member["preset"], Fields: member["fields"], Header: member["header"],
-		})
 	}
+}
+
+// benchmark reads one benchmark.
+func (f *configFile) benchmark(entry *yaml.Node) (bench configBench, ok bool) {
+	member := map[string]string{}
+	for i := 0; i+1 < len(entry.Content); i += 2 {
+		key, value := entry.Content[i], entry.Content[i+1]
+		switch {
+		case !slices.Contains(configKeys[:], key.Value):
+			f.wrong(key, "%q is none of %s", key.Value, strings.Join(configKeys[:], ", "))
+		case key.Value == "method" && value.Kind == yaml.SequenceNode:
+			for _, m := range value.Content {
+				bench.terms.Methods = append(bench.terms.Methods, f.expand(m))
+			}
+		case key.Value == "method":
+			bench.terms.Methods = strings.Split(f.expand(value), ",")
+		case key.Value == "thresholds" && value.Kind == yaml.MappingNode:
+			value = pairs(value)
+			fallthrough
+		case value.Kind == yaml.ScalarNode:
+			member[key.Value] = f.expand(value)
+		default:
+			f.wrong(value, "%s takes a text", key.Value)
+		}
+	}
+	var err error
+	if bench.terms.Pass, bench.terms.Fail, err = parseThresholds(member["thresholds"]); err != nil {
+		f.wrong(entry, "thresholds: %v", err)
+	}
+	if limit := member["fail-above"]; limit != "" {
+		n, err := strconv.ParseFloat(limit, 64)
+		if err != nil {
+			f.wrong(entry, "fail-above: %q is no number", limit)
+		}
+		bench.terms.FailAbove = &n
+	}
+	if member["path"] == "" {
+		f.wrong(entry, "a benchmark without a path")
+		return bench, false
+	}
+	path := f.path(member["path"])
+	for _, selector := range []string{"config", "split"} {
+		if member[selector] != "" {
+			path += ":" + member[selector]
+		}
+	}
+	bench.Spec = benchmark.Spec{
+		Name: member["name"], Path: path, Preset: member["preset"], Fields: member["fields"], Header: member["header"],
+	}
+	return bench, true
 }
 
 // configFlags returns the flags of the verbs that read an audit file.
@@ -243,6 +297,14 @@ func configSchema(root *cobra.Command) map[string]any {
 	for _, key := range configKeys {
 		entry[key] = map[string]any{"type": "string"}
 	}
+	percent := map[string]any{"type": "number", "minimum": 0, "maximum": 100}
+	thresholds := map[string]any{
+		"type": "object", "properties": map[string]any{"pass": percent, "fail": percent}, "additionalProperties": false,
+		"description": "percent of flagged items: up to pass a benchmark passes, above fail it fails, between it is to look at",
+	}
+	texts := map[string]any{"type": "array", "items": map[string]any{"type": "string"}}
+	entry["method"] = map[string]any{"anyOf": []any{map[string]any{"type": "string"}, texts}}
+	entry["fail-above"], entry["thresholds"] = percent, thresholds
 	properties := map[string]any{"benchmarks": map[string]any{
 		"type": "array", "description": "benchmarks, each with the fields, preset and split of its own",
 		"items": map[string]any{
@@ -263,7 +325,9 @@ func configSchema(root *cobra.Command) map[string]any {
 			if _, ok := flag.Value.(pflag.SliceValue); ok {
 				value = map[string]any{"anyOf": []any{value, map[string]any{"type": "array", "items": value}}}
 			}
-			value["description"] = flag.Usage
+			if value["description"] = flag.Usage; name == "thresholds" {
+				value = thresholds
+			}
 			properties[name] = value
 		}
 	}

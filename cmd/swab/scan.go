@@ -85,7 +85,7 @@ the table counts them separately.`,
 		Args: configArg,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := b.configure(cmd, args); err != nil {
-				return err
+				return b.allErrors(err, &o)
 			}
 			if len(o.Corpus) == 0 || dry == "" && (len(b.benches)+len(b.configured) == 0 || o.Out == "") {
 				return misused(cmd, "scan needs --corpus, --bench and --out")
@@ -97,7 +97,7 @@ the table counts them separately.`,
 				return err
 			}
 			if err := b.options(cmd, &o); err != nil {
-				return err
+				return b.allErrors(err, &o)
 			}
 			if dry != "" {
 				return listInputs(cmd.Context(), o, dry, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -166,12 +166,12 @@ func makeAudit(
 	printChanges(stderr, sum, o.Out)
 	printByFilter(stderr, sum)
 	printSummary(stderr, sum, o, filter, took)
+	exceeded := printLimits(stderr, sum, state)
 	code := exitOK
 	switch {
 	case !sum.Audit.Complete:
 		code = exitIncomplete
-	case 100*sum.Share() > b.failAbove:
-		fmt.Fprintf(stderr, "swab: %.2f %% of a benchmark is %s, more than %g %%\n", 100*sum.Share(), state, b.failAbove)
+	case exceeded:
 		code = exitOver
 	}
 	if code == exitOK {
@@ -181,6 +181,19 @@ func makeAudit(
 		printError(stderr, failed)
 	}
 	return exit{code: code}
+}
+
+// printLimits writes the status of each benchmark with thresholds, and which limits are exceeded. It
+// reports whether any is.
+func printLimits(w io.Writer, sum *pipeline.Summary, state audit.State) bool {
+	for _, status := range sum.Audit.Statuses() {
+		fmt.Fprintf(w, "swab: status of %s\n", report.CleanText(status))
+	}
+	exceeded := sum.Exceeded(state)
+	for _, why := range exceeded {
+		fmt.Fprintf(w, "swab: %s\n", report.CleanText(why))
+	}
+	return len(exceeded) > 0
 }
 
 // printFound writes the strongest evidence and the table.

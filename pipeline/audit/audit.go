@@ -103,13 +103,14 @@ func (a *Audit) checkAdded(dir fs.FS) error {
 func OpenOut(out string) (*publish.Dir, error) { return publish.Open(out, &outKind) }
 
 // format is the first line of audit.json.
-var format = ledger.Format{Name: "swab audit", Version: 2, Minor: 2, Advice: "run swab scan again"}
+var format = ledger.Format{Name: "swab audit", Version: 2, Minor: 3, Advice: "run swab scan again"}
 
 // Audit describes the input and the settings of a run: everything needed to judge its
 // verdicts or to repeat it. It holds no times, durations, hosts or lane counts, so the same
 // input is written as the same bytes.
 type Audit struct {
-	Swab       string           `json:"swab"` // version of the program
+	Swab       string           `json:"swab"`            // version of the program
+	About      *About           `json:"about,omitempty"` // what the caller says of the audit
 	Recipe     ngram.Recipe     `json:"recipe"`
 	Methods    []Method         `json:"methods"`
 	Flag       []string         `json:"flag,omitempty"` // kinds of clean items that count as flagged
@@ -161,6 +162,8 @@ type Benchmark struct {
 	Items    int64           `json:"items"`
 	Siblings []BenchmarkFile `json:"siblings,omitempty"` // whose items compete with the benchmark's and are not reported
 	Warnings []string        `json:"warnings,omitempty"`
+
+	Terms *Terms `json:"terms,omitempty"` // its limits and whether it keeps them, if any were set
 
 	// MediaNotChecked counts items with images, audio or other media: their text alone is compared.
 	MediaNotChecked int64 `json:"media_not_checked,omitempty"`

@@ -65,7 +65,7 @@ func TestAuditRoundTrip(t *testing.T) {
 		t.Errorf("totals %+v", a.Totals)
 	}
 	line, body, _ := bytes.Cut(b, []byte("\n"))
-	begin := `{"format":"swab audit","version":2,"minor":2,`
+	begin := `{"format":"swab audit","version":2,"minor":3,`
 	if want := fmt.Sprintf(`%s"xxh3":"%016x"}`, begin, xxh3.HashString(begin+string(body))); string(line) != want ||
 		!bytes.HasPrefix(body, []byte("{\n  \"swab\": \"0.1\",\n")) || !bytes.Contains(b, []byte(`"b<&>"`)) {
 		t.Errorf("%s", b)
@@ -98,8 +98,8 @@ func TestAuditRefused(t *testing.T) {
 		"other format":         {strings.Replace(good, "swab audit", "swab index", 1), ledger.ErrCorrupt},
 		"version":              {strings.Replace(good, `"version":2`, `"version":3`, 1), ledger.ErrVersion},
 		"no version":           {strings.Replace(good, `"version":2,`, ``, 1), ledger.ErrVersion},
-		"first line":           {strings.Replace(good, `"minor":2`, `"minor": 0`, 1), ledger.ErrCorrupt},
-		"minor":                {strings.Replace(good, `"minor":2`, `"minor":-1`, 1), ledger.ErrCorrupt},
+		"first line":           {strings.Replace(good, `"minor":3`, `"minor": 0`, 1), ledger.ErrCorrupt},
+		"minor":                {strings.Replace(good, `"minor":3`, `"minor":-1`, 1), ledger.ErrCorrupt},
 		"of the first version": {`{"format": "swab audit", "version": 1, "swab": "0.1", "methods": []}`, ledger.ErrVersion},
 		"a changed seed":       {strings.Replace(good, `"seed": 1844`, `"seed": 1845`, 1), ledger.ErrCorrupt},
 		"unknown member":       change(`"seed"`, `"sed"`),
@@ -122,7 +122,7 @@ func TestAuditRefused(t *testing.T) {
 	}
 	// What a later minor version adds is passed over.
 	later := strings.Replace(body, `"seed"`, `"sown": {"by": [1]}, "seed"`, 1)
-	for line, want := range map[string]error{line: ledger.ErrCorrupt, strings.Replace(line, `"minor":2`, `"minor":7,"more":true`, 1): nil} {
+	for line, want := range map[string]error{line: ledger.ErrCorrupt, strings.Replace(line, `"minor":3`, `"minor":7,"more":true`, 1): nil} {
 		if got, err := read([]byte(seal(t, line, later))); !errors.Is(err, want) || err == nil && !reflect.DeepEqual(got, sample()) {
 			t.Errorf("a new member: %+v, %v, want %v", got, err, want)
 		}

@@ -63,6 +63,8 @@ type Spec struct {
 	// Header is "yes" or "no": whether tables have a header; "": as in the preset, else yes
 	// unless Fields are numbers.
 	Header string
+
+	Number int // the caller's, which the benchmark repeats
 }
 
 // Benchmark is an opened benchmark. It serves one goroutine.
@@ -73,6 +75,7 @@ type Benchmark struct {
 	Preset  string // "" if Fields were set
 	Mapping string // the fields in use, for display and as part of an identity
 	Guessed bool   // Preset was chosen by the fields alone
+	Number  int    // of the Spec
 
 	Media int // items with images, audio or other media, which are copied and not compared
 

@@ -52,7 +52,7 @@ func isSplitWord(s string) bool {
 // first records. It is an error when there are no files or records, or when a
 // file's first record does not map.
 func Open(spec Spec, p *Presets) (*Benchmark, error) {
-	b := new(Benchmark)
+	b := &Benchmark{Number: spec.Number}
 	at, directory, err := b.find(spec, p.ignore)
 	if err != nil {
 		return nil, err

@@ -68,6 +68,11 @@ func (f Field) Paths() []Path { return f.paths }
 // Optional reports whether a row may lack the path.
 func (p Path) Optional() bool { return p.optional }
 
+// isSingle reports whether the field leads to one value of a row.
+func (f Field) isSingle() bool {
+	return len(f.paths) == 1 && !slices.ContainsFunc(f.paths[0].steps, func(s step) bool { return s.all })
+}
+
 // String returns the path as it was written, without the "?".
 func (p Path) String() string { return p.written }
 
@@ -325,10 +330,10 @@ type Objects uint8
 const (
 	// NoObjects: an object is no text.
 	NoObjects Objects = iota
-	// EscapedLists is NoObjects, but a text with a backslash that writes a list of texts is that list.
+	// EscapedLists is NoObjects, but a text alone with a backslash that writes a list of texts is it.
 	EscapedLists
 	// WithObjects: the text of an object is its member "text" or, if it has none, the texts of its
-	// members, one a line. A text that writes a list of texts is that list, and one that numbers
+	// members, one a line. A text alone that writes a list of texts is that list, and one that numbers
 	// its parts by letters, as "A. one B. two", is these parts.
 	WithObjects
 )
@@ -340,6 +345,10 @@ func (r *Record) AppendText(dst []byte, f Field, o Objects) ([]byte, error) {
 	for k := range f.paths {
 		p := &f.paths[k]
 		err, found := r.visit(0, p.steps, func(i int) (err error) {
+			if o != NoObjects && f.isSingle() && r.nodes[i].kind == text {
+				dst = r.renderText(dst, i, o)
+				return nil
+			}
 			dst, lines, err = r.line(dst, lines, i, o)
 			return err
 		})
@@ -386,9 +395,7 @@ func (r *Record) render(dst []byte, i int, o Objects) ([]byte, error) {
 	switch n.kind {
 	case null:
 		return dst, nil
-	case text:
-		return r.renderText(dst, i, o), nil
-	case scalar:
+	case scalar, text:
 		return append(dst, n.text...), nil
 	case foreign:
 		return dst, fmt.Errorf("of type %s, not a text", n.text)
