@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"swab/pipeline/benchmark"
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 )
@@ -64,21 +63,6 @@ func List(ctx context.Context, r Reading, patterns []string) (list []Listed, err
 		list = append(list, l)
 	}
 	return list, nil
-}
-
-// CheckInputs returns the errors of all benchmarks, which it opens, and of the corpus, of which it
-// lists the files.
-func CheckInputs(o Options) error {
-	var errs []error
-	for _, spec := range o.Benchmarks {
-		_, err := benchmark.Open(spec, o.Presets)
-		errs = append(errs, err)
-	}
-	if len(o.Corpus) > 0 {
-		_, err := o.Reading.filled().find(o.Corpus)
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
 }
 
 // peek reads the first row of a shard.

@@ -60,6 +60,7 @@ import (
 	"fmt"
 
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 	"swab/pipeline/filter"
 	"swab/pipeline/publish"
 )
@@ -103,6 +104,22 @@ func Scan(ctx context.Context, o Options) (summary *Summary, err error) {
 	}
 	summary.Files = found.files
 	return summary, dir.Close()
+}
+
+// CheckInputs returns the errors of all benchmarks, which it opens, and of the corpus, of which it
+// lists the files.
+func CheckInputs(ctx context.Context, o Options) error {
+	var errs []error
+	for _, spec := range o.Benchmarks {
+		spec.Context = ctx
+		_, err := benchmark.Open(spec, o.Presets)
+		errs = append(errs, err)
+	}
+	if len(o.Corpus) > 0 {
+		_, err := o.Reading.filled().find(ctx, o.Corpus)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // joinClosing joins the error of a run and that of closing its filter. What it says to be

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -40,7 +41,8 @@ func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) 
 	}
 	if len(own) > 0 {
 		defaults := b.methods.names
-		if slices.ContainsFunc(o.Terms, func(t audit.Terms) bool { return len(t.Methods) == 0 }) || c.Flags().Changed("method") {
+		others := slices.ContainsFunc(o.Terms, func(t audit.Terms) bool { return len(t.Methods) == 0 })
+		if others || c.Flags().Changed("method") {
 			own = append(own, defaults...)
 		}
 		b.methods.names = own
@@ -74,7 +76,7 @@ func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) 
 
 // allErrors returns err with the errors of all benchmarks and of the corpus, if there is an audit file:
 // one run shows all that is to be corrected in it.
-func (b *benchFlags) allErrors(err error, o *pipeline.Options) error {
+func (b *benchFlags) allErrors(ctx context.Context, err error, o *pipeline.Options) error {
 	if len(b.configured) == 0 {
 		return err
 	}
@@ -86,7 +88,7 @@ func (b *benchFlags) allErrors(err error, o *pipeline.Options) error {
 	if in.Presets, bad = loadPresets(b.presets); bad != nil {
 		return errors.Join(err, bad)
 	}
-	return errors.Join(err, pipeline.CheckInputs(in))
+	return errors.Join(err, pipeline.CheckInputs(ctx, in))
 }
 
 // setBenchmarks sets the benchmarks and the terms of each, and returns the methods that a benchmark
@@ -201,7 +203,7 @@ is named, and the audit is incomplete.`,
 		Args: configArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := b.configure(cmd, args); err != nil {
-				return b.allErrors(err, &o.Options)
+				return b.allErrors(cmd.Context(), err, &o.Options)
 			}
 			if o.Index == "" || len(b.benches)+len(b.configured) == 0 || o.Out == "" {
 				return misused(cmd, "check needs --index, --bench and --out")

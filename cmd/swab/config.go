@@ -300,7 +300,7 @@ func configSchema(root *cobra.Command) map[string]any {
 	percent := map[string]any{"type": "number", "minimum": 0, "maximum": 100}
 	thresholds := map[string]any{
 		"type": "object", "properties": map[string]any{"pass": percent, "fail": percent}, "additionalProperties": false,
-		"description": "percent of flagged items: up to pass a benchmark passes, above fail it fails, between it is to look at",
+		"description": "percent of flagged items: up to pass a benchmark passes, above fail it fails, between is look",
 	}
 	texts := map[string]any{"type": "array", "items": map[string]any{"type": "string"}}
 	entry["method"] = map[string]any{"anyOf": []any{map[string]any{"type": "string"}, texts}}

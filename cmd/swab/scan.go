@@ -85,7 +85,7 @@ the table counts them separately.`,
 		Args: configArg,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := b.configure(cmd, args); err != nil {
-				return b.allErrors(err, &o)
+				return b.allErrors(cmd.Context(), err, &o)
 			}
 			if len(o.Corpus) == 0 || dry == "" && (len(b.benches)+len(b.configured) == 0 || o.Out == "") {
 				return misused(cmd, "scan needs --corpus, --bench and --out")
@@ -97,7 +97,7 @@ the table counts them separately.`,
 				return err
 			}
 			if err := b.options(cmd, &o); err != nil {
-				return b.allErrors(err, &o)
+				return b.allErrors(cmd.Context(), err, &o)
 			}
 			if dry != "" {
 				return listInputs(cmd.Context(), o, dry, cmd.OutOrStdout(), cmd.ErrOrStderr())
