@@ -69,10 +69,14 @@ func Index(ctx context.Context, o IndexOptions) (sum *IndexSummary, err error) {
 		todo[i] = i
 		o.Progress.expect(sh)
 	}
+	reading, err := o.Reading.prepared()
+	if err != nil {
+		return nil, err
+	}
 	bad := &badRows{allowed: o.MaxBadRows}
 	entries := make([]ledger.Entry, len(shards))
 	err = o.Reading.lanes(ctx, todo, func() func(context.Context, int) error {
-		l := &lane{reading: o.Reading, ahead: len(shards) < o.Lanes, match: new(match.Set).NewLane(), fill: b.NewLane()}
+		l := &lane{reading: reading, ahead: len(shards) < o.Lanes, match: new(match.Set).NewLane(), fill: b.NewLane()}
 		return func(ctx context.Context, i int) (err error) {
 			entries[i], err = l.shard(ctx, shards[i], i, bad.count)
 			return err

@@ -51,6 +51,9 @@ type Reading struct {
 	MaxBadRows int64 // more rows skipped or repaired end the run; negative: no bound
 
 	Progress *Progress
+
+	text   []rows.Field   // of textFields, once it is prepared
+	fields *record.Fields // likewise
 }
 
 func (r Reading) filled() Reading {
@@ -61,6 +64,15 @@ func (r Reading) filled() Reading {
 		r.Lanes = runtime.GOMAXPROCS(0)
 	}
 	return r
+}
+
+// prepared returns r with its fields parsed, for many shards.
+func (r Reading) prepared() (Reading, error) {
+	var err error
+	if r.text, err = r.textFields(); err == nil {
+		r.fields, err = record.ParseFields(r.text[0].String(), r.IDField, r.text[1:])
+	}
+	return r, err
 }
 
 // found lists the shards of a run, and the files that are not read.
@@ -153,28 +165,20 @@ func (p *Progress) expect(s shard.Shard) {
 // calls newLane once, and the function that it returns for every shard.
 func (r Reading) lanes(ctx context.Context, todo []int, newLane func() func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	next := make(chan int)
-	group.Go(func() error {
-		defer close(next)
-		for _, i := range todo {
-			select {
-			case next <- i:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		return nil
-	})
+	var taken atomic.Int64
 	for range min(r.Lanes, len(todo)) {
 		group.Go(func() error {
 			process := newLane()
-			for i := range next {
-				if err := process(ctx, i); err != nil {
+			for {
+				k := int(taken.Add(1)) - 1
+				if k >= len(todo) || ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if err := process(ctx, todo[k]); err != nil {
 					return err
 				}
 				r.Progress.Done.Add(1)
 			}
-			return nil
 		})
 	}
 	return group.Wait()
@@ -245,6 +249,9 @@ func (r Reading) findsField() bool {
 // textFields returns the fields that may be read as the text, in order: the first that a
 // shard has is its text.
 func (r Reading) textFields() (fields []rows.Field, err error) {
+	if r.text != nil {
+		return r.text, nil
+	}
 	names := []string{r.field()}
 	if names[0] == rows.TokenFields[0] {
 		names = append(rows.TokenFields[:], defaultField)
@@ -312,7 +319,7 @@ func (r Reading) read(
 	e.Format, e.Compression = format.String(), in.Compression().String()
 	o := record.Options{
 		Name: sh.Name, ReadAs: sh.LayoutName(), TextField: fields[0].String(), Others: fields[1:], Tokens: r.Tokens,
-		IDField: r.IDField, TextUnit: r.TextUnit, MaxRow: r.MaxRow,
+		IDField: r.IDField, Fields: r.fields, TextUnit: r.TextUnit, MaxRow: r.MaxRow,
 		PlainSize: plainSize(sh, in), Limits: r.Limits,
 	}
 	for rec, err := range record.Documents(ctx, in, format, o, counts) {

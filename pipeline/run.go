@@ -158,9 +158,13 @@ func (r *run) read(ctx context.Context) error {
 			searched = append(searched, digest)
 		}
 	}
+	reading, err := r.o.Reading.prepared()
+	if err != nil {
+		return err
+	}
 	ahead := len(todo) < r.o.Lanes
 	err = r.o.Reading.lanes(ctx, todo, func() func(context.Context, int) error {
-		l := &lane{reading: r.o.Reading, ahead: ahead, match: r.set.NewLane()}
+		l := &lane{reading: reading, ahead: ahead, match: r.set.NewLane()}
 		if r.index != nil {
 			l.fill = r.index.NewLane()
 		}

@@ -35,8 +35,9 @@ type alignment struct {
 
 	siblingEnds []int // by benchmark: how many siblings there are up to the last of its own
 
-	real   int     // items that are reported
-	decoy  []int32 // by item: the number of its decoy, or 0
+	real   int         // items that are reported
+	decoy  []int32     // by item: the number of its decoy, or 0
+	like   map[int]int // by decoy: its item
 	words  *ngram.Scanner
 	items  *align.Items
 	factor float64  // of the threshold, raised by calibration
@@ -129,7 +130,7 @@ func (m *alignment) build(wanted func(bench int) bool) error {
 // assemble builds the items and decoys and their index.
 func (m *alignment) assemble(index func(*align.Builder) *align.Index) {
 	m.real = len(m.list)
-	m.decoy = make([]int32, m.real)
+	m.decoy, m.like = make([]int32, m.real), map[int]int{}
 	m.list = append(m.list, m.siblings...)
 	first, decoys := 0, len(m.list)
 	for bench, end := range m.bench {
@@ -165,7 +166,7 @@ func (m *alignment) recombine(bench int, items []item.Item, first int) {
 		if t < 0 {
 			continue
 		}
-		m.decoy[first+like] = int32(len(m.list))
+		m.decoy[first+like], m.like[len(m.list)] = int32(len(m.list)), first+like
 		decoy := item.Absent(bench)
 		decoy.Texts[item.Question] = int32(t)
 		m.list = append(m.list, decoy)
@@ -350,17 +351,24 @@ func (r *alignReader) end(row int64, id string, text []byte) {
 }
 
 func (r *alignReader) covers(e *encoder) error {
+	m := r.matcher
 	all := map[int]*align.Cover{}
+	var found []int // items
 	for i, c := range r.collector.Covers() {
 		all[i] = c
+		if i >= m.real {
+			i = m.like[i]
+		}
+		found = append(found, i)
 	}
-	return writeCovers(e, r.matcher, func(yield func(numbered[alignCover], error) bool) {
-		for i := range r.matcher.real {
+	slices.Sort(found)
+	return writeCovers(e, m, func(yield func(numbered[alignCover], error) bool) {
+		for _, i := range slices.Compact(found) {
 			c := alignCover{own: all[i]}
-			if !r.matcher.filtered.suspects(i) {
+			if !m.filtered.suspects(i) {
 				c.own = nil
 			}
-			if d := r.matcher.decoy[i]; d > 0 {
+			if d := m.decoy[i]; d > 0 {
 				c.decoy = all[int(d)]
 			}
 			if (c.own != nil || c.decoy != nil) && !yield(numbered[alignCover]{i, &c}, nil) {

@@ -131,11 +131,15 @@ func expected(n int, plain int64) int {
 	if plain <= 0 {
 		return n
 	}
-	const least = 4 << 10
+	const least = 512
 	return int(min(int64(n), max(least, plain)))
 }
 
 func newBatch(o Options) *batch {
+	if o.PlainSize > 0 { // a batch of fewer rows is no error, only a batch more
+		const usualRow, least = 64, 16
+		o.BatchRows = int(min(int64(o.BatchRows), max(least, o.PlainSize/usualRow)))
+	}
 	b := &batch{o: o, schema: Schema(), sizes: [4]int{
 		expected(64*o.BatchRows, o.PlainSize) + slack,
 		expected(o.BatchBytes, o.PlainSize) + slack,

@@ -24,7 +24,9 @@ func readSpans(ctx context.Context, src Source, s *sink) error {
 	s.table = layout.Shape == rows.Table
 	s.follow()
 	if layout.Shape == rows.JSONLines {
-		return s.lines(rows.NewLines(spans.Rest(), s.o.MaxRow))
+		lines := rows.NewLines(spans.Rest(), s.o.MaxRow)
+		defer lines.Free()
+		return s.lines(lines)
 	}
 	for s.row = 0; ; {
 		_, body, err := spans.Next()

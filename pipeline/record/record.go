@@ -73,6 +73,7 @@ type Options struct {
 	Tokens     *rows.Tokens     // decodes token ids in the text field; nil: they are an error
 	Others     []rows.Field     // the first that has a text is read if the first row lacks TextField
 	IDField    string           // dotted path of the id; "id"
+	Fields     *Fields          // TextField, IDField and Others, parsed; nil: they are parsed for the shard
 	TextUnit   string           // a document of plain text: "file" (the default) or "line"
 	MaxRow     int              // longest row in bytes; 64 MiB, at most 512 MiB
 	PlainSize  int64            // about how many plain bytes there are; 0: not known
@@ -81,15 +82,38 @@ type Options struct {
 	Alloc      memory.Allocator // of the batches; memory.DefaultAllocator
 	Limits     shard.Limits     // of what the rows of a Parquet or Arrow file may hold
 
-	text, id rows.Field // TextField and IDField
-	want     rows.Want  // of both
-	any      rows.Want  // of both and Others
-	stem     string     // ReadAs without a compression's ending
+	text, id rows.Field // of Fields, as all that follow
+	want     rows.Want
+	any      rows.Want
+	stem     string // ReadAs without a compression's ending
+}
+
+// Fields are the fields of documents, parsed.
+type Fields struct {
+	text, id rows.Field
+	want     rows.Want // of both
+	any      rows.Want // of both and others
+}
+
+// ParseFields parses the fields of text and id; others may be read in place of the text.
+func ParseFields(text, id string, others []rows.Field) (*Fields, error) {
+	f := new(Fields)
+	var err error
+	if f.text, err = rows.ParseField(cmp.Or(text, "text")); err != nil {
+		return nil, fmt.Errorf("text field: %w", err)
+	}
+	if f.id, err = rows.ParseField(cmp.Or(id, "id")); err != nil {
+		return nil, fmt.Errorf("id field: %w", err)
+	}
+	if len(f.id.Paths()) != 1 {
+		return nil, fmt.Errorf("id field %q: an id has to be a single field", id)
+	}
+	f.want = rows.Wanted(f.text, f.id)
+	f.any = rows.Wanted(append([]rows.Field{f.text, f.id}, others...)...)
+	return f, nil
 }
 
 func (o Options) withDefaults() (Options, error) {
-	o.TextField = cmp.Or(o.TextField, "text")
-	o.IDField = cmp.Or(o.IDField, "id")
 	o.TextUnit = cmp.Or(o.TextUnit, "file")
 	o.MaxRow = cmp.Or(o.MaxRow, 64<<20)
 	o.BatchRows = cmp.Or(o.BatchRows, 1024)
@@ -97,21 +121,17 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Alloc == nil {
 		o.Alloc = memory.DefaultAllocator
 	}
-	var err error
-	if o.text, err = rows.ParseField(o.TextField); err != nil {
-		return o, fmt.Errorf("text field: %w", err)
+	if o.Fields == nil {
+		var err error
+		if o.Fields, err = ParseFields(o.TextField, o.IDField, o.Others); err != nil {
+			return o, err
+		}
 	}
-	if o.id, err = rows.ParseField(o.IDField); err != nil {
-		return o, fmt.Errorf("id field: %w", err)
-	}
-	o.want = rows.Wanted(o.text, o.id)
-	o.any = rows.Wanted(append([]rows.Field{o.text, o.id}, o.Others...)...)
+	o.text, o.id, o.want, o.any = o.Fields.text, o.Fields.id, o.Fields.want, o.Fields.any
 	if o.stem = shard.Stem(cmp.Or(o.ReadAs, o.Name)); path.Ext(o.stem) == "" {
 		o.stem += ".jsonl"
 	}
 	switch {
-	case len(o.id.Paths()) != 1:
-		return o, fmt.Errorf("id field %q: an id has to be a single field", o.IDField)
 	case o.TextUnit != "file" && o.TextUnit != "line":
 		return o, fmt.Errorf("the unit of plain text is %q; it can be file or line", o.TextUnit)
 	case o.MaxRow < 0 || o.MaxRow > maxRow:

@@ -82,7 +82,7 @@ func NewSpans(r io.Reader, max int) *Spans {
 	return &Spans{r: r, first: first, buf: first[:], max: max}
 }
 
-// buffers are those that Spans begin with: benchmarks have many small files.
+// buffers are those that Spans and Lines begin with: there are many small files.
 var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // Free returns the first buffer. The Spans must not be used afterwards.

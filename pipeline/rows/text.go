@@ -12,6 +12,7 @@ const readSize = 256 << 10
 // Lines divides a stream into lines. It holds one line of at most max bytes, and the bytes
 // that were read with it.
 type Lines struct {
+	first    *[64 << 10]byte // the buffer that it begins with, or nil
 	r        io.Reader
 	max      int // of a line, without its end
 	buf      []byte
@@ -21,7 +22,13 @@ type Lines struct {
 }
 
 // NewLines returns the lines of r, of at most max bytes each.
-func NewLines(r io.Reader, max int) *Lines { return &Lines{r: r, max: max} }
+func NewLines(r io.Reader, max int) *Lines {
+	first := buffers.Get().(*[64 << 10]byte)
+	return &Lines{first: first, r: r, max: max, buf: first[:]}
+}
+
+// Free returns the first buffer. The Lines must not be used afterwards, nor a line of them.
+func (l *Lines) Free() { buffers.Put(l.first) }
 
 // Blank reports whether a line has only white space of JSON.
 func Blank(line []byte) bool {

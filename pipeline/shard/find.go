@@ -260,6 +260,11 @@ func (f *finder) addList(file string) error {
 // addEntry adds a file, or a directory recursively. above has the resolved paths of the
 // directories it was reached through; links back to one of them are not followed.
 func (f *finder) addEntry(name string, explicit bool, above []string) error {
+	return f.addResolved(name, "", explicit, above)
+}
+
+// addResolved is addEntry for a file whose path without symbolic links is known; "": it is not.
+func (f *finder) addResolved(name, resolved string, explicit bool, above []string) error {
 	if glob := f.by.excludedBy(name); glob != "" {
 		f.skip(name, "excluded by "+glob, Excluded)
 		return nil
@@ -275,9 +280,10 @@ func (f *finder) addEntry(name string, explicit bool, above []string) error {
 		}
 		return pathError(name, err)
 	}
-	resolved, err := resolvePath(name)
-	if err != nil {
-		return pathError(name, err)
+	if resolved == "" {
+		if resolved, err = resolvePath(name); err != nil {
+			return pathError(name, err)
+		}
 	}
 	if f.passOutput(name, resolved, fi.IsDir()) {
 		return nil
@@ -389,7 +395,11 @@ func (f *finder) addTree(dir, resolved string, above []string) error {
 			f.skip(name, "hidden", PassedOver)
 			continue
 		}
-		if err := f.addEntry(name, false, above); err != nil {
+		beside := "" // without symbolic links
+		if e.Type()&fs.ModeSymlink == 0 {
+			beside = filepath.Join(resolved, e.Name())
+		}
+		if err := f.addResolved(name, beside, false, above); err != nil {
 			return err
 		}
 	}
