@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"swab/ngram/item"
 	"swab/ngram/overlap"
@@ -32,10 +33,10 @@ import (
 
 // The files of a cleaned corpus.
 const (
-	CleanedFile = "decontamination.json"    // what was done, for people and programs
 	CleanedDir  = "corpus"                  // the shards, without the documents
 	DroppedFile = "removed/documents.jsonl" // a line for each of those documents and each item that it holds
 	DroppedDir  = "removed/corpus"          // the documents, in shards of the same names
+	MarkedDir   = "attributes/swab"         // attributes of all documents, as Dolma's tools read them
 )
 
 var (
@@ -46,9 +47,8 @@ var (
 )
 
 var (
-	cleanedKind   = publish.Kind{Name: "a cleaned corpus", Mark: CleanedFile, Fresh: true}
-	cleanedFormat = ledger.Format{Name: "swab decontamination", Version: 1, Advice: "run swab decontaminate again"}
-	dropsFormat   = ledger.Format{Name: "swab documents to remove", Version: 1, Minor: -1}
+	cleanedKind = publish.Kind{Name: "a cleaned corpus", Mark: ledger.CleanedFile, Fresh: true}
+	dropsFormat = ledger.Format{Name: "swab documents to remove", Version: 1, Minor: -1}
 )
 
 // DecontaminateOptions configures Decontaminate.
@@ -58,7 +58,8 @@ type DecontaminateOptions struct {
 	Out       string  // directory to write, which must not exist
 	Method    string  // of the audit; "" if it has only one
 	Threshold float64 // score from which an item is flagged and a document removed; 0: the method's decision
-	IDs       bool    // write the list of documents alone
+	IDs       bool    // write the list of documents, and no corpus
+	Mark      bool    // write attributes of all documents, and no corpus
 	DryRun    bool    // write nothing
 
 	MaxRemoved      float64 // largest share of documents that may be removed; negative: any
@@ -68,38 +69,10 @@ type DecontaminateOptions struct {
 	Progress *Progress
 }
 
-// Cleaned describes a cleaned corpus.
-type Cleaned struct {
-	Swab       string             `json:"swab"`
-	Audit      string             `json:"audit"` // digest of the audit's audit.json
-	Method     string             `json:"method"`
-	Version    int                `json:"method_version"`
-	Threshold  float64            `json:"threshold,omitempty"` // 0: as the method decides
-	IDs        bool               `json:"ids,omitempty"`       // the list alone was written
-	Documents  int64              `json:"documents"`           // of the corpus
-	Removed    int64              `json:"removed"`             // of them
-	Bytes      int64              `json:"removed_bytes"`       // of their texts
-	Benchmarks []CleanedBenchmark `json:"benchmarks"`
-	Shards     []CleanedShard     `json:"shards"`
-	LeftOut    []audit.Aside      `json:"left_out,omitempty"` // shards that could not be read
-
-	Notes []string `json:"-"`
-}
-
-// CleanedBenchmark counts what a corpus held of a benchmark.
-type CleanedBenchmark struct {
-	Name      string `json:"name"`
-	Flagged   int64  `json:"flagged"`   // items
-	Found     int64  `json:"found"`     // of them, in a removed document
-	Documents int64  `json:"documents"` // removed because of any of them
-}
-
-// CleanedShard counts the documents of a shard.
-type CleanedShard struct {
-	Name      string `json:"name"` // in the corpus
-	File      string `json:"file,omitempty"`
-	Documents int64  `json:"documents"`
-	Removed   int64  `json:"removed"`
+// A CleaningSummary reports what was removed.
+type CleaningSummary struct {
+	*ledger.Cleaned
+	Notes []string
 }
 
 // drops are the documents of a shard that are to be removed.
@@ -135,7 +108,7 @@ type droppedItem struct {
 // reviewer's marks count. A shard without such documents is copied byte for byte; the others
 // keep their format and compression, and the other records their bytes or values. Every file
 // that was divided is read once more and compared before anything is published.
-func Decontaminate(ctx context.Context, o DecontaminateOptions) (*Cleaned, error) {
+func Decontaminate(ctx context.Context, o DecontaminateOptions) (*CleaningSummary, error) {
 	c, err := openCleaner(ctx, o)
 	if err != nil {
 		return nil, err
@@ -168,7 +141,7 @@ type cleaner struct {
 	audited []string // by shard: its digest in the audit
 	files   []string // by shard: its name below CleanedDir
 	dir     *publish.Dir
-	sum     *Cleaned
+	sum     *CleaningSummary
 
 	mu    sync.Mutex // also while a verdict is made, since the set's matchers serve one goroutine then
 	drops []*drops   // by shard
@@ -223,10 +196,10 @@ func openCleaner(ctx context.Context, o DecontaminateOptions) (*cleaner, error) 
 	if err != nil {
 		return nil, err
 	}
-	c.sum = &Cleaned{
+	c.sum = &CleaningSummary{Notes: notes, Cleaned: &ledger.Cleaned{
 		Swab: o.Version, Audit: digest, Method: c.method.Name, Version: c.method.Version, Threshold: o.Threshold,
-		IDs: o.IDs, Notes: notes,
-	}
+		IDs: o.IDs || o.Mark,
+	}}
 	c.key = ledger.Digest([]any{dropsFormat, o.Version, digest, c.method.Name, o.Threshold, c.flagKey()})
 	return c, c.findShards()
 }
@@ -293,7 +266,7 @@ func (c *cleaner) findShards() error {
 	for _, e := range c.about.Shards {
 		switch {
 		case e.Error != "":
-			c.sum.LeftOut = append(c.sum.LeftOut, audit.Aside{Name: e.Name, Why: e.Error})
+			c.sum.LeftOut = append(c.sum.LeftOut, ledger.Aside{Name: e.Name, Why: e.Error})
 			continue
 		case e.Once:
 			errs = append(errs, fmt.Errorf("%s: it came from a pipe, which cannot be read again", e.Name))
@@ -360,7 +333,7 @@ func relativeNames(names []string) (files []string, err error) {
 	return files, nil
 }
 
-func (c *cleaner) run(ctx context.Context) (*Cleaned, error) {
+func (c *cleaner) run(ctx context.Context) (*CleaningSummary, error) {
 	if err := c.find(ctx); err != nil {
 		return nil, err
 	}
@@ -522,8 +495,8 @@ func (c *cleaner) removes(v *overlap.Verdict) bool {
 // count adds up what was found.
 func (c *cleaner) count() error {
 	for i, d := range c.drops {
-		s := CleanedShard{Name: d.Entry.Name, Documents: d.Entry.Documents, Removed: int64(len(d.Documents))}
-		if !c.o.IDs {
+		s := ledger.CleanedShard{Name: d.Entry.Name, Documents: d.Entry.Documents, Removed: int64(len(d.Documents))}
+		if !c.sum.IDs {
 			s.File = CleanedDir + "/" + c.files[i]
 		}
 		if c.isGone(i) {
@@ -537,7 +510,7 @@ func (c *cleaner) count() error {
 		c.sum.Shards = append(c.sum.Shards, s)
 	}
 	for at, name := range c.names {
-		b := CleanedBenchmark{Name: name, Flagged: c.flags[at], Documents: c.docs[at]}
+		b := ledger.CleanedBenchmark{Name: name, Flagged: c.flags[at], Documents: c.docs[at]}
 		for number, found := range c.found {
 			if found && int(c.bench[number]) == at {
 				b.Found++
@@ -566,10 +539,15 @@ func (c *cleaner) isDocument(i int) bool {
 // writable returns an error that names the shards with documents to remove that cannot be
 // written without them.
 func (c *cleaner) writable() error {
-	if c.o.IDs {
-		return nil
-	}
 	var errs []error
+	if c.o.Mark {
+		for i, d := range c.drops {
+			errs = append(errs, c.markable(i, &d.Entry))
+		}
+	}
+	if c.sum.IDs {
+		return errors.Join(errs...)
+	}
 	for i, d := range c.drops {
 		indexed := c.shards[i].Index != "" || c.shards[i].Format != nil && c.shards[i].Format.Name == "MDS"
 		if !indexed && (len(d.Documents) == 0 || c.isDocument(i)) {
@@ -593,7 +571,11 @@ func (c *cleaner) writable() error {
 
 // write writes the tree.
 func (c *cleaner) write(ctx context.Context, root string) error {
-	if !c.o.IDs {
+	write := c.writeShard
+	if c.o.Mark {
+		write = c.writeMarks
+	}
+	if c.o.Mark || !c.sum.IDs {
 		todo := make([]int, len(c.shards))
 		for i := range todo {
 			todo[i] = i
@@ -601,7 +583,7 @@ func (c *cleaner) write(ctx context.Context, root string) error {
 		quiet := c.reading
 		quiet.Progress = &Progress{}
 		err := quiet.lanes(ctx, todo, func() func(context.Context, int) error {
-			return func(ctx context.Context, i int) error { return c.writeShard(ctx, root, i) }
+			return func(ctx context.Context, i int) error { return write(ctx, root, i) }
 		})
 		if err != nil {
 			return err
@@ -614,8 +596,7 @@ func (c *cleaner) write(ctx context.Context, root string) error {
 	if err := publish.WriteFile(list, c.writeList); err != nil {
 		return err
 	}
-	about := func(w io.Writer) error { return cleanedFormat.Write(w, c.sum) }
-	return publish.WriteFile(filepath.Join(root, CleanedFile), about)
+	return publish.WriteFile(filepath.Join(root, ledger.CleanedFile), c.sum.Write)
 }
 
 // writeList writes a line for each document to remove and each item that it holds.
@@ -730,6 +711,64 @@ func (c *cleaner) compare(ctx context.Context, sh shard.Shard, d *drops, name st
 		return fmt.Errorf("%s: compared after writing: %w", sh.Name, err)
 	}
 	return nil
+}
+
+// markable returns an error for a shard whose documents cannot have attributes: they are in
+// a file of JSON lines, and every row is one.
+func (c *cleaner) markable(i int, e *ledger.Entry) error {
+	switch {
+	case !rows.IsText(c.shards[i].Format) || e.Rows != e.Documents || e.Compression == shard.Bzip2.String():
+		return fmt.Errorf("%s: attributes are of JSON lines, each a document; --ids lists documents of any file", e.Name)
+	}
+	return nil
+}
+
+// writeMarks writes the attributes of the documents of shard i, a line each.
+func (c *cleaner) writeMarks(ctx context.Context, root string, i int) error {
+	d, sh := c.drops[i], c.shards[i]
+	var compression shard.Compression
+	for _, c := range []shard.Compression{shard.Gzip, shard.Zstd, shard.Xz, shard.Lz4} {
+		if c.String() == d.Entry.Compression {
+			compression = c
+		}
+	}
+	out, err := shard.Create(filepath.Join(root, filepath.FromSlash(MarkedDir), filepath.FromSlash(c.files[i])), compression)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	next, quiet := 0, c.reading
+	quiet.Progress = &Progress{}
+	e, err := quiet.documents(ctx, sh, false, func(row int64, id string, text []byte) error {
+		spans := [][3]any{}
+		if next < len(d.Documents) && d.Documents[next].Row == row {
+			spans = runeSpans(&d.Documents[next], text)
+			next++
+		}
+		return enc.Encode(map[string]any{"id": id, "attributes": map[string]any{"swab__" + c.method.Name + "__flagged": spans}})
+	})
+	switch {
+	case err != nil:
+		return err
+	case e.Error != "":
+		return errors.New(e.Error)
+	case e.Digest != d.Entry.Digest:
+		return changed(sh.Name)
+	}
+	return out.Close()
+}
+
+// runeSpans returns the spans of a document's items, in characters, each with the item's score.
+func runeSpans(doc *dropped, text []byte) (spans [][3]any) {
+	for _, it := range doc.Items {
+		for _, s := range it.Spans {
+			from := utf8.RuneCount(text[:s[0]])
+			spans = append(spans, [3]any{from, from + utf8.RuneCount(text[s[0]:s[1]]), it.Score})
+		}
+	}
+	return spans
 }
 
 // copyShard copies a shard's file, which has that digest, byte for byte.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -27,7 +28,7 @@ import (
 )
 
 // cleaned writes the corpus of o's audit without what a method flags, to a new directory.
-func cleaned(t *testing.T, o Options, method string) (string, *Cleaned) {
+func cleaned(t *testing.T, o Options, method string) (string, *CleaningSummary) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "clean")
 	sum, err := Decontaminate(context.Background(), DecontaminateOptions{
@@ -197,7 +198,9 @@ func TestCleanedFormats(t *testing.T) {
 		// Cleaned again: the same bytes.
 		again := o
 		again.Corpus, again.Out = []string{filepath.Join(out, CleanedDir)}, filepath.Join(t.TempDir(), "again")
-		mustScan(t, again)
+		if c := mustScan(t, again).Audit.Cleaned; len(c) != 1 || c[0].Method != m.Name || c[0].Removed != 13 {
+			t.Errorf("the audit says of the cleaned corpus %v", c)
+		}
 		twice, sum := cleaned(t, again, m.Name)
 		if sum.Removed != 0 {
 			t.Errorf("%s: %d removed the second time", m.Name, sum.Removed)
@@ -389,6 +392,48 @@ func TestCleaningFollowsReview(t *testing.T) {
 	out, sum := cleaned(t, o, "gpt3")
 	if got := readJSONL[row](t, filepath.Join(out, DroppedDir, "a.jsonl")); sum.Removed != 1 || got[0].ID != "y" {
 		t.Errorf("removed: %v", got)
+	}
+}
+
+// TestAttributes: every document has a line, in order, and those to remove have spans of
+// characters.
+func TestAttributes(t *testing.T) {
+	dir := t.TempDir()
+	writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), []plainItem{{ID: "1", Question: glacier}})
+	docs := []row{{"x", "nothing"}, {"y", "Ünder all: " + glacier + " ü"}, {"z", "no"}}
+	writeJSONL(t, filepath.Join(dir, "corpus/a.jsonl.gz"), docs)
+	o := options(t, dir)
+	mustScan(t, o)
+	out := filepath.Join(dir, "marks")
+	_, err := Decontaminate(context.Background(), DecontaminateOptions{
+		Audit: o.Out, Out: out, Method: "gpt3", MaxRemoved: -1, Mark: true,
+	})
+	must(t, err)
+	f, err := os.Open(filepath.Join(out, MarkedDir, "a.jsonl.gz"))
+	must(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	must(t, err)
+	dec := json.NewDecoder(z)
+	for i, want := range docs {
+		var got struct {
+			ID         string
+			Attributes map[string][][3]float64
+		}
+		must(t, dec.Decode(&got))
+		spans, ok := got.Attributes["swab__gpt3__flagged"]
+		if got.ID != want.ID || !ok || (len(spans) > 0) != (i == 1) {
+			t.Fatalf("line %d: %v", i, got)
+		}
+		for _, s := range spans {
+			text := string([]rune(want.Text)[int(s[0]):int(s[1])])
+			if text != strings.TrimSuffix(glacier, "?") || s[2] != 1 {
+				t.Errorf("span %v: %q", s, text)
+			}
+		}
+	}
+	if dec.More() {
+		t.Error("more lines than documents")
 	}
 }
 

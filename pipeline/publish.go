@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,6 +56,14 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 		}
 	}
 	sum.Notices = append(sum.Notices, FoundFields(sum.Audit.Shards)...)
+	for _, c := range sum.Audit.Cleaned {
+		if c.Audit == "" {
+			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: its %s cannot be read", c.Name, ledger.CleanedFile))
+			continue
+		}
+		sum.Notices = append(sum.Notices, fmt.Sprintf("%s: cleaned by swab decontaminate: method %s removed %d of %d documents",
+			c.Name, c.Method, c.Removed, c.Documents))
+	}
 	if r.dir.Has(audit.ScoresFile) {
 		sum.Notices = append(sum.Notices, fmt.Sprintf(
 			"the scores in %s belonged to the previous verdicts and are removed; "+
@@ -119,6 +128,7 @@ func (r *run) about() *audit.Audit {
 		skipped += n
 	}
 	a.Unread, a.Excluded = r.files.notRead()
+	a.Cleaned = cleanedCorpora(a.Shards)
 	if r.o.Part[1] > 1 {
 		a.Task = fmt.Sprintf("%d/%d", r.o.Part[0], r.o.Part[1])
 	}
@@ -126,6 +136,23 @@ func (r *run) about() *audit.Audit {
 		!slices.ContainsFunc(a.Shards, func(e ledger.Entry) bool { return e.MostlyEmpty() }) &&
 		a.Totals.ShardsFailed == 0 && skipped == 0 && len(a.Unread) == 0 && a.Task == ""
 	return a
+}
+
+// cleanedCorpora returns the cleaned corpora that shards are in.
+func cleanedCorpora(shards []ledger.Entry) (list []audit.CleanedCorpus) {
+	var names []string
+	for _, e := range shards {
+		names = append(names, e.Name)
+	}
+	by := ledger.Cleanings(names)
+	for _, dir := range slices.Sorted(maps.Keys(by)) {
+		c := audit.CleanedCorpus{Name: dir}
+		if r := by[dir]; r != nil {
+			c.Audit, c.Method, c.Threshold, c.Documents, c.Removed = r.Audit, r.Method, r.Threshold, r.Documents, r.Removed
+		}
+		list = append(list, c)
+	}
+	return list
 }
 
 // describeFiles returns a benchmark's files as the audit lists them.

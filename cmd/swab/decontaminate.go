@@ -67,6 +67,8 @@ The marks of swab review count: documents of a rejected item stay. See swab help
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
 		f.StringVar(&o.Out, "out", "", "`DIR` directory to write, which must not exist")
 		f.BoolVar(&o.IDs, "ids", false, "write the list of documents and no corpus")
+		f.BoolVar(&o.Mark, "attributes", false,
+			"write attributes of all documents, as Dolma's tools read them, and no corpus")
 		f.BoolVar(&o.DryRun, "dry-run", false, "write nothing")
 		f.Float64Var(&most, "max-removed", -1,
 			"`PCT` exit with 1 and write nothing if more than this percentage of the documents would go (default: any)")
@@ -112,7 +114,7 @@ func decontaminate(cmd *cobra.Command, o pipeline.DecontaminateOptions) error {
 }
 
 // printCleaned writes what was removed, by benchmark.
-func printCleaned(w io.Writer, sum *pipeline.Cleaned) error {
+func printCleaned(w io.Writer, sum *pipeline.CleaningSummary) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "benchmark\tflagged items\tfound\tdocuments removed\t")
 	for _, b := range sum.Benchmarks {

@@ -127,7 +127,8 @@ type Audit struct {
 	Unread     []Aside          `json:"unread,omitempty"`   // files of the corpus that look like data and were not read
 	Excluded   []Aside          `json:"excluded,omitempty"` // files and directories of the corpus that the caller left out
 	Task       string           `json:"task,omitempty"`     // I/N, of a run that read one part of N of the shards
-	Complete   bool             `json:"complete"`           // all input was read to its end
+	Cleaned    []CleanedCorpus  `json:"cleaned,omitempty"`
+	Complete   bool             `json:"complete"` // all input was read to its end
 
 	// Reviewed is the number of items that are in clean/ or in removed/ because of a
 	// reviewer's mark, whatever the methods decided.
@@ -141,9 +142,17 @@ type Audit struct {
 }
 
 // Aside is a file or directory of the corpus that was not read.
-type Aside struct {
-	Name string `json:"name"`
-	Why  string `json:"why"`
+type Aside = ledger.Aside
+
+// A CleanedCorpus is a directory that shards of the corpus are in, written by swab
+// decontaminate.
+type CleanedCorpus struct {
+	Name      string  `json:"name"`   // the directory
+	Audit     string  `json:"audit"`  // digest of the audit that it was cleaned by; "": its record cannot be read
+	Method    string  `json:"method"` // that decided
+	Threshold float64 `json:"threshold,omitempty"`
+	Documents int64   `json:"documents"` // before
+	Removed   int64   `json:"removed"`   // of them
 }
 
 // Method is one definition of contamination, with its parameters. Numbers in Params are
