@@ -732,13 +732,14 @@ func (c *cleaner) writeMarks(ctx context.Context, root string, i int) error {
 			compression = c
 		}
 	}
-	out, err := shard.Create(filepath.Join(root, filepath.FromSlash(MarkedDir), filepath.FromSlash(c.files[i])), compression)
+	out, err := shard.Create(filepath.Join(root, filepath.FromSlash(MarkedDir+"/"+c.files[i])), compression)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
+	name := "swab__" + c.method.Name + "__flagged"
 	next, quiet := 0, c.reading
 	quiet.Progress = &Progress{}
 	e, err := quiet.documents(ctx, sh, false, func(row int64, id string, text []byte) error {
@@ -747,7 +748,7 @@ func (c *cleaner) writeMarks(ctx context.Context, root string, i int) error {
 			spans = runeSpans(&d.Documents[next], text)
 			next++
 		}
-		return enc.Encode(map[string]any{"id": id, "attributes": map[string]any{"swab__" + c.method.Name + "__flagged": spans}})
+		return enc.Encode(map[string]any{"id": id, "attributes": map[string]any{name: spans}})
 	})
 	switch {
 	case err != nil:

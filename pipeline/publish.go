@@ -61,8 +61,8 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: its %s cannot be read", c.Name, ledger.CleanedFile))
 			continue
 		}
-		sum.Notices = append(sum.Notices, fmt.Sprintf("%s: cleaned by swab decontaminate: method %s removed %d of %d documents",
-			c.Name, c.Method, c.Removed, c.Documents))
+		sum.Notices = append(sum.Notices, fmt.Sprintf(
+			"%s: cleaned by swab decontaminate: method %s removed %d of %d documents", c.Name, c.Method, c.Removed, c.Documents))
 	}
 	if r.dir.Has(audit.ScoresFile) {
 		sum.Notices = append(sum.Notices, fmt.Sprintf(
