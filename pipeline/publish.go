@@ -176,6 +176,8 @@ type publication struct {
 	hits    []report.Hit // of flagged items, candidates for the summary
 	marks   audit.Marks  // marks of reviewers that clean variants follow
 	changes *changes     // against the audit that is replaced, or nil
+
+	questions audit.Questioner
 }
 
 // shownHits is the number of pieces of evidence in the summary, chosen from the hitPool
@@ -322,6 +324,7 @@ func (p *publication) item(
 ) error {
 	flaggedBy := make([]string, len(found)) // by matcher: the first method that flags
 	p.changes.advance(b.Name, it.Split, int64(it.Index))
+	question := p.questions.Question(&it.Text).String()
 	for i, m := range p.run.o.Methods {
 		matcher, k := p.run.set.Place(i)
 		v := found[matcher].Judge(k)
@@ -334,7 +337,7 @@ func (p *publication) item(
 		rows[i].Grams[1] += int64(v.Grams[1])
 		line := audit.Verdict{
 			Method: m.Name, Benchmark: b.Name, Split: it.Split, Item: it.ID, Index: int64(it.Index), Digest: it.Digest,
-			State: v.State, Longest: int64(v.Longest), Words: int64(v.Words), Matched: int64(v.Matched),
+			Question: question, State: v.State, Longest: int64(v.Longest), Words: int64(v.Words), Matched: int64(v.Matched),
 			Documents: v.Documents, Parts: v.Parts.Names(), Seen: string(v.Seen), Kind: v.Kind, Template: v.Template,
 			Details: v.Details,
 		}

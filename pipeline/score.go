@@ -122,9 +122,11 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 					"of which some may be in the corpus; swab scan decides", m.Method, report.Count(n, "item")))
 		}
 	}
+	joined := []score.Joined{}
 	for i := range s.joins {
-		s.Table.Joins = append(s.Table.Joins, describeJoin(s.table, &s.joins[i]))
+		joined = append(joined, describeJoin(s.table, &s.joins[i]))
 	}
+	s.Table.SetJoins(joined)
 	for _, e := range exams {
 		grades, warnings, err := e.GradeAll(s.inputs)
 		if err != nil {
@@ -152,9 +154,9 @@ func (s *scoring) save(ctx context.Context) error {
 	return nil
 }
 
-// load reads the audit, with the items' texts unless the way of joining needs none. If the
-// benchmarks' files are missing or changed and no way was chosen, results are joined without
-// texts. It returns messages on the reviewers' marks that were followed.
+// load reads the audit, with the items' questions. Those of an audit of an earlier version are in
+// the benchmarks' files; if these are missing or changed and content is not asked for, results are
+// joined without comparing texts. It returns messages on the reviewers' marks that were followed.
 func (s *scoring) load(ctx context.Context) (followed []string, err error) {
 	r, err := audit.Open(s.Audit)
 	if err != nil {
@@ -164,12 +166,15 @@ func (s *scoring) load(ctx context.Context) (followed []string, err error) {
 	if s.table, err = r.Table(ctx); err != nil {
 		return nil, err
 	}
-	if s.Read.Text = s.Join.How != "id" && s.Join.How != "index"; s.Read.Text {
-		err = s.table.ReadTexts(ctx)
-		if s.Join.How == "" && (errors.Is(err, benchmark.ErrChanged) || errors.Is(err, fs.ErrNotExist)) {
+	if !s.table.HasQuestions() {
+		err = s.table.ReadQuestions(ctx)
+		if s.Join.How != "content" && (errors.Is(err, benchmark.ErrChanged) || errors.Is(err, fs.ErrNotExist)) {
 			s.Notices = append(s.Notices, err.Error()+"; results are joined without comparing questions")
-			err, s.Read.Text = nil, false
+			err = nil
 		}
+	}
+	if s.table.HasQuestions() {
+		s.Read.Questions = results.NewQuestions(s.table)
 	}
 	if err == nil && s.Reviewed {
 		followed, err = r.Follow(ctx, s.table, "scores")
@@ -349,14 +354,9 @@ func describeJoin(a *audit.Table, j *results.Join) score.Joined {
 	out := score.Joined{
 		Model: j.Model, Benchmark: j.Benchmark, Metric: j.Metric, How: j.How,
 		Items: len(j.Matched) + len(j.ItemsLeft), Results: len(j.Matched) + len(j.ResultsLeft),
-		ResultsLeft: []string{}, ItemsLeft: []string{}, Problems: []string{},
-	}
-	for _, r := range j.ResultsLeft {
-		name := r.ID
-		if name == "" {
-			name = fmt.Sprintf("index %d", r.Index)
-		}
-		out.ResultsLeft = append(out.ResultsLeft, name)
+		Compared: j.Compared, Agree: j.Agree, ByContent: j.Moved, Unconfirmed: j.Unconfirmed,
+		Differing:   resultNames(j.Differing),
+		ResultsLeft: resultNames(j.ResultsLeft), ItemsLeft: []string{}, Problems: []string{},
 	}
 	for _, k := range j.ItemsLeft {
 		it := &a.Items[k]
@@ -366,6 +366,18 @@ func describeJoin(a *audit.Table, j *results.Join) score.Joined {
 		out.Problems = append(out.Problems, p.Kind+": "+p.Detail)
 	}
 	return out
+}
+
+func resultNames(list []results.Outcome) []string {
+	names := []string{}
+	for _, r := range list {
+		name := r.ID
+		if name == "" {
+			name = fmt.Sprintf("index %d", r.Index)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 func readExams(names []string) (exams []*score.Exam, err error) {

@@ -43,7 +43,10 @@ the corpus. --reference compares with a model that was not trained on the corpus
 Results are files or directories of JSON lines or CSV with id and score, of
 lm-evaluation-harness, OpenAI Evals, inspect_ai, HELM, HumanEval, ZeroEval and
 grade-school-math; the format is detected by content. They are joined by id, by index
-or by content, whichever is certain, and results and items left over are named.
+or by content, whichever is certain, and results and items left over are named. Any text
+of a result may be the question, or a prompt that contains it, and is compared with the
+item's, without the benchmark's file. Numbers that no question confirms are refused;
+--join index accepts them.
 
 --out names a file (.json, .csv, .md, .tex) or a directory for scores.json,
 scores.csv, scores.md and curve.csv: gain and share flagged at every threshold. Or it is
@@ -116,7 +119,8 @@ rejected one as clean, whatever the verdict of a method.`,
 		f.StringSliceVar(&o.Methods, "method", []string{"all"}, "`NAME` method of the audit, or all; repeats")
 		f.StringVar(&o.Join.Benchmark, "bench", "",
 			"`NAME` the audit's benchmark that all results are of (default: detected)")
-		f.StringVar(&o.Join.How, "join", "", "`HOW` join by id, index or content (default: whichever is certain)")
+		f.StringVar(&o.Join.How, "join", "",
+			"`HOW` join by id, index or content (default: whichever is certain); id and index take numbers unconfirmed")
 		f.StringVar(&o.Read.Metric, "metric", "", "`NAME` metric or scorer, where results have several")
 		f.StringVar(&o.Read.Filter, "filter", "", "`NAME` filter of lm-evaluation-harness, where results have several")
 		f.BoolVar(&o.Reviewed, "reviewed", false,
@@ -175,8 +179,9 @@ func printJoin(w io.Writer, j *score.Joined) {
 		fmt.Fprintf(w, "swab: %s: %s for no benchmark of the audit: %s\n",
 			name, report.Count(int64(j.Results), "result"), firstNames(j.ResultsLeft))
 	} else {
-		fmt.Fprintf(w, "swab: %s on %s: %s joined by %s\n",
-			name, report.CleanText(j.Benchmark), report.Count(int64(j.Results-len(j.ResultsLeft)), "result"), j.How)
+		fmt.Fprintf(w, "swab: %s on %s: %s joined by %s; questions compared %d, agree %d\n", name,
+			report.CleanText(j.Benchmark), report.Count(int64(j.Results-len(j.ResultsLeft)), "result"), j.How,
+			j.Compared, j.Agree)
 		if n := len(j.ResultsLeft); n > 0 {
 			fmt.Fprintf(w, "swab:   %s without an item: %s\n", report.Count(int64(n), "result"), firstNames(j.ResultsLeft))
 		}

@@ -170,7 +170,7 @@ func newTable(w io.Writer, columns []column) (*table, error) {
 	}
 	// These columns are most of the file's size. With zstd the library allocates an encoder of
 	// megabytes for each page, which is too much for the others.
-	for _, name := range []string{"item", "digest", "doc_id", "doc_text"} {
+	for _, name := range []string{"item", "digest", "question", "doc_id", "doc_text"} {
 		options = append(options,
 			parquet.WithCompressionFor(name, compress.Codecs.Zstd), parquet.WithCompressionLevelFor(name, 1))
 	}

@@ -18,8 +18,8 @@ import (
 // A TableItem is an item of a Table.
 type TableItem struct {
 	ID        string
-	Text      string // its question, when ReadTexts was called
-	Index     int64  // in its split, from 0
+	Question  Question
+	Index     int64 // in its split, from 0
 	Digest    [16]byte
 	Benchmark uint16 // in Table.Benchmarks
 	Split     uint16 // in Table.Splits
@@ -54,7 +54,7 @@ type TableBenchmark struct {
 	First, Last int
 }
 
-// A Table is the verdicts of an audit column by column, so that a million items take 64
+// A Table is the verdicts of an audit column by column, so that a million items take 72
 // bytes each beside their ids, and 10 for each method.
 type Table struct {
 	About      *Audit
@@ -71,7 +71,7 @@ func (r *Reader) Table(ctx context.Context) (*Table, error) {
 		t.Verdicts = append(t.Verdicts, MethodVerdicts{Method: m.Name})
 	}
 	l := &loader{Table: t, method: -1}
-	wanted := []string{"method", "benchmark", "split", "item", "index", "digest", "state", "score", "kind"}
+	wanted := []string{"method", "benchmark", "split", "item", "index", "digest", "question", "state", "score", "kind"}
 	columns := slices.DeleteFunc(columnsOf(&l.row, false), func(c column) bool {
 		return !slices.Contains(wanted, c.name)
 	})
@@ -172,6 +172,9 @@ func (l *loader) item(v *Verdict) error {
 	b, err := hex.DecodeString(v.Digest)
 	if err != nil || copy(it.Digest[:], b) != len(it.Digest) || len(b) != len(it.Digest) {
 		return corrupt("%.60q is no digest of an item", v.Digest)
+	}
+	if it.Question, err = parseQuestion(v.Question); err != nil {
+		return err
 	}
 	l.Items = append(l.Items, it)
 	l.Benchmarks[l.benchmark].Last = n + 1
@@ -343,10 +346,18 @@ func (t *Table) read(
 	return nil
 }
 
-// ReadTexts reads the questions of all items into the table.
-func (t *Table) ReadTexts(ctx context.Context) error {
+// HasQuestions reports whether the items' questions are known: audits of earlier minor versions
+// do not have them.
+func (t *Table) HasQuestions() bool {
+	return slices.ContainsFunc(t.Items, func(it TableItem) bool { return it.Question.Words > 0 })
+}
+
+// ReadQuestions reads the benchmarks' files again for the questions of an audit that does not
+// have them.
+func (t *Table) ReadQuestions(ctx context.Context) error {
+	var q Questioner
 	return t.Read(ctx, func(n int, it *benchmark.Item) error {
-		t.Items[n].Text = it.Text[item.Question]
+		t.Items[n].Question = q.Question(&it.Text)
 		return nil
 	})
 }

@@ -58,9 +58,10 @@ type Verdict struct {
 	Method    string   `json:"method" column:"dict"`
 	Benchmark string   `json:"benchmark" column:"dict"`
 	Split     string   `json:"split" column:"dict"`
-	Item      string   `json:"item"`   // the item's id
-	Index     int64    `json:"index"`  // its number in the split, from 0
-	Digest    string   `json:"digest"` // of its content
+	Item      string   `json:"item"`                    // the item's id
+	Index     int64    `json:"index"`                   // its number in the split, from 0
+	Digest    string   `json:"digest"`                  // of its content
+	Question  string   `json:"question" column:"later"` // of its words; see Question
 	State     State    `json:"state" column:"dict"`
 	Score     *float64 `json:"score"`               // nil exactly if the item is not checkable
 	Longest   int64    `json:"longest"`             // words of the longest match

@@ -47,10 +47,10 @@ var hostileText = "a\"b\\c\x00\n\x1b[31m\u2028\u202e<&>\xff\xfe\xc3 \ud7ff\U0001
 
 func sampleVerdicts() []Verdict {
 	return []Verdict{
-		{"gpt3", "gsm8k", "test", "17", 17, "00ff", item.Flagged, score(1), 31, 60, 45, 2, []string{"question", "answer"}, "input and answer", "altered", 0.25, map[string]any{"subset": "not clean, dirty", "input_token": 0.55}, nil, nil},
-		{"gpt3", "gsm8k", "test", "18", 18, "00fe", item.NotCheckable, nil, 0, 5, 0, 0, nil, "", "", 0, nil, nil, nil},
-		{"coverage8", "gsm8k", "test", "17", 17, "00ff", item.Clean, score(0.1), 8, 60, 8, 1, []string{"question"}, "input", "", 1, nil, nil, nil},
-		{hostileText, hostileText, hostileText, hostileText, math.MinInt64, hostileText, item.Clean, score(5e-324),
+		{"gpt3", "gsm8k", "test", "17", 17, "00ff", "2-00000000000000aa-00000000000000aa", item.Flagged, score(1), 31, 60, 45, 2, []string{"question", "answer"}, "input and answer", "altered", 0.25, map[string]any{"subset": "not clean, dirty", "input_token": 0.55}, nil, nil},
+		{"gpt3", "gsm8k", "test", "18", 18, "00fe", "", item.NotCheckable, nil, 0, 5, 0, 0, nil, "", "", 0, nil, nil, nil},
+		{"coverage8", "gsm8k", "test", "17", 17, "00ff", "2-00000000000000aa-00000000000000aa", item.Clean, score(0.1), 8, 60, 8, 1, []string{"question"}, "input", "", 1, nil, nil, nil},
+		{hostileText, hostileText, hostileText, hostileText, math.MinInt64, hostileText, "0-0-0", item.Clean, score(5e-324),
 			math.MaxInt64, 0, 0, 0, []string{hostileText, ""}, hostileText, "fragment", 0, map[string]any{"x": "\u2028<&>"}, nil, nil},
 	}
 }
@@ -112,7 +112,7 @@ func TestLines(t *testing.T) {
 	dir := t.TempDir()
 	writeAll(t, dir, sampleVerdicts(), sampleEvidence())
 	got, _, _ := strings.Cut(string(readFile(t, dir, "verdicts.jsonl")), "\n")
-	want := `{"method":"gpt3","benchmark":"gsm8k","split":"test","item":"17","index":17,"digest":"00ff","state":"flagged",` +
+	want := `{"method":"gpt3","benchmark":"gsm8k","split":"test","item":"17","index":17,"digest":"00ff","question":"2-00000000000000aa-00000000000000aa","state":"flagged",` +
 		`"score":1,"longest":31,"words":60,"matched":45,"documents":2,"parts":["question","answer"],"seen":"input and answer","kind":"altered","template":0.25,"details":{"input_token":0.55,"subset":"not clean, dirty"}}`
 	if got != want {
 		t.Errorf("verdict\n%s, want\n%s", got, want)
@@ -262,7 +262,7 @@ func TestParquetProperties(t *testing.T) {
 			has = has || e == parquet.Encodings.RLEDict || e == parquet.Encodings.PlainDict
 		}
 		codec := "SNAPPY"
-		if path == "item" || path == "digest" {
+		if path == "item" || path == "digest" || path == "question" {
 			codec = "ZSTD"
 		}
 		if has != dict || c.Compression().String() != codec {

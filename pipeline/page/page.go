@@ -166,6 +166,7 @@ type scores struct {
 	Rows     []scoreRow   `json:"rows"`
 	Curves   []scoreCurve `json:"curves"`
 	Warnings []string     `json:"warnings"`
+	Joining  []string     `json:"joining"`
 }
 
 type scoreRow struct {

@@ -27,6 +27,7 @@ type view struct {
 	Scores      []*scoreRow
 	MoreScores  int
 	ScoreNotes  []string
+	Joining     []string // how results were joined
 	Unit, Units string   // of lengths
 	Trouble     []string // messages on input that was not read or not checkable, worst first
 	BadRows     []badRow
@@ -126,7 +127,7 @@ func (b *book) view(o Options) *view {
 		for i := range b.scores.Rows {
 			v.Scores = append(v.Scores, &b.scores.Rows[i])
 		}
-		v.ScoreNotes = b.scores.Warnings
+		v.ScoreNotes, v.Joining = b.scores.Warnings, b.scores.Joining
 		if v.MoreScores = len(v.Scores) - maxScoreRows; v.MoreScores > 0 {
 			v.Scores = v.Scores[:maxScoreRows]
 		}

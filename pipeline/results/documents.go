@@ -196,11 +196,12 @@ func (r *reader) inspectSample(d *rows.Doc) error {
 	o := Outcome{Index: -1}
 	var epoch string
 	var scores, failure []byte
+	r.current = nil
 	err := d.Object(func(key string) error {
 		switch key {
 		case "id", "epoch", "scores", "score", "error":
-		case "input":
-			if r.o.Text {
+		case "input", "metadata":
+			if r.seeker.Questions != nil {
 				break
 			}
 			fallthrough
@@ -216,8 +217,8 @@ func (r *reader) inspectSample(d *rows.Doc) error {
 			o.ID = rows.Name(raw)
 		case "epoch":
 			epoch = rows.Name(raw)
-		case "input":
-			o.Text = messageText(raw)
+		case "input", "metadata":
+			r.current = append(r.current, rows.Member{Key: key, Raw: slices.Clone(raw)})
 		case "scores":
 			scores = slices.Clone(raw)
 		case "score":

@@ -16,7 +16,12 @@ var (
 	indexNames = strings.Fields("index idx row i")
 	scoreNames = strings.Fields(`score correct is_correct passed exact_match acc accuracy em quasi_exact_match pass@1
 		match success acc_norm f1 f1_score`)
-	textNames  = strings.Fields("question problem prompt query input text goal ctx sentence Question")
+	textNames = strings.Fields("question problem prompt query input text goal ctx sentence Question instruction")
+
+	// questionNames are names, in lower case, of fields that have the question or a prompt, not
+	// something else that is text.
+	questionNames = strings.Fields(`question problem prompt query input goal ctx sentence instruction question_stem
+		premise messages arg_0 instruction_input`)
 	epochNames = strings.Fields("epoch trial train_trial_index sample seed attempt")
 
 	// Lists of rows in a document that is one object.
@@ -97,7 +102,6 @@ type shape struct {
 const (
 	rowID = iota
 	rowIndex
-	rowText
 	rowEpoch
 	rowModel
 	rowBenchmark
@@ -108,7 +112,6 @@ const (
 var rowNames = [...][]string{
 	rowID:        idNames,
 	rowIndex:     indexNames,
-	rowText:      textNames,
 	rowEpoch:     epochNames,
 	rowModel:     {"model", "model_name", "model_id"},
 	rowBenchmark: {"benchmark", "dataset", "task", "task_name"},
@@ -158,9 +161,6 @@ func readRow(r *reader, row rows.Object) error {
 	if raw := s.value(row, rowIndex); raw != nil {
 		o.Index = rows.Integer(raw)
 	}
-	if r.o.Text {
-		o.Text, _ = rows.Text(s.value(row, rowText))
-	}
 	g := Group{
 		Metric:    metric,
 		Model:     rows.Name(s.value(row, rowModel)),
@@ -169,13 +169,6 @@ func readRow(r *reader, row rows.Object) error {
 		Subject:   rows.Name(s.value(row, rowSubject)),
 	}
 	return r.add(g, o, rows.Name(s.value(row, rowEpoch)), row.Get(metric))
-}
-
-// textOf finds the question in an object.
-func textOf(r rows.Object) string {
-	_, raw := r.FirstOf(textNames...)
-	s, _ := rows.Text(raw)
-	return s
 }
 
 // readLMEval reads a row of samples_*.jsonl of lm-evaluation-harness, which has a row for each
@@ -230,9 +223,6 @@ func readLMEval(r *reader, row rows.Object) error {
 	if n, raw := d.FirstOf(idNames...); n != "" {
 		o.ID = rows.Name(raw)
 	}
-	if r.o.Text {
-		o.Text = textOf(d)
-	}
 	return r.add(g, o, "", row.Get(g.Metric))
 }
 
@@ -253,6 +243,7 @@ func baseName(path string) string { return path[strings.LastIndexAny(path, `/\`)
 
 // readEvals reads a line of an OpenAI Evals log: the specification, events, a report.
 func readEvals(r *reader, row rows.Object) error {
+	r.current = nil // prompts are in rows of their own
 	if raw := row.Get("spec"); raw != nil {
 		if r.any {
 			return errors.New("it has more than one run: divide the log")
@@ -299,7 +290,7 @@ func readEvals(r *reader, row rows.Object) error {
 		r.problem("error", "item "+rows.Clip(id)+": "+rows.Clip(string(data.Get("message"))))
 		return nil
 	case "sampling":
-		if r.o.Text && id != "" {
+		if r.seeker.Questions != nil && id != "" {
 			r.prompt(id, data.Get("prompt"))
 		}
 		return nil
@@ -321,42 +312,14 @@ func readEvals(r *reader, row rows.Object) error {
 	return r.add(Group{Metric: metric}, o, "", raw)
 }
 
-// prompt keeps the last message of a prompt as the text of a sample that is scored later.
+// prompt finds the questions in the prompt of a sample that another row scores.
 func (r *reader) prompt(id string, raw []byte) {
 	if r.prompts == nil {
-		r.prompts = make(map[string]string)
+		r.prompts = make(map[string]Outcome)
 	}
-	r.prompts[id] = messageText(raw)
-}
-
-// messageText returns a prompt that is a text, or the last text of a user in a list of
-// messages.
-func messageText(raw []byte) string {
-	if s, ok := rows.Text(raw); ok {
-		return s
-	}
-	messages, _ := rows.Elements(raw)
-	last := ""
-	for _, m := range messages {
-		message := rows.SubObject(m)
-		if role := rows.Name(message.Get("role")); role != "user" && role != "" && last != "" {
-			continue
-		} else if role == "assistant" || role == "system" && len(messages) > 1 {
-			continue
-		}
-		content := message.Get("content")
-		if s, ok := rows.Text(content); ok {
-			last = s
-			continue
-		}
-		parts, _ := rows.Elements(content)
-		for _, p := range parts {
-			if s, ok := rows.Text(rows.SubObject(p).Get("text")); ok {
-				last = s
-			}
-		}
-	}
-	return last
+	o := r.prompts[id]
+	o.found, o.fields = r.seeker.seek(rows.Object{{Key: "prompt", Raw: raw}})
+	r.prompts[id] = o
 }
 
 func isSolution(f rows.Member) bool {
@@ -366,7 +329,7 @@ func isSolution(f rows.Member) bool {
 // readSolutions reads a question with the solutions of several models, as
 // grade-school-math publishes them.
 func readSolutions(r *reader, row rows.Object) error {
-	o := Outcome{Index: r.row, Text: textOf(row)}
+	o := Outcome{Index: r.row}
 	if n, raw := row.FirstOf(idNames...); n != "" {
 		o.ID = rows.Name(raw)
 	}
@@ -399,7 +362,7 @@ var errNoScores = errors.New("it has answers without scores, and swab does not k
 // number of a numeric answer, and by the letter of multiple choice.
 func readZeroEval(r *reader, row rows.Object) error {
 	g := Group{Metric: "accuracy", Model: rows.Name(row.Get("generator")), Benchmark: rows.Name(row.Get("dataset"))}
-	o := Outcome{ID: rows.Name(row.Get("id")), Index: -1, Text: textOf(row)}
+	o := Outcome{ID: rows.Name(row.Get("id")), Index: -1}
 	if o.ID == "" {
 		o.ID = rows.Name(row.Get("session_id"))
 	}
@@ -469,7 +432,6 @@ func readRequestState(r *reader, row rows.Object) error {
 	in := rows.SubObject(row.Get("instance"))
 	g := Group{Metric: "exact_match", Model: rows.Name(rows.SubObject(row.Get("request")).Get("model"))}
 	o := Outcome{ID: rows.Name(in.Get("id")), Index: -1}
-	o.Text, _ = rows.Text(rows.SubObject(in.Get("input")).Get("text"))
 	if raw := in.Get("perturbation"); raw != nil && string(raw) != "null" {
 		r.any = true
 		r.problem("perturbed", r.describe(o)+": a perturbed form of an item is ignored")

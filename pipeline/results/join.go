@@ -12,8 +12,6 @@ import (
 	"swab/pipeline/audit"
 	"swab/pipeline/rows"
 	"unicode"
-
-	"swab/ngram"
 )
 
 // JoinAll joins results with items: one Join for each model, benchmark and metric, sorted by
@@ -27,10 +25,16 @@ import (
 //	         12, if those numbers are unique among the items
 //	index    a number is the item's index. Whether numbers count from 0 or 1 must be
 //	         certain: by the harness, by the lowest and highest, or by content
-//	content  the words of the question are those of exactly one item, or the prompt
-//	         contains the question of exactly one
+//	content  a text of the result is the question of exactly one item, or contains it
 //
-// If both sides have texts, a join by id or index in which they differ is refused.
+// Wherever results have a text, it is compared with the item's question, by the hashes that the
+// audit keeps. A join in which most differ is refused; of any other, the results that differ are
+// joined by content, or are left out and named. Numbers may be places in another order or of
+// other items than the benchmark's, so a join by place has to be confirmed: by texts that agree,
+// by ids of all items of a split in results that name the
+// benchmark, or by a harness that numbers the rows of a dataset, with results of all. JoinOptions.How makes
+// both unnecessary.
+//
 // ErrAmbiguous means that no way or more than one is certain, or that an item has results in
 // two files.
 func JoinAll(a *audit.Table, files []File, o JoinOptions) ([]Join, error) {
@@ -95,7 +99,6 @@ type joiner struct {
 	benches []*bench
 	files   []File
 	of      map[joinKey]*joining
-	words   *ngram.Scanner
 }
 
 // match is a way to join a unit with some splits of a benchmark.
@@ -110,7 +113,22 @@ type match struct {
 	doubt  string  // why it is refused unless it is sure
 	named  bool    // the results name the benchmark or split
 	splits []uint16
+
+	affixes bool // ids have the same letters around their numbers
+	compared
+
+	moved     int   // results that differ and were joined by content
+	differing []int // results that differ and were left out
 }
+
+// compared counts the pairs whose texts were compared.
+type compared struct {
+	agree, differ int
+	distinct      int // of those that agree, with a question that no other item of the benchmark has
+}
+
+// mostlyAgree reports whether texts agree in all pairs but a few.
+func (c compared) mostlyAgree() bool { return float64(c.agree) >= 0.9*float64(c.agree+c.differ) }
 
 // join joins one unit.
 func (j *joiner) join(u *unit) error {
@@ -201,7 +219,7 @@ func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, er
 			doubt = err
 		}
 	}
-	texts := b.hasText() && slices.ContainsFunc(u.outcomes, func(o Outcome) bool { return o.Text != "" })
+	texts := b.hasQuestions() && slices.ContainsFunc(u.outcomes, func(o Outcome) bool { return o.fields != 0 })
 	for _, how := range []string{"id", "index", "content"} {
 		if j.o.How != "" && j.o.How != how {
 			continue
@@ -219,26 +237,8 @@ func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, er
 				note(errors.New("a join by content needs questions in the results and the benchmark's files"))
 			}
 		}
-		if texts && how != "content" {
-			candidates = slices.DeleteFunc(candidates, func(m match) bool {
-				agree, differ := j.compare(u, b, m.items)
-				if agree+differ == 0 {
-					return false
-				}
-				if float64(agree) < 0.9*float64(agree+differ) {
-					note(refused("by %s, the questions of %d of %d results differ from those of the items",
-						how, differ, agree+differ))
-					return true
-				}
-				return false
-			})
-			for i := range candidates {
-				agree, differ := j.compare(u, b, candidates[i].items)
-				candidates[i].sure = agree > 0 && float64(agree) >= 0.9*float64(agree+differ)
-			}
-			if slices.ContainsFunc(candidates, func(m match) bool { return m.sure }) {
-				candidates = slices.DeleteFunc(candidates, func(m match) bool { return !m.sure })
-			}
+		if texts {
+			candidates = j.agreeing(u, candidates, note)
 		}
 		candidates = slices.DeleteFunc(candidates, func(m match) bool {
 			if m.doubt == "" && m.places && !named && u.group.Benchmark != "" && j.o.How == "" && j.o.Benchmark == "" {
@@ -254,7 +254,13 @@ func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, er
 		switch len(candidates) {
 		case 0:
 		case 1:
-			return &candidates[0], nil
+			m := &candidates[0]
+			if err := j.confirm(u, m, named); err != nil {
+				note(err)
+				continue
+			}
+			j.replace(u, m)
+			return m, nil
 		default:
 			note(fmt.Errorf("%d results fit by %s in %d ways, such as counting from 0 or from 1, or in several splits "+
 				"(--join content compares questions; or write the items' ids into the results)",
@@ -262,6 +268,110 @@ func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, er
 		}
 	}
 	return nil, doubt
+}
+
+// agreeing returns the candidates without those whose texts mostly differ. Those by content have
+// texts that agree.
+func (j *joiner) agreeing(u *unit, candidates []match, note func(error)) []match {
+	candidates = slices.DeleteFunc(candidates, func(m match) bool {
+		c := j.compare(u, m.bench, m.items)
+		if c.agree+c.differ > 0 && !c.mostlyAgree() {
+			note(refused("by %s, the questions of %d of %d results differ from those of the items",
+				m.how, c.differ, c.agree+c.differ))
+			return true
+		}
+		return false
+	})
+	for i := range candidates {
+		m := &candidates[i]
+		m.compared = j.compare(u, m.bench, m.items)
+		m.sure = m.agree > 0
+	}
+	if slices.ContainsFunc(candidates, func(m match) bool { return m.sure }) {
+		candidates = slices.DeleteFunc(candidates, func(m match) bool { return !m.sure })
+	}
+	return candidates
+}
+
+// confirm returns an error if nothing says that the items of a match are those of the results,
+// beyond numbers that fit.
+func (j *joiner) confirm(u *unit, m *match, split bool) error {
+	all := m.n == len(u.outcomes) && m.n == m.bench.size(m.splits)
+	split = split && !slices.ContainsFunc(m.splits, func(s uint16) bool { return len(tokens(m.bench.a.Splits[s])) == 0 })
+	named := split || m.bench.named(u) || j.o.Benchmark != ""
+	switch {
+	case m.how == "content", m.distinct > 0, j.o.How == m.how, m.affixes:
+		return nil
+	case m.how == "id" && !m.places && !(isRunning(u) && !all):
+		return nil // ids of the items' own
+	case all && (named && hasIDs(u) || base(u.file.Format) >= 0):
+		return nil
+	}
+	text := "no question to compare"
+	if m.agree > 0 {
+		text = "no question that only one item has"
+	}
+	return refused("by %s, nothing confirms that the numbers of %d results are places of its %d items: there is %s "+
+		"(--join %s accepts it; or write the items' ids or questions into the results)",
+		m.how, len(u.outcomes), m.bench.size(m.splits), text, m.how)
+}
+
+// hasIDs reports whether all results have an id, which says what the result is of: an index may
+// number the rows.
+func hasIDs(u *unit) bool {
+	return !slices.ContainsFunc(u.outcomes, func(o Outcome) bool { return o.ID == "" })
+}
+
+// isRunning reports whether all ids are numbers, without a gap from 0 or 1 on, as numbers of
+// rows are.
+func isRunning(u *unit) bool {
+	have := make(map[int64]bool, len(u.outcomes))
+	for _, o := range u.outcomes {
+		if o.ID == "" || !isNumber(o.ID) {
+			return false
+		}
+		n, _ := lastNumber(o.ID)
+		have[n] = true
+	}
+	for i := range int64(len(u.outcomes)) {
+		if !have[i] && !have[i+1] {
+			return false
+		}
+	}
+	return len(have) == len(u.outcomes) && (have[0] || have[1])
+}
+
+// replace joins by content the results of a match whose texts differ from the item's question,
+// and takes those out that no other item fits.
+func (j *joiner) replace(u *unit, m *match) {
+	if m.differ == 0 {
+		return
+	}
+	q := u.file.questions
+	taken := make(map[int32]bool, m.n)
+	var others []int
+	for i := range u.outcomes {
+		switch k := m.items[i]; {
+		case k < 0:
+		case q.compare(&u.outcomes[i], k) == differs:
+			others = append(others, i)
+			m.items[i] = -1
+			m.n--
+		default:
+			taken[k] = true
+		}
+	}
+	for _, i := range others {
+		k := m.bench.asked(q, &u.outcomes[i], m.splits)
+		if k < 0 || taken[k] || j.o.How != "" {
+			m.differing = append(m.differing, i)
+			continue
+		}
+		taken[k] = true
+		m.items[i] = k
+		m.n++
+		m.moved++
+	}
 }
 
 // enough reports whether n of a unit's results, those with an item, are enough for a join. The
@@ -346,6 +456,7 @@ func (j *joiner) byNumbers(u *unit, b *bench, splits []uint16) []match {
 		return nil
 	}
 	m.loose = b.loose(u, &m)
+	m.affixes = b.sameLetters(u, &m)
 	return []match{m}
 }
 
@@ -362,16 +473,35 @@ func (b *bench) loose(u *unit, m *match) bool {
 	}
 	for i := range u.outcomes {
 		if k := m.items[i]; k >= 0 {
-			one, other := letters(u.outcomes[i].ID), letters(b.a.Items[k].ID)
-			if len(one) > len(other) {
-				one, other = other, one
-			}
-			if !strings.HasPrefix(other, one) && !strings.HasSuffix(other, one) {
+			if one, _ := affix(u.outcomes[i].ID, b.a.Items[k].ID); !one {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// sameLetters reports whether the ids of all pairs have letters, and differ in an affix only: a
+// number in such ids is no number of a row.
+func (b *bench) sameLetters(u *unit, m *match) bool {
+	for i := range u.outcomes {
+		if k := m.items[i]; k >= 0 {
+			if one, empty := affix(u.outcomes[i].ID, b.a.Items[k].ID); !one || empty {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// affix reports whether the letters of one id begin or end those of the other, and whether one
+// has none.
+func affix(a, b string) (is, empty bool) {
+	one, other := letters(a), letters(b)
+	if len(one) > len(other) {
+		one, other = other, one
+	}
+	return strings.HasPrefix(other, one) || strings.HasSuffix(other, one), one == ""
 }
 
 // letters returns the letters and digits of an id before its last number, in lower case.
@@ -500,23 +630,9 @@ func (j *joiner) byIndex(u *unit, b *bench, splits []uint16) []match {
 // byContent joins by the words of questions.
 func (j *joiner) byContent(u *unit, b *bench, splits []uint16) []match {
 	m := match{bench: b, how: "content", items: make([]int32, len(u.outcomes)), splits: splits, sure: true}
-	t := j.texts(b)
-	for i, o := range u.outcomes {
-		m.items[i] = -1
-		if o.Text == "" {
-			continue
-		}
-		var found []int32
-		for _, k := range t.find(j.hashes(o.Text)) {
-			if slices.Contains(splits, b.a.Items[k].Split) {
-				found = append(found, k)
-			}
-		}
-		if len(found) > 1 && o.Index >= 0 { // items with the same question: the index decides
-			found = slices.DeleteFunc(found, func(k int32) bool { return b.a.Items[k].Index != o.Index })
-		}
-		if len(found) == 1 {
-			m.items[i] = found[0]
+	for i := range u.outcomes {
+		m.items[i] = b.asked(u.file.questions, &u.outcomes[i], splits)
+		if m.items[i] >= 0 {
 			m.n++
 		}
 	}
@@ -526,62 +642,74 @@ func (j *joiner) byContent(u *unit, b *bench, splits []uint16) []match {
 	return []match{m}
 }
 
-// compare counts the pairs whose questions agree and differ.
-func (j *joiner) compare(u *unit, b *bench, items []int32) (agree, differ int) {
-	// A sample of up to about 2,000 pairs is enough.
-	step := max(1, len(items)/2000)
-	for i := 0; i < len(items); i += step {
-		k := items[i]
-		if k < 0 || u.outcomes[i].Text == "" || b.a.Items[k].Text == "" {
+// asked returns the item in the splits whose question alone is in an outcome's texts, or -1. Of
+// items with the same question the outcome's index decides.
+func (b *bench) asked(q *Questions, o *Outcome, splits []uint16) int32 {
+	n := o.Question()
+	if n < 0 {
+		return -1
+	}
+	only, found := int32(-1), 0
+	for _, k := range q.itemsOf(n) {
+		if int(k) < b.first || int(k) >= b.last || !slices.Contains(splits, b.a.Items[k].Split) {
 			continue
 		}
-		if contains(j.hashes(u.outcomes[i].Text), j.hashes(b.a.Items[k].Text)) {
-			agree++
-		} else {
-			differ++
+		if found++; found == 1 || b.a.Items[k].Index == o.Index {
+			only = k
 		}
 	}
-	return agree, differ
+	if found > 1 && b.a.Items[only].Index != o.Index {
+		return -1
+	}
+	return only
 }
 
-// contains reports whether a text contains the words of a question, or the question those of
-// the text, which may be a part of it.
-func contains(text, question []uint64) bool {
-	if len(text) < len(question) {
-		text, question = question, text
-	}
-	if len(question) == 0 {
-		return len(text) == 0
-	}
-	for i := 0; i+len(question) <= len(text); i++ {
-		if text[i] == question[0] && slices.Equal(text[i:i+len(question)], question) {
-			return true
+// compare counts the pairs whose questions agree and differ.
+func (j *joiner) compare(u *unit, b *bench, items []int32) (c compared) {
+	q := u.file.questions
+	for i, k := range items {
+		if k < 0 {
+			continue
+		}
+		switch q.compare(&u.outcomes[i], k) {
+		case agrees:
+			if c.agree++; b.alone(q, k) {
+				c.distinct++
+			}
+		case differs:
+			c.differ++
 		}
 	}
-	return false
+	return c
 }
 
-// hashes returns the hashes of a text's words.
-func (j *joiner) hashes(text string) []uint64 {
-	if j.words == nil {
-		j.words, _ = ngram.Words(1).NewScanner()
+// alone reports whether no other item of the benchmark has an item's question.
+func (b *bench) alone(q *Questions, k int32) bool {
+	n := q.byItem[k]
+	if q.items[n][0] == 1 {
+		return true
 	}
-	var out []uint64
-	j.words.Reset([]byte(text))
-	for j.words.Next() {
-		out = append(out, j.words.Hashes()...)
-	}
-	return out
+	return !slices.ContainsFunc(q.itemsOf(n), func(other int32) bool {
+		return other != k && int(other) >= b.first && int(other) < b.last
+	})
 }
 
 // addMatch adds a match to its Join.
 func (j *joiner) addMatch(u *unit, m *match) error {
 	d := j.joining(joinKey{m.bench.name, u.group.Model, u.group.Metric})
 	d.bench = m.bench
-	if d.How == "" {
-		d.How = m.how
-	} else if !slices.Contains(strings.Split(d.How, " and "), m.how) {
-		d.How += " and " + m.how
+	d.addHow(m.how)
+	if m.moved > 0 {
+		d.addHow("content")
+	}
+	d.Compared += m.agree + m.differ
+	d.Agree += m.agree
+	d.Moved += m.moved
+	for _, i := range m.differing {
+		d.Differing = append(d.Differing, u.outcomes[i])
+	}
+	if m.places && m.distinct == 0 {
+		d.Unconfirmed += m.n
 	}
 	if d.from == nil {
 		d.from = make([]uint32, m.bench.last-m.bench.first)
@@ -611,6 +739,14 @@ func (j *joiner) addMatch(u *unit, m *match) error {
 		}
 	}
 	return nil
+}
+
+func (d *joining) addHow(how string) {
+	if d.How == "" {
+		d.How = how
+	} else if !slices.Contains(strings.Split(d.How, " and "), how) {
+		d.How += " and " + how
+	}
 }
 
 func describe(o Outcome) string { return new(reader).describe(o) }
@@ -648,6 +784,10 @@ func (j *joiner) finish() ([]Join, error) {
 				if d.from[k-d.bench.first] == 0 && d.splits[j.a.Items[k].Split] {
 					d.ItemsLeft = append(d.ItemsLeft, k)
 				}
+			}
+			if len(d.Differing) > 0 {
+				d.problem("", "questions differ", fmt.Sprintf("%d results ask another question than their item, such as %s",
+					len(d.Differing), describe(d.Differing[0])))
 			}
 			if len(d.ResultsLeft) > 0 {
 				d.problem("", "results left over", fmt.Sprintf("%d results belong to no item, such as %s",
@@ -696,7 +836,6 @@ type bench struct {
 	ownIDs      bool               // some ids are not the items' indexes
 	byID        map[string]int32   // first item with an id
 	more        map[string][]int32 // further items with it
-	texts       *questions
 }
 
 func newBench(a *audit.Table, i int) *bench {
@@ -822,8 +961,8 @@ func lastNumber(id string) (int64, bool) {
 	return n, err == nil
 }
 
-func (b *bench) hasText() bool {
-	return slices.ContainsFunc(b.a.Items[b.first:b.last], func(it audit.TableItem) bool { return it.Text != "" })
+func (b *bench) hasQuestions() bool {
+	return slices.ContainsFunc(b.a.Items[b.first:b.last], func(it audit.TableItem) bool { return it.Question.Words > 0 })
 }
 
 // tokens returns the words of a name, except those that name splits.
@@ -883,74 +1022,4 @@ func (b *bench) splitsFor(u *unit) (splits []uint16, named bool) {
 		}
 	}
 	return b.splits, false
-}
-
-// questions finds items by the words of their questions.
-type questions struct {
-	words  [][]uint64         // by item of the benchmark
-	whole  map[uint64][]int32 // by hash of all words
-	starts map[uint64][]int32 // by hash of the first words
-	first  int32
-}
-
-// startWords is the number of words that a question needs for a search inside prompts.
-const startWords = 8
-
-func (j *joiner) texts(b *bench) *questions {
-	if b.texts == nil {
-		t := &questions{first: int32(b.first), whole: make(map[uint64][]int32), starts: make(map[uint64][]int32)}
-		for k := b.first; k < b.last; k++ {
-			w := j.hashes(b.a.Items[k].Text)
-			t.words = append(t.words, w)
-			if len(w) == 0 {
-				continue
-			}
-			h := ngram.HashGram(w)
-			t.whole[h] = append(t.whole[h], int32(k))
-			if len(w) >= startWords {
-				h := ngram.HashGram(w[:startWords])
-				t.starts[h] = append(t.starts[h], int32(k))
-			}
-		}
-		b.texts = t
-	}
-	return b.texts
-}
-
-// find returns the items whose question is the text or, if there are none, those whose question
-// is contained in it, except questions inside the question of another.
-func (t *questions) find(text []uint64) []int32 {
-	if len(text) == 0 {
-		return nil
-	}
-	var found []int32
-	for _, k := range t.whole[ngram.HashGram(text)] {
-		if slices.Equal(t.words[k-t.first], text) {
-			found = append(found, k)
-		}
-	}
-	if found != nil || len(text) < startWords {
-		return found
-	}
-	longest := 0
-	for i := 0; i+startWords <= len(text); i++ {
-		for _, k := range t.starts[ngram.HashGram(text[i:i+startWords])] {
-			w := t.words[k-t.first]
-			if i+len(w) > len(text) || !slices.Equal(text[i:i+len(w)], w) || slices.Contains(found, k) {
-				continue
-			}
-			found = append(found, k)
-			longest = max(longest, len(w))
-		}
-	}
-	// A question inside the longest one does not count.
-	for _, k := range found {
-		if len(t.words[k-t.first]) == longest {
-			long := t.words[k-t.first]
-			return slices.DeleteFunc(found, func(m int32) bool {
-				return len(t.words[m-t.first]) < longest && contains(long, t.words[m-t.first])
-			})
-		}
-	}
-	return found
 }

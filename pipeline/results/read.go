@@ -145,8 +145,16 @@ type reader struct {
 	filters  map[string]bool
 	any      bool // a row was read as one of the format
 
-	common  Group             // what the document states for all its rows
-	prompts map[string]string // by sample, of a log that scores it in another row
+	common  Group              // what the document states for all its rows
+	prompts map[string]Outcome // questions found, by sample, of a log that scores it in another row
+
+	seeker  seeker
+	current rows.Object // with the texts of the row being read
+	sought  struct {    // in which the questions were found last
+		row    int64 // from 1
+		found  []int32
+		fields uint64
+	}
 }
 
 type epoch struct {
@@ -162,7 +170,8 @@ type format struct {
 }
 
 func readFile(path, model string, o Options) (*File, error) {
-	r := &reader{o: o, model: model, file: &File{Path: path}, groups: map[Group]uint16{}}
+	r := &reader{o: o, model: model, file: &File{Path: path, questions: o.Questions}, groups: map[Group]uint16{}}
+	r.seeker.Questions = o.Questions
 	r.common.Model = r.fallback()
 	err := r.open(path)
 	if err == nil {
@@ -446,6 +455,7 @@ func (r *reader) raw(b []byte) error {
 		}
 		r.file.Format = r.format.name
 	}
+	r.current = row
 	return r.format.read(r, row)
 }
 
@@ -554,6 +564,7 @@ func (r *reader) table(in *bufio.Reader) error {
 			}
 			r.format, r.file.Format = &f, f.name
 		}
+		r.current = row
 		if err := f.read(r, row); err != nil {
 			return fmt.Errorf("row %d: %w", r.row, err)
 		}
@@ -606,9 +617,7 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 	if o.Group, err = r.group(g); err != nil {
 		return err
 	}
-	if !r.o.Text {
-		o.Text = ""
-	}
+	r.seek(&o)
 	o.Score, o.Samples, o.Binary = v, 1, binary
 	at := int32(len(r.file.Outcomes))
 	if o.ID != "" || o.Index >= 0 {
@@ -632,7 +641,7 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 		if int(at) == cmp.Or(r.o.most, maxResults) {
 			return fmt.Errorf("more than %d results in one file: divide it by model or benchmark", at)
 		}
-		if r.kept += len(o.ID) + len(o.Text); r.kept > maxKept {
+		if r.kept += len(o.ID) + 4*len(o.found); r.kept > maxKept {
 			return fmt.Errorf("the ids and texts of its items are more than %d GiB; split the file", maxKept>>30)
 		}
 		r.grow()
@@ -641,6 +650,10 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 		return nil
 	}
 	have := &r.file.Outcomes[at]
+	if !sameQuestion(have, &o) {
+		return fmt.Errorf("%s has two different questions: if the file has several benchmarks or subjects that number "+
+			"their items alike, divide it, or name them in a field such as subject", r.describe(o))
+	}
 	if have.Index != o.Index {
 		have.Index = -1 // samples disagree on the index
 	}
@@ -648,6 +661,26 @@ func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 	have.Samples++
 	have.Binary = have.Binary && binary
 	return nil
+}
+
+// seek sets the questions that are in the texts of the present row.
+func (r *reader) seek(o *Outcome) {
+	if r.seeker.Questions == nil {
+		return
+	}
+	if r.sought.row != r.row+1 {
+		r.sought.row = r.row + 1
+		r.sought.found, r.sought.fields = r.seeker.seek(r.current)
+	}
+	o.found, o.fields = r.sought.found, r.sought.fields
+}
+
+// sameQuestion reports whether samples of one item may be of one question.
+func sameQuestion(a, b *Outcome) bool {
+	if len(a.found) == 0 || len(b.found) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(a.found, func(n int32) bool { return slices.Contains(b.found, n) })
 }
 
 // find returns the place of the outcome with the group and id of o, or at, the place of a new
@@ -780,10 +813,13 @@ func parseScore(s string) (v float64, binary bool, bad string) {
 // finish averages samples and sorts the outcomes.
 func (r *reader) finish() error {
 	f := r.file
+	fields := r.seeker.questionFields()
 	for i := range f.Outcomes {
-		if o := &f.Outcomes[i]; o.Text == "" && r.prompts != nil {
-			o.Text = r.prompts[o.ID]
+		o := &f.Outcomes[i]
+		if p, ok := r.prompts[o.ID]; ok {
+			o.found, o.fields = p.found, p.fields
 		}
+		o.fields &= fields
 	}
 	if r.format == nil && f.Format == "" || !r.any && len(f.Counts) == 0 {
 		return ErrNoResults

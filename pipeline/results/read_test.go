@@ -11,8 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"swab/pipeline/rows"
 	"testing"
+
+	"swab/ngram/item"
+	"swab/pipeline/audit"
+	"swab/pipeline/rows"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -86,8 +89,20 @@ const helm = `{
   ]
 }`
 
+// questionsOf returns the questions of an audit of items with these texts.
+func questionsOf(texts ...string) *Questions {
+	a := new(audit.Table)
+	var q audit.Questioner
+	for _, s := range texts {
+		a.Items = append(a.Items, audit.TableItem{Question: q.Question(&[item.NumParts]string{item.Question: s})})
+	}
+	return NewQuestions(a)
+}
+
 // Every layout, in a few rows written for this test: what is read of it.
 func TestLayouts(t *testing.T) {
+	texts := []string{"Q", "R", "Q4", "Q5", "I", "How many boats are there?"}
+	asked := questionsOf(texts...)
 	type out struct {
 		model, benchmark, id string
 		index                int64
@@ -104,7 +119,7 @@ func TestLayouts(t *testing.T) {
 		want       []out
 		counts     string
 	}{
-		{"rows", "owl.jsonl", []byte("\uFEFF{\"id\":\"a\",\"score\":0.5,\"question\":\"Q\"}\r\n\n{\"id\":7,\"score\":true}\n{\"id\":\"c\",\"score\":\"0\"}"), Options{Text: true}, "rows",
+		{"rows", "owl.jsonl", []byte("\uFEFF{\"id\":\"a\",\"score\":0.5,\"question\":\"Q\"}\r\n\n{\"id\":7,\"score\":true}\n{\"id\":\"c\",\"score\":\"0\"}"), Options{Questions: asked}, "rows",
 			[]out{{"owl", "", "a", -1, 0.5, 1, false, "Q"}, {"owl", "", "7", -1, 1, 1, true, ""}, {"owl", "", "c", -1, 0, 1, true, ""}}, ""},
 		{"rows that name all", "x.jsonl", []byte(`{"item":"a","correct":1,"model":"m1","task":"t","index":3}` + "\n" + `{"item":"a","correct":0,"model":"m2","task":"t","index":3}`), Options{}, "rows",
 			[]out{{"m1", "t", "a", 3, 1, 1, true, ""}, {"m2", "t", "a", 3, 0, 1, true, ""}}, ""},
@@ -125,23 +140,23 @@ func TestLayouts(t *testing.T) {
 		{"lm-evaluation-harness", "acme__owl/samples_ferries_2026-01-02T03-04-05.678.jsonl", []byte(
 			`{"doc_id":4,"doc":{"question":"Q4"},"target":"1","arguments":{},"resps":[["1"]],"filtered_resps":["1"],"filter":"strict","metrics":["exact_match"],"exact_match":1.0}` + "\n" +
 				`{"doc_id":5,"doc":{"question":"Q5"},"target":"1","arguments":{},"resps":[["NaN"]],"filtered_resps":[NaN],"filter":"strict","metrics":["exact_match"],"exact_match":0.0}` + "\n" +
-				`{"doc_id":4,"doc":{"question":"Q4"},"target":"1","arguments":{},"resps":[["1"]],"filtered_resps":["1"],"filter":"loose","metrics":["exact_match"],"exact_match":0.0}` + "\n"), Options{Text: true}, "lm-evaluation-harness samples",
+				`{"doc_id":4,"doc":{"question":"Q4"},"target":"1","arguments":{},"resps":[["1"]],"filtered_resps":["1"],"filter":"loose","metrics":["exact_match"],"exact_match":0.0}` + "\n"), Options{Questions: asked}, "lm-evaluation-harness samples",
 			[]out{{"acme/owl", "ferries", "", 4, 1, 1, true, "Q4"}, {"acme/owl", "ferries", "", 5, 0, 1, true, "Q5"}}, "NaN or Infinity:1 several filters:1"},
 		{"an older lm-evaluation-harness", "samples_ferries.jsonl", []byte(`{"doc_id":0,"doc":{"query":"Q"},"target":1,"arguments":[["a"," b"]],"resps":[[[-1.5,false]]],"filtered_resps":[[-1.5,false]],"acc_norm":1.0,"acc":0.0}`), Options{Filter: "x"}, "lm-evaluation-harness samples",
 			[]out{{"*", "ferries", "", 0, 0, 1, true, ""}}, "several metrics:1"},
-		{"OpenAI Evals", "log.jsonl", []byte(evalsLog), Options{Text: true}, "OpenAI Evals log",
+		{"OpenAI Evals", "log.jsonl", []byte(evalsLog), Options{Questions: asked}, "OpenAI Evals log",
 			[]out{{"acme/owl", "ferries", "ferries.test.7", 7, 1, 1, true, "How many boats are there?"}, {"acme/owl", "ferries", "ferries.test.0", 0, 0, 1, true, ""}}, ""},
 		{"OpenAI Evals that did not end", "log.jsonl", []byte(evalsLog[:strings.Index(evalsLog, `{"final`)]), Options{}, "OpenAI Evals log",
 			[]out{{"acme/owl", "ferries", "ferries.test.7", 7, 1, 1, true, ""}, {"acme/owl", "ferries", "ferries.test.0", 0, 0, 1, true, ""}}, "no final report:1"},
 		{"OpenAI Evals with metrics", "log.jsonl", []byte(`{"spec":{"completion_fns":["o"],"base_eval":"f","split":"s"}}` + "\n" + `{"sample_id":"f.s.0","type":"metrics","data":{"f1":0.25,"accuracy":1.0,"note":"x"}}` + "\n" + `{"final_report":{}}`), Options{}, "OpenAI Evals log",
 			[]out{{"o", "f", "f.s.0", 0, 1, 1, true, ""}}, "several metrics:1"},
-		{"inspect_ai", "log.eval", inspectEval(t, zip.Deflate), Options{Text: true}, "inspect_ai log",
+		{"inspect_ai", "log.eval", inspectEval(t, zip.Deflate), Options{Questions: asked}, "inspect_ai log",
 			[]out{{"acme/owl", "ferries", "1", -1, 0.5, 2, true, "How many boats are there?"}, {"acme/owl", "ferries", "2", -1, 0.25, 2, false, "How many boats are there?"}}, "several metrics:1"},
 		{"inspect_ai with zstd", "log.eval", inspectEval(t, zstd.ZipMethodWinZip), Options{Metric: "also"}, "inspect_ai log",
 			[]out{{"acme/owl", "ferries", "1", -1, 0.25, 2, false, ""}, {"acme/owl", "ferries", "2", -1, 0.25, 2, false, ""}}, ""},
 		{"inspect_ai as JSON, of one line", "log.json", []byte(strings.TrimSuffix(inspectHeader, "}") + `,"samples":[` + fmt.Sprintf(inspectSample, `"x1"`, 1, "true") + "]}"), Options{}, "inspect_ai log",
 			[]out{{"acme/owl", "ferries", "x1", -1, 1, 1, true, ""}}, "several metrics:1"},
-		{"inspect_ai with parts of a score", "log.json", []byte(`{"version":2,"status":"cancelled","samples":[{"id":"a","epoch":1,"input":"I","scores":{"judge":{"value":{"tone":1,"fact":0}}}},{"id":"b","epoch":1,"input":"I","error":{"message":"out of memory"}}],"eval":{"task":"t","model":"m"}}`), Options{Metric: "judge/fact", Text: true}, "inspect_ai log",
+		{"inspect_ai with parts of a score", "log.json", []byte(`{"version":2,"status":"cancelled","samples":[{"id":"a","epoch":1,"input":"I","scores":{"judge":{"value":{"tone":1,"fact":0}}}},{"id":"b","epoch":1,"input":"I","error":{"message":"out of memory"}}],"eval":{"task":"t","model":"m"}}`), Options{Metric: "judge/fact", Questions: asked}, "inspect_ai log",
 			[]out{{"m", "t", "a", -1, 0, 1, true, "I"}}, "error:1 missing score:1 run not finished:1"},
 		{"HELM", "ferries.json", []byte(helm), Options{}, "HELM request states",
 			[]out{{"acme/owl", "", "id24", 1, 1, 1, true, ""}, {"acme/owl", "", "id23", 0, 0, 1, true, ""}}, ""},
@@ -151,7 +166,7 @@ func TestLayouts(t *testing.T) {
 			[]out{{"display_predictions", "", "id3", -1, 1, 1, true, ""}}, "perturbed:1"},
 		{"ZeroEval", "z.json", []byte(`[{"session_id":"f#0","generator":"owl","dataset":"gsm","id":"f#0","question":"Q","answer":"# 1,018","output":["{\"reasoning\":\"7\",\n\"answer\": \"$1018.0 boats\"}"]},
 			{"session_id":"f#1","generator":"owl","dataset":"gsm","id":"f#1","question":"R","answer":"# 3","output":["I do not know."]},
-			{"session_id":"f#2","generator":"owl","dataset":"gsm","id":"f#2","question":"R","answer":"# 3","output":["{\"answer\": 33}"]}]`), Options{Text: true}, "ZeroEval",
+			{"session_id":"f#2","generator":"owl","dataset":"gsm","id":"f#2","question":"R","answer":"# 3","output":["{\"answer\": 33}"]}]`), Options{Questions: asked}, "ZeroEval",
 			[]out{{"owl", "gsm", "f#0", 0, 1, 1, true, "Q"}, {"owl", "gsm", "f#1", 1, 0, 1, true, "R"}, {"owl", "gsm", "f#2", 2, 0, 1, true, "R"}}, "no answer:1"},
 		{"ZeroEval of choices", "z.json", []byte(`[{"session_id":"f#0","generator":"owl","dataset":"m","id":"f#0","choices":["x","y"],"correct_answer":"y","output":["{\"answer\":\"A\"} no, {\"answer\":\"B\"}"]}]`), Options{}, "ZeroEval",
 			[]out{{"owl", "m", "f#0", 0, 1, 1, true, ""}}, ""},
@@ -195,7 +210,11 @@ func TestLayouts(t *testing.T) {
 					if k < len(tt.want) && tt.want[k].model == "*" {
 						g.Model = "*"
 					}
-					got = append(got, out{g.Model, g.Benchmark, o.ID, o.Index, o.Score, o.Samples, o.Binary, o.Text})
+					text := ""
+					if n := o.Question(); n >= 0 {
+						text = texts[n]
+					}
+					got = append(got, out{g.Model, g.Benchmark, o.ID, o.Index, o.Score, o.Samples, o.Binary, text})
 				}
 				if !slices.Equal(got, tt.want) {
 					t.Errorf("got  %+v\nwant %+v", got, tt.want)
@@ -328,11 +347,11 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"question":"Q","m":{"is_correct":false}}`))
 	f.Add([]byte(`[{"session_id":"f#0","generator":"owl","dataset":"gsm","id":"f#0","answer":"# 1","output":["{\"answer\":1}"]}]`))
 	f.Add([]byte(`[{"instance_id":"id3","train_trial_index":0,"stats":[{"name":{"name":"exact_match"},"count":2,"sum":1.0}]}]`))
-	dir := f.TempDir()
+	dir, asked := f.TempDir(), questionsOf("Q", "How many boats are there?", "One two three four five six seven eight nine.")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := filepath.Join(dir, fmt.Sprint(os.Getpid()))
 		must(t, os.WriteFile(path, b, 0o666))
-		files, err := Read(path, "", Options{Text: true})
+		files, err := Read(path, "", Options{Questions: asked})
 		if err != nil {
 			return
 		}
@@ -350,3 +369,5 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func wordsOf(text string) []uint64 { return slices.Clone(new(audit.Questioner).Words(text)) }

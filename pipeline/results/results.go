@@ -18,8 +18,8 @@
 //
 // An audit of a million items and the results of ten models on them are held at once, so
 // what many items have in common is stored once: of results in a [Group], of verdicts
-// column by column in [audit.Table]. An outcome takes 64 bytes beside its id, a joined result
-// 24, an item 64 beside its id and 10 for each method: 710 MB for ten models and five
+// column by column in [audit.Table]. An outcome takes 72 bytes beside its id, a joined result
+// 24, an item 72 beside its id and 10 for each method: 710 MB for ten models and five
 // methods. If files are read and joined model by model, and dropped once they are joined, it
 // is a third.
 package results
@@ -41,12 +41,14 @@ type Group struct {
 // An Outcome is one model's result on one item, samples of the item averaged.
 type Outcome struct {
 	ID      string  // as in the file; "" if it has none
-	Text    string  // the question or prompt, if the file has it and Options.Text is set
 	Index   int64   // the item's index, as in the file; -1 if it has none
 	Score   float64 // mean over samples; never NaN or infinite
 	Samples int32   // how many scored samples, at least 1
 	Group   uint16  // in File.Groups
 	Binary  bool    // every sample was 0 or 1 (false or true)
+
+	found  []int32 // questions of the audit that its texts have; ^number of one too short to identify an item
+	fields uint64  // the fields with a question that it has, as bits; 0: there is none to compare
 }
 
 // A Problem is a defect of a file of results or of a join that may affect the scores. Problems
@@ -64,13 +66,16 @@ type File struct {
 	Outcomes     []Outcome // by group, then in the order of the file
 	Problems     []Problem
 	Counts       map[string]int64 // problems by kind
+
+	questions *Questions
 }
 
 // Options of Read.
 type Options struct {
 	Metric string // which of several metrics or scorers; "" for the first of well-known names
 	Filter string // which filter of lm-evaluation-harness; "" is an error when there are several
-	Text   bool   // keep questions, for joining by content
+
+	Questions *Questions // of the audit, which are searched for in the texts of rows; nil: texts are not compared
 
 	most int // results of a file, for tests; 0: maxResults
 }
@@ -92,8 +97,16 @@ type Join struct {
 	Matched     []Joined  // by item, at most one for each
 	ResultsLeft []Outcome // results without an item; their Group is not set
 	ItemsLeft   []int     // items without a result, in splits that have results
-	Problems    []Problem
-	Counts      map[string]int64 // problems by kind
+
+	// Compared and Agree count the pairs whose texts were compared, and those in which the
+	// result's has the item's question. Of those that differ, Moved were joined by content, and
+	// Differing are left out; ResultsLeft has them too.
+	Compared, Agree, Moved int
+	Differing              []Outcome
+	Unconfirmed            int // joined by place, without a question to compare
+
+	Problems []Problem
+	Counts   map[string]int64 // problems by kind
 }
 
 // JoinOptions of Join.

@@ -44,11 +44,12 @@ func TestRealJoins(t *testing.T) {
 		}
 		defer r.Close()
 		a, err := r.Table(t.Context())
-		if err == nil && text {
-			err = a.ReadTexts(t.Context())
-		}
 		if err != nil {
 			t.Fatal(err)
+		}
+		var questions *results.Questions
+		if text {
+			questions = results.NewQuestions(a)
 		}
 		for _, tt := range []struct {
 			path, benchmark string
@@ -62,7 +63,7 @@ func TestRealJoins(t *testing.T) {
 			{"helm-mmlu", "mmlu", 1, 1079, "index", 0},
 			{"cruxeval/evaluation_results/sample_scored_codellama-7b_temp0.2_input.json", "cruxeval", 1, 800, "id", 0.3595},
 		} {
-			files, err := results.Read(filepath.Join(data, "results", tt.path), "", results.Options{Text: true})
+			files, err := results.Read(filepath.Join(data, "results", tt.path), "", results.Options{Questions: questions})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -24,6 +24,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"swab/ngram/item"
+	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
 	"swab/pipeline/record"
 	"swab/pipeline/results"
@@ -180,13 +181,21 @@ func readItems(path, field string) (texts []string, repaired int, b *benchmark.B
 
 // scores reads a file as results.
 func scores(path string) (ids []string, repaired int64, err error) {
-	files, err := results.Read(path, "", results.Options{Text: true})
+	// The texts of results are known by the questions that they are.
+	items, texts := new(audit.Table), map[int32]string{-1: ""}
+	var q audit.Questioner
+	for i, w := range want {
+		_, text, _ := strings.Cut(w, ": ")
+		items.Items = append(items.Items, audit.TableItem{Question: q.Question(&[item.NumParts]string{item.Question: text})})
+		texts[int32(i)] = text
+	}
+	files, err := results.Read(path, "", results.Options{Questions: results.NewQuestions(items)})
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, f := range files {
 		for _, o := range f.Outcomes {
-			ids = append(ids, fmt.Sprintf("%s: %s", o.ID, o.Text))
+			ids = append(ids, fmt.Sprintf("%s: %s", o.ID, texts[o.Question()]))
 		}
 		repaired += f.Counts[string(rows.NotNumber)]
 	}

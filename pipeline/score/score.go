@@ -162,21 +162,8 @@ type Table struct {
 	Curves   []Curve  `json:"curves"`
 	Exams    []Grade  `json:"exams,omitempty"`
 	Joins    []Joined `json:"joins"`
+	Joining  []string `json:"joining"` // sentences on how results were joined
 	Warnings []string `json:"warnings"`
-}
-
-// Joined describes how a model's results were joined with a benchmark's items, and what was
-// left over.
-type Joined struct {
-	Model       string   `json:"model"`
-	Benchmark   string   `json:"benchmark"` // "": the results belong to no benchmark
-	Metric      string   `json:"metric"`
-	How         string   `json:"how"` // id, index or content
-	Items       int      `json:"items"`
-	Results     int      `json:"results"`
-	ResultsLeft []string `json:"results_left"` // without an item
-	ItemsLeft   []string `json:"items_left"`   // without a result
-	Problems    []string `json:"problems"`
 }
 
 // FewClean is the number of clean items under which their score is called noise.
@@ -205,7 +192,8 @@ func Compute(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 		o.Lanes = runtime.GOMAXPROCS(0)
 	}
 	t := &Table{
-		Version: 1, Seed: o.Seed, Rows: []Row{}, Curves: []Curve{}, Joins: []Joined{}, Warnings: []string{},
+		Version: 1, Seed: o.Seed, Rows: []Row{}, Curves: []Curve{},
+		Joins: []Joined{}, Joining: []string{}, Warnings: []string{},
 	}
 	var jobs []job
 	hasReference := o.Reference == ""

@@ -71,6 +71,9 @@ func (t *Table) writeText(w *bufio.Writer, width int) {
 	}
 	t.writeCurveText(w, width)
 	t.writeExamText(w, width)
+	for _, text := range t.Joining {
+		writeWrapped(w, "", report.CleanText(text), width)
+	}
 	for _, text := range t.Warnings {
 		writeWrapped(w, "! ", report.CleanText(text), width)
 	}
@@ -495,7 +498,7 @@ func (t *Table) documentCells(escape func(string) string) (cells [][]string, not
 			formatChange(r.Relative), formatChange(r.Symmetric), r.formatSmallScore(r.MDE), r.formatScore(r.Lower),
 		})
 	}
-	notes = append(notes, t.Warnings...)
+	notes = append(append(notes, t.Joining...), t.Warnings...)
 	return cells, notes
 }
 

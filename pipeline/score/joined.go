@@ -1,0 +1,82 @@
+package score
+
+import (
+	"fmt"
+	"strings"
+
+	"swab/pipeline/report"
+)
+
+// Joined describes how a model's results were joined with a benchmark's items, and what was
+// left over.
+type Joined struct {
+	Model       string   `json:"model"`
+	Benchmark   string   `json:"benchmark"` // "": the results belong to no benchmark
+	Metric      string   `json:"metric"`
+	How         string   `json:"how"` // id, index or content
+	Items       int      `json:"items"`
+	Results     int      `json:"results"`
+	Compared    int      `json:"compared"`    // pairs whose texts were compared
+	Agree       int      `json:"agree"`       // of those, the result's text has the item's question
+	ByContent   int      `json:"by_content"`  // of those that differ, joined by content
+	Differing   []string `json:"differing"`   // of those that differ, left out
+	Unconfirmed int      `json:"unconfirmed"` // joined by place, without a question to compare
+	ResultsLeft []string `json:"results_left"`
+	ItemsLeft   []string `json:"items_left"`
+	Problems    []string `json:"problems"`
+}
+
+// SetJoins adds the account of how results were joined: a sentence for each benchmark and way,
+// with the models that it is of, and warnings of what is left out or unconfirmed.
+func (t *Table) SetJoins(joins []Joined) {
+	t.Joins = joins
+	var lines, warnings []note
+	for i := range joins {
+		j := &joins[i]
+		if j.Benchmark == "" {
+			continue
+		}
+		lines = addNotes(lines, []string{j.sentence()}, j.Model)
+		warnings = addNotes(warnings, j.warnings(), j.Model)
+	}
+	for _, n := range lines {
+		t.Joining = append(t.Joining, n.text+" ("+n.names+")")
+	}
+	for _, n := range warnings {
+		t.Warnings = append(t.Warnings, n.names+": "+n.text)
+	}
+}
+
+// sentence says how the results were joined.
+func (j *Joined) sentence() string {
+	s := fmt.Sprintf("%s: %s joined by %s; questions compared %s, agree %s", j.Benchmark,
+		report.Count(int64(j.Results-len(j.ResultsLeft)), "result"), j.How,
+		report.Thousands(int64(j.Compared)), report.Thousands(int64(j.Agree)))
+	if j.ByContent > 0 {
+		s += fmt.Sprintf(", %s that differ joined by content", report.Thousands(int64(j.ByContent)))
+	}
+	return s
+}
+
+// warnings returns what may make the scores wrong.
+func (j *Joined) warnings() (list []string) {
+	if n := len(j.Differing); n > 0 {
+		list = append(list, fmt.Sprintf("%s: %s left out, whose question is not that of the item: %s",
+			j.Benchmark, report.Count(int64(n), "result"), someNames(j.Differing)))
+	}
+	if j.Unconfirmed > 0 {
+		list = append(list, fmt.Sprintf("%s: %s joined by number without a question to compare: "+
+			"if numbers count in another order than the benchmark's, all scores are wrong",
+			j.Benchmark, report.Count(int64(j.Unconfirmed), "result")))
+	}
+	return list
+}
+
+// someNames returns up to five names, and how many more there are.
+func someNames(names []string) string {
+	s := strings.Join(names[:min(5, len(names))], ", ")
+	if len(names) > 5 {
+		s += fmt.Sprintf(" and %d more", len(names)-5)
+	}
+	return s
+}
