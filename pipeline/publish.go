@@ -39,9 +39,6 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 				"%s: read as %s, a guess from its fields (%s); choose another reading with --preset or --fields",
 				b.Name, b.Preset, b.Mapping))
 		}
-		for _, f := range b.Skipped {
-			sum.Notices = append(sum.Notices, fmt.Sprintf("%s: %s: not read: %s", b.Name, f.Path, f.Why))
-		}
 		names, more, err := r.set.DuplicateIDs(ctx, i, 3)
 		if err != nil {
 			return nil, err
@@ -55,6 +52,7 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 			sum.Notices = append(sum.Notices, b.Name+": "+w)
 		}
 	}
+	sum.Notices = append(sum.Notices, passedOver(r.set.Benches)...)
 	sum.Notices = append(sum.Notices, FoundFields(sum.Audit.Shards)...)
 	for _, c := range sum.Audit.Cleaned {
 		if c.Audit == "" {
@@ -167,15 +165,16 @@ func describeFiles(b *benchmark.Benchmark) (files []audit.BenchmarkFile) {
 
 // publication writes one audit directory.
 type publication struct {
-	run     *run
-	root    string
-	sum     *Summary
-	out     *audit.Writer
-	flagged [][]uint64   // by method: a bit for each item
-	checked [][]uint64   // by method: a bit for each item that it could check
-	hits    []report.Hit // of flagged items, candidates for the summary
-	marks   audit.Marks  // marks of reviewers that clean variants follow
-	changes *changes     // against the audit that is replaced, or nil
+	run      *run
+	root     string
+	sum      *Summary
+	out      *audit.Writer
+	flagged  [][]uint64   // by method: a bit for each item
+	checked  [][]uint64   // by method: a bit for each item that it could check
+	hits     []report.Hit // of flagged items, candidates for the summary
+	hitsFrom int          // the first of them of the present benchmark
+	marks    audit.Marks  // marks of reviewers that clean variants follow
+	changes  *changes     // against the audit that is replaced, or nil
 
 	questions audit.Questioner
 }
@@ -184,7 +183,7 @@ type publication struct {
 // strongest.
 const (
 	shownHits = 3
-	hitPool   = 256
+	hitPool   = 64
 )
 
 func (p *publication) write(ctx context.Context) error {
@@ -322,7 +321,9 @@ func (p *publication) verdicts(ctx context.Context, results *match.Results) erro
 func (p *publication) item(
 	b *benchmark.Benchmark, ordinal int, it *benchmark.Item, found []match.Found, rows []audit.Row,
 ) error {
-	flaggedBy := make([]string, len(found)) // by matcher: the first method that flags
+	first := len(found)    // the first matcher with a method that flags
+	var flaggedBy []string // the names of all such methods
+	houseClean := false
 	p.changes.advance(b.Name, it.Split, int64(it.Index))
 	question := p.questions.Question(&it.Text).String()
 	for i, m := range p.run.o.Methods {
@@ -347,11 +348,13 @@ func (p *publication) item(
 		case item.Flagged:
 			rows[i].Flagged++
 			p.flagged[i][ordinal/64] |= 1 << (ordinal % 64)
-			flaggedBy[matcher] = cmp.Or(flaggedBy[matcher], m.Name)
+			first = min(first, matcher)
+			flaggedBy = append(flaggedBy, m.Name)
 			line.Score = &v.Score
 		default:
 			rows[i].Clean++
 			line.Score = &v.Score
+			houseClean = houseClean || m.Name == audit.House
 		}
 		if v.Kind != "" {
 			p.sum.countKind(m.Name, line.State, v.Kind)
@@ -365,14 +368,18 @@ func (p *publication) item(
 			return err
 		}
 	}
-	// If several matchers flag the item, the first shows its evidence in the summary.
-	first := slices.IndexFunc(flaggedBy, func(name string) bool { return name != "" })
+	if len(flaggedBy) > 3 {
+		flaggedBy = append(flaggedBy[:2], fmt.Sprintf("%d more methods", len(flaggedBy)-2))
+	}
+	// If several matchers flag the item, the first shows its evidence in the summary; an item
+	// that the default method calls clean is no example.
 	var evidence []audit.Evidence
 	for k, f := range found {
 		list := f.Evidence()
-		if k == first {
+		if k == first && !houseClean {
 			for _, h := range f.Hits(list) {
-				h.Benchmark, h.Split, h.Item, h.Method, h.State = b.Name, it.Split, it.ID, flaggedBy[k], item.Flagged
+				h.Benchmark, h.Split, h.Item, h.Method, h.State = b.Name, it.Split, it.ID,
+					strings.Join(flaggedBy, ", "), item.Flagged
 				p.offerHit(h)
 			}
 		}
@@ -444,26 +451,79 @@ func (p *publication) compare() error {
 		write(audit.AgreementFile, func(w io.Writer) error { return audit.WriteAgreement(w, pairs) }))
 }
 
-// offerHit keeps a hit if it may be among the strongest.
+// passedOver describes the files of benchmarks that were not read, a line for each reason.
+func passedOver(benches []*benchmark.Benchmark) (list []string) {
+	type group struct {
+		names, benches []string
+		files          int
+	}
+	groups := map[string]*group{}
+	var order []string
+	for _, b := range benches {
+		for _, f := range b.Skipped {
+			g := groups[f.Why]
+			if g == nil {
+				g = new(group)
+				groups[f.Why] = g
+				order = append(order, f.Why)
+			}
+			g.files++
+			if name := filepath.Base(f.Path); !slices.Contains(g.names, name) {
+				g.names = append(g.names, name)
+			}
+			if !slices.Contains(g.benches, b.Name) {
+				g.benches = append(g.benches, b.Name)
+			}
+		}
+	}
+	for _, why := range order {
+		g := groups[why]
+		names := strings.Join(g.names[:min(len(g.names), 4)], ", ")
+		if more := len(g.names) - 4; more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		of := g.benches[0]
+		if n := len(g.benches); n > 1 {
+			of = fmt.Sprintf("%d benchmarks", n)
+		}
+		list = append(list, fmt.Sprintf("%s not read in %s: %s (%s)", report.Count(int64(g.files), "file"), of, names, why))
+	}
+	return list
+}
+
+// offerHit keeps a hit if it may be among the strongest of its benchmark.
 func (p *publication) offerHit(h report.Hit) {
-	if p.hits = append(p.hits, h); len(p.hits) == 2*hitPool {
-		slices.SortFunc(p.hits, compareHits)
-		p.hits = p.hits[:hitPool]
+	if n := len(p.hits); n > 0 && p.hits[n-1].Benchmark != h.Benchmark {
+		p.hitsFrom = n
+	}
+	p.hits = append(p.hits, h)
+	if own := p.hits[p.hitsFrom:]; len(own) == 2*hitPool {
+		slices.SortFunc(own, compareHits)
+		p.hits = p.hits[:p.hitsFrom+hitPool]
 	}
 }
 
-// strongestHits returns the strongest hits, no two of the same item or the same document.
+// strongestHits returns the strongest hits that differ: of as many benchmarks as there are, then
+// of as many splits, and no two of the same item or the same document.
 func (p *publication) strongestHits() (shown []report.Hit) {
 	slices.SortFunc(p.hits, compareHits)
-	for _, h := range p.hits {
-		if len(shown) == shownHits {
-			break
-		}
-		if !slices.ContainsFunc(shown, func(o report.Hit) bool {
-			return o.Shard == h.Shard && o.Row == h.Row ||
-				o.Benchmark == h.Benchmark && o.Split == h.Split && o.Item == h.Item
-		}) {
-			shown = append(shown, h)
+	for _, alike := range []func(a, b *report.Hit) bool{
+		func(a, b *report.Hit) bool { return a.Benchmark == b.Benchmark },
+		func(a, b *report.Hit) bool { return a.Benchmark == b.Benchmark && a.Split == b.Split },
+		func(a, b *report.Hit) bool {
+			return a.Benchmark == b.Benchmark && a.Split == b.Split && a.Item == b.Item
+		},
+	} {
+		for i := range p.hits {
+			h := &p.hits[i]
+			if len(shown) == shownHits {
+				return shown
+			}
+			if !slices.ContainsFunc(shown, func(o report.Hit) bool {
+				return o.Shard == h.Shard && o.Row == h.Row || alike(&o, h)
+			}) {
+				shown = append(shown, *h)
+			}
 		}
 	}
 	return shown

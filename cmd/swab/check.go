@@ -29,6 +29,7 @@ type benchFlags struct {
 	methods                methodFlags
 	failAbove              float64 // percent
 	thresholds             string  // pass=PCT,fail=PCT
+	ci                     ciFlags
 	metrics                string
 }
 
@@ -292,4 +293,5 @@ func (b *benchFlags) outputFlags(f *pflag.FlagSet, o *pipeline.Options) {
 	f.StringVar(&o.About.Owner, "owner", "", "`TEXT` who answers for the audit, for the report")
 	f.StringVar(&o.About.Release, "release", "", "`TEXT` release that the audit is for, for the report")
 	f.StringVar(&o.About.Corpus, "corpus-name", "", "`TEXT` name of the corpus, for the report")
+	b.ci.add(f)
 }

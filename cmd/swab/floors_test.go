@@ -25,6 +25,7 @@ var floors = map[string]int{
 	"swab/pipeline/eval":              61,
 	"swab/pipeline":                   60,
 	"swab/pipeline/page":              52,
+	"swab/pipeline/card":              51,
 	"swab/pipeline/review":            51,
 	"swab/pipeline/export":            51,
 	"swab/pipeline/results":           50,

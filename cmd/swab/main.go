@@ -77,7 +77,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, interrupted)
 		return exitInterrupted
 	}
-	printError(stderr, err)
+	printError(root.ErrOrStderr(), err)
 	if errors.Is(err, publish.ErrPublished) {
 		return exitUnreported
 	}
@@ -127,12 +127,13 @@ printing the results or writing the metrics failed; 130 interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	logFlags(root)
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(flagError)
 	addVerbs(root, "Find", scanCommand(), indexCommand(), checkCommand(), mergeCommand())
 	addVerbs(root, "Clean", decontaminateCommand())
 	addVerbs(root, "Read an audit",
-		explainCommand(), reviewCommand(), reportCommand(), scoreCommand(), exportCommand(), auditCommand())
+		explainCommand(), reviewCommand(), reportCommand(), cardCommand(), scoreCommand(), exportCommand(), auditCommand())
 	addVerbs(root, "Learn", benchmarksCommand(), methodsCommand(), initCommand(), configCommand(), versionCommand())
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	help := helpCommand()

@@ -161,7 +161,8 @@ func makeAudit(
 	// The metrics come first: standard output may be a pipe that nobody reads any more, which
 	// ends the process.
 	failed := afterPublishing("the audit", errors.Join(
-		wrapped("not its metrics", auditMetrics(b.metrics, sum, o, filter, took)), printFound(stdout, state, sum)))
+		wrapped("not its metrics", auditMetrics(b.metrics, sum, o, filter, took)),
+		wrapped("not its files for CI", b.ci.write(cmd, o.Out)), printFound(stdout, state, sum)))
 	printKinds(stderr, sum)
 	printChanges(stderr, sum, o.Out)
 	printByFilter(stderr, sum)

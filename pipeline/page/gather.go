@@ -14,7 +14,9 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
+	"swab/pipeline/card"
 	"swab/pipeline/report"
+	"swab/pipeline/score"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -64,7 +66,9 @@ func (c *count) Found() int64 { return c.Flagged + c.Suspected }
 
 type book struct {
 	audit   *audit.Audit
-	scores  *scores
+	scores  *score.Table
+	card    *card.Builder
+	heat    [][]int64 // by shard, benchmark: items with evidence in it
 	marks   map[audit.Place]audit.MarkEntry
 	stale   int
 	unit    string            // of lengths: word or character
@@ -185,9 +189,10 @@ func gather(ctx context.Context, dir string, o Options) (*book, error) {
 	}
 	defer r.Close()
 	b.audit = r.About
-	if b.scores, err = readScores(r, o.Scores); err != nil {
+	if b.scores, err = card.ReadScores(r, o.Scores); err != nil {
 		return nil, err
 	}
+	b.card = card.NewBuilder(r, b.scores)
 	if b.marks, b.stale, err = r.Marked(ctx); err != nil {
 		return nil, err
 	}
@@ -326,6 +331,7 @@ func (b *book) newRow(it *audit.Item, norms map[string]string) (row *listed, mar
 	}
 	place := audit.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest}
 	entry, marked := b.marks[place]
+	b.card.Add(it, entry.Mark)
 	switch entry.Mark {
 	case audit.Confirmed:
 		row.mark = 'c'
@@ -454,10 +460,14 @@ func (b *book) readEvidence(ctx context.Context, r *audit.Reader) error {
 			s := b.shards.number(e.Rows[i].Shard)
 			for len(b.perShard) <= s {
 				b.perShard = append(b.perShard, 0)
+				b.heat = append(b.heat, make([]int64, len(b.benches.list)))
 			}
 			if !seen[s] {
 				seen[s] = true
 				b.perShard[s]++
+				if bench, ok := b.benches.at[e.Benchmark]; ok {
+					b.heat[s][bench]++
+				}
 			}
 		}
 		var it *listed

@@ -36,14 +36,14 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
 	"swab/pipeline/audit"
+	"swab/pipeline/card"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
+	"swab/pipeline/score"
 )
 
 // Options are the inputs of the report beside the audit directory.
@@ -84,7 +84,8 @@ func Write(ctx context.Context, dir string, w io.Writer, o Options) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"clean": report.CleanText, "n": report.Thousands, "share": report.Share,
 		"unit": report.Count, "bytes": report.Bytes, "pvalue": pvalue,
-		"len64": func(list []benchView) int64 { return int64(len(list)) }, "cleanLines": text,
+		"rows": func(list []*scoreRow) int64 { return int64(len(list)) }, "cleanLines": text,
+		"score": card.Number, "number": func(v float64) string { return fmt.Sprintf("%.4g", v) },
 		"brief": func(name string) bool { return utf8.RuneCountInString(name) <= 20 },
 	}).Parse(markup)
 	if err != nil {
@@ -132,64 +133,8 @@ func data(w *bufio.Writer, id string, b []byte) {
 	w.WriteString("</script>\n")
 }
 
-// readScores reads the scores of the audit's verdicts. Unless path is set, it is no error if
-// there are none.
-func readScores(r *audit.Reader, path string) (*scores, error) {
-	required := path != ""
-	if !required {
-		path = filepath.Join(r.Dir, audit.ScoresFile)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		if !required && os.IsNotExist(err) {
-			return nil, nil
-		}
-		return nil, err
-	}
-	s := new(scores)
-	if err := json.Unmarshal(b, s); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if s.Version != 1 {
-		return nil, fmt.Errorf("%s: its version is %d, this program reads 1", path, s.Version)
-	}
-	if err := r.About.CheckMadeFrom(path, s.Verdicts); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-// scores has the members of scores.json that are shown.
-type scores struct {
-	Version  int          `json:"version"`
-	Verdicts string       `json:"verdicts"` // the digest of the verdicts that they were computed from
-	Rows     []scoreRow   `json:"rows"`
-	Curves   []scoreCurve `json:"curves"`
-	Warnings []string     `json:"warnings"`
-	Joining  []string     `json:"joining"`
-}
-
-type scoreRow struct {
-	Model        string          `json:"model"`
-	Benchmark    string          `json:"benchmark"`
-	Subject      string          `json:"subject"`
-	Method       string          `json:"method"`
-	Metric       string          `json:"metric"`
-	NAll         int64           `json:"n_all"`
-	All          *float64        `json:"all"`
-	NClean       int64           `json:"n_clean"`
-	Clean        *float64        `json:"clean"`
-	NFlagged     int64           `json:"n_flagged"`
-	Flagged      *float64        `json:"flagged"`
-	NotCheckable int64           `json:"n_not_checkable"`
-	Gain         *float64        `json:"gain"`
-	GainLow      *float64        `json:"gain_low"`
-	GainHigh     *float64        `json:"gain_high"`
-	P            *float64        `json:"p"`
-	PHolm        *float64        `json:"p_holm"`
-	Lower        *float64        `json:"lower"`
-	Warnings     json.RawMessage `json:"warnings"`
-}
+// A scoreRow is a row of the scores as the page shows it.
+type scoreRow score.Row
 
 // shares reports whether the scores are shares, 0 to 1, and not on another scale.
 func (r *scoreRow) shares() bool {
@@ -217,32 +162,5 @@ func (r *scoreRow) Difference(v *float64) string {
 	return strings.Replace(fmt.Sprintf("%+.4g", *v), "-", "−", 1)
 }
 
-// Notes returns the row's warnings, which are one text or a list.
-func (r *scoreRow) Notes() string {
-	var list []string
-	var one string
-	if json.Unmarshal(r.Warnings, &list) == nil {
-		return strings.Join(list, "; ")
-	}
-	if json.Unmarshal(r.Warnings, &one) == nil {
-		return one
-	}
-	return ""
-}
-
-type scoreCurve struct {
-	Model     string `json:"model"`
-	Benchmark string `json:"benchmark"`
-	Method    string `json:"method"`
-	Points    []struct {
-		Threshold float64  `json:"threshold"`
-		Share     *float64 `json:"share_flagged"`
-		Gain      *float64 `json:"gain"`
-		N         int64    `json:"n_flagged"`
-	} `json:"points"`
-	Best *struct {
-		Threshold float64  `json:"threshold"`
-		P         *float64 `json:"p"`
-		PMax      *float64 `json:"p_max"` // corrected for the choice of the threshold
-	} `json:"best"`
-}
+// Notes returns the row's warnings.
+func (r *scoreRow) Notes() string { return strings.Join(r.Warnings, "; ") }

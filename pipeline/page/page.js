@@ -178,7 +178,7 @@
     const [verdicts, proof, text] = await Promise.all([line("v", d.v[i]), line("e", d.e[i]), line("t", d.t[i])]);
     if (mine !== asked) return; // another item was selected meanwhile
     const box = $("item");
-    const parts = [el("h3", {}, ...name(place(i)))];
+    const parts = [el("h3", {}, ...name(place(i)), " ", el("a", {class: "link", href: address(i), "aria-label": "Link to " + place(i)}, "link"))];
     const facts = [unit(d.words[i], d.unit), d.longest[i] ? "longest match " + unit(d.longest[i], d.unit) : "no match", "in " + unit(d.documents[i], "document")];
     if (d.seenNames[d.seen[i]]) facts.push("seen: " + d.seenNames[d.seen[i]]);
     if (d.kindNames[d.kind[i]]) facts.push(d.kindNames[d.kind[i]]);
@@ -213,6 +213,9 @@
         buttons.push(b);
         head.append(" ", b);
       }
+      const all = el("button", {type: "button", "aria-label": "List all items whose first document is " + q.i}, "its items");
+      all.addEventListener("click", () => { $("filters").reset(); $("q").value = q.i; filter(); $("q").focus(); });
+      head.append(" ", all);
       right.append(head, el("p", {class: "where"}, ...name(d.shards[q.s]), ", row " + num(q.r) + "; up to " + unit(q.w, q.u)));
       ks.forEach((k, c) => right.append(el("p", {class: "doc", dir: "auto"}, quotes[k].a, el("mark", {class: "m" + c % 6}, quotes[k].m), quotes[k].z)));
     }
@@ -238,7 +241,25 @@
     }
     box.replaceChildren(...parts);
     box.scrollTop = 0;
+    if (focus) history.replaceState(null, "", address(i)); // an address to send around
     if (focus) { box.focus({preventScroll: true}); if (innerWidth <= 900) box.scrollIntoView(); }
+  }
+  // The address of an item, and the item that the page's address names.
+  const address = i => "#item=" + encodeURIComponent(place(i));
+  function addressed() {
+    if (!location.hash.startsWith("#item=")) return -1;
+    const want = decodeURIComponent(location.hash.slice(6));
+    for (let i = 0; i < n; i++) if (place(i) === want) return i;
+    return -1;
+  }
+  function follow() {
+    const i = addressed();
+    if (i < 0) return false;
+    const at = shown.indexOf(i);
+    if (at >= 0) { page = Math.floor(at / PAGE); list(); }
+    show(i, true);
+    $("item").scrollIntoView({block: "center"});
+    return true;
   }
   function step(by) {
     if (!shown.length) return;
@@ -258,6 +279,13 @@
   $("rows").addEventListener("click", e => { const b = e.target.closest("tr"); if (b) show(+b.querySelector(".pick").dataset.item, true); });
   $("prev").addEventListener("click", () => turn(-1));
   $("next").addEventListener("click", () => turn(1));
+  addEventListener("hashchange", follow);
+  for (const a of document.querySelectorAll("a[data-bench]")) a.addEventListener("click", () => {
+    $("filters").reset();
+    $("f-bench").value = String(d.benches.indexOf(a.dataset.bench));
+    filter();
+    if (shown.length) show(shown[0]);
+  });
   document.addEventListener("keydown", e => {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName);
@@ -273,7 +301,7 @@
   filter();
   $("loading").remove();
   $("browser").hidden = false;
-  if (shown.length) await show(shown[0]);
+  if (!follow() && shown.length) await show(shown[0]);
   prepare();
   document.body.dataset.ready = performance.now().toFixed(0); // milliseconds since the page was requested
 })().catch(e => { document.getElementById("loading").textContent = "The list could not be read: " + e.message; throw e; });

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"cmp"
 	"fmt"
 	"html"
 	"html/template"
@@ -182,9 +181,7 @@ func (b *book) plots() (groups []plotGroup) {
 	}
 	groups = append(groups,
 		plotGroup{"Longest matches", "Items by the number of " + b.unit + "s in the longest run that they share with " +
-			"a document.", b.longestPlots()},
-		plotGroup{"Where in the corpus", "Items with evidence in each shard. Only the evidence of an item's strongest " +
-			"documents is kept.", b.shardPlots()})
+			"a document.", b.longestPlots()})
 	kept := groups[:0]
 	for _, g := range groups {
 		if len(g.Plots) > 0 {
@@ -276,56 +273,6 @@ func (b *book) longestPlots() (plots []plot) {
 	return plots
 }
 
-const maxShards = 30
-
-func (b *book) shardPlots() []plot {
-	type hits struct {
-		name string
-		n    int64
-	}
-	var list []hits
-	most, sum := int64(0), int64(0)
-	for i, n := range b.perShard {
-		list = append(list, hits{b.shards.list[i], n})
-		most = max(most, n)
-		sum += n
-	}
-	if sum == 0 {
-		return nil
-	}
-	slices.SortFunc(list, func(x, y hits) int { return cmp.Or(cmp.Compare(y.n, x.n), strings.Compare(x.name, y.name)) })
-	p := plot{Title: "Shards", Head: []string{"shard", "items"}}
-	prefix := list[0].name // of the paths of all shards with evidence
-	for _, h := range list {
-		for !strings.HasPrefix(h.name, prefix) {
-			prefix = prefix[:max(strings.LastIndexByte(strings.TrimSuffix(prefix, "/"), '/')+1, 0)]
-		}
-	}
-	prefix = prefix[:strings.LastIndexByte(prefix, '/')+1]
-	if prefix != "" {
-		p.Title = "Shards below " + prefix
-	}
-	var shown []bar
-	rest := int64(0)
-	for i, h := range list {
-		if i >= maxShards {
-			rest++
-			continue
-		}
-		n, tip := report.Thousands(h.n), h.name+": "+report.Count(h.n, "item")
-		shown = append(shown, bar{h.name, tailOf(h.name[len(prefix):], 48), float64(h.n), n, tip})
-		p.Rows = append(p.Rows, []string{h.name, n})
-	}
-	if rest > 0 {
-		p.Rows = append(p.Rows, []string{"and " + report.Count(rest, "shard") + " with fewer", ""})
-	}
-	if none := b.audit.Totals.Shards - int64(len(list)); none > 0 {
-		p.Rows = append(p.Rows, []string{report.Count(none, "shard") + " without evidence", "0"})
-	}
-	p.SVG = tallBars("Items with evidence, by shard", float64(most), shown)
-	return []plot{p}
-}
-
 // maxScores is the largest number of rows of scores that are drawn; the table has all.
 const maxScores = 60
 
@@ -333,7 +280,7 @@ func (b *book) scorePlots() (plots []plot) {
 	by := map[string][]*scoreRow{}
 	var order []string
 	for i := range b.scores.Rows {
-		r := &b.scores.Rows[i]
+		r := (*scoreRow)(&b.scores.Rows[i])
 		if r.All == nil || r.Clean == nil || r.Subject != "" && r.Subject != "all" {
 			continue
 		}
@@ -416,17 +363,14 @@ func (b *book) curvePlots() (plots []plot) {
 		lo, hi, first, last := 0.0, 0.0, math.Inf(1), math.Inf(-1)
 		drawn := 0
 		for _, pt := range curve.Points {
-			gain, share := "-", "-"
-			if pt.Share != nil {
-				share = percent(pt.Share)
-			}
+			gain, share := "-", percent(&pt.ShareFlagged)
 			if pt.Gain != nil {
 				lo, hi = math.Min(lo, *pt.Gain), math.Max(hi, *pt.Gain)
 				first, last = math.Min(first, pt.Threshold), math.Max(last, pt.Threshold)
 				gain = points(pt.Gain)
 				drawn++
 			}
-			p.Rows = append(p.Rows, []string{number(pt.Threshold), report.Thousands(pt.N), share, gain})
+			p.Rows = append(p.Rows, []string{number(pt.Threshold), report.Thousands(pt.NFlagged), share, gain})
 		}
 		if drawn < 2 || first == last {
 			continue
@@ -467,7 +411,7 @@ func (b *book) curvePlots() (plots []plot) {
 		for _, pt := range curve.Points {
 			if pt.Gain != nil {
 				c.tip(fmt.Sprintf("threshold %s: gain %s, %s found",
-					number(pt.Threshold), points(pt.Gain), report.Count(pt.N, "item")))
+					number(pt.Threshold), points(pt.Gain), report.Count(pt.NFlagged, "item")))
 				at, gain := x(pt.Threshold), y(*pt.Gain)
 				fmt.Fprintf(&c, `<circle class="clean" cx="%.1f" cy="%.1f" r="2.5"/>`, at, gain)
 				fmt.Fprintf(&c, `<circle class="hit" cx="%.1f" cy="%.1f" r="8"/>`, at, gain)

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"swab/pipeline/audit"
+	"swab/pipeline/card"
 	"swab/pipeline/ledger"
 	"swab/pipeline/report"
 )
@@ -22,7 +24,12 @@ type view struct {
 
 	Title       string
 	Audit       *audit.Audit
+	Card        *card.Card
+	CardText    string    // for a model card, in Markdown
+	Thresholds  []float64 // pass up to, fail above, if all benchmarks have the same
 	Benches     []benchView
+	Heat        heat
+	Terms       [][2]string // words of the page, explained
 	Matrix      matrix
 	Scores      []*scoreRow
 	MoreScores  int
@@ -40,22 +47,39 @@ type view struct {
 	Found       string   // "flagged" or "suspected"
 	Detailed    bool
 	Items       int64
-	FoundItems  int64  // by the first method
-	AnyFound    int64  // by any method
-	Method      string // the first
-	Scale       int    // the share that the whole width of a bar represents, percent
+	FoundItems  int64 // by the first method
+	AnyFound    int64 // by any method
+	Scale       int   // the share that the whole width of a bar represents, percent
 	MoreShards  int
 	Files       int64 // of all benchmarks
 	Shards      []ledger.Entry
 	Limits      []string
 }
 
+// benchView is a benchmark of the card, with what the page adds.
 type benchView struct {
-	Name, Share, Headline, Others, Kinds string
-	Found, Items, NotCheckable           int64
-	Method                               string
-	share                                float64
-	Bar                                  int // its length, 0 to 1000
+	*card.Benchmark
+	Kinds, Others string
+	Bar           int // its length, 0 to 1000
+}
+
+// heat is a table of shards, those with the most items first, and benchmarks.
+type heat struct {
+	Cols []string
+	Rows []heatRow
+	More int
+}
+
+type heatRow struct {
+	Name  string
+	Cells []heatCell
+}
+
+// heatCell has the number of a benchmark's items with evidence in a shard, and a level from 0
+// to 5 for its colour.
+type heatCell struct {
+	N     int64
+	Level int
 }
 
 type matrix struct {
@@ -100,32 +124,47 @@ func (b *book) view(o Options) *view {
 	if b.suspicions {
 		v.Found = "suspected"
 	}
-	v.Title = fmt.Sprintf("swab: %s against %s",
-		strings.Join(firstNames(b.benches.list), ", "), report.Count(a.Totals.Shards, "shard"))
-	for i, name := range b.benches.list {
-		v.Benches = append(v.Benches, b.benchView(i, name, v.Found))
-		v.Items += b.perBench[i]
-		v.AnyFound += b.anyFound[i]
-		v.FoundItems += v.Benches[i].Found
+	v.Card = b.card.Card()
+	v.Title = "swab: " + v.Card.Heading()
+	var text strings.Builder
+	if err := v.Card.Write(&text, "markdown"); err == nil {
+		v.CardText = text.String()
 	}
-	// Benchmarks with the largest share found come first; all bars have one scale.
-	slices.SortStableFunc(v.Benches, func(x, y benchView) int { return cmp.Compare(y.share, x.share) })
-	if len(v.Benches) > 0 && v.Benches[0].share > 0 {
+	for i := range v.Card.Benchmarks {
+		v.Benches = append(v.Benches, b.benchView(&v.Card.Benchmarks[i]))
+		v.Items += v.Card.Benchmarks[i].Items
+		v.FoundItems += v.Card.Benchmarks[i].Found
+	}
+	for i := range v.Card.Benchmarks {
+		n := &v.Card.Benchmarks[i]
+		if own := []float64{n.PassUpTo, n.FailAbove}; i == 0 {
+			v.Thresholds = own
+		} else if !slices.Equal(own, v.Thresholds) {
+			v.Thresholds = nil
+			break
+		}
+	}
+	for _, n := range b.anyFound {
+		v.AnyFound += n
+	}
+	// All bars have one scale.
+	if len(v.Benches) > 0 && v.Benches[0].Share > 0 {
 		for _, v.Scale = range []int{1, 2, 5, 10, 20, 50, 100} {
-			if v.Benches[0].share*100 <= float64(v.Scale) {
+			if v.Benches[0].Share*100 <= float64(v.Scale) {
 				break
 			}
 		}
 		for i := range v.Benches {
-			v.Benches[i].Bar = int(v.Benches[i].share * 1e5 / float64(v.Scale))
+			v.Benches[i].Bar = int(v.Benches[i].Share * 1e5 / float64(v.Scale))
 		}
-		v.Method = v.Benches[0].Method
 	}
+	v.Heat = b.heatTable()
+	v.Terms = terms(b.kinds.list)
 	v.Matrix = b.matrix()
 	v.Unit, v.Units = b.unit, strings.ToUpper(b.unit[:1])+b.unit[1:]+"s"
 	if b.scores != nil {
 		for i := range b.scores.Rows {
-			v.Scores = append(v.Scores, &b.scores.Rows[i])
+			v.Scores = append(v.Scores, (*scoreRow)(&b.scores.Rows[i]))
 		}
 		v.ScoreNotes, v.Joining = b.scores.Warnings, b.scores.Joining
 		if v.MoreScores = len(v.Scores) - maxScoreRows; v.MoreScores > 0 {
@@ -183,60 +222,99 @@ func firstNames(list []string) []string {
 	return append(slices.Clone(list[:2]), fmt.Sprintf("%d more", len(list)-2))
 }
 
-// benchView summarises a benchmark in a sentence: the items found by the first method, which is
-// audit.House if it ran, and the range of the shares by the others.
-func (b *book) benchView(i int, name, found string) benchView {
-	v := benchView{Name: name, Items: b.perBench[i], Share: "-"}
-	low, high := 2.0, -1.0
-	var lowC, highC count
-	others := 0
-	for m, c := range b.counts[i] {
-		if c.Items == 0 {
-			continue
-		}
-		if v.Method == "" {
-			v.Method = b.methods.list[m]
-			v.Found, v.NotCheckable = c.Found(), c.NotCheckable
-			v.Share = report.Share(c.Found(), c.Items)
-			v.share = float64(c.Found()) / float64(c.Items)
-			continue
-		}
-		others++
-		share := float64(c.Found()) / float64(c.Items)
-		if share < low {
-			low, lowC = share, c
-		}
-		if share > high {
-			high, highC = share, c
-		}
-	}
-	what := "in the corpus"
-	if found == "suspected" {
-		what = "suspected to be in the corpus"
-	}
-	switch {
-	case v.Method == "":
-		v.Headline = "no method checked it"
-	case v.Found == 0:
-		v.Headline = fmt.Sprintf("none of %s %s", report.Count(v.Items, "item"), what)
-	default:
-		v.Headline = fmt.Sprintf("%s of %s %s", report.Thousands(v.Found), report.Count(v.Items, "item"), what)
-	}
+// benchView adds the kinds of the items found, and the range of the shares by other methods.
+func (b *book) benchView(n *card.Benchmark) benchView {
+	v := benchView{Benchmark: n}
 	var kinds []string
-	for k, n := range b.kindsFound[i] {
-		if n > 0 {
-			kinds = append(kinds, report.Thousands(n)+" "+b.kinds.list[k])
+	for k, count := range b.kindsFound[b.benches.at[n.Name]] {
+		if count > 0 {
+			kinds = append(kinds, report.Thousands(count)+" "+b.kinds.list[k])
 		}
 	}
 	v.Kinds = strings.Join(kinds, ", ")
+	var low, high *card.Method
+	others := int64(0)
+	for i := range n.Methods {
+		m := &n.Methods[i]
+		if m.Name == b.methods.list[0] || m.Items == 0 {
+			continue
+		}
+		others++
+		if low == nil || m.Share() < low.Share() {
+			low = m
+		}
+		if high == nil || m.Share() > high.Share() {
+			high = m
+		}
+	}
 	if others > 0 {
-		l, h := report.Share(lowC.Found(), lowC.Items), report.Share(highC.Found(), highC.Items)
+		l, h := report.Share(low.Found, low.Items), report.Share(high.Found, high.Items)
 		if v.Others = l; l != h {
 			v.Others += " to " + h
 		}
-		v.Others += " by " + report.Count(int64(others), "other method")
+		v.Others += " by " + report.Count(others, "other method")
 	}
 	return v
+}
+
+// maxHeatRows is the largest number of shards in the table of shards and benchmarks.
+const maxHeatRows = 40
+
+// heatTable returns the table of shards and benchmarks.
+func (b *book) heatTable() heat {
+	h := heat{Cols: b.benches.list}
+	order := make([]int, len(b.heat))
+	most := int64(1)
+	for i, row := range b.heat {
+		order[i] = i
+		most = max(most, slices.Max(row))
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(b.perShard[y], b.perShard[x]) })
+	if h.More = len(order) - maxHeatRows; h.More > 0 {
+		order = order[:maxHeatRows]
+	}
+	for _, i := range order {
+		r := heatRow{Name: b.shards.list[i]}
+		for _, n := range b.heat[i] {
+			level := 0
+			if n > 0 { // by powers of the largest number
+				level = 1 + int(4*math.Log(float64(n))/math.Log(float64(most)+1))
+			}
+			r.Cells = append(r.Cells, heatCell{n, min(level, 5)})
+		}
+		h.Rows = append(h.Rows, r)
+	}
+	return h
+}
+
+// terms explains the words of the page, and the kinds that the audit has.
+func terms(kinds []string) [][2]string {
+	all := [][2]string{
+		{"flagged", "by this method, a document of the corpus has the item"},
+		{"suspected", "a corpus filter alone says that its words may be in the corpus; there is no evidence yet"},
+		{"clean", "not found in these shards by this method"},
+		{"not checkable", "too short for the method; kept, and counted apart"},
+		{"interval", "the 95 % interval of the share by Wilson, with the items as a sample of what the benchmark could have"},
+		{"decoy", "an item made of pieces of items that is in no document: each one flagged is a false flag"},
+		{"all, clean, report", "the score on all items, on those not flagged, and the one to report: the lower of the two"},
+		{"gain", "the score on all items minus that on clean ones: what the model may owe to having seen them"},
+		{"input, answer", "the part of the item that a document has; input and answer if one document has both"},
+	}
+	for _, k := range [][2]string{
+		{"altered", "a document has all of the item but its decisive words: a sibling, or an edited copy"},
+		{"too common", "few words, which any text has"},
+		{"passage only", "a document has the passage that the item asks about, without the question"},
+		{"template only", "only text that is in several items of the benchmark"},
+		{"fragment", "too little of the item"},
+		{"by filter", "a filter that does not bound the method suspects nothing"},
+		{"source flagged", "the item that this one translates is flagged"},
+		{"reworded", "a document may have it in other words; to be reviewed"},
+	} {
+		if slices.Contains(kinds, k[0]) {
+			all = append(all, k)
+		}
+	}
+	return all
 }
 
 // matrix returns a table of benchmarks and methods; the shorter list has the columns.

@@ -66,7 +66,11 @@ func TestArchiveDamage(t *testing.T) {
 			}
 		}
 		bad := bytes.Clone(data)
-		for bit := range 8 * len(data) {
+		step := 1
+		if testing.Short() {
+			step = 13
+		}
+		for bit := 0; bit < 8*len(data); bit += step {
 			bad[bit/8] ^= 1 << (bit % 8)
 			got, err := all(bad, name)
 			if len(got) > len(whole) {

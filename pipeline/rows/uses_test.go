@@ -319,6 +319,9 @@ const undivided = " shard.mds dataset.tar pages.warc pages.wet "
 func TestLayoutsOfAllUses(t *testing.T) {
 	for name, plain := range layouts(t) {
 		for ending, stored := range compressed(t, plain) {
+			if testing.Short() && ending != "" && name != "lines.jsonl" {
+				continue // the compression of each layout takes seconds
+			}
 			t.Run(name+ending, func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), name+ending)
 				check(t, os.WriteFile(path, stored, 0o600))
