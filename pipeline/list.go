@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -74,15 +73,19 @@ func (r Reading) peek(ctx context.Context, sh shard.Shard, fields []rows.Field) 
 		l.Format, l.Compression, l.Why = "", "", "a pipe, of which nothing is read before the run"
 		return l
 	}
-	rec, err := r.firstRow(ctx, sh, &l)
+	o := rows.Options{MaxRow: r.MaxRow, Lines: r.TextUnit == "line"}
+	first, err := rows.ReadFirst(ctx, sh, r.Limits, o, r.Tokens)
+	if first.Format != nil || err == nil {
+		l.Format, l.Compression = first.Format.String(), first.Compression.String()
+	}
 	switch {
 	case err == io.EOF:
 		l.Why = "it has no rows"
 	case err != nil:
 		l.Fate, l.Why = ListRefused, strings.TrimPrefix(err.Error(), sh.Name+": ")+r.remedy(err)
 	default:
-		l.Fields = rec.Names()
-		r.findText(rec, fields, &l)
+		l.Fields = first.Record.Names()
+		r.findText(first.Record, fields, &l)
 	}
 	return l
 }
@@ -109,31 +112,4 @@ func (r Reading) findText(rec *rows.Record, fields []rows.Field, l *Listed) {
 		return
 	}
 	l.TextField = fields[k].String()
-}
-
-// firstRow returns the first row with all its fields, and sets format and compression.
-func (r Reading) firstRow(ctx context.Context, sh shard.Shard, l *Listed) (*rows.Record, error) {
-	in, err := shard.Open(sh, r.Limits, false, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	f, err := in.Format()
-	if err != nil {
-		return nil, err
-	}
-	l.Format, l.Compression = f.String(), in.Compression().String()
-	o := rows.Options{Name: sh.LayoutName(), MaxRow: r.MaxRow, Lines: r.TextUnit == "line"}
-	reader, err := rows.Open(ctx, in, f, o)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", sh.Name, err)
-	}
-	rec := new(rows.Record)
-	rec.Decode(r.Tokens, rows.Field{}, max(r.MaxRow, rows.MaxRecord))
-	if err := reader.Next(rec); errors.Is(err, io.EOF) {
-		return nil, io.EOF
-	} else if err != nil {
-		return nil, fmt.Errorf("%s: row 0: %w", sh.Name, err)
-	}
-	return rec, nil
 }

@@ -568,74 +568,119 @@ type levels struct {
 	at   int    // bit of bits
 }
 
-// next fills dst.
-func (l *levels) next(dst []int16) error {
+// next fills dst, and returns how many of the levels are the highest.
+func (l *levels) next(dst []int16) (highest int, err error) {
 	if l.max == 0 {
 		clear(dst)
-		return nil
+		return len(dst), nil
 	}
-	width := bits.Len16(uint16(l.max))
 	for len(dst) > 0 {
-		if l.run == 0 {
-			head, n := binary.Uvarint(l.data)
-			if n <= 0 || head>>1 == 0 || head>>1 > math.MaxInt32 {
-				return errPage
-			}
-			l.data = l.data[n:]
-			l.run, l.bits = int(head>>1), nil
-			size := (width + 7) / 8
-			if head&1 == 1 {
-				size = min(l.run*width, len(l.data)) // a last group may be cut
-				l.run *= 8
-				l.bits, l.at = l.data[:size], 0
-			} else if len(l.data) < size {
-				return errPage
-			} else {
-				l.same = int16(l.data[0])
-				if size > 1 {
-					l.same |= int16(l.data[1]) << 8
-				}
-			}
-			l.data = l.data[size:]
+		n, err := l.begin(len(dst))
+		if err != nil {
+			return 0, err
 		}
-		n := min(l.run, len(dst))
-		for i := range n {
-			v := l.same
-			if l.bits != nil {
-				if l.at+width > 8*len(l.bits) {
-					return errPage
-				}
-				v = 0
-				for b := range width {
-					v |= int16(l.bits[(l.at+b)/8]>>((l.at+b)%8)&1) << b
-				}
-				l.at += width
+		if l.bits == nil {
+			for i := range dst[:n] {
+				dst[i] = l.same
 			}
-			if v < 0 || v > l.max {
-				return errPage
+			if l.same == l.max {
+				highest += n
 			}
-			dst[i] = v
+		} else {
+			for i := range dst[:n] {
+				if dst[i] = l.unpack(); dst[i] > l.max {
+					return 0, errPage
+				}
+				if dst[i] == l.max {
+					highest++
+				}
+			}
 		}
-		l.run -= n
 		dst = dst[n:]
 	}
-	return nil
+	return highest, nil
+}
+
+// width is the number of bits of a level.
+func (l *levels) width() int { return bits.Len16(uint16(l.max)) }
+
+// begin takes at most n levels of the current run, or of the next. Those of a packed run are to
+// be unpacked.
+func (l *levels) begin(n int) (taken int, err error) {
+	width := l.width()
+	if l.run == 0 {
+		head, size := binary.Uvarint(l.data)
+		if size <= 0 || head>>1 == 0 || head>>1 > math.MaxInt32 {
+			return 0, errPage
+		}
+		l.data = l.data[size:]
+		l.run, l.bits = int(head>>1), nil
+		size = (width + 7) / 8
+		if head&1 == 1 {
+			size = min(l.run*width, len(l.data)) // a last group may be cut
+			l.run *= 8
+			l.bits, l.at = l.data[:size], 0
+		} else if len(l.data) < size {
+			return 0, errPage
+		} else {
+			l.same = int16(l.data[0])
+			if size > 1 {
+				l.same |= int16(l.data[1]) << 8
+			}
+			if l.same < 0 || l.same > l.max {
+				return 0, errPage
+			}
+		}
+		l.data = l.data[size:]
+	}
+	taken = min(n, l.run)
+	if l.bits != nil && l.at+taken*width > 8*len(l.bits) {
+		return 0, errPage
+	}
+	l.run -= taken
+	return taken, nil
+}
+
+// unpack returns the next level of a packed run.
+func (l *levels) unpack() int16 {
+	at, width := l.at, l.width()
+	l.at += width
+	b := l.bits[at/8:]
+	v := uint32(b[0])
+	if len(b) > 1 {
+		v |= uint32(b[1]) << 8
+	}
+	if len(b) > 2 {
+		v |= uint32(b[2]) << 16
+	}
+	return int16(v >> (at % 8) & (1<<width - 1))
 }
 
 // count returns the number of the next n levels that are the highest. It does not change l.
 func (l levels) count(n int) (highest int, err error) {
-	var part [batch]int16
+	if l.max == 0 {
+		return n, nil
+	}
 	for n > 0 {
-		p := part[:min(n, batch)]
-		if err := l.next(p); err != nil {
+		taken, err := l.begin(n)
+		if err != nil {
 			return 0, err
 		}
-		for _, v := range p {
-			if v == l.max {
+		n -= taken
+		if l.bits == nil {
+			if l.same == l.max {
+				highest += taken
+			}
+			continue
+		}
+		for range taken {
+			switch v := l.unpack(); {
+			case v > l.max:
+				return 0, errPage
+			case v == l.max:
 				highest++
 			}
 		}
-		n -= len(p)
 	}
 	return highest, nil
 }
@@ -669,14 +714,12 @@ func (c *chunk[T]) next() (defs, reps []int16, values []T, err error) {
 	n := min(c.left, batch)
 	c.left -= n
 	defs, reps = c.defs[:n], c.reps[:n]
-	if err := errors.Join(c.pages.defs.next(defs), c.pages.reps.next(reps)); err != nil {
-		return nil, nil, nil, err
+	have, err := c.pages.defs.next(defs)
+	if err == nil {
+		_, err = c.pages.reps.next(reps)
 	}
-	have := 0
-	for _, d := range defs {
-		if d == c.max {
-			have++
-		}
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	if have > 0 {
 		_, got, err := c.r.ReadBatch(int64(have), c.values[:have], nil, nil)

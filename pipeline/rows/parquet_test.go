@@ -30,11 +30,21 @@ func TestLevels(t *testing.T) {
 	} {
 		l := levels{data: []byte(c.data), max: c.max}
 		got := make([]int16, c.n)
-		_, countErr := l.count(c.n)
+		count, countErr := l.count(c.n)
 		// In two steps.
-		err := l.next(got[:c.n/2])
+		a, err := l.next(got[:c.n/2])
+		b := 0
 		if err == nil {
-			err = l.next(got[c.n/2:])
+			b, err = l.next(got[c.n/2:])
+		}
+		highest := 0
+		for _, v := range got {
+			if v == c.max {
+				highest++
+			}
+		}
+		if err == nil && (a+b != highest || count != highest) {
+			t.Errorf("%q: %d and %d of the highest, counted %d; there are %d", c.data, a, b, count, highest)
 		}
 		if (c.want == nil) != (err != nil) || (err != nil) != (countErr != nil) || err == nil && !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%q: %v, %v, %v", c.data, got, err, countErr)

@@ -61,9 +61,11 @@ func (r *Record) IsTable() (columns int, ok bool) {
 	return columns, r.table
 }
 
-// Clone returns a copy that may be kept.
+// Clone returns a copy that may be kept. It decodes token ids as r does, and not at the same
+// time.
 func (r *Record) Clone() *Record {
-	c := &Record{table: r.table, marks: r.marks, twice: bytes.Clone(r.twice), nodes: append([]node(nil), r.nodes...)}
+	c := &Record{table: r.table, marks: r.marks, twice: bytes.Clone(r.twice), ids: r.ids}
+	c.nodes = append(c.nodes, r.nodes...)
 	for i := range c.nodes {
 		c.nodes[i].key, c.nodes[i].text = bytes.Clone(c.nodes[i].key), bytes.Clone(c.nodes[i].text)
 	}

@@ -3,6 +3,7 @@ package rows
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -56,8 +57,8 @@ func Find(
 	return Formats.Find(patterns, shard.Search{
 		Context: ctx, Exclude: exclude, ReadAs: readAs, IsProse: IsProse, Output: publish.Made,
 		HasText: func(s shard.Shard) bool {
-			rec, err := firstRecord(ctx, s, Wanted(fields...))
-			return err == nil && rec.FirstText(fields) >= 0 || store.IsFault(err)
+			first, err := ReadFirst(ctx, s, shard.Limits{}, Options{Want: Wanted(fields...)}, nil)
+			return err == nil && first.Record.FirstText(fields) >= 0 || store.IsFault(err)
 		},
 	})
 }
@@ -71,27 +72,39 @@ func (r *Record) FirstText(fields []Field) int {
 	})
 }
 
-// firstRecord returns the first row of a file with the requested fields; the error is io.EOF
-// if it has no rows.
-func firstRecord(ctx context.Context, s shard.Shard, want Want) (*Record, error) {
-	in, err := shard.Open(s, shard.Limits{}, false, nil)
+// First is the first row of a file, and what it was read as.
+type First struct {
+	Record      *Record // to keep; nil without one
+	Format      *shard.Format
+	Compression shard.Compression
+}
+
+// ReadFirst reads the first row of a file, whose token ids t decodes. The error is io.EOF if it
+// has no rows; format and compression are set as far as they are known.
+func ReadFirst(ctx context.Context, s shard.Shard, l shard.Limits, o Options, t *Tokens) (first First, err error) {
+	in, err := shard.Open(s, l, false, nil)
 	if err != nil {
-		return nil, err
+		return first, err
 	}
 	defer in.Close()
-	f, err := in.Format()
-	if err != nil {
-		return nil, err
+	if first.Format, err = in.Format(); err != nil {
+		return first, err
 	}
-	r, err := Open(ctx, in, f, Options{Name: s.LayoutName(), Want: want})
+	first.Compression = in.Compression()
+	o.Name = s.LayoutName()
+	r, err := Open(ctx, in, first.Format, o)
 	if err != nil {
-		return nil, err
+		return first, fmt.Errorf("%s: %w", s.Name, err)
 	}
 	rec := new(Record)
-	if err := r.Next(rec); err != nil {
-		return nil, err
+	rec.Decode(t, Field{}, max(o.MaxRow, MaxRecord))
+	if err := r.Next(rec); err == io.EOF {
+		return first, err
+	} else if err != nil {
+		return first, fmt.Errorf("%s: row 0: %w", s.Name, err)
 	}
-	return rec.Clone(), nil
+	first.Record = rec.Clone()
+	return first, nil
 }
 
 // IsText reports whether the rows of a format are parts of a plain text, found by [Spans]. This

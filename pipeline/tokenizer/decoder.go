@@ -27,6 +27,7 @@ type Decoder struct {
 	run      []byte // bytes of a character that is not whole yet
 	first    bool   // no token of the text was seen
 	apart    bool   // a special token is before the text
+	parts    byte   // has partial if the text may have parts of characters
 	repaired bool
 }
 
@@ -59,16 +60,19 @@ func (d *Decoder) add(ids []uint32) error {
 	dst := grow(d.dst, (inline+1)*len(ids))
 	n := len(dst)
 	dst = dst[:cap(dst)]
+	parts := byte(0)
 	for i, id := range ids {
 		if int(id) < len(table) && !d.first && len(d.run) == 0 {
-			if e := &table[id]; e[inline] <= inline {
-				copy(dst[n:n+inline+1], e[:])
-				n += int(e[inline])
+			e := &table[id]
+			if kind := e[inline]; kind&^partial <= inline {
+				*(*entry)(dst[n : n+len(e)]) = *e
+				n += int(kind & inline)
+				parts |= kind
 				continue
 			}
 		}
-		d.dst = dst[:n]
-		if !d.addSlowly(id) {
+		d.dst, d.parts = dst[:n], d.parts|parts
+		if parts = 0; !d.addSlowly(id) {
 			return &UnknownID{d.at + i, int64(id), d.t.Size()}
 		}
 		d.dst = grow(d.dst, (inline+1)*(len(ids)-i))
@@ -76,6 +80,7 @@ func (d *Decoder) add(ids []uint32) error {
 		dst = d.dst[:cap(d.dst)]
 	}
 	d.dst = dst[:n]
+	d.parts |= parts
 	d.at += len(ids)
 	return nil
 }
@@ -120,12 +125,14 @@ func (d *Decoder) addSlowly(id uint32) bool {
 		from, n := binary.LittleEndian.Uint32(e[:]), binary.LittleEndian.Uint32(e[4:])
 		d.start()
 		d.flush()
+		d.parts |= partial
 		d.dst = append(d.dst, d.t.long[from:from+n]...)
 		return true
 	}
 	d.start()
 	d.flush()
-	d.dst = append(d.dst, e[:e[inline]]...)
+	d.parts |= e[inline]
+	d.dst = append(d.dst, e[:e[inline]&inline]...)
 	return true
 }
 
@@ -158,7 +165,7 @@ func (d *Decoder) flush() {
 func (d *Decoder) end() {
 	d.flush()
 	text := d.dst[d.text:]
-	if d.t.bytes && !utf8.Valid(text) {
+	if d.t.bytes && d.parts&partial != 0 && !utf8.Valid(text) {
 		d.repaired = true
 		d.dst = appendParts(d.dst[:d.text], append([]byte(nil), text...))
 	}
@@ -169,7 +176,7 @@ func (d *Decoder) end() {
 		}
 		d.dst = append(d.dst[:d.text], s...)
 	}
-	d.text, d.first = len(d.dst), true
+	d.text, d.first, d.parts = len(d.dst), true, 0
 }
 
 // End ends the document and returns what Begin began with and its text. Repaired says that

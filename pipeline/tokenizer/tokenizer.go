@@ -60,6 +60,7 @@ const (
 	byteToken = inline + 2 // the token is one byte of a character; the entry's first
 	special   = inline + 3
 	missing   = inline + 4
+	partial   = 0x40 // beside a number of bytes: they are no whole characters
 )
 
 // Special is a token that is no text.
@@ -218,6 +219,9 @@ func (t *Tokenizer) entry(s string) (e entry) {
 	if len(s) <= inline {
 		copy(e[:], s)
 		e[inline] = byte(len(s))
+		if !utf8.ValidString(s) {
+			e[inline] |= partial
+		}
 		return e
 	}
 	e[inline] = longToken
