@@ -96,7 +96,7 @@ func describeBenchmark(ctx context.Context, spec benchmark.Spec, presets *benchm
 // The text that one core of a cloud machine matches a second with the default method, as measured for
 // swab help speed, and the usual bytes of text for a stored byte of a compressed shard.
 const (
-	ratePerCore = 60_000_000
+	ratePerCore = 45_000_000
 	usualRatio  = 3
 )
 

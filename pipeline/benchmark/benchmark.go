@@ -53,9 +53,12 @@ import (
 // Spec is a user's description of a benchmark. Only Path is required.
 type Spec struct {
 	Name   string // default: the file's or directory's name, lower case
-	Path   string // of a file or directory, or a glob; where there is none of that name, :config and :split may follow
 	Preset string // a preset's name; not together with Fields
 	Fields string // "question=…,context=…,choices=…,answer=…,id=…"
+
+	// Path is that of a file, a directory or a task file of lm-eval, or a glob; where there is none of that
+	// name, :config and :split may follow.
+	Path string
 
 	// Context ends requests to stores, also those that read what was found; nil: none does.
 	Context context.Context
@@ -514,16 +517,22 @@ func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 
 // warnOfRepairs warns about records that are not strictly JSON.
 func (b *Benchmark) warnOfRepairs() {
-	for _, f := range b.Files {
-		if f.Repaired > 0 {
-			b.Warnings = append(b.Warnings, fmt.Sprintf("%s: NaN or Infinity in %d records; "+
-				"it is not JSON, but accepted, as Python writes it", quotedName(f.Rel), f.Repaired))
+	warn := func(what, done string, repaired func(f *File) int) {
+		files, records, first := 0, 0, ""
+		for i := range b.Files {
+			if n := repaired(&b.Files[i]); n > 0 {
+				files, records, first = files+1, records+n, cmp.Or(first, quotedName(b.Files[i].Rel))
+			}
 		}
-		if f.Surrogates > 0 {
-			b.Warnings = append(b.Warnings, fmt.Sprintf("%s: half of a surrogate pair in %d records; "+
-				"it is read as U+FFFD, and copied as it is", quotedName(f.Rel), f.Surrogates))
+		if files > 1 {
+			first += " and " + count(files-1, "other file")
+		}
+		if files > 0 {
+			b.Warnings = append(b.Warnings, fmt.Sprintf("%s: %s in %d records; it is %s", first, what, records, done))
 		}
 	}
+	warn("NaN or Infinity", "not JSON, but accepted, as Python writes it", func(f *File) int { return f.Repaired })
+	warn("half of a surrogate pair", "read as U+FFFD, and copied as it is", func(f *File) int { return f.Surrogates })
 }
 
 // IDs has a hash of each item's split and id.

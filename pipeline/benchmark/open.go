@@ -52,6 +52,12 @@ func isSplitWord(s string) bool {
 // first records. It is an error when there are no files or records, or when a
 // file's first record does not map.
 func Open(spec Spec, p *Presets) (*Benchmark, error) {
+	if isTask(spec.Path) {
+		var err error
+		if spec, err = readTask(spec); err != nil {
+			return nil, err
+		}
+	}
 	b := &Benchmark{Number: spec.Number}
 	at, directory, err := b.find(spec, p.ignore)
 	if err != nil {
@@ -328,6 +334,9 @@ func (b *Benchmark) addTree(dir string, ignore []string) error {
 			return nil
 		case rows.IsProse(f.format):
 			skip(rel, "plain text, which is read as a benchmark only if the file itself is named")
+			return nil
+		case f.format.String() == "tar":
+			skip(rel, "an archive, which cannot be divided")
 			return nil
 		case shard.SideFile(d.Name()) || anyMatch(ignore, d.Name()):
 			skip(rel, "its name is that of a file without items")
