@@ -128,6 +128,11 @@ func (b *Benchmark) find(spec Spec, ignore []string) (at string, directory bool,
 		b.Files = []File{f}
 		return at, false, b.selectFiles(name, selectors)
 	}
+	if glob == "" {
+		if at, err = snapshotOf(at); err != nil {
+			return at, true, err
+		}
+	}
 	if err := b.addTree(at, ignore); err != nil {
 		return at, true, err
 	}
@@ -144,6 +149,30 @@ func (b *Benchmark) find(spec Spec, ignore []string) (at string, directory bool,
 		b.leaveOutCopies(at)
 	}
 	return at, true, b.selectFiles(name, selectors)
+}
+
+// snapshotOf returns the directory of the data set's files in a directory of the hub's cache: of the
+// commit that its branch main is at or, without one, of the only commit there. Another directory is
+// returned as it is.
+func snapshotOf(dir string) (string, error) {
+	all, err := os.ReadDir(filepath.Join(dir, "snapshots"))
+	if err != nil || hubIDRE.FindString(filepath.Base(dir)) == "" || len(all) == 0 {
+		return dir, nil
+	}
+	var commits []string
+	for _, e := range all {
+		commits = append(commits, e.Name())
+	}
+	if branch, err := os.ReadFile(filepath.Join(dir, "refs", "main")); err == nil {
+		if c := strings.TrimSpace(string(branch)); slices.Contains(commits, c) {
+			commits = []string{c}
+		}
+	}
+	if len(commits) > 1 {
+		return dir, fmt.Errorf("benchmark %s: it has the commits %s; name one, as %s", quotedName(dir),
+			rows.Clip(strings.Join(commits, ", ")), quotedName(filepath.Join(dir, "snapshots", commits[0])))
+	}
+	return filepath.Join(dir, "snapshots", commits[0]), nil
 }
 
 // cutGlob cuts a glob into the directory that all of its files are in and the glob below it.

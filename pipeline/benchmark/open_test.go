@@ -157,3 +157,27 @@ func TestSubjects(t *testing.T) {
 		t.Errorf("%q", b.Warnings)
 	}
 }
+
+// TestSnapshot: a directory of the hub's cache is read at one commit, and its splits have no commit in
+// their names.
+func TestSnapshot(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "datasets--openai--gsm8k")
+	const record = `{"question":"How many sacks does the barge carry?","answer":"12\n#### 12"}` + "\n"
+	old, last := strings.Repeat("0", 40), strings.Repeat("1", 40)
+	write(t, filepath.Join(dir, "snapshots", old, "main", "test.jsonl"), record)
+	if b, err := Open(Spec{Path: dir}, presets(t)); err != nil || b.Files[0].Split != "main/test" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	write(t, filepath.Join(dir, "snapshots", last, "main", "test.jsonl"), record)
+	if _, err := Open(Spec{Path: dir}, presets(t)); err == nil || !strings.Contains(err.Error(), old) {
+		t.Errorf("two commits: %v", err)
+	}
+	if b, err := Open(Spec{Path: filepath.Join(dir, "snapshots", old)}, presets(t)); err != nil || b.Name != "gsm8k" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	write(t, filepath.Join(dir, "refs", "main"), last)
+	b, err := Open(Spec{Path: dir + ":test"}, presets(t))
+	if err != nil || len(b.Files) != 1 || !strings.Contains(b.Files[0].Path, last) {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
