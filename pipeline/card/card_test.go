@@ -18,6 +18,8 @@ import (
 	"swab/pipeline/ledger"
 	"swab/pipeline/score"
 
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"github.com/russross/blackfriday/v2"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/net/html"
@@ -125,6 +127,30 @@ func TestHostileText(t *testing.T) {
 		}
 		if got, want := commands(written(t, c, "latex")), commands(written(t, plain, "latex")); got != want {
 			t.Errorf("%q as LaTeX: %s, want %s", s, got, want)
+		}
+		h := &History{Dirs: []string{s, s}, Cards: []*Card{c, sample(s)}}
+		h.Cards[0].Corpus.Name = "other" // equal series are told apart by their directories
+		h.Dirs[1] += "2"
+		for i := range h.Cards {
+			h.Cards[i].Benchmarks = h.Cards[i].Benchmarks[:1]
+		}
+		var plot, samples bytes.Buffer
+		if err := errors.Join(h.WriteSVG(&plot), h.WritePrometheus(&samples)); err != nil {
+			t.Fatal(err)
+		}
+		var svg struct {
+			Lines []struct{} `xml:"polyline"`
+			Dots  []struct {
+				Title string `xml:"title"`
+			} `xml:"circle"`
+		}
+		if err := xml.Unmarshal(plot.Bytes(), &svg); err != nil || len(svg.Lines) != 1 || len(svg.Dots) != 2 || strings.Contains(plot.String(), "<script") {
+			t.Errorf("%q as SVG: %+v, %v", s, svg, err)
+		}
+		parser := expfmt.NewTextParser(model.UTF8Validation)
+		families, err := parser.TextToMetricFamilies(&samples)
+		if err != nil || len(families["swab_history_found"].GetMetric()) != 2 {
+			t.Errorf("%q as Prometheus' text: %v, %v", s, families, err)
 		}
 		for _, format := range Formats() {
 			if format != "json" && strings.ContainsAny(written(t, c, format), "\x1b\x00\u202e") {

@@ -1,7 +1,6 @@
 package rows
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -244,7 +243,8 @@ const (
 	FloatCell
 )
 
-// A Cell is one value of a column, as it was written. Text is lent until the next row.
+// A Cell is one value of a column, as it was written. Text is of a page's memory, which is not
+// used again: it may be kept, and keeps the page.
 type Cell struct {
 	Type  CellType
 	Text  []byte
@@ -268,8 +268,7 @@ func (p *Parquet) Cells(row [][]Cell) error {
 	}))
 }
 
-// cells sets row to the values of the leaf's next row. Texts of a list are copied: they can
-// be of several pages.
+// cells sets row to the values of the leaf's next row.
 func (l *leaf) cells(row *[]Cell) error {
 	*row = (*row)[:0]
 	for first := true; ; first = false {
@@ -284,11 +283,7 @@ func (l *leaf) cells(row *[]Cell) error {
 		}
 		l.defs, l.reps = l.defs[1:], l.reps[1:]
 		if def == l.desc.MaxDefinitionLevel() {
-			cell := l.cell()
-			if l.desc.MaxRepetitionLevel() > 0 {
-				cell.Text = bytes.Clone(cell.Text)
-			}
-			*row = append(*row, cell)
+			*row = append(*row, l.cell())
 		}
 		if len(*row) > maxNodes {
 			return ErrTooLong
