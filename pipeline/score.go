@@ -311,7 +311,9 @@ func (s *scoring) addResult(in *score.Input, j *results.Join, place []int32, fir
 	at := slices.IndexFunc(in.Results, func(r score.Result) bool { return r.Model == j.Model && r.Metric == j.Metric })
 	if at < 0 {
 		at = len(in.Results)
-		r := score.Result{Model: j.Model, Metric: j.Metric, Scores: make([]float64, in.Items)}
+		r := score.Result{
+			Model: j.Model, Metric: j.Metric, LowerBetter: j.LowerBetter, Scores: make([]float64, in.Items),
+		}
 		for i := range r.Scores {
 			r.Scores[i] = math.NaN()
 		}
@@ -355,8 +357,11 @@ func describeJoin(a *audit.Table, j *results.Join) score.Joined {
 		Model: j.Model, Benchmark: j.Benchmark, Metric: j.Metric, How: j.How,
 		Items: len(j.Matched) + len(j.ItemsLeft), Results: len(j.Matched) + len(j.ResultsLeft),
 		Compared: j.Compared, Agree: j.Agree, ByContent: j.Moved, Unconfirmed: j.Unconfirmed,
-		Differing:   resultNames(j.Differing),
+		Differing: resultNames(j.Differing), Stated: j.Stated, StatedAgree: j.StatedAgree,
 		ResultsLeft: resultNames(j.ResultsLeft), ItemsLeft: []string{}, Problems: []string{},
+	}
+	for _, m := range j.Matched {
+		out.All += m.Score / float64(len(j.Matched))
 	}
 	for _, k := range j.ItemsLeft {
 		it := &a.Items[k]

@@ -17,6 +17,7 @@ import (
 // scoreFlags are the flags of swab score.
 type scoreFlags struct {
 	by, stratify, format string
+	metrics, filters     []string
 	pipeline.ScoreOptions
 }
 
@@ -40,9 +41,8 @@ Items that a method cannot check stay in clean and are counted separately. A gai
 proof of an effect: flagged items may be easier than others whether or not they were in
 the corpus. --reference compares with a model that was not trained on the corpus.
 
-Results are files or directories of JSON lines or CSV with id and score, of
-lm-evaluation-harness, OpenAI Evals, inspect_ai, HELM, HumanEval, ZeroEval and
-grade-school-math; the format is detected by content. They are joined by id, by index
+Results are files or directories of JSON lines, CSV or Parquet with id and score, or of
+a harness that swab knows (swab help scores); the format is detected by content. They are joined by id, by index
 or by content, whichever is certain, and results and items left over are named. Any text
 of a result may be the question, or a prompt that contains it, and is compared with the
 item's, without the benchmark's file. Numbers that no question confirms are refused;
@@ -79,6 +79,8 @@ rejected one as clean, whatever the verdict of a method.`,
 			if err := o.check(cmd); err != nil {
 				return err
 			}
+			o.Read.Metric, o.Read.Metrics = byTask(o.metrics)
+			o.Read.Filter, o.Read.Filters = byTask(o.filters)
 			o.BySubject, o.Stratify, o.Definitions = o.by != "", o.stratify != "", definitions()
 			stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
 			t, err := pipeline.Score(cmd.Context(), o.ScoreOptions)
@@ -121,8 +123,13 @@ rejected one as clean, whatever the verdict of a method.`,
 			"`NAME` the audit's benchmark that all results are of (default: detected)")
 		f.StringVar(&o.Join.How, "join", "",
 			"`HOW` join by id, index or content (default: whichever is certain); id and index take numbers unconfirmed")
-		f.StringVar(&o.Read.Metric, "metric", "", "`NAME` metric or scorer, where results have several")
-		f.StringVar(&o.Read.Filter, "filter", "", "`NAME` filter of lm-evaluation-harness, where results have several")
+		f.StringArrayVar(&o.metrics, "metric", nil,
+			"`[TASK=]NAME` metric or scorer, as a.b where it is inside a (default: the harness's first); repeats")
+		f.StringArrayVar(&o.filters, "filter", nil,
+			"`[TASK=]NAME` filter of lm-evaluation-harness, where results have it (default: the first); repeats")
+		f.StringArrayVar(&o.Read.LowerBetter, "lower-is-better", nil,
+			"`NAME` metric of which a lower score is better; repeats")
+		f.IntVar(&o.Read.PassAt, "pass-at", 0, "`K` scores are pass@k of each item's samples (default: their mean)")
 		f.BoolVar(&o.Reviewed, "reviewed", false,
 			"follow the marks of swab review: a rejected item is clean, a confirmed one flagged")
 	})
@@ -153,6 +160,22 @@ rejected one as clean, whatever the verdict of a method.`,
 	return c
 }
 
+// byTask returns the value for all tasks, and those of single ones, of flags TASK=NAME.
+func byTask(flags []string) (all string, single map[string]string) {
+	for _, f := range flags {
+		task, name, ok := strings.Cut(f, "=")
+		if !ok {
+			all = f
+			continue
+		}
+		if single == nil {
+			single = map[string]string{}
+		}
+		single[task] = name
+	}
+	return all, single
+}
+
 // check returns an error for an unknown value of a flag.
 func (o *scoreFlags) check(c *cobra.Command) error {
 	for _, f := range []struct {
@@ -165,6 +188,9 @@ func (o *scoreFlags) check(c *cobra.Command) error {
 		if !slices.Contains(f.known, f.value) {
 			return misused(c, "%s is %q: there are %s", f.flag, f.value, strings.TrimPrefix(strings.Join(f.known, ", "), ", "))
 		}
+	}
+	if o.Read.PassAt < 0 {
+		return misused(c, "--pass-at is 1 or more")
 	}
 	if o.Resamples < 100 || o.Permutations < 100 {
 		return misused(c, "--resamples and --permutations are 100 or more")

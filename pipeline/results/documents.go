@@ -21,6 +21,7 @@ import (
 // inspect_ai, CRUXEval's evaluation, or any with a list of rows.
 func (r *reader) document(d *rows.Doc) error {
 	var header header
+	var own []byte // the document's own score
 	err := d.Object(func(key string) error {
 		switch key {
 		case "eval", "status", "results", "adapter_spec":
@@ -34,6 +35,11 @@ func (r *reader) document(d *rows.Doc) error {
 			raw, err := d.Raw()
 			if err != nil {
 				return err
+			}
+			if key == "eval" || key == "results" {
+				if done, err := r.objectOf(key, raw); done || err != nil {
+					return err
+				}
 			}
 			header.set(key, raw)
 			if key == "adapter_spec" {
@@ -50,17 +56,36 @@ func (r *reader) document(d *rows.Doc) error {
 			})
 		case "raw_scored_generations":
 			return r.cruxeval(d)
+		case "accuracy", "pass_at_1", "score":
+			raw, err := d.Raw()
+			own = slices.Clone(raw)
+			return err
+		case "resolved_ids", "unresolved_ids", "submitted_ids", "completed_ids", "error_ids", "empty_patch_ids":
+			raw, err := d.Raw()
+			if err == nil {
+				err = r.sweBench(key, raw)
+			}
+			return err
 		case "request_states", "items", "rows", "records", "data", "predictions", "details":
 			if c, err := d.Peek(); err != nil {
 				return err
 			} else if c == '[' {
 				return r.elements(d)
+			} else if c == '{' && key == "details" {
+				raw, err := d.Raw()
+				if err == nil {
+					err = r.openCompass(raw)
+				}
+				return err
 			}
 		}
 		return d.Pass(false)
 	})
 	if err == nil {
 		err = d.End()
+	}
+	if err == nil && r.resolved != nil {
+		err = r.sweBenchEnd()
 	}
 	if err != nil {
 		if r.format == nil && r.file.Format == "" && (errors.Is(err, rows.ErrJSON) || errors.Is(err, rows.ErrCut)) {
@@ -71,10 +96,19 @@ func (r *reader) document(d *rows.Doc) error {
 	if header.isInspect() {
 		return r.inspectEnd(&header)
 	}
+	r.state("", own)
 	if r.format != nil && r.format.name == "HELM request states" {
 		r.helmPlaces()
 	}
 	return nil
+}
+
+// objectOf reads a member that is an object with results in it, and returns false if it is none.
+func (r *reader) objectOf(key string, raw []byte) (bool, error) {
+	if key == "eval" {
+		return r.evalPlus(raw)
+	}
+	return r.resultsObject(raw)
 }
 
 // helmPlaces sets the indexes of items. HELM numbers the instances of a run through all its
@@ -182,6 +216,16 @@ func (r *reader) inspectEnd(h *header) error {
 	if ok && r.metric == oldScore && len(scores) > 0 {
 		if n := rows.Name(rows.SubObject(scores[0]).Get("name")); n != "" {
 			r.changeGroups(func(g *Group) { g.Metric = n })
+		}
+	}
+	for _, raw := range scores {
+		s := rows.SubObject(raw)
+		metrics := rows.SubObject(s.Get("metrics"))
+		for _, n := range []string{"accuracy", "mean"} {
+			if m := rows.SubObject(metrics.Get(n)); m.Get("value") != nil {
+				r.state(rows.Name(s.Get("name")), m.Get("value"))
+				break
+			}
 		}
 	}
 	return nil

@@ -1,7 +1,9 @@
 package results
 
 import (
+	"cmp"
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,12 +28,12 @@ var (
 
 	// Lists of rows in a document that is one object.
 	documentLists = strings.Fields(`request_states samples raw_scored_generations results items rows records data
-		predictions details`)
+		predictions details eval resolved_ids submitted_ids`)
 )
 
 // formats returns the formats of rows, the most specific first.
 func formats(o Options) []format {
-	return []format{
+	list := []format{
 		{"OpenAI Evals log", func(r rows.Object) bool { return r.Get("spec") != nil }, readEvals},
 		{"lm-evaluation-harness samples", func(r rows.Object) bool {
 			return r.Get("doc_id") != nil &&
@@ -47,8 +49,11 @@ func formats(o Options) []format {
 		{"solutions of several models", func(r rows.Object) bool {
 			return slices.ContainsFunc(r, isSolution)
 		}, readSolutions},
-		{"rows", func(r rows.Object) bool { return isRows(r) && hasMetric(o, r) }, rowsFormat("rows").read},
 	}
+	list = append(list, harnessRows...)
+	return append(list, format{"rows", func(r rows.Object) bool {
+		return isRows(r) && hasMetric(o, r)
+	}, rowsFormat("rows").read})
 }
 
 func rowsFormat(name string) format { return format{name, isRows, readRow} }
@@ -62,7 +67,12 @@ func isRows(r rows.Object) bool {
 
 func hasMetric(o Options, r rows.Object) bool {
 	if o.Metric != "" {
-		return r.Get(o.Metric) != nil
+		return atPath(r, o.Metric) != nil
+	}
+	for _, n := range o.Metrics {
+		if atPath(r, n) != nil {
+			return true
+		}
 	}
 	return slices.ContainsFunc(scoreNames, func(n string) bool { return r.Get(n) != nil })
 }
@@ -72,9 +82,9 @@ func (r *reader) hasMetric(row rows.Object) bool { return hasMetric(r.o, row) }
 // choose returns the metric to use, of those that a row has, best first. The choice holds for
 // the whole file; the other metrics are recorded for a problem.
 func (r *reader) choose(have []string) string {
-	if r.o.Metric != "" {
-		r.metric = r.o.Metric
-		return r.metric
+	if want := r.o.metricOf(cmp.Or(r.task, r.common.Benchmark, stem(baseName(r.file.Path)))); want != "" {
+		r.metric = want
+		return want
 	}
 	if r.metric == "" && len(have) > 0 {
 		r.metric = have[0]
@@ -156,6 +166,7 @@ func (s *shape) value(r rows.Object, names int) []byte {
 func readRow(r *reader, row rows.Object) error {
 	s := &r.shape
 	s.setTo(row)
+	r.task = rows.Name(s.value(row, rowBenchmark))
 	metric := r.choose(s.have)
 	o := Outcome{ID: rows.Name(s.value(row, rowID)), Index: -1}
 	if raw := s.value(row, rowIndex); raw != nil {
@@ -164,11 +175,11 @@ func readRow(r *reader, row rows.Object) error {
 	g := Group{
 		Metric:    metric,
 		Model:     rows.Name(s.value(row, rowModel)),
-		Benchmark: rows.Name(s.value(row, rowBenchmark)),
+		Benchmark: r.task,
 		Split:     rows.Name(s.value(row, rowSplit)),
 		Subject:   rows.Name(s.value(row, rowSubject)),
 	}
-	return r.add(g, o, rows.Name(s.value(row, rowEpoch)), row.Get(metric))
+	return r.add(g, o, rows.Name(s.value(row, rowEpoch)), atPath(row, metric))
 }
 
 // readLMEval reads a row of samples_*.jsonl of lm-evaluation-harness, which has a row for each
@@ -182,12 +193,10 @@ func readLMEval(r *reader, row rows.Object) error {
 	}
 	if f := rows.Name(row.Get("filter")); row.Get("filter") != nil {
 		if r.filter == "" {
-			if r.filter = f; r.o.Filter != "" {
-				r.filter = r.o.Filter
-			}
+			r.filter = cmp.Or(r.o.filterOf(r.common.Benchmark), f)
 		}
 		if f != r.filter {
-			if r.o.Filter == "" && len(r.filters) < 1000 {
+			if len(r.filters) < 1000 {
 				if r.filters == nil {
 					r.filters = make(map[string]bool)
 				}
@@ -200,7 +209,14 @@ func readLMEval(r *reader, row rows.Object) error {
 	var have []string
 	if names, ok := rows.Elements(row.Get("metrics")); ok {
 		for _, n := range names {
-			have = append(have, rows.Name(n))
+			if raw := row.Get(rows.Name(n)); isScore(raw) || raw == nil {
+				have = append(have, rows.Name(n))
+			}
+		}
+		if r.metric == "" {
+			if first := r.firstMetric(r.common.Benchmark); slices.Contains(have, first) {
+				have = append([]string{first}, have...)
+			}
 		}
 	} else {
 		for _, f := range row {
@@ -210,8 +226,8 @@ func readLMEval(r *reader, row rows.Object) error {
 				}
 			}
 		}
+		slices.SortStableFunc(have, func(a, b string) int { return rank(a) - rank(b) })
 	}
-	slices.SortStableFunc(have, func(a, b string) int { return rank(a) - rank(b) })
 	g := Group{Metric: r.choose(have)}
 	o := Outcome{Index: rows.Integer(row.Get("doc_id"))}
 	if o.Index < 0 {
@@ -224,6 +240,39 @@ func readLMEval(r *reader, row rows.Object) error {
 		o.ID = rows.Name(raw)
 	}
 	return r.add(g, o, "", row.Get(g.Metric))
+}
+
+// isScore reports whether a value is a score, or a list of yes and no whose mean is one. A list of
+// numbers may be something else, such as the label and the prediction of an item.
+func isScore(raw []byte) bool {
+	if list, ok := rows.Elements(raw); ok {
+		return len(list) > 0 && !slices.ContainsFunc(list, func(e []byte) bool {
+			return string(e) != "true" && string(e) != "false"
+		})
+	}
+	_, _, bad := score(raw)
+	return bad == "" || bad == "score is not a number"
+}
+
+// metricOf returns the metric that is asked for of a task.
+func (o *Options) metricOf(task string) string { return chosenFor(o.Metrics, task, o.Metric) }
+
+// filterOf returns the filter that is asked for of a task.
+func (o *Options) filterOf(task string) string { return chosenFor(o.Filters, task, o.Filter) }
+
+// chosenFor returns the value for a task, whose name a key may begin with or be the beginning of.
+func chosenFor(by map[string]string, task, other string) string {
+	if v, ok := by[task]; ok {
+		return v
+	}
+	theirs := tokens(task)
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		mine := tokens(name)
+		if n := min(len(mine), len(theirs)); n > 0 && slices.Equal(mine[:n], theirs[:n]) {
+			return by[name]
+		}
+	}
+	return other
 }
 
 var (
@@ -260,7 +309,12 @@ func readEvals(r *reader, row rows.Object) error {
 		r.file.problem(-1, "no final report", "the run did not finish")
 		return nil
 	}
-	if row.Get("final_report") != nil {
+	if report := row.Get("final_report"); report != nil {
+		for _, f := range rows.SubObject(report) {
+			if f.Key == r.metric || f.Key == "accuracy" && r.metric == "match" {
+				r.state(r.metric, f.Raw)
+			}
+		}
 		delete(r.file.Counts, "no final report")
 		r.file.Problems = slices.DeleteFunc(r.file.Problems, func(p Problem) bool { return p.Kind == "no final report" })
 		return nil

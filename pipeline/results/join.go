@@ -83,6 +83,10 @@ type joining struct {
 	from   []uint32 // by item of the benchmark: the file of its result, from 1
 	splits map[uint16]bool
 	bench  *bench
+
+	stated   stated // sum of what the harness says, times results
+	statedOf int    // results
+	unstated bool   // of some it says nothing
 }
 
 // unit is a file's results of one model on one part of a benchmark.
@@ -708,6 +712,13 @@ func (j *joiner) addMatch(u *unit, m *match) error {
 	for _, i := range m.differing {
 		d.Differing = append(d.Differing, u.outcomes[i])
 	}
+	d.LowerBetter = u.group.LowerBetter
+	if s, ok := u.file.stated[u.outcomes[0].Group]; ok && !d.unstated {
+		d.stated.score += s.score * float64(len(u.outcomes))
+		d.stated.digits, d.statedOf = max(d.stated.digits, s.digits), d.statedOf+len(u.outcomes)
+	} else {
+		d.unstated = true
+	}
 	if m.places && m.distinct == 0 {
 		d.Unconfirmed += m.n
 	}
@@ -739,6 +750,18 @@ func (j *joiner) addMatch(u *unit, m *match) error {
 		}
 	}
 	return nil
+}
+
+// compareStated compares the mean of the joined results with what the harness says of them.
+func (d *joining) compareStated() {
+	if d.unstated || d.statedOf == 0 || len(d.Matched) == 0 {
+		return
+	}
+	said, mean := stated{d.stated.score / float64(d.statedOf), d.stated.digits}, 0.0
+	for _, m := range d.Matched {
+		mean += m.Score / float64(len(d.Matched))
+	}
+	d.Stated, d.StatedAgree = &said.score, said.agrees(mean)
 }
 
 func (d *joining) addHow(how string) {
@@ -785,6 +808,7 @@ func (j *joiner) finish() ([]Join, error) {
 					d.ItemsLeft = append(d.ItemsLeft, k)
 				}
 			}
+			d.compareStated()
 			if len(d.Differing) > 0 {
 				d.problem("", "questions differ", fmt.Sprintf("%d results ask another question than their item, such as %s",
 					len(d.Differing), describe(d.Differing[0])))

@@ -80,12 +80,13 @@ func Read(path, model string, o Options) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := make([]File, len(names))
+	files, inDirectory := make([]File, len(names)), o
+	inDirectory.fallback = true
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, name := range names {
 		g.Go(func() error {
-			f, err := readFile(name, model, o)
+			f, err := readFile(name, model, inDirectory)
 			if errors.Is(err, ErrNoResults) {
 				f, err = &File{Path: name}, nil
 				f.problem(-1, "not results", "no results of items were found")
@@ -145,6 +146,7 @@ type reader struct {
 	filters  map[string]bool
 	any      bool // a row was read as one of the format
 
+	task    string             // of the present row, "" if it does not say
 	common  Group              // what the document states for all its rows
 	prompts map[string]Outcome // questions found, by sample, of a log that scores it in another row
 
@@ -155,6 +157,7 @@ type reader struct {
 		found  []int32
 		fields uint64
 	}
+	resolved map[string]bool // of a SWE-bench report: instances
 }
 
 type epoch struct {
@@ -169,7 +172,33 @@ type format struct {
 	read func(r *reader, row rows.Object) error
 }
 
+// errNoMetric means that no row has the metric or filter that was asked for.
+var errNoMetric = errors.New("no row has")
+
+// readFile reads a file. If it lacks a filter that was asked for, it is read with its own first;
+// so it is with a metric, in a directory.
 func readFile(path, model string, o Options) (*File, error) {
+	f, err := readOnce(path, model, o)
+	noFilter := err == nil && len(f.Outcomes) == 0 && f.Counts["several filters"] > 0
+	noMetric := o.fallback && (o.Metric != "" || o.Metrics != nil) &&
+		(errors.Is(err, errNoMetric) || errors.Is(err, ErrNoResults))
+	if !noFilter && !noMetric {
+		return f, err
+	}
+	without, lacks := o, "filter "+o.Filter
+	if without.Filter, without.Filters = "", nil; noMetric {
+		without.Filter, without.Filters = o.Filter, o.Filters
+		without.Metric, without.Metrics, lacks = "", nil, "metric "+o.Metric
+	}
+	again, err2 := readOnce(path, model, without)
+	if err2 != nil {
+		return f, err
+	}
+	again.problem(-1, "another metric", fmt.Sprintf("it has no %s, so another is used", rows.Clip(lacks)))
+	return again, nil
+}
+
+func readOnce(path, model string, o Options) (*File, error) {
 	r := &reader{o: o, model: model, file: &File{Path: path, questions: o.Questions}, groups: map[Group]uint16{}}
 	r.seeker.Questions = o.Questions
 	r.common.Model = r.fallback()
@@ -608,7 +637,21 @@ func (r *reader) numberOf(g Group) (uint16, error) {
 // add adds one sample's score of an item. Sample is the sample's number, if it has one.
 func (r *reader) add(g Group, o Outcome, sample string, raw []byte) error {
 	r.any = true
+	if list, ok := rows.Elements(raw); ok && len(list) > 0 && len(list) <= maxSamples {
+		for i, e := range list {
+			if len(e) > 0 && e[0] == '[' {
+				return r.add(g, o, sample, nil)
+			}
+			if err := r.add(g, o, sample+"/"+strconv.Itoa(i), e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	v, binary, bad := score(raw)
+	if s := strings.ToLower(rows.Name(raw)); slices.Contains(wrongWords, s) {
+		r.problem("counted as 0", fmt.Sprintf("%s: %q is a score of 0", r.describe(o), s))
+	}
 	if bad != "" {
 		r.problem(bad, fmt.Sprintf("%s: %s is %s", r.describe(o), g.Metric, rows.Clip(string(raw))))
 		return nil
@@ -782,7 +825,7 @@ func score(raw []byte) (v float64, binary bool, bad string) {
 	switch strings.ToLower(s) {
 	case "true", "c", "correct", "yes", "pass", "passed":
 		return 1, true, ""
-	case "false", "i", "incorrect", "no", "fail", "failed":
+	case "false", "i", "incorrect", "wrong", "not_attempted", "not attempted", "no", "fail", "failed":
 		return 0, true, ""
 	case "n": // inspect_ai: no answer
 		return 0, true, ""
@@ -835,11 +878,18 @@ func (r *reader) finish() error {
 			rows.Clip(r.filter), listNames(r.filters)))
 	}
 	if r.o.Metric != "" && len(f.Outcomes) == 0 && f.Counts["missing score"] > 0 {
-		return fmt.Errorf("no row has a score named %q", rows.Clip(r.o.Metric))
+		return fmt.Errorf("%w a score named %q", errNoMetric, rows.Clip(r.o.Metric))
 	}
+	r.finishGroups()
 	times := make(map[int32]int)
 	for i := range f.Outcomes {
 		o := &f.Outcomes[i]
+		if r.o.PassAt > 0 {
+			if err := r.passAt(o); err != nil {
+				return err
+			}
+			continue
+		}
 		o.Score /= float64(o.Samples)
 		times[o.Samples]++
 		if math.IsInf(o.Score, 0) || math.IsNaN(o.Score) {
@@ -868,6 +918,52 @@ func (r *reader) finish() error {
 	}
 	f.Outcomes = slices.Clip(f.Outcomes)
 	return nil
+}
+
+// maxSamples is the greatest number of scores in one list.
+const maxSamples = 1 << 16
+
+// wrongWords are scores in words that some readers would leave out.
+var wrongWords = []string{"wrong", "incorrect", "not_attempted", "not attempted"}
+
+// passAt sets an outcome's score to the unbiased estimate of pass@k: the probability that of k of
+// its n samples, drawn without replacement, one is right. Chen et al. 2021.
+func (r *reader) passAt(o *Outcome) error {
+	n, k := int(o.Samples), r.o.PassAt
+	switch {
+	case !o.Binary:
+		return fmt.Errorf("%s: pass@%d needs samples that are right or wrong", r.describe(*o), k)
+	case n < k:
+		return fmt.Errorf("%s has %d samples, and pass@%d needs %d", r.describe(*o), n, k, k)
+	}
+	right, all := int(o.Score+0.5), 1.0
+	for i := n - right + 1; i <= n; i++ {
+		all *= max(0, 1-float64(k)/float64(i))
+	}
+	o.Score = 1 - all
+	o.Binary = o.Score == 0 || o.Score == 1
+	return nil
+}
+
+// finishGroups sets what groups have only at the end: the harness's own scores and the direction of
+// metrics.
+func (r *reader) finishGroups() {
+	switch r.file.Format {
+	case "lm-evaluation-harness samples":
+		r.lmEvalSummary()
+	case "HELM per-instance statistics":
+		r.helmSummary()
+	}
+	r.changeGroups(func(g *Group) {
+		name := strings.ToLower(g.Metric)
+		g.LowerBetter = g.LowerBetter || slices.Contains(lowerBetter, name) || slices.Contains(r.o.LowerBetter, g.Metric)
+		if r.o.PassAt > 0 {
+			g.Metric = fmt.Sprintf("pass@%d", r.o.PassAt)
+		}
+	})
+	if r.o.PassAt > 0 {
+		r.file.stated = nil
+	}
 }
 
 // listNames returns the names in set for a message.

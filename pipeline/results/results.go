@@ -7,7 +7,9 @@
 // with an id and a score (JSON lines, a JSON list, CSV, TSV; the names of fields are in
 // formats.go), samples of lm-evaluation-harness, logs of OpenAI Evals and of inspect_ai
 // (.eval and .json), HELM's scenario state, per-instance statistics and display predictions,
-// ZeroEval, the solutions of grade-school-math, and CRUXEval. ZeroEval and HELM's scenario
+// details of lighteval and OpenCompass, results of EvalPlus, BigCodeBench, LiveCodeBench, CRUXEval,
+// AlpacaEval, Arena-Hard, MT-Bench, OLMES, Evalchemy, evalscope, promptfoo, NeMo-Skills, MMLU-Pro
+// and ZeroEval, the solutions of grade-school-math, and reports of SWE-bench. ZeroEval and HELM's scenario
 // state have answers but no scores: they are graded as their harness grades them, and refused
 // if swab does not know how it does.
 //
@@ -36,6 +38,7 @@ var ErrAmbiguous = errors.New("no single way to join them")
 type Group struct {
 	Model, Benchmark, Split, Subject string
 	Metric                           string // name of the metric used
+	LowerBetter                      bool   // a lower score is better, as of a perplexity
 }
 
 // An Outcome is one model's result on one item, samples of the item averaged.
@@ -68,16 +71,23 @@ type File struct {
 	Counts       map[string]int64 // problems by kind
 
 	questions *Questions
+	stated    map[uint16]stated // what the harness says of groups
 }
 
 // Options of Read.
 type Options struct {
-	Metric string // which of several metrics or scorers; "" for the first of well-known names
-	Filter string // which filter of lm-evaluation-harness; "" is an error when there are several
+	Metric string // which of several metrics or scorers, perhaps a dotted path; "" for the harness's own first
+	Filter string // which filter of lm-evaluation-harness, where it exists; "" for the first
+
+	// Metrics and Filters are those of single tasks or benchmarks; "" is the key of all others.
+	Metrics, Filters map[string]string
+	LowerBetter      []string // metrics of which a lower score is better, beside those that say so
+	PassAt           int      // scores are pass@k of several samples, for this k; 0: their mean
 
 	Questions *Questions // of the audit, which are searched for in the texts of rows; nil: texts are not compared
 
-	most int // results of a file, for tests; 0: maxResults
+	fallback bool // a file that has not the metric is read with another
+	most     int  // results of a file, for tests; 0: maxResults
 }
 
 // A Joined is a result with its item.
@@ -104,6 +114,10 @@ type Join struct {
 	Compared, Agree, Moved int
 	Differing              []Outcome
 	Unconfirmed            int // joined by place, without a question to compare
+
+	LowerBetter bool     // a lower score is better
+	Stated      *float64 // the harness's own score of these results, nil if it is not known
+	StatedAgree bool     // the mean of Matched is that, up to rounding
 
 	Problems []Problem
 	Counts   map[string]int64 // problems by kind

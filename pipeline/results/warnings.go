@@ -26,7 +26,8 @@ func (f *File) Warnings() (list []string) {
 }
 
 // harmless are the kinds of problems of rows that have a score nevertheless, or need none.
-var harmless = []string{"several metrics", "several filters", "uneven samples", "no answer", "perturbed", "not results"}
+var harmless = []string{"several metrics", "several filters", "uneven samples", "no answer", "perturbed", "not results",
+	"another metric", "counted as 0"}
 
 // Unread returns the number of rows that have no score because of a problem.
 func (f *File) Unread() (n int64) {

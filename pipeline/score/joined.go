@@ -2,6 +2,7 @@ package score
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"swab/pipeline/report"
@@ -21,6 +22,9 @@ type Joined struct {
 	ByContent   int      `json:"by_content"`  // of those that differ, joined by content
 	Differing   []string `json:"differing"`   // of those that differ, left out
 	Unconfirmed int      `json:"unconfirmed"` // joined by place, without a question to compare
+	Stated      *float64 `json:"stated"`      // the harness's own score of these results
+	StatedAgree bool     `json:"stated_agree"`
+	All         float64  `json:"all"` // mean of the joined results
 	ResultsLeft []string `json:"results_left"`
 	ItemsLeft   []string `json:"items_left"`
 	Problems    []string `json:"problems"`
@@ -55,6 +59,9 @@ func (j *Joined) sentence() string {
 	if j.ByContent > 0 {
 		s += fmt.Sprintf(", %s that differ joined by content", report.Thousands(int64(j.ByContent)))
 	}
+	if j.Stated != nil && j.StatedAgree {
+		s += "; the harness's own score agrees"
+	}
 	return s
 }
 
@@ -64,12 +71,32 @@ func (j *Joined) warnings() (list []string) {
 		list = append(list, fmt.Sprintf("%s: %s left out, whose question is not that of the item: %s",
 			j.Benchmark, report.Count(int64(n), "result"), someNames(j.Differing)))
 	}
+	if j.Stated != nil && !j.StatedAgree {
+		list = append(list, fmt.Sprintf("%s: all %s here, the harness says %s (metric %s)%s", j.Benchmark,
+			formatOwn(j.All, *j.Stated), formatOwn(*j.Stated, *j.Stated), j.Metric, leftText(len(j.ResultsLeft))))
+	}
 	if j.Unconfirmed > 0 {
 		list = append(list, fmt.Sprintf("%s: %s joined by number without a question to compare: "+
 			"if numbers count in another order than the benchmark's, all scores are wrong",
 			j.Benchmark, report.Count(int64(j.Unconfirmed), "result")))
 	}
 	return list
+}
+
+// formatOwn formats a score beside the harness's own: in points if both are shares.
+func formatOwn(x, own float64) string {
+	if x >= 0 && x <= 1 && (own > 1 || own >= 0) {
+		x *= 100
+	}
+	return strconv.FormatFloat(x, 'f', 1, 64)
+}
+
+// leftText says that results were left out, which is a reason for another score.
+func leftText(left int) string {
+	if left == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s left out", report.Count(int64(left), "result"))
 }
 
 // someNames returns up to five names, and how many more there are.

@@ -80,6 +80,7 @@ type Result struct {
 	Model, Metric string
 	Scores        []float64
 	Averaged      bool     // scores are means of several samples
+	LowerBetter   bool     // a lower score is better
 	Warnings      []string // for every row
 }
 
@@ -135,10 +136,11 @@ type Row struct {
 	Z             *float64 `json:"z"`             // of the flagged items, drawn without replacement
 	ZLlamaClean   *float64 `json:"z_llama_clean"` // as Llama 2 has it
 	ZLlamaFlagged *float64 `json:"z_llama_flagged"`
-	Relative      *float64 `json:"relative"`  // clean/all − 1
-	Symmetric     *float64 `json:"symmetric"` // 2(clean − all)/(clean + all)
-	Lower         *float64 `json:"lower"`     // of all and clean; all when nothing is clean
-	MDE           *float64 `json:"mde"`       // smallest gain detected with a power of 80 %; nil: there is none
+	Relative      *float64 `json:"relative"`               // clean/all − 1
+	Symmetric     *float64 `json:"symmetric"`              // 2(clean − all)/(clean + all)
+	Lower         *float64 `json:"lower"`                  // the worse of all and clean; all when nothing is clean
+	LowerBetter   bool     `json:"lower_better,omitempty"` // a lower score is better, so lower is the higher of the two
+	MDE           *float64 `json:"mde"`                    // smallest gain detected with a power of 80 %; nil: none
 
 	Reference string   `json:"reference,omitempty"` // difference in differences against this model:
 	DiD       *float64 `json:"did,omitempty"`       // this gain minus the reference's, on items that both have
@@ -442,6 +444,9 @@ func (j *job) computeRow(o *Options) (*Row, *Curve, error) {
 			j.fillDifference(row, o)
 		}
 	}
+	if row.LowerBetter = res.LowerBetter; row.LowerBetter && row.Clean != nil {
+		row.Lower = pointer(max(*row.All, *row.Clean))
+	}
 	row.Warnings = append(append(row.Warnings, in.Warnings...), res.Warnings...)
 	j.warn(row, t)
 	var curve *Curve
@@ -500,6 +505,10 @@ func (j *job) warn(row *Row, t *totals) {
 	}
 	if n := t.by[item.Suspected].n; n > 0 {
 		warn("%s only suspected, by a corpus filter, counted as flagged", report.Count(n, "item"))
+	}
+	if row.LowerBetter {
+		warn("a lower %s is better: the higher of all and clean is the one to report, and a gain above 0 is no advantage",
+			row.Metric)
 	}
 	if j.in.Results[j.result].Averaged {
 		warn("several samples an item: their mean is the item's score")
