@@ -35,9 +35,13 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 	sum.Notices = append(sum.Notices, r.notes...)
 	for i, b := range r.set.Benches {
 		if b.Guessed {
+			left := ""
+			if len(b.Unread) > 0 {
+				left = ", which leaves out " + strings.Join(b.Unread, ", ")
+			}
 			sum.Notices = append(sum.Notices, fmt.Sprintf(
-				"%s: read as %s, a guess from its fields (%s); choose another reading with --preset or --fields",
-				b.Name, b.Preset, b.Mapping))
+				"%s: read as %s, a guess from its fields (%s)%s; choose another reading with --preset or --fields",
+				b.Name, b.Preset, b.Mapping, left))
 		}
 		names, more, err := r.set.DuplicateIDs(ctx, i, 3)
 		if err != nil {

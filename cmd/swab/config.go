@@ -103,6 +103,9 @@ func (f *configFile) wrong(at *yaml.Node, format string, args ...any) {
 // set sets a flag to a value or to several.
 func (f *configFile) set(c *cobra.Command, key, value *yaml.Node) {
 	flag := c.Flags().Lookup(key.Value)
+	if c.Name() == "score" && key.Value == "format" {
+		return // the corpus' format; score has another flag of that name
+	}
 	if flag == nil {
 		known := configFlags(c.Root())
 		if !slices.Contains(known, key.Value) {

@@ -87,6 +87,9 @@ func describeBenchmark(ctx context.Context, spec benchmark.Spec, presets *benchm
 	}
 	fmt.Fprintf(w, "swab: benchmark %s: %s in %s, layout %s: %s\n", b.Name, report.Count(items, "item"),
 		report.Count(int64(len(b.Files)), "file"), layout, report.CleanText(b.Mapping))
+	if len(b.Unread) > 0 {
+		fmt.Fprintf(w, "swab: note: %s: the guess leaves out %s\n", b.Name, report.CleanText(strings.Join(b.Unread, ", ")))
+	}
 	for _, warning := range b.Warnings {
 		fmt.Fprintf(w, "swab: note: %s: %s\n", b.Name, report.CleanText(warning))
 	}

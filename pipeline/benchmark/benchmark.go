@@ -30,6 +30,7 @@
 package benchmark
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -42,6 +43,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"swab/ngram/item"
 	"swab/pipeline/rows"
@@ -79,6 +81,9 @@ type Benchmark struct {
 	Mapping string // the fields in use, for display and as part of an identity
 	Guessed bool   // Preset was chosen by the fields alone
 	Number  int    // of the Spec
+
+	// Unread are fields of texts that a guessed layout leaves out, by the first record of each file.
+	Unread []string
 
 	Media int // items with images, audio or other media, which are copied and not compared
 
@@ -233,6 +238,13 @@ func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) e
 		}
 	}
 	b.Preset = known.Name
+	for i := range kept {
+		if b.Guessed && kept[i].file.mapping != nil {
+			b.Unread = append(b.Unread, kept[i].unread()...)
+		}
+	}
+	slices.Sort(b.Unread)
+	b.Unread = slices.Compact(b.Unread)
 	if !b.Guessed { // else they may be another benchmark's columns
 		b.known = known.Rows
 	}
@@ -416,6 +428,34 @@ func (r *probe) use(l *Layout) error {
 		}
 	}
 	return nil
+}
+
+// unread returns the fields of the first record that no part is read from and that have a text of three
+// words or more.
+func (r *probe) unread() (names []string) {
+	t, err := r.record(r.file.layout)
+	if err != nil || t == nil || r.file.table() && !r.file.layout.Header {
+		return nil
+	}
+	var read []string
+	for _, f := range r.file.mapping.fields() {
+		for _, p := range f.Paths() {
+			root, _, _ := strings.Cut(p.String(), ".")
+			root, _, _ = strings.Cut(root, "[")
+			read = append(read, root, strings.Trim(p.String(), `"`))
+		}
+	}
+	for _, name := range t.Names() {
+		f, err := rows.ParseField(strconv.Quote(name))
+		if err != nil || slices.Contains(read, name) || slices.Contains(names, name) {
+			continue
+		}
+		text, err := t.AppendText(nil, f, rows.WithObjects)
+		if err == nil && len(bytes.Fields(text)) >= 3 {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // extractor builds items from records.

@@ -137,6 +137,19 @@ func TestCommonColumns(t *testing.T) {
 	}
 }
 
+// TestUnread: the fields of texts that a guess leaves out are named.
+func TestUnread(t *testing.T) {
+	name := write(t, filepath.Join(t.TempDir(), "crafts.jsonl"), `{"question":"Which tool planes a board?","answer":"a plane",`+
+		`"hint":"It has a blade of steel.","level":"one","tags":["wood work and","planing"],"id":7}`+"\n")
+	b, err := Open(Spec{Path: name}, presets(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(b.Unread, ","); got != "hint,tags" {
+		t.Errorf("%s leaves out %q", b.Preset, got)
+	}
+}
+
 // TestReadByParts: a benchmark that is named is read without the columns that only tell layouts apart.
 func TestReadByParts(t *testing.T) {
 	dir := t.TempDir()
