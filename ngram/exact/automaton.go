@@ -44,6 +44,38 @@ func (a *Automaton) Reset(longest int) {
 	clear(a.slots)
 }
 
+// Break ends a document, whose stretches do not go on in what is added next: the automaton
+// becomes that of several documents.
+func (a *Automaton) Break() { a.last = Root }
+
+// Last returns the state of all words of the document so far, or of the last of them.
+func (a *Automaton) Last() uint32 { return a.last }
+
+// Link returns the state of the longest suffix that ends at more places.
+func (a *Automaton) Link(state uint32) uint32 { return a.states[state].link }
+
+// LongestFirst returns all states, those of more words before those of fewer.
+func (a *Automaton) LongestFirst() []uint32 {
+	longest := 0
+	for _, s := range a.states {
+		longest = max(longest, int(s.words))
+	}
+	first := make([]uint32, longest+2)
+	for _, s := range a.states {
+		first[longest-int(s.words)+1]++
+	}
+	for k := 1; k < len(first); k++ {
+		first[k] += first[k-1]
+	}
+	order := make([]uint32, len(a.states))
+	for number, s := range a.states {
+		k := longest - int(s.words)
+		order[first[k]] = uint32(number)
+		first[k]++
+	}
+	return order
+}
+
 // States returns the number of states, at most two for each word.
 func (a *Automaton) States() int { return len(a.states) }
 
@@ -184,9 +216,9 @@ const Unknown = 1<<32 - 1
 // A Reader reads documents that repeat themselves, for which a [Matcher] would visit too
 // many runs.
 type Reader interface {
-	// Touched returns, by rising number, every text that shares a run with the document, and
-	// others.
-	Touched(document []byte) []int
+	// Touched returns, by rising number, every text that shares a run with one of the
+	// documents, and others. Each calls its argument for every document.
+	Touched(each func(visit func(document []byte))) []int
 	// Words calls visit for the number and the bytes of each word of the document, until it
 	// returns false.
 	Words(document []byte, visit func(word, start, end uint32) bool)

@@ -11,8 +11,9 @@
 // beyond its end, over words that differ.
 //
 // The runs of a document that repeats what many texts have are too many to be visited: as
-// many as its places of a seed times those of the texts. A matcher stops there; a [Reader]
-// and an [Automaton] of the document serve instead.
+// many as its places of a seed times those of the texts; so are those of a document that has
+// a seed of very many texts. A matcher stops there; a [Reader] and an [Automaton] of the
+// document serve instead.
 //
 // # Layout
 //

@@ -20,7 +20,7 @@ type Run struct {
 //
 // The caller passes a document in blocks of words, as a scanner of the index's normaliser
 // cuts it, and calls End after the last. It may pass the same blocks to other matchers.
-// Where [Matcher.Repetitive] is true after End, some runs were not visited.
+// Where its [Repeats] are repetitive or crowded after End, some runs were not visited.
 //
 // The matcher looks up only every stride-th seed of a document. A seed is shorter than n
 // by stride-1 words, so n shared words in a row hold at least one that is looked up;
@@ -76,15 +76,14 @@ func (m *Matcher) Document(s *ngram.Scanner, text []byte, visit func(Run)) (word
 // Work returns how many places of seeds the matcher has visited in all documents.
 func (m *Matcher) Work() int { return m.work }
 
-// Repetitive reports whether the document that ended last repeats so much of the texts
-// that the matcher stopped visiting runs.
-func (m *Matcher) Repetitive() bool { return m.repeats.over }
+// Repeats returns the counter of the document that ended last.
+func (m *Matcher) Repeats() *Repeats { return &m.repeats }
 
 // Block matches the next words of the document, and calls visit for every run that is
 // known to be complete. Blocks overlap by n-1 words or more. The order of the runs
 // depends on the document, its blocks and the index alone.
 func (m *Matcher) Block(s *ngram.Scanner, visit func(Run)) {
-	if s.Base() == 0 {
+	if s.Base() == 0 && m.touched == nil {
 		m.repeats.Begin()
 	}
 	if m.touched == nil && m.repeats.Over(s.Base()) {
@@ -99,7 +98,7 @@ func (m *Matcher) Block(s *ngram.Scanner, visit func(Run)) {
 // End ends the document, and calls visit for the runs that reach its end.
 func (m *Matcher) End(visit func(Run)) {
 	for _, r := range m.open {
-		if r.more && !m.repeats.over {
+		if r.more && !m.repeats.over && !m.repeats.crowded {
 			m.report(r, visit)
 		}
 	}
@@ -208,6 +207,9 @@ func (m *Matcher) hit(s *ngram.Scanner, head uint32, i int, visit func(Run)) {
 	places, before := 0, uint32(0)
 	for at := head; at != 0; at = x.next[at] {
 		if places++; before-at <= uint32(x.seed) && m.repeats.Step() { // the text repeats itself
+			break
+		}
+		if places%(1<<5) == 0 && m.repeats.crowdedBy(places) {
 			break
 		}
 		before = at

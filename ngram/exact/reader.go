@@ -20,10 +20,13 @@ func (x *Index) NewReader() Reader {
 	return &reader{x, x.NewScanner(), m}
 }
 
-func (r *reader) Touched(document []byte) []int {
+func (r *reader) Touched(each func(visit func(document []byte))) []int {
 	touched := r.matcher.touched
 	clear(touched)
-	r.matcher.Document(r.scan, document, func(run Run) { touched[run.Text] = struct{}{} })
+	r.matcher.repeats.Begin()
+	each(func(document []byte) {
+		r.matcher.Document(r.scan, document, func(run Run) { touched[run.Text] = struct{}{} })
+	})
 	texts := make([]int, 0, len(touched))
 	for t := range touched {
 		texts = append(texts, t)

@@ -38,6 +38,7 @@ type Items struct {
 	ignore    bool                  // template grams do not count
 	counted   []bool                // by level: occurrences of grams are counted
 	stretches []bool                // by level: a view needs the distance between input and answer
+	allowance int
 }
 
 // Options of NewItems.
@@ -61,6 +62,7 @@ func NewItems(list []item.Item, rules [][]Rule, index Index, o Options) (*Items,
 			return nil, err
 		}
 	}
+	s.allowance = s.findAllowance()
 	s.indexOwners()
 	s.findTemplates(o.Grams)
 	return s, nil
@@ -193,7 +195,8 @@ func (l Layout) offset(p item.Part) int { return l.Total(item.Parts(1)<<p - 1) }
 //	c.Add(run) // for every run
 //	c.End(row, id, text)
 //
-// Where the matcher did not visit every run, c.AddRepetitive(text) comes before c.End.
+// Where the matcher did not visit every run, c.AddRepetitive(text) comes before c.End, or
+// c.PutOff(row, id, text) in place of it.
 type Collector struct {
 	// Stopped reports that a repetitive document is to be left unfinished; nil: it never is.
 	Stopped func() bool
@@ -201,6 +204,7 @@ type Collector struct {
 	items  *Items
 	walker Walker
 	again  *repetitive // or nil
+	crowd  *crowd      // or nil
 	shard  string
 	covers []tracked // of the items found
 	number []int32   // by item: 1 + the number of its cover; 0: it was not found
@@ -260,6 +264,9 @@ func (c *Collector) Reset(shard string) {
 	clear(c.covers)
 	c.shard, c.covers = shard, c.covers[:0]
 	c.forget()
+	if c.crowd != nil {
+		c.crowd.forget()
+	}
 }
 
 // forget clears the state of the current document.
@@ -444,7 +451,22 @@ func (c *Collector) End(row int64, id string, text []byte) {
 	if c.touched == 0 {
 		return
 	}
+	c.measureTexts()
 	c.owners = c.owners[:0]
+	for i := range c.texts[:c.touched] {
+		text := c.texts[i].text
+		c.owners = append(c.owners, c.items.owned[c.items.first[text]:c.items.first[text+1]]...)
+	}
+	slices.Sort(c.owners)
+	c.owners = slices.Compact(c.owners)
+	for _, i := range c.owners {
+		c.addToCover(i, row, id, text)
+	}
+	c.forget()
+}
+
+// measureTexts counts the words that are covered of each text of the current document.
+func (c *Collector) measureTexts() {
 	for i := range c.texts[:c.touched] {
 		st := &c.texts[i]
 		for l := range st.levels {
@@ -462,14 +484,7 @@ func (c *Collector) End(row int64, id string, text []byte) {
 			}
 			ls.covered, _ = countCovered(seen, 0, 64*len(seen), c.items.levels[l].unitWords(c.items.index.Words(st.text)))
 		}
-		c.owners = append(c.owners, c.items.owned[c.items.first[st.text]:c.items.first[st.text+1]]...)
 	}
-	slices.Sort(c.owners)
-	c.owners = slices.Compact(c.owners)
-	for _, i := range c.owners {
-		c.addToCover(i, row, id, text)
-	}
-	c.forget()
 }
 
 // levelState returns what the current document has of a text on a level, or nil.
@@ -491,11 +506,7 @@ func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 	if !c.measure(i, layout) {
 		return
 	}
-	if c.number[i] == 0 {
-		c.covers = append(c.covers, tracked{Cover: newCover(views, layout.Total(item.AllParts)), item: i})
-		c.number[i] = int32(len(c.covers))
-	}
-	cover := &c.covers[c.number[i]-1]
+	cover := c.coverOf(i, views, layout)
 	seen := false
 	for v, view := range views {
 		f, t := c.found[v], &cover.Tallies[v]
@@ -510,9 +521,25 @@ func (c *Collector) addToCover(i uint32, row int64, id string, text []byte) {
 		}
 		c.addParts(t, view, layout, int(i))
 	}
-	if !seen {
-		return
+	if seen {
+		c.addEvidence(i, row, id, text)
 	}
+}
+
+// coverOf returns the cover of item i.
+func (c *Collector) coverOf(i uint32, views []view, layout Layout) *tracked {
+	if c.number[i] == 0 {
+		c.covers = append(c.covers, tracked{Cover: newCover(views, layout.Total(item.AllParts)), item: i})
+		c.number[i] = int32(len(c.covers))
+	}
+	return &c.covers[c.number[i]-1]
+}
+
+// addEvidence adds the current document, which has what c.found says of item i, to the
+// item's evidence if it is strong enough.
+func (c *Collector) addEvidence(i uint32, row int64, id string, text []byte) {
+	it, layout := &c.items.list[i], c.items.Layout(int(i))
+	cover, views := &c.covers[c.number[i]-1], c.items.views[it.Bench]
 	e := Evidence{Shard: c.shard, Row: row, ID: id, Found: c.found}
 	if !cover.keeps(views, &e) {
 		return
@@ -570,19 +597,27 @@ func (c *Collector) measure(i uint32, layout Layout) (anything bool) {
 
 // addParts adds what the current document has of item i's parts to a tally.
 func (c *Collector) addParts(t *Tally, v view, layout Layout, i int) {
-	texts := &c.items.list[i].Texts
-	var answer *levelState
-	if v.parts.Has(item.Answer) {
-		answer = c.levelState(texts[item.Answer], v.level)
-	}
-	for p, n := range texts {
-		ls := c.levelState(n, v.level)
-		if ls == nil || !v.parts.Has(item.Part(p)) {
-			continue
+	it := &c.items.list[i]
+	for p, n := range it.Texts {
+		if ls := c.levelState(n, v.level); ls != nil && v.parts.Has(item.Part(p)) {
+			c.addToTally(t, v, ls, layout.offset(item.Part(p)), i)
 		}
-		c.addToTally(t, v, ls, layout.offset(item.Part(p)), i)
-		if item.Part(p) != item.Answer && answer != nil && !t.Together {
-			t.Together = withinGap(ls.stretches, answer.stretches)
+	}
+	c.findTogether(t, v, it)
+}
+
+// findTogether notes whether the current document has input and answer of an item together.
+func (c *Collector) findTogether(t *Tally, v view, it *item.Item) {
+	if t.Together || !v.parts.Has(item.Answer) {
+		return
+	}
+	answer := c.levelState(it.Texts[item.Answer], v.level)
+	if answer == nil {
+		return
+	}
+	for p, n := range it.Texts {
+		if ls := c.levelState(n, v.level); ls != nil && v.parts.Has(item.Part(p)) && item.Part(p) != item.Answer {
+			t.Together = t.Together || withinGap(ls.stretches, answer.stretches)
 		}
 	}
 }
@@ -655,6 +690,7 @@ func newQuote(p item.Part, r exact.Run, text []byte) Quote {
 // Covers yields the covers of all items seen, by rising item number.
 func (c *Collector) Covers() iter.Seq2[int, *Cover] {
 	return func(yield func(int, *Cover) bool) {
+		c.addCrowd()
 		numbers := make([]int32, len(c.covers))
 		for k := range numbers {
 			numbers[k] = int32(k)

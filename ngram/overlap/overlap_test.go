@@ -2,6 +2,7 @@ package overlap
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -369,12 +370,20 @@ func wordMethods(t testing.TB, set map[string]map[string]string, names ...string
 
 func collect(t testing.TB, items []testItem, methods []*Method, n int, docs []testDoc, o Options) (*testItems, map[int]*Cover) {
 	t.Helper()
-	return collectBy(t, items, methods, n, docs, o, false)
+	return collectBy(t, items, methods, n, docs, o, runsOnly)
 }
 
-// collectBy collects documents from their runs, or as repetitive ones.
+// How documents are collected.
+const (
+	runsOnly = iota
+	asRepetitive
+	asCrowd   // all documents
+	asCrowded // those that share seeds with many texts
+)
+
+// collectBy collects documents from their runs, as repetitive ones, or several together.
 func collectBy(
-	t testing.TB, items []testItem, methods []*Method, n int, docs []testDoc, o Options, repetitive bool,
+	t testing.TB, items []testItem, methods []*Method, n int, docs []testDoc, o Options, how int,
 ) (*testItems, map[int]*Cover) {
 	t.Helper()
 	b, err := exact.NewBuilder(ngram.Words(n))
@@ -428,8 +437,15 @@ func collectBy(
 			byShard[d.shard] = c
 		}
 		c.Begin([]byte(d.text))
+		if how == asCrowded {
+			m.Repeats().Allowance = 0
+		}
 		m.Document(scan, []byte(d.text), c.Add)
-		if repetitive || m.Repetitive() {
+		if how == asCrowd || m.Repeats().Crowded() {
+			c.PutOff(d.row, d.id, []byte(d.text))
+			continue
+		}
+		if how == asRepetitive || m.Repeats().Repetitive() {
 			c.AddRepetitive([]byte(d.text))
 		}
 		c.End(d.row, d.id, []byte(d.text))
@@ -439,7 +455,11 @@ func collectBy(
 		if c.again != nil {
 			set.again += c.again.work
 		}
-		for i, cover := range c.Covers() {
+		covered := maps.Collect(c.Covers())
+		if c.crowd != nil {
+			set.again += c.crowd.work
+		}
+		for i, cover := range covered {
 			if covers[i] == nil {
 				covers[i] = &Cover{}
 			}

@@ -51,8 +51,16 @@ func (c *Collector) AddRepetitive(document []byte) {
 	if c.again == nil {
 		c.again = &repetitive{reader: c.items.index.NewReader()}
 	}
+	c.addDocument(document, c.again.reader.Touched(func(visit func([]byte)) { visit(document) }))
+}
+
+// addDocument adds what the current document has of some texts.
+func (c *Collector) addDocument(document []byte, texts []int) {
+	if c.again == nil {
+		c.again = &repetitive{reader: c.items.index.NewReader()}
+	}
 	d := c.again
-	d.texts = d.reader.Touched(document)
+	d.texts = texts
 	longest := 0
 	for _, t := range d.texts {
 		longest = max(longest, c.items.index.Words(t))

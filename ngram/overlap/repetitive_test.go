@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,8 +59,8 @@ func TestRepetitiveDocumentsAreCollectedAlike(t *testing.T) {
 			m.Level.Least = min(m.Level.Least, 8) // see repetitive
 		}
 		o := Options{IgnoreTemplate: rng.IntN(3) == 0}
-		_, want := collectBy(t, items, methods, 8, docs, o, false)
-		_, got := collectBy(t, items, methods, 8, docs, o, true)
+		_, want := collectBy(t, items, methods, 8, docs, o, runsOnly)
+		_, got := collectBy(t, items, methods, 8, docs, o, asRepetitive)
 		if len(got) != len(want) {
 			t.Fatalf("%d covers, want %d", len(got), len(want))
 		}
@@ -69,6 +70,90 @@ func TestRepetitiveDocumentsAreCollectedAlike(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCrowdsAreCollectedAlike: what is collected of documents together is, bit for bit, what is
+// collected from every run of each.
+func TestCrowdsAreCollectedAlike(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 8))
+	for round := range rounds(600) {
+		items, docs := repetitiveCase(rng)
+		switch round % 3 {
+		case 0:
+			items, docs = randomCase(rng)
+		case 1:
+			items, docs = templateCase(rng)
+		}
+		methods := wordMethods(t, settings[round%len(settings)])
+		methods = slices.DeleteFunc(methods, func(m *Method) bool { return m.Level.Extend })
+		_, want := collectBy(t, items, methods, 8, docs, Options{}, runsOnly)
+		_, got := collectBy(t, items, methods, 8, docs, Options{}, asCrowd+round/3%2)
+		if len(got) != len(want) {
+			t.Fatalf("round %d: %d covers, want %d", round, len(got), len(want))
+		}
+		for i, c := range want {
+			if !reflect.DeepEqual(got[i], c) {
+				t.Fatalf("round %d item %d %q\ndocs %+v\n got %+v\nwant %+v", round, i, items[i], docs, got[i], c)
+			}
+		}
+	}
+}
+
+// TestCrowdsTakeLinearWork: a batch of documents that each have something of every item costs
+// a bounded number of steps for each of its words, and for each word of the items and 64
+// documents.
+func TestCrowdsTakeLinearWork(t *testing.T) {
+	var items []testItem
+	var docs []testDoc
+	words := 0
+	for i := range 4000 {
+		text := fmt.Sprintf("%d goes to the market in the old town and buys %d apples for the school, then gives %d of "+
+			"them to those who live next door", i, i%7, i%11)
+		items = append(items, testItem{item.Question: text})
+		words += len(strings.Fields(text))
+		if i%4 == 0 {
+			docs = append(docs, testDoc{"s", "", text, int64(i)})
+		}
+	}
+	methods := slices.DeleteFunc(wordMethods(t, nil), func(m *Method) bool { return m.Level.Extend })
+	set, covers := collectBy(t, items, methods, 8, docs, Options{}, asCrowded)
+	steps := float64(set.work+set.again) / float64(words*len(docs)/64)
+	t.Logf("%.1f steps", steps)
+	if pairs := covers[0].Tallies[0].Documents; steps > 150 || pairs != int64(len(docs)) {
+		t.Errorf("%.1f steps, %d documents", steps, pairs)
+	}
+}
+
+// templateCase is a case of items of one template and of documents that are such items, or
+// several of them, close to each other or not.
+func templateCase(rng *rand.Rand) (items []testItem, docs []testDoc) {
+	one := func() testItem {
+		word := func(of int) string { return fmt.Sprintf("w%d", rng.IntN(of)) }
+		it := testItem{
+			item.Question: fmt.Sprintf("%s goes to the market in the old town and buys %s apples for the school, then "+
+				"gives %s of them to %s who lives next door", word(4), word(9), word(9), word(3)),
+			item.Answer: fmt.Sprintf("he has %s apples left at the end of the long day in town", word(5)),
+		}
+		if rng.IntN(3) == 0 {
+			it[item.Context] = "the school has a " + word(3) + " party on the last day of the year for all of the town"
+		}
+		return it
+	}
+	for range 3 + rng.IntN(20) {
+		items = append(items, one())
+	}
+	for row := range 1 + rng.IntN(150) {
+		it := one()
+		if rng.IntN(2) == 0 {
+			it = items[rng.IntN(len(items))]
+		}
+		text := it[item.Question]
+		if rng.IntN(3) == 0 {
+			text += strings.Repeat(" x", []int{1, 400, 600}[rng.IntN(3)]) + " " + one()[item.Answer]
+		}
+		docs = append(docs, testDoc{fmt.Sprint("s", row%2), fmt.Sprint(row), text, int64(row)})
+	}
+	return items, docs
 }
 
 // hostileCases are benchmarks and documents that share so many runs that none could visit

@@ -64,8 +64,8 @@ func (x *Index) NewMatcher() *Matcher {
 // with the document, and for every occurrence of a whole text shorter than n, in the order
 // in which they end in the document; among those that end together, in falling order of
 // the end's position among all texts. It returns the number of characters in the document,
-// which must have at most MaxDocument bytes. Where [Matcher.Repetitive] is true then, some
-// runs were not visited.
+// which must have at most MaxDocument bytes. Where its [exact.Repeats] are repetitive or
+// crowded then, some runs were not visited.
 func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 	if len(text) > MaxDocument {
 		panic("substr: document of 2 GiB or more")
@@ -80,7 +80,9 @@ func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 	}
 	m.text, m.doc, m.marks, m.last = text, m.buf[:size], marks, [8]lastGram{}
 	m.runs = m.runs[:0]
-	m.repeats.Begin()
+	if m.touched == nil {
+		m.repeats.Begin()
+	}
 	for from := 0; from < size; from += blockBytes {
 		if m.touched == nil && m.repeats.Over(from) || m.Stopped != nil && m.Stopped() {
 			return chars
@@ -95,12 +97,12 @@ func (m *Matcher) Document(text []byte, visit func(exact.Run)) (chars int) {
 	}
 	m.flush(size, visit)
 	m.text = nil
+	m.repeats.Over(len(m.doc))
 	return chars
 }
 
-// Repetitive reports whether the last document repeats so much of the texts that the
-// matcher stopped visiting runs.
-func (m *Matcher) Repetitive() bool { return m.repeats.Over(len(m.doc)) }
+// Repeats returns the counter of the last document.
+func (m *Matcher) Repeats() *exact.Repeats { return &m.repeats }
 
 // matchBlock looks up the grams that begin at bytes from to end.
 func (m *Matcher) matchBlock(l *level, from, end int) {
@@ -185,13 +187,16 @@ func (m *Matcher) matchLong(l *level, hash uint64, at int) {
 	before := *last
 	*last = lastGram{uint32(at) + 1, uint32(gram)}
 	if int(before.after) != at-l.period()+1 || before.after == 0 {
-		m.repeats.Count(uint32(gram), len(entries))
-		m.extend(l, entries, at)
+		if m.repeats.Count(uint32(gram), len(entries)); !m.repeats.Crowded() {
+			m.extend(l, entries, at)
+		}
 		return
 	}
 	lo := sort.Search(len(entries), func(i int) bool { return entries[i].pred >= before.gram })
 	hi := lo + sort.Search(len(entries)-lo, func(i int) bool { return entries[lo+i].pred > before.gram })
-	m.repeats.Count(uint32(gram), lo+len(entries)-hi)
+	if m.repeats.Count(uint32(gram), lo+len(entries)-hi); m.repeats.Crowded() {
+		return
+	}
 	m.extend(l, entries[:lo], at)
 	m.extend(l, entries[hi:], at)
 }

@@ -20,10 +20,11 @@ func (x *Index) NewReader() exact.Reader {
 	return &reader{x, m}
 }
 
-func (r *reader) Touched(document []byte) []int {
+func (r *reader) Touched(each func(visit func(document []byte))) []int {
 	touched := r.matcher.touched
 	clear(touched)
-	r.matcher.Document(document, func(exact.Run) {})
+	r.matcher.repeats.Begin()
+	each(func(document []byte) { r.matcher.Document(document, func(exact.Run) {}) })
 	texts := make([]int, 0, len(touched))
 	for t := range touched {
 		texts = append(texts, t)

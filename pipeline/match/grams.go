@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"swab/ngram"
+	"swab/ngram/exact"
 	"swab/ngram/item"
 	"swab/ngram/overlap"
 	"swab/ngram/substr"
@@ -199,22 +200,31 @@ func (m *grams) params(k int, benches []*benchmark.Benchmark) map[string]any {
 type gramsReader struct {
 	matcher   *grams
 	collector *overlap.Collector
-	finish    func(document []byte) (repetitive bool)
+	finish    func(document []byte)
+	repeats   *exact.Repeats
 }
 
 func (m *grams) newReader(lane *Lane) reader {
 	r := &gramsReader{matcher: m, collector: m.items.NewCollector()}
 	r.collector.Stopped = lane.stopped.Load
-	r.finish = m.texts.find(lane, r.collector.Add)
+	r.finish, r.repeats = m.texts.find(lane, r.collector.Add)
 	return r
 }
 
-func (r *gramsReader) reset(shard string) { r.collector.Reset(shard) }
+func (r *gramsReader) reset(shard string) {
+	r.collector.Reset(shard)
+	r.repeats.Allowance = r.matcher.items.Allowance()
+}
 
 func (r *gramsReader) begin(text []byte) { r.collector.Begin(text) }
 
 func (r *gramsReader) end(row int64, id string, text []byte) {
-	if r.finish(text) {
+	r.finish(text)
+	switch {
+	case r.repeats.Crowded() && len(text) <= overlap.MaxPutOff:
+		r.collector.PutOff(row, id, text)
+		return
+	case r.repeats.Crowded() || r.repeats.Repetitive():
 		r.collector.AddRepetitive(text)
 	}
 	r.collector.End(row, id, text)

@@ -28,8 +28,8 @@ type unit interface {
 	spans(text string) []ngram.Span
 	// find returns a function to be called at the end of each document of the lane. Visit is
 	// called, there or during the blocks before, for every run that the document and a text
-	// have in common, unless end reports that the document is repetitive.
-	find(l *Lane, visit func(exact.Run)) (end func(document []byte) (repetitive bool))
+	// have in common, unless the document is then repetitive or crowded.
+	find(l *Lane, visit func(exact.Run)) (end func(document []byte), repeats *exact.Repeats)
 }
 
 // words are texts in words.
@@ -75,23 +75,19 @@ func (w *words) spans(text string) (spans []ngram.Span) {
 	return spans
 }
 
-func (w *words) find(l *Lane, visit func(exact.Run)) func([]byte) bool {
+func (w *words) find(l *Lane, visit func(exact.Run)) (func([]byte), *exact.Repeats) {
 	m := w.index.NewMatcher()
 	if w.lane {
 		l.blocks = append(l.blocks, func(s *ngram.Scanner) { m.Block(s, visit) })
-		return func([]byte) bool {
-			m.End(visit)
-			return m.Repetitive()
-		}
+		return func([]byte) { m.End(visit) }, m.Repeats()
 	}
 	scan := w.index.NewScanner()
-	return func(document []byte) bool {
+	return func(document []byte) {
 		for scan.Reset(document); scan.Next() && !l.stopped.Load(); {
 			m.Block(scan, visit)
 		}
 		m.End(visit)
-		return m.Repetitive()
-	}
+	}, m.Repeats()
 }
 
 // chars are texts in characters.
@@ -128,11 +124,8 @@ func (c *chars) appendGrams(dst []uint64, text, n int) []uint64 {
 
 func (c *chars) spans(text string) []ngram.Span { return slices.Collect(c.index.Spans(text)) }
 
-func (c *chars) find(l *Lane, visit func(exact.Run)) func([]byte) bool {
+func (c *chars) find(l *Lane, visit func(exact.Run)) (func([]byte), *exact.Repeats) {
 	m := c.index.NewMatcher()
 	m.Stopped = l.stopped.Load
-	return func(document []byte) bool {
-		m.Document(document, visit)
-		return m.Repetitive()
-	}
+	return func(document []byte) { m.Document(document, visit) }, m.Repeats()
 }
