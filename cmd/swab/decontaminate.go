@@ -31,7 +31,7 @@ an n-gram of a flagged item go.
   decontamination.json     what was done: audit, method, counts by benchmark and by shard
 
 A shard without such documents is copied byte for byte. In the others the records of JSON,
-tables and text keep their bytes, those of Parquet and Arrow their values, types and
+tables and text keep their bytes, those of Parquet, Arrow and Avro their values, types and
 metadata; the compression stays. Rows that are no documents stay. Each shard that was
 divided is read again and compared before anything is published.
 

@@ -134,5 +134,5 @@ func divideLines(ctx context.Context, in io.Reader, out [2]io.Writer, side func(
 
 // Divides reports whether [Divide] can write the rows of a format that is no text.
 func Divides(f *shard.Format) bool {
-	return f != nil && slices.Contains([]string{"Parquet", "Arrow file", "Arrow stream"}, f.Name)
+	return f != nil && slices.Contains([]string{"Parquet", "Arrow file", "Arrow stream", "Avro"}, f.Name)
 }
