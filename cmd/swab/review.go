@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 
+	"swab/pipeline/audit"
+	"swab/pipeline/report"
 	"swab/pipeline/review"
 
 	"github.com/spf13/cobra"
@@ -12,7 +14,7 @@ import (
 )
 
 func reviewCommand() *cobra.Command {
-	var dir string
+	var dir, reviewer, merge string
 	c := &cobra.Command{
 		Use:   "review [--audit] DIR",
 		Short: "Show an audit's evidence item by item, and mark it confirmed or rejected",
@@ -20,14 +22,24 @@ func reviewCommand() *cobra.Command {
 
   n, p      next, previous item
   c, r      confirm, reject; the same key again removes the mark
+  d         set the same mark for the other items of the same document
+  u         take back the last mark or note
   o         write a note
-  f         show only items with these words in their path, method, state, mark or note
+  f         show only items with these words in their path, method, state, kind, mark or note;
+            >20 is items with a longer match
+  b         next benchmark
   q         quit
+
+In a terminal of 120 columns and more the item and its documents are side by side.
 
 Every mark is saved at once, in DIR/review.jsonl. It belongs to the item and its evidence:
 a later run into DIR keeps it as long as neither changes. swab report shows the marks.
 With --reviewed, scan and check write clean variants that follow them: a rejected item
 is kept and a confirmed one is removed, whatever the verdict of a method.
+
+Each mark has its reviewer's name and time. --merge adds the marks of a second reviewer, from
+the review.jsonl of a copy of the audit; the latest mark of an item counts. The precision that
+the marks measure, and how reviewers agree, is printed at the end, and is in the report and card.
 
 If the output is not a terminal, the items are listed as text.`,
 		Example: `  swab review audit
@@ -36,7 +48,14 @@ If the output is not a terminal, the items are listed as text.`,
 			if _, err := auditArg(cmd, &dir, args); err != nil {
 				return err
 			}
-			s, err := review.Open(cmd.Context(), dir)
+			if merge != "" {
+				n, err := audit.MergeMarks(dir, merge)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "swab: %s read from %s\n", report.Count(int64(n), "mark"), merge)
+			}
+			s, err := review.Open(cmd.Context(), dir, reviewer)
 			if err != nil {
 				return err
 			}
@@ -44,14 +63,24 @@ If the output is not a terminal, the items are listed as text.`,
 			stdout := cmd.OutOrStdout()
 			isTerminal, _, width := terminal(stdout)
 			if !isTerminal || !term.IsTerminal(int(os.Stdin.Fd())) {
-				return s.List(cmd.Context(), stdout, width)
+				err = s.List(cmd.Context(), stdout, width)
+			} else if err = s.Run(cmd.Context(), os.Stdin, stdout); err != nil {
+				err = fmt.Errorf("review: %w", err)
 			}
-			if err := s.Run(cmd.Context(), os.Stdin, stdout); err != nil {
-				return fmt.Errorf("review: %w", err)
+			if err != nil {
+				return err
 			}
-			return nil
+			lines, err := s.Summary()
+			for _, line := range lines {
+				fmt.Fprintf(cmd.ErrOrStderr(), "swab: %s\n", line)
+			}
+			return err
 		},
 	}
-	addFlags(c, "Input", func(f *pflag.FlagSet) { auditFlag(f, &dir) })
+	addFlags(c, "Input", func(f *pflag.FlagSet) {
+		auditFlag(f, &dir)
+		f.StringVar(&reviewer, "reviewer", os.Getenv("USER"), "`NAME` whose marks are set (default the user's name)")
+		f.StringVar(&merge, "merge", "", "`FILE` add the marks of another review.jsonl first")
+	})
 	return c
 }

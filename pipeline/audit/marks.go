@@ -49,32 +49,47 @@ type MarkEntry struct {
 	MarkKey
 	Mark      Mark   `json:"mark"`
 	Note      string `json:"note"`
+	Reviewer  string `json:"reviewer,omitempty"`
+	Time      string `json:"time,omitempty"` // RFC 3339, in UTC
 	Benchmark string `json:"benchmark"`
 	Split     string `json:"split"`
 	Item      string `json:"item"`
 }
 
-// Marks holds entries by their keys.
+// Marks holds entries by their keys. Of several reviewers' the latest counts.
 type Marks map[MarkKey]MarkEntry
 
 // LoadMarks reads the marks of an audit directory. There are none if it has no such file.
 func LoadMarks(dir string) (Marks, error) {
-	path := filepath.Join(dir, ReviewFile)
-	f, err := os.Open(path)
+	rows, err := ReadMarks(filepath.Join(dir, ReviewFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Marks{}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	marks := Marks{}
+	for _, e := range rows {
+		if marks[e.MarkKey].Time <= e.Time {
+			marks[e.MarkKey] = e
+		}
+	}
+	return marks, nil
+}
+
+// ReadMarks reads a file of marks, those of all reviewers.
+func ReadMarks(path string) (rows []MarkEntry, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
 	dec := json.NewDecoder(bufio.NewReader(f))
 	for n := 0; ; n++ {
 		var e MarkEntry
 		err := dec.Decode(&e)
 		if err == io.EOF {
-			return marks, nil
+			return rows, nil
 		}
 		if err == nil && e.Mark != "" && e.Mark != Confirmed && e.Mark != Rejected {
 			err = fmt.Errorf("mark %q is neither %s nor %s", e.Mark, Confirmed, Rejected)
@@ -85,26 +100,52 @@ func LoadMarks(dir string) (Marks, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: row %d: %w; fix the row or move the file away", path, n, err)
 		}
-		marks[e.MarkKey] = e
+		rows = append(rows, e)
 	}
 }
 
-// SaveMarks adds entries to those in dir, replacing earlier ones of the same key; an entry
-// with neither mark nor note removes the earlier one. The file is replaced in one step. Marks
+// SaveMarks adds entries to those in dir. An entry replaces an earlier one of the same key and
+// reviewer; one with neither mark nor note removes it. The file is replaced in one step. Marks
 // that another process saves at the same moment can be lost.
 func SaveMarks(dir string, changed Marks) error {
-	marks, err := LoadMarks(dir)
+	return saveMarks(dir, slices.Collect(maps.Values(changed)))
+}
+
+// MergeMarks adds the marks of another file to those in dir, for example those of a second
+// reviewer of a copy of the audit. Of the same key and reviewer the later counts. It returns
+// the number of rows read.
+func MergeMarks(dir, path string) (int, error) {
+	rows, err := ReadMarks(path)
 	if err != nil {
+		return 0, err
+	}
+	return len(rows), saveMarks(dir, rows)
+}
+
+func saveMarks(dir string, changed []MarkEntry) error {
+	path := filepath.Join(dir, ReviewFile)
+	rows, err := ReadMarks(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	maps.Copy(marks, changed)
-	maps.DeleteFunc(marks, func(_ MarkKey, e MarkEntry) bool { return e.Mark == "" && e.Note == "" })
-	rows := slices.SortedFunc(maps.Values(marks), func(a, b MarkEntry) int {
+	type author struct {
+		MarkKey
+		reviewer string
+	}
+	all := map[author]MarkEntry{}
+	for _, e := range append(rows, changed...) {
+		if key := (author{e.MarkKey, e.Reviewer}); all[key].Time <= e.Time {
+			all[key] = e
+		}
+	}
+	maps.DeleteFunc(all, func(_ author, e MarkEntry) bool { return e.Mark == "" && e.Note == "" })
+	rows = slices.SortedFunc(maps.Values(all), func(a, b MarkEntry) int {
 		return cmp.Or(
 			strings.Compare(a.Benchmark, b.Benchmark), strings.Compare(a.Split, b.Split), strings.Compare(a.Item, b.Item),
-			strings.Compare(a.MarkKey.Item, b.MarkKey.Item), strings.Compare(a.Evidence, b.Evidence))
+			strings.Compare(a.MarkKey.Item, b.MarkKey.Item), strings.Compare(a.Evidence, b.Evidence),
+			strings.Compare(a.Reviewer, b.Reviewer))
 	})
-	return publish.ReplaceFile(filepath.Join(dir, ReviewFile), func(w io.Writer) error {
+	return publish.ReplaceFile(path, func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		for _, e := range rows {
@@ -114,6 +155,58 @@ func SaveMarks(dir string, changed Marks) error {
 		}
 		return nil
 	})
+}
+
+// A ReviewerPair is how two reviewers agree on the items that both marked.
+type ReviewerPair struct {
+	One, Other   string
+	Items, Agree int
+	Kappa        float64 // Cohen 1960; NaN where both only ever used one mark, the same
+}
+
+// ReviewerPairs compares each two reviewers that marked the same items.
+func ReviewerPairs(rows []MarkEntry) (pairs []ReviewerPair) {
+	by := map[string]map[MarkKey]Mark{}
+	for _, e := range rows {
+		if e.Mark == "" {
+			continue
+		}
+		if by[e.Reviewer] == nil {
+			by[e.Reviewer] = map[MarkKey]Mark{}
+		}
+		by[e.Reviewer][e.MarkKey] = e.Mark
+	}
+	names := slices.Sorted(maps.Keys(by))
+	for i, one := range names {
+		for _, other := range names[i+1:] {
+			p := ReviewerPair{One: one, Other: other}
+			var confirmed [2]int
+			for key, mark := range by[one] {
+				theirs, ok := by[other][key]
+				if !ok {
+					continue
+				}
+				p.Items++
+				if mark == theirs {
+					p.Agree++
+				}
+				for k, m := range []Mark{mark, theirs} {
+					if m == Confirmed {
+						confirmed[k]++
+					}
+				}
+			}
+			if p.Items == 0 {
+				continue
+			}
+			n := float64(p.Items)
+			a, b := float64(confirmed[0])/n, float64(confirmed[1])/n
+			chance := a*b + (1-a)*(1-b)
+			p.Kappa = (float64(p.Agree)/n - chance) / (1 - chance)
+			pairs = append(pairs, p)
+		}
+	}
+	return pairs
 }
 
 // EvidenceDigest returns a digest of an item's evidence, 32 hex digits: of the place and the

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,7 +63,7 @@ func makeAudit(tb testing.TB, texts ...string) string {
 
 func session(tb testing.TB, dir string) (*Session, *screen) {
 	tb.Helper()
-	s, err := Open(context.Background(), dir)
+	s, err := Open(context.Background(), dir, "")
 	must(tb, err)
 	tb.Cleanup(func() { s.Close() })
 	return s, newScreen(context.Background(), s)
@@ -154,7 +155,7 @@ func TestLongItemScrolls(t *testing.T) {
 	for range 10_000 {
 		press(m, "<down>")
 	}
-	if !strings.Contains(plain(m), "end now") {
+	if !strings.Contains(plain(m), "the end") {
 		t.Errorf("the end cannot be reached:\n%s", plain(m))
 	}
 	for line := range strings.SplitSeq(m.text(), "\n") {
@@ -259,7 +260,7 @@ func TestBadMarks(t *testing.T) {
 			t.Errorf("%s: a file that cannot be read was replaced", row)
 		}
 	}
-	if _, err := Open(context.Background(), filepath.Dir(dir)); err == nil || !strings.Contains(err.Error(), "no audit") {
+	if _, err := Open(context.Background(), filepath.Dir(dir), ""); err == nil || !strings.Contains(err.Error(), "no audit") {
 		t.Error(err)
 	}
 }
@@ -274,5 +275,72 @@ func TestTwoReaders(t *testing.T) {
 	marks, err := audit.LoadMarks(dir)
 	if err != nil || len(marks) != 2 {
 		t.Errorf("%v, %v", marks, err)
+	}
+}
+
+// TestReviewers: marks of two people are kept side by side, merge with those of a copy, and
+// show the precision and their agreement; what is undone is as it was.
+func TestReviewers(t *testing.T) {
+	dir := makeAudit(t, "the ferry leaves at dawn", "the tower has a bell", "the river runs north")
+	s, m := session(t, dir)
+	s.Reviewer = "ada"
+	press(m, "ccr") // 1 and 2 confirmed, 3 rejected
+	if !strings.Contains(plain(m), "marked 3: 2 confirmed, 1 rejected") {
+		t.Errorf("no counts:\n%s", plain(m))
+	}
+	press(m, "uu")
+	if marks, err := audit.LoadMarks(dir); err != nil || len(marks) != 1 {
+		t.Errorf("after two steps were undone: %v, %v", marks, err)
+	}
+	press(m, "cr")
+	press(m, "uuuuuuu")
+	if !strings.Contains(plain(m), "there is nothing to take back") || strings.Contains(plain(m), "marked 1") {
+		t.Errorf("undo:\n%s", plain(m))
+	}
+	press(m, "ppccr")
+	copied := filepath.Join(t.TempDir(), audit.ReviewFile)
+	b, err := os.ReadFile(filepath.Join(dir, audit.ReviewFile))
+	must(t, err)
+	must(t, os.WriteFile(copied, bytes.ReplaceAll(bytes.ReplaceAll(b, []byte(`"ada"`), []byte(`"bob"`)), []byte(`"time":"2`), []byte(`"time":"1`)), 0o600))
+	s2, m2 := session(t, dir)
+	s2.Reviewer = "bob"
+	press(m2, "f>1000<enter>")
+	if !strings.Contains(plain(m2), "no item matches") {
+		t.Errorf("strength:\n%s", plain(m2))
+	}
+	n, err := audit.MergeMarks(dir, copied)
+	if err != nil || n != 3 {
+		t.Fatal(n, err)
+	}
+	press(m2, "cr") // the second item: bob disagrees with ada
+	lines, err := s2.Summary()
+	must(t, err)
+	// Agreement on 2 of 3: ada confirms 2/3, bob 1/3; chance (2+2)/9; kappa (2/3 - 4/9)/(5/9) = 0.4.
+	want := []string{"of 3 items reviewed, 1 confirmed: precision 0.33 [0.06, 0.79]", "ada and bob agree on 2 of 3 items: Cohen's kappa 0.40"}
+	if !slices.Equal(lines, want) {
+		t.Errorf("%q, want %q", lines, want)
+	}
+	marks, err := audit.LoadMarks(dir)
+	if err != nil || len(marks) != 3 {
+		t.Errorf("%v, %v", marks, err)
+	}
+}
+
+// TestWide: with room the item and its documents are side by side, no line too wide, and no
+// style runs over.
+func TestWide(t *testing.T) {
+	_, m := session(t, makeAudit(t, strings.Repeat("the ferry leaves at dawn and ", 30)+"the end"))
+	m.Update(tea.WindowSizeMsg{Width: 140, Height: 30})
+	for _, line := range strings.Split(m.text(), "\n") {
+		if ansi.StringWidth(line) > 140 {
+			t.Errorf("%d columns: %q", ansi.StringWidth(line), line)
+		}
+		left, _, two := strings.Cut(line, " │ ")
+		if two && strings.Count(left, matchOn)+strings.Count(left, dim)+strings.Count(left, bold) != strings.Count(left, matchOff) {
+			t.Errorf("a style runs over: %q", left)
+		}
+	}
+	if !strings.Contains(plain(m), " │ ") {
+		t.Errorf("one column:\n%s", plain(m))
 	}
 }

@@ -95,6 +95,12 @@ func (m *screen) key(key string) tea.Cmd {
 		if e := m.current(); e != nil {
 			m.ask("note", e.note)
 		}
+	case "u":
+		m.undo()
+	case "b":
+		m.nextBenchmark()
+	case "d":
+		m.markDocument()
 	case "c":
 		m.mark(audit.Confirmed)
 	case "r":
@@ -122,7 +128,7 @@ func (m *screen) typing(k tea.KeyPressMsg) {
 		if what == "filter" {
 			m.apply(text)
 		} else if e := m.current(); e != nil {
-			m.save(e, e.mark, text)
+			m.save([]*entry{e}, e.mark, func(*entry) string { return text })
 		}
 	default:
 		m.typed = append(m.typed, []rune(report.CleanText(k.Text))...)
@@ -162,20 +168,62 @@ func (m *screen) mark(mark audit.Mark) {
 	if e == nil {
 		return
 	}
-	if e.mark == mark {
-		m.save(e, "", e.note)
+	if e.mark == mark && e.own {
+		m.save([]*entry{e}, "", func(e *entry) string { return e.note })
 		return
 	}
-	if m.save(e, mark, e.note); m.message == "" {
+	if m.save([]*entry{e}, mark, func(e *entry) string { return e.note }); m.message == "" {
 		m.move(1)
 	}
 }
 
-func (m *screen) save(e *entry, mark audit.Mark, note string) {
-	oldMark, oldNote := e.mark, e.note
-	if err := m.s.mark(e, mark, note); err != nil {
-		e.mark, e.note = oldMark, oldNote
+func (m *screen) save(list []*entry, mark audit.Mark, note func(e *entry) string) {
+	if err := m.s.mark(list, mark, note); err != nil {
 		m.message = "not saved: " + report.CleanText(err.Error())
+	}
+}
+
+// undo takes back the last mark or note and shows its item.
+func (m *screen) undo() {
+	e, err := m.s.undo()
+	switch {
+	case err != nil:
+		m.message = "not saved: " + report.CleanText(err.Error())
+	case e == nil:
+		m.message = "there is nothing to take back"
+	default:
+		m.at = max(slices.Index(m.shown, e), 0)
+		m.layout()
+	}
+}
+
+// nextBenchmark moves to the first item of the next benchmark.
+func (m *screen) nextBenchmark() {
+	now := m.current()
+	if now == nil {
+		return
+	}
+	var names []string
+	for _, e := range m.shown {
+		if !slices.Contains(names, e.Benchmark) {
+			names = append(names, e.Benchmark)
+		}
+	}
+	next := names[(slices.Index(names, now.Benchmark)+1)%len(names)]
+	m.at = slices.IndexFunc(m.shown, func(e *entry) bool { return e.Benchmark == next })
+	m.layout()
+}
+
+// markDocument sets the item's mark for the unmarked items whose evidence is in its document.
+func (m *screen) markDocument() {
+	e := m.current()
+	if e == nil || e.mark == "" {
+		m.message = "mark this item first: d sets the same mark for the others of its document"
+		return
+	}
+	list := m.s.sameDocument(e)
+	if m.save(list, e.mark, func(e *entry) string { return e.note }); m.message == "" {
+		m.message = fmt.Sprintf("%s of the same document marked as %s", report.Count(int64(len(list)-1), "more item"), e.mark)
 	}
 }
 
@@ -221,40 +269,104 @@ func (m *screen) layout() {
 		add("the evidence cannot be read: " + report.CleanText(err.Error()))
 	}
 	add(report.CleanText(strings.Join(e.states, "; ")))
-	if e.text != nil {
-		for p, text := range e.text {
-			if text == "" {
-				continue
-			}
-			var spans [][2]int
-			for i := range rows {
-				if _, from, to, ok := e.span(&rows[i]); ok && rows[i].Part == item.Part(p).String() {
-					spans = append(spans, [2]int{from, to})
-				}
-			}
-			add("")
-			add(bold + item.Part(p).String() + matchOff)
-			add(marked(text, spans))
-		}
-	} else {
-		add("")
-		add(dim + "the item's own text cannot be read again" + matchOff)
+	add("")
+	if m.width >= wide {
+		half := (m.width - 3) / 2
+		m.body = append(m.body, beside(wrapped(itemText(e, rows), half), wrapped(documentText(rows), half), half)...)
+		return
 	}
+	if len(rows) > 1 {
+		add(documentText(rows[:1]))
+		add("")
+		add(itemText(e, rows))
+		add("")
+		add(documentText(rows[1:]))
+		return
+	}
+	add(documentText(rows))
+	add("")
+	add(itemText(e, rows))
+}
+
+// wide is the width from which an item and its documents are side by side.
+const wide = 120
+
+// itemText returns the parts of an item with its matches highlighted.
+func itemText(e *entry, rows []audit.Evidence) string {
+	if e.text == nil {
+		return dim + "the item's own text cannot be read again" + matchOff
+	}
+	var list []string
+	for p, text := range e.text {
+		if text == "" {
+			continue
+		}
+		var spans [][2]int
+		for i := range rows {
+			if _, from, to, ok := e.span(&rows[i]); ok && rows[i].Part == item.Part(p).String() {
+				spans = append(spans, [2]int{from, to})
+			}
+		}
+		list = append(list, bold+item.Part(p).String()+matchOff+"\n"+marked(text, spans))
+	}
+	return strings.Join(list, "\n\n")
+}
+
+// documentText returns the documents' texts with the matches highlighted.
+func documentText(rows []audit.Evidence) string {
+	var list []string
 	for i := range rows {
 		r := &rows[i]
-		add("")
-		add(bold + report.CleanText(r.DocID) + matchOff)
 		source := fmt.Sprintf("%s, row %d; %d %ss of the %s", r.Shard, r.Row, r.Words, audit.UnitOf(r.Norm), r.Part)
-		add(dim + report.CleanText(source) + matchOff)
 		n := int64(len(r.DocText))
 		from := min(max(r.DocStart-r.DocTextStart, 0), n)
 		to := min(max(r.DocEnd-r.DocTextStart, from), n)
-		add(marked(r.DocText, [][2]int{{int(from), int(to)}}))
+		list = append(list, bold+report.CleanText(r.DocID)+matchOff+"\n"+dim+report.CleanText(source)+matchOff+"\n"+
+			marked(r.DocText, [][2]int{{int(from), int(to)}}))
 	}
 	if len(rows) == 0 {
-		add("")
-		add("no evidence: a corpus filter only suspects; swab check --trace finds the documents")
+		return "no evidence: a corpus filter only suspects; swab check --trace finds the documents"
 	}
+	return strings.Join(list, "\n\n")
+}
+
+// wrapped breaks text into lines of at most width columns; a style that goes on is ended at
+// the end of each line and begun again on the next.
+func wrapped(text string, width int) []string {
+	list := strings.Split(ansi.Wrap(text, width, " "), "\n")
+	style := ""
+	for i, line := range list {
+		before := style
+		for at := 0; at < len(line); at++ {
+			for _, s := range []string{matchOn, dim, bold} {
+				if strings.HasPrefix(line[at:], s) {
+					style = s
+				}
+			}
+			if strings.HasPrefix(line[at:], matchOff) {
+				style = ""
+			}
+		}
+		if list[i] = before + line; style != "" {
+			list[i] += matchOff
+		}
+	}
+	return list
+}
+
+// beside puts two columns of lines side by side, the left one width columns wide.
+func beside(left, right []string, width int) (list []string) {
+	for i := range max(len(left), len(right)) {
+		var l, r string
+		if i < len(left) {
+			l = left[i]
+		}
+		if i < len(right) {
+			r = right[i]
+		}
+		list = append(list, l+strings.Repeat(" ", max(width-ansi.StringWidth(l), 0))+" │ "+r)
+	}
+	return list
 }
 
 // marked returns the text without control characters and with its spans highlighted. Line
@@ -297,6 +409,9 @@ func (m *screen) View() tea.View {
 	return v
 }
 
+// keys is the last line of the screen.
+const keys = "n next  p previous  c confirm  r reject  d document  u undo  o note  f filter  b benchmark  q quit"
+
 // text is the screen's content, no line wider than the terminal.
 func (m *screen) text() string {
 	var b strings.Builder
@@ -312,8 +427,10 @@ func (m *screen) text() string {
 	if e.documents == 1 {
 		documents = "document"
 	}
-	line(fmt.Sprintf("%d of %d; %d words in %d %s; %s%s%s",
-		m.at+1, len(m.shown), e.longest, e.documents, documents, bold, e.markText(), matchOff))
+	marks, confirmed := m.s.counts()
+	line(fmt.Sprintf("%d of %d; %d words in %d %s; %s%s%s; marked %d: %d confirmed, %d rejected",
+		m.at+1, len(m.shown), e.longest, e.documents, documents, bold, e.markText(), matchOff,
+		marks, confirmed, marks-confirmed))
 	for i := range m.room() {
 		if m.top+i < len(m.body) {
 			line(m.body[m.top+i])
@@ -323,7 +440,7 @@ func (m *screen) text() string {
 	}
 	switch {
 	case m.asking == "filter":
-		line("filter (path, method, state, mark): " + string(m.typed) + "▏")
+		line("filter (path, method, state, kind, mark, >20): " + string(m.typed) + "▏")
 	case m.asking != "":
 		line("note: " + string(m.typed) + "▏")
 	case m.message != "":
@@ -337,6 +454,6 @@ func (m *screen) text() string {
 	if len(m.body) > m.room() {
 		more = "  ↑↓ space scroll"
 	}
-	b.WriteString(ansi.Truncate("n next  p previous  c confirm  r reject  o note  f filter  q quit"+more, m.width, "…"))
+	b.WriteString(ansi.Truncate(keys+more, m.width, "…"))
 	return b.String()
 }

@@ -10,13 +10,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
 	"swab/pipeline/report"
+	"swab/pipeline/score"
 )
 
 // A Session is an audit open for review: its items that are flagged, suspected or marked,
@@ -24,12 +29,22 @@ import (
 // up to [maxTexts]. The evidence is copied to an unlinked temporary file, so a run that
 // replaces the audit meanwhile does not affect the session.
 type Session struct {
+	Reviewer string // whose marks are set
 	dir      string
 	evidence *os.File          // a JSON list for each case
 	norms    map[string]string // by method
 	cases    []*entry
 	changed  audit.Marks // in this session
 	gone     int         // benchmark files that are missing or changed
+	undone   []step      // what undo takes back, the last at the end
+}
+
+// step is one act of a reviewer: the entries that it changed, as they were.
+type step []struct {
+	e    *entry
+	mark audit.Mark
+	note string
+	own  bool
 }
 
 // maxTexts bounds the benchmarks' texts in memory, in bytes.
@@ -49,10 +64,12 @@ type entry struct {
 	text      *[item.NumParts]string
 	mark      audit.Mark
 	note      string
+	own       bool   // the mark is this reviewer's
+	document  string // of the first row of evidence
 }
 
-// Open reads an audit for review. Close it.
-func Open(ctx context.Context, dir string) (*Session, error) {
+// Open reads an audit for review by a person of that name. Close it.
+func Open(ctx context.Context, dir, reviewer string) (*Session, error) {
 	r, err := audit.Open(dir)
 	if err != nil {
 		return nil, err
@@ -62,7 +79,7 @@ func Open(ctx context.Context, dir string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{dir: dir, norms: r.About.Norms(), changed: audit.Marks{}}
+	s := &Session{Reviewer: reviewer, dir: dir, norms: r.About.Norms(), changed: audit.Marks{}}
 	if s.evidence, err = os.CreateTemp("", "swab-review-*"); err != nil {
 		return nil, err
 	}
@@ -141,6 +158,7 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 		digest := audit.EvidenceDigest(proof.Rows)
 		for _, e := range list {
 			e.at, e.size, e.key.Evidence = at, int64(len(b)), digest
+			e.document = fmt.Sprintf("%s:%d", proof.Rows[0].Shard, proof.Rows[0].Row)
 		}
 		at += int64(len(b))
 	}
@@ -150,7 +168,7 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 	kept := s.cases[:0]
 	for _, e := range s.cases {
 		if m, ok := marks[e.key]; ok {
-			e.mark, e.note = m.Mark, m.Note
+			e.mark, e.note, e.own = m.Mark, m.Note, m.Reviewer == s.Reviewer
 		} else if !e.state.Found() {
 			continue // its mark is on other evidence
 		}
@@ -188,13 +206,100 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 	return nil
 }
 
-// mark sets the mark and note of an item and saves them.
-func (s *Session) mark(e *entry, m audit.Mark, note string) error {
-	e.mark, e.note = m, note
+// mark sets the mark and note of items and saves them, in one step that undo takes back.
+func (s *Session) mark(list []*entry, m audit.Mark, note func(e *entry) string) error {
+	var was step
+	for _, e := range list {
+		was = append(was, struct {
+			e    *entry
+			mark audit.Mark
+			note string
+			own  bool
+		}{e, e.mark, e.note, e.own})
+		s.change(e, m, note(e), m != "")
+	}
+	if err := audit.SaveMarks(s.dir, s.changed); err != nil {
+		s.restore(was)
+		return err
+	}
+	s.undone = append(s.undone, was)
+	return nil
+}
+
+// change sets the mark and note of an item.
+func (s *Session) change(e *entry, m audit.Mark, note string, own bool) {
+	e.mark, e.note, e.own = m, note, own
 	s.changed[e.key] = audit.MarkEntry{
 		MarkKey: e.key, Mark: m, Note: note, Benchmark: e.Benchmark, Split: e.Split, Item: e.Item,
+		Reviewer: s.Reviewer, Time: time.Now().UTC().Format(time.RFC3339Nano),
 	}
-	return audit.SaveMarks(s.dir, s.changed)
+}
+
+// restore sets entries to what they were. A mark of another reviewer is left to its own row.
+func (s *Session) restore(was step) {
+	for _, w := range was {
+		if w.own {
+			s.change(w.e, w.mark, w.note, true)
+			continue
+		}
+		s.change(w.e, "", "", false)
+		w.e.mark, w.e.note = w.mark, w.note
+	}
+}
+
+// undo takes back the last step, and returns its first item.
+func (s *Session) undo() (*entry, error) {
+	if len(s.undone) == 0 {
+		return nil, nil
+	}
+	was := s.undone[len(s.undone)-1]
+	s.restore(was)
+	s.undone = s.undone[:len(s.undone)-1]
+	return was[0].e, audit.SaveMarks(s.dir, s.changed)
+}
+
+// sameDocument returns the items without a mark whose first evidence is in the item's document,
+// and the item.
+func (s *Session) sameDocument(e *entry) (list []*entry) {
+	for _, o := range s.cases {
+		if o == e || o.mark == "" && o.document == e.document && e.document != "" {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// counts returns how many items are marked, and how many of those are confirmed.
+func (s *Session) counts() (marked, confirmed int64) {
+	for _, e := range s.cases {
+		if e.mark != "" && e.state.Found() {
+			marked++
+		}
+		if e.mark == audit.Confirmed && e.state.Found() {
+			confirmed++
+		}
+	}
+	return marked, confirmed
+}
+
+// Summary says what the marks measure: the precision of what was found, and how reviewers
+// agree.
+func (s *Session) Summary() (lines []string, err error) {
+	if marked, confirmed := s.counts(); marked > 0 {
+		low, high := score.Wilson(confirmed, marked)
+		lines = append(lines, fmt.Sprintf("of %s reviewed, %s confirmed: precision %.2f [%.2f, %.2f]",
+			report.Count(marked, "item"), report.Thousands(confirmed), float64(confirmed)/float64(marked), low, high))
+	}
+	rows, err := audit.ReadMarks(filepath.Join(s.dir, audit.ReviewFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return lines, nil
+	}
+	for _, p := range audit.ReviewerPairs(rows) {
+		lines = append(lines, fmt.Sprintf("%s and %s agree on %d of %s: Cohen's kappa %.2f",
+			report.CleanText(cmp.Or(p.One, "no name")), report.CleanText(p.Other), p.Agree,
+			report.Count(int64(p.Items), "item"), p.Kappa))
+	}
+	return lines, err
 }
 
 // rows reads the evidence of an item, the strongest first.
@@ -239,11 +344,18 @@ func (e *entry) markText() string {
 	return what
 }
 
-// matches reports whether all words are in the item's title, mark, kind, note or states.
+// matches reports whether all words are in the item's title, mark, kind, note or states. A word
+// as >20 or <20 compares the longest match.
 func (e *entry) matches(words []string) bool {
 	fields := []string{e.title(), cmp.Or(string(e.mark), "unmarked"), e.kind, e.note}
 	all := strings.ToLower(strings.Join(append(fields, e.states...), "\n"))
 	for _, w := range words {
+		if n, err := strconv.ParseInt(w[1:], 10, 64); err == nil && (w[0] == '>' || w[0] == '<') {
+			if w[0] == '>' && e.longest <= n || w[0] == '<' && e.longest >= n {
+				return false
+			}
+			continue
+		}
 		if !strings.Contains(all, w) {
 			return false
 		}
