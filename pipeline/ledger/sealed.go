@@ -65,22 +65,23 @@ func (f Format) Write(w io.Writer, v any) error {
 
 // Read reads into v what Write wrote, byte for byte. The error is ErrVersion for another
 // version of the format, and ErrCorrupt for anything else that is not such a file. Unknown
-// members are ignored if the file is of a later minor version.
+// members are ignored if the file is of another minor version: a later one has more, an
+// earlier one may have some that are written no longer.
 func (f Format) Read(r io.Reader, v any) error {
 	b, err := io.ReadAll(r)
 	if err != nil {
 		return err
 	}
 	line, body, _ := bytes.Cut(b, []byte("\n"))
-	later := false
+	other := false
 	if string(line) != f.head(body) {
-		if later, err = f.compare(line, body); err != nil {
+		if other, err = f.compare(line, body); err != nil {
 			return err
 		}
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
-	if !later {
+	if !other {
 		dec.DisallowUnknownFields()
 	}
 	if err := dec.Decode(v); err != nil {
@@ -93,8 +94,8 @@ func (f Format) Read(r io.Reader, v any) error {
 }
 
 // compare returns an error if a first line does not belong to the body, or reports that it is
-// of a later minor version.
-func (f Format) compare(line, body []byte) (later bool, err error) {
+// of another minor version.
+func (f Format) compare(line, body []byte) (other bool, err error) {
 	var h struct {
 		Format  string
 		Version int
@@ -113,7 +114,7 @@ func (f Format) compare(line, body []byte) (later bool, err error) {
 			ErrVersion, h.Version, f.Version, f.Advice)
 	case h.XXH3 != checksum(begin, body):
 		return false, fmt.Errorf("%w: checksum mismatch: the file was changed or truncated after it was written", ErrCorrupt)
-	case f.Minor < 0 || h.Minor <= f.Minor:
+	case f.Minor < 0 || h.Minor < 0 || h.Minor == f.Minor:
 		return false, fmt.Errorf("%w: its first line was changed", ErrCorrupt)
 	}
 	return true, nil
