@@ -17,34 +17,40 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
 
 // How long a request may take, and how it is tried again.
 const (
-	attemptsVariable = "SWAB_STORE_ATTEMPTS" // of the environment: tries of a request
-	defaultAttempts  = 8                     // with the waits between them, half a minute
-	firstWait        = 200 * time.Millisecond
-	longestWait      = 30 * time.Second
-	longestAsked     = 5 * time.Minute // by Retry-After
-	idleTimeout      = 60 * time.Second
-	mostRedirects    = 10
+	retryVariable = "SWAB_STORE_RETRY" // of the environment: tries and the first wait, as 8x200ms
+	defaultTries  = 8                  // with the waits between them, half a minute
+	defaultWait   = 200 * time.Millisecond
+	longestWait   = 30 * time.Second
+	longestAsked  = 5 * time.Minute // by Retry-After
+	idleTimeout   = 60 * time.Second
+	mostRedirects = 10
 )
 
 // A client is the process's: its connections, and what services keep.
 type client struct {
 	http     *http.Client
 	services services
-	attempts int
+	tries    int
+	wait     time.Duration // after the first failure; it doubles
 	idle     time.Duration
 }
 
 // shared returns the client, which is made when the first URL is read.
 var shared = sync.OnceValue(func() *client {
-	attempts, err := strconv.Atoi(os.Getenv(attemptsVariable))
-	if err != nil || attempts < 1 {
-		attempts = defaultAttempts
+	tries, wait := defaultTries, defaultWait
+	if n, first, ok := strings.Cut(os.Getenv(retryVariable), "x"); ok {
+		count, err := strconv.Atoi(n)
+		pause, err2 := time.ParseDuration(first)
+		if err == nil && err2 == nil && count > 0 && pause > 0 {
+			tries, wait = count, pause
+		}
 	}
 	return &client{
 		http: &http.Client{
@@ -63,7 +69,8 @@ var shared = sync.OnceValue(func() *client {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		services: services{all: map[string]service{}},
-		attempts: attempts,
+		tries:    tries,
+		wait:     wait,
 		idle:     idleTimeout,
 	}
 })
@@ -160,6 +167,10 @@ func (r *retry) wait(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if errors.Is(err, errElsewhere) && r.failed < r.c.tries {
+		r.failed++
+		return nil
+	}
 	asked := time.Duration(0)
 	if s, ok := errors.AsType[*statusError](err); ok {
 		switch asked = s.after; {
@@ -172,11 +183,11 @@ func (r *retry) wait(ctx context.Context, err error) error {
 	} else if isLasting(err) {
 		return err
 	}
-	if r.failed++; r.failed >= r.c.attempts {
+	if r.failed++; r.failed >= r.c.tries {
 		return fmt.Errorf("%w (tried %d times)", err, r.failed)
 	}
-	pause := min(firstWait<<(r.failed-1), longestWait)
-	pause = pause/2 + rand.N(pause/2) // so that lanes do not come back all at once
+	pause := min(r.c.wait<<(r.failed-1), longestWait)
+	pause = pause/2 + rand.N(pause/2+1) // so that lanes do not come back all at once
 	select {
 	case <-time.After(max(pause, asked)):
 		return nil
@@ -275,6 +286,10 @@ func (c *client) try(
 		if err != nil {
 			return nil, withoutURL(err)
 		}
+		if l, ok := s.(learner); ok && resp.StatusCode >= 300 && l.learn(resp.Header) {
+			resp.Body.Close()
+			return nil, errElsewhere
+		}
 		switch resp.StatusCode {
 		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
 			http.StatusPermanentRedirect:
@@ -310,17 +325,23 @@ func (c *client) try(
 	return nil, errLasting{fmt.Errorf("more than %d redirections", mostRedirects)}
 }
 
+// A learner is a service that learns by a response where its objects are, and reports
+// whether that was not known.
+type learner interface{ learn(http.Header) bool }
+
+var errElsewhere = errors.New("the object is in another region")
+
 // sameHost reports whether two URLs are of one scheme, host and port.
 func sameHost(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
 
 // fetchAll returns the body of a response that is a page of names or the like.
-func (c *client) fetchAll(ctx context.Context, s service, u string) ([]byte, http.Header, error) {
+func (c *client) fetchAll(
+	ctx context.Context, s service, newRequest func() (*http.Request, error),
+) ([]byte, http.Header, error) {
 	const most = 64 << 20
 	r := retry{c: c}
 	for {
-		resp, err := c.try(s, func() (*http.Request, error) {
-			return http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
-		}, r.fresh, nil)
+		resp, err := c.try(s, newRequest, r.fresh, nil)
 		if err == nil {
 			var body []byte
 			in := idleReader(resp.Body, c.idle)

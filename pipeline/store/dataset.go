@@ -66,7 +66,7 @@ func choose(all []*Object, words []string) ([]*Object, error) {
 		return nil, err
 	}
 	left := words
-	if i := slices.IndexFunc(configs, func(c config) bool { return c.Name == words[0] }); i >= 0 {
+	if i := slices.IndexFunc(configs, func(c subset) bool { return c.Name == words[0] }); i >= 0 {
 		all, left = configs[i].files(all, words[1:])
 	} else if len(words) == 1 {
 		// The word may be a split of the only configuration, or of the one by default.
@@ -93,7 +93,7 @@ func choose(all []*Object, words []string) ([]*Object, error) {
 }
 
 // named lists what words could name.
-func named(configs []config, all []*Object) string {
+func named(configs []subset, all []*Object) string {
 	var names []string
 	for _, c := range configs {
 		names = append(names, c.Name)
@@ -135,8 +135,8 @@ func isNamed(key, word string) bool {
 		ok2 && strings.ContainsAny(after[:1], "-_")
 }
 
-// config is a configuration in the header of a README.md.
-type config struct {
+// subset is a configuration in the header of a README.md.
+type subset struct {
 	Name    string `yaml:"config_name"`
 	Default bool   `yaml:"default"`
 	Dir     string `yaml:"data_dir"`
@@ -145,7 +145,7 @@ type config struct {
 
 // readConfigs returns the configurations that the README.md of a data set has. One that is no
 // YAML has none.
-func readConfigs(all []*Object) ([]config, error) {
+func readConfigs(all []*Object) ([]subset, error) {
 	i := slices.IndexFunc(all, func(o *Object) bool { return o.key == "README.md" })
 	if i < 0 {
 		return nil, nil
@@ -158,7 +158,7 @@ func readConfigs(all []*Object) ([]config, error) {
 	}
 	header, ok := strings.CutPrefix(strings.ReplaceAll(string(text), "\r\n", "\n"), "---\n")
 	header, _, ok2 := strings.Cut(header, "\n---")
-	var card struct{ Configs []config }
+	var card struct{ Configs []subset }
 	if !ok || !ok2 || yaml.Unmarshal([]byte(header), &card) != nil {
 		return nil, nil
 	}
@@ -167,7 +167,7 @@ func readConfigs(all []*Object) ([]config, error) {
 
 // files returns the objects of a configuration, or of the split that the first word names, and
 // the words that it does not explain.
-func (c *config) files(all []*Object, words []string) ([]*Object, []string) {
+func (c *subset) files(all []*Object, words []string) ([]*Object, []string) {
 	globs := map[string][]string{} // by split
 	add := func(split string, paths any) {
 		switch paths := paths.(type) {

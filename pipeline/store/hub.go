@@ -85,7 +85,7 @@ func (h *hub) resolve(ctx context.Context) (string, error) {
 		return h.commit, nil
 	}
 	u := h.endpoint + "/api/datasets/" + h.id + "/revision/" + url.PathEscape(cmp.Or(h.revision, "main"))
-	body, _, err := shared().fetchAll(ctx, h, u)
+	body, _, err := shared().fetchAll(ctx, h, newGet(ctx, u))
 	if err != nil {
 		return "", h.explain(err)
 	}
@@ -167,7 +167,7 @@ func (h *hub) list(ctx context.Context, prefix string) iter.Seq2[*Object, error]
 		}
 		next += "?recursive=true"
 		for next != "" {
-			body, header, err := shared().fetchAll(ctx, h, next)
+			body, header, err := shared().fetchAll(ctx, h, newGet(ctx, next))
 			if errors.Is(err, fs.ErrNotExist) {
 				return // no such directory
 			}
@@ -205,6 +205,11 @@ func (h *hub) list(ctx context.Context, prefix string) iter.Seq2[*Object, error]
 			}
 		}
 	}
+}
+
+// newGet returns requests for a URL.
+func newGet(ctx context.Context, u string) func() (*http.Request, error) {
+	return func() (*http.Request, error) { return http.NewRequestWithContext(ctx, http.MethodGet, u, nil) }
 }
 
 // nextPage returns the URL of the page after the one of the URL at, by its Link header, or "".

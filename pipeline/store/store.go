@@ -169,6 +169,12 @@ func locate(name string) (service, string, error) {
 		return web{}, name, nil
 	case "hf":
 		return locateHub(rest)
+	case "s3":
+		return locateS3(rest)
+	case "gs":
+		return locateGCS(rest)
+	case "az":
+		return locateAzure(rest)
 	}
 	return nil, "", fmt.Errorf("no URL of a store; they begin with %s", Schemes)
 }
