@@ -63,7 +63,7 @@ TORTURETIME ?= 1h
 torture: build ## disturbs every verb for TORTURETIME: kills, failing system calls, power cuts, full disks
 	go run ./cmd/swabtorture -swab bin/swab -time $(TORTURETIME) $(TORTURE)
 
-writers: build ## reads what the writers of Parquet and Arrow write, those that Python has
+writers: build ## reads what the writers of data write, those that Python has
 	@if command -v python3 >/dev/null; then python3 testdata/writers.py bin/swab; else echo 'writers: skipped: there is no python3'; fi
 
 # At the end of its time a target without a find sometimes fails with "context deadline

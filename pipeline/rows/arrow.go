@@ -133,6 +133,8 @@ func (r *Record) arrow(key []byte, a arrow.Array, i int) {
 	}
 	number := func(s []byte) { r.leaf(scalar, key, s) }
 	switch a := a.(type) {
+	case *array.RunEndEncoded:
+		r.arrow(key, a.Values(), a.GetPhysicalIndex(i))
 	case *array.Dictionary:
 		r.arrow(key, a.Dictionary(), a.GetValueIndex(i))
 	case *array.String:

@@ -177,7 +177,7 @@ func (e *ReadError) Unwrap() error { return e.err }
 // Next returns the next row and the separator before it. At the end it returns the tail as
 // the separator, and io.EOF.
 func (s *Spans) Next() (sep, body []byte, err error) {
-	if c, ok := s.split.(*columnSplit); ok && c.names != nil {
+	if c, ok := s.split.(*columnSplit); ok && c.rows > 0 {
 		return c.row()
 	}
 	for {
@@ -598,7 +598,7 @@ func separator(line []byte) byte {
 		}
 	}
 	best := byte(',')
-	for _, c := range []byte(";\t") {
+	for _, c := range []byte(";\t|") {
 		if n[c] > n[best] {
 			best = c
 		}
@@ -606,11 +606,14 @@ func separator(line []byte) byte {
 	return best
 }
 
-// columnSplit builds rows from the columns of one object, which it holds as a whole. The
-// columns are lists of one length, or objects whose names are the rows' numbers, as pandas
-// writes them.
+// columnSplit builds rows from one object, which it holds as a whole, as pandas writes them:
+//
+//	{"a": [1, 2], "b": [3, 4]}                            columns of one length
+//	{"a": {"0": 1, "1": 2}, "b": {"0": 3, "1": 4}}        columns by the rows' numbers
+//	{"0": {"a": 1, "b": 3}, "1": {"a": 2, "b": 4}}        rows by their numbers
+//	{"columns": ["a", "b"], "index": [0, 1], "data": [[1, 3], [2, 4]]}
 type columnSplit struct {
-	names [][]byte // as written
+	names [][]byte // as written; nil if a cell is a whole row
 	cells [][]byte // by row, then by column
 	rows  int
 	at    int
@@ -636,6 +639,9 @@ func (c *columnSplit) read(data []byte) error {
 	o, err := cut.Object(data)
 	if err != nil {
 		return err
+	}
+	if c.readSplit(o) || c.readRows(o) {
+		return nil
 	}
 	columns := make([][][]byte, len(o))
 	for k, m := range o {
@@ -663,24 +669,97 @@ func (c *columnSplit) read(data []byte) error {
 	return nil
 }
 
+// readSplit reads the names of columns and lists of their values; ok is false for any other
+// object.
+func (c *columnSplit) readSplit(o Object) (ok bool) {
+	var names, lists [][]byte
+	for _, m := range o {
+		items, isList := Elements(m.Raw)
+		switch {
+		case !isList:
+			return false
+		case m.Key == "columns":
+			names = items
+		case m.Key == "data":
+			lists = items
+		case m.Key != "index":
+			return false
+		}
+	}
+	var cells [][]byte
+	for _, list := range lists {
+		items, _ := Elements(list)
+		if len(items) != len(names) {
+			return false
+		}
+		for _, cell := range items {
+			cells = append(cells, bytes.Clone(cell))
+		}
+	}
+	for _, name := range names {
+		if _, isText := Text(name); !isText {
+			return false
+		}
+		c.names = append(c.names, bytes.Clone(name))
+	}
+	if len(cells) == 0 {
+		c.names = nil
+		return false
+	}
+	c.cells, c.rows = cells, len(lists)
+	return true
+}
+
+// readRows reads rows that have their numbers as names; ok is false for any other object, and
+// where the rows themselves have numbers as names.
+func (c *columnSplit) readRows(o Object) (ok bool) {
+	var cells [][]byte
+	for n, m := range o {
+		row := SubObject(m.Raw)
+		if m.Key != strconv.Itoa(n) || len(row) == 0 || row[0].Key == "0" {
+			return false
+		}
+		cells = append(cells, bytes.Clone(m.Raw))
+	}
+	c.cells, c.rows = cells, len(cells)
+	return len(cells) > 0
+}
+
 // row returns the next row as a line of JSON.
 func (c *columnSplit) row() (sep, body []byte, err error) {
 	if c.at == c.rows {
 		return []byte("\n"), nil, io.EOF
 	}
 	c.out = c.out[:0]
+	if c.at > 0 {
+		sep = []byte("\n")
+	}
+	if c.names == nil {
+		c.out = appendLine(c.out, c.cells[c.at])
+		c.at++
+		return sep, c.out, nil
+	}
 	open := byte('{')
 	for k, name := range c.names {
 		c.out = append(c.out, open)
 		c.out = append(append(c.out, name...), ':')
-		c.out = append(c.out, c.cells[c.at*len(c.names)+k]...)
+		c.out = appendLine(c.out, c.cells[c.at*len(c.names)+k])
 		open = ','
 	}
 	c.out = append(c.out, '}')
-	if c.at++; c.at > 1 {
-		sep = []byte("\n")
-	}
+	c.at++
 	return sep, c.out, nil
+}
+
+// appendLine appends a value of JSON on one line: between its texts, line ends are only white
+// space.
+func appendLine(dst, value []byte) []byte {
+	for _, b := range value {
+		if b != '\n' && b != '\r' {
+			dst = append(dst, b)
+		}
+	}
+	return dst
 }
 
 // spanReader reads the rows of a text file.

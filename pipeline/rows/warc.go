@@ -219,7 +219,7 @@ func (w *warcReader) document(rec *Record, id, typ string, body []byte) (row boo
 	if err != nil {
 		media = strings.ToLower(strings.TrimSpace(typ))
 	}
-	if media == "" {
+	if media == "" || media == "application/warc-record" { // as warcio writes what it knows no type of
 		media = strings.Split(http.DetectContentType(body), ";")[0]
 	}
 	group, _, _ := strings.Cut(media, "/")

@@ -134,21 +134,33 @@ func isCard(name string) bool {
 	return false
 }
 
-// orcAdvice says what to do with a file of a format that no well-kept Go library reads.
-const orcAdvice = "an ORC file (convert it to Parquet, as with pyarrow.orc)"
+// What files are that are not read here, with what to do.
+const (
+	toParquet = " (convert it to Parquet or JSON lines)"
+	toZstd    = " (decompress it, or compress it again with gzip or zstd)"
+
+	orcAdvice  = "an ORC file (convert it to Parquet, as with pyarrow.orc)"
+	zipAdvice  = "a zip archive (unzip unpacks it)"
+	workbook   = "a workbook (save it as CSV)"
+	pickle     = "a Python pickle" + toParquet
+	hdf5       = "an HDF5 file" + toParquet
+	sqlite     = "an SQLite database" + toParquet
+	tensorFlow = "TensorFlow records" + toParquet
+	encrypted  = "a Parquet file with an encrypted footer, not read without its key (write it without encryption)"
+)
 
 // dataEndings are of files that hold data which is not read here, each with what it is.
 var dataEndings = map[string]string{
 	".tar": "a tar archive", ".tgz": "a tar archive", ".tbz2": "a tar archive", ".txz": "a tar archive",
-	".zip": "a zip archive", ".7z": "a 7z archive", ".rar": "a rar archive", ".warc": "a WARC file",
+	".zip": zipAdvice, ".7z": "a 7z archive (7z x unpacks it)", ".rar": "a rar archive (unrar x unpacks it)", ".warc": "a WARC file",
 	".wet": "a WARC file", ".wat": "a WARC file", ".orc": orcAdvice,
-	".npz": "NumPy arrays", ".idx": "an index of bytes", ".h5": "an HDF5 file",
-	".hdf5": "an HDF5 file", ".pkl": "a Python pickle", ".pickle": "a Python pickle", ".pt": "a PyTorch file",
-	".tfrecord": "TensorFlow records", ".tfrecords": "TensorFlow records", ".sqlite": "an SQLite database",
-	".sqlite3": "an SQLite database", ".db": "a database", ".duckdb": "a DuckDB database", ".mdb": "a database",
-	".lmdb": "an LMDB database", ".xlsx": "a workbook", ".xls": "a workbook", ".ods": "a workbook",
-	".msgpack": "MessagePack data", ".cbor": "CBOR data", ".br": "Brotli data", ".snappy": "Snappy data",
-	".sz": "Snappy data", ".lzma": "LZMA data", ".lzo": "LZO data", ".z": "compress data",
+	".npz": "NumPy arrays" + toParquet, ".idx": "an index of bytes", ".h5": hdf5, ".hdf5": hdf5, ".pkl": pickle,
+	".pickle": pickle, ".pt": "a PyTorch file" + toParquet, ".tfrecord": tensorFlow, ".tfrecords": tensorFlow,
+	".sqlite": sqlite, ".sqlite3": sqlite, ".db": "a database" + toParquet, ".duckdb": "a DuckDB database" + toParquet,
+	".mdb": "a database" + toParquet, ".lmdb": "an LMDB database" + toParquet, ".xlsx": workbook, ".xls": workbook,
+	".ods": workbook, ".msgpack": "MessagePack data" + toParquet, ".cbor": "CBOR data" + toParquet,
+	".br": "Brotli data" + toZstd, ".snappy": "Snappy data" + toZstd, ".sz": "Snappy data" + toZstd,
+	".lzma": "LZMA data" + toZstd, ".lzo": "LZO data" + toZstd, ".z": "compress data" + toZstd,
 }
 
 // otherEndings are of files that are no data of a corpus, whatever they begin with: images,
@@ -163,17 +175,17 @@ var magics = [...]struct {
 	magic, what string
 }{
 	{0, lfsPointer, lfsAdvice},
-	{0, "FEA1", "a Feather file of version 1"},
-	{0, "PK\x03\x04", "a zip archive"},
+	{0, "FEA1", "a Feather file of version 1" + toParquet},
+	{0, "PK\x03\x04", zipAdvice},
 	{257, "ustar", "a tar archive"},
 	{0, "WARC/", "a WARC file"},
 	{0, "ORC", orcAdvice},
-	{0, "\x89HDF\r\n", "an HDF5 file"},
-	{0, "SQLite format 3\x00", "an SQLite database"},
-	{0, "7z\xbc\xaf\x27\x1c", "a 7z archive"},
-	{0, "\x80\x04\x95", "a Python pickle"},
-	{0, "\x80\x05\x95", "a Python pickle"},
-	{0, "PARE", "a Parquet file with an encrypted footer"},
+	{0, "\x89HDF\r\n", hdf5},
+	{0, "SQLite format 3\x00", sqlite},
+	{0, "7z\xbc\xaf\x27\x1c", "a 7z archive (7z x unpacks it)"},
+	{0, "\x80\x04\x95", pickle},
+	{0, "\x80\x05\x95", pickle},
+	{0, "PARE", encrypted},
 }
 
 // magicOf returns what data a file is that begins so, or "".
@@ -226,7 +238,7 @@ func (s *Shard) probe() (why string, unread bool) {
 	case err != nil:
 		return "unknown ending", false
 	}
-	if m := magicOf(head); m != "" {
+	if m := magicOf(head); m != "" && what != workbook { // which may be a zip archive
 		return m, true
 	}
 	switch {

@@ -155,6 +155,10 @@ func (s *Shard) checkHead(head []byte, size int64) error {
 	if bytes.HasPrefix(head, []byte(lfsPointer)) {
 		return fmt.Errorf("%w: %s", ErrMismatch, lfsAdvice)
 	}
+	if s.Compression == Lz4 {
+		return fmt.Errorf("%w: not lz4 data, as lz4 writes it and Hadoop does not: begins with %q%s",
+			ErrMismatch, begin(head), toZstd)
+	}
 	return fmt.Errorf("%w: not %s data: begins with %q", ErrMismatch, s.Compression, begin(head))
 }
 
@@ -182,9 +186,9 @@ func (s *Shard) checkPlain(head []byte) error {
 		return fmt.Errorf("%w: %s", ErrMismatch, lfsAdvice)
 	}
 	for _, k := range [...]struct{ magic, what string }{
-		{"FEA1", "a Feather file of version 1, which is not Arrow"},
-		{"PK\x03\x04", "a zip archive"},
-		{"PARE", "a Parquet file with an encrypted footer, which cannot be read without its key"},
+		{"FEA1", "a Feather file of version 1, which is not Arrow" + toParquet},
+		{"PK\x03\x04", zipAdvice},
+		{"PARE", encrypted},
 	} {
 		if bytes.HasPrefix(head, []byte(k.magic)) && (s.Format != nil || k.magic != "PARE") {
 			return fmt.Errorf("%w: not %s but %s", ErrMismatch, s.Format, k.what)
