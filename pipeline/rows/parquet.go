@@ -731,7 +731,8 @@ func (c *chunk[T]) next() (defs, reps []int16, values []T, err error) {
 	return defs, reps, c.values[:have], nil
 }
 
-var errEncrypted = fmt.Errorf("an encrypted column, which is not read without its key (write it again without encryption): %w", ErrUnsupported)
+var errEncrypted = fmt.Errorf("an encrypted column, which is not read without its key "+
+	"(write it again without encryption): %w", ErrUnsupported)
 
 // column opens column i of a row group: the library's decoder, and the pages that
 // feed it.

@@ -152,7 +152,8 @@ const (
 // dataEndings are of files that hold data which is not read here, each with what it is.
 var dataEndings = map[string]string{
 	".tar": "a tar archive", ".tgz": "a tar archive", ".tbz2": "a tar archive", ".txz": "a tar archive",
-	".zip": zipAdvice, ".7z": "a 7z archive (7z x unpacks it)", ".rar": "a rar archive (unrar x unpacks it)", ".warc": "a WARC file",
+	".zip": zipAdvice, ".7z": "a 7z archive (7z x unpacks it)",
+	".rar": "a rar archive (unrar x unpacks it)", ".warc": "a WARC file",
 	".wet": "a WARC file", ".wat": "a WARC file", ".orc": orcAdvice,
 	".npz": "NumPy arrays" + toParquet, ".idx": "an index of bytes", ".h5": hdf5, ".hdf5": hdf5, ".pkl": pickle,
 	".pickle": pickle, ".pt": "a PyTorch file" + toParquet, ".tfrecord": tensorFlow, ".tfrecords": tensorFlow,
