@@ -20,7 +20,7 @@ TEXTS = ["The ferry to Riverton leaves at nine, and the mill opens an hour later
          "渡船九点离开，磨坊十点开门。", "", None] + [f"Row {i} of the harbour master's long list of boats and masts." for i in range(300)]
 ROWS = {"id": [f"r{i}" for i in range(len(TEXTS))], "text": TEXTS, "score": list(range(len(TEXTS)))}
 FULL = [t for t in TEXTS if t]  # what a format without null and empty texts can hold
-HINTS = ("--", "convert", "not supported", "write it")
+HINTS = ("--", "convert", "not supported", "write it", "unpacks it", "save it as", "compress it again")
 
 
 def expect(name):

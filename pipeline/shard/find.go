@@ -3,8 +3,10 @@ package shard
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -72,6 +74,7 @@ func (fs Formats) Find(patterns []string, by Search) ([]Shard, []Skipped, error)
 		}
 	}
 	f.passCards()
+	f.checkIndexes()
 	shards := slices.SortedFunc(maps.Values(f.shards), func(a, b Shard) int { return cmp.Compare(a.Name, b.Name) })
 	var skipped []Skipped
 	for _, p := range slices.Sorted(maps.Keys(f.skipped)) {
@@ -89,6 +92,7 @@ type finder struct {
 	shards  map[string]Shard   // by resolved path
 	cards   map[string]bool    // those of shards that are data cards by name, and were not named
 	skipped map[string]Skipped // by path
+	indexes []Shard            // files that may name the shards beside them
 	outputs map[string]output  // by resolved path of a directory: the one that it is or is in
 	hits    int                // shards found by the current pattern
 	own     string             // an output of an earlier run that was passed over, and what it is
@@ -165,6 +169,62 @@ func (f *finder) passCards() {
 			f.skip(s.Name, "a data card or licence beside data", PassedOver)
 		}
 	}
+}
+
+// passSideFile passes over a side file, which may name shards.
+func (f *finder) passSideFile(s Shard, why string) {
+	f.skip(s.Name, why, PassedOver)
+	if path.Base(s.Name) == "index.json" {
+		f.indexes = append(f.indexes, s)
+	}
+}
+
+// checkIndexes lists the shards that an index.json of MosaicML's streaming names and that are
+// not beside it, compressed or not: the corpus is then not whole.
+func (f *finder) checkIndexes() {
+	type file struct{ Basename string }
+	type index struct {
+		Shards []struct {
+			Raw file  `json:"raw_data"`
+			Zip *file `json:"zip_data"`
+		}
+	}
+	there := map[string]bool{}
+	for _, s := range f.shards {
+		there[s.Name] = true
+	}
+	for _, s := range f.indexes {
+		var x index
+		if text, err := s.readAll(); err != nil || json.Unmarshal(text, &x) != nil {
+			continue // it is no index of shards
+		}
+		dir := strings.TrimSuffix(s.Name, path.Base(s.Name))
+		for _, one := range x.Shards {
+			name := dir + path.Base(one.Raw.Basename)
+			zip := name
+			if one.Zip != nil {
+				zip = dir + path.Base(one.Zip.Basename)
+			}
+			_, known := f.skipped[name]
+			if one.Raw.Basename == "" || there[name] || there[zip] || known || f.by.excludedBy(name) != "" {
+				continue
+			}
+			if _, err := os.Stat(name); err != nil {
+				f.skip(name, "named by the index.json beside it, and not there", Unread)
+			}
+		}
+	}
+}
+
+// readAll returns the plain bytes of a small file.
+func (s *Shard) readAll() ([]byte, error) {
+	const most = 64 << 20
+	r, err := Open(*s, Limits{}, false, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(io.LimitReader(r, most))
 }
 
 func (f *finder) addPattern(p string, lists bool) error {
@@ -293,7 +353,7 @@ func (f *finder) addResolved(name, resolved string, explicit bool, above []strin
 	}
 	s.Size, s.ModTime = fi.Size(), fi.ModTime()
 	if why := f.sideFile(s, fi.Mode()); !explicit && why != "" {
-		f.skip(name, why, PassedOver)
+		f.passSideFile(s, why)
 		return nil
 	}
 	s.AddIndex()

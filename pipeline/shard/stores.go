@@ -149,7 +149,7 @@ func (f *finder) addObject(o *store.Object, dir string) error {
 	format, compression, known := f.typeOf(&s)
 	s.Format, s.Compression = format, compression
 	if !explicit && isCorpusSideFile(s.Name) && (f.by.HasText == nil || !f.by.HasText(s)) {
-		f.skip(o.Name, "a side file without a text", PassedOver)
+		f.passSideFile(s, "a side file without a text")
 		return nil
 	}
 	if !explicit && strings.HasSuffix(s.Name, ".idx") {
