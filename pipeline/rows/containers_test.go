@@ -88,6 +88,30 @@ func TestArchiveDamage(t *testing.T) {
 	}
 }
 
+// Members that say more than a row may have, or that unfold to it, end at the bound.
+func TestArchiveBombs(t *testing.T) {
+	member := func(name string, data []byte) []byte {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: 1 << 40}); err != nil {
+			t.Fatal(err)
+		}
+		w.Write(data)
+		return b.Bytes()
+	}
+	long := append([]byte(`{"text":"`), bytes.Repeat([]byte("x"), 2<<20)...)
+	for name, data := range map[string][]byte{
+		"a JSON of a terabyte": member("a.json", nil),
+		"a text of a terabyte": member("a.txt", nil),
+		"a line too long":      member("a.jsonl", long),
+		"a table too long":     member("a.csv", long),
+	} {
+		if got, err := all(data, "x.tar"); !errors.Is(err, ErrTooLong) || len(got) > 0 {
+			t.Errorf("%s: %d rows, %v", name, len(got), err)
+		}
+	}
+}
+
 // Pages as the web has them.
 func TestHTMLText(t *testing.T) {
 	for page, want := range map[string]string{

@@ -272,6 +272,34 @@ func TestTokensRefused(t *testing.T) {
 	}
 }
 
+// TestNumPyDamage: no prefix of an array is read, and with a bit of its head changed it is
+// refused, or read as other ids of the same number of bytes.
+func TestNumPyDamage(t *testing.T) {
+	_, ids := plainDocs(t)
+	data := numPy("<u2", "8,", numbers(2, ids[0][:8]...))
+	k := tokens(t, "", true)
+	if whole, err := decodeAll(data, nil, "x.npy", k, 1<<20); err != nil || len(whole) != 1 {
+		t.Fatal(whole, err)
+	}
+	for n := range data {
+		if got, err := decodeAll(data[:n], nil, "x.npy", k, 1<<20); err == nil {
+			t.Errorf("%d of %d bytes are read as %q", n, len(data), got)
+		}
+	}
+	for bit := range 8 * (len(data) - 16) {
+		bad := bytes.Clone(data)
+		bad[bit/8] ^= 1 << (bit % 8)
+		got, err := decodeAll(bad, nil, "x.npy", k, 1<<20)
+		known := err == nil
+		for _, class := range []error{ErrCorrupt, ErrTooLong, ErrUnsupported, ErrTokens, ErrTokenID} {
+			known = known || errors.Is(err, class)
+		}
+		if !known || len(got) > 16 {
+			t.Errorf("bit %d: %q, %v", bit, got, err)
+		}
+	}
+}
+
 // TestMegatronDamage: no prefix of a .bin or its index is read, and with a bit of the
 // index changed both are refused, or read as other divisions of the same ids.
 func TestMegatronDamage(t *testing.T) {

@@ -373,6 +373,47 @@ func divided(t *testing.T, b *benchmark.Benchmark) {
 	}
 }
 
+// TestMediaColumns: images, audio, raw bytes and floats of split streams beside the text are
+// not compared, and of a divided benchmark they are as they were.
+func TestMediaColumns(t *testing.T) {
+	all := func(path string) (lines []string) {
+		data, err := os.ReadFile(path)
+		check(t, err)
+		format, _, _ := rows.Formats.TypeOf(path)
+		r, err := rows.Open(context.Background(), source{bytes.NewReader(data)}, format, rows.Options{Name: path})
+		check(t, err)
+		var rec rows.Record
+		for err = r.Next(&rec); err == nil; err = r.Next(&rec) {
+			lines = append(lines, string(rec.AppendJSON(nil)))
+		}
+		if err != io.EOF {
+			t.Fatal(err)
+		}
+		return lines
+	}
+	path := filepath.Join("testdata", "media.parquet") // by pyarrow
+	texts, _, b, err := readItems(path, "text")
+	if err != nil || !reflect.DeepEqual(texts, want) {
+		t.Fatalf("%q, %v", texts, err)
+	}
+	whole := all(path)
+	if len(whole) != 3 || !strings.Contains(whole[0], `"images":[{"bytes":`) || !strings.Contains(whole[2], `"share":1e+300`) {
+		t.Fatalf("%q", whole)
+	}
+	dirs := [2]string{t.TempDir(), t.TempDir()}
+	check(t, b.Divide(context.Background(), dirs[0], dirs[1], func(n int) bool { return n != 1 }))
+	for k, lines := range [2][]string{{whole[0], whole[2]}, {whole[1]}} {
+		if got := all(filepath.Join(dirs[k], b.Files[0].Out)); !reflect.DeepEqual(got, lines) {
+			t.Errorf("side %d: %q, want %q", k, got, lines)
+		}
+	}
+}
+
+// source is a file in memory.
+type source struct{ *bytes.Reader }
+
+func (s source) ReaderAt() (io.ReaderAt, int64, error) { return s.Reader, s.Size(), nil }
+
 // TestSideFiles: files that libraries write beside data are passed over by all uses.
 func TestSideFiles(t *testing.T) {
 	dir := t.TempDir()

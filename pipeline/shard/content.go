@@ -38,6 +38,11 @@ func isUTF16(head []byte) bool {
 	return false
 }
 
+// isUTF32 reports whether a text begins with the byte order mark of UTF-32.
+func isUTF32(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("\xff\xfe\x00\x00")) || bytes.HasPrefix(head, []byte("\x00\x00\xfe\xff"))
+}
+
 // isSkippable reports whether head begins a skippable frame, which both zstd and lz4 allow
 // at the beginning, with the same magic; only the decoder can then distinguish them.
 func isSkippable(head []byte) bool {
@@ -195,6 +200,8 @@ func (s *Shard) checkPlain(head []byte) error {
 		}
 	}
 	switch f := s.Format; {
+	case (f == nil || f.Magic == "" && !f.Binary) && isUTF32(head):
+		return fmt.Errorf("%w: the text is UTF-32; convert it, as with iconv -f UTF-32 -t UTF-8", ErrMismatch)
 	case (f == nil || f.Magic == "" && !f.Binary) && isUTF16(head):
 		return fmt.Errorf("%w: the text is UTF-16; convert it, as with iconv -f UTF-16 -t UTF-8", ErrMismatch)
 	case f == nil || f.Magic == "":

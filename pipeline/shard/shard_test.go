@@ -336,6 +336,8 @@ func TestMismatch(t *testing.T) {
 	stored["zip"] = []byte("PK\x03\x04 archive")
 	stored["empty"] = nil
 	stored["one byte"] = []byte("\x1f")
+	stored["UTF-32"] = []byte("\xff\xfe\x00\x00a\x00\x00\x00")
+	stored["UTF-16"] = []byte("\xff\xfea\x00b\x00")
 	stored["gz of gz"] = pack(t, Gzip, stored["gzip"])
 	stored["gz of zip"] = pack(t, Gzip, stored["zip"])
 	for _, c := range []struct {
@@ -352,6 +354,8 @@ func TestMismatch(t *testing.T) {
 		{"d/x.jsonl", "parquet", nil, ""},
 		{"x.jsonl", "arrow", nil, ""},
 		{"x.jsonl", "zip", ErrMismatch, "not JSON lines but a zip archive"},
+		{"x.jsonl", "UTF-32", ErrMismatch, "iconv -f UTF-32"},
+		{"x.txt", "UTF-16", ErrMismatch, "iconv -f UTF-16"},
 		{"x.jsonl.gz", "none", ErrMismatch, `not gzip data: begins with "line a of a tiny"`},
 		{"x.jsonl.gz", "zstd", nil, ""},
 		{"x.jsonl.zst", "gzip", nil, ""},
@@ -451,6 +455,7 @@ func TestBombs(t *testing.T) {
 		says string
 	}{
 		{"gzip ratio", gzipBomb(t), Limits{Ratio: DefaultRatio}, "over 1000:1"},
+		{"lz4 ratio", write(t, "x.txt.lz4", pack(t, Lz4, make([]byte, 65<<20))), Limits{Ratio: 100}, "over 100:1"},
 		{"zstd ratio", write(t, "x.txt.zst", zeros), Limits{Ratio: DefaultRatio}, "over 1000:1"},
 		{"zstd window", write(t, "x.txt.zst", zframe.Bytes()), Limits{}, "zstd window of more than 134217728 bytes"},
 		{"zstd segment", write(t, "x.txt.zst", []byte(single)), Limits{}, "zstd window"},
