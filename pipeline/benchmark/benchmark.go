@@ -224,7 +224,6 @@ func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) e
 			b.Skipped = append(b.Skipped, shard.Skipped{Path: r.file.Path, Why: why})
 			continue
 		}
-		kept = append(kept, *r)
 		l := r.bestLayout(known, !b.Guessed)
 		switch {
 		case l != nil:
@@ -236,6 +235,7 @@ func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) e
 		case !r.empty:
 			return fmt.Errorf("%s: the preset %s does not fit its fields (%s)", quotedName(r.file.Path), known.Name, r.seen)
 		}
+		kept = append(kept, *r)
 	}
 	b.Preset = known.Name
 	for i := range kept {

@@ -220,8 +220,12 @@ func (q *Preset) compile() error {
 
 func (l *Layout) compile() (err error) {
 	fields := rows.SplitUnquoted(l.Fields, ',')
-	for i := range fields {
-		fields[i] = strings.TrimSpace(fields[i]) // where YAML folded the line
+	for i := range fields { // where YAML folded the line
+		sources := rows.SplitUnquoted(strings.TrimSpace(fields[i]), '+')
+		for k := range sources {
+			sources[k] = strings.TrimSpace(sources[k])
+		}
+		fields[i] = strings.Join(sources, "+")
 	}
 	l.Fields = strings.Join(fields, ",")
 	if l.mapping, err = parseMapping(l.Fields); err != nil {

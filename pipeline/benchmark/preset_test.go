@@ -137,6 +137,23 @@ func TestCommonColumns(t *testing.T) {
 	}
 }
 
+// TestIgnoredFiles: a file without items, between the others, changes nothing for them.
+func TestIgnoredFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "gpqa")
+	const record = `{"Question":"Which tool planes a board?","Correct Answer":"a plane","Incorrect Answer 1":"a saw",` +
+		`"Incorrect Answer 2":"an awl","Incorrect Answer 3":"a rasp"}` + "\n"
+	write(t, filepath.Join(dir, "gpqa_diamond.jsonl"), record)
+	write(t, filepath.Join(dir, "gpqa_experts.jsonl"), `{"name":"nobody"}`+"\n")
+	write(t, filepath.Join(dir, "gpqa_main.jsonl"), record)
+	b, err := Open(Spec{Path: dir}, presets(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := items(b); err != nil || len(all) != 2 || all[1].Split != "gpqa_main" || len(b.Skipped) != 1 {
+		t.Errorf("%d items, %v; left out %v", len(all), err, b.Skipped)
+	}
+}
+
 // TestUnread: the fields of texts that a guess leaves out are named.
 func TestUnread(t *testing.T) {
 	name := write(t, filepath.Join(t.TempDir(), "crafts.jsonl"), `{"question":"Which tool planes a board?","answer":"a plane",`+

@@ -23,6 +23,7 @@ const (
 	JSONList                 // the elements of one JSON list
 	JSONWrapped              // the elements of the one list of objects in one object
 	JSONColumns              // the columns of one object
+	JSONMembers              // the members of one object, which are objects, with their names
 	Table                    // CSV and similar tables
 )
 
@@ -120,7 +121,15 @@ func (s *Spans) Header() string {
 
 // Parse sets rec to the row whose bytes Next returned last.
 func (s *Spans) Parse(rec *Record, body []byte, want Want) error {
-	if s.layout.Shape != Table {
+	switch s.layout.Shape {
+	case Table:
+	case JSONMembers:
+		value, err := memberValue(body, true)
+		if err != nil {
+			return err
+		}
+		return rec.ParseJSON(body[value:], want)
+	default:
 		return rec.ParseJSON(body, want)
 	}
 	if split := s.split.(*csvSplit); s.layout.Header && s.table.names == nil {
@@ -224,7 +233,17 @@ type jsonSplit struct {
 	head  []byte // of a JSONWrapped
 }
 
-func (j *jsonSplit) bracketed() bool { return j.mode == JSONList || j.mode == JSONWrapped }
+func (j *jsonSplit) bracketed() bool {
+	return j.mode == JSONList || j.mode == JSONWrapped || j.mode == JSONMembers
+}
+
+// closing returns the byte that ends the records.
+func (j *jsonSplit) closing() byte {
+	if j.mode == JSONMembers {
+		return '}'
+	}
+	return ']'
+}
 
 func (j *jsonSplit) next(data []byte, end bool) (sep, body int, err error) {
 	i := 0
@@ -241,7 +260,7 @@ func (j *jsonSplit) next(data []byte, end bool) (sep, body int, err error) {
 		if i == len(data) {
 			return 0, 0, errEnd
 		}
-		if data[i] == ']' {
+		if data[i] == j.closing() {
 			return 0, 0, nil
 		}
 		if j.begun {
@@ -266,7 +285,7 @@ func (j *jsonSplit) next(data []byte, end bool) (sep, body int, err error) {
 		for isSpace(data[i+n-1]) {
 			n--
 		}
-	} else if n, err = valueEnd(data[i:], end); err != nil {
+	} else if n, err = j.recordEnd(data[i:], end); err != nil {
 		return 0, 0, err
 	}
 	if !j.begun {
@@ -278,6 +297,41 @@ func (j *jsonSplit) next(data []byte, end bool) (sep, body int, err error) {
 	return i, n, nil
 }
 
+// recordEnd returns the length of the record at the start of data.
+func (j *jsonSplit) recordEnd(data []byte, end bool) (int, error) {
+	if j.mode != JSONMembers {
+		return valueEnd(data, end)
+	}
+	value, err := memberValue(data, end)
+	if err != nil {
+		return 0, err
+	}
+	n, err := valueEnd(data[value:], end)
+	return value + n, err
+}
+
+// memberValue returns where the value of the member at the start of data begins, which has to be an
+// object.
+func memberValue(data []byte, end bool) (int, error) {
+	if data[0] != '"' {
+		return 0, fmt.Errorf("found %q where a member's name was expected", data[0])
+	}
+	i, err := valueEnd(data, end)
+	if err != nil {
+		return 0, err
+	}
+	if i = skipSpace(data, i); i < len(data) && data[i] == ':' {
+		i = skipSpace(data, i+1)
+	}
+	switch {
+	case i == len(data):
+		return 0, errMore
+	case data[i] != '{':
+		return 0, fmt.Errorf("found %q where an object was expected: the members of the file before are objects", data[i])
+	}
+	return i, nil
+}
+
 // start returns the number of bytes before the first record and its white space.
 func (j *jsonSplit) start(data []byte, end bool) (int, error) {
 	i, err := skipMark(data, end)
@@ -285,7 +339,7 @@ func (j *jsonSplit) start(data []byte, end bool) (int, error) {
 		return i, err
 	}
 	open := byte('[')
-	if j.mode == JSONWrapped {
+	if j.mode != JSONList {
 		open = '{'
 	}
 	if i = skipSpace(data, i); i == len(data) {
@@ -295,7 +349,7 @@ func (j *jsonSplit) start(data []byte, end bool) (int, error) {
 		return 0, fmt.Errorf("found %q where %q was expected", data[i], open)
 	}
 	i++
-	if j.mode == JSONList {
+	if j.mode != JSONWrapped {
 		return i, nil
 	}
 	// The first empty list, by the offset after its bracket: in a variant without items, it is
@@ -353,9 +407,9 @@ func (j *jsonSplit) tail(data []byte) error {
 		return nil // next found only white space
 	case !j.begun:
 		return t.ParseJSON(bytes.TrimPrefix(data, byteOrderMark), nil)
-	case j.mode == JSONList:
+	case j.mode != JSONWrapped:
 		if rest := bytes.TrimSpace(data)[1:]; len(rest) > 0 {
-			return fmt.Errorf("unexpected %q after the list's end", Clip(rest))
+			return fmt.Errorf("unexpected %q after the end of the records", Clip(rest))
 		}
 		return nil
 	}
@@ -557,7 +611,40 @@ func aroundRows(body []byte) Shape {
 	if c := new(columnSplit); c.read(body) == nil && c.rows > 0 {
 		return JSONColumns
 	}
+	if isMembers(body) {
+		return JSONMembers
+	}
 	return linesOrValues(body, nil)
+}
+
+// isMembers reports whether an object is one of records by their names: two or more objects that have
+// two or more names in common, none of which is a number.
+func isMembers(body []byte) bool {
+	var r Record
+	if r.ParseJSON(body, nil) != nil || r.nodes[0].kind != object {
+		return false
+	}
+	members := 0
+	common := map[string]int{}
+	for c := 1; c < r.nodes[0].next; c = r.nodes[c].next {
+		if r.nodes[c].kind != object {
+			return false
+		}
+		members++
+		for k := c + 1; k < r.nodes[c].next; k = r.nodes[k].next {
+			if _, err := strconv.Atoi(string(r.nodes[k].key)); err == nil {
+				return false
+			}
+			common[string(r.nodes[k].key)]++
+		}
+	}
+	same := 0
+	for _, n := range common {
+		if n == members {
+			same++
+		}
+	}
+	return members >= 2 && same >= 2
 }
 
 // errReturns says that the rows of a table end in CR and not in LF.

@@ -380,3 +380,60 @@ func TestLongRecord(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestJSONMembers: an object whose members are records by their names is read as them, whatever pieces it
+// arrives in; its columns, and objects with nothing in common, are none.
+func TestJSONMembers(t *testing.T) {
+	const data = "\uFEFF{ \"1\" : {\"q\":\"a\\\"}\",\"c\":[]},\n\"2\":{\"c\":[1],\"q\":\"b\",\"d\":{}} }\n"
+	for size := 1; size < 40; size++ {
+		s := NewSpans(iotest.HalfReader(strings.NewReader(data)), 0)
+		l, err := s.Detect("x.json")
+		if err != nil || l.Shape != JSONMembers {
+			t.Fatalf("%v, %v", l, err)
+		}
+		s = NewSpans(iotest.HalfReader(strings.NewReader(data)), 0)
+		s.Use(l)
+		s.buf = make([]byte, size)
+		var whole, texts []byte
+		for {
+			sep, body, err := s.Next()
+			whole = append(append(whole, sep...), body...)
+			if err == io.EOF {
+				break
+			}
+			var r Record
+			f, bad := ParseField("q")
+			if err != nil || bad != nil || s.Parse(&r, body, nil) != nil {
+				t.Fatalf("%q: %v", body, err)
+			}
+			if texts, err = r.AppendText(append(texts, '|'), f, NoObjects); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if string(whole) != data || string(texts) != `|a"}|b` {
+			t.Fatalf("buffer of %d: %q, %q", size, whole, texts)
+		}
+	}
+	for other, want := range map[string]Shape{
+		`{"q":{"0":"a","1":"b"},"c":{"0":"a","1":"b"}}`:         JSONColumns,
+		`{"results":{"x":1,"y":2},"configs":{"z":1,"w":2}}`:     JSONLines,
+		`{"1":{"q":"a","c":1},"2":{"q":"b","c":2},"version":1}`: JSONLines,
+		`{"1":{"q":"a","c":1}}`:                                 JSONLines,
+		`{"1":{"q":["a"],"c":["b"]},"2":{"q":["a"],"c":["b"]}}`: JSONMembers,
+	} {
+		if l, err := NewSpans(strings.NewReader(other), 0).Detect("x.json"); err != nil || l.Shape != want {
+			t.Errorf("%s: shape %d, want %d, %v", other, l.Shape, want, err)
+		}
+	}
+	for _, bad := range []string{`{"1":{"q":1},"2":3}`, `{"1":{"q":1},}`, `{"1":{"q":1}`, `{"1":{"q":1}} x`, `{1:{}}`} {
+		s := NewSpans(strings.NewReader(bad), 0)
+		s.Use(Layout{Shape: JSONMembers})
+		var err error
+		for err == nil {
+			_, _, err = s.Next()
+		}
+		if err == io.EOF {
+			t.Errorf("%s is read", bad)
+		}
+	}
+}
