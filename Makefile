@@ -17,8 +17,9 @@ demo: build ## scans the small corpus in testdata/ and shows what it finds
 	rm -rf demo-audit
 	bin/swab scan --corpus testdata/corpus --bench testdata/bench/riverton.jsonl --bench testdata/bench/crafts.csv --out demo-audit
 
+# Vet, and the linker's tables for debuggers, are left to make check.
 test: ## runs the tests that take seconds: under two minutes of CPU time
-	go test -short -timeout 0 -ldflags=-w ./...
+	go test -short -vet=off -timeout 0 -ldflags=-w ./...
 
 # What make check may take on two busy cores, in minutes, so that CI stays under an hour: 30 for
 # what is here; reserved are torture 2, engines 8, simulations 5, stores 5, writers 5, browser 3.

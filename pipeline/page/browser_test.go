@@ -628,7 +628,7 @@ func TestBrowserReal(t *testing.T) {
 	dir := realAudit(t, data)
 	for _, width := range []int64{1280, 390} {
 		p := open(t, ctx, filepath.Join(dir, audit.ReportFile), width, 900, width < 1000)
-		if got := p.text("h1"); !strings.Contains(got, "benchmark items were found in the corpus") {
+		if got := p.text(".lead"); !strings.Contains(got, "benchmark items were found in the corpus") {
 			t.Error(got)
 		}
 		if n := eval[int](p, `document.querySelectorAll("#item .part mark").length`); n == 0 {

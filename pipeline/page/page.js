@@ -178,11 +178,11 @@
     const [verdicts, proof, text] = await Promise.all([line("v", d.v[i]), line("e", d.e[i]), line("t", d.t[i])]);
     if (mine !== asked) return; // another item was selected meanwhile
     const box = $("item");
-    const parts = [el("h3", {}, ...name(place(i)), " ", el("a", {class: "link", href: address(i), "aria-label": "Link to " + place(i)}, "link"))];
+    const parts = [el("h3", {}, ...name(place(i)))];
     const facts = [unit(d.words[i], d.unit), d.longest[i] ? "longest match " + unit(d.longest[i], d.unit) : "no match", "in " + unit(d.documents[i], "document")];
     if (d.seenNames[d.seen[i]]) facts.push("seen: " + d.seenNames[d.seen[i]]);
     if (d.kindNames[d.kind[i]]) facts.push(d.kindNames[d.kind[i]]);
-    parts.push(el("p", {class: "where"}, el("span", {class: "state " + d.state[i]}, STATES[d.state[i]]), " · " + facts.join(" · ")));
+    parts.push(el("p", {class: "where"}, el("span", {class: "state " + d.state[i]}, STATES[d.state[i]]), " · " + facts.join(" · ") + " · ", el("a", {href: address(i), "aria-label": "Link to " + place(i)}, "link")));
     if (d.mark[i] !== ".") parts.push(el("p", {class: "notice"}, "Reviewed: " + MARKS[d.mark[i]] + (d.notes[i] ? ". " + d.notes[i] : "")));
     const quotes = proof ? proof.q : [];
     // The matches of one document at a time are marked in the item.
