@@ -15,14 +15,17 @@ import (
 //
 // A search over all thresholds finds a gain by chance alone, so PMax is corrected for the
 // search: it is the share of permutations of the scores in which the largest |z| of all
-// thresholds searched is at least that of this threshold.
+// thresholds searched is at least that of this threshold. The permutations are those of the row's
+// test: within strata, or, of clusters, each cluster's part in the sum keeps its size and changes
+// its sign, and z has the clustered standard error.
 type Curve struct {
 	Model     string  `json:"model"`
 	Benchmark string  `json:"benchmark"`
 	Method    string  `json:"method"`
 	Points    []Point `json:"points"` // by falling threshold: the share flagged grows
 	Searched  int     `json:"searched"`
-	Best      *Point  `json:"best"` // the searched threshold with the largest gain
+	Best      *Point  `json:"best"`      // the searched threshold with the largest gain
+	LargestZ  *Point  `json:"largest_z"` // that with the largest z, as ConTAM chooses
 }
 
 // A Point is a threshold of a curve.
@@ -91,7 +94,7 @@ func newGroups(m *Method) *groups {
 }
 
 // curve computes the curve of a model's scores.
-func (g *groups) curve(r *Result, rng *rand.Rand, permutations int) *Curve {
+func (g *groups) curve(in *Input, r *Result, rng *rand.Rand, permutations int) *Curve {
 	c := &Curve{Points: []Point{}}
 	by := make([]sums, len(g.thresholds)+1)
 	var all sums
@@ -127,7 +130,15 @@ func (g *groups) curve(r *Result, rng *rand.Rand, permutations int) *Curve {
 		return c
 	}
 	last := searched[len(searched)-1] + 1
-	largest := maxima(r.Scores, g.group, all, sizes[:last], ends[:last], rng, permutations)
+	var largest []float64
+	if in.Cluster != nil || in.Stratum != nil {
+		searched, largest = g.dependent(in, r, searched, c.Points, rng, permutations)
+		if c.Searched = len(searched); c.Searched == 0 {
+			return c
+		}
+	} else {
+		largest = maxima(r.Scores, g.group, all, sizes[:last], ends[:last], rng, permutations)
+	}
 	slices.Sort(largest)
 	for _, k := range searched {
 		p := &c.Points[k]
@@ -136,9 +147,12 @@ func (g *groups) curve(r *Result, rng *rand.Rand, permutations int) *Curve {
 		if c.Best == nil || *p.Gain > *c.Best.Gain {
 			c.Best = p
 		}
+		if c.LargestZ == nil || *p.Z > *c.LargestZ.Z {
+			c.LargestZ = p
+		}
 	}
-	best := *c.Best
-	c.Best = &best
+	best, largestZ := *c.Best, *c.LargestZ
+	c.Best, c.LargestZ = &best, &largestZ
 	return c
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -204,7 +206,7 @@ func (s *Section) PointsOf(id string) float64 {
 // Answers are a model's results on a section's items, by item.
 type Answers struct {
 	IDs     []string
-	Scores  []float64 // as Section.Scores has them; NaN: no result, which is an error
+	Scores  []float64 // as Section.Scores has them; NaN: no result, so that the item is left out
 	Flagged []bool
 }
 
@@ -220,6 +222,11 @@ type Grade struct {
 	Lower         float64        `json:"lower"` // of full and clean; full if clean is nil
 	LowerRange    *Percentile    `json:"lower_percentile"`
 	Contamination float64        `json:"contamination"` // share of items flagged, weighted as sections are
+	Missing       int            `json:"missing"`       // items without a result, left out
+	FullLow       *float64       `json:"full_low"`      // 95 % intervals: of items drawn again in each section
+	FullHigh      *float64       `json:"full_high"`
+	CleanLow      *float64       `json:"clean_low"`
+	CleanHigh     *float64       `json:"clean_high"`
 	Sections      []SectionGrade `json:"sections"`
 }
 
@@ -261,7 +268,8 @@ func (e *Exam) Grade(answers []Answers) (*Grade, error) {
 			}
 			switch {
 			case math.IsNaN(x):
-				return nil, fail("item %q has no result", a.IDs[k])
+				g.Missing++
+				continue
 			case x < 0 || x > most*(1+1e-12):
 				return nil, fail("item %q has %g of %g points", a.IDs[k], x, most)
 			}
@@ -271,6 +279,9 @@ func (e *Exam) Grade(answers []Answers) (*Grade, error) {
 				continue
 			}
 			gotClean, ofClean = gotClean+x, ofClean+most
+		}
+		if of == 0 {
+			return nil, fail("no item has a result")
 		}
 		weight := s.Weight
 		if weight == 0 {
@@ -324,4 +335,42 @@ func (e *Exam) scaled(right float64) (score float64, at *Percentile) {
 		}
 	}
 	return score, at
+}
+
+// examDraws is the number of resamples of an exam's interval.
+const examDraws = 500
+
+// fillIntervals fills in the intervals of a grade: items of each section are drawn again, with their
+// flags, and graded through the scale.
+func (e *Exam) fillIntervals(g *Grade, answers []Answers, rng *rand.Rand) {
+	var full, clean []float64
+	drawn := make([]Answers, len(answers))
+	for range examDraws {
+		for i, a := range answers {
+			d := &drawn[i]
+			d.IDs, d.Scores, d.Flagged = d.IDs[:0], d.Scores[:0], d.Flagged[:0]
+			for range a.Scores {
+				k := randomIndex(rng, len(a.Scores))
+				d.IDs, d.Scores, d.Flagged = append(d.IDs, a.IDs[k]), append(d.Scores, a.Scores[k]), append(d.Flagged, a.Flagged[k])
+			}
+		}
+		one, err := e.Grade(drawn)
+		if err != nil {
+			continue
+		}
+		if full = append(full, one.Full); one.Clean != nil {
+			clean = append(clean, *one.Clean)
+		}
+	}
+	at := func(x []float64) (low, high *float64) {
+		if len(x) < examDraws/2 {
+			return nil, nil
+		}
+		slices.Sort(x)
+		return pointer(x[len(x)*25/1000]), pointer(x[len(x)*975/1000])
+	}
+	g.FullLow, g.FullHigh = at(full)
+	if g.Clean != nil {
+		g.CleanLow, g.CleanHigh = at(clean)
+	}
 }

@@ -3,7 +3,12 @@ package score
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
+
+	"swab/pipeline/report"
+
+	"github.com/zeebo/xxh3"
 )
 
 // A sectionItems is the items of an exam's section: their numbers in a benchmark.
@@ -45,6 +50,12 @@ func (e *Exam) GradeAll(inputs []Input) (grades []Grade, warnings []string, err 
 				return nil, nil, fmt.Errorf("exam %s: %s: %w", e.Name, r.Model, err)
 			}
 			g.Model, g.Method = r.Model, method.Name
+			key := xxh3.HashString(e.Name + "\x00" + r.Model + "\x00" + method.Name)
+			e.fillIntervals(g, answers, rand.New(rand.NewPCG(1, key)))
+			if g.Missing > 0 && m == 0 {
+				warnings = append(warnings, fmt.Sprintf("exam %s: %s: %s without a result left out",
+					e.Name, r.Model, report.Count(int64(g.Missing), "item")))
+			}
 			grades = append(grades, *g)
 		}
 	}

@@ -18,7 +18,7 @@
 // score, and are also counted separately.
 //
 //	scores                          interval of the gain               p-value
-//	0 and 1                         Newcombe's, times w                Fisher's exact, two-sided
+//	0 and 1                         Newcombe's, times w                mid-p of Fisher's, two-sided
 //	graded, 100 or more on a side   BCa bootstrap of items with flags  permutation of flags
 //	graded, fewer                   Newcombe's for as many items as    permutation of flags
 //	                                binary scores of this variance need
@@ -28,7 +28,17 @@
 // The range of graded scores is [0, 1] if they are all in it, else from the smallest
 // to the largest.
 //
-// With strata the p-value is of flags permuted within them. Random numbers depend only on
+// With strata the gain within them is computed too: flagged − clean in each stratum, weighted by
+// its flagged items, times w. Its p-value is of flags permuted within strata, and its interval
+// has the gains that this test does not reject. The p-value of the row is then this one, and the
+// gain over all strata has no interval.
+//
+// The smallest detectable gain is, of 0 and 1 without clusters and strata, exact: the power of the
+// test itself, where clean items score as they do and flagged ones higher, up to 1. Of others
+// it is that of the normal distribution.
+//
+// P-values are adjusted within each method. PJoint is adjusted over the methods of a model and
+// benchmark: the largest |z| of all methods, scores permuted among items. Random numbers depend only on
 // the seed and the names of the row, so results do not depend on the number of lanes, and a
 // row does not change when others are added to the table.
 //
@@ -128,11 +138,19 @@ type Row struct {
 	Gain          *float64 `json:"gain"` // all − clean
 	GainLow       *float64 `json:"gain_low"`
 	GainHigh      *float64 `json:"gain_high"`
-	Interval      string   `json:"interval"` // how it was computed
-	P             *float64 `json:"p"`        // two-sided: flagged items are like the others
+	Interval      string   `json:"interval"`   // how it was computed
+	Diff          *float64 `json:"difference"` // flagged − clean, of which gain is the share flagged
+	DiffLow       *float64 `json:"difference_low"`
+	DiffHigh      *float64 `json:"difference_high"`
+	Within        *float64 `json:"within,omitempty"` // gain within strata
+	WithinLow     *float64 `json:"within_low,omitempty"`
+	WithinHigh    *float64 `json:"within_high,omitempty"`
+	P             *float64 `json:"p"` // two-sided: flagged items are like the others
 	Test          string   `json:"test"`
-	PHolm         *float64 `json:"p_holm"`
+	PFisher       *float64 `json:"p_fisher"` // of 0 and 1 without clusters and strata
+	PHolm         *float64 `json:"p_holm"`   // adjusted for the tests of the method
 	PBH           *float64 `json:"p_bh"`
+	PJoint        *float64 `json:"p_joint"`       // adjusted for the methods of this model and benchmark
 	Z             *float64 `json:"z"`             // of the flagged items, drawn without replacement
 	ZLlamaClean   *float64 `json:"z_llama_clean"` // as Llama 2 has it
 	ZLlamaFlagged *float64 `json:"z_llama_flagged"`
@@ -159,9 +177,11 @@ type Table struct {
 	Version  int      `json:"version"`
 	Verdicts string   `json:"verdicts"` // the digest of the audit's verdicts
 	Seed     uint64   `json:"seed"`
-	Tests    int      `json:"tests"` // number of p-values that p_holm and p_bh are adjusted for
+	Tests    int      `json:"tests"` // largest number of p-values of one method, for which p_holm and p_bh are adjusted
 	Rows     []Row    `json:"rows"`
 	Curves   []Curve  `json:"curves"`
+	Llama3   []Shared `json:"llama3_thresholds,omitempty"`
+	Macro    []Macro  `json:"macro,omitempty"`
 	Exams    []Grade  `json:"exams,omitempty"`
 	Joins    []Joined `json:"joins"`
 	Joining  []string `json:"joining"` // sentences on how results were joined
@@ -214,11 +234,11 @@ func Compute(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 		return nil, fmt.Errorf("there are no results of the reference model %q", o.Reference)
 	}
 	rows, curves := make([]*Row, len(jobs)), make([]*Curve, len(jobs))
-	group, ctx := errgroup.WithContext(ctx)
+	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(o.Lanes)
 	for i := range jobs {
 		group.Go(func() (err error) {
-			if err := ctx.Err(); err != nil {
+			if err := running.Err(); err != nil {
 				return err
 			}
 			rows[i], curves[i], err = jobs[i].computeRow(&o)
@@ -228,25 +248,48 @@ func Compute(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	var p []float64
 	for i, r := range rows {
 		if r == nil {
 			continue
 		}
 		t.Rows = append(t.Rows, *r)
-		p = append(p, valueOrNaN(r.P))
 		if curves[i] != nil {
 			t.Curves = append(t.Curves, *curves[i])
 		}
 	}
-	holm, bh := Holm(p), BenjaminiHochberg(p)
-	for i := range t.Rows {
-		if !math.IsNaN(p[i]) {
-			t.Tests++
+	t.adjust()
+	for i := range inputs {
+		if err := inputs[i].jointTests(ctx, t, &o); err != nil {
+			return nil, err
 		}
-		t.Rows[i].PHolm, t.Rows[i].PBH = pointer(holm[i]), pointer(bh[i])
 	}
+	t.Macro = macroAverages(t.Rows)
+	t.Llama3 = llama3Thresholds(t.Curves)
 	return t, nil
+}
+
+// adjust adjusts the p-values of each method for all tests of it.
+func (t *Table) adjust() {
+	families := map[string][]int{}
+	for i := range t.Rows {
+		m := t.Rows[i].Method
+		families[m] = append(families[m], i)
+	}
+	for _, rows := range families {
+		var p []float64
+		tests := 0
+		for _, i := range rows {
+			p = append(p, valueOrNaN(t.Rows[i].P))
+			if t.Rows[i].P != nil {
+				tests++
+			}
+		}
+		t.Tests = max(t.Tests, tests)
+		holm, bh := Holm(p), BenjaminiHochberg(p)
+		for k, i := range rows {
+			t.Rows[i].PHolm, t.Rows[i].PBH = pointer(holm[k]), pointer(bh[k])
+		}
+	}
 }
 
 // appendJobs appends the jobs of a benchmark, by method, model and subject.
@@ -440,6 +483,7 @@ func (j *job) computeRow(o *Options) (*Row, *Curve, error) {
 	}
 	if d.n > 0 && c.n > 0 {
 		j.fillTest(row, o, t)
+		row.fillDifferenceOfSides()
 		if o.Reference != "" && o.Reference != res.Model {
 			j.fillDifference(row, o)
 		}
@@ -451,7 +495,7 @@ func (j *job) computeRow(o *Options) (*Row, *Curve, error) {
 	j.warn(row, t)
 	var curve *Curve
 	if j.groups != nil && j.subject < 0 {
-		curve = j.groups.curve(res, j.rng("curve", o), (o.Permutations+4)/5)
+		curve = j.groups.curve(in, res, j.rng("curve", o), (o.Permutations+4)/5)
 		curve.Model, curve.Benchmark, curve.Method = res.Model, in.Name, method.Name
 	}
 	return row, curve, nil
@@ -604,29 +648,58 @@ func (j *job) fillTest(row *Row, o *Options, t *totals) {
 	if len(s.clusters) > 1 {
 		variance = s.withinVariance(d.mean(), c.mean())
 	}
-	if mde := MDE(variance, d.n, c.n); variance > 0 && !(row.unit && mde > 1) {
-		row.MDE = pointer(w * mde)
-	} else if variance > 0 {
+	mde := MDE(variance, d.n, c.n)
+	if t.binary && in.Cluster == nil && in.Stratum == nil {
+		mde = MinimumGain(c.mean(), d.n, c.n)
+	} else if row.unit && c.mean()+mde > 1 {
+		mde = math.NaN()
+	}
+	if row.MDE = pointer(w * mde); row.MDE == nil && variance > 0 {
 		row.Warnings = append(row.Warnings, fmt.Sprintf("%s flagged and %s clean: too few to detect even the largest gain",
 			report.Count(d.n, "item"), report.Thousands(c.n)))
+	}
+	if in.Stratum != nil && in.Cluster == nil {
+		j.fillWithin(row, s, o, t)
+		return
 	}
 	if t.binary && in.Cluster == nil {
 		l, h := Newcombe(int64(d.sum), d.n, int64(c.sum), c.n)
 		row.GainLow, row.GainHigh, row.Interval = pointer(w*l), pointer(w*h), byNewcombe
-		if in.Stratum == nil {
-			row.P, row.Test = pointer(Fisher(int64(d.sum), d.n, int64(c.sum), c.n)), "fisher"
-			return
-		}
+		row.P, row.Test = pointer(MidP(int64(d.sum), d.n, int64(c.sum), c.n)), "mid-p"
+		row.PFisher = pointer(Fisher(int64(d.sum), d.n, int64(c.sum), c.n))
+		return
 	}
-	if row.Interval == "" {
-		low, high := t.low, t.high
-		if row.unit {
-			low, high = 0, 1
-		}
-		l, h, by := s.interval(j.rng("interval", o), o.Resamples, low, high)
-		row.GainLow, row.GainHigh, row.Interval = pointer(l), pointer(h), by
+	low, high := t.low, t.high
+	if row.unit {
+		low, high = 0, 1
 	}
+	l, h, by := s.interval(j.rng("interval", o), o.Resamples, low, high)
+	row.GainLow, row.GainHigh, row.Interval = pointer(l), pointer(h), by
 	row.P, row.Test = s.pValue(j.rng("p", o), o.Permutations)
+}
+
+// fillWithin fills in the gain within strata, with p-value and interval from the same permutations.
+func (j *job) fillWithin(row *Row, s *sample, o *Options, t *totals) {
+	shift := s.shiftWithin(j.rng("p", o), o.Permutations)
+	if row.Test = "stratified permutation"; shift == nil {
+		row.Warnings = append(row.Warnings, "no stratum has both flagged and clean items: no test within strata")
+		return
+	}
+	w := *row.ShareFlagged
+	low, high := shift.interval(t.high - t.low)
+	row.Within, row.WithinLow, row.WithinHigh = pointer(w*shift.observed), pointer(w*low), pointer(w*high)
+	row.P, row.Interval = pointer(shift.pValue(0)), "stratified permutation"
+	if left := row.NFlagged - int64(shift.weight); left > 0 {
+		row.Warnings = append(row.Warnings, fmt.Sprintf("%s in strata without clean items: not in the gain within strata",
+			report.Count(left, "flagged item")))
+	}
+}
+
+// fillDifferenceOfSides fills in flagged − clean, which is the gain divided by the share flagged.
+func (r *Row) fillDifferenceOfSides() {
+	w := valueOrNaN(r.ShareFlagged)
+	r.Diff = pointer(valueOrNaN(r.Gain) / w)
+	r.DiffLow, r.DiffHigh = pointer(valueOrNaN(r.GainLow)/w), pointer(valueOrNaN(r.GainHigh)/w)
 }
 
 // pValue is the p-value of graded, stratified or clustered scores.

@@ -70,6 +70,7 @@ func (t *Table) writeText(w *bufio.Writer, width int) {
 		writeGroup(w, groups[key], subjects, width)
 	}
 	t.writeCurveText(w, width)
+	t.writeMacroText(w)
 	t.writeExamText(w, width)
 	for _, text := range t.Joining {
 		writeWrapped(w, "", report.CleanText(text), width)
@@ -79,7 +80,7 @@ func (t *Table) writeText(w *bufio.Writer, width int) {
 	}
 	if len(t.Rows) > 0 {
 		writeWrapped(w, "", fmt.Sprintf("gain: estimated gain, all − clean, in points. "+
-			"p: two-sided, that flagged items score like the others; Holm, BH (Benjamini–Hochberg): adjusted for %s. "+
+			"f − c: flagged − clean. p: two-sided, that flagged items score like the others; Holm: adjusted for %s. "+
 			"mde: smallest gain detected with a power of 80 %%. lower: the lower of all and clean.",
 			report.Count(int64(t.Tests), "test")), width)
 	}
@@ -95,19 +96,23 @@ func writeGroup(w *bufio.Writer, rows []*Row, subjects bool, width int) {
 	if r.NNotCheckable > 0 {
 		head += fmt.Sprintf(", %s of them not checkable", report.Thousands(r.NNotCheckable))
 	}
-	columns := []string{"model", "all", "clean", "flagged", "gain [95 %]", "mde", "p", "Holm", "BH", "lower"}
+	columns := []string{"model", "all", "clean", "flagged", "gain [95 %]", "f − c [95 %]", "mde", "p", "Holm", "lower"}
 	if subjects {
 		head = fmt.Sprintf("%s, %s, %s", r.Benchmark, r.Method, r.Model)
 		columns = []string{"subject", "items", "flagged", "all", "clean", "gain [95 %]", "mde", "p", "Holm", "lower"}
 	}
 	fmt.Fprintln(w, report.Shorten(clean(head), width))
 	cells := [][]string{columns}
+	within := [][]string{{"model", "gain within strata [95 %]", "p"}}
 	did := [][]string{{"model", "items", "gain − reference's [95 %]", "p"}}
 	reference := ""
 	var notes []note
 	for _, r := range rows {
 		name := r.nameAmong(rows, subjects)
 		cells = append(cells, append([]string{clean(name)}, r.textCells(subjects)...))
+		if r.Within != nil {
+			within = append(within, []string{clean(name), r.formatGain(r.Within, r.WithinLow, r.WithinHigh), formatP(r.P)})
+		}
 		if r.Reference != "" {
 			reference = r.Reference
 			did = append(did, []string{clean(name), report.Thousands(r.DiDItems),
@@ -116,6 +121,9 @@ func writeGroup(w *bufio.Writer, rows []*Row, subjects bool, width int) {
 		notes = addNotes(notes, r.Warnings, name)
 	}
 	writeCells(w, cells, width, 1)
+	if len(within) > 1 {
+		writeCells(w, within, width, 1)
+	}
 	if len(did) > 1 {
 		fmt.Fprintln(w, report.Shorten(clean("against "+reference), width))
 		writeCells(w, did, width, 1)
@@ -156,7 +164,8 @@ func (r *Row) textCells(subjects bool) []string {
 	}
 	return []string{
 		r.formatScore(r.All), r.formatScore(r.Clean), r.formatScore(r.Flagged), gain,
-		r.formatSmallScore(r.MDE), formatP(r.P), formatP(r.PHolm), formatP(r.PBH), r.formatScore(r.Lower),
+		r.formatGain(r.Diff, r.DiffLow, r.DiffHigh), r.formatSmallScore(r.MDE),
+		formatP(r.P), formatP(r.PHolm), r.formatScore(r.Lower),
 	}
 }
 
@@ -177,7 +186,7 @@ func addNotes(notes []note, warnings []string, name string) []note {
 
 func (t *Table) writeCurveText(w *bufio.Writer, width int) {
 	cells := [][]string{{
-		"model", "benchmark", "method", "best threshold", "flagged", "gain", "p naive", "p searched", "thresholds",
+		"model", "benchmark", "method", "largest", "threshold", "flagged", "gain", "p naive", "p searched", "thresholds",
 	}}
 	for i := range t.Curves {
 		c := &t.Curves[i]
@@ -188,23 +197,58 @@ func (t *Table) writeCurveText(w *bufio.Writer, width int) {
 			return r.Model == c.Model && r.Benchmark == c.Benchmark && r.Method == c.Method && r.unit
 		})
 		r := Row{unit: unit}
-		cells = append(cells, []string{
-			report.CleanText(c.Model), report.CleanText(c.Benchmark), report.CleanText(c.Method),
-			strconv.FormatFloat(c.Best.Threshold, 'g', 3, 64), formatPercent(&c.Best.ShareFlagged),
-			r.formatGain(c.Best.Gain, nil, nil), formatP(c.Best.P), formatP(c.Best.PMax), fmt.Sprint(c.Searched),
-		})
+		for rule, p := range []*Point{c.Best, c.LargestZ} {
+			cells = append(cells, []string{
+				report.CleanText(c.Model), report.CleanText(c.Benchmark), report.CleanText(c.Method),
+				[]string{"gain", "z"}[rule], strconv.FormatFloat(p.Threshold, 'g', 3, 64), formatPercent(&p.ShareFlagged),
+				r.formatGain(p.Gain, nil, nil), formatP(p.P), formatP(p.PMax), fmt.Sprint(c.Searched),
+			})
+		}
 	}
 	if len(cells) > 1 {
-		writeCells(w, cells, width, 3)
+		writeCells(w, cells, width, 4)
+		writeWrapped(w, "", "threshold of the largest gain, and of the largest z (ConTAM)", width)
+		t.writeLlama3(w, width)
 		fmt.Fprintln(w)
 	}
+}
+
+// writeLlama3 writes the thresholds by Llama 3's rule, over several models.
+func (t *Table) writeLlama3(w *bufio.Writer, width int) {
+	for _, s := range t.Llama3 {
+		text := fmt.Sprintf("%s, %s, by Llama 3's rule over %d models: ", s.Benchmark, s.Method, s.Models)
+		if s.Threshold == nil {
+			text += "no threshold, since no model has a significant gain"
+		} else {
+			text += fmt.Sprintf("threshold %.3g, by %s", *s.Threshold, s.Model)
+		}
+		writeWrapped(w, "", report.CleanText(text), width)
+	}
+}
+
+// writeMacroText writes averages over benchmarks and subjects.
+func (t *Table) writeMacroText(w *bufio.Writer) {
+	if len(t.Macro) == 0 {
+		return
+	}
+	cells := [][]string{{"average over", "model", "method", "parts", "all", "clean"}}
+	for _, m := range t.Macro {
+		over := m.Over
+		if over != "benchmarks" {
+			over = "subjects of " + over
+		}
+		cells = append(cells, []string{report.CleanText(over), report.CleanText(m.Model), report.CleanText(m.Method),
+			fmt.Sprint(m.N), fmt.Sprintf("%.1f", 100**m.All), fmt.Sprintf("%.1f", 100**m.Clean)})
+	}
+	writeCells(w, cells, 100, 3)
+	fmt.Fprintln(w)
 }
 
 func (t *Table) writeExamText(w *bufio.Writer, width int) {
 	if len(t.Exams) == 0 {
 		return
 	}
-	cells := [][]string{{"exam", "model", "method", "full", "clean", "lower", "contamination"}}
+	cells := [][]string{{"exam", "model", "method", "full", "[95 %]", "clean", "[95 %]", "lower", "flagged"}}
 	for i := range t.Exams {
 		g := &t.Exams[i]
 		cells = append(cells, append([]string{
@@ -218,9 +262,17 @@ func (t *Table) writeExamText(w *bufio.Writer, width int) {
 // cells returns the scores of a grade, and its contamination.
 func (g *Grade) cells() []string {
 	return []string{
-		Graded(&g.Full, g.FullRange), Graded(g.Clean, g.CleanRange), Graded(&g.Lower, g.LowerRange),
+		Graded(&g.Full, g.FullRange), examInterval(g.FullLow, g.FullHigh),
+		Graded(g.Clean, g.CleanRange), examInterval(g.CleanLow, g.CleanHigh), Graded(&g.Lower, g.LowerRange),
 		formatPercent(&g.Contamination),
 	}
+}
+
+func examInterval(low, high *float64) string {
+	if low == nil || high == nil {
+		return "-"
+	}
+	return fmt.Sprintf("[%s, %s]", strconv.FormatFloat(*low, 'f', -1, 64), strconv.FormatFloat(*high, 'f', -1, 64))
 }
 
 // Graded formats an exam's score with its percentile range, as in "161 (62nd-75th)".
@@ -412,7 +464,8 @@ func (t *Table) writeCSV(w io.Writer) error {
 	c.Write([]string{"model", "benchmark", "subject", "method", "metric", "n_all", "all", "all_low", "all_high",
 		"n_clean", "clean", "clean_low", "clean_high", "n_flagged", "flagged", "flagged_low", "flagged_high",
 		"n_not_checkable", "not_checkable", "share_flagged", "gain", "gain_low", "gain_high", "interval",
-		"p", "test", "p_holm", "p_bh", "z", "z_llama_clean", "z_llama_flagged",
+		"difference", "difference_low", "difference_high", "within", "within_low", "within_high",
+		"p", "test", "p_fisher", "p_holm", "p_bh", "p_joint", "z", "z_llama_clean", "z_llama_flagged",
 		"relative", "symmetric", "lower", "mde", "reference", "did", "did_low", "did_high", "did_p", "did_n", "warnings"})
 	for i := range t.Rows {
 		r := &t.Rows[i]
@@ -422,7 +475,9 @@ func (t *Table) writeCSV(w io.Writer) error {
 			formatInt(r.NFlagged), formatFloat(r.Flagged), formatFloat(r.FlaggedLow), formatFloat(r.FlaggedHigh),
 			formatInt(r.NNotCheckable), formatFloat(r.NotCheckable), formatFloat(r.ShareFlagged),
 			formatFloat(r.Gain), formatFloat(r.GainLow), formatFloat(r.GainHigh), r.Interval,
-			formatFloat(r.P), r.Test, formatFloat(r.PHolm), formatFloat(r.PBH),
+			formatFloat(r.Diff), formatFloat(r.DiffLow), formatFloat(r.DiffHigh),
+			formatFloat(r.Within), formatFloat(r.WithinLow), formatFloat(r.WithinHigh),
+			formatFloat(r.P), r.Test, formatFloat(r.PFisher), formatFloat(r.PHolm), formatFloat(r.PBH), formatFloat(r.PJoint),
 			formatFloat(r.Z), formatFloat(r.ZLlamaClean), formatFloat(r.ZLlamaFlagged),
 			formatFloat(r.Relative), formatFloat(r.Symmetric), formatFloat(r.Lower), formatFloat(r.MDE),
 			csvCell(r.Reference), formatFloat(r.DiD), formatFloat(r.DiDLow), formatFloat(r.DiDHigh),
@@ -533,8 +588,8 @@ func (t *Table) writeMarkdown(w *bufio.Writer) {
 		fmt.Fprintf(w, "%d. %s\n", i+1, escape(n))
 	}
 	if len(t.Exams) > 0 {
-		fmt.Fprint(w, "\n| exam | model | method | full | clean | lower | contamination |\n",
-			"| --- | --- | --- | ---: | ---: | ---: | ---: |\n")
+		fmt.Fprint(w, "\n| exam | model | method | full | [95 %] | clean | [95 %] | lower | contamination |\n",
+			"| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	}
 	for i := range t.Exams {
 		g := &t.Exams[i]
@@ -570,8 +625,8 @@ func (t *Table) writeLaTeX(w *bufio.Writer) {
 	if len(t.Exams) == 0 {
 		return
 	}
-	fmt.Fprint(w, "\n\\begin{tabular}{lllrrrr}\n\\toprule\n")
-	line([]string{"exam", "model", "method", "full", "clean", "lower", "contamination"})
+	fmt.Fprint(w, "\n\\begin{tabular}{lllrrrrrr}\n\\toprule\n")
+	line([]string{"exam", "model", "method", "full", "[95 %]", "clean", "[95 %]", "lower", "contamination"})
 	fmt.Fprintln(w, `\midrule`)
 	for i := range t.Exams {
 		g := &t.Exams[i]
