@@ -26,6 +26,7 @@ type ScoreOptions struct {
 	Audit      string   // its directory
 	Results    []string // as [MODEL=]PATH
 	Aggregates string   // file of scores without results of items, or ""
+	Counts     string   // file of a published table, without an audit, or ""
 	Methods    []string // of the audit; "all" names all
 	Read       results.Options
 	Join       results.JoinOptions
@@ -68,6 +69,9 @@ type scoring struct {
 // Where Out is the audit itself, it is locked from before its verdicts are read until the
 // scores are in it, so that scores and verdicts are of one run.
 func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
+	if o.Counts != "" {
+		return scoreCounts(o)
+	}
 	s := &scoring{ScoreOptions: o}
 	switch {
 	case sameDir(o.Out, o.Audit):
@@ -135,6 +139,28 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 		s.Table.Exams, s.Table.Warnings = append(s.Table.Exams, grades...), append(s.Table.Warnings, warnings...)
 	}
 	return &s.Scored, s.save(ctx)
+}
+
+// scoreCounts computes the table of published scores, which need no audit.
+func scoreCounts(o ScoreOptions) (*Scored, error) {
+	if o.Out != "" {
+		if err := score.Savable(o.Out); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := results.ReadCounts(o.Counts)
+	if err != nil {
+		return nil, err
+	}
+	var list []score.Counts
+	for _, r := range rows {
+		list = append(list, score.Counts(r))
+	}
+	t := score.FromCounts(list)
+	if o.Out != "" {
+		err = t.Save(o.Out)
+	}
+	return &Scored{Table: t}, err
 }
 
 // save writes the table to Out.

@@ -59,7 +59,8 @@ rejected one as clean, whatever the verdict of a method.`,
   swab score audit --results helm/ --by subject --format markdown > scores.md
   swab score audit --results runs/ --reference base --out scores
   swab score audit --results runs/ --out audit
-  swab score audit --results runs/ --exam bar.yaml`,
+  swab score audit --results runs/ --exam bar.yaml
+  swab score --counts model-card.csv`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if isConfig(args) {
 				if _, err := applyConfig(cmd, args[0]); err != nil {
@@ -70,10 +71,14 @@ rejected one as clean, whatever the verdict of a method.`,
 				}
 				args = nil
 			}
-			if _, err := auditArg(cmd, &o.Audit, args); err != nil {
+			if o.Counts != "" {
+				if len(args) > 0 || o.Audit != "" || len(o.Results) > 0 {
+					return misused(cmd, "--counts is a published table, scored without an audit and results")
+				}
+			} else if _, err := auditArg(cmd, &o.Audit, args); err != nil {
 				return err
 			}
-			if len(o.Results) == 0 && o.Aggregates == "" {
+			if o.Counts == "" && len(o.Results) == 0 && o.Aggregates == "" {
 				return misused(cmd, "score needs --results or --aggregates")
 			}
 			if err := o.check(cmd); err != nil {
@@ -118,6 +123,8 @@ rejected one as clean, whatever the verdict of a method.`,
 		f.StringArrayVar(&o.Results, "results", nil, "`[MODEL=]PATH` results, a file or a directory; repeats")
 		f.StringVar(&o.Aggregates, "aggregates", "",
 			"`FILE` CSV file of model,benchmark,method,all,clean: scores without results of items, checked against the audit")
+		f.StringVar(&o.Counts, "counts", "",
+			"`FILE` CSV file of benchmark,n,n_flagged|share_flagged,all,clean,flagged[,model]: a published table, without an audit")
 		f.StringSliceVar(&o.Methods, "method", []string{"all"}, "`NAME` method of the audit, or all; repeats")
 		f.StringVar(&o.Join.Benchmark, "bench", "",
 			"`NAME` the audit's benchmark that all results are of (default: detected)")

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"swab/pipeline/audit"
 )
@@ -116,4 +118,96 @@ func ReadClusters(a *audit.Table, name, benchmark string, items []int32) ([]int3
 		column[i] = numbers[c]
 	}
 	return column, nil
+}
+
+// A Counted is a row of a published table: scores on all, clean and flagged items, of which two are
+// known, without results of items.
+type Counted struct {
+	Model, Benchmark    string
+	N, NFlagged         int64
+	All, Clean, Flagged float64 // shares from 0 to 1, NaN where the table has none
+	Rounding            float64 // half a unit of the last place of the scores, as shares
+}
+
+// ReadCounts reads a CSV file of benchmark,n,n_flagged,all,clean,flagged and perhaps model. In the
+// place of n_flagged it may have share_flagged. Scores are shares, or percentages if any is above 1,
+// and one of the three may be missing.
+func ReadCounts(name string) (list []Counted, err error) {
+	percent := false
+	var raw [][]string
+	optional := []string{"model", "n_flagged", "share_flagged", "all", "clean", "flagged"}
+	err = readTable(name, []string{"benchmark", "n"}, optional, func(row []string) error {
+		for _, v := range row[5:] {
+			x, err := strconv.ParseFloat(v, 64)
+			if v != "" && (err != nil || !(x >= 0 && x <= 100)) {
+				return fmt.Errorf("%q is no score from 0 to 1 or 0 to 100", v)
+			}
+			percent = percent || x > 1
+		}
+		raw = append(raw, slices.Clone(row))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, row := range raw {
+		c, err := countedOf(row, percent)
+		if err != nil {
+			return nil, fmt.Errorf("%s: row %d: %w", name, i+1, err)
+		}
+		list = append(list, *c)
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s: it has no rows", name)
+	}
+	return list, nil
+}
+
+// countedOf reads a row: benchmark, n, model, n_flagged, share_flagged, all, clean, flagged.
+func countedOf(row []string, percent bool) (*Counted, error) {
+	c := &Counted{Benchmark: row[0], Model: row[2]}
+	var err error
+	if c.N, err = strconv.ParseInt(row[1], 10, 64); err != nil || c.N < 1 {
+		return nil, fmt.Errorf("%q is no number of items", row[1])
+	}
+	switch {
+	case row[3] != "":
+		if c.NFlagged, err = strconv.ParseInt(row[3], 10, 64); err != nil {
+			return nil, fmt.Errorf("%q is no number of flagged items", row[3])
+		}
+	case row[4] != "":
+		share, err := strconv.ParseFloat(row[4], 64)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no share of flagged items", row[4])
+		}
+		if percent {
+			share /= 100
+		}
+		c.NFlagged = int64(math.Round(share * float64(c.N)))
+	default:
+		return nil, errors.New("n_flagged or share_flagged is needed")
+	}
+	if c.NFlagged < 0 || c.NFlagged > c.N {
+		return nil, fmt.Errorf("%d flagged of %d items", c.NFlagged, c.N)
+	}
+	known := 0
+	for i, to := range []*float64{&c.All, &c.Clean, &c.Flagged} {
+		*to = math.NaN()
+		text := row[5+i]
+		if text == "" {
+			continue
+		}
+		known++
+		x, _ := strconv.ParseFloat(text, 64)
+		_, decimals, _ := strings.Cut(text, ".")
+		half := 0.5 * math.Pow(10, -float64(len(decimals)))
+		if percent {
+			x, half = x/100, half/100
+		}
+		*to, c.Rounding = x, max(c.Rounding, half)
+	}
+	if known < 2 && c.NFlagged > 0 && c.NFlagged < c.N {
+		return nil, errors.New("two of all, clean and flagged are needed")
+	}
+	return c, nil
 }

@@ -54,12 +54,15 @@ func (t *Table) writeText(w *bufio.Writer, width int) {
 		width = 100
 	}
 	groups, order := map[string][]*Row{}, []string{}
-	subjects := slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Subject != "" })
+	subjects := slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Subject != "" || r.Method == published })
 	for i := range t.Rows {
 		r := &t.Rows[i]
 		key := fmt.Sprintf("%q %q %d %d %d", r.Benchmark, r.Method, r.NAll, r.NFlagged, r.NNotCheckable)
 		if subjects {
 			key = fmt.Sprintf("%q %q %q", r.Benchmark, r.Method, r.Model)
+		}
+		if r.Method == published {
+			key = r.Model
 		}
 		if groups[key] == nil {
 			order = append(order, key)
@@ -101,6 +104,9 @@ func writeGroup(w *bufio.Writer, rows []*Row, subjects bool, width int) {
 		head = fmt.Sprintf("%s, %s, %s", r.Benchmark, r.Method, r.Model)
 		columns = []string{"subject", "items", "flagged", "all", "clean", "gain [95 %]", "mde", "p", "Holm", "lower"}
 	}
+	if r.Method == published {
+		head, columns[0] = strings.Trim(published+", "+r.Model, ", "), "benchmark"
+	}
 	fmt.Fprintln(w, report.Shorten(clean(head), width))
 	cells := [][]string{columns}
 	within := [][]string{{"model", "gain within strata [95 %]", "p"}}
@@ -141,6 +147,9 @@ func writeGroup(w *bufio.Writer, rows []*Row, subjects bool, width int) {
 // nameAmong returns the row's name in a group: the subject, or the model, with the metric if
 // the model has rows of several.
 func (r *Row) nameAmong(rows []*Row, subjects bool) string {
+	if r.Method == published {
+		return r.Benchmark
+	}
 	if subjects {
 		if r.Subject == "" {
 			return "all"
