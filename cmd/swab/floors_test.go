@@ -30,6 +30,7 @@ var floors = map[string]int{
 	"swab/pipeline/export":            51,
 	"swab/pipeline/results":           50,
 	"swab/pipeline/score":             50,
+	"swab/pipeline/predict":           50,
 	"swab/pipeline/match":             45,
 	"swab/pipeline/filter":            45,
 	"swab/pipeline/report":            40,

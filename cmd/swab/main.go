@@ -134,7 +134,7 @@ printing the results or writing the metrics failed; 130 interrupted.`,
 	addVerbs(root, "Clean", decontaminateCommand())
 	addVerbs(root, "Read an audit",
 		explainCommand(), reviewCommand(), reportCommand(), cardCommand(), compareCommand(), historyCommand(),
-		scoreCommand(), exportCommand(), auditCommand())
+		scoreCommand(), predictCommand(), exportCommand(), auditCommand())
 	addVerbs(root, "Learn", benchmarksCommand(), methodsCommand(), initCommand(), configCommand(), versionCommand())
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	help := helpCommand()

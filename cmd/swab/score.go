@@ -124,7 +124,7 @@ rejected one as clean, whatever the verdict of a method.`,
 		f.StringVar(&o.Aggregates, "aggregates", "",
 			"`FILE` CSV file of model,benchmark,method,all,clean: scores without results of items, checked against the audit")
 		f.StringVar(&o.Counts, "counts", "",
-			"`FILE` CSV file of benchmark,n,n_flagged|share_flagged,all,clean,flagged[,model]: a published table, without an audit")
+			"`FILE` CSV file of benchmark,n,n_flagged|share_flagged,all,clean,flagged[,model]: a published table; no audit")
 		f.StringSliceVar(&o.Methods, "method", []string{"all"}, "`NAME` method of the audit, or all; repeats")
 		f.StringVar(&o.Join.Benchmark, "bench", "",
 			"`NAME` the audit's benchmark that all results are of (default: detected)")

@@ -211,3 +211,34 @@ func countedOf(row []string, percent bool) (*Counted, error) {
 	}
 	return c, nil
 }
+
+// A TrainingRun is a row of a file of runs; what it does not have is 0.
+type TrainingRun struct {
+	Model                         string
+	Compute, Params, Tokens, Loss float64
+}
+
+// ReadRuns reads a CSV file of model, with compute, or params and tokens, and loss, of which each may
+// be missing.
+func ReadRuns(name string) (list []TrainingRun, err error) {
+	optional := []string{"compute", "params", "tokens", "loss"}
+	err = readTable(name, []string{"model"}, optional, func(row []string) error {
+		r := TrainingRun{Model: row[0]}
+		for i, to := range []*float64{&r.Compute, &r.Params, &r.Tokens, &r.Loss} {
+			if row[i+1] == "" {
+				continue
+			}
+			x, err := strconv.ParseFloat(row[i+1], 64)
+			if err != nil || !(x > 0) || math.IsInf(x, 0) {
+				return fmt.Errorf("%s is %q, not a number above 0", optional[i], row[i+1])
+			}
+			*to = x
+		}
+		if slices.ContainsFunc(list, func(q TrainingRun) bool { return q.Model == r.Model }) {
+			return fmt.Errorf("two rows have the model %q", r.Model)
+		}
+		list = append(list, r)
+		return nil
+	})
+	return list, err
+}

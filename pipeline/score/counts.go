@@ -63,7 +63,7 @@ func (c *Counts) row() *Row {
 		}
 	}
 	r.All, r.Clean, r.Flagged = pointer(all), pointer(clean), pointer(flagged)
-	c.checkPossible(r, all, clean, flagged)
+	possible := c.checkPossible(r, all, clean, flagged)
 	r.Lower = r.All
 	if r.Clean == nil || r.Flagged == nil {
 		return r
@@ -78,6 +78,9 @@ func (c *Counts) row() *Row {
 	}
 	r.Gain, r.Relative = &gain, pointer(RelativeChange(all, clean))
 	r.Symmetric = pointer(SymmetricChange(all, clean))
+	if !possible {
+		return r // neither interval nor test is of such numbers
+	}
 	kd, kc := nearestCount(flagged, c.NFlagged), nearestCount(clean, r.NClean)
 	l, h := Newcombe(kd, c.NFlagged, kc, r.NClean)
 	r.GainLow, r.GainHigh, r.Interval = pointer(w*l), pointer(w*h), byNewcombe
@@ -97,14 +100,16 @@ func (c *Counts) row() *Row {
 	return r
 }
 
-// checkPossible warns if the scores cannot be of one set of results, beyond their rounding.
-func (c *Counts) checkPossible(r *Row, all, clean, flagged float64) {
+// checkPossible reports whether the scores can be of one set of results, up to their rounding, and
+// warns if not.
+func (c *Counts) checkPossible(r *Row, all, clean, flagged float64) (possible bool) {
 	w := float64(c.NFlagged) / float64(c.N)
 	if r.Flagged == nil || r.Clean == nil {
 		if given := [2]float64{c.All, firstKnown(c.Clean, c.Flagged)}; math.Abs(given[0]-given[1]) > 2*c.Rounding {
 			r.Warnings = append(r.Warnings, "all items are of one kind, but the scores differ: they are not of the same results")
+			return false
 		}
-		return
+		return true
 	}
 	known := !math.IsNaN(c.All) && !math.IsNaN(c.Clean) && !math.IsNaN(c.Flagged)
 	slack := c.Rounding * (2 - w) / w // of an implied flagged score
@@ -115,7 +120,10 @@ func (c *Counts) checkPossible(r *Row, all, clean, flagged float64) {
 	case flagged < -slack-1e-9 || flagged > 1+slack+1e-9:
 		r.Warnings = append(r.Warnings, fmt.Sprintf("the flagged items would have scored %.1f %%: "+
 			"all and clean are not of one set of results", 100*flagged))
+	default:
+		return true
 	}
+	return false
 }
 
 // nearestCount returns the number of right items nearest to a share of n.
