@@ -68,6 +68,16 @@ one is kept, whatever the verdict of the method.`,
 					fmt.Fprintf(cmd.ErrOrStderr(), "swab: %s/%s: item %s; it is left out\n", s.Benchmark, visible(s.Split), l)
 				}
 			}
+			failed := false
+			for _, s := range sum.Splits {
+				if s.Error != "" {
+					failed = true
+					fmt.Fprintf(cmd.ErrOrStderr(), "swab: not exported: %s\n", visible(s.Error))
+				}
+			}
+			for _, n := range sum.Notes {
+				fmt.Fprintf(cmd.ErrOrStderr(), "swab: note: %s\n", visible(n))
+			}
 			for _, notice := range sum.Reviewed {
 				fmt.Fprintf(cmd.ErrOrStderr(), "swab: note: %s\n", notice)
 			}
@@ -75,6 +85,9 @@ one is kept, whatever the verdict of the method.`,
 				fmt.Fprintln(cmd.ErrOrStderr(), "swab: the audit is incomplete: items that are kept may be in what was not read")
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s\n", o.Out)
+			if failed {
+				return exit{code: exitIncomplete}
+			}
 			return nil
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"swab/ngram/item"
@@ -53,6 +54,8 @@ func (w *writer) evals(ctx context.Context) error {
 		split   *Split
 		class   string
 		choices int // fields that choices are read from, 0 for a list
+		labels  labelRange
+		err     error // why it is not exported
 		b       bytes.Buffer
 		next    int // in split.items
 	}
@@ -62,27 +65,38 @@ func (w *writer) evals(ctx context.Context) error {
 		outs[s.Benchmark+"/"+s.Split] = &output{split: s, choices: w.choiceFields(s)}
 	}
 	err := w.a.Read(ctx, func(k int, it *benchmark.Item) error {
+		if o := outs[w.benchmark(k)+"/"+w.a.Splits[w.a.Items[k].Split]]; o != nil {
+			o.labels.add(it)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = w.a.Read(ctx, func(k int, it *benchmark.Item) error {
 		o := outs[w.benchmark(k)+"/"+it.Split]
 		if o == nil {
 			o = outs[w.benchmark(k)+"/"+w.a.Splits[w.a.Items[k].Split]]
 		}
-		if o == nil || o.next == len(o.split.items) || o.split.items[o.next] != k {
+		if o == nil || o.next == len(o.split.items) || o.split.items[o.next] != k || o.err != nil {
 			return nil
 		}
 		o.next++
-		s, class, err := evalsSample(it, o.choices)
+		s, class, err := evalsSample(it, o.choices, &o.labels)
 		if errors.Is(err, errLines) {
 			o.split.Left = append(o.split.Left, fmt.Sprintf("%q: %v", clip(w.a.Items[k].ID), err))
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("item %q: %w", clip(w.a.Items[k].ID), err)
+			o.err = fmt.Errorf("item %q: %w", clip(w.a.Items[k].ID), err)
+			return nil
 		}
 		if o.class == "" {
 			o.class = class
 		}
 		if o.class != class {
-			return fmt.Errorf("item %q has another kind of answer than the items before it", clip(w.a.Items[k].ID))
+			o.err = fmt.Errorf("item %q has another kind of answer than the items before it", clip(w.a.Items[k].ID))
+			return nil
 		}
 		s.ID, s.Index = w.a.Items[k].ID, w.a.Items[k].Index
 		line, err := marshal(s, "")
@@ -97,6 +111,9 @@ func (w *writer) evals(ctx context.Context) error {
 	}
 	return w.eachSplit(func(s *Split) error {
 		o := outs[s.Benchmark+"/"+s.Split]
+		if o.err != nil {
+			return o.err
+		}
 		if o.next != len(s.items) {
 			return errors.New("its items are not all in the benchmark's files")
 		}
@@ -181,8 +198,35 @@ func inOrder(choices []string) bool {
 // maxIdeal is the greatest length of an answer that is compared as a whole, in bytes.
 const maxIdeal = 200
 
+// A labelRange is the range of a split's answers that are whole numbers: labels of choices, which
+// count from 0 or from 1.
+type labelRange struct {
+	zero, last bool // a label is 0, or the number of choices
+}
+
+func (r *labelRange) add(it *benchmark.Item) {
+	n, err := strconv.Atoi(strings.TrimSpace(it.Text[item.Answer]))
+	if err != nil || it.Text[item.Choices] == "" {
+		return
+	}
+	choices := strings.Count(it.Text[item.Choices], "\n") + 1
+	r.zero, r.last = r.zero || n == 0, r.last || n == choices
+}
+
+// letter returns the letter of a label among a number of choices, or "" if it is not certain.
+func (r *labelRange) letter(label string, choices int) string {
+	n, err := strconv.Atoi(label)
+	if r.last {
+		n--
+	}
+	if err != nil || r.zero == r.last || n < 0 || n >= min(choices, 26) {
+		return ""
+	}
+	return string(rune('A' + n))
+}
+
 // evalsSample returns a sample with the prompt and the expected answer, and its class.
-func evalsSample(it *benchmark.Item, fields int) (*sample, string, error) {
+func evalsSample(it *benchmark.Item, fields int, labels *labelRange) (*sample, string, error) {
 	answer := strings.TrimSpace(it.Text[item.Answer])
 	last := strings.TrimSpace(answer[strings.LastIndexByte(answer, '\n')+1:])
 	var prompt []string
@@ -203,6 +247,12 @@ func evalsSample(it *benchmark.Item, fields int) (*sample, string, error) {
 		} else if k := slices.Index(choices, answer); k >= 0 && k < 26 && slices.Index(choices[k+1:], answer) < 0 {
 			if key = string(rune('A' + k)); marked {
 				key = optionRE.FindStringSubmatch(choices[k])[1]
+			}
+		}
+		if key == "" {
+			key = labels.letter(last, len(choices))
+			if key != "" && marked {
+				key = optionRE.FindStringSubmatch(choices[key[0]-'A'])[1]
 			}
 		}
 		if key == "" {

@@ -19,6 +19,7 @@ package export
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -75,6 +76,9 @@ type Split struct {
 	// Left has the items that the form cannot express, which are left out, with the reason.
 	Left []string `json:"left_out,omitempty"`
 
+	// Error says why the split is not exported, where another one is.
+	Error string `json:"error,omitempty"`
+
 	items []int // kept
 }
 
@@ -88,6 +92,7 @@ type Summary struct {
 	Complete bool     `json:"complete"`
 	Reviewed []string `json:"reviewed,omitempty"` // how the marks changed the verdicts
 	Splits   []Split  `json:"splits"`
+	Notes    []string `json:"notes,omitempty"` // what a run of the harness has to heed
 }
 
 // writer writes one form.
@@ -316,16 +321,31 @@ func clip(s string) string {
 	return s
 }
 
-// eachSplit calls write for every split that has kept items.
+// eachSplit calls write for every split that has kept items. A split that cannot be exported does
+// not stop the others; it is an error if none can.
 func (w *writer) eachSplit(write func(s *Split) error) error {
+	var first error
+	written := 0
 	for i := range w.sum.Splits {
 		s := &w.sum.Splits[i]
 		if s.Kept == 0 {
 			continue
 		}
-		if err := write(s); err != nil {
-			return fmt.Errorf("%s/%s: %w", s.Benchmark, s.Split, err)
+		err := write(s)
+		if err == nil {
+			written++
+			continue
 		}
+		err = fmt.Errorf("%s/%s: %w", s.Benchmark, s.Split, err)
+		var trouble *fs.PathError
+		if w.o.For == "lm-eval" || errors.As(err, &trouble) {
+			return err
+		}
+		s.Error, s.File = err.Error(), ""
+		first = cmp.Or(first, err)
+	}
+	if written == 0 {
+		return first
 	}
 	return nil
 }
@@ -389,6 +409,10 @@ func (w *writer) inspect() error {
 				return w.a.Items[k].ID
 			}
 			return strconv.FormatInt(w.a.Items[k].Index+1, 10)
+		}
+		if !own {
+			w.sum.Notes = append(w.sum.Notes, fmt.Sprintf("%s/%s: its items have no ids of their own, so inspect_ai numbers "+
+				"them as it reads them: with shuffle=True the numbers name other items, flagged ones too", s.Benchmark, s.Split))
 		}
 		if err := w.distinct(s, id); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
 )
 
 func must(tb testing.TB, err error) {
@@ -199,4 +200,47 @@ func TestFileName(t *testing.T) {
 		}
 	}
 	walk("")
+}
+
+// A benchmark that a harness cannot name does not stop the others, and is named; if none can, it is
+// an error.
+func TestOneOfSeveral(t *testing.T) {
+	dir := made(t, true, []int{0}, item.Flagged, [3]string{"boats", "test", "b-1"}, [3]string{"boats", "test", "b-2"},
+		[3]string{"gulls", "test", "g,1"}, [3]string{"gulls", "test", "g,2"})
+	out := filepath.Join(t.TempDir(), "out")
+	sum, err := Write(t.Context(), Options{Audit: dir, For: "inspect", Out: out})
+	must(t, err)
+	if sum.Splits[0].Error != "" || !strings.Contains(sum.Splits[1].Error, "cannot name the id") || sum.Splits[1].File != "" {
+		t.Errorf("%+v", sum.Splits)
+	}
+	if files := tree(t, out); len(files) != 2 || files["boats/test.txt"] != "b-2\n" {
+		t.Errorf("%v", files)
+	}
+	out = filepath.Join(t.TempDir(), "out")
+	if _, err := Write(t.Context(), Options{Audit: dir, For: "inspect", Out: out, Benchmarks: []string{"gulls"}}); err == nil {
+		t.Error("nothing is exported, without an error")
+	}
+}
+
+// Numbers that are labels of choices are letters, from 0 or from 1 as the benchmark shows.
+func TestLabels(t *testing.T) {
+	question := func(answer string) *benchmark.Item {
+		return &benchmark.Item{Text: [item.NumParts]string{
+			item.Question: "Which?", item.Choices: "a boat\na gull\na mast\na rope", item.Answer: answer,
+		}}
+	}
+	for _, tt := range []struct {
+		others []string
+		answer string
+		want   string
+	}{{[]string{"0", "3"}, "2", "C"}, {[]string{"1", "4"}, "2", "B"}, {[]string{"1", "3"}, "2", ""}, {[]string{"0", "4"}, "2", ""}, {nil, "D", "D"}, {nil, "a mast", "C"}} {
+		var labels labelRange
+		for _, o := range tt.others {
+			labels.add(question(o))
+		}
+		s, class, err := evalsSample(question(tt.answer), 0, &labels)
+		if (err == nil) != (tt.want != "") || err == nil && (s.Ideal != tt.want || class != matchClass) {
+			t.Errorf("%s among %v: %+v %v", tt.answer, tt.others, s, err)
+		}
+	}
 }
