@@ -239,7 +239,8 @@ func (r *run) shard(ctx context.Context, l *lane, d *done, fill int) (of []int, 
 		d.from = nil
 		return nil, nil, nil
 	}
-	return l.match.Found()
+	of, found, err = l.match.Found()
+	return of, found, cmp.Or(ctx.Err(), err) // documents that were put off are matched only now
 }
 
 // key returns a digest of how shards are read, as far as results depend on it.
