@@ -56,16 +56,9 @@ func (r *reader) document(d *rows.Doc) error {
 			})
 		case "raw_scored_generations":
 			return r.cruxeval(d)
-		case "accuracy", "pass_at_1", "score":
-			raw, err := d.Raw()
-			own = slices.Clone(raw)
-			return err
-		case "resolved_ids", "unresolved_ids", "submitted_ids", "completed_ids", "error_ids", "empty_patch_ids":
-			raw, err := d.Raw()
-			if err == nil {
-				err = r.sweBench(key, raw)
-			}
-			return err
+		case "accuracy", "pass_at_1", "score", "resolved_ids", "unresolved_ids", "submitted_ids", "completed_ids",
+			"error_ids", "empty_patch_ids":
+			return r.smallMember(d, key, &own)
 		case "request_states", "items", "rows", "records", "data", "predictions", "details":
 			if c, err := d.Peek(); err != nil {
 				return err
@@ -101,6 +94,20 @@ func (r *reader) document(d *rows.Doc) error {
 		r.helmPlaces()
 	}
 	return nil
+}
+
+// smallMember reads the document's own score, or a list of ids of a SWE-bench report.
+func (r *reader) smallMember(d *rows.Doc, key string, own *[]byte) error {
+	raw, err := d.Raw()
+	if err != nil {
+		return err
+	}
+	switch key {
+	case "accuracy", "pass_at_1", "score":
+		*own = slices.Clone(raw)
+		return nil
+	}
+	return r.sweBench(key, raw)
 }
 
 // objectOf reads a member that is an object with results in it, and returns false if it is none.
