@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"swab/ngram/plain"
 	"swab/pipeline/audit"
 	"swab/pipeline/ledger"
 	"swab/pipeline/record"
@@ -212,7 +213,7 @@ func (r Reading) documents(
 	}
 	if err != nil {
 		e.Error = err.Error() + r.remedy(err)
-		e.Documents, e.TextBytes, e.Empty, e.LongIDs = 0, 0, 0, 0
+		e.Documents, e.TextBytes, e.Empty, e.LongIDs, e.Disguised = 0, 0, 0, 0, nil
 	}
 	return e, nil
 }
@@ -334,6 +335,12 @@ func (r Reading) read(
 			if !hasWord(text) {
 				e.Empty++
 			}
+			for _, kind := range plain.Disguises(text) {
+				if e.Disguised == nil {
+					e.Disguised = map[string]int64{}
+				}
+				e.Disguised[kind]++
+			}
 			id := ids.Value(k)
 			if len(id) > maxID {
 				e.LongIDs++
@@ -390,16 +397,15 @@ func plainSize(sh shard.Shard, in *shard.Reader) int64 {
 // remedy returns what to try after the error of a shard, as a part of its message; "" where
 // no flag helps.
 func (r Reading) remedy(err error) string {
-	const longest = 512 << 20
 	switch {
 	case errors.Is(err, shard.ErrWindow):
 		return fmt.Sprintf(" (--max-window %d reads any window)", 1<<31)
 	case errors.Is(err, shard.ErrBomb):
 		return " (if it can be trusted, --max-ratio 0 reads any ratio)"
-	case errors.Is(err, record.ErrTooLong) && r.MaxRow >= longest:
+	case errors.Is(err, record.ErrTooLong) && r.MaxRow >= record.MaxRow:
 		return " (--max-row has no larger value: split what is longer)"
 	case errors.Is(err, record.ErrTooLong):
-		return fmt.Sprintf(" (--max-row %d reads the longest rows that can be read)", longest)
+		return fmt.Sprintf(" (--max-row %d reads the longest rows that can be read)", record.MaxRow)
 	case errors.Is(err, record.ErrTokens):
 		return " (--tokenizer FILE, the tokenizer.json of the corpus, decodes them; see swab help tokens)"
 	case errors.Is(err, record.ErrTokenID):

@@ -196,6 +196,7 @@ func index(ctx context.Context, o pipeline.IndexOptions, metrics string, stdout,
 	}
 	printSkipped(stderr, sum.Index)
 	emptyRows(stderr, ledger.Sum(entries), entries)
+	disguised(stderr, ledger.Sum(entries))
 	text := o.Progress.Text.Load()
 	fmt.Fprintf(stderr, "swab: read %s, %s of text in %s (%s/s)\n", report.Count(int64(sum.Read), "shard"),
 		report.Bytes(text), took.Round(10*time.Millisecond), report.Bytes(int64(float64(text)/took.Seconds())))

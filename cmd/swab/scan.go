@@ -217,6 +217,17 @@ func wrapped(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
+// disguised says how many documents have text that hides copies, by its kind.
+func disguised(w io.Writer, t ledger.Totals) {
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(t.Disguised)) {
+		parts = append(parts, fmt.Sprintf("%s %s", report.Count(t.Disguised[kind], "document"), kind))
+	}
+	if parts != nil {
+		fmt.Fprintf(w, "swab: text that may hide copies: %s (swab help accuracy)\n", strings.Join(parts, ", "))
+	}
+}
+
 // emptyRows says how many documents have no word, and names shards of which most have none.
 func emptyRows(w io.Writer, t ledger.Totals, shards []ledger.Entry) {
 	if t.Empty == 0 {
@@ -387,6 +398,7 @@ func printSummary(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter b
 		fmt.Fprintf(w, "swab:   and more, named in %s/%s\n", o.Out, audit.File)
 	}
 	emptyRows(w, t, s.Audit.Shards)
+	disguised(w, t)
 	if t.LongIDs > 0 {
 		fmt.Fprintf(w, "swab: %s with an id so long that evidence has its beginning and its digest\n",
 			report.Count(t.LongIDs, "document"))

@@ -84,7 +84,8 @@ func (h *history) disturb(kind string, fault func(dir string) (faulty, error)) (
 		return err
 	}
 	partly := f.end.code == 3 && h.undisturbed.code != 3 // a shard could not be read: that is published, and named
-	ended := !f.stopped && f.end.code != 2 && f.end.code != 130
+	const notBegun = 127                                 // the system's loader could not open a library
+	ended := !f.stopped && f.end.code != 2 && f.end.code != 130 && f.end.code != notBegun
 	if err := h.checkLeft(now, partly, ended); err != nil {
 		return fmt.Errorf("after exit code %d: %w\n%s", f.end.code, err, f.end.stderr)
 	}

@@ -239,7 +239,7 @@ func (a *Audit) check() error {
 	if !maps.Equal(got.Skipped, want.Skipped) || !maps.Equal(got.Repaired, want.Repaired) ||
 		got.Shards != want.Shards || got.ShardsFailed != want.ShardsFailed || got.Rows != want.Rows ||
 		got.Documents != want.Documents || got.TextBytes != want.TextBytes || got.Empty != want.Empty ||
-		got.LongIDs != want.LongIDs {
+		got.LongIDs != want.LongIDs || !maps.Equal(got.Disguised, want.Disguised) {
 		return fmt.Errorf("%w: totals are not the sum of the shards", ledger.ErrCorrupt)
 	}
 	if a.Complete && got.ShardsFailed > 0 {

@@ -20,6 +20,7 @@ type Entry struct {
 	TextField   string           `json:"text_field,omitempty"` // if the run's field was not there and this one was found
 	Empty       int64            `json:"empty,omitempty"`      // documents without a word
 	LongIDs     int64            `json:"long_ids,omitempty"`   // documents whose id is clipped in evidence
+	Disguised   map[string]int64 `json:"disguised,omitempty"`  // documents with text that hides copies, by plain's kinds
 	Unchecked   bool             `json:"unchecked,omitempty"`  // no checksum of its format or compression covers it
 	Skipped     map[string]int64 `json:"skipped,omitempty"`
 	Repaired    map[string]int64 `json:"repaired,omitempty"`
@@ -50,6 +51,7 @@ type Totals struct {
 	TextBytes    int64            `json:"text_bytes"`
 	Empty        int64            `json:"empty,omitempty"`
 	LongIDs      int64            `json:"long_ids,omitempty"`
+	Disguised    map[string]int64 `json:"disguised,omitempty"`
 	Unchecked    int64            `json:"unchecked,omitempty"` // shards
 	Skipped      map[string]int64 `json:"skipped,omitempty"`
 	Repaired     map[string]int64 `json:"repaired,omitempty"`
@@ -70,6 +72,12 @@ func Sum(shards []Entry) Totals {
 		t.TextBytes += e.TextBytes
 		t.Empty += e.Empty
 		t.LongIDs += e.LongIDs
+		for kind, n := range e.Disguised {
+			if t.Disguised == nil {
+				t.Disguised = map[string]int64{}
+			}
+			t.Disguised[kind] += n
+		}
 		if e.Unchecked {
 			t.Unchecked++
 		}

@@ -380,6 +380,10 @@ func (b *book) trouble(v *view) {
 	if a.Totals.Empty > 0 {
 		say("Documents of the corpus without a word: %s.", report.Thousands(a.Totals.Empty))
 	}
+	for _, kind := range slices.Sorted(maps.Keys(a.Totals.Disguised)) {
+		say("Documents of the corpus with text that may hide copies, %s: %s.", kind,
+			report.Thousands(a.Totals.Disguised[kind]))
+	}
 	for _, kind := range slices.Sorted(maps.Keys(a.Totals.Skipped)) {
 		say("%s of the corpus skipped: %s. They were not checked.", report.Count(a.Totals.Skipped[kind], "row"), kind)
 	}

@@ -80,7 +80,7 @@ type column struct {
 // reserve makes room for n more bytes and the slack.
 func (c *column) reserve(n int) {
 	if need := len(c.data) + n + slack; need > cap(c.data) {
-		c.data = c.pool.Reallocate(max(need, min(2*cap(c.data), maxRow)), c.data[:len(c.data)])[:len(c.data)]
+		c.data = c.pool.Reallocate(max(need, min(2*cap(c.data), MaxRow)), c.data[:len(c.data)])[:len(c.data)]
 	}
 }
 

@@ -57,9 +57,9 @@ var (
 // errStop ends the reading when the consumer stops the iteration.
 var errStop = errors.New("stop")
 
-// maxRow keeps a batch of one repaired document, which is at most three times as long as its
-// row, within the 2 GiB of Arrow's 32-bit offsets.
-const maxRow = 512 << 20
+// MaxRow is the largest Options.MaxRow, in bytes. It keeps a batch of one repaired document,
+// which is at most three times as long as its row, within the 2 GiB of Arrow's 32-bit offsets.
+const MaxRow = 680 << 20
 
 // Source is an opened shard.
 type Source = rows.Source
@@ -75,7 +75,7 @@ type Options struct {
 	IDField    string           // dotted path of the id; "id"
 	Fields     *Fields          // TextField, IDField and Others, parsed; nil: they are parsed for the shard
 	TextUnit   string           // a document of plain text: "file" (the default) or "line"
-	MaxRow     int              // longest row in bytes; 64 MiB, at most 512 MiB
+	MaxRow     int              // longest row in bytes; 64 MiB, at most 680 MiB
 	PlainSize  int64            // about how many plain bytes there are; 0: not known
 	BatchRows  int              // most rows of a batch; 1024
 	BatchBytes int              // most bytes of a batch; 1 MiB
@@ -134,9 +134,9 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.TextUnit != "file" && o.TextUnit != "line":
 		return o, fmt.Errorf("the unit of plain text is %q; it can be file or line", o.TextUnit)
-	case o.MaxRow < 0 || o.MaxRow > maxRow:
-		return o, fmt.Errorf("the longest row is %d bytes; it can be 1 to %d", o.MaxRow, maxRow)
-	case o.BatchRows < 0 || o.BatchRows > 1<<20 || o.BatchBytes < 0 || o.BatchBytes > maxRow:
+	case o.MaxRow < 0 || o.MaxRow > MaxRow:
+		return o, fmt.Errorf("the longest row is %d bytes; it can be 1 to %d", o.MaxRow, MaxRow)
+	case o.BatchRows < 0 || o.BatchRows > 1<<20 || o.BatchBytes < 0 || o.BatchBytes > MaxRow:
 		return o, fmt.Errorf("batch of %d rows and %d bytes is out of range", o.BatchRows, o.BatchBytes)
 	}
 	return o, nil

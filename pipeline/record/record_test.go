@@ -310,7 +310,7 @@ func TestErrorsOfTheSource(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for _, o := range []Options{{TextUnit: "word"}, {MaxRow: -1}, {MaxRow: maxRow + 1}, {BatchRows: -1}, {BatchBytes: -1}} {
+	for _, o := range []Options{{TextUnit: "word"}, {MaxRow: -1}, {MaxRow: MaxRow + 1}, {BatchRows: -1}, {BatchBytes: -1}} {
 		if _, _, err := collect(t, jsonl(nil), o); err == nil {
 			t.Errorf("%+v is taken", o)
 		}

@@ -3,6 +3,7 @@ package rows
 import (
 	"bytes"
 	"errors"
+	"iter"
 	"os"
 	"slices"
 	"testing"
@@ -39,5 +40,26 @@ func TestPageChecksums(t *testing.T) {
 	}
 	if refused < end {
 		t.Errorf("%d of %d bits are refused", refused, 8*end)
+	}
+	for bit := range bitsOfNames(data, end, "id", "text", "score") {
+		bad[bit/8] ^= 1 << (bit % 8)
+		if got, err := read(bad); err == nil {
+			t.Errorf("bit %d, of a column's name: %q", bit, got)
+		}
+		bad[bit/8] ^= 1 << (bit % 8)
+	}
+}
+
+// bitsOfNames yields the bits of the columns' names in the footer, which begins at byte from.
+func bitsOfNames(data []byte, from int, names ...string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for _, name := range names {
+			at := from + bytes.Index(data[from:], append([]byte{byte(len(name))}, name...)) + 1
+			for bit := 8 * at; bit < 8*(at+len(name)); bit++ {
+				if !yield(bit) {
+					return
+				}
+			}
+		}
 	}
 }

@@ -121,6 +121,9 @@ func openParquet(in *Input, o Options) (Reader, error) {
 		if sum != p.file.NumRows() {
 			return fmt.Errorf("row groups hold %d rows, the file's header says %d: %w", sum, p.file.NumRows(), ErrCorrupt)
 		}
+		if err := p.checkNames(); err != nil {
+			return err
+		}
 		p.fields, err = p.columns(o.Want)
 		return err
 	})
@@ -128,6 +131,31 @@ func openParquet(in *Input, o Options) (Reader, error) {
 		return nil, in.Cause(err)
 	}
 	return p, nil
+}
+
+// checkNames compares the names of the schema's columns with those that a row group has. No
+// checksum covers them, and a column of another name would be missed.
+func (p *Parquet) checkNames() error {
+	meta := p.file.MetaData()
+	if p.file.NumRowGroups() == 0 {
+		return nil
+	}
+	group := meta.RowGroup(0)
+	if group.NumColumns() != meta.Schema.NumColumns() {
+		return fmt.Errorf("%d columns in the schema, %d in a row group: %w",
+			meta.Schema.NumColumns(), group.NumColumns(), ErrCorrupt)
+	}
+	for k := range group.NumColumns() {
+		chunk, err := group.ColumnChunk(k)
+		if err != nil {
+			continue // it cannot be read, as one that is encrypted: an error where it is requested
+		}
+		if name, has := meta.Schema.Column(k).ColumnPath(), chunk.PathInSchema(); !slices.Equal(name, has) {
+			return fmt.Errorf("column %q of the schema is %q in a row group: %w",
+				Clip([]byte(name.String())), Clip([]byte(has.String())), ErrCorrupt)
+		}
+	}
+	return nil
 }
 
 // Checked reports whether a checksum covers every page that was read so far.

@@ -49,7 +49,11 @@ func (l *Lines) fill() {
 	}
 	if small || l.end == len(l.buf) {
 		// A byte more than the longest line and its CR LF shows that it is too long.
-		grown := make([]byte, min(max(readSize/4, 2*len(l.buf)), max(readSize, l.max+3)))
+		longest, size := max(readSize, l.max+3), max(readSize/4, 2*len(l.buf))
+		if size > MaxRecord { // at once: a large buffer takes memory as it is filled, and each copy is garbage
+			size = longest
+		}
+		grown := make([]byte, min(size, longest))
 		copy(grown, l.buf[:l.end])
 		l.buf = grown
 	}
