@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"swab/pipeline/record"
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
+	"swab/pipeline/store"
 	"swab/pipeline/tokenizer"
 
 	"github.com/zeebo/xxh3"
@@ -98,13 +98,13 @@ func (f found) notRead() (unread, excluded []audit.Aside) {
 
 // ReadTokenizer returns what decodes token ids by a tokenizer.json; see [rows.NewTokens].
 func ReadTokenizer(file, field, typ string, end *uint32) (*rows.Tokens, error) {
-	data, err := os.ReadFile(file)
+	data, err := store.ReadFile(context.Background(), file)
 	if err != nil {
 		return nil, err
 	}
 	z, err := tokenizer.Parse(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", store.Clean(file), err)
 	}
 	return rows.NewTokens(z, field, typ, end)
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"swab/pipeline/report"
 	"swab/pipeline/results"
 	"swab/pipeline/score"
+	"swab/pipeline/store"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -413,12 +415,11 @@ func resultNames(list []results.Outcome) []string {
 
 func readExams(names []string) (exams []*score.Exam, err error) {
 	for _, name := range names {
-		f, err := os.Open(name)
+		b, err := store.ReadFile(context.Background(), name)
 		if err != nil {
 			return nil, err
 		}
-		e, err := score.ReadExam(f)
-		f.Close()
+		e, err := score.ReadExam(bytes.NewReader(b))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
+	"swab/pipeline/store"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -41,7 +43,7 @@ func isConfig(args []string) bool {
 	if len(args) != 1 {
 		return false
 	}
-	ext := strings.ToLower(filepath.Ext(args[0]))
+	ext := strings.ToLower(filepath.Ext(store.Base(args[0])))
 	return ext == ".yaml" || ext == ".yml"
 }
 
@@ -72,10 +74,12 @@ type configFile struct {
 // audit file, and returns its benchmarks. Relative paths are the file's, ${NAME} is a variable of
 // the environment. The error has all mistakes of the file, each with its line.
 func applyConfig(c *cobra.Command, name string) ([]configBench, error) {
-	data, err := os.ReadFile(name)
+	data, err := store.ReadFile(c.Context(), name)
 	if err != nil {
 		return nil, err
 	}
+	dir := store.Dir(name)
+	name = store.Clean(name)
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -83,7 +87,7 @@ func applyConfig(c *cobra.Command, name string) ([]configBench, error) {
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%s: it is no object of settings; swab init writes a commented one", name)
 	}
-	f := &configFile{name: name, dir: filepath.Dir(name)}
+	f := &configFile{name: name, dir: dir}
 	members := doc.Content[0].Content
 	for i := 0; i+1 < len(members); i += 2 {
 		if key := members[i]; key.Value == "benchmarks" {
@@ -185,7 +189,15 @@ func (f *configFile) path(s string) string {
 	if at == "-" || filepath.IsAbs(at) || strings.Contains(at, "://") {
 		return s
 	}
-	return name + filepath.Join(f.dir, at)
+	return name + f.below(at)
+}
+
+// below returns a relative path as one of the file's directory, which may be a store's.
+func (f *configFile) below(at string) string {
+	if store.IsURL(f.dir) {
+		return f.dir + path.Clean(filepath.ToSlash(at))
+	}
+	return filepath.Join(f.dir, at)
 }
 
 // benchmarks reads the list of benchmarks.

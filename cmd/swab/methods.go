@@ -1,16 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"swab/ngram/item"
 	"swab/ngram/overlap"
+	"swab/pipeline/store"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -205,13 +206,13 @@ func partsNamed(names []string) (parts item.Parts, err error) {
 //	  max-documents: 10
 //	  parts: [question, answer]
 func readMethods(file string, put func(method, param, value string), parts map[string]item.Parts) error {
-	b, err := os.ReadFile(file)
+	b, err := store.ReadFile(context.Background(), file)
 	if err != nil {
 		return err
 	}
 	var methods map[string]map[string]yaml.Node
 	if err := yaml.Unmarshal(b, &methods); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", store.Clean(file), err)
 	}
 	for _, method := range slices.Sorted(maps.Keys(methods)) {
 		for _, param := range slices.Sorted(maps.Keys(methods[method])) {

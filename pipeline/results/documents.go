@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -315,7 +314,7 @@ func (r *reader) inspectSample(d *rows.Doc) error {
 }
 
 // inspectZip reads an .eval log: samples and header are members of a zip archive.
-func (r *reader) inspectZip(f *os.File) error {
+func (r *reader) inspectZip(f file) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
+	"swab/pipeline/store"
 
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
@@ -46,6 +47,9 @@ var ErrNoResults = errors.New("no results of items were found")
 // directory, a file without results is returned with Format "" and a problem; it is an error
 // if no file has results.
 func Read(path, model string, o Options) ([]File, error) {
+	if store.IsURL(path) {
+		return readURL(path, model, o)
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -80,13 +84,49 @@ func Read(path, model string, o Options) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readAll(path, names, nil, model, o)
+}
+
+// readURL is Read of a URL.
+func readURL(url, model string, o Options) ([]File, error) {
+	found, err := shard.Expand(context.Background(), url)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	var objects []*store.Object
+	for object, err := range found.All {
+		if err != nil {
+			return nil, err
+		}
+		if rel := strings.TrimPrefix(object.Name, found.Dir); !strings.Contains("/"+rel, "/.") {
+			names, objects = append(names, object.Name), append(objects, object)
+		}
+	}
+	if found.Dir == "" {
+		o.object = objects[0]
+		f, err := readFile(o.object.Name, model, o)
+		if err != nil {
+			return nil, err
+		}
+		return []File{*f}, nil
+	}
+	return readAll(store.Clean(url), names, objects, model, o)
+}
+
+// readAll reads the files of a directory; objects are those of a store, or nil.
+func readAll(path string, names []string, objects []*store.Object, model string, o Options) ([]File, error) {
 	files, inDirectory := make([]File, len(names)), o
 	inDirectory.fallback = true
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, name := range names {
 		g.Go(func() error {
-			f, err := readFile(name, model, inDirectory)
+			o := inDirectory
+			if objects != nil {
+				o.object = objects[i]
+			}
+			f, err := readFile(name, model, o)
 			if errors.Is(err, ErrNoResults) {
 				f, err = &File{Path: name}, nil
 				f.problem(-1, "not results", "no results of items were found")
@@ -239,7 +279,7 @@ func (r *reader) open(path string) error {
 	if zipped, err := r.zip(path); zipped || err != nil {
 		return err
 	}
-	sh := shard.Shard{Name: path, Path: path, Formats: &rows.Formats}
+	sh := shard.Shard{Name: path, Path: path, Formats: &rows.Formats, Object: r.o.object, Whole: true}
 	if f, c, ok := rows.Formats.TypeOf(path); ok && f.Binary { // only its name says what it is
 		sh.Format, sh.Compression = f, c
 	}
@@ -255,7 +295,11 @@ func (r *reader) open(path string) error {
 	if !rows.IsText(f) {
 		return r.columns(in, f)
 	}
-	if info, err := os.Stat(path); err == nil && in.Compression() == shard.None {
+	switch info, err := os.Stat(path); {
+	case in.Compression() != shard.None:
+	case r.o.object != nil:
+		r.size = r.o.object.Size
+	case err == nil:
 		r.size = info.Size()
 	}
 	return r.plain(bufio.NewReaderSize(&bounded{in, maxFile}, 1<<18))
@@ -263,20 +307,34 @@ func (r *reader) open(path string) error {
 
 // zip reads a zip archive, if the file is one.
 func (r *reader) zip(path string) (bool, error) {
-	f, err := os.Open(path)
+	f, err := r.openFile(path)
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
 	var head [4]byte
-	n, err := io.ReadFull(f, head[:])
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	n, err := f.ReadAt(head[:], 0)
+	if err != nil && err != io.EOF {
 		return false, err
 	}
 	if h := string(head[:n]); h != "PK\x03\x04" && h != "PK\x05\x06" {
 		return false, nil
 	}
 	return true, r.inspectZip(f)
+}
+
+// file is a file of the disk or of a store.
+type file interface {
+	io.ReaderAt
+	io.Closer
+	Stat() (fs.FileInfo, error)
+}
+
+func (r *reader) openFile(path string) (file, error) {
+	if r.o.object != nil {
+		return r.o.object.Open(), nil
+	}
+	return os.Open(path)
 }
 
 // columns reads rows of a format that is not text, each converted to JSON.

@@ -28,6 +28,8 @@ package results
 
 import (
 	"errors"
+
+	"swab/pipeline/store"
 )
 
 // ErrAmbiguous means that results could not be joined in one certain way.
@@ -86,8 +88,9 @@ type Options struct {
 
 	Questions *Questions // of the audit, which are searched for in the texts of rows; nil: texts are not compared
 
-	fallback bool // a file that has not the metric is read with another
-	most     int  // results of a file, for tests; 0: maxResults
+	fallback bool          // a file that has not the metric is read with another
+	object   *store.Object // where a store has the file, or nil
+	most     int           // results of a file, for tests; 0: maxResults
 }
 
 // A Joined is a result with its item.

@@ -1,29 +1,30 @@
 package results
 
 import (
+	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"swab/pipeline/audit"
+	"swab/pipeline/store"
 )
 
 // readTable calls visit for every row of a CSV file that has the columns, with their values in
 // that order; "" for one of optional that the file lacks. An error of visit ends the reading,
 // and is prefixed by file and line.
 func readTable(name string, columns, optional []string, visit func(values []string) error) error {
-	f, err := os.Open(name)
+	b, err := store.ReadFile(context.Background(), name)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	r := csv.NewReader(f)
+	r := csv.NewReader(bytes.NewReader(b))
 	head, err := r.Read()
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)

@@ -31,6 +31,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -227,6 +228,17 @@ func Base(name string) string {
 		}
 	}
 	return path.Base(name)
+}
+
+// Dir returns the directory of a path, or of a URL with a slash at its end and without its query.
+func Dir(name string) string {
+	if !IsURL(name) {
+		return filepath.Dir(name)
+	}
+	if isWeb(name) {
+		name, _, _ = strings.Cut(name, "?")
+	}
+	return name[:strings.LastIndexByte(name, '/')+1]
 }
 
 // services has those that keep something between requests: credentials, commits.
