@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -211,4 +214,115 @@ func TestScanFromWeb(t *testing.T) {
 		}
 		noSecrets(t, got, []string{"aPasswordOfTheTests", "aSignatureOfTheTests"}, messages)
 	}
+}
+
+// faultyStores starts the hub and a server of S3, and those that make stores installs, each with
+// its faults. Put replaces a file of the corpus.
+func faultyStores(t *testing.T, files map[string][]byte, each func(root, bench string, put func(string, []byte),
+	f *storetest.Faults, secrets []string),
+) {
+	t.Setenv("SWAB_STORE_RETRY", "6x1ms")
+	t.Run("hub", func(t *testing.T) {
+		f := new(storetest.Faults)
+		hub := storetest.NewHub(t, "cais/quiz", files, f.Wrap)
+		hub.Private = true
+		t.Setenv("HF_ENDPOINT", hub.URL)
+		t.Setenv("HF_TOKEN", storetest.Token)
+		// The revision is pinned, so that a new commit changes nothing.
+		root := "hf://datasets/cais/quiz@" + hub.Commit()
+		each(root+"/", "hf://cais/quiz@"+hub.Commit()+":all:test", func(name string, b []byte) {
+			next := maps.Clone(files)
+			next[name] = b
+			hub.Put(next)
+		}, f, []string{storetest.Token, "secretOfTheOtherHost"})
+		if leaks := hub.Leaks(); len(leaks) > 0 {
+			t.Errorf("the token went to the other host: %q", leaks)
+		}
+	})
+	for name, start := range map[string]func(t testing.TB, f *storetest.Faults) *storetest.Server{
+		"s3": storetest.S3, "gs": storetest.GCS,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := new(storetest.Faults)
+			s := start(t, f)
+			s.Start(t)
+			for key, b := range files {
+				s.Put(key, b)
+			}
+			each(s.Root, s.Root+"main/test-00000-of-00001.jsonl", s.Put, f, s.Secrets)
+		})
+	}
+}
+
+// Under random faults a scan ends in a right audit or in one that names what it lacks, and no
+// output has a credential. SWAB_STORE_SCHEDULES is how many there are for each server.
+func TestFaultSchedules(t *testing.T) {
+	schedules, err := strconv.Atoi(os.Getenv("SWAB_STORE_SCHEDULES"))
+	if err != nil {
+		if schedules = 12; testing.Short() {
+			schedules = 4
+		}
+	}
+	bench, corpus := makeStoreFiles()
+	all := maps.Clone(bench)
+	maps.Copy(all, corpus)
+	// The other corpus has other items, so that a mixture of both would be another verdict.
+	var other bytes.Buffer
+	for i := range 400 {
+		fmt.Fprintf(&other, "{\"text\": %q}\n", words(20000+i)+" "+words(10+i/40))
+	}
+	quiz := string(bench["main/test-00000-of-00001.jsonl"])
+	verdicts := func(out string) string {
+		b, err := os.ReadFile(filepath.Join(out, "verdicts.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var states strings.Builder
+		for line := range strings.Lines(string(b)) {
+			var v struct{ ID, Item, State string }
+			if err := json.Unmarshal([]byte(line), &v); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintln(&states, v.State)
+		}
+		return states.String()
+	}
+	var right []string // verdicts before and after the change
+	for _, one := range [][]byte{all["data/one.jsonl"], other.Bytes()} {
+		dir := writeFiles(t, map[string][]byte{"data/one.jsonl": one, "data/two.jsonl": all["data/two.jsonl"], "quiz.jsonl": []byte(quiz)})
+		out, _ := scanOf(t, dir+"/data", dir+"/quiz.jsonl", 0)
+		right = append(right, verdicts(out))
+	}
+	if right[0] == right[1] {
+		t.Fatal("the change changes no verdict")
+	}
+	faultyStores(t, all, func(root, bench string, put func(string, []byte), f *storetest.Faults, secrets []string) {
+		codes := map[int]int{}
+		for seed := range schedules {
+			put("data/one.jsonl", all["data/one.jsonl"])
+			f.Set(uint64(seed), 0.25, 1+seed%20, func() { put("data/one.jsonl", other.Bytes()) })
+			out := filepath.Join(t.TempDir(), "audit")
+			code, stdout, stderr := swab("scan", "--corpus", root+"data/*.jsonl", "--bench", "quiz="+bench,
+				"--fields", "question=question,answer=answer", "--out", out)
+			log := f.Log
+			f.Set(0, 0, 0, nil)
+			codes[code]++
+			switch {
+			case code == 0 && slices.Contains(right, verdicts(out)):
+			case code == 3 && strings.Contains(stderr, root+"data/"):
+			case code == 2 && strings.Contains(stderr, "://"):
+			default:
+				t.Errorf("seed %d: exit code %d after %q\n%s%s", seed, code, log, stdout, stderr)
+			}
+			if code != 2 {
+				noSecrets(t, out, secrets, stdout, stderr)
+			} else {
+				noSecrets(t, t.TempDir(), secrets, stdout, stderr)
+			}
+		}
+		t.Logf("%s: exit codes %v", root, codes)
+		if codes[0] == 0 {
+			t.Error("no scan was complete")
+		}
+	})
 }

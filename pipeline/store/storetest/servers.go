@@ -3,12 +3,8 @@ package storetest
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,8 +162,8 @@ func GCS(t testing.TB, f *Faults) *Server {
 // azureKey is the public key of the account that emulators have.
 const azureKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
-// Azure starts Azurite.
-func Azure(t testing.TB, f *Faults) *Server {
+// Azure starts Azurite. Sign is a store's way to sign a request, by which objects are put.
+func Azure(t testing.TB, f *Faults, sign func(r *http.Request, account, key string)) *Server {
 	path := program(t, "azurite-blob", "node_modules/.bin/azurite-blob")
 	port := freePort(t)
 	at := "http://127.0.0.1:" + port + "/devstoreaccount1"
@@ -186,7 +181,7 @@ func Azure(t testing.TB, f *Faults) *Server {
 		for i := 0; i+1 < len(header); i += 2 {
 			r.Header.Set(header[i], header[i+1])
 		}
-		signAzure(r)
+		sign(r, "devstoreaccount1", azureKey)
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
@@ -210,24 +205,4 @@ func Azure(t testing.TB, f *Faults) *Server {
 		},
 		Delete: func(key string) { signed("DELETE", at+"/corpus/"+url.PathEscape(key), nil) },
 	}
-}
-
-// signAzure signs a request by the scheme Shared Key Lite, which is not the
-// one of the client.
-func signAzure(r *http.Request) {
-	r.Header.Set("X-Ms-Date", time.Now().UTC().Format(http.TimeFormat))
-	text := r.Method + "\n\n" + r.Header.Get("Content-Type") + "\n\n"
-	for _, h := range slices.Sorted(maps.Keys(r.Header)) {
-		if strings.HasPrefix(h, "X-Ms-") {
-			text += strings.ToLower(h) + ":" + r.Header.Get(h) + "\n"
-		}
-	}
-	text += "/devstoreaccount1" + r.URL.EscapedPath()
-	if comp := r.URL.Query().Get("comp"); comp != "" {
-		text += "?comp=" + comp
-	}
-	key, _ := base64.StdEncoding.DecodeString(azureKey)
-	mac := hmac.New(sha256.New, key)
-	io.WriteString(mac, text)
-	r.Header.Set("Authorization", "SharedKeyLite devstoreaccount1:"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 }
