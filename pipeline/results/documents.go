@@ -59,17 +59,7 @@ func (r *reader) document(d *rows.Doc) error {
 			"error_ids", "empty_patch_ids":
 			return r.smallMember(d, key, &own)
 		case "request_states", "items", "rows", "records", "data", "predictions", "details":
-			if c, err := d.Peek(); err != nil {
-				return err
-			} else if c == '[' {
-				return r.elements(d)
-			} else if c == '{' && key == "details" {
-				raw, err := d.Raw()
-				if err == nil {
-					err = r.openCompass(raw)
-				}
-				return err
-			}
+			return r.rowsMember(d, key)
 		}
 		return d.Pass(false)
 	})
@@ -93,6 +83,23 @@ func (r *reader) document(d *rows.Doc) error {
 		r.helmPlaces()
 	}
 	return nil
+}
+
+// rowsMember reads a member that may have the rows, as a list or as OpenCompass's numbered ones.
+func (r *reader) rowsMember(d *rows.Doc, key string) error {
+	switch c, err := d.Peek(); {
+	case err != nil:
+		return err
+	case c == '[':
+		return r.elements(d)
+	case c == '{' && key == "details":
+		raw, err := d.Raw()
+		if err == nil {
+			err = r.openCompass(raw)
+		}
+		return err
+	}
+	return d.Pass(false)
 }
 
 // smallMember reads the document's own score, or a list of ids of a SWE-bench report.
