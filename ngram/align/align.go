@@ -27,6 +27,8 @@
 //
 // The score is the share of the item's information found in one place: of its own and
 // of its known information the smaller share, and a fifth of what the other is more.
+// Of each stretch of words those bits count as found by chance that say where it is, so that
+// words far apart, as any text about a matter has them, add up to little.
 // What is needed is less the more information the item has ([Need]): nearly
 // all of an item of 12 bits, 39 % of one of 400. It is less too where a long stretch
 // is there word for word, or where its numbers are in their places, and more where an item

@@ -1,6 +1,7 @@
 package align
 
 import (
+	"math/bits"
 	"slices"
 	"sort"
 	"unicode/utf8"
@@ -11,13 +12,23 @@ import (
 // A Finding is how much of a text is in the part of a document that was selected.
 type Finding struct {
 	Info
-	Run       int  // known information of the longest stretch of words that follow each other in both
-	Words     int  // words found
-	Long      int  // of them in the stretch that has most
-	Cited     int  // known information of words in quotations, which is not in Info
-	behind    int  // selected word behind the last one found
-	ends      bool // the last words of the text are there, in one stretch
-	run, long int  // of the stretch that add is in
+	Loose   Info // of it, what saying where its stretches are takes: so much any text has
+	Run     int  // known information of the longest stretch of words that follow each other in both
+	Words   int  // words found
+	Long    int  // of them in the stretch that has most
+	Cited   int  // known information of words in quotations, which is not in Info
+	behind  int  // selected word behind the last one found
+	ends    bool // the last words of the text are there, in one stretch
+	stretch stretchState
+}
+
+// stretchState is the stretch that add is in.
+type stretchState struct {
+	Info
+	run, long int
+	at, doc   int // its last word, in the text and in the document
+	place     int // bits that saying where it begins takes
+	off       int // words that it is off from where it would follow the one before
 }
 
 // A Run is a stretch of words that follow each other in a text and in a document.
@@ -258,7 +269,7 @@ func (n *Aligner) Align(t, options int) Finding {
 	case options == beside && len(n.anchors) > 0:
 		n.alignOptions(first, size, max(0, n.anchors[0][1]-30))
 	}
-	return n.finding(first)
+	return n.finding(t)
 }
 
 // AlignEnd is Align for the end of a text, from word from on, that is before selected word
@@ -273,7 +284,7 @@ func (n *Aligner) AlignEnd(t, from, end int) Finding {
 	if found := slices.Index(n.words, 0); found >= 0 {
 		n.dropIsolated()
 	}
-	return n.finding(first)
+	return n.finding(t)
 }
 
 // endReach is how many words of the end of a text AlignEnd compares.
@@ -289,17 +300,17 @@ func (n *Aligner) pair(i, j int) {
 	}
 }
 
-// finding sums up what was found of the text whose first word is at place first.
-func (n *Aligner) finding(first uint32) (f Finding) {
+// finding sums up what was found of text t.
+func (n *Aligner) finding(t int) (f Finding) {
 	for i, j := range n.words {
 		if j == 0 {
 			continue
 		}
-		f.add(n.x, first+uint32(i), i > 0 && n.words[i-1] == j-1 && j > 1)
+		f.add(n.x, t, i, int(j))
 		f.behind = max(f.behind, int(j))
 	}
-	f.ends = len(n.words) > 0 && n.words[len(n.words)-1] > 0 && f.long >= endWords
-	f.run, f.long = 0, 0
+	f.ends = len(n.words) > 0 && n.words[len(n.words)-1] > 0 && f.stretch.long >= endWords
+	f.endStretch()
 	return f
 }
 
@@ -307,19 +318,51 @@ func (n *Aligner) finding(first uint32) (f Finding) {
 // choices may follow.
 const endWords = 3
 
-// add counts a word of a text as found; on says that it follows the word counted last in
-// text and document.
-func (f *Finding) add(x *Index, at uint32, on bool) {
-	if !on {
-		f.run, f.long = 0, 0
+// add counts word i of text t as found at word doc of the document.
+func (f *Finding) add(x *Index, t, i, doc int) {
+	at := x.starts[t] + uint32(i)
+	if s := f.stretch; s.long > 0 && (i != s.at+1 || doc != s.doc+1) {
+		f.endStretch()
+		f.stretch.begin(s, i, doc, x.kinds[at]&begins != 0, x.windowSize(t))
 	}
-	f.Info = f.Info.plus(x.info(at))
+	s, info := &f.stretch, x.info(at)
+	f.Info, s.Info = f.Info.plus(info), s.Info.plus(info)
 	if x.kinds[at]&cited != 0 {
 		f.Cited += int(x.says[at])
 	}
 	f.Words++
-	f.run, f.long = f.run+int(x.says[at]), f.long+1
-	f.Run, f.Long = max(f.Run, f.run), max(f.Long, f.long)
+	s.at, s.doc = i, doc
+	s.run, s.long = s.run+int(x.says[at]), s.long+1
+	f.Run, f.Long = max(f.Run, s.run), max(f.Long, s.long)
+}
+
+// begin notes where a stretch begins that comes after another one: as far off as that was
+// from the one before it, or elsewhere in a window of that size in words. Before a line of the
+// text a document may have a letter, a number or a mark.
+func (s *stretchState) begin(last stretchState, i, doc int, line bool, window int) {
+	s.off = doc - last.doc - (i - last.at)
+	if line && s.off > 0 {
+		s.off--
+	}
+	if s.off != 0 || i != last.at+1 {
+		s.place = min(placeBits(s.off), 1+placeBits(s.off-last.off), bits.Len(uint(window)))
+	}
+}
+
+// placeBits returns how many bits it takes to say that the next stretch of a text is off words
+// from where it would follow: those of a whole number in Elias' gamma code.
+func placeBits(off int) int { return 2*bits.Len(uint(max(off, -off))+1) - 1 }
+
+// endStretch ends the stretch that add is in.
+func (f *Finding) endStretch() {
+	s := &f.stretch
+	f.Loose = f.Loose.plus(Info{min(s.Own, s.place*unit), min(s.Known, s.place*unit)})
+	*s = stretchState{}
+}
+
+// loosen adds bits to what saying where the stretches are takes.
+func (f *Finding) loosen(place int) {
+	f.Loose = Info{min(f.Own, f.Loose.Own+place*unit), min(f.Known, f.Loose.Known+place*unit)}
 }
 
 // Runs appends the stretches of the text last asked for that were found.

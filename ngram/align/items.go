@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -155,7 +156,7 @@ func (s *Items) evidence(i int, g *Match) *evidence {
 	e := &evidence{total: s.total(i), passage: s.passage[i], asks: g.Asks, cut: g.Cut, whole: g.Whole,
 		numbers: g.Decisive.Numbers}
 	for p, f := range g.Found {
-		e.found[p], e.runs[p], e.words[p], e.cited[p] = f.Info, f.Run, f.Words, f.Cited
+		e.found[p], e.loose[p], e.runs[p], e.words[p], e.cited[p] = f.Info, f.Loose, f.Run, f.Words, f.Cited
 		if t := s.list[i].Texts[p]; t != item.None {
 			e.size[p], e.citedAll[p] = s.x.Words(int(t)), int(s.x.cited[t])
 		}
@@ -318,7 +319,8 @@ func (s *Items) rank(i int, g *Match) rank {
 	share, strength := e.score()
 	r := rank{kind: slices.Index(kinds, g.kind(e, strength >= 1)), strength: strength, share: share}
 	for p, f := range g.Found {
-		r.figures = append(r.figures, f.Own, f.Known, f.Run, f.Words, f.Cited, f.Long, g.Lost[p].Own, g.Lost[p].Known)
+		r.figures = append(r.figures, f.Own, f.Known, f.Loose.Own, f.Loose.Known, f.Run, f.Words, f.Cited, f.Long,
+			g.Lost[p].Own, g.Lost[p].Known)
 	}
 	r.figures = append(r.figures, g.By, g.Asks)
 	for _, x := range [...]Exchange{g.Decisive.Numbers, g.Decisive.Names, g.Decisive.Operators, g.Decisive.Others} {
@@ -463,7 +465,7 @@ func (c *Collector) findQuestion(g *candidate) {
 		at = max(at, r.At+r.Words)
 	}
 	end := c.aligner.AlignEnd(int(q), at, int(from)-c.aligner.base-c.aligner.first)
-	found.Info = found.Info.plus(end.Info)
+	found.Info, found.Loose = found.Info.plus(end.Info), found.Loose.plus(end.Loose)
 	found.Words, found.Cited = found.Words+end.Words, found.Cited+end.Cited
 	found.Run, found.Long = max(found.Run, end.Run), max(found.Long, end.Long)
 	c.runs = c.aligner.Runs(c.runs)
@@ -584,17 +586,35 @@ func (c *Collector) alignItem(at place) {
 		c.alignParts(&g, item.Choices, item.Context, item.Question, item.Answer)
 	}
 	c.findQuestion(&g)
+	c.placeChoices(&g)
 	g.asks, g.cut, g.whole = c.asks(&g), s.isCut(&g), s.isWhole(&g)
 	_, g.strength = s.evidence(at.item, g.match()).score()
 	if g.strength >= 1 && c.dropForged(&g) {
 		g.asks, g.cut, g.whole = 0, false, false
 		_, g.strength = s.evidence(at.item, g.match()).score()
 	}
-	if g.strength >= numbersLess {
+	if s.evidence(at.item, g.match()).withNumbers() >= 1 {
 		g.decisive = c.decisive(&g)
 		_, g.strength = s.evidence(at.item, g.match()).score()
 	}
 	c.candidates = append(c.candidates, g)
+}
+
+// placeChoices adds what saying where the choices are takes, which begin behind the question:
+// of their stretches it is the one that is least off.
+func (c *Collector) placeChoices(g *candidate) {
+	q, choices := g.runs[item.Question], g.runs[item.Choices]
+	if len(q) == 0 || len(choices) == 0 {
+		return
+	}
+	t := int(c.items.list[g.item].Texts[item.Question])
+	last := q[len(q)-1]
+	end := int(last.Doc) + c.items.x.Words(t) - last.At // where the question would end
+	place := bits.Len(uint(c.items.x.windowSize(t)))
+	for _, r := range choices {
+		place = min(place, placeBits(int(r.Doc)-r.At-end))
+	}
+	g.found[item.Choices].loosen(place)
 }
 
 // dropForged removes what was found by hash alone, and reports whether anything was: hashes
@@ -687,17 +707,13 @@ func (c *Collector) release(g *candidate, p item.Part, keeps func(doc uint32) bo
 	before := f.Info
 	*f = Finding{}
 	for _, r := range g.runs[p] {
-		at, on := x.starts[s.list[g.item].Texts[p]]+uint32(r.At), false
-		for k := range uint32(r.Words) {
-			if !keeps(r.Doc + k) {
-				on = false
-				continue
+		for k := range r.Words {
+			if doc := r.Doc + uint32(k); keeps(doc) {
+				f.add(x, int(s.list[g.item].Texts[p]), r.At+k, int(doc))
 			}
-			f.add(x, at+k, on)
-			on = true
 		}
 	}
-	f.run, f.long = 0, 0
+	f.endStretch()
 	g.lost[p] = Info{before.Own - f.Own, before.Known - f.Known}
 }
 
@@ -710,13 +726,13 @@ const (
 )
 
 // missing is the known information of an item that was not found, answer aside.
-func (s *Items) missing(g *candidate) (bits int) {
+func (s *Items) missing(g *candidate) (sum int) {
 	for p, total := range s.total(g.item) {
 		if item.Part(p) != item.Answer {
-			bits += total.Known - g.found[p].Known
+			sum += total.Known - g.found[p].Known
 		}
 	}
-	return bits
+	return sum
 }
 
 // holdsQuestion reports whether every word of an item's question is in the document.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -531,13 +532,15 @@ func TestLongEvidence(t *testing.T) {
 	}
 }
 
-// TestNumbersKept: less is needed where three numbers of an item are in their places and
-// none is another, unless the item says little.
+// TestNumbersKept: less is needed where two numbers of an item are in their places and
+// none is another, and saying where stretches are takes nothing, unless the item says little.
 func TestNumbersKept(t *testing.T) {
+	loose := 0.
 	strength := func(bits int, numbers Exchange) float64 {
 		e := evidence{numbers: numbers}
 		e.total[item.Question] = Info{bits * unit, bits * unit}
 		e.found[item.Question] = Info{bits * unit / 2, bits * unit / 2}
+		e.loose[item.Question] = Info{int(loose * unit), int(loose * unit)}
 		e.runs[item.Question] = 24 * unit
 		_, strength := e.score()
 		return strength
@@ -549,12 +552,70 @@ func TestNumbersKept(t *testing.T) {
 		want    float64
 	}{
 		{130, Exchange{0, 3}, plain / numbersLess},
-		{130, Exchange{0, 2}, plain},
+		{130, Exchange{0, 2}, plain / numbersLess},
+		{130, Exchange{0, 1}, plain},
 		{130, Exchange{1, 5}, plain},
 		{50, Exchange{0, 3}, strength(50, Exchange{})},
 	} {
 		if got := strength(c.bits, c.numbers); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("%d bits, %+v: %g, want %g", c.bits, c.numbers, got, c.want)
+		}
+	}
+	loose = 13 // a tenth of 130 bits, where half was found
+	if got := strength(130, Exchange{}); math.Abs(got-plain*4/5) > 1e-12 {
+		t.Errorf("stretches apart: %g, want %g", got, plain*4/5)
+	}
+	if got := strength(130, Exchange{0, 2}); math.Abs(got-plain/numbersLess) > 1e-12 {
+		t.Errorf("stretches apart, and numbers in their places: %g, want %g", got, plain/numbersLess)
+	}
+}
+
+// TestStretchesApart compares what saying where stretches are takes with a plain count over
+// all words found, and holds that words in one stretch lose nothing and words far apart most.
+func TestStretchesApart(t *testing.T) {
+	s := bench(t, [item.NumParts]string{item.Question: "amber bridges carry dancing elephants,\n" +
+		"frozen gardens hide ivory jackals while kettles lament morning noises"})
+	x := s.x
+	code := func(off int) int { // Elias' gamma code of a number from 0 on
+		return len(strings.Repeat("0", len(strconv.FormatInt(int64(max(off, -off)+1), 2))-1) +
+			strconv.FormatInt(int64(max(off, -off)+1), 2))
+	}
+	const lines = 5 // the word that begins the second line
+	for _, docs := range [][]int{
+		{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14},
+		{0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, // a number before the second line
+		{0, 1, 2, -1, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15},
+		{0, 1, 2, 30, 31, 60, 61, 62, 63, 100, 101, 102, 103, 104, 105},
+		{70, 71, 72, 73, 74, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9},
+		{0, 9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 99, 108, 117, 126},
+	} {
+		var f Finding
+		want, before, off, open, place := Info{}, -1, 0, Info{}, 0
+		settle := func() {
+			want = want.plus(Info{min(open.Own, place*unit), min(open.Known, place*unit)})
+			open, place = Info{}, 0
+		}
+		for i, doc := range docs {
+			if doc < 0 {
+				continue
+			}
+			f.add(x, 0, i, doc)
+			if before >= 0 && (before != i-1 || docs[before] != doc-1) {
+				settle()
+				last := off
+				if off = doc - docs[before] - (i - before); i == lines && off > 0 {
+					off--
+				}
+				if off != 0 || before != i-1 {
+					place = min(code(off), 1+code(off-last), len(strconv.FormatInt(int64(x.windowSize(0)), 2)))
+				}
+			}
+			open, before = open.plus(x.info(x.starts[0]+uint32(i))), i
+		}
+		f.endStretch()
+		settle()
+		if f.Loose != want {
+			t.Errorf("%v: %+v, want %+v of %+v", docs, f.Loose, want, f.Info)
 		}
 	}
 }

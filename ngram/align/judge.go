@@ -54,9 +54,10 @@ const (
 	fewShare  = 0.8
 	justBelow = 0.999
 
-	// The same numbers in the same places say more than other words.
+	// The same numbers in the same places say more than other words, and where the words
+	// between them are.
 	numbersLess  = 0.78 // times what is needed with them
-	leastNumbers = 3
+	leastNumbers = 2
 
 	// An answer alone.
 	answerBits  = 30   // that it has at the least
@@ -71,8 +72,9 @@ const (
 // evidence is what one place of a document shows of an item.
 type evidence struct {
 	found, total    [item.NumParts]Info
-	cited, citedAll [item.NumParts]int // known information of quotations, found and in all
-	words, size     [item.NumParts]int // words found, and in all
+	loose           [item.NumParts]Info // of what was found, what saying where its stretches are takes
+	cited, citedAll [item.NumParts]int  // known information of quotations, found and in all
+	words, size     [item.NumParts]int  // words found, and in all
 	runs            [item.NumParts]int
 	numbers         Exchange
 	passage         bool // the context is of others
@@ -96,16 +98,28 @@ func (e *evidence) hasFewWords(own int, parts ...item.Part) bool {
 
 // shares are the shares of the own and of the known information of some parts that were
 // found: without quotations, or with them, where they say less. The own information of
-// words in quotations is taken to be what they say by themselves.
-func (e *evidence) shares(found, total Info, parts ...item.Part) (own, known float64) {
+// words in quotations is taken to be what they say by themselves. What saying where the
+// stretches are takes is not found, unless the numbers among them say it.
+func (e *evidence) shares(found, total Info, numbers bool, parts ...item.Part) (own, known float64) {
 	cited, all := 0, 0
 	for _, p := range parts {
 		cited, all = cited+e.cited[p], all+e.citedAll[p]
+		if !numbers {
+			found = Info{found.Own - e.loose[p].Own, found.Known - e.loose[p].Known}
+		}
 	}
 	share := func(found, total int) float64 {
 		return min(float64(found)/float64(total), float64(found+cited)/float64(total+all))
 	}
 	return share(found.Own, total.Own), share(found.Known, total.Known)
+}
+
+// withNumbers is the strength of the evidence if the item's numbers are in their places.
+func (e *evidence) withNumbers() float64 {
+	at := *e
+	at.numbers = Exchange{Retained: leastNumbers}
+	_, strength := at.score()
+	return strength
 }
 
 func (e *evidence) sum(parts ...item.Part) (found, total Info, run int) {
@@ -132,14 +146,15 @@ func (e *evidence) score() (share, strength float64) {
 		if total.Own < LeastBits*unit || total.Known < LeastKnown*unit {
 			return
 		}
-		own, known := e.shares(found, total, parts...)
+		numbers := e.numbers.Exchanged == 0 && e.numbers.Retained >= leastNumbers && total.Own >= scatteredBits*unit
+		own, known := e.shares(found, total, numbers, parts...)
 		s := min(own, known) + larger*(max(own, known)-min(own, known))
 		n := needed(Need(float64(total.Own) / unit))
 		if total.Own < scatteredBits*unit && float64(run) < scatteredRun*float64(total.Known) {
 			n = min(scattered*n, max(n, aloneMost))
 		}
 		n *= 1 - stretch*min(1, max(0, (float64(run)/unit-stretchMin)/(stretchMax-stretchMin)))
-		if e.numbers.Exchanged == 0 && e.numbers.Retained >= leastNumbers && total.Own >= scatteredBits*unit {
+		if numbers {
 			n *= numbersLess
 		}
 		if s/n >= 1 && e.hasFewWords(total.Own, parts...) {
@@ -187,7 +202,7 @@ func (e *evidence) solution() float64 {
 	if total.Own < answerBits*unit || total.Known < answerBits*unit || float64(run) < answerRun*float64(total.Known) {
 		return 0
 	}
-	own, known := e.shares(found, total, item.Answer)
+	own, known := e.shares(found, total, false, item.Answer)
 	return min(own, known) / answerShare
 }
 

@@ -12,7 +12,7 @@ const (
 func swabDefinition() definition {
 	return definition{
 		Method: Method{
-			Name: House, Brief: "the share of an item's information that is in one place of a document", Version: 2,
+			Name: House, Brief: "the share of an item's information that is in one place of a document", Version: 3,
 			Norm: Plain, Unit: "word", Parts: item.AllParts,
 			Text: `Flagged when enough of an item's information is in one place of a document.
 Score: the share found.
@@ -37,6 +37,13 @@ too if they follow each other in both, at least two in a row; options of an item
 where they occur whole after its question. A word of the document matches one word of
 the item.
 
+Stretches. Words that follow each other in both are a stretch. The next stretch of a text
+may be anywhere near, so the bits that say how many words it is off from where it would
+follow count as found by chance: 1 where it is not off, 3 for a word or two, 5 for three to
+six (Elias' gamma code), and not more than its window takes, or its own words say; 1 more
+than for the same distance as the stretch before. A letter or number before a line is
+free. Choices are placed behind the question likewise.
+
 Share. Found information over all of it, for own and for known information: the
 smaller share, plus a fifth of the difference to the larger. Both are also computed with
 the words in quotations, and count where they are less. It is computed over the
@@ -48,8 +55,9 @@ What is needed. 97 % of an item of 12 bits of own information, 72 % at 20, 69 % 
 63 % at 48, 59 % at 64, 50 % at 90, 45 % at 130, 42 % at 200, 39 % from 400 bits on,
 in between over the logarithm. With a stretch of 25 to 60 bits word for word it is up
 to a quarter less; below 64 bits, where no stretch holds two fifths of what is known,
-a tenth more. For the question alone of an item that has choices it is 1.6 times as
-much, but not more than 96 %.
+a tenth more. From 64 bits on, where two numbers or more are in their places and none is
+another, it is 78 % of that, and the stretches' places are free. For the question alone of
+an item that has choices it is 1.6 times as much, but not more than 96 %.
 
 Competition. Each word of a document counts for one item of a benchmark. Of all items that
 would be flagged those that are there whole come first, then the one whose words say most;

@@ -482,7 +482,8 @@ func (m *alignment) appendOne(e *encoder, i int, c *align.Cover) {
 		n(s.Row)
 		e.text(s.ID)
 		for _, f := range s.Found {
-			n(int64(f.Own), int64(f.Known), int64(f.Run), int64(f.Words), int64(f.Long), int64(f.Cited))
+			n(int64(f.Own), int64(f.Known), int64(f.Loose.Own), int64(f.Loose.Known))
+			n(int64(f.Run), int64(f.Words), int64(f.Long), int64(f.Cited))
 		}
 		bits := int64(0)
 		for i, is := range [...]bool{s.Shared, s.Whole, s.Cut} {
@@ -516,7 +517,8 @@ func (m *alignment) readOne(r *decoder, i int) *align.Cover {
 		s := align.Match{Shard: r.shard(), Row: int64(n()), ID: str()}
 		for p := range s.Found {
 			f := &s.Found[p]
-			f.Own, f.Known, f.Run, f.Words, f.Long, f.Cited = n(), n(), n(), n(), n(), n()
+			f.Own, f.Known, f.Loose.Own, f.Loose.Known = n(), n(), n(), n()
+			f.Run, f.Words, f.Long, f.Cited = n(), n(), n(), n()
 		}
 		number, ok := n(), false
 		if s.By, ok = m.rival(i, number); !ok {
