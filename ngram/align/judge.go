@@ -229,12 +229,16 @@ func (e *evidence) hopeful() bool {
 	every := []item.Part{item.Context, item.Question, item.Choices}
 	for _, parts := range [][]item.Part{e.own(), append(e.own(), item.Choices), every} {
 		found, total, _ := e.sum(parts...)
-		if float64(found.Own) >= reported*(1-stretch)*0.6*Need(float64(total.Own)/unit)*float64(total.Own) && found.Own > 0 {
+		if float64(found.Own) >= hoped*(1-stretch)*0.6*Need(float64(total.Own)/unit)*float64(total.Own) && found.Own > 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// reported is the strength below which a document is not kept.
-const reported = 0.5
+// reported is the strength below which a document is not kept, and hoped the one that an
+// alignment must promise.
+const (
+	hoped    = 0.5
+	reported = 0.35
+)
