@@ -18,7 +18,6 @@ import (
 
 	"swab/pipeline/ledger"
 	"swab/pipeline/match"
-	"swab/pipeline/publish"
 	"swab/pipeline/shard"
 
 	"github.com/zeebo/xxh3"
@@ -29,7 +28,8 @@ import (
 // of reading, and for each subject that of its search. Where a shard is and when it was
 // changed is only a short cut to its digest.
 type kept struct {
-	dir      *publish.Dir
+	dir      resultStore
+	stored   func(d *done, file string) error // called when a result is in a file; or nil
 	reading  string
 	searched []string       // by subject
 	subjects map[string]int // by their digests
@@ -44,6 +44,14 @@ type kept struct {
 	next  *ledger.ResultWriter
 	wait  []*done // whose results they are
 	since time.Time
+}
+
+// A resultStore is where files of results are kept.
+type resultStore interface {
+	Results() (keys []string, err error)
+	Get(key string) (path string, ok bool)
+	Put(key string, write func(w io.Writer) error) error
+	Temp() (dir string, err error)
 }
 
 // identity is what shards must have in common for one to have the result of another.
@@ -79,7 +87,7 @@ type done struct {
 }
 
 // openKept reads the results in dir. Searched has the digest of each subject.
-func openKept(dir *publish.Dir, reading string, searched []string) (*kept, error) {
+func openKept(dir resultStore, reading string, searched []string) (*kept, error) {
 	here, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -239,7 +247,7 @@ func (k *kept) use(d *done, candidates []*stored, digest string) (lacks []int) {
 		if used {
 			d.from = append(d.from, s)
 			d.entry = s.result.Entries[0]
-			d.entry.Name = d.shard.Name
+			d.entry.Name, d.entry.Version, d.entry.Source = d.shard.Name, d.shard.Version(), d.shard.Source()
 			s.moved = !s.seenAt(&d.shard, k.path(&d.shard))
 		}
 	}
@@ -301,11 +309,14 @@ func (k *kept) write() error {
 	file, _ := k.dir.Get(key)
 	i := 0
 	k.add(key, file, groups, func(s *stored) {
-		k.wait[i].from = append(k.wait[i].from, s)
-		i++
+		d := k.wait[i]
+		d.from = append(d.from, s)
+		if i++; k.stored != nil && err == nil {
+			err = k.stored(d, file)
+		}
 	})
 	k.wait = k.wait[:0]
-	return nil
+	return err
 }
 
 // store stores a file of results under the digest of its bytes.

@@ -196,7 +196,9 @@ func (p *publication) write(ctx context.Context) error {
 		return err
 	}
 	var from [][]match.Section
-	if p.run.kept != nil {
+	if p.run.merged != nil {
+		from = p.run.merged
+	} else if p.run.kept != nil {
 		from = p.run.kept.sections(p.run.done)
 	}
 	for range p.run.o.Methods {

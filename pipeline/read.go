@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"unicode"
 	"unicode/utf8"
 
@@ -38,6 +41,7 @@ var (
 // Reading is how a run reads shards. The zero value of a field means its default.
 type Reading struct {
 	Lanes     int    // shards read at a time; all cores
+	Root      string // directory that the names of shards are below; "": the working directory
 	Part      [2]int // only part I of N of the shards, by name; {0, 0}: all
 	TextField string
 	IDField   string
@@ -53,6 +57,7 @@ type Reading struct {
 
 	Progress *Progress
 
+	strict bool           // trouble of the machine ends the run, and is no defect of a shard
 	text   []rows.Field   // of textFields, once it is prepared
 	fields *record.Fields // likewise
 }
@@ -112,6 +117,17 @@ func ReadTokenizer(file, field, typ string, end *uint32) (*rows.Tokens, error) {
 // unknownSize is as many bytes as a pipe is taken to have.
 const unknownSize = 1 << 33
 
+// below returns the path of a shard of that name below the root.
+func (r Reading) below(name string) string {
+	switch {
+	case r.Root == "" || filepath.IsAbs(name) || store.IsURL(name) || name == shard.Stdin:
+		return name
+	case store.IsURL(r.Root):
+		return strings.TrimSuffix(r.Root, "/") + "/" + name
+	}
+	return filepath.ToSlash(filepath.Join(r.Root, name))
+}
+
 // find returns the shards of the run's task.
 func (r Reading) find(ctx context.Context, patterns []string) (found, error) {
 	fields, err := r.textFields()
@@ -124,7 +140,25 @@ func (r Reading) find(ctx context.Context, patterns []string) (found, error) {
 			return found{}, err
 		}
 	}
+	if r.Root != "" {
+		patterns = slices.Clone(patterns)
+		for i, pattern := range patterns {
+			if strings.HasPrefix(pattern, "@") {
+				return found{}, fmt.Errorf("%s: with a root, files, directories and globs are named, and no list", pattern)
+			}
+			patterns[i] = r.below(pattern)
+		}
+	}
 	shards, files, err := rows.Find(ctx, patterns, r.Exclude, readAs, fields...)
+	if prefix := r.below("x"); r.Root != "" {
+		prefix = prefix[:len(prefix)-1]
+		for i := range shards {
+			shards[i].Name = strings.TrimPrefix(shards[i].Name, prefix)
+		}
+		for i := range files {
+			files[i].Path = strings.TrimPrefix(files[i].Path, prefix)
+		}
+	}
 	f := found{shards: shards, files: files}
 	for _, s := range shards {
 		f.stored += s.Size
@@ -204,6 +238,9 @@ func (r Reading) documents(
 	}
 	if v, ok := errors.AsType[errVisit](err); ok {
 		return e, v.error
+	}
+	if _, ok := errors.AsType[syscall.Errno](err); r.strict && (ok || store.IsFault(err)) {
+		return e, err
 	}
 	e.TextField = counts.TextField
 	e.Rows, e.Documents, e.TextBytes = counts.Rows, counts.Documents, counts.TextBytes

@@ -100,21 +100,24 @@ func (o Options) load(ctx context.Context) (*match.Set, error) {
 // A run matches shards with benchmarks and publishes an audit: the part that Scan and Check
 // have in common.
 type run struct {
-	o       Options
-	set     *match.Set
-	dir     *publish.Dir
-	kept    *kept           // results of shards; nil if none is read
-	done    []done          // by shard, to be read in this run or kept from an earlier one
-	known   []ledger.Entry  // of shards that need not be read
-	salt    string          // digest of what results depend on beyond the options
-	built   bool            // the set is built: it is not to be built for the shards
-	source  source          // of verdicts
-	filterN int             // n of the corpus filter that is searched, or 0
-	index   *filter.Builder // corpus filter that is filled in the same pass, or nil
-	stored  int64           // bytes of all shards of the corpus
-	files   found           // has the files of the corpus that are not read
-	bad     *badRows
-	notes   []string // why shards are read again
+	o        Options
+	set      *match.Set
+	dir      *publish.Dir
+	store    resultStore                      // of results; nil: dir
+	finished func(d *done, file string) error // called when a result of a shard is stored; or nil
+	merged   [][]match.Section                // by subject, of results that were made elsewhere; or nil
+	kept     *kept                            // results of shards; nil if none is read
+	done     []done                           // by shard, to be read in this run or kept from an earlier one
+	known    []ledger.Entry                   // of shards that need not be read
+	salt     string                           // digest of what results depend on beyond the options
+	built    bool                             // the set is built: it is not to be built for the shards
+	source   source                           // of verdicts
+	filterN  int                              // n of the corpus filter that is searched, or 0
+	index    *filter.Builder                  // corpus filter that is filled in the same pass, or nil
+	stored   int64                            // bytes of all shards of the corpus
+	files    found                            // has the files of the corpus that are not read
+	bad      *badRows
+	notes    []string // why shards are read again
 }
 
 // doneOf returns the outcomes of shards, to be filled in.
@@ -190,9 +193,13 @@ func (r *run) read(ctx context.Context) error {
 // plan returns the shards to read, those that lack a result and those that the filter waits
 // for, and builds the set for what they lack.
 func (r *run) plan(ctx context.Context, fill []int) (todo []int, err error) {
-	if r.kept, err = openKept(r.dir, r.o.Reading.key(), r.set.Keys(r.salt)); err != nil {
+	if r.store == nil {
+		r.store = r.dir
+	}
+	if r.kept, err = openKept(r.store, r.o.Reading.key(), r.set.Keys(r.salt)); err != nil {
 		return nil, err
 	}
+	r.kept.stored = r.finished
 	missing, err := r.kept.find(ctx, r.done, r.o.Lanes, r.o.Rehash)
 	if err != nil {
 		return nil, err
@@ -208,6 +215,11 @@ func (r *run) plan(ctx context.Context, fill []int) (todo []int, err error) {
 		if d.kept {
 			if err := r.bad.count(d.entry); err != nil {
 				return nil, err
+			}
+			if r.finished != nil {
+				if err := r.finished(d, d.from[0].path); err != nil {
+					return nil, err
+				}
 			}
 			if fill[i] < 0 {
 				continue

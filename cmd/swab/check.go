@@ -279,6 +279,11 @@ func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string)
 // outputFlags adds the flags for the output of a run that judges benchmarks.
 func (b *benchFlags) outputFlags(f *pflag.FlagSet, o *pipeline.Options) {
 	f.StringVar(&o.Out, "out", "", "`DIR` directory of the audit; an earlier audit there is updated")
+	b.reportFlags(f, o)
+}
+
+// reportFlags adds outputFlags without --out.
+func (b *benchFlags) reportFlags(f *pflag.FlagSet, o *pipeline.Options) {
 	f.Float64Var(&b.failAbove, "fail-above", 100,
 		"`PCT` exit with 1 when more than this percentage of a benchmark is flagged or suspected")
 	f.StringVar(&b.thresholds, "thresholds", "",

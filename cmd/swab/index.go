@@ -322,34 +322,63 @@ func indexVerifyCommand() *cobra.Command {
 }
 
 func mergeCommand() *cobra.Command {
-	var out string
+	var s scanVerb
+	var out, plan string
 	c := &cobra.Command{
-		Use:   "merge DIR… --out DIR",
-		Short: "Merge indexes that were built on several machines",
-		Long: `Merge indexes that were built with the same settings, each of a part of the corpus, into
+		Use:   "merge {RESULT… --plan PLAN | DIR…} --out DIR",
+		Short: "Merge what several machines made: results of a plan, or indexes",
+		Long: `Merge the results of a plan, files or directories of them, and publish the audit, or merge them
+into one file of results if --out ends with .swabr. A shard of the plan without a result is
+named and nothing is published: standard output then lists these shards, one a line, as
+swab work reads them. With --allow-incomplete the audit says that they were not read.
+
+Or merge indexes that were built with the same settings, each of a part of the corpus, into
 one. Segments that are not full are merged where they fit; if all shards fit into one
-segment, it is byte for byte the segment that a single run writes.`,
-		Example: "  swab merge task-*.idx --out corpus.idx",
-		Args:    cobra.MinimumNArgs(1),
+segment, it is byte for byte the segment that a single run writes. With --plan they must
+have all its shards.`,
+		Example: `  swab merge --plan plan.json results --out audit
+  swab merge task-*.idx --out corpus.idx`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
 				return misused(cmd, "merge needs --out")
 			}
-			x, err := filter.Merge(cmd.Context(), args, out, programVersion())
-			if err != nil {
-				return err
+			if plan != "" {
+				return mergePlanned(cmd, plan, args, &s, out)
 			}
-			if err := printIndex(cmd.OutOrStdout(), x, false); err != nil {
-				return afterPublishing("the index", err)
-			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s\n", out)
-			return nil
+			return mergeIndexes(cmd, args, out, nil)
 		},
 	}
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
-		f.StringVar(&out, "out", "", "`DIR` directory of the merged index; an existing one is replaced")
+		f.StringVar(&out, "out", "", "`DIR` directory of the audit or index; an existing one is replaced")
+		f.StringVar(&plan, "plan", "", "`FILE` plan of swab plan")
+		f.BoolVar(&s.o.AllowIncomplete, "allow-incomplete", false, "write clean variants although shards have no result")
+		f.BoolVar(&s.o.NoReport, "no-report", false, "do not write report.html")
 	})
 	return c
+}
+
+// mergeIndexes merges indexes, which must have all shards of the plan, if there is one.
+func mergeIndexes(cmd *cobra.Command, dirs []string, out string, plan *pipeline.Plan) error {
+	if plan != nil {
+		missing, err := plan.NotIndexed(dirs)
+		if err != nil {
+			return err
+		}
+		if len(missing) > 0 {
+			printMissing(cmd, missing)
+			return &pipeline.MissingError{Names: missing}
+		}
+	}
+	x, err := filter.Merge(cmd.Context(), dirs, out, programVersion())
+	if err != nil {
+		return err
+	}
+	if err := printIndex(cmd.OutOrStdout(), x, false); err != nil {
+		return afterPublishing("the index", err)
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s\n", out)
+	return nil
 }
 
 // printEstimate writes an estimate of the size of an index.

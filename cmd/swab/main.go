@@ -130,7 +130,8 @@ printing the results or writing the metrics failed; 130 interrupted.`,
 	logFlags(root)
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(flagError)
-	addVerbs(root, "Find", scanCommand(), indexCommand(), checkCommand(), mergeCommand())
+	addVerbs(root, "Find", scanCommand(), indexCommand(), checkCommand())
+	addVerbs(root, "Many machines", planCommand(), workCommand(), mergeCommand())
 	addVerbs(root, "Clean", decontaminateCommand())
 	addVerbs(root, "Read an audit",
 		explainCommand(), reviewCommand(), reportCommand(), cardCommand(), compareCommand(), historyCommand(),

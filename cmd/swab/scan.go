@@ -108,7 +108,10 @@ the table counts them separately.`,
 			})
 		},
 	}
-	addFlags(c, "Corpus", func(f *pflag.FlagSet) { corpusFlags(f, &o.Corpus, &o.Reading, &task) })
+	addFlags(c, "Corpus", func(f *pflag.FlagSet) {
+		corpusFlags(f, &o.Corpus, &o.Reading, &task)
+		rootFlag(f, &o.Root)
+	})
 	tokens.add(c, true)
 	b.flags(c, &o, overlap.House)
 	addFlags(c, "Output", func(f *pflag.FlagSet) {

@@ -51,14 +51,14 @@ type part struct{ of, from, to int }
 // begin begins the sections of a matcher.
 func (e *encoder) begin(matcher int) { e.matcher, e.bench = matcher, -1 }
 
-// item writes the number of an item whose cover follows, and reports whether results have
-// it. Items come in ascending order.
+// item writes the number of an item whose cover follows, and reports whether it does: a lane
+// has no result of what the set was not built for. Items come in ascending order.
 func (e *encoder) item(i int) bool {
 	bench := max(e.bench, 0)
 	for bench+1 < len(e.set.first) && e.set.first[bench+1] <= i {
 		bench++
 	}
-	if !e.set.wants(bench, e.matcher) {
+	if e.out == nil && !e.set.wants(bench, e.matcher) { // a merge has all that was found before
 		return false
 	}
 	if bench != e.bench {
@@ -310,6 +310,14 @@ func (s *Set) Open(from [][]Section, names []string, temp string) (*Results, err
 		r.covers = append(r.covers, c)
 	}
 	return r, nil
+}
+
+// Reduce merges sections of a subject into files below temp until few are left. Names has the
+// names of all shards, sorted.
+func (s *Set) Reduce(of int, list []Section, names []string, temp string) ([]Section, error) {
+	m := &merger{set: s, names: names, path: filepath.Join(temp, fmt.Sprint("merged-", of))}
+	defer m.close()
+	return m.reduce(of, list, mergeWidth)
 }
 
 // A merger merges sections into a file that it makes when it is needed.

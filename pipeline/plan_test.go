@@ -1,0 +1,292 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"swab/pipeline/benchmark"
+	"swab/pipeline/ledger"
+)
+
+// planned is a corpus below two roots of other times, its benchmarks, and its plan.
+type planned struct {
+	Options
+	plan  *Plan
+	roots [2]string
+	want  map[string]string // the audit of Scan
+}
+
+func makePlan(t *testing.T, names ...string) *planned {
+	t.Helper()
+	dir := t.TempDir()
+	specs := makeKept(t, dir)
+	must(t, os.WriteFile(filepath.Join(dir, "corpus", "empty.jsonl"), nil, 0o644))
+	good, err := os.ReadFile(filepath.Join(dir, "corpus", "s0.jsonl.zst"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "corpus", "cut.jsonl.zst"), good[:len(good)-9], 0o644))
+	other := filepath.Join(dir, "elsewhere")
+	must(t, os.CopyFS(filepath.Join(other, "corpus"), os.DirFS(filepath.Join(dir, "corpus"))))
+	must(t, filepath.WalkDir(other, func(path string, _ os.DirEntry, err error) error {
+		past := time.Unix(1e9, 0)
+		return errors.Join(err, os.Chtimes(path, past, past))
+	}))
+	p := &planned{Options: options(t, dir), roots: [2]string{dir, other}}
+	p.Benchmarks, p.Methods, p.NoReport = specs, methods(t, names...), true
+	p.Corpus, p.Root = []string{"corpus"}, dir
+	if p.plan, err = NewPlan(t.Context(), p.Options, nil, 3, false); err != nil {
+		t.Fatal(err)
+	}
+	p.Out = filepath.Join(dir, "one")
+	mustScan(t, p.Options)
+	p.want = files(t, p.Out)
+	return p
+}
+
+func (p *planned) work(t *testing.T, root string, lanes int, w WorkOptions) (results []WorkResult) {
+	t.Helper()
+	o := p.Options
+	o.Root, o.Lanes, w.Plan = root, lanes, p.plan
+	w.Done = func(r WorkResult) error {
+		if _, err := os.Stat(r.Result); err != nil {
+			t.Error(err)
+		}
+		results = append(results, r)
+		return nil
+	}
+	if err := Work(t.Context(), o, w); err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+func (p *planned) publish(t *testing.T, out string, paths ...string) error {
+	t.Helper()
+	all, err := FindResults(paths)
+	must(t, err)
+	o := p.Options
+	o.Out, o.Root = out, ""
+	_, err = PublishPlan(t.Context(), o, p.plan, all)
+	return err
+}
+
+// TestPlannedWorkIsAScan: results of random groups of shards, made below two roots with any
+// number of lanes, some of them twice, and merged in random trees, are published as the bytes
+// that one scan publishes.
+func TestPlannedWorkIsAScan(t *testing.T) {
+	var names []string
+	if testing.Short() {
+		names = []string{"swab", "gpt3", "coverage8", "gpt4"}
+	}
+	p := makePlan(t, names...)
+	rounds := 6
+	if testing.Short() {
+		rounds = 2
+	}
+	for round := range rounds {
+		rng := rand.New(rand.NewPCG(uint64(round), 1))
+		dir := t.TempDir()
+		var all []string
+		for _, sh := range p.plan.Shards {
+			all = append(all, sh.Name)
+		}
+		rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		twice := all[0]
+		var paths []string
+		for k := 0; len(all) > 0; k++ {
+			n := 1 + rng.IntN(min(4, len(all)))
+			group := all[:n:n]
+			if all = all[n:]; k == 1 && n > 0 {
+				group = append(group, twice)
+			}
+			out := filepath.Join(dir, fmt.Sprint("group", k))
+			lanes := []int{1, 8}[rng.IntN(2)]
+			told := p.work(t, p.roots[rng.IntN(2)], lanes, WorkOptions{Shards: group, Dir: out, Merge: k != 1 && rng.IntN(2) == 0})
+			if len(told) != len(group) {
+				t.Fatalf("%d results of %d shards", len(told), len(group))
+			}
+			paths = append(paths, out)
+		}
+		for k := 0; len(paths) > 2 && rng.IntN(4) > 0; k++ { // a tree
+			found, err := FindResults(paths[:2])
+			must(t, err)
+			out := filepath.Join(dir, fmt.Sprintf("merged%d.swabr", k))
+			if err := MergeResults(t.Context(), p.Options, p.plan, found, out); err != nil {
+				if strings.Contains(err.Error(), "some of its shards and not all") {
+					break // the shard that was read twice is in two merged results
+				}
+				t.Fatal(err)
+			}
+			paths = append(paths[2:], out)
+		}
+		out := filepath.Join(dir, "audit")
+		if err := p.publish(t, out, paths...); err != nil {
+			if strings.Contains(err.Error(), "some of its shards and not all") {
+				continue
+			}
+			t.Fatal(err)
+		}
+		if got := files(t, out); !maps.Equal(got, p.want) {
+			for name := range p.want {
+				if got[name] != p.want[name] {
+					t.Errorf("round %d: %s is another", round, name)
+				}
+			}
+		}
+	}
+}
+
+// TestPlanIsAccountedFor: a missing, changed, foreign or differing result is named and nothing
+// is published; what a killed work has finished is not read again.
+func TestPlanIsAccountedFor(t *testing.T) {
+	p := makePlan(t, "gpt3")
+	dir := t.TempDir()
+	results, out := filepath.Join(dir, "results"), filepath.Join(dir, "audit")
+	task, err := p.plan.Task(1)
+	must(t, err)
+	first := p.work(t, p.roots[0], 2, WorkOptions{Shards: task, Dir: results})
+	again := p.work(t, p.roots[0], 2, WorkOptions{Shards: task, Dir: results})
+	for _, r := range again {
+		if !r.Kept && r.Error == "" {
+			t.Errorf("%s was read again", r.Shard)
+		}
+	}
+	var missing *MissingError
+	if err := p.publish(t, out, results); !errors.As(err, &missing) || len(missing.Names)+len(first) != len(p.plan.Shards) {
+		t.Fatalf("%v", err)
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("an audit was published")
+	}
+	o := p.Options
+	o.Out, o.AllowIncomplete = out, true
+	found, err := FindResults([]string{results})
+	must(t, err)
+	sum, err := PublishPlan(t.Context(), o, p.plan, found)
+	if err != nil || sum.Audit.Complete || len(sum.Audit.Unread) != len(missing.Names) {
+		t.Errorf("%v, %+v", err, sum)
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	o = p.Options
+	o.Lanes = 1
+	killed := WorkOptions{Plan: p.plan, Shards: missing.Names, Dir: results, Done: func(WorkResult) error { stop(); return nil }}
+	if err := Work(ctx, o, killed); err == nil {
+		t.Error("killed work ends well")
+	}
+	kept := 0
+	for _, r := range p.work(t, p.roots[0], 1, WorkOptions{Shards: missing.Names, Dir: results}) {
+		if r.Kept {
+			kept++
+		}
+	}
+	if kept == 0 {
+		t.Error("what was finished was read again")
+	}
+	if st := p.plan.Status(must2(FindResults([]string{results}))(t)); st.Done != len(p.plan.Shards) || st.Failed != 1 ||
+		len(st.Stale) > 0 {
+		t.Errorf("%+v", st)
+	}
+	if err := p.publish(t, out, results); err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(files(t, out), p.want) {
+		t.Error("the audit is another than that of a scan")
+	}
+
+	refused := func(what string, err error, says string) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", what, err, says)
+		}
+	}
+	o = p.Options
+	o.Methods = methods(t, "coverage8")
+	refused("other methods", Work(t.Context(), o, WorkOptions{Plan: p.plan, Shards: task, Dir: results}), "made with other settings")
+	o = p.Options
+	o.Benchmarks = append([]benchmark.Spec{}, o.Benchmarks...)
+	o.Benchmarks[0].Path = o.Benchmarks[1].Path
+	refused("another benchmark", Work(t.Context(), o, WorkOptions{Plan: p.plan, Shards: task, Dir: results}), "benchmark brief is another")
+
+	foreign := *p.plan
+	foreign.Reading = "other"
+	_, err = collectResults(&foreign, found)
+	refused("other settings", err, "made with other settings")
+	foreign = *p.plan
+	foreign.Shards = foreign.Shards[:1]
+	_, err = collectResults(&foreign, must2(FindResults([]string{results}))(t))
+	refused("another plan", err, "is not in the plan")
+
+	shardPath := filepath.Join(p.roots[1], "corpus", "s3.jsonl.zst")
+	good, err := os.ReadFile(filepath.Join(p.roots[0], "corpus", "s4.jsonl.zst"))
+	must(t, err)
+	must(t, os.WriteFile(shardPath, good, 0o644))
+	o = p.Options
+	o.Root = p.roots[1]
+	err = Work(t.Context(), o, WorkOptions{Plan: p.plan, Shards: []string{"corpus/s3.jsonl.zst"}, Dir: filepath.Join(dir, "changed")})
+	if want, _ := p.plan.shard("corpus/s3.jsonl.zst"); want.Size != int64(len(good)) {
+		refused("a changed shard", err, "corpus/s3.jsonl.zst: it has")
+	}
+	must(t, os.Remove(shardPath))
+	refused("a missing shard", Work(t.Context(), o, WorkOptions{
+		Plan: p.plan, Shards: []string{"corpus/s3.jsonl.zst"}, Dir: filepath.Join(dir, "gone"),
+	}), "s3.jsonl.zst")
+}
+
+// must2 returns a value, or fails the test.
+func must2[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		must(t, err)
+		return v
+	}
+}
+
+// TestPlansAreBalanced: tasks have all shards once, and none much more than its part.
+func TestPlansAreBalanced(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	p := &Plan{}
+	all := int64(0)
+	for i := range 500 {
+		size := rng.Int64N(1 << 20)
+		all += size + 64<<10
+		p.Shards = append(p.Shards, PlannedShard{Name: fmt.Sprintf("%03d", i), Size: size})
+	}
+	for _, tasks := range []int{1, 8, 500} {
+		p.divide(tasks)
+		had := map[int]bool{}
+		for _, task := range p.Tasks {
+			sum := int64(0)
+			for k, i := range task {
+				had[i] = true
+				sum += p.Shards[i].Size + 64<<10
+				if k > 0 && p.Shards[task[k-1]].Size < p.Shards[i].Size {
+					t.Error("not the largest first")
+				}
+			}
+			if mean := all / int64(tasks); tasks == 8 && sum > mean+mean/20 {
+				t.Errorf("a task of %d bytes, the mean is %d", sum, mean)
+			}
+		}
+		if len(had) != len(p.Shards) {
+			t.Errorf("%d tasks have %d shards", tasks, len(had))
+		}
+	}
+	var b strings.Builder
+	p.Settings = []byte("{}")
+	must(t, p.Write(&b))
+	path := filepath.Join(t.TempDir(), "plan")
+	damaged := []byte(b.String())
+	damaged[len(damaged)/2] ^= 1
+	must(t, os.WriteFile(path, damaged, 0o644))
+	if _, err := ReadPlan(path); !errors.Is(err, ledger.ErrCorrupt) {
+		t.Errorf("a damaged plan: %v", err)
+	}
+}
