@@ -131,7 +131,7 @@ printing the results or writing the metrics failed; 130 interrupted.`,
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(flagError)
 	addVerbs(root, "Find", scanCommand(), indexCommand(), checkCommand())
-	addVerbs(root, "Many machines", planCommand(), workCommand(), mergeCommand())
+	addVerbs(root, "Many machines", planCommand(), workCommand(), mergeCommand(), engineCommand())
 	addVerbs(root, "Clean", decontaminateCommand())
 	addVerbs(root, "Read an audit",
 		explainCommand(), reviewCommand(), reportCommand(), cardCommand(), compareCommand(), historyCommand(),
