@@ -290,9 +290,7 @@ func (c *cleaner) findShards() error {
 		c.audited = append(c.audited, e.Digest)
 		c.reading.Progress.expect(s)
 	}
-	for _, a := range c.about.Unread {
-		c.sum.LeftOut = append(c.sum.LeftOut, a)
-	}
+	c.sum.LeftOut = append(c.sum.LeftOut, c.about.Unread...)
 	c.drops = make([]*drops, len(c.shards))
 	var err error
 	c.files, err = relativeNames(names)

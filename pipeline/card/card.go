@@ -309,19 +309,8 @@ func (b *Builder) Add(it *audit.Item, mark audit.Mark) {
 		}
 		found = found || v.State.Found()
 		b.card.Suspected = b.card.Suspected || v.State == item.Suspected
-		if v.Method != b.card.Method {
-			continue
-		}
-		switch {
-		case v.State.Found():
-			n.Found++
-			if strings.Contains(v.SeenParts(), "answer") {
-				n.WithAnswer++
-			}
-		case v.State == item.NotCheckable:
-			n.NotCheckable++
-		case v.Kind == "altered":
-			n.Altered++
+		if v.Method == b.card.Method {
+			n.add(v)
 		}
 	}
 	if found && mark != "" {
@@ -329,6 +318,21 @@ func (b *Builder) Add(it *audit.Item, mark audit.Mark) {
 		if mark == audit.Confirmed {
 			b.marks.Confirmed++
 		}
+	}
+}
+
+// add counts the verdict of the card's method on an item.
+func (n *Benchmark) add(v *audit.Verdict) {
+	switch {
+	case v.State.Found():
+		n.Found++
+		if strings.Contains(v.SeenParts(), "answer") {
+			n.WithAnswer++
+		}
+	case v.State == item.NotCheckable:
+		n.NotCheckable++
+	case v.Kind == "altered":
+		n.Altered++
 	}
 }
 

@@ -70,15 +70,6 @@ func headOf(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
-// tailOf shortens a name to its last n characters, for paths, which begin alike.
-func tailOf(s string, n int) string {
-	r := []rune(report.CleanText(s))
-	if len(r) <= n {
-		return string(r)
-	}
-	return "…" + string(r[len(r)-n+1:])
-}
-
 // bar is a row of a bar chart.
 type bar struct {
 	name, label string // the label is at the left
@@ -108,23 +99,6 @@ func bars(title string, left float64, longest float64, list []bar) template.HTML
 		c.end()
 	}
 	c.line("axis", left, 0, left, c.height)
-	return c.svg(title)
-}
-
-// tallBars draws bars with their names above them, for names that are long.
-func tallBars(title string, longest float64, list []bar) template.HTML {
-	const step, right = 36.0, 62.0
-	c := canvas{height: float64(len(list))*step + 4}
-	for i, b := range list {
-		y := float64(i) * step
-		c.tip(b.tip)
-		c.rect("hit", 0, y, plotWidth, step)
-		c.label(0, y+12, "start", b.label)
-		w := math.Max(b.value/longest*(plotWidth-right), 2)
-		c.rect("bar", 0, y+17, w, 11)
-		c.label(w+6, y+27, "start", b.shown)
-		c.end()
-	}
 	return c.svg(title)
 }
 

@@ -215,13 +215,6 @@ func (b *book) view(o Options) *view {
 	return v
 }
 
-func firstNames(list []string) []string {
-	if len(list) <= 3 {
-		return list
-	}
-	return append(slices.Clone(list[:2]), fmt.Sprintf("%d more", len(list)-2))
-}
-
 // benchView adds the kinds of the items found, and the range of the shares by other methods.
 func (b *book) benchView(n *card.Benchmark) benchView {
 	v := benchView{Benchmark: n}

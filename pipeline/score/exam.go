@@ -140,6 +140,10 @@ func (e *Exam) check() error {
 	if err := e.Scale.check(); err != nil {
 		return err
 	}
+	return e.checkPercentiles()
+}
+
+func (e *Exam) checkPercentiles() error {
 	for i, p := range e.Percentiles {
 		rising := i == 0 || e.Percentiles[i-1].Score < p.Score
 		if !(0 <= p.Low && p.Low <= p.High && p.High <= 100) || !rising {
