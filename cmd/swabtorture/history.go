@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -37,9 +38,9 @@ var verbs = []verb{
 	{name: "merge", dirs: []string{"joined"},
 		line: "merge idx other --out joined"},
 	{name: "score --out DIR", dirs: []string{"scores"},
-		line: "score audit --results m=results.jsonl --out scores"},
+		line: "score audit --results m=results.jsonl --join index --out scores"},
 	{name: "score --out AUDIT", files: []string{"audit/scores.json", "audit/curve.csv", "audit/report.html"},
-		line: "score audit --results m=results.jsonl --out audit"},
+		line: "score audit --results m=results.jsonl --join index --out audit"},
 	{name: "report", files: []string{"audit/report.html"},
 		line: "report audit --no-texts"},
 	{name: "report --out", files: []string{"page.html"},
@@ -265,7 +266,12 @@ func copyTree(from, to string) error {
 	})
 }
 
-// snapshot returns all files below dir and their content; a directory ends in a slash.
+// keptResult is a file of results that an audit keeps of shards. How many are in one file
+// depends on where a run was stopped, and no verdict on that.
+var keptResult = regexp.MustCompile(`(^|/)shards/[0-9a-f]{32}$`)
+
+// snapshot returns all files below dir and their content, but those of kept results; a
+// directory ends in a slash.
 func snapshot(dir string) (map[string]string, error) {
 	all := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -279,6 +285,9 @@ func snapshot(dir string) (map[string]string, error) {
 		rel = filepath.ToSlash(rel)
 		if e.IsDir() {
 			all[rel+"/"] = ""
+			return nil
+		}
+		if keptResult.MatchString(rel) {
 			return nil
 		}
 		b, err := os.ReadFile(path)
