@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"swab/ngram/item"
@@ -200,19 +199,10 @@ func indexedShard(ctx context.Context, sh ledger.IndexShard) (shard.Shard, error
 	if store.IsURL(sh.Name) {
 		return indexedObject(ctx, sh)
 	}
-	info, err := os.Stat(sh.Name)
+	s, ok, err := namedShard(sh.Name, sh.ReadAs)
 	if err != nil {
 		return shard.Shard{}, err
 	}
-	f, c, ok := rows.Formats.Identify(sh.Name, sh.Name)
-	if sh.ReadAs != "" {
-		f, _, ok = rows.Formats.TypeOf("x" + sh.ReadAs)
-	}
-	s := shard.Shard{
-		Name: sh.Name, Path: sh.Name, Size: info.Size(), ModTime: info.ModTime(), Format: f, Compression: c,
-		Formats: &rows.Formats, ReadAs: sh.ReadAs,
-	}
-	s.AddIndex()
 	if !ok || s.Size != sh.Size || s.ModTime.UnixNano() != sh.ModTime {
 		return shard.Shard{}, fmt.Errorf("%s: it has changed since it was indexed", sh.Name)
 	}

@@ -138,6 +138,7 @@ type cleaner struct {
 	bench   []uint16          // by item
 	key     string            // digest of all that decisions depend on, but for the shard
 	shards  []shard.Shard
+	order   []int    // numbers of shards, the largest first
 	audited []string // by shard: its digest in the audit
 	files   []string // by shard: its name below CleanedDir
 	dir     *publish.Dir
@@ -275,37 +276,25 @@ func (c *cleaner) findShards() error {
 			errs = append(errs, fmt.Errorf("%s: only files are cleaned: copy it, scan the copy, and clean that", e.Name))
 			continue
 		}
-		info, err := os.Stat(e.Name)
-		if err == nil && info.Size() != e.Size {
+		s, _, err := namedShard(e.Name, e.ReadAs)
+		if err == nil && s.Size != e.Size {
 			err = changed(e.Name)
 		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		s := namedShard(e.Name, e.ReadAs)
-		s.Size, s.ModTime = info.Size(), info.ModTime()
-		s.AddIndex()
+		c.order = append(c.order, len(c.shards))
 		c.shards, names = append(c.shards, s), append(names, e.Name)
 		c.audited = append(c.audited, e.Digest)
 		c.reading.Progress.expect(s)
 	}
 	c.sum.LeftOut = append(c.sum.LeftOut, c.about.Unread...)
 	c.drops = make([]*drops, len(c.shards))
+	slices.SortStableFunc(c.order, func(a, b int) int { return cmp.Compare(c.shards[b].Size, c.shards[a].Size) })
 	var err error
 	c.files, err = relativeNames(names)
 	return errors.Join(append(errs, err)...)
-}
-
-// namedShard returns the file of that name as a shard, without its size.
-func namedShard(name, readAs string) shard.Shard {
-	f, c, _ := rows.Formats.Identify(name, name)
-	if readAs != "" {
-		f, _, _ = rows.Formats.TypeOf("x" + readAs)
-	}
-	return shard.Shard{
-		Name: name, Path: filepath.FromSlash(name), Format: f, Compression: c, Formats: &rows.Formats, ReadAs: readAs,
-	}
 }
 
 // relativeNames returns the names below the directory that all files have in common.
@@ -349,13 +338,8 @@ func (c *cleaner) run(ctx context.Context) (*CleaningSummary, error) {
 
 // find finds the documents to remove, in all shards.
 func (c *cleaner) find(ctx context.Context) error {
-	todo := make([]int, len(c.shards))
-	for i := range todo {
-		todo[i] = i
-	}
-	slices.SortStableFunc(todo, func(a, b int) int { return cmp.Compare(c.shards[b].Size, c.shards[a].Size) })
-	ahead := len(todo) < c.reading.Lanes
-	return c.reading.lanes(ctx, todo, func() func(context.Context, int) error {
+	ahead := len(c.order) < c.reading.Lanes
+	return c.reading.lanes(ctx, c.order, func() func(context.Context, int) error {
 		l := c.set.NewLane()
 		return func(ctx context.Context, i int) error {
 			d, err := c.shardDrops(ctx, l, i, ahead)
@@ -367,7 +351,7 @@ func (c *cleaner) find(ctx context.Context) error {
 	})
 }
 
-// add adds the documents of shard i to the counts. Their items are read again when written.
+// add keeps the documents to remove of shard i, and counts them and the items that they hold.
 func (c *cleaner) add(i int, d *drops) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -574,13 +558,9 @@ func (c *cleaner) write(ctx context.Context, root string) error {
 		write = c.writeMarks
 	}
 	if c.o.Mark || !c.sum.IDs {
-		todo := make([]int, len(c.shards))
-		for i := range todo {
-			todo[i] = i
-		}
 		quiet := c.reading
 		quiet.Progress = &Progress{}
-		err := quiet.lanes(ctx, todo, func() func(context.Context, int) error {
+		err := quiet.lanes(ctx, c.order, func() func(context.Context, int) error {
 			return func(ctx context.Context, i int) error { return write(ctx, root, i) }
 		})
 		if err != nil {
@@ -685,12 +665,10 @@ func (c *cleaner) divide(ctx context.Context, sh shard.Shard, d *drops, kept, re
 
 // compare reads a written shard and compares its documents with those that it should have.
 func (c *cleaner) compare(ctx context.Context, sh shard.Shard, d *drops, name string) error {
-	info, err := os.Stat(name)
+	written, _, err := namedShard(name, sh.ReadAs)
 	if err != nil {
 		return err
 	}
-	written := namedShard(name, sh.ReadAs)
-	written.Size, written.ModTime = info.Size(), info.ModTime()
 	again := c.reading
 	again.Progress = &Progress{}
 	again.TextField = cmp.Or(d.Entry.TextField, again.TextField)

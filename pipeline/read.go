@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -112,6 +113,25 @@ func ReadTokenizer(file, field, typ string, end *uint32) (*rows.Tokens, error) {
 		return nil, fmt.Errorf("%s: %w", store.Clean(file), err)
 	}
 	return rows.NewTokens(z, field, typ, end)
+}
+
+// namedShard returns the file of that name as a shard, read as the ending readAs says unless
+// that is "", and whether its format is known.
+func namedShard(name, readAs string) (s shard.Shard, ok bool, err error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return s, false, err
+	}
+	f, c, ok := rows.Formats.Identify(name, name)
+	if readAs != "" {
+		f, _, ok = rows.Formats.TypeOf("x" + readAs)
+	}
+	s = shard.Shard{
+		Name: name, Path: filepath.FromSlash(name), Size: info.Size(), ModTime: info.ModTime(), Format: f, Compression: c,
+		Formats: &rows.Formats, ReadAs: readAs,
+	}
+	s.AddIndex()
+	return s, ok, nil
 }
 
 // unknownSize is as many bytes as a pipe is taken to have.
