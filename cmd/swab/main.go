@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	go exitAfterSignal()
+	exitAfterSignal()
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -30,11 +30,13 @@ const signalGrace = 600 * time.Millisecond
 // removes what is left, so that ending anywhere loses nothing.
 func exitAfterSignal() {
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	<-signals
-	time.Sleep(signalGrace)
-	fmt.Fprintln(os.Stderr, interrupted)
-	os.Exit(exitInterrupted)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // here: a new goroutine may start late
+	go func() {
+		<-signals
+		time.Sleep(signalGrace)
+		fmt.Fprintln(os.Stderr, interrupted)
+		os.Exit(exitInterrupted)
+	}()
 }
 
 const interrupted = "swab: interrupted; the same command continues where this one stopped"
