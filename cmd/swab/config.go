@@ -111,15 +111,8 @@ func (f *configFile) set(c *cobra.Command, key, value *yaml.Node) {
 		return // the corpus' format; score has another flag of that name
 	}
 	if flag == nil {
-		known := configFlags(c.Root())
-		if !slices.Contains(known, key.Value) {
-			hint := closest(key.Value, append(known, "benchmarks"))
-			if hint != "" {
-				hint = "; did you mean " + hint + "?"
-			}
-			f.wrong(key, "%q is no setting%s", key.Value, hint)
-		}
-		return // else a flag of another verb
+		f.checkKnown(c, key)
+		return
 	}
 	values := []*yaml.Node{value}
 	if value.Kind == yaml.MappingNode && key.Value == "thresholds" {
@@ -149,6 +142,19 @@ func (f *configFile) set(c *cobra.Command, key, value *yaml.Node) {
 			f.wrong(v, "%v", err)
 		}
 	}
+}
+
+// checkKnown notes a key that is no flag of any verb that reads an audit file.
+func (f *configFile) checkKnown(c *cobra.Command, key *yaml.Node) {
+	known := configFlags(c.Root())
+	if slices.Contains(known, key.Value) {
+		return
+	}
+	hint := closest(key.Value, append(known, "benchmarks"))
+	if hint != "" {
+		hint = "; did you mean " + hint + "?"
+	}
+	f.wrong(key, "%q is no setting%s", key.Value, hint)
 }
 
 // pairs returns an object of texts as one text, name=value,…
@@ -240,17 +246,7 @@ func (f *configFile) benchmark(entry *yaml.Node) (bench configBench, ok bool) {
 			f.wrong(value, "%s takes a text", key.Value)
 		}
 	}
-	var err error
-	if bench.terms.Pass, bench.terms.Fail, err = parseThresholds(member["thresholds"]); err != nil {
-		f.wrong(entry, "thresholds: %v", err)
-	}
-	if limit := member["fail-above"]; limit != "" {
-		n, err := strconv.ParseFloat(limit, 64)
-		if err != nil {
-			f.wrong(entry, "fail-above: %q is no number", limit)
-		}
-		bench.terms.FailAbove = &n
-	}
+	f.limits(entry, member, &bench)
 	if member["path"] == "" {
 		f.wrong(entry, "a benchmark without a path")
 		return bench, false
@@ -265,6 +261,23 @@ func (f *configFile) benchmark(entry *yaml.Node) (bench configBench, ok bool) {
 		Name: member["name"], Path: path, Preset: member["preset"], Fields: member["fields"], Header: member["header"],
 	}
 	return bench, true
+}
+
+// limits reads the thresholds and the limit of a benchmark.
+func (f *configFile) limits(entry *yaml.Node, member map[string]string, bench *configBench) {
+	var err error
+	if bench.terms.Pass, bench.terms.Fail, err = parseThresholds(member["thresholds"]); err != nil {
+		f.wrong(entry, "thresholds: %v", err)
+	}
+	limit := member["fail-above"]
+	if limit == "" {
+		return
+	}
+	n, err := strconv.ParseFloat(limit, 64)
+	if err != nil {
+		f.wrong(entry, "fail-above: %q is no number", limit)
+	}
+	bench.terms.FailAbove = &n
 }
 
 // configFlags returns the flags of the verbs that read an audit file.

@@ -140,18 +140,23 @@ func (f *methodFlags) settings() (overlap.Settings, error) {
 		}
 		put(method, param, value)
 	}
+	return s, f.itemParts(s.Parts)
+}
+
+// itemParts adds the item parts that the flags set for methods.
+func (f *methodFlags) itemParts(of map[string]item.Parts) error {
 	for _, set := range f.parts {
 		method, list, ok := strings.Cut(set, "=")
 		if !ok {
-			return s, fmt.Errorf("--item-parts %q: write it as METHOD=PART,PART, as in gpt3=question,answer", set)
+			return fmt.Errorf("--item-parts %q: write it as METHOD=PART,PART, as in gpt3=question,answer", set)
 		}
 		parts, err := partsNamed(strings.Split(list, ","))
 		if err != nil {
-			return s, fmt.Errorf("--item-parts %s: %w", method, err)
+			return fmt.Errorf("--item-parts %s: %w", method, err)
 		}
-		s.Parts[method] = parts
+		of[method] = parts
 	}
-	return s, nil
+	return nil
 }
 
 // methods returns the methods chosen, with their settings. It returns an error for a flag

@@ -133,8 +133,13 @@ func (b *Benchmark) find(spec Spec, ignore []string) (at string, directory bool,
 			return at, true, err
 		}
 	}
+	return at, true, b.findTree(name, at, glob, selectors, ignore)
+}
+
+// findTree lists the files of the directory at, those that the glob names unless it is "".
+func (b *Benchmark) findTree(name, at, glob string, selectors, ignore []string) error {
 	if err := b.addTree(at, ignore); err != nil {
-		return at, true, err
+		return err
 	}
 	named := glob != "" // each file is
 	if named {
@@ -143,12 +148,12 @@ func (b *Benchmark) find(spec Spec, ignore []string) (at string, directory bool,
 		named = !slices.ContainsFunc(b.Files, func(f File) bool { return !shard.MatchGlob(glob, f.Rel) })
 	}
 	if len(b.Files) == 0 {
-		return at, true, fmt.Errorf("benchmark %s: no files ending in %s", quotedName(name), rows.Formats.Endings())
+		return fmt.Errorf("benchmark %s: no files ending in %s", quotedName(name), rows.Formats.Endings())
 	}
 	if len(selectors) == 0 && !named {
 		b.leaveOutCopies(at)
 	}
-	return at, true, b.selectFiles(name, selectors)
+	return b.selectFiles(name, selectors)
 }
 
 // snapshotOf returns the directory of the data set's files in a directory of the hub's cache: of the
@@ -262,47 +267,63 @@ var (
 // evaluation split by accident: training splits, and the subjects of which all/ is made.
 // In other directories it warns of training splits.
 func (b *Benchmark) leaveOutCopies(dir string) {
-	isHub := strings.Contains(filepath.ToSlash(dir), "datasets--")
-	evals, trains := map[string]bool{}, 0 // directories with an evaluation split
-	all := map[string]bool{}              // splits that a directory all/ has
-	for i := range b.Files {
-		f := &b.Files[i]
-		isHub = isHub || partRE.MatchString(f.Split) || hubDirRE.MatchString(path.Base(f.Split))
-		parts := splitParts(f.Split)
-		split, above := parts[len(parts)-1], parts[:len(parts)-1]
-		switch {
-		case trainRE.MatchString(split):
-			trains++
-		case evalRE.MatchString(split):
-			evals[strings.Join(above, "/")], evals["*"] = true, true
-		}
-		if len(above) > 0 && above[len(above)-1] == "all" {
-			all[split] = true
-		}
-	}
-	if !isHub {
-		if trains > 0 && len(evals) > 0 {
+	s := surveySplits(b.Files)
+	if !s.hub && !strings.Contains(filepath.ToSlash(dir), "datasets--") {
+		if s.train && len(s.evals) > 0 {
 			b.Warnings = append(b.Warnings, "training splits are read beside evaluation splits; "+
 				quotedName(filepath.Base(dir))+":test reads the split test alone")
 		}
 		return
 	}
 	b.Files = slices.DeleteFunc(b.Files, func(f File) bool {
-		parts := splitParts(f.Split)
-		split, above := parts[len(parts)-1], parts[:len(parts)-1]
-		why := ""
-		switch {
-		case trainRE.MatchString(split) && evals[strings.Join(above, "/")],
-			evals["*"] && slices.ContainsFunc(above, trainRE.MatchString):
-			why = "a training split beside an evaluation split; PATH:" + split + " reads it"
-		case all[split] && len(above) > 0 && above[len(above)-1] != "all":
-			why = "a part of all/; PATH:" + above[len(above)-1] + " reads it"
-		}
+		why := s.copyReason(f.Split)
 		if why != "" {
 			b.Skipped = append(b.Skipped, shard.Skipped{Path: f.Path, Why: why})
 		}
 		return why != ""
 	})
+}
+
+// A splitSurvey is what the names of a directory's files say of its splits.
+type splitSurvey struct {
+	hub   bool            // named as a hub names its files
+	train bool            // there is a training split
+	evals map[string]bool // directories with an evaluation split, and "*" if there is one
+	all   map[string]bool // splits that a directory all/ has
+}
+
+func surveySplits(files []File) splitSurvey {
+	s := splitSurvey{evals: map[string]bool{}, all: map[string]bool{}}
+	for i := range files {
+		f := &files[i]
+		s.hub = s.hub || partRE.MatchString(f.Split) || hubDirRE.MatchString(path.Base(f.Split))
+		parts := splitParts(f.Split)
+		split, above := parts[len(parts)-1], parts[:len(parts)-1]
+		switch {
+		case trainRE.MatchString(split):
+			s.train = true
+		case evalRE.MatchString(split):
+			s.evals[strings.Join(above, "/")], s.evals["*"] = true, true
+		}
+		if len(above) > 0 && above[len(above)-1] == "all" {
+			s.all[split] = true
+		}
+	}
+	return s
+}
+
+// copyReason returns why a file is left out, or "".
+func (s *splitSurvey) copyReason(name string) string {
+	parts := splitParts(name)
+	split, above := parts[len(parts)-1], parts[:len(parts)-1]
+	switch {
+	case trainRE.MatchString(split) && s.evals[strings.Join(above, "/")],
+		s.evals["*"] && slices.ContainsFunc(above, trainRE.MatchString):
+		return "a training split beside an evaluation split; PATH:" + split + " reads it"
+	case s.all[split] && len(above) > 0 && above[len(above)-1] != "all":
+		return "a part of all/; PATH:" + above[len(above)-1] + " reads it"
+	}
+	return ""
 }
 
 // benchmarkNames returns what a benchmark may be called by its path: the file's name and

@@ -186,6 +186,22 @@ func checkPatterns(list []string) error {
 }
 
 func (q *Preset) compile() error {
+	if err := q.checkNames(); err != nil {
+		return err
+	}
+	if len(q.Layouts) == 0 {
+		return errors.New("it has no layout")
+	}
+	for i := range q.Layouts {
+		if err := q.Layouts[i].compile(); err != nil {
+			return fmt.Errorf("layout %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// checkNames returns an error unless the preset's names, hub ids, revisions and splits are well formed.
+func (q *Preset) checkNames() error {
 	if !validName(q.Name) || q.Name != strings.ToLower(q.Name) {
 		return errors.New("its name has to be of a-z 0-9 . _ -, and to start with a letter or digit")
 	}
@@ -205,14 +221,6 @@ func (q *Preset) compile() error {
 	for split := range q.Rows {
 		if err := checkPatterns([]string{split}); err != nil {
 			return err
-		}
-	}
-	if len(q.Layouts) == 0 {
-		return errors.New("it has no layout")
-	}
-	for i := range q.Layouts {
-		if err := q.Layouts[i].compile(); err != nil {
-			return fmt.Errorf("layout %d: %w", i, err)
 		}
 	}
 	return nil
