@@ -38,26 +38,17 @@ func parseMapping(s string) (*mapping, error) {
 		if !ok || strings.TrimSpace(from) == "" {
 			return nil, fmt.Errorf("fields %q: %q is not part=field", rows.Clip(s), rows.Clip(field))
 		}
-		dst, has := &m.id, &m.hasID
-		if name != "id" {
-			p := item.Part(slices.Index(item.AllParts.Names(), name))
-			if name == "passage" {
-				p, m.passage = item.Context, true
-			}
-			if p >= item.NumParts {
-				return nil, fmt.Errorf("fields %q: %q is none of %s, passage, id",
-					rows.Clip(s), rows.Clip(name), strings.Join(item.AllParts.Names(), ", "))
-			}
-			dst, has = &m.parts[p], &m.has[p]
-			shown = shown || p != item.Answer && name != "passage"
+		dst, has, err := m.slot(name)
+		if err != nil {
+			return nil, fmt.Errorf("fields %q: %w", rows.Clip(s), err)
 		}
+		shown = shown || dst != &m.id && dst != &m.parts[item.Answer] && name != "passage"
 		if *has && dst == &m.parts[item.Context] && m.passage {
 			return nil, fmt.Errorf("fields %q: a passage is set twice, or beside a context: join them with +", rows.Clip(s))
 		}
 		if *has {
 			return nil, fmt.Errorf("fields %q: %s is set twice", rows.Clip(s), name)
 		}
-		var err error
 		if *dst, err = rows.ParseField(from); err != nil {
 			return nil, fmt.Errorf("fields %q: %s %w", rows.Clip(s), name, err)
 		}
@@ -70,6 +61,22 @@ func parseMapping(s string) (*mapping, error) {
 		return nil, fmt.Errorf("fields %q: id has to be one field that every record has", rows.Clip(s))
 	}
 	return m, nil
+}
+
+// slot returns the field that a name of the written form sets, and where it is noted that it is set.
+func (m *mapping) slot(name string) (dst *rows.Field, has *bool, err error) {
+	if name == "id" {
+		return &m.id, &m.hasID, nil
+	}
+	p := item.Part(slices.Index(item.AllParts.Names(), name))
+	if name == "passage" {
+		p, m.passage = item.Context, true
+	}
+	if p >= item.NumParts {
+		return nil, nil, fmt.Errorf("%q is none of %s, passage, id",
+			rows.Clip(name), strings.Join(item.AllParts.Names(), ", "))
+	}
+	return &m.parts[p], &m.has[p], nil
 }
 
 // fields returns all fields that m reads.

@@ -90,34 +90,11 @@ var loaders = [...]string{"json", "csv", "parquet", "arrow", "text"}
 // data returns the path of the benchmark's files: those of the split that is evaluated.
 func (t *task) data(dir string) (string, error) {
 	split := cmp.Or(t.TestSplit, t.ValidationSplit, t.TrainingSplit)
-	here := func(name string) string {
-		if filepath.IsAbs(name) || strings.Contains(name, "://") {
-			return name
-		}
-		if beside := filepath.Join(dir, name); !strings.ContainsAny(name, "*?[") {
-			if _, err := os.Stat(beside); err != nil {
-				if _, err := os.Stat(name); err == nil { // lm-eval reads from its working directory
-					return name
-				}
-			}
-			return beside
-		}
-		return filepath.Join(dir, name)
-	}
 	if !slices.Contains(loaders[:], t.DatasetPath) {
 		if _, err := os.Stat(filepath.Join(dir, t.DatasetPath)); err == nil {
-			return here(t.DatasetPath), nil
+			return pathFrom(dir, t.DatasetPath), nil
 		}
-		id := "hf://" + t.DatasetPath
-		if t.Kwargs.Revision != "" {
-			id += "@" + t.Kwargs.Revision
-		}
-		for _, selector := range []string{cmp.Or(t.DatasetName, "default"), split} {
-			if selector != "" && selector != "default" {
-				id += ":" + selector
-			}
-		}
-		return id, nil
+		return t.hubPath(split), nil
 	}
 	files := &t.Kwargs.DataFiles
 	if files.Kind == yaml.MappingNode {
@@ -134,11 +111,44 @@ func (t *task) data(dir string) (string, error) {
 	}
 	switch {
 	case files.Kind == yaml.ScalarNode:
-		return here(path.Join(t.Kwargs.DataDir, files.Value)), nil
+		return pathFrom(dir, path.Join(t.Kwargs.DataDir, files.Value)), nil
 	case files.Kind == 0 && t.Kwargs.DataDir != "":
-		return here(t.Kwargs.DataDir), nil
+		return pathFrom(dir, t.Kwargs.DataDir), nil
 	}
 	return "", errors.New("data_files: it names no single file or glob; name the file in place of the task, with --fields")
+}
+
+// hubPath returns the path of a split of the task's data set on the hub.
+func (t *task) hubPath(split string) string {
+	id := "hf://" + t.DatasetPath
+	if t.Kwargs.Revision != "" {
+		id += "@" + t.Kwargs.Revision
+	}
+	for _, selector := range []string{cmp.Or(t.DatasetName, "default"), split} {
+		if selector != "" && selector != "default" {
+			id += ":" + selector
+		}
+	}
+	return id
+}
+
+// pathFrom returns the path of a file that a task in directory dir names. lm-eval reads from its
+// working directory: a file that is only there is taken too.
+func pathFrom(dir, name string) string {
+	if filepath.IsAbs(name) || strings.Contains(name, "://") {
+		return name
+	}
+	beside := filepath.Join(dir, name)
+	if strings.ContainsAny(name, "*?[") {
+		return beside
+	}
+	if _, err := os.Stat(beside); err == nil {
+		return beside
+	}
+	if _, err := os.Stat(name); err == nil {
+		return name
+	}
+	return beside
 }
 
 // passages are names of texts that items only ask about.
@@ -160,25 +170,13 @@ func (t *task) fields() (string, error) {
 	}
 	parts := map[string][]string{"choices": choices}
 	for _, field := range question {
-		part := "question"
-		switch root, _, _ := strings.Cut(field, "."); {
-		case slices.ContainsFunc(choices, func(c string) bool { return c == root || strings.HasPrefix(c, root+".") }):
+		root, _, _ := strings.Cut(field, ".")
+		if slices.ContainsFunc(choices, func(c string) bool { return c == root || strings.HasPrefix(c, root+".") }) {
 			continue // the text shows the choices too
-		case choiceRE.MatchString(field):
-			part = "choices"
-		case slices.Contains(passages[:], strings.ToLower(root)):
-			part = "passage"
-		case strings.ToLower(root) == "context":
-			part = "context"
 		}
+		part := shownPart(field, strings.ToLower(root))
 		if !slices.Contains(parts[part], field) {
 			parts[part] = append(parts[part], field)
-		}
-	}
-	if len(parts["question"]) == 0 { // all of the text is what other tasks call a passage
-		for _, part := range []string{"passage", "context"} {
-			parts["question"] = append(parts["question"], parts[part]...)
-			delete(parts, part)
 		}
 	}
 	for _, field := range answer {
@@ -187,11 +185,36 @@ func (t *task) fields() (string, error) {
 			parts["answer"] = append(parts["answer"], field)
 		}
 	}
-	if len(parts["question"])+len(choices) == 0 {
+	if len(choices)+len(parts["question"])+len(parts["passage"])+len(parts["context"]) == 0 {
 		return "", errors.New("neither doc_to_text nor doc_to_choice names a field of a record; --fields names them")
 	}
-	if len(parts["passage"]) > 0 && len(parts["context"]) > 0 {
-		parts["passage"], parts["context"] = append(parts["passage"], parts["context"]...), nil
+	return writtenFields(parts), nil
+}
+
+// shownPart returns the part that a field of the text is, by its name and that of its column.
+func shownPart(field, column string) string {
+	switch {
+	case choiceRE.MatchString(field):
+		return "choices"
+	case slices.Contains(passages[:], column):
+		return "passage"
+	case column == "context":
+		return "context"
+	}
+	return "question"
+}
+
+// writtenFields returns the fields of each part as --fields takes them.
+func writtenFields(parts map[string][]string) string {
+	passage := slices.Concat(parts["passage"], parts["context"])
+	switch {
+	case len(parts["question"]) == 0: // all of the text is what other tasks call a passage
+		parts["question"] = passage
+		delete(parts, "passage")
+		delete(parts, "context")
+	case len(parts["passage"]) > 0 && len(parts["context"]) > 0:
+		parts["passage"] = passage
+		delete(parts, "context")
 	}
 	var all []string
 	for _, part := range []string{"passage", "context", "question", "choices", "answer"} {
@@ -199,7 +222,7 @@ func (t *task) fields() (string, error) {
 			all = append(all, part+"="+strings.Join(parts[part], "+"))
 		}
 	}
-	return strings.Join(all, ","), nil
+	return strings.Join(all, ",")
 }
 
 var (
