@@ -119,7 +119,7 @@ func (r *run) about() *audit.Audit {
 		}
 		a.Benchmarks = append(a.Benchmarks, e)
 	}
-	a.Shards = slices.Clone(r.known)
+	a.Shards = append(make([]ledger.Entry, 0, len(r.known)+len(r.done)), r.known...)
 	for _, d := range r.done {
 		a.Shards = append(a.Shards, d.entry)
 	}
@@ -606,7 +606,7 @@ func (p *publication) page(ctx context.Context) error {
 	if p.run.o.NoReport {
 		return nil
 	}
-	var o page.Options
+	o := page.Options{Sealed: p.sum.Audit}
 	for _, m := range p.run.o.Methods {
 		o.Definitions = append(o.Definitions, page.Definition{
 			Name: m.Name, Version: m.Version, Text: m.Text, Source: m.Source,

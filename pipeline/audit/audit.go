@@ -65,8 +65,8 @@ var outKind = publish.Kind{Name: "an audit", Mark: File, Sub: ShardsDir, Kept: R
 	if err != nil || isFirst(b) {
 		return err
 	}
-	a, err := read(b)
-	if err != nil {
+	var a Audit
+	if err := format.ReadMember(b, "files", &a.Files); err != nil {
 		return ledger.Foreign(fmt.Errorf("%s: %w", File, err))
 	}
 	return a.checkAdded(dir)
@@ -122,6 +122,7 @@ type Audit struct {
 	Limits     map[string]int64 `json:"limits"`
 	Benchmarks []Benchmark      `json:"benchmarks"`
 	Decoys     []Decoys         `json:"decoys,omitempty"` // by method and benchmark
+	Files      []FileDigest     `json:"files"`            // every file that the run wrote, by name; Seal fills it in
 	Shards     []ledger.Entry   `json:"shards"`
 	Totals     ledger.Totals    `json:"totals"`             // ledger.Sum(Shards)
 	Unread     []Aside          `json:"unread,omitempty"`   // files of the corpus that look like data and were not read
@@ -137,8 +138,6 @@ type Audit struct {
 	// Changed is in audits of earlier versions only. What differs from the audit that was
 	// replaced is no property of the new one: the same run writes the same bytes.
 	Changed []Change `json:"changed,omitempty"`
-
-	Files []FileDigest `json:"files"` // every file that the run wrote, by name; Seal fills it in
 }
 
 // Aside is a file or directory of the corpus that was not read.

@@ -183,7 +183,11 @@ func pack(b []byte) ([]byte, error) {
 // gather reads the audit.
 func gather(ctx context.Context, dir string, o Options) (*book, error) {
 	b := &book{gone: map[string]string{}, unit: "word"}
-	r, err := audit.Open(dir)
+	open := audit.Open
+	if o.Sealed != nil {
+		open = func(dir string) (*audit.Reader, error) { return audit.OpenSealed(dir, o.Sealed) }
+	}
+	r, err := open(dir)
 	if err != nil {
 		return nil, err
 	}

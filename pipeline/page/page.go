@@ -48,6 +48,7 @@ import (
 
 // Options are the inputs of the report beside the audit directory.
 type Options struct {
+	Sealed      *audit.Audit // as it was sealed in the directory just now; nil: it is read
 	Scores      string       // a file that swab score wrote; "": scores.json in the directory, if it exists
 	Definitions []Definition // of the methods, for readers
 	NoTexts     bool         // leave out the benchmarks' own texts

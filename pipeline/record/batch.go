@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"math/bits"
 	"slices"
 	"strconv"
 	"sync"
@@ -16,6 +17,13 @@ import (
 
 // slack is the number of bytes that a column has beyond its text.
 const slack = rows.Slack
+
+// pools keeps the pools of closed batches, with their small buffers: there are many small
+// shards. What a batch holds does not depend on what its buffers held before.
+var pools = sync.Pool{New: func() any { return new(pool) }}
+
+// keptBuffer is the size of the largest buffer that a pool keeps for another shard.
+const keptBuffer = 64 << 10
 
 // pool is an allocator that keeps freed buffers for the next batch: those of the few sizes
 // that every batch needs.
@@ -58,15 +66,30 @@ func (p *pool) Free(b []byte) {
 	p.mem.Free(b)
 }
 
-// close frees the kept buffers; those in use are freed by their users.
+// open makes p ready for a batch with buffers of the sizes keep.
+func (p *pool) open(mem memory.Allocator, keep []int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mem, p.keep, p.closed = mem, keep, false
+}
+
+// close frees the kept buffers; those in use are freed by their users. With Go's own
+// allocator, small ones are left to the next batch that opens the pool.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, b := range p.free {
+	shared := p.mem == memory.DefaultAllocator
+	p.free = slices.DeleteFunc(p.free, func(b []byte) bool {
+		if shared && cap(b) <= keptBuffer {
+			return false
+		}
 		p.mem.Free(b)
+		return true
+	})
+	if shared {
+		pools.Put(p)
 	}
-	p.free = nil
 }
 
 // column is an Arrow string column being filled.
@@ -132,13 +155,16 @@ func expected(n int, plain int64) int {
 		return n
 	}
 	const least = 512
-	return int(min(int64(n), max(least, plain)))
+	if plain >= int64(n) {
+		return n
+	}
+	return min(n, 1<<bits.Len64(uint64(max(least, plain)-1))) // few sizes, which pools have
 }
 
 func newBatch(o Options) *batch {
 	if o.PlainSize > 0 { // a batch of fewer rows is no error, only a batch more
 		const usualRow, least = 64, 16
-		o.BatchRows = int(min(int64(o.BatchRows), max(least, o.PlainSize/usualRow)))
+		o.BatchRows = expected(o.BatchRows, max(least, o.PlainSize/usualRow))
 	}
 	b := &batch{o: o, schema: Schema(), sizes: [4]int{
 		expected(64*o.BatchRows, o.PlainSize) + slack,
@@ -146,7 +172,11 @@ func newBatch(o Options) *batch {
 		arrow.Int32Traits.BytesRequired(o.BatchRows + 1),
 		arrow.Int64Traits.BytesRequired(o.BatchRows),
 	}}
-	b.pool = &pool{mem: o.Alloc, keep: b.sizes[:]}
+	b.pool = new(pool)
+	if o.Alloc == memory.DefaultAllocator {
+		b.pool = pools.Get().(*pool)
+	}
+	b.pool.open(o.Alloc, b.sizes[:])
 	b.id.pool, b.text.pool = b.pool, b.pool
 	return b
 }

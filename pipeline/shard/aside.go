@@ -261,7 +261,7 @@ func (s *Shard) peek() ([]byte, error) {
 	r, err := Open(at, Limits{}, false, nil)
 	if err != nil {
 		// What no decoder opens may still be known by how it begins.
-		f, failed := s.open()
+		f, _, failed := s.open()
 		if failed != nil {
 			return nil, err
 		}

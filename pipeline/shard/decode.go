@@ -12,15 +12,24 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
+	"github.com/zeebo/xxh3"
 )
 
 // Pools of decoders and buffers. The output of a shard does not depend on what they were
 // used for before.
 var (
-	inputs = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, inputSize) }}
-	gzips  = sync.Pool{New: func() any { return new(gzip.Reader) }}
-	zstds  sync.Pool
+	inputs = sync.Pool{New: func() any {
+		return &input{bufio.NewReaderSize(nil, inputSize), xxh3.New128()}
+	}}
+	gzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	zstds sync.Pool
 )
+
+// An input has what every open file needs.
+type input struct {
+	br   *bufio.Reader
+	hash *xxh3.Hasher128
+}
 
 // inputSize is how much of a file is read at a time.
 const inputSize = 256 << 10

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/zeebo/xxh3"
@@ -68,7 +69,8 @@ type Reader struct {
 	shard    Shard
 	limits   Limits
 	src      source
-	br       *bufio.Reader
+	input    *input
+	br       *bufio.Reader // of input; nil after Close
 	dec      io.Reader
 	release  func()
 	size     int64 // at Open
@@ -101,11 +103,15 @@ func Open(s Shard, l Limits, ahead bool, read *atomic.Int64) (*Reader, error) {
 		return nil, fmt.Errorf("limits of %d bytes and %d:1: the window must have at least %d bytes, "+
 			"and the ratio must not be negative", l.Window, l.Ratio, zstd.MinWindowSize)
 	}
-	f, err := s.open()
+	f, fi, err := s.open()
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{shard: s, limits: l, src: source{f: f, hash: xxh3.New128(), read: read}}
+	in := inputs.Get().(*input)
+	in.hash.Reset()
+	r := &Reader{shard: s, limits: l, input: in, size: fi.Size(), src: source{f: f, opened: fi, hash: in.hash, read: read}}
+	r.br = in.br
+	r.br.Reset(&r.src)
 	if err := r.start(ahead); err != nil {
 		r.Close()
 		return nil, err
@@ -114,39 +120,38 @@ func Open(s Shard, l Limits, ahead bool, read *atomic.Int64) (*Reader, error) {
 }
 
 // open opens the file.
-func (s *Shard) open() (file, error) {
-	if s.Object != nil {
-		return s.Object.Open(), nil
+func (s *Shard) open() (f file, fi fs.FileInfo, err error) {
+	switch {
+	case s.Object != nil:
+		f = s.Object.Open()
+	case s.Once && s.Name == Stdin:
+		f = os.Stdin
+	case s.Once:
+		f, err = os.Open(s.Path)
+	default: // opening a named pipe that was not asked for would block
+		f, err = os.OpenFile(s.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	}
-	if s.Once && s.Name == Stdin {
-		return os.Stdin, nil
-	}
-	// Checked before opening, which would block on a named pipe that was not asked for.
-	fi, err := os.Stat(s.Path)
 	if err != nil {
-		return nil, pathError(s.Name, err)
+		return nil, nil, pathError(s.Name, err)
 	}
-	if !s.Once && !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %w", printable(s.Name), errNotRegular(fi))
+	if fi, err = f.Stat(); err != nil {
+		f.Close()
+		return nil, nil, pathError(s.Name, err)
 	}
-	f, err := os.Open(s.Path)
-	if err != nil {
-		return nil, pathError(s.Name, err)
+	if s.Object == nil && !s.Once && !fi.Mode().IsRegular() {
+		f.Close()
+		return nil, nil, fmt.Errorf("%s: %w", printable(s.Name), errNotRegular(fi))
 	}
-	return f, nil
+	return f, fi, nil
 }
 
-func (r *Reader) start(ahead bool) error {
-	fi, err := r.src.f.Stat()
-	if err != nil {
-		return pathError(r.shard.Name, err)
-	}
-	r.size, r.src.opened = fi.Size(), fi
-	r.br = inputs.Get().(*bufio.Reader)
-	r.br.Reset(&r.src)
-	if r.shard.Once {
+func (r *Reader) start(ahead bool) (err error) {
+	switch {
+	case r.shard.Once:
 		err = checkStream(&r.shard, r.br)
-	} else {
+	case r.shard.Object == nil && r.shard.Format != nil && !r.shard.Format.Random && r.shard.Format.Tail == "":
+		err = r.checkBegin()
+	default:
 		err = checkStored(&r.shard, r.src.f, r.size)
 	}
 	if err != nil {
@@ -165,6 +170,33 @@ func (r *Reader) start(ahead bool) error {
 		r.ahead = readAhead(r.decode)
 	}
 	return nil
+}
+
+// checkBegin finds out by the first bytes of a file that is likely to be read as a stream what
+// it is, and reads them once. From a file that is to be read at random nothing has been read
+// as a stream afterwards.
+func (r *Reader) checkBegin() error {
+	r.src.whole = true
+	head, err := r.br.Peek(int(min(r.size, headLen)))
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if err := r.shard.checkHead(head, r.size); err != nil || r.shard.Compression != None {
+		return err
+	}
+	if f := r.shard.Format; !f.Random && f.Tail == "" {
+		return nil
+	}
+	if _, err := r.src.f.(io.Seeker).Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if r.src.read != nil {
+		r.src.read.Add(-r.src.n)
+	}
+	r.src.n = 0
+	r.src.hash.Reset()
+	r.br.Reset(&r.src)
+	return checkStored(&r.shard, r.src.f, r.size)
 }
 
 // Read reads plain bytes. It may return bytes together with an error, as io.Reader allows.
@@ -197,17 +229,14 @@ func (r *Reader) readOn(p []byte) (n int, err error) {
 // Checked reports whether checksums of the compression cover the shard: always those of gzip,
 // bzip2 and xz, and of zstd and lz4 if the first frame has one.
 func (r *Reader) Checked() bool {
-	head, err := readHead(r.src.f, 0, min(r.size, 5))
-	if err != nil || len(head) < 5 {
-		return false
-	}
 	switch r.shard.Compression {
+	case None:
+		return false
 	case Gzip, Bzip2, Xz:
-		return true
-	case Zstd, Lz4:
-		return !isSkippable(head) && head[4]&4 != 0
+		return r.size >= 5
 	}
-	return false
+	head, err := readHead(r.src.f, 0, min(r.size, 5))
+	return err == nil && len(head) == 5 && !isSkippable(head) && head[4]&4 != 0
 }
 
 // Format returns what the content says that the file is, or its name where the content
@@ -515,7 +544,11 @@ func (s *Shard) digest(ctx context.Context) (string, error) {
 		return s.versionDigest(), nil
 	}
 	hash, b := xxh3.New128(), make([]byte, 1<<18)
-	for _, open := range []func(*Shard) (file, error){(*Shard).open, openIndex} {
+	open := func(s *Shard) (file, error) {
+		f, _, err := s.open()
+		return f, err
+	}
+	for _, open := range []func(*Shard) (file, error){open, openIndex} {
 		f, err := open(s)
 		if f == nil && err == nil {
 			continue
@@ -552,8 +585,8 @@ func (r *Reader) Close() error {
 	}
 	if r.br != nil {
 		r.br.Reset(nil)
-		inputs.Put(r.br)
-		r.br = nil
+		inputs.Put(r.input)
+		r.br, r.input = nil, nil
 	}
 	if r.temp != nil {
 		r.temp.Close()
@@ -576,6 +609,7 @@ type source struct {
 	hash   *xxh3.Hasher128
 	read   *atomic.Int64
 	n      int64
+	whole  bool  // a regular file, whose size is checked once more when all of it was read
 	err    error // of the file system
 }
 
@@ -586,6 +620,9 @@ func (s *source) digest(plain int64) Digest {
 }
 
 func (s *source) Read(p []byte) (int, error) {
+	if s.whole && s.n == s.opened.Size() && len(p) > 0 {
+		return 0, io.EOF
+	}
 	n, err := s.f.Read(p)
 	s.hash.Write(p[:n])
 	s.n += int64(n)
