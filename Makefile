@@ -64,8 +64,9 @@ TORTURETIME ?= 1h
 torture: build ## disturbs every verb for TORTURETIME: kills, failing system calls, power cuts, full disks
 	go run ./cmd/swabtorture -swab bin/swab -time $(TORTURETIME) $(TORTURE)
 
-writers: build ## reads what the writers of data write, those that Python has
-	@if command -v python3 >/dev/null; then python3 testdata/writers.py bin/swab; else echo 'writers: skipped: there is no python3'; fi
+writers: build ## reads what the writers of data write, and loads an audit in what notebooks use, those that Python has
+	@if command -v python3 >/dev/null; then python3 testdata/writers.py bin/swab && python3 testdata/readers.py bin/swab; \
+		else echo 'writers: skipped: there is no python3'; fi
 
 SCHEDULES ?= 200
 

@@ -1,15 +1,18 @@
 package audit
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 	"unsafe"
 
 	"swab/pipeline/ledger"
@@ -22,7 +25,7 @@ import (
 )
 
 // A column is a field of a row: *string, *int64, *float64, **float64 (null where it is
-// nil), *[]string, *State or *map[string]any (JSON).
+// nil), *[]string, *State or *Details.
 type column struct {
 	name  string
 	field any
@@ -107,13 +110,9 @@ func (c *column) add() error {
 			c.addText(s)
 			c.defs, c.reps = append(c.defs, 2), append(c.reps, int16(min(i, 1)))
 		}
-	case *map[string]any:
-		if len(*v) == 0 {
-			c.addText("")
-			return nil
-		}
-		j, err := json.Marshal(*v)
-		c.addText(string(j))
+	case *Details:
+		text, err := v.MarshalText()
+		c.addText(string(text))
 		return err
 	}
 	return nil
@@ -122,6 +121,96 @@ func (c *column) add() error {
 func (c *column) addText(s string) {
 	c.text = append(c.text, s...)
 	c.ends = append(c.ends, len(c.text))
+}
+
+// appendLine appends the values of the columns' fields as a line of JSON: an object whose members
+// are the columns, in order, all of them in every line.
+func appendLine(dst []byte, columns []column) ([]byte, error) {
+	var err error
+	for i := range columns {
+		dst = append(dst, "{,"[min(i, 1)])
+		dst = append(dst, '"')
+		dst = append(dst, columns[i].name...)
+		dst = append(dst, '"', ':')
+		if dst, err = columns[i].appendValue(dst); err != nil {
+			return dst, fmt.Errorf("%s: %w", columns[i].name, err)
+		}
+	}
+	return append(dst, '}', '\n'), nil
+}
+
+// appendValue appends the field's value as JSON.
+func (c *column) appendValue(dst []byte) ([]byte, error) {
+	switch v := c.field.(type) {
+	case *string:
+		return appendText(dst, *v), nil
+	case *State:
+		return appendText(dst, v.String()), nil
+	case *int64:
+		return strconv.AppendInt(dst, *v, 10), nil
+	case *float64:
+		return appendFloat(dst, v), nil
+	case **float64:
+		return appendFloat(dst, *v), nil
+	case *[]string:
+		dst = append(dst, '[')
+		for i, s := range *v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendText(dst, s)
+		}
+		return append(dst, ']'), nil
+	case *Details:
+		text, err := v.MarshalText()
+		return appendText(dst, string(text)), err
+	}
+	return dst, fmt.Errorf("a field of type %T is no column", c.field)
+}
+
+// appendFloat appends v as JSON, null if it is nil. The number always has a point or an exponent:
+// readers that decide on a column's type by its first rows take 1 for an integer.
+func appendFloat(dst []byte, v *float64) []byte {
+	if v == nil {
+		return append(dst, "null"...)
+	}
+	from := len(dst)
+	format := byte('f')
+	if abs := math.Abs(*v); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	dst = strconv.AppendFloat(dst, *v, format, -1, 64)
+	if !bytes.ContainsAny(dst[from:], ".e") {
+		dst = append(dst, ".0"...)
+	}
+	return dst
+}
+
+// appendText appends valid UTF-8 as a string of JSON.
+func appendText(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	from := 0
+	for i, r := range s {
+		if r >= ' ' && r != '"' && r != '\\' && r != 0x7f && r != '\u2028' && r != '\u2029' {
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		from = i + utf8.RuneLen(r)
+		switch r {
+		case '"', '\\':
+			dst = append(dst, '\\', byte(r))
+		case '\n':
+			dst = append(dst, `\n`...)
+		case '\t':
+			dst = append(dst, `\t`...)
+		case '\r':
+			dst = append(dst, `\r`...)
+		default:
+			dst = fmt.Appendf(dst, `\u%04x`, r)
+		}
+	}
+	dst = append(dst, s[from:]...)
+	return append(dst, '"')
 }
 
 // write writes the cells as the next column of a row group, and forgets them.
@@ -277,11 +366,8 @@ func (c *column) set(row []rows.Cell) error {
 		for _, cell := range row {
 			*list = append(*list, string(cell.Text))
 		}
-	case *map[string]any:
-		*to = nil
-		if text := row[0].Text; len(text) > 0 {
-			return json.Unmarshal(text, to)
-		}
+	case *Details:
+		return to.UnmarshalText(row[0].Text)
 	}
 	return nil
 }

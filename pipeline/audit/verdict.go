@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -72,15 +73,37 @@ type Verdict struct {
 
 	// Seen is "", "input", "answer", or "input and answer" if one document holds both
 	// within 1,000 bytes; both found far apart only are "input".
-	Seen     string         `json:"seen" column:"dict"`
-	Kind     string         `json:"kind" column:"dict"` // one of the kinds
-	Template float64        `json:"template"`           // share of the found words that are the benchmark's template
-	Details  map[string]any `json:"details,omitempty"`  // further numbers and strings of the method; in Parquet as JSON
+	Seen     string  `json:"seen" column:"dict"`
+	Kind     string  `json:"kind" column:"dict"` // one of the kinds
+	Template float64 `json:"template"`           // share of the found words that are the benchmark's template
+	Details  Details `json:"details"`            // further numbers and strings of the method
 
 	// Chance and Segments are set by a corpus filter: the probability that its false
 	// positives alone account for as many hits, and the segments with hits.
 	Chance   *float64 `json:"chance,omitempty" column:"filter"`
 	Segments []string `json:"segments,omitempty" column:"filter"`
+}
+
+// Details are numbers and strings that only some methods have. In both forms of an audit they
+// are a text: a JSON object, or empty. As a value of its own type in each row it could be read by
+// nothing that expects one type in a column.
+type Details map[string]any
+
+// MarshalText returns the text of d.
+func (d Details) MarshalText() ([]byte, error) {
+	if len(d) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(map[string]any(d))
+}
+
+// UnmarshalText sets d to what its text has.
+func (d *Details) UnmarshalText(text []byte) error {
+	*d = nil
+	if len(text) == 0 {
+		return nil
+	}
+	return json.Unmarshal(text, (*map[string]any)(d))
 }
 
 // check returns an error if v is no valid verdict.

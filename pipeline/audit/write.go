@@ -3,7 +3,6 @@ package audit
 import (
 	"bufio"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -32,8 +31,20 @@ type Writer struct {
 
 // forms writes one kind of row in both forms, JSON lines and Parquet.
 type forms struct {
-	lines *json.Encoder
+	lines io.Writer
+	line  []byte // the last line
 	*table
+}
+
+// add writes the row of the present values of the columns' fields.
+func (f *forms) add() (err error) {
+	if f.line, err = appendLine(f.line[:0], f.columns); err != nil {
+		return err
+	}
+	if _, err := f.lines.Write(f.line); err != nil {
+		return err
+	}
+	return f.table.add()
 }
 
 // output is a buffered output file. The writer on top of it cannot close it.
@@ -63,9 +74,7 @@ func (w *Writer) forms(dir, lines, parquet string, columns []column) forms {
 	if w.err != nil {
 		return forms{}
 	}
-	var f forms
-	f.lines = json.NewEncoder(text)
-	f.lines.SetEscapeHTML(false)
+	f := forms{lines: text}
 	f.table, w.err = newTable(rows, columns)
 	return f
 }
@@ -103,8 +112,6 @@ func (w *Writer) Verdict(v *Verdict) error {
 	}
 	if err := r.check(); err != nil {
 		w.err = fmt.Errorf("verdict of %s on %s/%s/%s: %w", r.Method, r.Benchmark, r.Split, r.Item, err)
-	} else if err := w.verdicts.lines.Encode(r); err != nil {
-		w.err = fmt.Errorf("verdicts: %w", err)
 	} else if err := w.verdicts.add(); err != nil {
 		w.err = fmt.Errorf("verdicts: %w", err)
 	}
@@ -122,9 +129,7 @@ func (w *Writer) Evidence(e *Evidence) error {
 	for _, s := range []*string{&r.Benchmark, &r.Split, &r.Item, &r.Part, &r.Shard, &r.DocID, &r.DocText, &r.Norm} {
 		*s = validText(*s)
 	}
-	if err := w.evidence.lines.Encode(r); err != nil {
-		w.err = fmt.Errorf("evidence: %w", err)
-	} else if err := w.evidence.add(); err != nil {
+	if err := w.evidence.add(); err != nil {
 		w.err = fmt.Errorf("evidence: %w", err)
 	}
 	return w.err

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,7 +114,7 @@ func TestLines(t *testing.T) {
 	writeAll(t, dir, sampleVerdicts(), sampleEvidence())
 	got, _, _ := strings.Cut(string(readFile(t, dir, "verdicts.jsonl")), "\n")
 	want := `{"method":"gpt3","benchmark":"gsm8k","split":"test","item":"17","index":17,"digest":"00ff","question":"2-00000000000000aa-00000000000000aa","state":"flagged",` +
-		`"score":1,"longest":31,"words":60,"matched":45,"documents":2,"parts":["question","answer"],"seen":"input and answer","kind":"altered","template":0.25,"details":{"input_token":0.55,"subset":"not clean, dirty"}}`
+		`"score":1.0,"longest":31,"words":60,"matched":45,"documents":2,"parts":["question","answer"],"seen":"input and answer","kind":"altered","template":0.25,"details":"{\"input_token\":0.55,\"subset\":\"not clean, dirty\"}"}`
 	if got != want {
 		t.Errorf("verdict\n%s, want\n%s", got, want)
 	}
@@ -144,6 +145,77 @@ func checkLines[T any](t *testing.T, b []byte, rows []T) {
 			t.Errorf("line %d: %v, want %v", i, got, want)
 		}
 	}
+}
+
+// Every line has every column, in order, and a column has one type: the numbers of one that may
+// have a fraction always have a point or an exponent, all others never.
+func TestLinesHaveOneTypeAColumn(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Create(dir, true)
+	must(t, err)
+	vs := sampleVerdicts()
+	vs[0].Chance, vs[0].Segments = score(0), []string{"a.seg"}
+	for _, f := range []float64{0, 1, -1, 1e20, 1e21, 1e-7, 123456789, 0.1, math.MaxFloat64, math.SmallestNonzeroFloat64} {
+		v := vs[2]
+		v.Score, v.Template, v.Chance = score(f), f, score(f)
+		vs = append(vs, v)
+	}
+	for i := range vs {
+		must(t, w.Verdict(&vs[i]))
+	}
+	must(t, w.Close())
+	var want []string
+	for _, c := range columnsOf(new(Verdict), true) {
+		want = append(want, c.name)
+	}
+	for i, line := range bytes.Split(bytes.TrimSpace(readFile(t, dir, "verdicts.jsonl")), []byte("\n")) {
+		dec := json.NewDecoder(bytes.NewReader(line))
+		dec.UseNumber()
+		var names []string
+		for _, err := dec.Token(); dec.More(); {
+			must(t, err)
+			name, err := dec.Token()
+			must(t, err)
+			names = append(names, name.(string))
+			var value any
+			must(t, dec.Decode(&value))
+			float := slices.Contains([]string{"score", "template", "chance"}, name.(string))
+			switch value := value.(type) {
+			case json.Number:
+				if strings.ContainsAny(value.String(), ".e") != float {
+					t.Errorf("line %d: %s is %s", i, name, value)
+				}
+			case nil:
+				if !float || name == "template" {
+					t.Errorf("line %d: %s is null", i, name)
+				}
+			case map[string]any:
+				t.Errorf("line %d: %s is an object", i, name)
+			}
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("line %d: columns %q, want %q", i, names, want)
+		}
+		var back Verdict
+		must(t, json.Unmarshal(line, &back))
+		if back.Template != vs[i].Template || !reflect.DeepEqual(back.Score, vs[i].Score) {
+			t.Errorf("line %d: template %v, score %v of %v", i, back.Template, back.Score, vs[i])
+		}
+	}
+}
+
+// Any text is read back as it was, and is text that encoding/json writes at most in another form.
+func FuzzLineText(f *testing.F) {
+	f.Add(hostileText)
+	f.Add("\x7f\r\n\t\u2029")
+	f.Fuzz(func(t *testing.T, s string) {
+		s = validText(s)
+		line := appendText(nil, s)
+		var back string
+		if err := json.Unmarshal(line, &back); err != nil || back != s || bytes.ContainsAny(line, "\n\r\u2028\u2029") {
+			t.Errorf("%q is written as %s, read as %q, %v", s, line, back, err)
+		}
+	})
 }
 
 // rowGroups returns the sizes of a Parquet file's row groups.
@@ -183,12 +255,9 @@ func readParquet(t *testing.T, path string) (rows []map[string]any) {
 				case *array.String:
 					row[name] = strings.Clone(col.Value(i))
 					if name == "details" {
-						delete(row, name)
-						if col.Value(i) != "" {
-							var details map[string]any
-							must(t, json.Unmarshal([]byte(col.Value(i)), &details))
-							row[name] = details
-						}
+						var details Details
+						must(t, details.UnmarshalText([]byte(col.Value(i))))
+						row[name] = details
 					}
 				case *array.Int64:
 					row[name] = col.Value(i)

@@ -6,8 +6,9 @@
 //
 // A benchmark passes if at most PassUpTo percent of its items were found by the first method,
 // which is audit.House if it ran, and fails above FailAbove percent; between the two a person
-// should look. An audit can have other thresholds, and name the methods that decide. If some
-// input was not read, no benchmark passes.
+// should look. An audit can have other thresholds, and name the methods that decide: the one that
+// found most does, as in the run's own status and exit code, and of all methods if none is named.
+// If some input was not read, no benchmark passes.
 //
 // # How sure
 //
@@ -57,7 +58,7 @@ type Card struct {
 	MethodsRun int         `json:"methods_run"`
 	Suspected  bool        `json:"suspected,omitempty"` // by a corpus filter alone, without evidence
 	Corpus     Corpus      `json:"corpus"`
-	Benchmarks []Benchmark `json:"benchmarks"` // the largest share found first
+	Benchmarks []Benchmark `json:"benchmarks"` // the worst status first, then the largest share found
 	Exams      []Exam      `json:"exams,omitempty"`
 	Review     *Marks      `json:"review,omitempty"`
 	NotRead    []string    `json:"not_read"`
@@ -80,6 +81,7 @@ type Benchmark struct {
 	Status       audit.Status `json:"status"`
 	PassUpTo     float64      `json:"pass_up_to"` // percent of the items
 	FailAbove    float64      `json:"fail_above"`
+	DecidedBy    string       `json:"decided_by"` // the method that found most, of those that decide
 	Items        int64        `json:"items"`
 	Found        int64        `json:"found"`
 	WithAnswer   int64        `json:"found_with_answer"`
@@ -95,7 +97,7 @@ type Benchmark struct {
 	Methods      []Method     `json:"methods"`
 	Scores       []Score      `json:"scores,omitempty"`
 	files        []string
-	deciding     []string // methods; empty: the first alone
+	terms        *audit.Terms
 }
 
 // Method counts the verdicts of a method on a benchmark.
@@ -244,7 +246,7 @@ func (n *Benchmark) setTerms(t *audit.Terms) {
 	if t == nil {
 		return
 	}
-	n.deciding = t.Methods
+	n.terms = t
 	switch {
 	case t.Fail != nil:
 		n.FailAbove = *t.Fail
@@ -261,10 +263,29 @@ func (n *Benchmark) setTerms(t *audit.Terms) {
 
 // decides reports whether the method's share decides on the benchmark's status.
 func (c *Card) decides(n *Benchmark, method string) bool {
-	if len(n.deciding) > 0 {
-		return slices.Contains(n.deciding, method)
+	if n.terms == nil {
+		return method == c.Method
 	}
-	return method == c.Method
+	return len(n.terms.Methods) == 0 || slices.Contains(n.terms.Methods, method)
+}
+
+// Decided returns the counts of the method that decides on the benchmark's status.
+func (n *Benchmark) Decided() *Method {
+	for k := range n.Methods {
+		if n.Methods[k].Name == n.DecidedBy {
+			return &n.Methods[k]
+		}
+	}
+	return new(Method)
+}
+
+// OtherDecides returns the counts of the method that decides on the benchmark's status, or nil if
+// it is the card's own.
+func (c *Card) OtherDecides(n *Benchmark) *Method {
+	if n.DecidedBy == "" || n.DecidedBy == c.Method {
+		return nil
+	}
+	return n.Decided()
 }
 
 // corpusName returns the name of the directory that has all shards.
@@ -355,13 +376,13 @@ func (b *Builder) Card() *Card {
 			_, high := score.Wilson(n.DecoysFound, n.Decoys)
 			n.FalseFlags = &high
 		}
-		most := 0.0
 		for k := range n.Methods {
-			if c.decides(n, n.Methods[k].Name) {
-				most = max(most, n.Methods[k].Share())
+			m := &n.Methods[k]
+			if c.decides(n, m.Name) && (n.DecidedBy == "" || m.Share() > n.Decided().Share()) {
+				n.DecidedBy = m.Name
 			}
 		}
-		n.Status = c.status(n, most)
+		n.Status = c.status(n, n.Decided().Share())
 	}
 	if b.marks.Reviewed > 0 {
 		m := b.marks
@@ -371,13 +392,7 @@ func (b *Builder) Card() *Card {
 	}
 	b.addScores()
 	slices.SortStableFunc(c.Benchmarks, func(x, y Benchmark) int {
-		switch {
-		case x.Share > y.Share:
-			return -1
-		case x.Share < y.Share:
-			return 1
-		}
-		return 0
+		return cmp.Or(slices.Index(statuses, x.Status)-slices.Index(statuses, y.Status), cmp.Compare(y.Share, x.Share))
 	})
 	c.NotRead = append(c.NotRead, b.notRead()...)
 	c.Next = append(c.Next, c.next()...)
@@ -438,6 +453,35 @@ func (b *Builder) notRead() (list []string) {
 	return list
 }
 
+// statuses are all, the worst first.
+var statuses = []audit.Status{audit.Fail, audit.Look, audit.Pass}
+
+// A Standing is how many benchmarks have a status, and which.
+type Standing struct {
+	Status audit.Status
+	Text   string
+}
+
+// Standings returns the statuses of all benchmarks, the worst first.
+func (c *Card) Standings() (list []Standing) {
+	for _, status := range statuses {
+		var which []string
+		for i := range c.Benchmarks {
+			if n := &c.Benchmarks[i]; n.Status != status {
+				continue
+			} else if d := c.OtherDecides(n); d != nil {
+				which = append(which, fmt.Sprintf("%s (%s by %s)", n.Name, percent(d.Share()), d.Name))
+			} else {
+				which = append(which, fmt.Sprintf("%s (%s)", n.Name, percent(n.Share)))
+			}
+		}
+		if len(which) > 0 {
+			list = append(list, Standing{status, names(which)})
+		}
+	}
+	return list
+}
+
 // next returns what to do next, by name.
 func (c *Card) next() (list []string) {
 	if !c.Corpus.Complete {
@@ -450,11 +494,11 @@ func (c *Card) next() (list []string) {
 	found, altered := int64(0), int64(0)
 	for i := range c.Benchmarks {
 		n := &c.Benchmarks[i]
-		if n.Status != audit.Pass && n.Found > 0 {
+		if decided := n.Decided(); n.Status != audit.Pass && decided.Found > 0 {
 			open = append(open, n.Name)
-			found += n.Found
+			found += decided.Found
 			if len(n.Scores) == 0 {
-				score = append(score, n.Name)
+				score = append(score, fmt.Sprintf("%s on clean/%s", n.Name, n.DecidedBy))
 			}
 		}
 		altered += n.Altered
@@ -464,8 +508,8 @@ func (c *Card) next() (list []string) {
 			report.Count(found, "item"), names(open)))
 	}
 	if len(score) > 0 && c.Corpus.Complete {
-		list = append(list, fmt.Sprintf("Score %s on all items and on clean/%s (swab score); report the lower of the two.",
-			names(score), c.Method))
+		list = append(list, fmt.Sprintf("Score %s, and on all items (swab score); report the lower of the two.",
+			names(score)))
 	}
 	if altered > 0 {
 		list = append(list, fmt.Sprintf("Decide on %s of which a document has all but the decisive words: "+

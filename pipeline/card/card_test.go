@@ -216,6 +216,44 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestDecided: without methods that are named, the one that found most decides, as in the run itself.
+func TestDecided(t *testing.T) {
+	one := 1.0
+	for _, tt := range []struct {
+		terms  *audit.Terms
+		by     string
+		status audit.Status
+		other  bool
+	}{
+		{nil, audit.House, audit.Pass, false},
+		{&audit.Terms{Pass: number(1), Fail: number(5)}, "gpt3", audit.Fail, true},
+		{&audit.Terms{FailAbove: number(60)}, "gpt3", audit.Look, true},
+		{&audit.Terms{Pass: number(1), Fail: number(5), Methods: []string{audit.House}}, audit.House, audit.Pass, false},
+	} {
+		a := &audit.Audit{Complete: true, Methods: []audit.Method{{Name: audit.House}, {Name: "gpt3"}}, Benchmarks: []audit.Benchmark{{Name: "a", Terms: tt.terms}}}
+		b := NewBuilder(&audit.Reader{About: a}, nil)
+		rows := []audit.Row{{Method: audit.House, Items: 4}, {Method: "gpt3", Items: 4, Flagged: 2}}
+		for i := range 4 {
+			other := audit.Verdict{Method: "gpt3", State: item.Clean, Score: &one}
+			if i < 2 {
+				other.State = item.Flagged
+			}
+			b.Add(&audit.Item{Benchmark: "a", Verdicts: []audit.Verdict{{Method: audit.House, State: item.Clean, Score: &one}, other}}, "")
+		}
+		c := b.Card()
+		n := &c.Benchmarks[0]
+		if n.DecidedBy != tt.by || n.Status != tt.status || (c.OtherDecides(n) != nil) != tt.other {
+			t.Errorf("%+v: %s by %s", tt.terms, n.Status, n.DecidedBy)
+		}
+		if tt.terms == nil {
+			continue
+		}
+		if tt.terms.Judge(rows); tt.terms.Method != n.DecidedBy || tt.terms.Status != "" && tt.terms.Status != n.Status {
+			t.Errorf("the run says %s by %s, the card %s by %s", tt.terms.Status, tt.terms.Method, n.Status, n.DecidedBy)
+		}
+	}
+}
+
 // TestBuilder: items are counted by state, part and mark, and decoys bound false flags.
 func TestBuilder(t *testing.T) {
 	a := &audit.Audit{Complete: true, Methods: []audit.Method{{Name: "gpt3"}, {Name: audit.House}},

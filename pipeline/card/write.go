@@ -118,6 +118,9 @@ func (c *Card) sentence(n *Benchmark) string {
 	}
 	fmt.Fprintf(&b, " (swab %s, method %s, %s; %s, %s; %s).", c.Swab, c.Method, c.Date,
 		report.Count(c.Corpus.Documents, "document"), c.extent(), n.Certainty())
+	if d := c.OtherDecides(n); d != nil {
+		fmt.Fprintf(&b, " Method %s found %s (%s).", d.Name, report.Thousands(d.Found), percent(d.Share()))
+	}
 	for _, s := range n.Scores {
 		fmt.Fprintf(&b, " %s, %s: all %s, clean %s (%s); we report %s.", s.Model, s.Metric,
 			Number(s.All), Number(s.Clean), report.Count(s.NClean, "item"), Number(s.Lower))
@@ -228,7 +231,11 @@ func (c *Card) write(w io.Writer, m markup) error {
 		if len(scores) == 0 {
 			scores = []string{"-"}
 		}
-		line(m.row, m.separator, []string{n.Name, string(n.Status), report.Thousands(n.Items),
+		status := string(n.Status)
+		if d := c.OtherDecides(n); d != nil {
+			status += fmt.Sprintf(" (%s %s)", d.Name, percent(d.Share()))
+		}
+		line(m.row, m.separator, []string{n.Name, status, report.Thousands(n.Items),
 			fmt.Sprintf("%s (%s)", report.Thousands(n.Found), percent(n.Share)), report.Thousands(n.WithAnswer),
 			strings.Join(scores, "; ")})
 	}
