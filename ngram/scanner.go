@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"iter"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -166,17 +167,29 @@ func ShapeOf(word []byte) Shape {
 
 // AppendShapes appends the shapes of the block's words.
 func (s *Scanner) AppendShapes(dst []Shape) []Shape {
-	for i, folded := range s.folded[:s.len] {
+	first := len(dst)
+	dst = slices.Grow(dst, s.len)[:first+s.len]
+	text, folded := s.text, s.folded[:s.len]
+	start, end, shapes := s.start[:len(folded)], s.end[:len(folded)], dst[first:][:len(folded)]
+	for i, folded := range folded {
 		if folded != 0 {
-			dst = append(dst, ShapeOf(cString(s.buf[folded-1:])))
+			shapes[i] = ShapeOf(cString(s.buf[folded-1:]))
 			continue
 		}
-		start := s.start[i]
-		shape := Shape(min(s.end[i]-start, 15))
-		if s.text[start] <= '9' {
-			shape |= Digit
-		}
-		dst = append(dst, shape)
+		shape := Shape(min(end[i]-start[i], 15))
+		begin := int32(text[start[i]]) - ('9' + 1)
+		shapes[i] = shape | Shape(uint32(begin)>>31)*Digit
+	}
+	return dst
+}
+
+// AppendSpans appends the bytes of the block's words from word i on.
+func (s *Scanner) AppendSpans(dst []Span, i int) []Span {
+	first := len(dst)
+	start, end := s.start[i:s.len], s.end[i:s.len]
+	dst = slices.Grow(dst, len(start))[:first+len(start)]
+	for k := range dst[first:] {
+		dst[first+k] = Span{start[k], end[k]}
 	}
 	return dst
 }

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"swab/ngram"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // A Finding is how much of a text is in the part of a document that was selected.
@@ -51,12 +53,13 @@ type Aligner struct {
 	doc      []byte
 	piece    int // the next piece to read
 	from, to int // bytes read: their first, and the first behind them
-	read     reading
-	base     int // number of the first word read, among all that were read of the document
-	seeded   int // rare words whose seeds are known, unless more words are read
+	read     *reading
+	pieces   reading // of the pieces read, unless the document was read whole
+	base     int     // number of the first word read, among all that were read of the document
+	seeded   int     // rare words whose seeds are known, unless more words are read
 
-	// Of the selected words: words from word first read on.
-	first int
+	// Of the selected words: words from word first read on, and from rare word firstRare on.
+	first, firstRare int
 	reading
 	taken []bool // the word is paired with a word of a text that was asked for
 
@@ -68,13 +71,16 @@ type Aligner struct {
 
 // reading is what is known of words of a document.
 type reading struct {
-	hashes  []uint64
-	spans   []ngram.Span // bytes of the document
-	kinds   []kind
-	rare    []word // words that are not common; at is a word read
-	rares   []uint64
-	seeds   []list // by rare word: where the seed that it begins is in the texts
-	lengths []uint8
+	hashes []uint64
+	spans  []ngram.Span // bytes of the document
+	rare   []word       // words that are not common; at is a word read
+	rares  []uint64
+	seeds  []note // those that are in texts, in order
+}
+
+// clear forgets what was read, and keeps the memory.
+func (r *reading) clear() {
+	*r = reading{r.hashes[:0], r.spans[:0], r.rare[:0], r.rares[:0], r.seeds[:0]}
 }
 
 // NewAligner returns an Aligner.
@@ -82,19 +88,35 @@ func (x *Index) NewAligner() *Aligner { return &Aligner{x: x, scan: singleWords(
 
 // Document begins a cleaned document, which is lent until the next one.
 func (n *Aligner) Document(doc []byte) {
-	n.doc = doc
+	n.doc, n.read = doc, &n.pieces
 	n.begin(0)
 	n.base = 0
+}
+
+// documentRead is Document for one that a matcher has read. If reading it in pieces would
+// show the same words, it is not read again.
+func (n *Aligner) documentRead(doc []byte, r *reading) {
+	n.Document(doc)
+	k := 0
+	for piece := 1; piece*pieceSize < len(doc); piece++ {
+		at := n.cut(piece)
+		for k < len(r.spans) && int(r.spans[k].Start) < at {
+			k++
+		}
+		within := k > 0 && int(r.spans[k-1].End) > at
+		if within || at < len(doc) && !isSpace(doc[at-1]) && !norm.NFKC.Properties(doc[at:]).BoundaryBefore() {
+			return
+		}
+	}
+	n.read = r
 }
 
 // begin forgets what was read, and goes on with a piece.
 func (n *Aligner) begin(piece int) {
 	n.piece, n.from = piece, n.cut(piece)
 	n.to, n.seeded = n.from, 0
-	r := &n.read
-	n.base += len(r.hashes)
-	r.hashes, r.spans, r.kinds = r.hashes[:0], r.spans[:0], r.kinds[:0]
-	r.rare, r.rares, r.seeds, r.lengths = r.rare[:0], r.rares[:0], r.seeds[:0], r.lengths[:0]
+	n.base += len(n.pieces.hashes)
+	n.pieces.clear()
 }
 
 const (
@@ -126,6 +148,22 @@ func isSpace(b byte) bool { return b == ' ' || b == '\n' }
 func (n *Aligner) Select(from, to int) {
 	from = min(max(from, 0), len(n.doc))
 	to = min(max(from, to), len(n.doc))
+	if n.read == &n.pieces {
+		n.readTo(from, to)
+	}
+	r := n.read
+	n.first = n.word(from)
+	last := sort.Search(len(r.spans), func(k int) bool { return int(r.spans[k].End) > to })
+	last = max(last, n.first)
+	n.hashes, n.spans = r.hashes[n.first:last], r.spans[n.first:last]
+	n.taken = append(n.taken[:0], make([]bool, last-n.first)...)
+	a, b := r.rareFrom(n.first), r.rareFrom(last)
+	n.rare, n.firstRare = r.rare[a:b], a
+	n.seeds = r.seeds[r.seedFrom(a):r.seedFrom(b)]
+}
+
+// readTo reads the pieces that have bytes from to to, unless they are read.
+func (n *Aligner) readTo(from, to int) {
 	piece := from / pieceSize
 	if piece > 0 && n.cut(piece) > from {
 		piece--
@@ -139,14 +177,6 @@ func (n *Aligner) Select(from, to int) {
 		n.readPiece()
 	}
 	n.seed()
-	r := &n.read
-	n.first = n.word(from)
-	last := sort.Search(len(r.spans), func(k int) bool { return int(r.spans[k].End) > to })
-	last = max(last, n.first)
-	n.hashes, n.spans, n.kinds = r.hashes[n.first:last], r.spans[n.first:last], r.kinds[n.first:last]
-	n.taken = append(n.taken[:0], make([]bool, last-n.first)...)
-	a, b := r.rareFrom(n.first), r.rareFrom(last)
-	n.rare, n.seeds, n.lengths = r.rare[a:b], r.seeds[a:b], r.lengths[a:b]
 }
 
 // word returns the first word read that begins at a byte or behind it.
@@ -159,15 +189,23 @@ func (r *reading) rareFrom(k int) int {
 	return sort.Search(len(r.rare), func(i int) bool { return int(r.rare[i].at) >= k })
 }
 
+// seedFrom returns the first seed that begins with rare word i read or behind it.
+func (r *reading) seedFrom(i int) int {
+	return sort.Search(len(r.seeds), func(k int) bool { return int(r.seeds[k].rare) >= i })
+}
+
 // drop forgets the first k words read, before byte begin.
 func (n *Aligner) drop(k, begin int) {
-	r := &n.read
+	r := n.read
 	i := r.rareFrom(k)
-	r.hashes, r.spans, r.kinds = slices.Delete(r.hashes, 0, k), slices.Delete(r.spans, 0, k), slices.Delete(r.kinds, 0, k)
+	r.seeds = slices.Delete(r.seeds, 0, r.seedFrom(i))
+	r.hashes, r.spans = slices.Delete(r.hashes, 0, k), slices.Delete(r.spans, 0, k)
 	r.rare, r.rares = slices.Delete(r.rare, 0, i), slices.Delete(r.rares, 0, i)
-	r.seeds, r.lengths = slices.Delete(r.seeds, 0, i), slices.Delete(r.lengths, 0, i)
 	for j := range r.rare {
 		r.rare[j].at -= uint32(k)
+	}
+	for j := range r.seeds {
+		r.seeds[j].rare -= uint32(i)
 	}
 	n.seeded = max(0, n.seeded-i)
 	n.from = begin
@@ -179,7 +217,7 @@ func (n *Aligner) readPiece() {
 	base := n.to
 	n.piece++
 	n.to = n.cut(n.piece)
-	r, s := &n.read, n.scan
+	r, s := n.read, n.scan
 	for s.Reset(n.doc[base:n.to]); s.Next(); {
 		n.shapes = s.AppendShapes(n.shapes[:0])
 		for i, h := range s.Hashes() {
@@ -189,24 +227,30 @@ func (n *Aligner) readPiece() {
 			}
 			span := ngram.Span{Start: uint32(base) + s.Start(i), End: uint32(base) + s.End(i)}
 			r.hashes, r.spans = append(r.hashes, h), append(r.spans, span)
-			r.kinds = append(r.kinds, kindOf(n.doc, span, content(k)))
 		}
 	}
 }
 
 // seed looks up the seeds of all words read.
 func (n *Aligner) seed() {
-	r := &n.read
-	r.seeds, r.lengths = r.seeds[:n.seeded], r.lengths[:n.seeded]
+	r := n.read
+	r.seeds = r.seeds[:r.seedFrom(n.seeded)]
 	for i := n.seeded; i < len(r.rare); i++ {
 		g := sized(r.rare[i:], r.rares[i:])
-		l := list{}
 		if g.size > 0 && r.rare[i+int(g.size)-1].at-r.rare[i].at < seedSpan {
-			l = n.x.seed(g.hash)
+			if l := n.x.seed(g.hash); l.size > 0 {
+				r.seeds = append(r.seeds, note{list: l, rare: uint32(i), size: g.size})
+			}
 		}
-		r.seeds, r.lengths = append(r.seeds, l), append(r.lengths, g.size)
 	}
 	n.seeded = max(0, len(r.rare)-(maxSeed-1))
+}
+
+// kind returns the kind of selected word j.
+func (n *Aligner) kind(j int) kind {
+	k := n.first + j
+	i := n.read.rareFrom(k)
+	return kindOf(n.doc, n.spans[j], i < len(n.read.rare) && int(n.read.rare[i].at) == k)
 }
 
 // reach is how many words beside those found may be found by them.
@@ -227,14 +271,15 @@ func (n *Aligner) Align(t, options int) Finding {
 	x := n.x
 	first, size := x.starts[t], x.Words(t)
 	n.words = append(n.words[:0], make([]int32, size)...)
-	for i, l := range n.seeds {
-		if i+int(n.lengths[i]) > len(n.rare) {
+	for _, seed := range n.seeds {
+		i := int(seed.rare) - n.firstRare
+		if i+int(seed.size) > len(n.rare) {
 			break // it reaches out of the selected words, as do those behind it
 		}
 		// Of several places of the seed in the text it is the one whose first word is
 		// here already, by the seed before, or else the first that is not found yet.
 		at := uint32(0)
-		for _, l := range x.linksOf(l) {
+		for _, l := range x.linksOf(seed.list) {
 			if int(l.text) != t {
 				continue
 			}
@@ -250,7 +295,7 @@ func (n *Aligner) Align(t, options int) Finding {
 		if at == 0 {
 			continue
 		}
-		for _, w := range n.rare[i : i+int(n.lengths[i])] {
+		for _, w := range n.rare[i : i+int(seed.size)] {
 			for !x.content(at) {
 				at++
 			}

@@ -257,7 +257,7 @@ func TestLookIsCutAtWords(t *testing.T) {
 // and is what stands in it, whatever divides the words of the document.
 func TestPlacesInOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(17, 4))
-	found := 0
+	found, asRead, inPieces := 0, 0, 0
 	for round := range 60 {
 		b := NewBuilder()
 		var texts []string
@@ -294,18 +294,41 @@ func TestPlacesInOrder(t *testing.T) {
 		slices.SortFunc(places, func(a, b [2]int) int { return a[0] - b[0] })
 		moving := x.NewAligner()
 		moving.Document(whole)
+		m, scan := x.NewMatcher(), singleWords()
+		for scan.Reset(whole); scan.Next(); {
+			m.Block(scan)
+		}
+		m.Windows()
+		read := x.NewAligner() // what the matcher read
+		if read.documentRead(whole, &m.ended); read.read == &m.ended {
+			asRead++
+		} else {
+			inPieces++
+		}
 		begins := map[uint32]uint32{} // of words, by their numbers
 		for _, p := range places {
 			moving.Select(p[0], p[1])
 			fresh := x.NewAligner()
 			fresh.Document(whole)
 			fresh.Select(p[0], p[1])
-			if !slices.Equal(moving.hashes, fresh.hashes) || !slices.Equal(moving.spans, fresh.spans) || !slices.Equal(moving.kinds, fresh.kinds) {
+			read.Select(p[0], p[1])
+			if !slices.Equal(read.hashes, fresh.hashes) || !slices.Equal(read.spans, fresh.spans) {
+				t.Fatalf("words divided by %q, bytes %v: %d words as read by a matcher, %d in pieces", by, p, len(read.hashes), len(fresh.hashes))
+			}
+			for j := range fresh.hashes {
+				if read.kind(j) != fresh.kind(j) {
+					t.Fatalf("words divided by %q, bytes %v: word %d is %d as read by a matcher, %d in pieces", by, p, j, read.kind(j), fresh.kind(j))
+				}
+			}
+			if !slices.Equal(moving.hashes, fresh.hashes) || !slices.Equal(moving.spans, fresh.spans) {
 				t.Fatalf("words divided by %q, bytes %v: %d words, %d when looked at alone", by, p, len(moving.hashes), len(fresh.hashes))
 			}
 			for k := range texts {
 				got, want := moving.Align(k, beside), fresh.Align(k, beside)
 				runs := moving.Runs(nil)
+				if also := read.Align(k, beside); also != want {
+					t.Fatalf("words divided by %q, bytes %v, text %d: %+v as read by a matcher, %+v in pieces", by, p, k, also, want)
+				}
 				for k := range runs {
 					if begin, known := begins[runs[k].Doc]; known && begin != runs[k].Start {
 						t.Fatalf("two words of the document have number %d", runs[k].Doc)
@@ -333,7 +356,7 @@ func TestPlacesInOrder(t *testing.T) {
 			}
 		}
 	}
-	if found < 10_000 {
-		t.Errorf("%d words found", found)
+	if found < 10_000 || asRead < 30 || inPieces < 1 {
+		t.Errorf("%d words found, %d documents as they were read, %d in pieces", found, asRead, inPieces)
 	}
 }

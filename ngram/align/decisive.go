@@ -158,7 +158,7 @@ func (c *Collector) compareGap(d *Decisive, gap []uint32, from, to int64) {
 				continue
 			}
 			same = same || n.hashes[j] == x.hashes[word] || k&name != 0 && misspelled(x.spellings[word], n.spelling(j))
-			if n.kinds[j]&k&(number|name) != 0 && !other {
+			if n.kind(j)&k&(number|name) != 0 && !other {
 				other, with = true, n.hashes[j]
 			}
 		}
@@ -184,7 +184,7 @@ func (c *Collector) compareEdges(d *Decisive, head, tail []uint32, begin, end in
 	each := func(gap []uint32, from int64, visit func(word uint32, with uint64)) {
 		for i, at := range gap[:min(len(gap), edgeGap)] {
 			j := int(from) + i - n.base - n.first
-			if x.kinds[at]&name != 0 && j >= 0 && j < len(n.hashes) && n.kinds[j]&name != 0 &&
+			if x.kinds[at]&name != 0 && j >= 0 && j < len(n.hashes) && n.kind(j)&name != 0 &&
 				!misspelled(x.spellings[x.words[at]], n.spelling(j)) {
 				visit(x.words[at], n.hashes[j])
 			}
@@ -230,7 +230,7 @@ func (c *Collector) compareNumbers(d *Decisive, gap []uint32, from int64) {
 	x, n := c.items.x, c.aligner
 	for i, at := range gap {
 		j := int(from) + 1 + i - n.base - n.first
-		if j < 0 || j >= len(n.hashes) || x.kinds[at]&number == 0 || n.kinds[j]&number == 0 {
+		if j < 0 || j >= len(n.hashes) || x.kinds[at]&number == 0 || n.kind(j)&number == 0 {
 			return
 		}
 		if n.hashes[j] == x.hashes[x.words[at]] {

@@ -388,7 +388,11 @@ func (c *Collector) End(row int64, id string, text, cleaned []byte, by *plain.Cl
 	slices.SortFunc(c.places, func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.item, b.item))
 	})
-	c.aligner.Document(cleaned)
+	if c.Matcher.whole {
+		c.aligner.documentRead(cleaned, &c.Matcher.ended)
+	} else {
+		c.aligner.Document(cleaned)
+	}
 	c.runs, c.candidates = c.runs[:0], c.candidates[:0]
 	for _, at := range c.places {
 		c.alignItem(at)
@@ -640,6 +644,9 @@ func (c *Collector) dropForged(g *candidate) bool {
 
 // compete lets the candidates of each benchmark compete for the document's words.
 func (c *Collector) compete() {
+	if !slices.ContainsFunc(c.candidates, func(g candidate) bool { return g.strength >= 1 }) {
+		return // nobody is given anything
+	}
 	s := c.items
 	slices.SortStableFunc(c.candidates, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(s.list[a.item].Bench, s.list[b.item].Bench), cmp.Compare(a.item, b.item))

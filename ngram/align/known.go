@@ -2,6 +2,7 @@ package align
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"swab/ngram"
@@ -24,26 +25,29 @@ var common = []struct {
 		"place number three four five given answer true false value return total if int str def list"},
 }
 
-// vocabulary is the common words by hash, open addressing. A hash of 0 is empty.
+// vocabulary is the common words by hash. No two of them have the same slot, so that a word is
+// looked up without a branch.
 type vocabulary struct {
-	hash [1024]uint64
-	info [1024]uint8
+	mul  uint64         // picks the slots
+	slot [1 << 12]uint8 // number of the common word that may be there; 0: none
+	hash [1 << 8]uint64 // by number
+	info [1 << 8]uint8
 	size [64]uint8 // of other words, by shape
 }
 
 func newVocabulary() *vocabulary {
 	v := &vocabulary{}
+	count := 0
 	for _, c := range common {
 		for _, w := range strings.Fields(c.words) {
-			h := ngram.HashWord([]byte(w))
-			k := h % uint64(len(v.hash))
-			for v.hash[k] != 0 && v.hash[k] != h {
-				k = (k + 1) % uint64(len(v.hash))
-			}
-			if v.hash[k] == 0 {
-				v.hash[k], v.info[k] = h, units(c.share)
+			if h := ngram.HashWord([]byte(w)); !slices.Contains(v.hash[:count+1], h) {
+				count++
+				v.hash[count], v.info[count] = h, units(c.share)
 			}
 		}
+	}
+	v.hash[0] = v.hash[1] // which has a slot of its own, so that number 0 is no word's
+	for v.mul = 1; !v.place(count); v.mul += 2 {
 	}
 	for i := range v.size {
 		shape := ngram.Shape(i)
@@ -60,19 +64,30 @@ func newVocabulary() *vocabulary {
 	return v
 }
 
+// place puts the common words into their slots, and reports whether each has one of its own.
+func (v *vocabulary) place(count int) bool {
+	clear(v.slot[:])
+	for number := 1; number <= count; number++ {
+		slot := &v.slot[v.hash[number]*v.mul>>52]
+		if *slot != 0 {
+			return false
+		}
+		*slot = uint8(number)
+	}
+	return true
+}
+
 // longestCommon is how many letters the common words have at the most.
 const longestCommon = 7
 
 // known returns the information of a word as far as the word itself says, units.
 func (v *vocabulary) known(hash uint64, shape ngram.Shape) uint8 {
-	if shape <= longestCommon {
-		for k := hash % uint64(len(v.hash)); v.hash[k] != 0; k = (k + 1) % uint64(len(v.hash)) {
-			if v.hash[k] == hash {
-				return v.info[k]
-			}
-		}
+	number := v.slot[hash*v.mul>>52]
+	known, common := v.size[shape%64], v.info[number]
+	if v.hash[number]^hash|uint64(shape&^longestCommon) == 0 {
+		known = common
 	}
-	return v.size[shape%64]
+	return known
 }
 
 // units returns the information of what a share of texts holds.

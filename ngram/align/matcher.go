@@ -24,11 +24,15 @@ type Matcher struct {
 	x      *Index
 	shapes []ngram.Shape
 
-	// Words that are not common: those of the block before that begin seeds which may
-	// reach into this one, and those of this one.
-	words  []word
-	hashes []uint64 // of them
-	grams  []gram   // that begin with them
+	// What was read of the document. Of a long one only those words are kept that are not common
+	// and begin seeds which may reach into the next block.
+	read   reading
+	long   bool
+	seeded int     // words that are not common whose seeds are known
+	ended  reading // the document that ended last
+	whole  bool    // all of its words are there
+
+	grams  []gram   // that begin with such words
 	loaded []uint64 // memory that was asked for them
 	found  []uint32 // those that the filter lets through
 
@@ -69,8 +73,10 @@ type state struct {
 // note is a seed of texts in the document.
 type note struct {
 	list
-	doc        uint32 // word
+	rare       uint32 // its first word, among those read that are not common
+	doc        uint32 // likewise, among all
 	start, end uint32
+	size       uint8 // words that are not common
 }
 
 // mark says how many seeds of a text are noted, up to 255, and how many are enough.
@@ -106,28 +112,39 @@ func (m *Matcher) Block(s *ngram.Scanner) {
 	if base > 0 {
 		skip = s.N() - 1 // words that were in the block before
 	}
-	hashes, kept := s.Hashes(), len(m.words)
-	m.words = slices.Grow(m.words, len(hashes))[:kept+len(hashes)]
-	m.hashes = slices.Grow(m.hashes, len(hashes))[:kept+len(hashes)]
+	r := &m.read
+	if !m.long {
+		r.hashes, r.spans = append(r.hashes, s.Hashes()[skip:]...), s.AppendSpans(r.spans, skip)
+	}
+	hashes, kept := s.Hashes(), len(r.rare)
+	r.rare = slices.Grow(r.rare, len(hashes))[:kept+len(hashes)]
+	r.rares = slices.Grow(r.rares, len(hashes))[:kept+len(hashes)]
+	rare, rares, shapes := r.rare, r.rares[:len(r.rare)], m.shapes[:len(hashes)]
 	for i := skip; i < len(hashes); i++ { // without a branch that half of all words take
-		k := m.x.known(hashes[i], m.shapes[i])
-		m.words[kept] = word{uint32(base + i), s.Start(i), s.End(i), k}
-		m.hashes[kept] = hashes[i]
+		k := m.x.known(hashes[i], shapes[i])
+		rare[kept] = word{uint32(base + i), s.Start(i), s.End(i), k}
+		rares[kept] = hashes[i]
 		kept += int(uint32(uncommon-1-int32(k)) >> 31)
 	}
-	m.words, m.hashes = m.words[:kept], m.hashes[:kept]
-	if whole := len(m.words) - (maxSeed - 1); whole > 0 {
-		m.seeds(whole)
-		m.words = append(m.words[:0], m.words[whole:]...)
-		m.hashes = append(m.hashes[:0], m.hashes[whole:]...)
+	r.rare, r.rares = rare[:kept], rares[:kept]
+	m.seeds(max(m.seeded, kept-(maxSeed-1)))
+	if m.long = m.long || len(r.hashes) > mostRead; m.long {
+		r.rare, r.rares = slices.Delete(r.rare, 0, m.seeded), slices.Delete(r.rares, 0, m.seeded)
+		m.seeded = 0
 	}
 }
+
+// mostRead is about how many words of a document are kept at the most.
+const mostRead = 1 << 18
 
 // Windows ends the document, and returns the best place of each text of which enough was
 // found, by rising text. They are valid until the next document ends.
 func (m *Matcher) Windows() []Window {
-	m.seeds(len(m.words))
-	m.words, m.hashes = m.words[:0], m.hashes[:0]
+	m.seeds(len(m.read.rare))
+	m.ended, m.whole = m.read, !m.long
+	m.ended.seeds = m.noted
+	m.read.clear()
+	m.seeded, m.long = 0, false
 	if m.any || m.used > 0 {
 		m.apply(0, nil)
 	}
@@ -178,22 +195,25 @@ func sizedOf(words *[maxSeed]word, hashes *[maxSeed]uint64) gram {
 	return gram{g2&^less2 | g3&(less2&^less3) | g4&(less3&^less4) | g5&less4, uint8(2 - less2 - less3 - less4)}
 }
 
-// seeds looks up the seeds that begin with the first whole words.
+// seeds looks up the seeds that begin with the first whole words that are not common.
 func (m *Matcher) seeds(whole int) {
-	if whole == 0 {
+	done := m.seeded
+	if whole <= done {
 		return
 	}
-	x := m.x
+	m.seeded = whole
+	x, words, hashes := m.x, m.read.rare[done:], m.read.rares[done:]
+	whole -= done
 	if cap(m.found) <= whole {
 		m.grams, m.loaded, m.found = make([]gram, 2*whole), make([]uint64, 2*whole), make([]uint32, 2*whole+1)
 	}
 	grams, loaded, found := m.grams[:whole], m.loaded[:whole], m.found[:whole+1]
-	safe := min(whole, max(len(m.words)-(maxSeed-1), 0))
+	safe := min(whole, max(len(words)-(maxSeed-1), 0))
 	for i := range safe {
-		grams[i] = sizedOf((*[maxSeed]word)(m.words[i:]), (*[maxSeed]uint64)(m.hashes[i:]))
+		grams[i] = sizedOf((*[maxSeed]word)(words[i:]), (*[maxSeed]uint64)(hashes[i:]))
 	}
 	for i := safe; i < whole; i++ {
-		grams[i] = sized(m.words[i:], m.hashes[i:])
+		grams[i] = sized(words[i:], hashes[i:])
 	}
 	// Loops of their own, so that loads are under way together and no branch waits
 	// for one: of the filter, of the table, of the links.
@@ -221,9 +241,9 @@ func (m *Matcher) seeds(whole int) {
 		if loaded[k] != g.hash {
 			slot = x.find(g.hash)
 		}
-		first, last := &m.words[i], &m.words[int(i)+int(g.size)-1]
+		first, last := &words[i], &words[int(i)+int(g.size)-1]
 		if slot.size > 0 && last.at-first.at < seedSpan {
-			m.noted = append(m.noted, note{slot.list, first.at, first.start, last.end})
+			m.noted = append(m.noted, note{slot.list, uint32(done) + i, first.at, first.start, last.end, g.size})
 		}
 	}
 	for k, n := range m.noted[first:] {
@@ -280,6 +300,7 @@ func (m *Matcher) apply(doc uint32, rest []note) []note {
 
 // makeRoom makes room for notes in a long document.
 func (m *Matcher) makeRoom() {
+	m.long = true
 	m.rest = m.apply(m.noted[len(m.noted)-1].doc, m.rest[:0])
 	m.forget()
 	if len(m.rest) > mostNoted/2 {

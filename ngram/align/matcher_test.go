@@ -231,8 +231,8 @@ func TestRepeatedPhrase(t *testing.T) {
 	doc := []byte(strings.Repeat(phrase, repeats))
 	for s.Reset(doc); s.Next(); {
 		m.Block(s)
-		if len(m.words) > maxSeed || len(m.open) > x.Texts() {
-			t.Fatalf("%d words and %d texts are kept", len(m.words), len(m.open))
+		if len(m.read.rare) > mostRead+1<<13 || m.long && len(m.read.rare) > maxSeed || len(m.open) > x.Texts() {
+			t.Fatalf("%d words and %d texts are kept", len(m.read.rare), len(m.open))
 		}
 		for _, st := range m.open[:m.used] {
 			most = max(most, len(st.hits))
