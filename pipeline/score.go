@@ -13,6 +13,7 @@ import (
 
 	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
+	"swab/pipeline/export"
 	"swab/pipeline/page"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
@@ -32,6 +33,7 @@ type ScoreOptions struct {
 	Methods    []string // of the audit; "all" names all
 	Read       results.Options
 	Join       results.JoinOptions
+	Ran        []string // directories of exports that were run, as [MODEL=]DIR
 	Reviewed   bool     // follow the marks of swab review
 	Cluster    string   // "", "subject", or a file of items and clusters
 	Stratify   bool     // permute flags within subjects
@@ -95,6 +97,9 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 		return nil, err
 	}
 	if s.methods, err = s.table.Methods(o.Methods); err != nil {
+		return nil, err
+	}
+	if err := s.readExports(); err != nil {
 		return nil, err
 	}
 	warnings, err := s.readAll()
@@ -223,10 +228,7 @@ func (s *scoring) readAll() (warnings []string, err error) {
 	group.SetLimit(2)
 	for i, arg := range s.Results {
 		group.Go(func() error {
-			model, path, named := strings.Cut(arg, "=")
-			if !named || strings.ContainsRune(model, os.PathSeparator) {
-				model, path = "", arg
-			}
+			model, path := modelPath(arg)
 			files, err := results.Read(path, model, s.Read)
 			if err != nil {
 				return err
@@ -246,6 +248,46 @@ func (s *scoring) readAll() (warnings []string, err error) {
 		s.Unread += p.unread
 	}
 	return warnings, err
+}
+
+// modelPath divides [MODEL=]PATH.
+func modelPath(arg string) (model, path string) {
+	model, path, named := strings.Cut(arg, "=")
+	if !named || strings.ContainsRune(model, os.PathSeparator) {
+		return "", arg
+	}
+	return model, path
+}
+
+// readExports reads what exports of this audit have.
+func (s *scoring) readExports() error {
+	for _, arg := range s.Ran {
+		model, dir := modelPath(arg)
+		sum, err := export.Read(dir)
+		if err != nil {
+			return err
+		}
+		if sum.Verdicts != s.table.About.VerdictsDigest() {
+			return fmt.Errorf("%q: it was not exported from %q: the digest of the verdicts differs", dir, s.Audit)
+		}
+		for i := range sum.Splits {
+			split := &sum.Splits[i]
+			r := results.Ran{
+				Model: model, Benchmark: split.Benchmark, Split: split.Split, Task: split.Task, Renumbered: sum.Renumbered(),
+			}
+			places, err := split.Places()
+			if err != nil {
+				return fmt.Errorf("%q: %w", dir, err)
+			}
+			if r.Items = s.table.At(split.Benchmark, split.Split, places); len(r.Items) != len(places) {
+				return fmt.Errorf("%q: it names items that %q does not have", dir, s.Audit)
+			}
+			if len(r.Items) > 0 {
+				s.Join.Ran = append(s.Join.Ran, r)
+			}
+		}
+	}
+	return nil
 }
 
 // arrange builds the columns of each benchmark that has results, over all items of the
@@ -386,19 +428,27 @@ func describeJoin(a *audit.Table, j *results.Join) score.Joined {
 		Items: len(j.Matched) + len(j.ItemsLeft), Results: len(j.Matched) + len(j.ResultsLeft),
 		Compared: j.Compared, Agree: j.Agree, ByContent: j.Moved, Unconfirmed: j.Unconfirmed,
 		Differing: resultNames(j.Differing), Stated: j.Stated, StatedAgree: j.StatedAgree,
-		ResultsLeft: resultNames(j.ResultsLeft), ItemsLeft: []string{}, Problems: []string{},
+		ResultsLeft: resultNames(j.ResultsLeft), ItemsLeft: itemNames(a, j.ItemsLeft), Problems: []string{},
 	}
 	for _, m := range j.Matched {
 		out.All += m.Score / float64(len(j.Matched))
 	}
-	for _, k := range j.ItemsLeft {
-		it := &a.Items[k]
-		out.ItemsLeft = append(out.ItemsLeft, a.Splits[it.Split]+"/"+it.ID)
+	if r := j.Run; r != nil {
+		out.Ran = &score.Run{Exported: r.Exported, Missing: itemNames(a, r.Missing), Others: itemNames(a, r.Others)}
 	}
 	for _, p := range j.Problems {
 		out.Problems = append(out.Problems, p.Kind+": "+p.Detail)
 	}
 	return out
+}
+
+func itemNames[N int | int32](a *audit.Table, items []N) []string {
+	names := []string{}
+	for _, k := range items {
+		it := &a.Items[k]
+		names = append(names, a.Splits[it.Split]+"/"+it.ID)
+	}
+	return names
 }
 
 func resultNames(list []results.Outcome) []string {

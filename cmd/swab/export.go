@@ -16,19 +16,28 @@ func exportCommand() *cobra.Command {
 	var o export.Options
 	var tasks []string
 	c := &cobra.Command{
-		Use:   "export [--audit] DIR --for evals|lm-eval|inspect|ids --out DIR",
+		Use:   "export [--audit] DIR --for FORMAT --out DIR",
 		Short: "Write clean variants in the form that an evaluation harness reads",
 		Long: `Write the items that a method did not flag in the form that a harness reads, so that the
 harness itself scores the clean variant.
 
 evals     a registry of OpenAI Evals: registry/evals/*.yaml and registry/data/*/samples.jsonl
           for oaieval --registry_path DIR/registry. Multiple choice is graded by the
-          letter, short answers as JSON; worked solutions and code are refused.
+          letter, short answers as JSON.
 lm-eval   BENCHMARK.json for lm_eval --samples: positions of items by task. The names of
           tasks are guessed; --task sets them.
 inspect   BENCHMARK/SPLIT.txt for inspect eval --sample-id "$(cat FILE)". Items without
           ids of their own are counted from 1, as inspect_ai does.
+lighteval datasets and tasks.py, for lighteval --custom-tasks DIR/tasks.py.
+opencompass  TASK.jsonl for opencompass --custom-dataset-path FILE.
+helm      TASK.jsonl for the run entry custom_mcqa:path=FILE,num_train_instances=0; multiple
+          choice only.
+hf        BENCHMARK/, a dataset with the records as they are: load_dataset("DIR/BENCHMARK").
 ids       BENCHMARK/SPLIT.txt, one id a line.
+
+evals, lighteval, opencompass and helm ask multiple choice and short answers. A split that a form
+cannot express is named, and does not stop the others: then the exit status is 3.
+swab score --ran DIR proves that a run was of exactly the exported items.
 
 Positions are those in the audited file, so audit the file that the harness reads. Items
 that are not checkable are kept, as in the audit's clean/.
@@ -63,11 +72,6 @@ one is kept, whatever the verdict of the method.`,
 			if err := exportTable(cmd.OutOrStdout(), sum); err != nil {
 				return afterPublishing("the export", err)
 			}
-			for _, s := range sum.Splits {
-				for _, l := range s.Left {
-					fmt.Fprintf(cmd.ErrOrStderr(), "swab: %s/%s: item %s; it is left out\n", s.Benchmark, visible(s.Split), l)
-				}
-			}
 			failed := false
 			for _, s := range sum.Splits {
 				if s.Error != "" {
@@ -101,13 +105,13 @@ one is kept, whatever the verdict of the method.`,
 		f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false, "export although some input of the audit could not be read")
 	})
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
-		f.StringVar(&o.For, "for", "", "`FORMAT` evals, lm-eval, inspect or ids")
+		f.StringVar(&o.For, "for", "", "`FORMAT` "+strings.Join(export.Forms, ", "))
 		f.StringVar(&o.Out, "out", "", "`DIR` directory to write, which must not exist")
 		f.StringArrayVar(&tasks, "task", nil, "`BENCHMARK[/SPLIT]=TASK` the harness's name of a task; repeats")
 		f.BoolVar(&o.SkipEmpty, "skip-empty", false, "leave out splits of which no item is left")
 	})
 	complete(c, "method", methodNames)
-	completeFrom(c, "for", "evals", "lm-eval", "inspect", "ids")
+	completeFrom(c, "for", export.Forms...)
 	return c
 }
 

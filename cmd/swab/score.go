@@ -53,6 +53,10 @@ scores.csv, scores.md and curve.csv: gain and share flagged at every threshold. 
 the audit's own directory: scores.json and curve.csv are written into it and its
 report.html is written again with them. A later scan into that directory removes them.
 
+--ran names what swab export wrote for the run of a clean variant: results are joined with
+its items, and every output says that exactly these were run, or names those that were not
+and those that were too; then the exit status is 1.
+
 --reviewed follows the marks of swab review: a confirmed item counts as flagged, a
 rejected one as clean, whatever the verdict of a method.`,
 		Example: `  swab score audit --results llama=llama/samples_gsm8k.jsonl --results gpt=gpt.jsonl
@@ -60,6 +64,7 @@ rejected one as clean, whatever the verdict of a method.`,
   swab score audit --results runs/ --reference base --out scores
   swab score audit --results runs/ --out audit
   swab score audit --results runs/ --exam bar.yaml
+  swab score audit --results full=run1/ --results clean=run2/ --ran clean=exported/
   swab score --counts model-card.csv`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if isConfig(args) {
@@ -110,6 +115,9 @@ rejected one as clean, whatever the verdict of a method.`,
 				}
 				return err
 			}
+			if slices.ContainsFunc(t.Joins, func(j score.Joined) bool { return j.Ran != nil && !j.Ran.Exact() }) {
+				return exit{code: exitOver}
+			}
 			if t.Unread > 0 {
 				fmt.Fprintf(stderr, "swab: %s of results could not be read: their items have no score\n",
 					report.Count(t.Unread, "row"))
@@ -121,6 +129,8 @@ rejected one as clean, whatever the verdict of a method.`,
 	addFlags(c, "Input", func(f *pflag.FlagSet) {
 		auditFlag(f, &o.Audit)
 		f.StringArrayVar(&o.Results, "results", nil, "`[MODEL=]PATH` results, a file or a directory; repeats")
+		f.StringArrayVar(&o.Ran, "ran", nil,
+			"`[MODEL=]DIR` swab export's directory: prove that the run, of MODEL or of all, has exactly its items; repeats")
 		f.StringVar(&o.Aggregates, "aggregates", "",
 			"`FILE` CSV file of model,benchmark,method,all,clean: scores without results of items, checked against the audit")
 		f.StringVar(&o.Counts, "counts", "",

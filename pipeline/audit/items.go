@@ -346,6 +346,26 @@ func (t *Table) read(
 	return nil
 }
 
+// At returns the items at places of a split, in their order, those that it has.
+func (t *Table) At(benchmark, split string, places []int64) (items []int32) {
+	b := slices.IndexFunc(t.Benchmarks, func(b TableBenchmark) bool { return b.Name == benchmark })
+	if b < 0 {
+		return nil
+	}
+	by := map[int64]int32{}
+	for k := t.Benchmarks[b].First; k < t.Benchmarks[b].Last; k++ {
+		if it := &t.Items[k]; t.Splits[it.Split] == split {
+			by[it.Index] = int32(k)
+		}
+	}
+	for _, p := range places {
+		if k, ok := by[p]; ok {
+			items = append(items, k)
+		}
+	}
+	return items
+}
+
 // HasQuestions reports whether the items' questions are known: audits of earlier minor versions
 // do not have them.
 func (t *Table) HasQuestions() bool {

@@ -107,6 +107,8 @@ type Item struct {
 	// Digest is the 128-bit xxh3, 32 hex digits, of the parts, each preceded by its length
 	// in bytes as eight little-endian bytes.
 	Digest string
+
+	Record *rows.Record // that it was read from, lent for one step
 }
 
 // distinctFiles reports files that would be one split, or be written to one file,
@@ -523,7 +525,7 @@ func (b *Benchmark) Items(ctx context.Context) iter.Seq2[*Item, error] {
 				if err := e.item(&it, f.mapping, t); err != nil {
 					return err
 				}
-				it.Media = f.hasMedia(t)
+				it.Media, it.Record = f.hasMedia(t), t
 				if !b.complete {
 					found.add(f, &it, &e)
 				}

@@ -78,7 +78,9 @@ func items(b *Benchmark) (all []Item, err error) {
 		if err != nil {
 			return all, err
 		}
-		all = append(all, *it)
+		kept := *it
+		kept.Record = nil // it was lent
+		all = append(all, kept)
 	}
 	return all, nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"swab/ngram/item"
+	"swab/pipeline/rows"
 	"swab/pipeline/store"
 )
 
@@ -49,12 +51,59 @@ func Recorded(name, path, split string, how Reading) (*Benchmark, error) {
 	return &Benchmark{Name: name, Files: []File{f}}, nil
 }
 
-// Sources returns the number of fields that a part's text is read from: 0 if it has none, or
-// if r.Fields cannot be parsed.
-func (r Reading) Sources(p item.Part) int {
+// Choices reads the choices of records one by one, where the item's text has them as lines.
+type Choices struct {
+	fields []rows.Field // a choice each
+	list   string       // the written path of a field that may be a list of choices
+	within []rows.Field // its elements, as far as they were needed
+}
+
+// maxChoices is the number of choices of an item that Of returns.
+const maxChoices = 27
+
+// Choices returns the reader of choices of the file's records.
+func (r Reading) Choices() (*Choices, error) {
+	c := new(Choices)
 	m, err := parseMapping(r.Fields)
 	if err != nil {
-		return 0
+		return nil, err
 	}
-	return len(m.parts[p].Paths())
+	paths := m.parts[item.Choices].Paths()
+	for _, p := range paths {
+		f, err := rows.ParseField(p.String() + "?")
+		if err != nil {
+			return nil, err
+		}
+		c.fields = append(c.fields, f)
+	}
+	if len(paths) == 1 {
+		c.list = paths[0].String()
+	}
+	return c, nil
+}
+
+// Of returns a record's choices, and false if they are in a form of which only lines are known.
+func (c *Choices) Of(r *rows.Record) (list []string, ok bool) {
+	fields := c.fields
+	if c.list != "" {
+		for len(c.within) < maxChoices {
+			f, err := rows.ParseField(fmt.Sprintf("%s.%d?", c.list, len(c.within)))
+			if err != nil {
+				return nil, false
+			}
+			c.within = append(c.within, f)
+		}
+		fields = c.within
+	}
+	for _, f := range fields {
+		text, err := r.AppendText(nil, f, rows.WithObjects)
+		if err != nil {
+			return nil, false
+		}
+		list = append(list, strings.TrimSpace(string(text)))
+	}
+	for len(list) > 0 && list[len(list)-1] == "" {
+		list = list[:len(list)-1]
+	}
+	return list, len(list) > 1
 }

@@ -8,8 +8,12 @@
 //	lm-eval   BENCHMARK.json: task to the indices of items, from 0, for --samples
 //	inspect   BENCHMARK/SPLIT.txt: ids on one line, separated by commas, for --sample-id
 //	ids       BENCHMARK/SPLIT.txt: one id a line
+//	hf        BENCHMARK/README.md, data/SPLIT.jsonl: a dataset for load_dataset
+//	lighteval such datasets, and tasks.py for --custom-tasks
+//	opencompass, helm  TASK.jsonl for --custom-dataset-path and for the run entry custom_mcqa
 //
-// and export.json, which names the audit's method and counts the items. Equal audits
+// and export.json, which names the audit's method, counts the items, and has the place of each in
+// the audited file, so that [Read] knows what a run should have run. Equal audits
 // produce equal bytes. OUT is published whole or not at all. In names of files, every byte
 // other than letters, digits, - and _ and single inner dots is written as %XX.
 //
@@ -46,7 +50,7 @@ var (
 )
 
 // Forms are the forms of output: the harnesses, and plain ids.
-var Forms = []string{"evals", "lm-eval", "inspect", "ids"}
+var Forms = []string{"evals", "lm-eval", "inspect", "lighteval", "opencompass", "helm", "hf", "ids"}
 
 // Options configures Write.
 type Options struct {
@@ -72,9 +76,7 @@ type Split struct {
 	Kept         int    `json:"kept"`
 	Flagged      int    `json:"flagged"`
 	NotCheckable int    `json:"not_checkable"` // of those kept
-
-	// Left has the items that the form cannot express, which are left out, with the reason.
-	Left []string `json:"left_out,omitempty"`
+	Indices      string `json:"indices"`       // of those written, in their order, as in 0-4,6
 
 	// Error says why the split is not exported, where another one is.
 	Error string `json:"error,omitempty"`
@@ -89,6 +91,7 @@ type Summary struct {
 	Swab     string   `json:"swab"`
 	For      string   `json:"for"`
 	Method   string   `json:"method"`
+	Verdicts string   `json:"verdicts"` // the digest of the audit's
 	Complete bool     `json:"complete"`
 	Reviewed []string `json:"reviewed,omitempty"` // how the marks changed the verdicts
 	Splits   []Split  `json:"splits"`
@@ -133,7 +136,8 @@ func Write(ctx context.Context, o Options) (*Summary, error) {
 	}
 	w.sum = &Summary{
 		Format: "swab export", Version: 1, Swab: o.Version, For: o.For,
-		Method: w.verdict.Method, Complete: a.About.Complete, Reviewed: followed,
+		Method: w.verdict.Method, Verdicts: a.About.VerdictsDigest(),
+		Complete: a.About.Complete, Reviewed: followed,
 	}
 	if err := w.splits(); err != nil {
 		return nil, fmt.Errorf("%q: %w", o.Audit, err)
@@ -253,11 +257,24 @@ func (w *writer) write(ctx context.Context) (err error) {
 		err = w.lmEval()
 	case "inspect":
 		err = w.inspect()
+	case "lighteval":
+		err = w.lighteval(ctx)
+	case "opencompass":
+		err = w.openCompass(ctx)
+	case "helm":
+		err = w.helm(ctx)
+	case "hf":
+		err = w.hf(ctx)
 	case "ids":
 		err = w.ids()
 	}
 	if err != nil {
 		return err
+	}
+	for i := range w.sum.Splits {
+		if s := &w.sum.Splits[i]; s.Error == "" && s.File != "" {
+			s.Indices = w.indices(s)
+		}
 	}
 	about, err := marshal(w.sum, "  ")
 	if err != nil {

@@ -122,7 +122,7 @@ func TestRefused(t *testing.T) {
 		{"nothing left", made(t, true, []int{0, 1}, item.Flagged, two...), Options{For: "lm-eval"}, ErrEmpty, "--skip-empty"},
 		{"suspected", made(t, true, []int{0}, item.Suspected, two...), Options{For: "ids"}, nil, "--trace"},
 		{"no such method", made(t, true, nil, item.Flagged, two...), Options{For: "ids", Method: "m2"}, nil, "m1"},
-		{"no such form", made(t, true, nil, item.Flagged, two...), Options{For: "helm"}, nil, "evals, lm-eval, inspect, ids"},
+		{"no such form", made(t, true, nil, item.Flagged, two...), Options{For: "paper"}, nil, "evals, lm-eval, inspect, lighteval"},
 		{"no such benchmark", made(t, true, nil, item.Flagged, two...), Options{For: "ids", Benchmarks: []string{"c"}}, nil, `"c"`},
 		{"no such task", made(t, true, nil, item.Flagged, two...), Options{For: "lm-eval", Tasks: map[string]string{"c": "d"}}, nil, "c"},
 		{"a flagged twin", made(t, true, []int{2}, item.Flagged, items([3]string{"b", "s", "x"})...), Options{For: "ids"}, nil, "flagged item has the id"},
@@ -236,11 +236,11 @@ func TestLabels(t *testing.T) {
 	}{{[]string{"0", "3"}, "2", "C"}, {[]string{"1", "4"}, "2", "B"}, {[]string{"1", "3"}, "2", ""}, {[]string{"0", "4"}, "2", ""}, {nil, "D", "D"}, {nil, "a mast", "C"}} {
 		var labels labelRange
 		for _, o := range tt.others {
-			labels.add(question(o))
+			labels.add(question(o), 4)
 		}
-		s, class, err := evalsSample(question(tt.answer), 0, &labels)
-		if (err == nil) != (tt.want != "") || err == nil && (s.Ideal != tt.want || class != matchClass) {
-			t.Errorf("%s among %v: %+v %v", tt.answer, tt.others, s, err)
+		q, err := labels.read(question(tt.answer), strings.Split(question(tt.answer).Text[item.Choices], "\n"))
+		if (err == nil) != (tt.want != "") || err == nil && q.letter() != tt.want {
+			t.Errorf("%s among %v: %+v %v", tt.answer, tt.others, q, err)
 		}
 	}
 }

@@ -27,6 +27,9 @@ import (
 //	         certain: by the harness, by the lowest and highest, or by content
 //	content  a text of the result is the question of exactly one item, or contains it
 //
+// Before these, results that name a clean variant of JoinOptions.Ran, whose harness counts its
+// items, are joined by their places in the export.
+//
 // Wherever results have a text, it is compared with the item's question, by the hashes that the
 // audit keeps. A join in which most differ is refused; of any other, the results that differ are
 // joined by content, or are left out and named. Numbers may be places in another order or of
@@ -136,6 +139,12 @@ func (c compared) mostlyAgree() bool { return float64(c.agree) >= 0.9*float64(c.
 
 // join joins one unit.
 func (j *joiner) join(u *unit) error {
+	if m, err := j.byExport(u); m != nil || err != nil {
+		if err == nil {
+			err = j.addMatch(u, m)
+		}
+		return err
+	}
 	var found []match
 	var why, reasons []string // for an error; for a problem
 	for _, b := range j.benches {
@@ -809,6 +818,7 @@ func (j *joiner) finish() ([]Join, error) {
 				}
 			}
 			d.compareStated()
+			d.compareRun(j.o.Ran)
 			if len(d.Differing) > 0 {
 				d.problem("", "questions differ", fmt.Sprintf("%d results ask another question than their item, such as %s",
 					len(d.Differing), describe(d.Differing[0])))

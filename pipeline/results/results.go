@@ -106,7 +106,7 @@ type Join struct {
 	Benchmark   string // as the audit has it
 	Model       string
 	Metric      string
-	How         string    // "id", "index" or "content"; separated by " and " if files were joined in several ways
+	How         string    // "id", "index", "content" or "export"; with " and " if files were joined in several ways
 	Matched     []Joined  // by item, at most one for each
 	ResultsLeft []Outcome // results without an item; their Group is not set
 	ItemsLeft   []int     // items without a result, in splits that have results
@@ -122,6 +122,8 @@ type Join struct {
 	Stated      *float64 // the harness's own score of these results, nil if it is not known
 	StatedAgree bool     // the mean of Matched is that, up to rounding
 
+	Run *Run // nil: it is not known what should have been run
+
 	Problems []Problem
 	Counts   map[string]int64 // problems by kind
 }
@@ -130,4 +132,5 @@ type Join struct {
 type JoinOptions struct {
 	How       string // "id", "index" or "content"; "" finds the one that fits
 	Benchmark string // the audit's benchmark that the results are of; "" finds it
+	Ran       []Ran  // clean variants that were run
 }

@@ -14,7 +14,7 @@ type Joined struct {
 	Model       string   `json:"model"`
 	Benchmark   string   `json:"benchmark"` // "": the results belong to no benchmark
 	Metric      string   `json:"metric"`
-	How         string   `json:"how"` // id, index or content
+	How         string   `json:"how"` // id, index, content or export
 	Items       int      `json:"items"`
 	Results     int      `json:"results"`
 	Compared    int      `json:"compared"`    // pairs whose texts were compared
@@ -25,10 +25,21 @@ type Joined struct {
 	Stated      *float64 `json:"stated"`      // the harness's own score of these results
 	StatedAgree bool     `json:"stated_agree"`
 	All         float64  `json:"all"` // mean of the joined results
+	Ran         *Run     `json:"ran,omitempty"`
 	ResultsLeft []string `json:"results_left"`
 	ItemsLeft   []string `json:"items_left"`
 	Problems    []string `json:"problems"`
 }
+
+// A Run compares the items that a model was run on with those of an export.
+type Run struct {
+	Exported int      `json:"exported"`
+	Missing  []string `json:"missing"`      // exported, without a result
+	Others   []string `json:"not_exported"` // with a result, and not exported
+}
+
+// Exact reports whether exactly the exported items have results.
+func (r *Run) Exact() bool { return len(r.Missing)+len(r.Others) == 0 }
 
 // SetJoins adds the account of how results were joined: a sentence for each benchmark and way,
 // with the models that it is of, and warnings of what is left out or unconfirmed.
@@ -62,6 +73,9 @@ func (j *Joined) sentence() string {
 	if j.Stated != nil && j.StatedAgree {
 		s += "; the harness's own score agrees"
 	}
+	if j.Ran != nil && j.Ran.Exact() {
+		s += fmt.Sprintf("; the run has exactly the %s of the export", report.Count(int64(j.Ran.Exported), "item"))
+	}
 	return s
 }
 
@@ -74,6 +88,14 @@ func (j *Joined) warnings() (list []string) {
 	if j.Stated != nil && !j.StatedAgree {
 		list = append(list, fmt.Sprintf("%s: all %s here, the harness says %s (metric %s)%s", j.Benchmark,
 			formatOwn(j.All, *j.Stated), formatOwn(*j.Stated, *j.Stated), j.Metric, leftText(len(j.ResultsLeft))))
+	}
+	if r := j.Ran; r != nil && len(r.Others) > 0 {
+		list = append(list, fmt.Sprintf("%s: the run is not that of the export: %s with a result are not in it: %s",
+			j.Benchmark, report.Count(int64(len(r.Others)), "item"), someNames(r.Others)))
+	}
+	if r := j.Ran; r != nil && len(r.Missing) > 0 {
+		list = append(list, fmt.Sprintf("%s: the run is not that of the export: %s of its %s without a result: %s",
+			j.Benchmark, report.Thousands(int64(len(r.Missing))), report.Count(int64(r.Exported), "item"), someNames(r.Missing)))
 	}
 	if j.Unconfirmed > 0 {
 		list = append(list, fmt.Sprintf("%s: %s joined by number without a question to compare: "+
