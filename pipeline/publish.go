@@ -33,29 +33,11 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 		}
 	}
 	sum.Notices = append(sum.Notices, r.notes...)
-	for i, b := range r.set.Benches {
-		if b.Guessed {
-			left := ""
-			if len(b.Unread) > 0 {
-				left = ", which leaves out " + strings.Join(b.Unread, ", ")
-			}
-			sum.Notices = append(sum.Notices, fmt.Sprintf(
-				"%s: read as %s, a guess from its fields (%s)%s; choose another reading with --preset or --fields",
-				b.Name, b.Preset, b.Mapping, left))
-		}
-		names, more, err := r.set.DuplicateIDs(ctx, i, 3)
-		if err != nil {
-			return nil, err
-		}
-		if more > 0 {
-			sum.Notices = append(sum.Notices, fmt.Sprintf(
-				"%s: %d items have the id of an earlier item: %s; their index in the file distinguishes them",
-				b.Name, more, strings.Join(names, ", ")))
-		}
-		for _, w := range b.Warnings {
-			sum.Notices = append(sum.Notices, b.Name+": "+w)
-		}
+	notes, err := r.benchmarkNotes(ctx)
+	if err != nil {
+		return nil, err
 	}
+	sum.Notices = append(sum.Notices, notes...)
 	sum.Notices = append(sum.Notices, passedOver(r.set.Benches)...)
 	sum.Notices = append(sum.Notices, FoundFields(sum.Audit.Shards)...)
 	for _, c := range sum.Audit.Cleaned {
@@ -73,7 +55,6 @@ func (r *run) publish(ctx context.Context) (*Summary, error) {
 	}
 	sum.Variants = r.source.flagged() == item.Flagged && (sum.Audit.Complete || r.o.AllowIncomplete)
 	var keys []string
-	var err error
 	if r.kept != nil {
 		if keys, err = r.kept.collect(r.done); err != nil {
 			return nil, err
@@ -457,6 +438,53 @@ func (p *publication) compare() error {
 		write(audit.AgreementFile, func(w io.Writer) error { return audit.WriteAgreement(w, pairs) }))
 }
 
+// sameNotes is the largest number of notes of one kind, each on a benchmark.
+const sameNotes = 2
+
+// benchmarkNotes describes what a user should know of the benchmarks. Of a kind beyond sameNotes
+// it names the benchmarks in one line: what is said of each is in audit.json.
+func (r *run) benchmarkNotes(ctx context.Context) (list []string, err error) {
+	benches := map[string][]string{} // by kind
+	var kinds []string
+	add := func(kind, bench, text string) {
+		if len(benches[kind]) == 0 {
+			kinds = append(kinds, kind)
+		}
+		if benches[kind] = append(benches[kind], bench); len(benches[kind]) <= sameNotes {
+			list = append(list, bench+": "+text)
+		}
+	}
+	for i, b := range r.set.Benches {
+		if b.Guessed {
+			left := ""
+			if len(b.Unread) > 0 {
+				left = ", which leaves out " + strings.Join(b.Unread, ", ")
+			}
+			add("a guess", b.Name, fmt.Sprintf("read as %s, a guess from its fields (%s)%s; "+
+				"choose another reading with --preset or --fields", b.Preset, b.Mapping, left))
+		}
+		names, more, err := r.set.DuplicateIDs(ctx, i, 3)
+		if err != nil {
+			return nil, err
+		}
+		if more > 0 {
+			add("repeated ids", b.Name, fmt.Sprintf("%d items have the id of an earlier item: %s; "+
+				"their index in the file distinguishes them", more, strings.Join(names, ", ")))
+		}
+		for _, w := range b.Warnings {
+			kind, _, _ := strings.Cut(w, ":")
+			add(kind, b.Name, w)
+		}
+	}
+	for _, kind := range kinds {
+		if n := len(benches[kind]) - sameNotes; n > 0 {
+			more := benches[kind][sameNotes:]
+			list = append(list, fmt.Sprintf("%s in %s: %s", kind, report.Count(int64(n), "more benchmark"), shorter(more)))
+		}
+	}
+	return list, nil
+}
+
 // passedOver describes the files of benchmarks that were not read, a line for each reason.
 func passedOver(benches []*benchmark.Benchmark) (list []string) {
 	type group struct {
@@ -484,10 +512,7 @@ func passedOver(benches []*benchmark.Benchmark) (list []string) {
 	}
 	for _, why := range order {
 		g := groups[why]
-		names := strings.Join(g.names[:min(len(g.names), 4)], ", ")
-		if more := len(g.names) - 4; more > 0 {
-			names += fmt.Sprintf(" and %d more", more)
-		}
+		names := shorter(g.names)
 		of := g.benches[0]
 		if n := len(g.benches); n > 1 {
 			of = fmt.Sprintf("%d benchmarks", n)
@@ -495,6 +520,16 @@ func passedOver(benches []*benchmark.Benchmark) (list []string) {
 		list = append(list, fmt.Sprintf("%s not read in %s: %s (%s)", report.Count(int64(g.files), "file"), of, names, why))
 	}
 	return list
+}
+
+// shorter joins the first names of a list.
+func shorter(names []string) string {
+	const most = 4
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // offerHit keeps a hit if it may be among the strongest of its benchmark.

@@ -203,6 +203,7 @@ func (r Reading) find(ctx context.Context, patterns []string) (found, error) {
 
 // Progress is how far a run has come. Its fields may be read at any time.
 type Progress struct {
+	Items  atomic.Int64 // of benchmarks, loaded so far
 	Bytes  atomic.Int64 // of shards, as stored, to be read in this run
 	Read   atomic.Int64 // of them, read so far
 	Text   atomic.Int64 // bytes of documents matched

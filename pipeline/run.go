@@ -94,6 +94,9 @@ func (o Options) load(ctx context.Context) (*match.Set, error) {
 		return nil, err
 	}
 	by := match.Options{Seed: o.Seed, IgnoreTemplate: o.IgnoreTemplate, Siblings: o.Siblings}
+	if o.Progress != nil {
+		by.Loaded = &o.Progress.Items
+	}
 	return match.Load(ctx, o.Benchmarks, o.Presets, o.Methods, by)
 }
 

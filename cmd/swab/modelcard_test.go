@@ -138,7 +138,7 @@ func TestModelCard(t *testing.T) {
 		if code := run([]string{"scan", cardAudit(t, dir, out, card, at)}, &stdout, &stderr); code != exitOK {
 			t.Fatalf("exit code %d\n%s%s", code, &stdout, &stderr)
 		}
-		if !strings.Contains(stderr.String(), "status of mmlu-pro: look (50.00 % by swab)") {
+		if !strings.Contains(stderr.String(), "mmlu-pro (50.00 % by swab)") {
 			t.Errorf("no status of MMLU-Pro:\n%s", &stderr)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -191,7 +192,7 @@ func makeAudit(
 // reports whether any is.
 func printLimits(w io.Writer, sum *pipeline.Summary, state audit.State) bool {
 	for _, status := range sum.Audit.Statuses() {
-		fmt.Fprintf(w, "swab: status of %s\n", report.CleanText(status))
+		fmt.Fprintf(w, "swab: %s\n", report.CleanText(status))
 	}
 	exceeded := sum.Exceeded(state)
 	for _, why := range exceeded {
@@ -415,12 +416,26 @@ func printSummary(w io.Writer, s *pipeline.Summary, o pipeline.Options, filter b
 		fmt.Fprintf(w, "swab: wrote %s: suspected items only; --trace reads the shards for verdicts with evidence\n", o.Out)
 	case s.Audit.Complete:
 		fmt.Fprintf(w, "swab: wrote %s\n", o.Out)
+		printNext(w, s, o)
 	case s.Variants:
 		fmt.Fprintf(w, "swab: wrote %s, which is incomplete: some input was not read\n", o.Out)
 	default:
 		fmt.Fprintf(w, "swab: wrote %s without clean variants: some input was not read\n", o.Out)
 		fmt.Fprintln(w, "swab: hint: fix the input and run the same command, or add --allow-incomplete;",
 			"shards that were read are not read again")
+	}
+}
+
+// printNext writes how the audit is read on.
+func printNext(w io.Writer, s *pipeline.Summary, o pipeline.Options) {
+	if !o.NoReport {
+		fmt.Fprintf(w, "swab: open %s in a browser\n", filepath.Join(o.Out, audit.ReportFile))
+	}
+	if len(s.Hits) > 0 {
+		h := &s.Hits[0]
+		dir := report.ShellWord(o.Out)
+		fmt.Fprintf(w, "swab: swab review %s marks evidence by hand; swab explain %s %s shows one item\n",
+			dir, dir, report.ShellWord(h.Benchmark+"/"+h.Split+"/"+h.Item))
 	}
 }
 
@@ -474,11 +489,16 @@ func showProgress(p *pipeline.Progress, w io.Writer) (stop func()) {
 			case <-done:
 				if bar != nil {
 					bar.Clear()
+				} else if p.Items.Load() > 0 {
+					fmt.Fprint(w, "\r\x1b[K")
 				}
 				return
 			case <-tick.C:
 				total := p.Bytes.Load()
 				if total == 0 {
+					if n := p.Items.Load(); n > 0 {
+						fmt.Fprintf(w, "\rloading benchmarks: %s\x1b[K", report.Count(n, "item"))
+					}
 					continue
 				}
 				if bar == nil {

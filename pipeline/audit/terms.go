@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // About is what the caller says of the audit, for its readers. It changes no verdict.
@@ -61,11 +62,21 @@ func (t *Terms) Judge(rows []Row) {
 	}
 }
 
-// Statuses returns the status of each benchmark that has thresholds, as "gsm8k: look (2.31 % by swab)".
+// Statuses returns a line for each status that benchmarks with thresholds have, the worst first, as
+// "look: gsm8k (2.31 % by swab), mmlu (1.02 % by gpt3)". Of many that pass it counts all but the first.
 func (a *Audit) Statuses() (list []string) {
-	for _, b := range a.Benchmarks {
-		if t := b.Terms; t != nil && t.Status != "" {
-			list = append(list, fmt.Sprintf("%s: %s (%.2f %% by %s)", b.Name, t.Status, t.Share, t.Method))
+	for _, status := range []Status{Fail, Look, Pass} {
+		var of []string
+		for _, b := range a.Benchmarks {
+			if t := b.Terms; t != nil && t.Status == status {
+				of = append(of, fmt.Sprintf("%s (%.2f %% by %s)", b.Name, t.Share, t.Method))
+			}
+		}
+		if more := len(of) - 3; status == Pass && more > 1 {
+			of = append(of[:3], fmt.Sprintf("and %d more", more))
+		}
+		if len(of) > 0 {
+			list = append(list, fmt.Sprintf("%s: %s", status, strings.Join(of, ", ")))
 		}
 	}
 	return list

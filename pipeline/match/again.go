@@ -129,7 +129,7 @@ func loadRecorded(ctx context.Context, a *audit.Audit, m *overlap.Method) (*Set,
 		return nil, err
 	}
 	for i := range set.Benches {
-		if err := set.read(ctx, i); err != nil {
+		if err := set.read(ctx, i, nil); err != nil {
 			return nil, err
 		}
 		if err := checkRecorded(set.Benches[i], a.Benchmarks[i].Files); err != nil {

@@ -26,6 +26,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"swab/ngram"
 	"swab/ngram/item"
@@ -83,6 +84,8 @@ type Options struct {
 	// Siblings are items that compete with those of the benchmark of their name, or of the
 	// only one if they have no name, and are not reported.
 	Siblings []benchmark.Spec
+
+	Loaded *atomic.Int64 // counts items as they are read, if it is not nil
 }
 
 // A Set is all items of a run with the matchers that its methods need.
@@ -139,7 +142,7 @@ func Load(
 		return nil, err
 	}
 	for i := range set.Benches {
-		if err := set.read(ctx, i); err != nil {
+		if err := set.read(ctx, i, o.Loaded); err != nil {
 			errs = append(errs, err)
 		}
 		if err := ctx.Err(); err != nil {
@@ -216,8 +219,8 @@ func (d *itemsDigest) add(it *benchmark.Item) {
 
 func (d *itemsDigest) text() string { return hex.EncodeToString(d.sum.Sum(nil)) }
 
-// read adds the items of benchmark i to all matchers.
-func (s *Set) read(ctx context.Context, i int) error {
+// read adds the items of benchmark i to all matchers, and counts them in loaded unless it is nil.
+func (s *Set) read(ctx context.Context, i int, loaded *atomic.Int64) error {
 	b := s.Benches[i]
 	s.first = append(s.first, s.count)
 	var ids benchmark.IDs
@@ -234,6 +237,9 @@ func (s *Set) read(ctx context.Context, i int) error {
 		ids.Add(it)
 		sum.add(it)
 		s.count++
+		if loaded != nil {
+			loaded.Add(1)
+		}
 	}
 	s.ids, s.digests = append(s.ids, ids), append(s.digests, sum.text())
 	if err := s.addSiblings(ctx, i); err != nil {

@@ -450,14 +450,14 @@ func (b *book) command() string {
 			w = append(w, "--corpus @shards.txt")
 		} else {
 			for _, e := range a.Shards {
-				w = append(w, "--corpus "+quoteShell(e.Name))
+				w = append(w, "--corpus "+report.ShellWord(e.Name))
 			}
 		}
 		for _, f := range []struct{ flag, value, standard string }{
 			{"--text-field", a.TextField, "text"}, {"--id-field", a.IDField, "id"}, {"--text-unit", a.TextUnit, "file"},
 		} {
 			if f.value != f.standard {
-				w = append(w, f.flag+" "+quoteShell(f.value))
+				w = append(w, f.flag+" "+report.ShellWord(f.value))
 			}
 		}
 		if a.Tokens != nil {
@@ -480,31 +480,22 @@ func (b *book) command() string {
 				}
 			}
 		}
-		w = append(w, "--bench "+quoteShell(e.Name+"="+path))
+		w = append(w, "--bench "+report.ShellWord(e.Name+"="+path))
 	}
 	for _, e := range a.Benchmarks { // fields are for all benchmarks of a command
 		if e.Preset == "" && len(a.Benchmarks) == 1 {
 			for _, f := range e.Files {
 				if f.Fields != "" {
-					w = append(w, "--fields "+quoteShell(f.Fields))
+					w = append(w, "--fields "+report.ShellWord(f.Fields))
 					break
 				}
 			}
 		}
 	}
 	for _, m := range a.Methods {
-		w = append(w, "--method "+quoteShell(m.Name))
+		w = append(w, "--method "+report.ShellWord(m.Name))
 	}
 	return strings.Join(append(w, "--out audit"), " \\\n    ")
-}
-
-func quoteShell(s string) string {
-	if s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-=,+:@", r))
-	}) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(report.CleanText(s), "'", `'\''`) + "'"
 }
 
 // were returns n with its unit and verb.

@@ -17,3 +17,13 @@ var (
 		"{", `\{`, "}", `\}`, "~", `\textasciitilde{}`, "^", `\textasciicircum{}`, "[", "{[}", "<", `\textless{}`,
 		">", `\textgreater{}`, "|", `\textbar{}`, `"`, `\char34{}`, "−", "$-$", "–", "--", "·", `$\cdot$`)
 )
+
+// ShellWord returns s as one word of a command line, in quotes where a shell needs them.
+func ShellWord(s string) string {
+	if s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-=,+:@", r))
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(CleanText(s), "'", `'\''`) + "'"
+}

@@ -48,55 +48,102 @@ func hostile(r rune) bool {
 		'\ufff9' <= r && r <= '\ufffb' // interlinear annotation
 }
 
+// screenRows is the largest number of rows of a table that leaves room for the rest of a screen.
+const screenRows = 30
+
 // Table writes rows as a table of at most width columns; 0 is any width. Flagged is the state
 // of the items that are counted as flagged. Names that do not fit are shortened with an
 // ellipsis, down to 8 columns; numbers never are. For several benchmarks it adds a line for
-// each method with their sums.
+// each method with their sums. A terminal, which has a width, gets no more than a screen where
+// that is possible: of several methods a line a benchmark, or else the sums alone.
 func Table(w io.Writer, flagged audit.State, rows []audit.Row, width int) error {
+	sums := sumsOf(rows)
+	several := slices.ContainsFunc(rows, func(r audit.Row) bool { return r.Benchmark != rows[0].Benchmark })
+	if several {
+		rows = slices.Concat(rows, sums)
+	}
+	if width > 0 && len(rows) > screenRows && len(sums) > 1 {
+		if cells := wideCells(rows, sums); fits(cells, width) {
+			return writeCells(w, cells, 1, width)
+		}
+		rows = sums
+	}
 	cells := [][]string{{
 		"benchmark", "method", "items", flagged.String(), "clean", "not checkable", flagged.String() + "/items",
 	}}
-	add := func(r audit.Row) {
+	for _, r := range rows {
 		cells = append(cells, []string{
 			CleanText(r.Benchmark), CleanText(r.Method), Thousands(r.Items), Thousands(r.Flagged),
 			Thousands(r.Clean), Thousands(r.NotCheckable), Share(r.Flagged, r.Items),
 		})
 	}
-	var totals []audit.Row
-	several := false
+	return writeCells(w, cells, 2, width)
+}
+
+// sumsOf returns the sums of rows by method.
+func sumsOf(rows []audit.Row) (sums []audit.Row) {
 	for _, r := range rows {
-		add(r)
-		several = several || r.Benchmark != rows[0].Benchmark
-		i := 0
-		for i < len(totals) && totals[i].Method != r.Method {
-			i++
+		i := slices.IndexFunc(sums, func(t audit.Row) bool { return t.Method == r.Method })
+		if i < 0 {
+			i = len(sums)
+			sums = append(sums, audit.Row{Benchmark: "all", Method: r.Method})
 		}
-		if i == len(totals) {
-			totals = append(totals, audit.Row{Benchmark: "all", Method: r.Method})
-		}
-		t := &totals[i]
+		t := &sums[i]
 		t.Items += r.Items
 		t.Flagged += r.Flagged
 		t.Clean += r.Clean
 		t.NotCheckable += r.NotCheckable
 	}
-	if several {
-		for _, t := range totals {
-			add(t)
-		}
+	return sums
+}
+
+// wideCells returns a line a benchmark, with what each of the methods of sums flags.
+func wideCells(rows, sums []audit.Row) [][]string {
+	head := []string{"benchmark", "items"}
+	for _, t := range sums {
+		head = append(head, CleanText(t.Method))
 	}
-	const gap = 2
-	var widths [7]int
-	total := gap * (len(widths) - 1)
+	cells := [][]string{head}
+	for i, r := range rows {
+		if i == 0 || r.Benchmark != rows[i-1].Benchmark {
+			line := make([]string, len(head))
+			line[0], line[1] = CleanText(r.Benchmark), Thousands(r.Items)
+			cells = append(cells, line)
+		}
+		at := slices.IndexFunc(sums, func(t audit.Row) bool { return t.Method == r.Method })
+		cells[len(cells)-1][2+at] = fmt.Sprintf("%s (%s)", Thousands(r.Flagged), Share(r.Flagged, r.Items))
+	}
+	return cells
+}
+
+// gap is the number of columns between two columns of a table.
+const gap = 2
+
+// columnWidths returns the width of each column of a table, and of all with the gaps.
+func columnWidths(cells [][]string) (widths []int, total int) {
+	widths = make([]int, len(cells[0]))
 	for _, line := range cells {
 		for i, cell := range line {
 			widths[i] = max(widths[i], uniseg.StringWidth(cell))
 		}
 	}
+	total = gap * (len(widths) - 1)
 	for _, n := range widths {
 		total += n
 	}
-	for _, i := range []int{0, 1} { // names are cut, down to 8 columns
+	return widths, total
+}
+
+// fits reports whether a table has room if its first column is cut.
+func fits(cells [][]string, width int) bool {
+	widths, total := columnWidths(cells)
+	return total-max(widths[0]-8, 0) <= width
+}
+
+// writeCells writes a table whose first columns are names, which are cut to the width.
+func writeCells(w io.Writer, cells [][]string, names, width int) error {
+	widths, total := columnWidths(cells)
+	for i := range names { // names are cut, down to 8 columns
 		if width > 0 && total > width {
 			cut := max(min(total-width, widths[i]-8), 0)
 			widths[i] -= cut
@@ -111,7 +158,7 @@ func Table(w io.Writer, flagged audit.State, rows []audit.Row, width int) error 
 			}
 			cell = Shorten(cell, widths[i])
 			pad := strings.Repeat(" ", widths[i]-uniseg.StringWidth(cell))
-			if i < 2 {
+			if i < names {
 				b.WriteString(cell + pad)
 			} else {
 				b.WriteString(pad + cell)
@@ -219,10 +266,10 @@ func Hits(w io.Writer, hits []Hit, color bool, width int) error {
 		if h.Words != 1 {
 			unit += "s"
 		}
-		where := h.Benchmark + "/" + h.Split + "/" + h.Item
+		where := CleanText(h.Benchmark + "/" + h.Split + "/" + h.Item)
 		what := fmt.Sprintf(" %s: %s %s, %s %s", h.Part, Thousands(h.Words), unit, h.Method, h.State)
-		what = Shorten(CleanText(what), width/2)
-		fmt.Fprintf(b, "%s%s\n", Shorten(CleanText(where), width-uniseg.StringWidth(what)), what)
+		what = Shorten(CleanText(what), max(width/2, width-uniseg.StringWidth(where)))
+		fmt.Fprintf(b, "%s%s\n", Shorten(where, width-uniseg.StringWidth(what)), what)
 		fmt.Fprintf(b, "%s\n", Shorten(CleanText(fmt.Sprintf("  in %s:%d %s", h.Shard, h.Row, h.DocID)), width))
 		fmt.Fprintf(b, "%s\n", Shorten("  item: "+squeeze(h.ItemText), width))
 		for _, line := range quote(h, color, width-2) {

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -229,4 +230,42 @@ func FuzzCleanText(f *testing.F) {
 			t.Errorf("%q has other characters than %q", got, s)
 		}
 	})
+}
+
+// On a terminal a table of many benchmarks and methods takes one screen: a line a benchmark, or the
+// sums where the methods have no room. Without a width, as in a file, it has every row.
+func TestTableOfManyRows(t *testing.T) {
+	for methods, want := range map[int]struct {
+		lines int
+		first string
+	}{1: {22, "benchmark"}, 3: {22, "benchmark"}, 19: {20, "benchmark"}} {
+		var rows []audit.Row
+		for b := range 20 {
+			for m := range methods {
+				rows = append(rows, row(fmt.Sprintf("benchmark of a long name %d", b), fmt.Sprintf("method%d", m), 1000, int64(m), 900, 0))
+			}
+		}
+		for _, width := range []int{0, 80} {
+			var b strings.Builder
+			if err := Table(&b, item.Flagged, rows, width); err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+			n := want.lines
+			if width == 0 {
+				n = 1 + 20*methods + methods
+			}
+			if len(lines) != n {
+				t.Errorf("%d methods at width %d: %d lines, want %d", methods, width, len(lines), n)
+			}
+			for _, line := range lines {
+				if width > 0 && uniseg.StringWidth(line) > width {
+					t.Errorf("%d methods: a line of %d columns: %s", methods, uniseg.StringWidth(line), line)
+				}
+			}
+			if last := lines[len(lines)-1]; !strings.HasPrefix(last, "all") || methods == 3 && width > 0 && !strings.Contains(last, "40 (0.2%)") {
+				t.Errorf("%d methods at width %d end in %q", methods, width, last)
+			}
+		}
+	}
 }
