@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/bits"
 	"regexp"
 	"slices"
 	"strconv"
@@ -160,11 +159,17 @@ func (t *idText) add(ids []uint32) error {
 	for len(ids) > 0 && t.err == nil {
 		part := ids[:min(len(ids), idBatch)]
 		ids = ids[len(part):]
-		if err := t.d.Add(part); err != nil {
-			t.err = fmt.Errorf("%w: %w", ErrTokenID, err)
-		} else if t.d.Len() > t.max {
-			t.err = fmt.Errorf("tokens of more than %d bytes of text: %w", t.max, ErrTooLong)
-		}
+		t.check(t.d.Add(part))
+	}
+	return t.err
+}
+
+// check keeps the error of the decoder, or that of a text that is too long, and returns it.
+func (t *idText) check(err error) error {
+	if err != nil {
+		t.err = fmt.Errorf("%w: %w", ErrTokenID, err)
+	} else if t.d.Len() > t.max {
+		t.err = fmt.Errorf("tokens of more than %d bytes of text: %w", t.max, ErrTooLong)
 	}
 	return t.err
 }
@@ -233,32 +238,25 @@ func (t *idText) jsonIDs(b []byte, i int) (next int, ok bool) {
 	if i < len(b) && b[i] == ']' {
 		return i + 1, true
 	}
-	ids := slices.Grow(t.ids, idBatch)
 	for {
+		if len(t.ids) == 0 && t.err == nil {
+			from := i
+			var err error
+			for i, err = t.d.AddJSON(b, i, idBatch); i > from && t.check(err) == nil; i, err = t.d.AddJSON(b, i, idBatch) {
+				from = i
+			}
+			t.check(err)
+		}
 		id, n := digits(b[i:])
 		if n == 0 || n > 18 || n > 1 && b[i] == '0' {
 			return 0, false
 		}
 		i += n
-		if len(ids) == idBatch {
-			t.add(ids)
-			ids = ids[:0]
-		}
-		if ids = append(ids, clipID(id)); i+2 < len(b) && b[i] == ',' { // as Python and others write it
-			if i++; b[i] == ' ' {
-				i++
-			}
-			if b[i]-'0' <= 9 {
-				continue
-			}
-			i = skipSpace(b, i)
-			continue
-		}
+		t.addLater(id)
 		if i = skipSpace(b, i); i >= len(b) {
 			return 0, false
 		}
 		if b[i] == ']' {
-			t.ids = ids
 			return i + 1, true
 		}
 		if b[i] != ',' {
@@ -270,18 +268,6 @@ func (t *idText) jsonIDs(b []byte, i int) (next int, ok bool) {
 
 // digits returns the number that b begins with, and how many digits it has.
 func digits(b []byte) (id uint64, n int) {
-	if len(b) >= 8 {
-		// Eight bytes at once: those above 9, after '0' is taken off, end the number.
-		const ones = 0x0101010101010101
-		t := binary.LittleEndian.Uint64(b) ^ '0'*ones
-		if end := (t + 0x76*ones | t) & (0x80 * ones); end != 0 && end&0xff == 0 {
-			n = bits.TrailingZeros64(end) / 8
-			t <<= 64 - 8*n
-			t = t*10 + t>>8 // pairs of digits, then fours and the eight
-			const pairs = 0xff000000ff
-			return (t&pairs*(100+1000000<<32) + t>>16&pairs*(1+10000<<32)) >> 32, n
-		}
-	}
 	for n < len(b) && b[n]-'0' <= 9 {
 		if n < 19 {
 			id = id*10 + uint64(b[n]-'0')

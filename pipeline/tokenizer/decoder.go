@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -83,6 +84,68 @@ func (d *Decoder) add(ids []uint32) error {
 	d.parts |= parts
 	d.at += len(ids)
 	return nil
+}
+
+// AddJSON decodes the ids at i of a list in JSON for as long as they are written as usual: up to
+// seven digits and a comma. It decodes max ids at most and returns
+// where it stopped, at an id. What is left is for the caller, the last id of a list always.
+func (d *Decoder) AddJSON(b []byte, i, max int) (next int, err error) {
+	table := d.t.rest
+	dst := grow(d.dst, (inline+1)*max)
+	n := len(dst)
+	dst = dst[:cap(dst)]
+	taken, parts := 0, byte(0)
+	for ; taken < max && i+10 <= len(b); taken++ {
+		id, after := usualID(b, i)
+		if after == i {
+			break
+		}
+		i = after
+		if int(id) < len(table) && !d.first && len(d.run) == 0 {
+			e := &table[id]
+			if kind := e[inline]; kind&^partial <= inline {
+				*(*entry)(dst[n : n+len(e)]) = *e
+				n += int(kind & inline)
+				parts |= kind
+				continue
+			}
+		}
+		d.dst, d.parts = dst[:n], d.parts|parts
+		if parts = 0; !d.addSlowly(id) {
+			return i, &UnknownID{d.at + taken, int64(id), d.t.Size()}
+		}
+		d.dst = grow(d.dst, (inline+1)*(max-taken))
+		n = len(d.dst)
+		dst = d.dst[:cap(d.dst)]
+	}
+	d.dst = dst[:n]
+	d.parts |= parts
+	d.at += taken
+	return i, nil
+}
+
+// usualID returns the number at i of a list, of up to seven digits, and where the next one
+// begins: at i if the list is written in another way. Behind i are at least ten bytes.
+func usualID(b []byte, i int) (id uint32, next int) {
+	// Eight bytes at once: those above 9, after '0' is taken off, end the number.
+	const ones, pairs = 0x0101010101010101, 0xff000000ff
+	v := binary.LittleEndian.Uint64(b[i:]) ^ '0'*ones
+	n := bits.TrailingZeros64((v+0x76*ones|v)&(0x80*ones)) / 8
+	if n == 0 || n > 7 || b[i+n] != ',' || b[i] == '0' && n > 1 {
+		return 0, i
+	}
+	next = i + n + 1
+	if b[next] == ' ' {
+		next++
+	}
+	if b[next]-'0' > 9 {
+		if next = skipSpace(b, next); next == len(b) || b[next]-'0' > 9 {
+			return 0, i
+		}
+	}
+	v <<= 64 - 8*n
+	v = v*10 + v>>8 // pairs of digits, then fours and the eight
+	return uint32((v&pairs*(100+1000000<<32) + v>>16&pairs*(1+10000<<32)) >> 32), next
 }
 
 // Separate is what a special token does: what follows is a text of its own, on a line of

@@ -78,18 +78,11 @@ func (t *Tokenizer) Digest() string { return t.digest }
 // Size is one more than the greatest id.
 func (t *Tokenizer) Size() int { return len(t.rest) }
 
-// file is what is read of a tokenizer.json.
-type file struct {
-	Added []struct {
-		ID      int64  `json:"id"`
-		Content string `json:"content"`
-		Special bool   `json:"special"`
-	} `json:"added_tokens"`
-	Decoder json.RawMessage `json:"decoder"`
-	Model   *struct {
-		Type  string          `json:"type"`
-		Vocab json.RawMessage `json:"vocab"`
-	} `json:"model"`
+// added is an element of the added tokens.
+type added struct {
+	ID      int64  `json:"id"`
+	Content string `json:"content"`
+	Special bool   `json:"special"`
 }
 
 // Parse reads a tokenizer.json. Its error wraps ErrFormat.
@@ -104,31 +97,28 @@ func Parse(data []byte) (*Tokenizer, error) {
 }
 
 func parse(data []byte) (*Tokenizer, error) {
-	var f file
-	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, err
-	}
-	if f.Model == nil || len(f.Model.Vocab) == 0 {
-		return nil, errors.New("it has no model with a vocabulary")
-	}
-	words, err := vocabulary(f.Model.Vocab)
+	list, decoder, vocab, err := parts(data)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range f.Added {
+	words, err := vocabulary(vocab)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list {
 		if words, err = setToken(words, a.ID, a.Content); err != nil {
 			return nil, err
 		}
 	}
 	t := new(Tokenizer)
-	plan, err := decoderOf(f.Decoder)
+	plan, err := decoderOf(decoder)
 	if err != nil {
 		return nil, err
 	}
 	if err := t.fill(words, plan); err != nil {
 		return nil, err
 	}
-	for _, a := range f.Added {
+	for _, a := range list {
 		if a.Special {
 			t.rest[a.ID] = entry{inline: special}
 			if t.first != nil {
@@ -141,9 +131,37 @@ func parse(data []byte) (*Tokenizer, error) {
 	return t, nil
 }
 
+// parts returns the added tokens of a tokenizer.json, and the decoder and the vocabulary as
+// they are written.
+func parts(data []byte) (list []added, decoder, vocab []byte, err error) {
+	if err := checkJSON(data); err != nil {
+		return nil, nil, nil, err
+	}
+	err = members(data, func(name string, value []byte) error {
+		switch name {
+		case "added_tokens":
+			return json.Unmarshal(value, &list)
+		case "decoder":
+			decoder = value
+		case "model":
+			return members(value, func(name string, value []byte) error {
+				if name == "vocab" {
+					vocab = value
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+	if err == nil && len(vocab) == 0 {
+		err = errors.New("it has no model with a vocabulary")
+	}
+	return list, decoder, vocab, err
+}
+
 // vocabulary returns the tokens by id; nil is none. The list of a Unigram model has them in
 // order, the object of any other model has their ids.
-func vocabulary(raw json.RawMessage) (words []*string, err error) {
+func vocabulary(raw []byte) (words []*string, err error) {
 	if raw[0] == '[' {
 		var list [][]any
 		if err := json.Unmarshal(raw, &list); err != nil {
@@ -161,17 +179,19 @@ func vocabulary(raw json.RawMessage) (words []*string, err error) {
 		}
 		return words, nil
 	}
-	var ids map[string]int64
-	if err := json.Unmarshal(raw, &ids); err != nil {
-		return nil, fmt.Errorf("vocabulary: %w", err)
-	}
-	for s, id := range ids {
+	err = members(raw, func(token string, value []byte) error {
+		id, err := strconv.ParseInt(string(value), 10, 64)
+		if err != nil {
+			return fmt.Errorf("the id of %q is %.20q", token, value)
+		}
 		if id >= 0 && id < int64(len(words)) && words[id] != nil {
-			return nil, fmt.Errorf("vocabulary: two tokens have the id %d", id)
+			return fmt.Errorf("two tokens have the id %d", id)
 		}
-		if words, err = setToken(words, id, s); err != nil {
-			return nil, err
-		}
+		words, err = setToken(words, id, token)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("vocabulary: %w", err)
 	}
 	return words, nil
 }
@@ -199,7 +219,11 @@ func (t *Tokenizer) fill(words []*string, p *plan) error {
 			t.rest[id], firsts[id] = entry{inline: missing}, entry{inline: missing}
 			continue
 		}
-		rest, first := p.render(*w, false), p.render(*w, true)
+		rest := p.render(*w, false)
+		first := rest
+		if p.spaced || len(p.each) > 0 {
+			first = p.render(*w, true)
+		}
 		if b, ok := byteOf(rest); ok && p.fallback {
 			t.rest[id], firsts[id] = entry{0: b, inline: byteToken}, entry{0: b, inline: byteToken}
 			continue
@@ -412,7 +436,7 @@ func cleanup(s string) string {
 // toBytes returns the bytes that the letters of a byte-level token are. A token with
 // another letter, which only an added one has, is its own bytes.
 func toBytes(s string) string {
-	b := make([]byte, 0, len(s))
+	b := make([]byte, 0, 64)
 	for _, r := range s {
 		c, ok := byteLetter(r)
 		if !ok {

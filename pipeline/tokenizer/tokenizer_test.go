@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -109,6 +110,87 @@ func TestUnknownID(t *testing.T) {
 }
 
 // Parts of several lengths make no difference, nor do tokens longer than an entry.
+// randomList returns ids of z, and the list of them in JSON, written in one way or another.
+func randomList(z *Tokenizer, rnd *rand.Rand) (ids []uint32, list []byte) {
+	separators := []string{",", ", ", " ,", ",\n  ", ",  ", " , "}
+	list = append(list, '[')
+	for len(ids) == 0 || rnd.IntN(20) > 0 {
+		id := uint32(rnd.IntN(z.Size()))
+		if z.rest[id][inline] == missing {
+			continue
+		}
+		if len(ids) > 0 {
+			list = append(list, separators[rnd.IntN(len(separators))]...)
+		}
+		ids = append(ids, id)
+		list = strconv.AppendUint(list, uint64(id), 10)
+	}
+	return ids, append(list, "], and more that is no list"...)
+}
+
+// TestJSON: the ids of a list in JSON are decoded as they are when they are read first, however
+// the list is written; what is left is at an id.
+func TestJSON(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.cases.jsonl")
+	rnd := rand.New(rand.NewPCG(1, 2))
+	left := 0
+	for _, file := range files {
+		z := open(t, strings.TrimSuffix(filepath.Base(file), ".cases.jsonl"))
+		want, got := z.NewDecoder(), z.NewDecoder()
+		for range 300 {
+			ids, list := randomList(z, rnd)
+			text, err := decode(want, "", ids)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Begin(nil)
+			for i, k := 1, 0; list[i-1] != ']'; {
+				next, err := got.AddJSON(list, i, 1+rnd.IntN(8))
+				if err != nil || next < i || list[next]-'0' > 9 {
+					t.Fatalf("%s from %d: %d, %v", list, i, next, err)
+				}
+				if next > i {
+					k += bytes.Count(list[i:next], []byte(","))
+					i = next
+					continue
+				}
+				if err := got.Add(ids[k : k+1]); err != nil {
+					t.Fatal(err)
+				}
+				left++
+				k++
+				i += len(strconv.Itoa(int(ids[k-1])))
+				i = skipSpace(list, skipSpace(list, i)+1)
+			}
+			if have, _ := got.End(); string(have) != text {
+				t.Fatalf("%s: %q, want %q", list, have, text)
+			}
+		}
+	}
+	if left == 0 {
+		t.Error("no id was left to the caller")
+	}
+}
+
+// TestJSONLeft: an unknown id is an error, and what is written in another way is left.
+func TestJSONLeft(t *testing.T) {
+	z := open(t, "bytes")
+	d := z.NewDecoder()
+	for _, list := range []string{"1234567, 2, 3, 4", "3, 9999999, 3, 4, 5"} {
+		d.Begin(nil)
+		var unknown *UnknownID
+		if _, err := d.AddJSON([]byte(list), 0, 10); !errors.As(err, &unknown) {
+			t.Errorf("%s: %v", list, err)
+		}
+	}
+	for _, list := range []string{"12345678, 2, 3, 4", "01, 2, 3, 4, 5", "-1, 2, 3, 4, 5", "1.5, 2, 3, 4", "1e2, 2, 3, 4", "", "1", "1, 2]", "x"} {
+		d.Begin(nil)
+		if next, err := d.AddJSON([]byte(list), 0, 10); next != 0 || err != nil {
+			t.Errorf("%s: %d, %v", list, next, err)
+		}
+	}
+}
+
 func TestParts(t *testing.T) {
 	long := strings.Repeat("x", 100)
 	z, err := Parse([]byte(`{"model":{"vocab":{"` + long + `":0,"fifteen letters":1,"sixteen letters.":2,"":3,"é":4}},"decoder":{"type":"Fuse"}}`))
