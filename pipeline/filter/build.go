@@ -34,7 +34,8 @@ import (
 type Builder struct {
 	o      Options
 	dir    *ledger.IndexDir
-	index  *ledger.Index // as published last, with the changes since
+	index  *ledger.Index  // as published last, with the changes since
+	number map[string]int // of index.Shards by name; nil: not known
 	temp   string
 	shards []shard.Shard // to be read, by name
 	pool   *bloom.Pool   // of the n-grams of shards that are not in the filter yet; nil in a merge
@@ -107,7 +108,19 @@ type openSegment struct {
 	file    string        // of the published segment that it continues, if any
 	planned int64         // upper bound of the distinct grams in it
 	shards  []int         // of index.Shards
+	has     map[int]bool  // shards
 	inserts sync.WaitGroup
+}
+
+// join adds a shard, by its number among index.Shards, that has grams in the segment.
+func (o *openSegment) join(number int) {
+	if o.has == nil {
+		o.has = map[int]bool{}
+	}
+	if !o.has[number] {
+		o.has[number] = true
+		o.shards = append(o.shards, number)
+	}
 }
 
 // Plan reads the existing index, if any, and returns the shards to read, by name, of those
@@ -205,7 +218,7 @@ func (b *Builder) reopen() error {
 		o := &openSegment{filter: filter, file: seg.File, planned: filter.Stats().Grams}
 		for k, s := range b.index.Shards {
 			if slices.Contains(s.Segments, seg.File) {
-				o.shards = append(o.shards, k)
+				o.join(k)
 			}
 		}
 		b.index.Segments = slices.Delete(b.index.Segments, i, i+1)
@@ -334,6 +347,26 @@ func (b *Builder) commit(i int, s *spooled) error {
 	}
 }
 
+// add adds a shard to the index, or replaces it, and returns its number.
+func (b *Builder) add(x ledger.IndexShard) int {
+	if b.number == nil {
+		b.number = map[string]int{}
+		for k := range b.index.Shards {
+			b.number[b.index.Shards[k].Name] = k
+		}
+	}
+	k, ok := b.number[x.Name]
+	if ok { // the shard has changed, and its earlier grams stay in the filter
+		x.Segments = b.index.Shards[k].Segments
+		b.index.Shards[k] = x
+		return k
+	}
+	k = len(b.index.Shards)
+	b.number[x.Name] = k
+	b.index.Shards = append(b.index.Shards, x)
+	return k
+}
+
 // admit adds a shard to the open segment, or to new ones. It is called with b.mu locked, and
 // unlocks it while it inserts the grams of a shard that is known to fit.
 func (b *Builder) admit(sh shard.Shard, s *spooled) error {
@@ -349,24 +382,11 @@ func (b *Builder) admit(sh shard.Shard, s *spooled) error {
 			}
 		}
 	}
-	number := slices.IndexFunc(b.index.Shards, func(old ledger.IndexShard) bool { return old.Name == sh.Name })
-	x := ledger.IndexShard{Entry: s.entry, ModTime: sh.Stamp(), Grams: s.grams}
-	if number < 0 {
-		number = len(b.index.Shards)
-		b.index.Shards = append(b.index.Shards, x)
-	} else { // the shard has changed, and its earlier grams stay in the filter
-		x.Segments = b.index.Shards[number].Segments
-		b.index.Shards[number] = x
-	}
+	number := b.add(ledger.IndexShard{Entry: s.entry, ModTime: sh.Stamp(), Grams: s.grams})
 	if err := b.requireSegment(); err != nil {
 		return err
 	}
-	join := func() {
-		if !slices.Contains(b.open.shards, number) {
-			b.open.shards = append(b.open.shards, number)
-		}
-	}
-	join()
+	b.open.join(number)
 	if s.grams <= capacity {
 		seg := b.open
 		seg.planned += s.grams
@@ -388,7 +408,7 @@ func (b *Builder) admit(sh shard.Shard, s *spooled) error {
 				if err := b.requireSegment(); err != nil {
 					return err
 				}
-				join()
+				b.open.join(number)
 			}
 		}
 		b.open.planned += block
@@ -516,6 +536,7 @@ func (b *Builder) rememberUnread() {
 // publish publishes the index. No segment is open, so every shard that it names
 // has all its grams in a segment.
 func (b *Builder) publish() error {
+	b.number = nil
 	slices.SortFunc(b.index.Shards, func(a, b ledger.IndexShard) int { return strings.Compare(a.Name, b.Name) })
 	b.rememberUnread()
 	err := publishIndex(b.dir, b.index, func(root, file string) error {

@@ -204,7 +204,7 @@ func (m *merging) join(p partial) error {
 		s := &m.b.index.Shards[k]
 		if i := slices.Index(s.Segments, p.seg.File); i >= 0 && m.from[s.Name] == p.dir {
 			s.Segments = slices.Delete(slices.Clone(s.Segments), i, i+1)
-			m.b.open.shards = append(m.b.open.shards, k)
+			m.b.open.join(k)
 		}
 	}
 	return nil
