@@ -68,6 +68,12 @@ writers: build ## reads what the writers of data write, and loads an audit in wh
 	@if command -v python3 >/dev/null; then python3 testdata/writers.py bin/swab && python3 testdata/readers.py bin/swab; \
 		else echo 'writers: skipped: there is no python3'; fi
 
+# With any of the harnesses that its Python has: others are named and skipped.
+HARNESSES ?= python3
+
+harnesses: build ## runs real harnesses on clean variants and reads their logs, those that HARNESSES (python3) has
+	@if command -v $(HARNESSES) >/dev/null; then $(HARNESSES) testdata/harnesses.py bin/swab; else echo 'harnesses: skipped: there is no $(HARNESSES)'; fi
+
 SCHEDULES ?= 200
 
 # Without these servers the tests of Google's and Azure's stores say that they are skipped.
@@ -145,4 +151,4 @@ golden: ## writes testdata/ and the expected outputs of tests again
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check lint vuln licences fuzz torture stores writers install man dist dist-check bench eval eval-fit eval-held golden screenshot
+.PHONY: help build demo test check lint vuln licences fuzz torture stores writers harnesses install man dist dist-check bench eval eval-fit eval-held golden screenshot

@@ -35,7 +35,7 @@ type ScoreOptions struct {
 	Join       results.JoinOptions
 	Ran        []string // directories of exports that were run, as [MODEL=]DIR
 	Reviewed   bool     // follow the marks of swab review
-	Cluster    string   // "", "subject", or a file of items and clusters
+	Cluster    string   // "", "subject", "context", "document", or a file of items and clusters
 	Stratify   bool     // permute flags within subjects
 	Exams      []string // files
 
@@ -60,6 +60,7 @@ type scoring struct {
 	table   *audit.Table
 	methods []*audit.MethodVerdicts
 	joins   []results.Join
+	shared  []*sharing    // what items have in common
 	inputs  []score.Input // by benchmark
 	Scored
 }
@@ -117,7 +118,7 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 	if err := s.addAggregates(); err != nil {
 		return nil, err
 	}
-	s.Table.Warnings = append(append(s.Table.Warnings, warnings...), followed...)
+	s.Table.Warnings = append(append(append(s.Table.Warnings, warnings...), followed...), s.warnOfDependence()...)
 	if !s.table.About.Complete {
 		s.Table.Warnings = append(s.Table.Warnings,
 			"the audit is incomplete: items called clean may be in the input that was not read")
@@ -211,6 +212,9 @@ func (s *scoring) load(ctx context.Context) (followed []string, err error) {
 	}
 	if err == nil && s.Reviewed {
 		followed, err = r.Follow(ctx, s.table, "scores")
+	}
+	if err == nil {
+		err = s.findDependence(ctx, r)
 	}
 	return followed, err
 }
@@ -350,6 +354,7 @@ func (s *scoring) columns(b audit.TableBenchmark, splits map[uint16]bool) (in *s
 		for i, k := range items {
 			m.States[i], m.Contamination[i] = v.State[k], v.Score[k]
 		}
+		m.Threshold, m.Dirty = s.table.About.Thresholds(v.Method)
 		in.Methods = append(in.Methods, m)
 	}
 	if s.Stratify {
@@ -359,6 +364,8 @@ func (s *scoring) columns(b audit.TableBenchmark, splits map[uint16]bool) (in *s
 	case "":
 	case "subject":
 		in.Cluster = in.Subject
+	case "context", "document":
+		in.Cluster = s.shared[0].clusters(items)
 	default:
 		if in.Cluster, err = results.ReadClusters(s.table, s.Cluster, b.Name, items); err != nil {
 			return nil, err

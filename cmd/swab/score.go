@@ -153,7 +153,8 @@ rejected one as clean, whatever the verdict of a method.`,
 	addFlags(c, "Statistics", func(f *pflag.FlagSet) {
 		f.StringVar(&o.by, "by", "", "`subject` rows for each subject (split) of a benchmark too")
 		f.StringVar(&o.Cluster, "cluster", "",
-			"`subject|FILE` items that are alike and count together: subjects, or a CSV file of item,cluster[,benchmark]")
+			"`subject|context|document|FILE` items that are alike and count together: of one subject, context or document, "+
+				"or by a CSV file of item,cluster[,benchmark]")
 		f.StringVar(&o.stratify, "stratify", "", "`subject` test within subjects")
 		f.StringVar(&o.Reference, "reference", "",
 			"`MODEL` model that was not trained on the corpus, for the difference in differences")

@@ -27,6 +27,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"swab/ngram"
@@ -270,6 +271,21 @@ func (a *Audit) file(name string) (FileDigest, bool) {
 func (a *Audit) VerdictsDigest() string {
 	f, _ := a.file(VerdictsFile)
 	return f.Digest
+}
+
+// Thresholds returns the threshold of a method, and that from which its items are dirty, as Llama 2
+// has it; 0 where it has none.
+func (a *Audit) Thresholds(method string) (threshold, dirty float64) {
+	number := func(v any) float64 {
+		x, _ := strconv.ParseFloat(fmt.Sprint(v), 64)
+		return x
+	}
+	for _, m := range a.Methods {
+		if m.Name == method {
+			threshold, dirty = number(m.Params["threshold"]), number(m.Params["dirty"])
+		}
+	}
+	return threshold, dirty
 }
 
 // Norms returns the normaliser of each method.

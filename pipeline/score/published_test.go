@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"swab/ngram/item"
 )
 
 // table reads a CSV of testdata with a header.
@@ -313,4 +315,51 @@ func TestMDEWorked(t *testing.T) {
 func TestGainOfConTAM(t *testing.T) {
 	printed(t, "40 flagged, 34 right", 100*computeGain(34, 40, 36, 60), "10.0")
 	printed(t, "10 flagged, 9 right", 100*computeGain(9, 10, 61, 90), "2.2")
+}
+
+// Table 51 of Llama 2: the four subsets of a benchmark, with their z. Counts follow from the printed
+// means, so z is known up to their rounding;
+// the expected means of the paper differ among subsets, as if they were drawn.
+func TestLlama2Table51(t *testing.T) {
+	names := [4]string{"clean", "not_clean", "not_dirty", "dirty"}
+	for _, r := range table(t, "llama2_table51.csv") {
+		var n, right [4]float64
+		for k, name := range names {
+			n[k] = float(t, r["n_"+name])
+			right[k] = math.Round(n[k] * float(t, r[name]) / 100)
+		}
+		if n[0]+n[1] != n[2]+n[3] {
+			t.Fatalf("%v: the parts are of %v and %v items", r, n[0]+n[1], n[2]+n[3])
+		}
+		middle := right[1] - right[3]
+		in := &Input{Results: []Result{{Model: r["model"]}}}
+		m := Method{Name: "llama2", Threshold: .2, Dirty: .8}
+		add := func(share, items, right float64) {
+			for i := range int(items) {
+				score := 0.
+				if i < int(right) {
+					score = 1
+				}
+				in.Results[0].Scores = append(in.Results[0].Scores, score)
+				m.Contamination, m.States = append(m.Contamination, share), append(m.States, item.Clean)
+			}
+		}
+		add(math.NaN(), n[0], right[0])
+		add(.2, n[2]-n[0], middle)
+		add(.8, n[3], right[3])
+		in.Methods = []Method{m}
+		got := in.subsets()[0]
+		affected := true
+		for k, p := range got.Parts {
+			want := float(t, r["z_"+names[k]])
+			rounding := 2 * .0005 * math.Sqrt(n[k]) / math.Sqrt(*p.Expected*(1-*p.Expected))
+			if math.Abs(*p.Z-want) > rounding+.02 || float64(p.N) != n[k] {
+				t.Errorf("%s %s, %s: z %.2f of %d items, printed %.2f", r["dataset"], r["model"], p.Name, *p.Z, p.N, want)
+			}
+			affected = affected && math.Abs(want) > 2
+		}
+		if got.Affected != affected && r["dataset"] != "MMLU-Overall" { // there z is 2.00
+			t.Errorf("%s %s: affected %v", r["dataset"], r["model"], got.Affected)
+		}
+	}
 }

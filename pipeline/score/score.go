@@ -70,6 +70,9 @@ type Method struct {
 	Name          string
 	States        []item.State
 	Contamination []float64 // the score that is compared with the threshold, or NaN; nil: no curve
+
+	// Threshold and Dirty are the two of Llama 2's method; Dirty is 0 of others.
+	Threshold, Dirty float64
 }
 
 // A Benchmark is the items of one benchmark, column by column.
@@ -183,6 +186,9 @@ type Table struct {
 	Llama3   []Shared `json:"llama3_thresholds,omitempty"`
 	Macro    []Macro  `json:"macro,omitempty"`
 	Exams    []Grade  `json:"exams,omitempty"`
+
+	Subsets []Subsets `json:"llama2_subsets,omitempty"`
+
 	Joins    []Joined `json:"joins"`
 	Joining  []string `json:"joining"` // sentences on how results were joined
 	Warnings []string `json:"warnings"`
@@ -262,6 +268,7 @@ func Compute(ctx context.Context, inputs []Input, o Options) (*Table, error) {
 		if err := inputs[i].jointTests(ctx, t, &o); err != nil {
 			return nil, err
 		}
+		t.Subsets = append(t.Subsets, inputs[i].subsets()...)
 	}
 	t.Macro = macroAverages(t.Rows)
 	t.Llama3 = llama3Thresholds(t.Curves)

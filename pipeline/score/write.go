@@ -73,6 +73,7 @@ func (t *Table) writeText(w *bufio.Writer, width int) {
 		writeGroup(w, groups[key], subjects, width)
 	}
 	t.writeCurveText(w, width)
+	t.writeSubsetsText(w, width)
 	t.writeMacroText(w)
 	t.writeExamText(w, width)
 	for _, text := range t.Joining {
