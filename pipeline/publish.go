@@ -161,6 +161,9 @@ type publication struct {
 	marks    audit.Marks  // marks of reviewers that clean variants follow
 	changes  *changes     // against the audit that is replaced, or nil
 
+	translations []translation
+	sources      [][]uint64 // by method: a bit for each flagged item of a source
+
 	questions audit.Questioner
 }
 
@@ -192,12 +195,19 @@ func (p *publication) write(ctx context.Context) error {
 	if p.out, err = audit.Create(p.root, p.run.source.flagged() == item.Suspected); err != nil {
 		return err
 	}
-	results, err := p.run.source.results(from, shardNames(p.sum.Audit.Shards), temp)
+	open := func() (*match.Results, error) {
+		return p.run.source.results(from, shardNames(p.sum.Audit.Shards), temp)
+	}
+	results, err := open()
 	if err != nil {
 		p.out.Close()
 		return err
 	}
 	p.recordCalibration()
+	if err := p.findTranslations(ctx, open); err != nil {
+		p.out.Close()
+		return errors.Join(err, results.Close())
+	}
 	if err := errors.Join(p.compareEarlier(ctx, results), results.Close()); err != nil {
 		p.out.Close()
 		return err
@@ -316,6 +326,7 @@ func (p *publication) item(
 	for i, m := range p.run.o.Methods {
 		matcher, k := p.run.set.Place(i)
 		v := found[matcher].Judge(k)
+		v.Kind = p.kindOf(i, ordinal, v.State, v.Kind)
 		if v.State == item.Clean && slices.Contains(p.run.o.Flag, v.Kind) {
 			v.State = item.Flagged
 		}

@@ -36,6 +36,9 @@ type Options struct {
 	// their kind; results of shards do not depend on it.
 	Flag []string
 
+	// TranslatedFrom names benchmarks that translate another one of the run, as NAME=SOURCE[/SPLIT].
+	TranslatedFrom []string
+
 	Reading
 
 	About audit.About

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"swab/ngram/item"
 	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
 	"swab/pipeline/export"
@@ -356,6 +357,9 @@ func (s *scoring) columns(b audit.TableBenchmark, splits map[uint16]bool) (in *s
 		}
 		m.Threshold, m.Dirty = s.table.About.Thresholds(v.Method)
 		in.Methods = append(in.Methods, m)
+		if also := withSources(v, &m, items); also != nil {
+			in.Methods = append(in.Methods, *also)
+		}
 	}
 	if s.Stratify {
 		in.Stratum = in.Subject
@@ -379,6 +383,22 @@ func (s *scoring) columns(b audit.TableBenchmark, splits map[uint16]bool) (in *s
 		}
 	}
 	return in, nil
+}
+
+// withSources returns a method that counts items as flagged too whose source is, nil if there are
+// none.
+func withSources(v *audit.MethodVerdicts, m *score.Method, items []int32) *score.Method {
+	also := &score.Method{Name: m.Name + "+source", States: slices.Clone(m.States)}
+	found := false
+	for i, k := range items {
+		if audit.KindName(v.Kind[k]) == audit.SourceFlagged && v.State[k] == item.Clean {
+			also.States[i], found = item.Flagged, true
+		}
+	}
+	if !found {
+		return nil
+	}
+	return also
 }
 
 // addResult adds a model's scores to in. Place has the column of each item, counted from the

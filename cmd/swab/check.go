@@ -246,6 +246,9 @@ func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string)
 		f.StringArrayVar(&b.siblings, "siblings", nil,
 			"`[BENCHMARK=]PATH` items of the same series, as a dev split, that compete with the benchmark's "+
 				"and are not reported; repeats")
+		f.StringArrayVar(&o.TranslatedFrom, "translated-from", nil,
+			"`BENCHMARK=SOURCE[/SPLIT]` its items are those of the benchmark SOURCE in another language, by id or place: "+
+				"clean items whose source is flagged are of the kind \"source flagged\"; repeats")
 		f.StringVar(&b.preset, "preset", "", "`NAME` layout of the benchmarks (see swab benchmarks)")
 		f.StringVar(&b.fields, "fields", "",
 			"`FIELDS` layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…, or passage=… for context=…")

@@ -23,20 +23,23 @@ var kinds = []string{
 	"input and answer",
 	"answer", // a worked answer or code alone
 	// Of clean items; those before "by filter" are flagged where a run is asked to.
-	"altered",        // a document has all of it but its decisive words
-	"too common",     // few words, which are common elsewhere
-	"passage only",   // the passage that it asks about, without the question
-	"template only",  // only text shared by many items of the benchmark
-	"fragment",       // too little of it
-	"by filter",      // a filter that does not bound the method suspects nothing
-	"source flagged", // the item that it translates is flagged
-	"reworded",       // a document may have it in other words, for review
+	"altered",       // a document has all of it but its decisive words
+	"too common",    // few words, which are common elsewhere
+	"passage only",  // the passage that it asks about, without the question
+	"template only", // only text shared by many items of the benchmark
+	"fragment",      // too little of it
+	"by filter",     // a filter that does not bound the method suspects nothing
+	SourceFlagged,   // the item that it translates is flagged
+	"reworded",      // a document may have it in other words, for review
 }
+
+// SourceFlagged is the kind of clean items that translate a flagged one.
+const SourceFlagged = "source flagged"
 
 // FlagKinds returns the kinds of clean items that a run can be asked to flag. An item that
 // is clean by filter was compared with no document, so there is nothing to flag.
 func FlagKinds() []string {
-	return slices.Clone(kinds[slices.Index(kinds, "altered"):slices.Index(kinds, "by filter")])
+	return append(slices.Clone(kinds[slices.Index(kinds, "altered"):slices.Index(kinds, "by filter")]), SourceFlagged)
 }
 
 // CheckFlagKinds returns an error that lists the kinds when one of those named is none of

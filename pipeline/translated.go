@@ -1,0 +1,194 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"swab/ngram/item"
+	"swab/pipeline/audit"
+	"swab/pipeline/benchmark"
+	"swab/pipeline/match"
+)
+
+// A translation is a benchmark whose items are those of another one in another language. Its clean
+// items whose source is flagged are of a kind of their own.
+type translation struct {
+	number  int   // of the benchmark in the set
+	sources []int // of each item of it, the ordinal of its source in the set, -1 for none
+}
+
+// a sourceIndex finds the items of a source.
+type sourceIndex struct {
+	first  int // ordinal in the set of the source's first item
+	ids    map[string]int
+	splits map[string][]int // ordinals of each split's items
+	own    bool             // it has ids of its own, each once
+	size   int
+}
+
+// findTranslations reads which item each translated item has as its source: of --translated-from
+// NAME=SOURCE[/SPLIT].
+func (p *publication) findTranslations(ctx context.Context, open func() (*match.Results, error)) error {
+	last := -1 // of the sources
+	for _, arg := range p.run.o.TranslatedFrom {
+		name, source, _ := strings.Cut(arg, "=")
+		source, split, _ := strings.Cut(source, "/")
+		named := func(name string) int {
+			return slices.IndexFunc(p.run.set.Benches, func(b *benchmark.Benchmark) bool { return b.Name == name })
+		}
+		t, from := translation{number: named(name)}, named(source)
+		if t.number < 0 || from < 0 || t.number == from {
+			return fmt.Errorf("--translated-from %s: it needs the names of two of the benchmarks, as in mgsm=gsm8k", arg)
+		}
+		last = max(last, from)
+		in, err := p.indexSource(ctx, from, split)
+		if err == nil {
+			err = p.matchSources(ctx, &t, in)
+		}
+		if err != nil {
+			return fmt.Errorf("--translated-from %s: %w", arg, err)
+		}
+		p.translations = append(p.translations, t)
+	}
+	if last < 0 {
+		return nil
+	}
+	results, err := open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.judgeSources(ctx, results, last), results.Close())
+}
+
+// judgeSources judges the items of the benchmarks up to the last source. A source may come after its
+// translation, and results are read in order, so they are read once more.
+func (p *publication) judgeSources(ctx context.Context, results *match.Results, last int) error {
+	p.sources = make([][]uint64, len(p.run.o.Methods))
+	for i := range p.sources {
+		p.sources[i] = make([]uint64, p.run.set.Len()/64+1)
+	}
+	var found []match.Found
+	for number, b := range p.run.set.Benches[:last+1] {
+		for it, err := range b.Items(ctx) {
+			if err != nil {
+				return err
+			}
+			ordinal := p.run.set.First(number) + it.Ordinal
+			if found, err = results.Item(found[:0], ordinal, it); err != nil {
+				return err
+			}
+			for i := range p.run.o.Methods {
+				matcher, k := p.run.set.Place(i)
+				v := found[matcher].Judge(k)
+				if v.State == item.Flagged || v.State == item.Clean && slices.Contains(p.run.o.Flag, v.Kind) {
+					p.sources[i][ordinal/64] |= 1 << (ordinal % 64)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// indexSource reads the ids and places of a source's items, of one split if it is not "".
+func (p *publication) indexSource(ctx context.Context, number int, split string) (*sourceIndex, error) {
+	in := &sourceIndex{first: p.run.set.First(number), ids: map[string]int{}, splits: map[string][]int{}, own: true}
+	own := false
+	for it, err := range p.run.set.Benches[number].Items(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if split != "" && it.Split != split {
+			continue
+		}
+		if _, twice := in.ids[it.ID]; twice {
+			in.own = false
+		}
+		own = own || it.ID != strconv.Itoa(it.Index)
+		in.ids[it.ID] = in.first + it.Ordinal
+		in.splits[it.Split] = append(in.splits[it.Split], in.first+it.Ordinal)
+		in.size++
+	}
+	if in.size == 0 {
+		return nil, fmt.Errorf("the source has no split %q", split)
+	}
+	in.own = in.own && own
+	return in, nil
+}
+
+// matchSources finds the source of each item: by id if nine in ten have the id of one, else by their
+// place in the split of the same name, in the only split, or in a benchmark of the same size.
+func (p *publication) matchSources(ctx context.Context, t *translation, in *sourceIndex) error {
+	var byID, byPlace []int
+	withID, lacking := 0, ""
+	for it, err := range p.run.set.Benches[t.number].Items(ctx) {
+		if err != nil {
+			return err
+		}
+		k, ok := in.ids[it.ID]
+		if withID++; !ok || !in.own {
+			k = -1
+			withID--
+		}
+		byID = append(byID, k)
+		place := in.place(it, p.run.set.Size(t.number))
+		if place < 0 && lacking == "" {
+			lacking = it.Split
+		}
+		byPlace = append(byPlace, place)
+	}
+	switch {
+	case 10*withID >= 9*len(byID):
+		t.sources = byID
+	case lacking == "":
+		t.sources = byPlace
+	default:
+		return fmt.Errorf("items of %q have neither the id of a source's item nor its place in a split: "+
+			"name the split that they translate, as in mgsm=gsm8k/test", lacking)
+	}
+	return nil
+}
+
+// place returns the ordinal of the item at the place of a translated one of a benchmark of some size,
+// or -1.
+func (in *sourceIndex) place(it *benchmark.Item, size int) int {
+	list := in.splits[it.Split]
+	if list == nil && len(in.splits) == 1 {
+		for _, list = range in.splits {
+		}
+	}
+	if list == nil && size == in.size {
+		return in.first + it.Ordinal
+	}
+	if it.Index >= len(list) {
+		return -1
+	}
+	return list[it.Index]
+}
+
+// sourceFlagged reports whether the source of an item is flagged by a method.
+func (p *publication) sourceFlagged(method, ordinal int) bool {
+	for i := range p.translations {
+		t := &p.translations[i]
+		n := ordinal - p.run.set.First(t.number)
+		if n < 0 || n >= len(t.sources) {
+			continue
+		}
+		if k := t.sources[n]; k >= 0 && p.sources[method][k/64]>>(k%64)&1 == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// kindOf returns the kind of a verdict: that the source is flagged says more of a clean item than
+// that little of it is in a document.
+func (p *publication) kindOf(method, ordinal int, state item.State, kind string) string {
+	if state == item.Clean && kind != "altered" && kind != "reworded" && p.sourceFlagged(method, ordinal) {
+		return audit.SourceFlagged
+	}
+	return kind
+}
