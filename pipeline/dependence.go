@@ -2,9 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
+	"slices"
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
@@ -147,50 +146,44 @@ func byDocument(ctx context.Context, r *audit.Reader, t *audit.Table) (*sharing,
 	return s, nil
 }
 
-// findDependence groups items as --cluster asks, or to warn of items that may depend on each other.
-func (s *scoring) findDependence(ctx context.Context, r *audit.Reader) error {
-	if s.Cluster == "" || s.Cluster == "context" {
-		by, err := byContext(ctx, s.table)
-		switch gone := errors.Is(err, benchmark.ErrChanged) || errors.Is(err, fs.ErrNotExist); {
+// findSharing groups items as --cluster asks, or, if that is "", to warn of items that may depend on
+// each other: then what cannot be read is a notice.
+func findSharing(ctx context.Context, r *audit.Reader, t *audit.Table, cluster string) (
+	list []*sharing, notices []string, err error,
+) {
+	for _, find := range []struct {
+		flag string
+		by   func() (*sharing, error)
+	}{
+		{"context", func() (*sharing, error) { return byContext(ctx, t) }},
+		{"document", func() (*sharing, error) { return byDocument(ctx, r, t) }},
+	} {
+		if cluster != "" && cluster != find.flag {
+			continue
+		}
+		switch by, err := find.by(); {
 		case err == nil:
-			s.shared = append(s.shared, by)
-		case s.Cluster != "" || !gone:
-			return err
+			list = append(list, by)
+		case cluster != "" || ctx.Err() != nil:
+			return nil, nil, err
 		default:
-			s.Notices = append(s.Notices, "whether items share a context is not known: "+err.Error())
+			notices = append(notices, fmt.Sprintf("whether items share a %s is not known: %v", find.flag, err))
 		}
 	}
-	if s.Cluster == "" || s.Cluster == "document" {
-		by, err := byDocument(ctx, r, s.table)
-		if err != nil {
-			return err
-		}
-		s.shared = append(s.shared, by)
-	}
-	return nil
+	return list, notices, nil
 }
 
-// warnOfDependence returns a warning for each benchmark of which items may depend on each other.
-func (s *scoring) warnOfDependence() (warnings []string) {
-	if s.Cluster != "" {
-		return nil
-	}
+// warnOfSharing returns a warning for each scored benchmark of which items may depend on each other.
+func warnOfSharing(
+	list []*sharing, t *audit.Table, methods []*audit.MethodVerdicts, scored func(benchmark string) bool,
+) (warnings []string) {
 	flagged := func(k int) bool {
-		for _, m := range s.methods {
-			if m.State[k].Found() {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(methods, func(m *audit.MethodVerdicts) bool { return m.State[k].Found() })
 	}
-	for _, b := range s.table.Benchmarks {
-		scored := false
-		for i := range s.inputs {
-			scored = scored || s.inputs[i].Name == b.Name
-		}
-		for _, by := range s.shared {
+	for _, b := range t.Benchmarks {
+		for _, by := range list {
 			counted := func(k int) bool { return by.flag == "context" || flagged(k) }
-			if text := by.warning(b, counted); scored && text != "" {
+			if text := by.warning(b, counted); text != "" && scored(b.Name) {
 				warnings = append(warnings, text)
 			}
 		}

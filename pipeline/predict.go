@@ -38,6 +38,7 @@ type Predictions struct {
 	Compute  float64              `json:"compute"`
 	Loss     *predict.Prediction  `json:"loss"`         // of compute
 	Size     *predict.Prediction  `json:"loss_of_size"` // of parameters and tokens
+	Score    *predict.Prediction  `json:"score"`        // of the loss, by parameters and tokens or else by compute
 	Parts    []PredictedBenchmark `json:"benchmarks"`
 	Warnings []string             `json:"warnings"`
 }
@@ -100,9 +101,14 @@ func (o *PredictOptions) runs() (runs []predict.Run, target predict.Run, err err
 		list = append(list, results.TrainingRun{Model: model, Compute: x})
 	}
 	target = o.TargetRun
-	target.Model, target.Loss = o.Target, math.NaN()
+	target.Model, target.Loss, target.Score = o.Target, math.NaN(), math.NaN()
 	for _, r := range list {
-		run := predict.Run{Model: r.Model, Compute: r.Compute, Params: r.Params, Token: r.Tokens, Loss: r.Loss}
+		run := predict.Run{
+			Model: r.Model, Compute: r.Compute, Params: r.Params, Token: r.Tokens, Loss: r.Loss, Score: math.NaN(),
+		}
+		if r.Score != nil {
+			run.Score = *r.Score
+		}
 		if run.Compute == 0 {
 			run.Compute = 6 * r.Params * r.Tokens
 		}
@@ -151,6 +157,14 @@ func (p *Predictions) losses(runs []predict.Run, target predict.Run, seed uint64
 		}
 		p.Size.Observe(target.Loss)
 	}
+	loss := cmp.Or(p.Size, p.Loss)
+	if loss == nil || !slices.ContainsFunc(runs, func(r predict.Run) bool { return r.Score >= 0 }) {
+		return nil
+	}
+	if p.Score, err = predict.FitScore(runs, loss, rand.New(rand.NewPCG(seed, 4))); err != nil {
+		return note(err)
+	}
+	p.Score.Observe(target.Score)
 	return nil
 }
 
@@ -269,6 +283,7 @@ func (p *Predictions) Write(w io.Writer) error {
 	}
 	line("loss of compute", p.Loss)
 	line("loss of size and data", p.Size)
+	line("score of that loss", p.Score)
 	for i := range p.Parts {
 		p.Parts[i].write(&b)
 	}

@@ -161,8 +161,7 @@ type publication struct {
 	marks    audit.Marks  // marks of reviewers that clean variants follow
 	changes  *changes     // against the audit that is replaced, or nil
 
-	translations []translation
-	sources      [][]uint64 // by method: a bit for each flagged item of a source
+	sources *sources // of translated items
 
 	questions audit.Questioner
 }
@@ -204,7 +203,10 @@ func (p *publication) write(ctx context.Context) error {
 		return err
 	}
 	p.recordCalibration()
-	if err := p.findTranslations(ctx, open); err != nil {
+	if p.sources, err = readTranslations(ctx, p.run.set, p.run.o.TranslatedFrom, p.run.o.Flag); err == nil {
+		err = p.sources.judge(ctx, open)
+	}
+	if err != nil {
 		p.out.Close()
 		return errors.Join(err, results.Close())
 	}
@@ -326,7 +328,7 @@ func (p *publication) item(
 	for i, m := range p.run.o.Methods {
 		matcher, k := p.run.set.Place(i)
 		v := found[matcher].Judge(k)
-		v.Kind = p.kindOf(i, ordinal, v.State, v.Kind)
+		v.Kind = p.sources.kindOf(i, ordinal, v.State, v.Kind)
 		if v.State == item.Clean && slices.Contains(p.run.o.Flag, v.Kind) {
 			v.State = item.Flagged
 		}

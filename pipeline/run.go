@@ -100,7 +100,11 @@ func (o Options) load(ctx context.Context) (*match.Set, error) {
 	if o.Progress != nil {
 		by.Loaded = &o.Progress.Items
 	}
-	return match.Load(ctx, o.Benchmarks, o.Presets, o.Methods, by)
+	set, err := match.Load(ctx, o.Benchmarks, o.Presets, o.Methods, by)
+	if err == nil {
+		_, err = readTranslations(ctx, set, o.TranslatedFrom, o.Flag) // refused before the corpus is read
+	}
+	return set, err
 }
 
 // A run matches shards with benchmarks and publishes an audit: the part that Scan and Check

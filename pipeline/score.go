@@ -119,7 +119,7 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 	if err := s.addAggregates(); err != nil {
 		return nil, err
 	}
-	s.Table.Warnings = append(append(append(s.Table.Warnings, warnings...), followed...), s.warnOfDependence()...)
+	s.Table.Warnings = append(append(append(s.Table.Warnings, warnings...), followed...), s.warnOfSharing()...)
 	if !s.table.About.Complete {
 		s.Table.Warnings = append(s.Table.Warnings,
 			"the audit is incomplete: items called clean may be in the input that was not read")
@@ -215,7 +215,9 @@ func (s *scoring) load(ctx context.Context) (followed []string, err error) {
 		followed, err = r.Follow(ctx, s.table, "scores")
 	}
 	if err == nil {
-		err = s.findDependence(ctx, r)
+		var notices []string
+		s.shared, notices, err = findSharing(ctx, r, s.table, s.Cluster)
+		s.Notices = append(s.Notices, notices...)
 	}
 	return followed, err
 }
@@ -383,6 +385,17 @@ func (s *scoring) columns(b audit.TableBenchmark, splits map[uint16]bool) (in *s
 		}
 	}
 	return in, nil
+}
+
+// warnOfSharing returns warnings of scored items that may depend on each other and do not count
+// together.
+func (s *scoring) warnOfSharing() []string {
+	if s.Cluster != "" {
+		return nil
+	}
+	return warnOfSharing(s.shared, s.table, s.methods, func(name string) bool {
+		return slices.ContainsFunc(s.inputs, func(in score.Input) bool { return in.Name == name })
+	})
 }
 
 // withSources returns a method that counts items as flagged too whose source is, nil if there are

@@ -21,7 +21,16 @@ type translation struct {
 	sources []int // of each item of it, the ordinal of its source in the set, -1 for none
 }
 
-// a sourceIndex finds the items of a source.
+// sources are the translations of a run, with the verdicts on what they translate.
+type sources struct {
+	set          *match.Set
+	flag         []string // kinds of clean items that count as flagged
+	last         int      // benchmark that is a source, or -1
+	translations []translation
+	flagged      [][]uint64 // by method: a bit for each flagged item
+}
+
+// A sourceIndex finds the items of a source.
 type sourceIndex struct {
 	first  int // ordinal in the set of the source's first item
 	ids    map[string]int
@@ -30,62 +39,66 @@ type sourceIndex struct {
 	size   int
 }
 
-// findTranslations reads which item each translated item has as its source: of --translated-from
-// NAME=SOURCE[/SPLIT].
-func (p *publication) findTranslations(ctx context.Context, open func() (*match.Results, error)) error {
-	last := -1 // of the sources
-	for _, arg := range p.run.o.TranslatedFrom {
+// readTranslations reads which item each translated item has as its source: of --translated-from
+// NAME=SOURCE[/SPLIT]. Flag names the kinds of clean items that count as flagged.
+func readTranslations(ctx context.Context, set *match.Set, args, flag []string) (*sources, error) {
+	p := &sources{set: set, flag: flag, last: -1}
+	named := func(name string) int {
+		return slices.IndexFunc(set.Benches, func(b *benchmark.Benchmark) bool { return b.Name == name })
+	}
+	for _, arg := range args {
 		name, source, _ := strings.Cut(arg, "=")
 		source, split, _ := strings.Cut(source, "/")
-		named := func(name string) int {
-			return slices.IndexFunc(p.run.set.Benches, func(b *benchmark.Benchmark) bool { return b.Name == name })
-		}
 		t, from := translation{number: named(name)}, named(source)
 		if t.number < 0 || from < 0 || t.number == from {
-			return fmt.Errorf("--translated-from %s: it needs the names of two of the benchmarks, as in mgsm=gsm8k", arg)
+			return nil, fmt.Errorf("--translated-from %s: it needs the names of two of the benchmarks, as in mgsm=gsm8k", arg)
 		}
-		last = max(last, from)
+		p.last = max(p.last, from)
 		in, err := p.indexSource(ctx, from, split)
 		if err == nil {
 			err = p.matchSources(ctx, &t, in)
 		}
 		if err != nil {
-			return fmt.Errorf("--translated-from %s: %w", arg, err)
+			return nil, fmt.Errorf("--translated-from %s: %w", arg, err)
 		}
 		p.translations = append(p.translations, t)
 	}
-	if last < 0 {
+	return p, nil
+}
+
+// judge judges the items of the benchmarks up to the last source. A source may come after its
+// translation, and results are read in order, so they are read once more.
+func (p *sources) judge(ctx context.Context, open func() (*match.Results, error)) error {
+	if p.last < 0 {
 		return nil
 	}
 	results, err := open()
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.judgeSources(ctx, results, last), results.Close())
+	return errors.Join(p.judgeAll(ctx, results), results.Close())
 }
 
-// judgeSources judges the items of the benchmarks up to the last source. A source may come after its
-// translation, and results are read in order, so they are read once more.
-func (p *publication) judgeSources(ctx context.Context, results *match.Results, last int) error {
-	p.sources = make([][]uint64, len(p.run.o.Methods))
-	for i := range p.sources {
-		p.sources[i] = make([]uint64, p.run.set.Len()/64+1)
+func (p *sources) judgeAll(ctx context.Context, results *match.Results) error {
+	p.flagged = make([][]uint64, len(p.set.Methods))
+	for i := range p.flagged {
+		p.flagged[i] = make([]uint64, p.set.Len()/64+1)
 	}
 	var found []match.Found
-	for number, b := range p.run.set.Benches[:last+1] {
+	for number, b := range p.set.Benches[:p.last+1] {
 		for it, err := range b.Items(ctx) {
 			if err != nil {
 				return err
 			}
-			ordinal := p.run.set.First(number) + it.Ordinal
+			ordinal := p.set.First(number) + it.Ordinal
 			if found, err = results.Item(found[:0], ordinal, it); err != nil {
 				return err
 			}
-			for i := range p.run.o.Methods {
-				matcher, k := p.run.set.Place(i)
+			for i := range p.set.Methods {
+				matcher, k := p.set.Place(i)
 				v := found[matcher].Judge(k)
-				if v.State == item.Flagged || v.State == item.Clean && slices.Contains(p.run.o.Flag, v.Kind) {
-					p.sources[i][ordinal/64] |= 1 << (ordinal % 64)
+				if v.State == item.Flagged || v.State == item.Clean && slices.Contains(p.flag, v.Kind) {
+					p.flagged[i][ordinal/64] |= 1 << (ordinal % 64)
 				}
 			}
 		}
@@ -94,10 +107,10 @@ func (p *publication) judgeSources(ctx context.Context, results *match.Results, 
 }
 
 // indexSource reads the ids and places of a source's items, of one split if it is not "".
-func (p *publication) indexSource(ctx context.Context, number int, split string) (*sourceIndex, error) {
-	in := &sourceIndex{first: p.run.set.First(number), ids: map[string]int{}, splits: map[string][]int{}, own: true}
+func (p *sources) indexSource(ctx context.Context, number int, split string) (*sourceIndex, error) {
+	in := &sourceIndex{first: p.set.First(number), ids: map[string]int{}, splits: map[string][]int{}, own: true}
 	own := false
-	for it, err := range p.run.set.Benches[number].Items(ctx) {
+	for it, err := range p.set.Benches[number].Items(ctx) {
 		if err != nil {
 			return nil, err
 		}
@@ -121,10 +134,10 @@ func (p *publication) indexSource(ctx context.Context, number int, split string)
 
 // matchSources finds the source of each item: by id if nine in ten have the id of one, else by their
 // place in the split of the same name, in the only split, or in a benchmark of the same size.
-func (p *publication) matchSources(ctx context.Context, t *translation, in *sourceIndex) error {
+func (p *sources) matchSources(ctx context.Context, t *translation, in *sourceIndex) error {
 	var byID, byPlace []int
 	withID, lacking := 0, ""
-	for it, err := range p.run.set.Benches[t.number].Items(ctx) {
+	for it, err := range p.set.Benches[t.number].Items(ctx) {
 		if err != nil {
 			return err
 		}
@@ -134,7 +147,7 @@ func (p *publication) matchSources(ctx context.Context, t *translation, in *sour
 			withID--
 		}
 		byID = append(byID, k)
-		place := in.place(it, p.run.set.Size(t.number))
+		place := in.place(it, p.set.Size(t.number))
 		if place < 0 && lacking == "" {
 			lacking = it.Split
 		}
@@ -170,14 +183,14 @@ func (in *sourceIndex) place(it *benchmark.Item, size int) int {
 }
 
 // sourceFlagged reports whether the source of an item is flagged by a method.
-func (p *publication) sourceFlagged(method, ordinal int) bool {
+func (p *sources) sourceFlagged(method, ordinal int) bool {
 	for i := range p.translations {
 		t := &p.translations[i]
-		n := ordinal - p.run.set.First(t.number)
+		n := ordinal - p.set.First(t.number)
 		if n < 0 || n >= len(t.sources) {
 			continue
 		}
-		if k := t.sources[n]; k >= 0 && p.sources[method][k/64]>>(k%64)&1 == 1 {
+		if k := t.sources[n]; k >= 0 && p.flagged[method][k/64]>>(k%64)&1 == 1 {
 			return true
 		}
 	}
@@ -186,7 +199,7 @@ func (p *publication) sourceFlagged(method, ordinal int) bool {
 
 // kindOf returns the kind of a verdict: that the source is flagged says more of a clean item than
 // that little of it is in a document.
-func (p *publication) kindOf(method, ordinal int, state item.State, kind string) string {
+func (p *sources) kindOf(method, ordinal int, state item.State, kind string) string {
 	if state == item.Clean && kind != "altered" && kind != "reworded" && p.sourceFlagged(method, ordinal) {
 		return audit.SourceFlagged
 	}

@@ -18,6 +18,7 @@ func predictCommand() *cobra.Command {
 
   loss         of compute, a·C^b + c, from five runs or more; and of parameters and tokens,
                E + A/N^α + B/D^β, from eight or more with different tokens a parameter
+  score        at that loss, by a sigmoid of the loss, where runs have a score
   pass rates   −E[log p] = α·C^−k, over the clean items that every smaller model solved at
                least once, and in six buckets of difficulty. They need several samples of
                each item
@@ -52,7 +53,7 @@ loss. Without compute it is 6 · params · tokens.`,
 	}
 	addFlags(c, "Input", func(f *pflag.FlagSet) {
 		auditFlag(f, &o.Audit)
-		f.StringVar(&o.Runs, "runs", "", "`FILE` CSV file of model,compute,params,tokens,loss")
+		f.StringVar(&o.Runs, "runs", "", "`FILE` CSV file of model,compute,params,tokens,loss,score")
 		f.StringArrayVar(&o.Results, "results", nil, "`MODEL=PATH` results, a file or a directory; repeats")
 		f.StringArrayVar(&o.Compute, "compute", nil, "`MODEL=FLOP` compute that a model was trained with; repeats")
 		f.StringVar(&o.Target, "target", "", "`MODEL` that is predicted, and left out of the fits")

@@ -7,6 +7,7 @@
 //	loss of size and data   L(N, D) = E + A/N^α + B/D^β
 //	pass rates              −E[log p] = α·C^−k       over items that every model solved at least once
 //	gap                     logit(flagged) − logit(clean) = s·log₁₀ C + i
+//	score of loss           b − a/(1 + e^(−k(L − m))), at the predicted loss
 //
 // C is divided by the target's, so that its predictions are a + c and α. L(C) is fitted by variable
 // projection: for each b the best a and c are those of a linear least squares of relative residuals,
@@ -14,7 +15,8 @@
 // several starts (Hoffmann et al. 2022). Pass rates and gap are straight lines in log C.
 //
 // Intervals are 95 % prediction intervals: residuals, made larger for the parameters that were
-// fitted, are drawn again and refitted, and one is added to each prediction. A fit is refused where
+// fitted, are drawn again and refitted, and one is added to each prediction. Residuals have at least
+// the spread between seeds, 0.1 % of a loss, so that no interval has a width of 0. A fit is refused where
 // it has too few points.
 package predict
 
@@ -61,6 +63,7 @@ type Run struct {
 	Compute       float64 // FLOP
 	Params, Token float64 // parameters and tokens trained on
 	Loss          float64
+	Score         float64 // share of right answers
 }
 
 // FitLoss predicts the loss at compute target from runs with compute and loss.
@@ -208,18 +211,7 @@ func sizeFit(runs []Run, y, start []float64) []float64 {
 			}
 		}
 	}
-	best, least := starts[0], math.Inf(1)
-	for _, s := range starts {
-		for range 3 { // Nelder and Mead's method is started again where it stops
-			result, err := optimize.Minimize(problem, s, &optimize.Settings{FuncEvaluations: 4000}, &optimize.NelderMead{})
-			if result == nil || err != nil && result.X == nil {
-				break
-			}
-			if s = result.X; result.F < least {
-				best, least = slices.Clone(s), result.F
-			}
-		}
-	}
+	best, _ := minimise(problem, starts, 3)
 	return best
 }
 
@@ -233,13 +225,15 @@ func (p *Prediction) bootstrap(
 	for i := range y {
 		residuals[i] = math.Log(y[i]/fitted[i]) * math.Sqrt(float64(n)/max(1, float64(n-parameters)))
 	}
+	noise := extraNoise(residuals, lossFloor)
+	draw := func() float64 { return math.Exp(residuals[rng.IntN(n)] + noise*rng.NormFloat64()) }
 	again := make([]float64, n)
 	var values []float64
 	for range draws {
 		for i := range again {
-			again[i] = fitted[i] * math.Exp(residuals[rng.IntN(n)])
+			again[i] = fitted[i] * draw()
 		}
-		if v := refit(again) * math.Exp(residuals[rng.IntN(n)]); !math.IsNaN(v) && !math.IsInf(v, 0) {
+		if v := refit(again) * draw(); !math.IsNaN(v) && !math.IsInf(v, 0) {
 			values = append(values, v)
 		}
 	}

@@ -175,17 +175,19 @@ func fitLine(models []Solver, items []int, target float64, rng *rand.Rand) (*Pre
 	var values []float64
 	drawn := make([]int, len(items))
 	wider := math.Sqrt(float64(n) / float64(n-2))
+	noise := extraNoise(residuals, passFloor)
+	draw := func() float64 { return wider*residuals[rng.IntN(n)] + noise*rng.NormFloat64() }
 	for range draws {
 		for i := range drawn {
 			drawn[i] = items[rng.IntN(len(items))]
 		}
 		y := make([]float64, n)
 		for m := range y {
-			y[m] = at + slope*x[m] + wider*residuals[rng.IntN(n)]
+			y[m] = at + slope*x[m] + draw()
 		}
 		again, _ := stat.LinearRegression(x, y, nil, false)
 		of, _, _ := fit(drawn)
-		if v := again + of - at + wider*residuals[rng.IntN(n)]; !math.IsNaN(v) && !math.IsInf(v, 0) {
+		if v := again + of - at + draw(); !math.IsNaN(v) && !math.IsInf(v, 0) {
 			values = append(values, v)
 		}
 	}

@@ -217,13 +217,14 @@ func countedOf(row []string, percent bool) (*Counted, error) {
 type TrainingRun struct {
 	Model                         string
 	Compute, Params, Tokens, Loss float64
+	Score                         *float64 // share of right answers
 }
 
-// ReadRuns reads a CSV file of model, with compute, or params and tokens, and loss, of which each may
-// be missing.
+// ReadRuns reads a CSV file of model, with compute, or params and tokens, loss and score, of which
+// each may be missing.
 func ReadRuns(name string) (list []TrainingRun, err error) {
 	optional := []string{"compute", "params", "tokens", "loss"}
-	err = readTable(name, []string{"model"}, optional, func(row []string) error {
+	err = readTable(name, []string{"model"}, append(slices.Clip(optional), "score"), func(row []string) error {
 		r := TrainingRun{Model: row[0]}
 		for i, to := range []*float64{&r.Compute, &r.Params, &r.Tokens, &r.Loss} {
 			if row[i+1] == "" {
@@ -234,6 +235,13 @@ func ReadRuns(name string) (list []TrainingRun, err error) {
 				return fmt.Errorf("%s is %q, not a number above 0", optional[i], row[i+1])
 			}
 			*to = x
+		}
+		if text := row[len(row)-1]; text != "" {
+			x, err := strconv.ParseFloat(text, 64)
+			if err != nil || !(x >= 0 && x <= 1) {
+				return fmt.Errorf("score is %q, not a share from 0 to 1", text)
+			}
+			r.Score = &x
 		}
 		if slices.ContainsFunc(list, func(q TrainingRun) bool { return q.Model == r.Model }) {
 			return fmt.Errorf("two rows have the model %q", r.Model)
