@@ -57,6 +57,9 @@ func run(args []string) error {
 	jobs := flags.Int("jobs", runtime.GOMAXPROCS(0), "rounds at a time")
 	repeats := flags.Int("repeats", 0, "of a round that failed, which fails only if one of them does; 0: at once")
 	dir := flags.String("dir", "", "where to work (default: a temporary directory)")
+	costs := flags.String("costs", "", "in place of faults, print what scans by these methods, all or some with commas "+
+		"between them, cost on hard inputs, compared with prose")
+	inputs := flags.String("inputs", "", "numbers of the hard inputs, with commas between them (default: all)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -67,6 +70,9 @@ func run(args []string) error {
 	}
 	if b.dir, err = os.MkdirTemp(*dir, "swabtorture-"); err != nil {
 		return err
+	}
+	if *costs != "" {
+		return errors.Join(b.costs(*costs, *inputs), os.RemoveAll(b.dir))
 	}
 	_, noStrace := exec.LookPath("strace")
 	b.strace = noStrace == nil && exec.Command("strace", "-f", "-qq", "-o", os.DevNull, "true").Run() == nil

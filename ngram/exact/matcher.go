@@ -188,8 +188,12 @@ func (m *Matcher) resume(s *ngram.Scanner, visit func(Run)) {
 		if !r.more {
 			continue
 		}
+		before := r.end
 		if m.follow(s, r); !r.more {
 			m.report(*r, visit)
+		}
+		if m.repeats.Follow(r.end - before) {
+			return
 		}
 	}
 }
@@ -246,7 +250,9 @@ func (m *Matcher) hit(s *ngram.Scanner, head uint32, i int, visit func(Run)) {
 		if m.follow(s, &r); !r.more {
 			m.report(r, visit)
 		}
-		next = append(next, r)
+		if next = append(next, r); m.repeats.Follow(r.end - doc - x.seed) {
+			break
+		}
 	}
 	for _, r := range open {
 		if r.end > doc {

@@ -33,7 +33,7 @@ func (r *Repeats) Begin() {
 		clear(r.known)
 	}
 	r.steps, r.most, r.over = 0, r.Start, false
-	if !r.crowded && r.Allowance != math.MaxInt {
+	if r.Allowance != math.MaxInt {
 		r.Allowance = max(0, r.Allowance-r.crowd)
 	}
 	r.crowd, r.crowded = 0, false
@@ -64,6 +64,20 @@ func (r *Repeats) crowdedBy(places int) bool {
 // Step counts one step, and reports whether that is one too many.
 func (r *Repeats) Step() bool {
 	r.steps++
+	r.over = r.over || r.steps > r.most
+	return r.over
+}
+
+// followWords is how many words a matcher follows a run at the cost of a step: what replaces
+// the matcher costs more for each word.
+const followWords = 32
+
+// Follow counts the words that a run was followed, and reports whether they are too many.
+func (r *Repeats) Follow(words int) bool {
+	if words < followWords {
+		return r.over
+	}
+	r.steps += words / followWords
 	r.over = r.over || r.steps > r.most
 	return r.over
 }

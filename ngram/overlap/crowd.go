@@ -2,7 +2,6 @@ package overlap
 
 import (
 	"cmp"
-	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -18,8 +17,10 @@ import (
 // for each word of the texts as many as it has documents, divided by 64. Only of the documents
 // that become evidence the runs are found one by one.
 //
-// A batch takes a quarter of a MiB of text and, for each of its words, about 100 bytes and two
-// bits for each document: 60 MiB at most.
+// Runs are extended over words that differ from their first place in each document.
+//
+// A batch takes up to a MiB of text and, for each of its words, about 100 bytes and two bits
+// for each document: 60 MiB of ordinary text, 180 MiB at most.
 type crowd struct {
 	stopped   func() bool
 	reader    exact.Reader
@@ -31,11 +32,14 @@ type crowd struct {
 	sets   []uint64 // by state: the documents that have its stretches
 	places []uint32 // by state: how often they do
 	ends   []crowdEnd
+	stream []uint32 // the words of all documents, with an unknown one after each
 	marks  []crowdMark
 	serial uint32
+	ascent map[int][]uint32 // by number of words and state: 1 + the state of its last words
+	extend crowdExtension
 
-	texts   []uint64 // a bit for each text that shares anything with the batch
-	words   []uint32 // of a text
+	texts   []uint64                // a bit for each text that shares anything with the batch
+	words   [item.NumParts][]uint32 // of an item's texts
 	parts   [item.NumParts][]exact.Match
 	spreads []*spread
 	spare   []*spread
@@ -59,6 +63,7 @@ type crowdDocument struct {
 type crowdEnd struct {
 	state    uint32 // of a document up to a word
 	document uint32
+	at       uint32 // that word in the stream
 }
 
 // A crowdMark notes that a state was visited for the present purpose, down to grams of a size.
@@ -66,7 +71,8 @@ type crowdMark struct{ serial, gram uint32 }
 
 type crowdEntry struct {
 	state, gram uint32
-	next        int32 // as in buckets
+	set         []uint64 // if no state has the documents
+	next        int32    // as in buckets
 }
 
 type crowdPair struct{ document, item uint32 }
@@ -74,23 +80,19 @@ type crowdPair struct{ document, item uint32 }
 type crowdView struct{ item, view uint32 }
 
 const (
-	crowdDocuments = 1 << 10
-	crowdBytes     = 1 << 18
+	crowdDocuments = 1 << 11
+	crowdBytes     = 1 << 20
+	crowdProduct   = 1 << 30 // of documents and bytes
 )
 
 // MaxPutOff is the length, in bytes, of the longest document that may be put off.
-const MaxPutOff = crowdBytes
+const MaxPutOff = 1 << 18
 
 // Allowance returns how many places of seeds of many places a matcher is to visit in the
-// documents of a shard before it leaves crowded ones to PutOff: about what a batch costs. It
-// is MaxInt where documents cannot be put off: methods that extend runs or leave out template
-// need the runs themselves.
+// documents of a shard before it leaves crowded ones to PutOff: about what a batch costs.
 func (s *Items) Allowance() int { return s.allowance }
 
 func (s *Items) findAllowance() int {
-	if s.ignore || slices.ContainsFunc(s.levels, func(l Level) bool { return l.Extend }) {
-		return math.MaxInt
-	}
 	words := 0
 	for t := range s.index.Texts() {
 		words += s.index.Words(t)
@@ -108,7 +110,8 @@ func (c *Collector) PutOff(row int64, id string, text []byte) {
 		c.crowd = d
 	}
 	d.documents = append(d.documents, crowdDocument{row, strings.Clone(id), len(d.text), len(d.text) + len(text)})
-	if d.text = append(d.text, text...); len(d.documents) == crowdDocuments || len(d.text) >= crowdBytes {
+	d.text = append(d.text, text...)
+	if n := len(d.documents); n == crowdDocuments || len(d.text) >= crowdBytes || n*len(d.text) >= crowdProduct {
 		c.addCrowd()
 	}
 }
@@ -165,19 +168,22 @@ func (d *crowd) eachDocument(visit func(document []byte)) {
 func (d *crowd) build(longest int) {
 	a := &d.automaton
 	a.Reset(longest)
-	d.ends = d.ends[:0]
+	d.ends, d.stream, d.ascent = d.ends[:0], d.stream[:0], map[int][]uint32{}
 	for k, doc := range d.documents {
 		a.Break()
 		d.reader.Words(d.text[doc.from:doc.to], func(word, _, _ uint32) bool {
+			d.stream = append(d.stream, word)
 			if word == exact.Unknown {
 				a.Break()
 				return true
 			}
 			a.Add(word)
-			d.ends = append(d.ends, crowdEnd{a.Last(), uint32(k)})
+			d.ends = append(d.ends, crowdEnd{a.Last(), uint32(k), uint32(len(d.stream) - 1)})
 			return len(d.ends)%(1<<12) != 0 || !d.stop()
 		})
+		d.stream = append(d.stream, endOfDocument)
 	}
+	d.extend.reset()
 	states := a.States()
 	d.width = (len(d.documents) + 63) / 64
 	d.sets = zeroed(d.sets, states*d.width)
@@ -216,17 +222,30 @@ func size(set []uint64) (n int) {
 	return n
 }
 
-// A spread is which of the documents have what of a text in grams of a size.
+// A spread is which of the documents have what of a text on a level.
 type spread struct {
 	part, gram int
+	extended   int      // the level, if runs are extended there, or -1
+	least      int      // words of a run that counts without being extended
 	states     []uint32 // by word of the text: that of the gram that begins there, or the root
+	template   []uint64 // of the text, as of Items, or nil
+	seen       []uint64 // words that any document has, where runs are extended
 	with       []uint64 // documents with a gram
+	counted    []uint64 // documents with one that is no template
+	longest    []uint64 // by words: the documents with a run extended to as many, if runs are
 	planes     []uint64 // bit k of the number of words covered is the set planes[k*width:]
 }
 
-func (s *spread) clear(part, gram, width int) {
-	s.part, s.gram, s.states, s.planes = part, gram, s.states[:0], s.planes[:0]
-	s.with = zeroed(s.with, width)
+func (s *spread) clear(part, gram, extended, width int) {
+	s.part, s.gram, s.least, s.extended = part, gram, gram, extended
+	s.states, s.planes = s.states[:0], s.planes[:0]
+	s.template, s.longest = nil, s.longest[:0]
+	s.with, s.counted = zeroed(s.with, width), zeroed(s.counted, width)
+}
+
+// isTemplate reports whether the gram or word of the text does not count.
+func (s *spread) isTemplate(at int) bool {
+	return s.template != nil && s.template[at/64]>>(at%64)&1 == 1
 }
 
 // add adds one to the number of each document of the set.
@@ -285,10 +304,14 @@ func (s *spread) number(document, width int) (n int) {
 	return n
 }
 
-// spreadOf returns the spread of a part of the present item in grams of a size.
-func (d *crowd) spreadOf(part, gram int) *spread {
+// spreadOf returns the spread of a part of the present item on a level, with grams of a size.
+func (c *Collector) spreadOf(d *crowd, part, text, level, gram int) *spread {
+	extended := -1
+	if c.items.levels[level].Extend {
+		extended = level
+	}
 	for _, s := range d.spreads {
-		if s.part == part && s.gram == gram {
+		if s.part == part && s.gram == gram && s.extended == extended {
 			return s
 		}
 	}
@@ -297,32 +320,62 @@ func (d *crowd) spreadOf(part, gram int) *spread {
 		s, d.spare = d.spare[last], d.spare[:last]
 	}
 	d.spreads = append(d.spreads, s)
-	s.clear(part, gram, d.width)
-	a, matches := &d.automaton, d.parts[part]
-	s.states = append(s.states, make([]uint32, len(matches))...)
-	anything := false
-	for end, m := range matches {
-		if m.Words < gram {
-			continue
-		}
-		state := m.State
-		for int(a.Words(a.Link(state))) >= gram {
-			state = a.Link(state)
-			d.work++
-		}
-		s.states[end-gram+1], anything = state, true
+	s.clear(part, gram, extended, d.width)
+	s.template = c.items.ignoredGrams(level, text)
+	if !d.findGrams(s, gram) {
+		return s
 	}
-	if anything {
-		d.cover(s)
+	if extended < 0 {
+		d.cover(s, gram, s.add)
+		return s
 	}
+	d.extendRuns(s, c.items.levels[level])
 	return s
 }
 
-// cover fills in which documents have anything, and how many words of the text their grams
-// cover: word w is covered where a gram begins at one of the words w-gram+1 to w. In blocks of
-// as many words, those are the end of one block and the beginning of the next.
-func (d *crowd) cover(s *spread) {
-	n, width := s.gram, d.width
+// findGrams fills in the states of a text's grams, and reports whether there are any.
+func (d *crowd) findGrams(s *spread, gram int) (anything bool) {
+	matches := d.parts[s.part]
+	s.states = zeroed(s.states, len(matches))
+	for end, m := range matches {
+		if m.Words >= gram {
+			s.states[end-gram+1], anything = d.ascend(m.State, gram), true
+		}
+	}
+	return anything
+}
+
+// ascend returns the state of the last words of a state's stretches.
+func (d *crowd) ascend(state uint32, words int) uint32 {
+	a, known := &d.automaton, d.ascent[words]
+	if known == nil {
+		known = make([]uint32, a.States())
+		d.ascent[words] = known
+	}
+	top := state
+	for known[top] == 0 {
+		link := a.Link(top)
+		if a.Words(link) < words {
+			known[top] = top + 1
+			break
+		}
+		top = link
+		d.work++
+	}
+	top = known[top] - 1
+	for state != top && known[state] == 0 {
+		known[state] = top + 1
+		state = a.Link(state)
+	}
+	return top
+}
+
+// cover fills in which documents have anything, and calls visit with the documents that have a
+// word of the text in a gram of n words, for all words in turn that are no template: word w is
+// covered where a gram begins at one of the words w-n+1 to w. In blocks of as many words,
+// those are the end of one block and the beginning of the next.
+func (d *crowd) cover(s *spread, n int, visit func(set []uint64)) {
+	width := d.width
 	d.suffix = zeroed(d.suffix, n*width) // of the block before: what it has from a word on
 	d.pre = zeroed(d.pre, width)
 	for from := 0; from < len(s.states); from += n {
@@ -330,7 +383,9 @@ func (d *crowd) cover(s *spread) {
 		block := s.states[from:min(from+n, len(s.states))]
 		for k, state := range block {
 			if state != exact.Root {
-				or(d.pre, d.set(state))
+				if or(s.with, d.set(state)); s.extended >= 0 || !s.isTemplate(from+k) {
+					or(d.pre, d.set(state))
+				}
 			}
 			set := d.pre
 			if k+1 < n {
@@ -338,16 +393,18 @@ func (d *crowd) cover(s *spread) {
 				or(covered, d.pre) // it is not needed again
 				set = covered
 			}
-			s.add(set)
+			visit(set)
 		}
-		or(s.with, d.pre)
+		if s.extended < 0 {
+			or(s.counted, d.pre)
+		}
 		clear(d.suffix)
 		for k := len(block) - 1; k >= 0; k-- {
 			set := d.suffix[k*width:][:width]
 			if k+1 < len(block) {
 				copy(set, d.suffix[(k+1)*width:][:width])
 			}
-			if block[k] != exact.Root {
+			if block[k] != exact.Root && (s.extended >= 0 || !s.isTemplate(from+k)) {
 				or(set, d.set(block[k]))
 			}
 		}
@@ -364,35 +421,39 @@ func (c *Collector) addToCrowdCover(d *crowd, i uint32) {
 		if t == item.None || d.texts[t/64]>>(t%64)&1 == 0 {
 			continue
 		}
-		d.words = d.reader.AppendText(d.words[:0], int(t))
+		d.words[p] = d.reader.AppendText(d.words[p][:0], int(t))
 		var m exact.Match
-		for _, w := range d.words {
+		for _, w := range d.words[p] {
 			m = d.automaton.Next(m, w)
 			d.parts[p] = append(d.parts[p], m)
 		}
-		d.work += len(d.words)
+		d.work += len(d.words[p])
 	}
 	d.spare, d.spreads = append(d.spare, d.spreads...), d.spreads[:0]
 	views, layout := c.items.views[it.Bench], c.items.Layout(int(i))
 	var cover *tracked
 	for v, view := range views {
 		found, set := c.spreadsOf(d, i, view)
-		if size(set) == 0 {
+		if len(found) == 0 {
 			continue
 		}
 		if cover == nil {
 			cover = c.coverOf(i, views, layout)
 		}
 		t := &cover.Tallies[v]
-		t.Documents += int64(size(set))
 		c.countGrams(d, t, view, layout, found, int(i))
+		d.findTogether(t, found, crowdView{i, uint32(v)})
+		if size(set) == 0 {
+			continue
+		}
+		t.Documents += int64(size(set))
 		if view.mean {
 			t.Best = max(t.Best, d.bestMean(found, set, layout, view))
 		}
 		sum := found[0]
 		if len(found) > 1 || view.windows {
 			sum = &d.sum
-			sum.clear(0, 0, d.width)
+			sum.clear(0, 0, -1, d.width)
 			for _, s := range found {
 				sum.addAll(s, set)
 			}
@@ -403,13 +464,12 @@ func (c *Collector) addToCrowdCover(d *crowd, i uint32) {
 			t.Longest = max(t.Longest, words)
 			return false
 		})
-		d.findTogether(t, found, crowdView{i, uint32(v)})
 		c.chooseEvidence(d, cover, views, v, found, sum, set, i)
 	}
 }
 
-// spreadsOf returns the spreads of an item's parts that count in a view, and the documents in
-// which the view has something.
+// spreadsOf returns the spreads of an item's parts that have anything in a view, and the
+// documents in which something counts there.
 func (c *Collector) spreadsOf(d *crowd, i uint32, view view) (found []*spread, set []uint64) {
 	set = make([]uint64, d.width)
 	for p, t := range c.items.list[i].Texts {
@@ -420,19 +480,26 @@ func (c *Collector) spreadsOf(d *crowd, i uint32, view view) (found []*spread, s
 		if gram == 0 {
 			continue
 		}
-		s := d.spreadOf(p, gram)
-		if size(s.with) == 0 {
+		s := c.spreadOf(d, p, int(t), view.level, gram)
+		if !hasBit(s.with) {
 			continue
 		}
-		found = append(found, s)
 		if !view.windows {
-			or(set, s.with)
+			found = append(found, s)
+			or(set, s.counted)
 			continue
 		}
+		inWindows := make([]uint64, d.width)
 		for _, w := range c.items.windows(int(i)) {
 			if s.states[w] != exact.Root {
-				or(set, d.set(s.states[w]))
+				or(inWindows, d.set(s.states[w]))
 			}
+		}
+		if hasBit(inWindows) {
+			found = append(found, s)
+		}
+		for j, w := range inWindows {
+			set[j] |= w & s.counted[j]
 		}
 	}
 	return found, set
@@ -448,6 +515,10 @@ func (c *Collector) countGrams(d *crowd, t *Tally, view view, layout Layout, fou
 					setRange(t.Seen, from+int(w), from+int(w)+1)
 				}
 			}
+			continue
+		}
+		if s.extended >= 0 { // no method counts these
+			orAt(t.Seen, s.seen, from)
 			continue
 		}
 		for at, state := range s.states {
@@ -493,19 +564,8 @@ func (d *crowd) eachLongest(found []*spread, set []uint64, visit func(words int,
 	d.serial++
 	d.entries = append(d.entries[:0], crowdEntry{})
 	clear(d.buckets)
-	push := func(words int, state, gram uint32) {
-		for words >= len(d.buckets) {
-			d.buckets = append(d.buckets, 0)
-		}
-		d.entries = append(d.entries, crowdEntry{state, gram, d.buckets[words]})
-		d.buckets[words] = int32(len(d.entries)) - 1
-	}
 	for _, s := range found {
-		for _, m := range d.parts[s.part] {
-			if m.Words >= s.gram {
-				push(m.Words, m.State, uint32(s.gram))
-			}
-		}
+		d.pushRuns(s)
 	}
 	left, group := slices.Clone(set), make([]uint64, d.width)
 	for words := len(d.buckets) - 1; words > 0; words-- {
@@ -515,6 +575,10 @@ func (d *crowd) eachLongest(found []*spread, set []uint64, visit func(words int,
 		clear(group)
 		for k := d.buckets[words]; k != 0; k = d.entries[k].next {
 			e, mark := d.entries[k], &d.marks[d.entries[k].state]
+			if e.set != nil {
+				or(group, e.set)
+				continue
+			}
 			if mark.serial == d.serial && mark.gram <= e.gram {
 				continue
 			}
@@ -522,7 +586,7 @@ func (d *crowd) eachLongest(found []*spread, set []uint64, visit func(words int,
 			or(group, d.set(e.state))
 			link := d.automaton.Link(e.state)
 			if shorter := d.automaton.Words(link); shorter >= int(e.gram) {
-				push(shorter, link, e.gram)
+				d.push(shorter, crowdEntry{state: link, gram: e.gram})
 			}
 			d.work += d.width
 		}
@@ -534,6 +598,39 @@ func (d *crowd) eachLongest(found []*spread, set []uint64, visit func(words int,
 		}
 		if anything != 0 && !visit(words, group) || more == 0 {
 			return
+		}
+	}
+}
+
+// push adds an entry of a run of some words.
+func (d *crowd) push(words int, e crowdEntry) {
+	for words >= len(d.buckets) {
+		d.buckets = append(d.buckets, 0)
+	}
+	e.next = d.buckets[words]
+	d.entries = append(d.entries, e)
+	d.buckets[words] = int32(len(d.entries)) - 1
+}
+
+// pushRuns adds the runs of a spread that no other includes, without what is template.
+func (d *crowd) pushRuns(s *spread) {
+	template := 0 // 1 + the last gram of the text so far that is
+	for end, m := range d.parts[s.part] {
+		if s.extended < 0 && end-s.gram+1 >= 0 && s.isTemplate(end-s.gram+1) {
+			template = end - s.gram + 2
+		}
+		words := m.Words
+		if template > 0 {
+			words = min(words, end+1-template)
+		}
+		if words >= s.least {
+			m = d.automaton.Cut(m, words)
+			d.push(m.Words, crowdEntry{state: m.State, gram: uint32(s.least)})
+		}
+	}
+	for from := 0; from < len(s.longest); from += d.width {
+		if set := s.longest[from:][:d.width]; hasBit(set) {
+			d.push(from/d.width, crowdEntry{set: set})
 		}
 	}
 }

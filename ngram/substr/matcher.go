@@ -217,6 +217,9 @@ func (m *Matcher) textAt(at uint32) int {
 	return sort.Search(len(starts), func(t int) bool { return starts[t] > at }) - 1
 }
 
+// followBytes is how many bytes of a run count as a word: they are compared eight and more at a time.
+const followBytes = 8
+
 // extend keeps the runs through byte at of the document and each of the entries.
 // Since the gram a period before differs, a run begins less than a period before.
 func (m *Matcher) extend(l *level, entries []entry, at int) {
@@ -232,6 +235,9 @@ func (m *Matcher) extend(l *level, entries []entry, at int) {
 			left++
 		}
 		right := l.width + m.commonPrefix(m.buf[at+l.width:len(m.doc)+8], x.letters[int(e.at)+l.width:])
+		if m.repeats.Follow((left + right) / followBytes) {
+			return
+		}
 		start, end := at-left, at+right
 		if end-start < x.recipe.N {
 			continue

@@ -220,11 +220,11 @@ func (r *gramsReader) begin(text []byte) { r.collector.Begin(text) }
 
 func (r *gramsReader) end(row int64, id string, text []byte) {
 	r.finish(text)
-	switch {
-	case r.repeats.Crowded() && len(text) <= overlap.MaxPutOff:
-		r.collector.PutOff(row, id, text)
-		return
-	case r.repeats.Crowded() || r.repeats.Repetitive():
+	if r.repeats.Crowded() || r.repeats.Repetitive() {
+		if len(text) <= overlap.MaxPutOff {
+			r.collector.PutOff(row, id, text)
+			return
+		}
 		r.collector.AddRepetitive(text)
 	}
 	r.collector.End(row, id, text)
