@@ -290,71 +290,78 @@ func rank(metric string) int {
 
 func baseName(path string) string { return path[strings.LastIndexAny(path, `/\`)+1:] }
 
-// readEvals reads a line of an OpenAI Evals log: the specification, events, a report.
+// readEvals reads a line of an OpenAI Evals log: the specification, events, and a report, which may
+// come before the events.
 func readEvals(r *reader, row rows.Object) error {
 	r.current = nil // prompts are in rows of their own
 	if raw := row.Get("spec"); raw != nil {
-		if r.any {
-			return errors.New("it has more than one run: divide the log")
-		}
-		r.any = true
-		spec := rows.SubObject(raw)
-		if fns, ok := rows.Elements(spec.Get("completion_fns")); ok && len(fns) > 0 {
-			r.common.Model = rows.Name(fns[0])
-		} else if c := rows.Name(rows.SubObject(spec.Get("run_config")).Get("model")); c != "" {
-			r.common.Model = c
-		}
-		r.common.Benchmark = rows.Name(spec.Get("base_eval"))
-		r.common.Split = rows.Name(spec.Get("split"))
-		r.file.problem(-1, "no final report", "the run did not finish")
-		return nil
+		return r.evalsSpec(rows.SubObject(raw))
 	}
 	if report := row.Get("final_report"); report != nil {
-		for _, f := range rows.SubObject(report) {
-			if f.Key == r.metric || f.Key == "accuracy" && r.metric == "match" {
-				r.state(r.metric, f.Raw)
-			}
-		}
+		r.report = slices.Clone(report)
 		delete(r.file.Counts, "no final report")
 		r.file.Problems = slices.DeleteFunc(r.file.Problems, func(p Problem) bool { return p.Kind == "no final report" })
 		return nil
 	}
-	id := rows.Name(row.Get("sample_id"))
-	var raw []byte
-	var metric string
-	data := rows.SubObject(row.Get("data"))
-	switch kind := rows.Name(row.Get("type")); kind {
+	id, data := rows.Name(row.Get("sample_id")), rows.SubObject(row.Get("data"))
+	switch rows.Name(row.Get("type")) {
 	case "match":
-		metric, raw = "match", data.Get("correct")
+		return r.evalsScore(id, "match", data.Get("correct"))
 	case "metrics":
-		var have []string
-		for _, f := range data {
-			if _, _, bad := score(f.Raw); bad == "" {
-				have = append(have, f.Key)
-			}
-		}
-		if r.o.Metric == "" && r.metric == "match" {
-			r.choose(have)
+		metric := r.evalsMetric(data)
+		if metric == "" {
 			return nil
 		}
-		slices.SortStableFunc(have, func(a, b string) int { return rank(a) - rank(b) })
-		metric = r.choose(have)
-		raw = data.Get(metric)
+		return r.evalsScore(id, metric, data.Get(metric))
 	case "error":
 		r.problem("error", "item "+rows.Clip(id)+": "+rows.Clip(string(data.Get("message"))))
-		return nil
 	case "sampling":
 		if r.seeker.Questions != nil && id != "" {
 			r.prompt(id, data.Get("prompt"))
 		}
-		return nil
-	default:
+	}
+	return nil
+}
+
+// evalsSpec reads the specification of a run.
+func (r *reader) evalsSpec(spec rows.Object) error {
+	if r.any {
+		return errors.New("it has more than one run: divide the log")
+	}
+	r.any = true
+	if fns, ok := rows.Elements(spec.Get("completion_fns")); ok && len(fns) > 0 {
+		r.common.Model = rows.Name(fns[0])
+	} else if c := rows.Name(rows.SubObject(spec.Get("run_config")).Get("model")); c != "" {
+		r.common.Model = c
+	}
+	r.common.Benchmark, r.common.Split = rows.Name(spec.Get("base_eval")), rows.Name(spec.Get("split"))
+	r.file.problem(-1, "no final report", "the run did not finish")
+	return nil
+}
+
+// evalsMetric returns the metric of an event that has several, "" if the file's own is not among them.
+func (r *reader) evalsMetric(data rows.Object) string {
+	have := []string{}
+	for _, f := range data {
+		if _, _, bad := score(f.Raw); bad == "" {
+			have = append(have, f.Key)
+		}
+	}
+	if r.o.Metric == "" && r.metric == "match" {
+		r.choose(have)
+		return ""
+	}
+	slices.SortStableFunc(have, func(a, b string) int { return rank(a) - rank(b) })
+	return r.choose(have)
+}
+
+// evalsScore adds the score of a sample, if it is of the file's metric.
+func (r *reader) evalsScore(id, metric string, raw []byte) error {
+	if m := r.choose([]string{metric}); m != metric {
 		return nil
 	}
-	if m := r.choose([]string{metric}); m != metric || id == "" {
-		if id == "" {
-			r.problem("missing id", "an event has no sample_id")
-		}
+	if id == "" {
+		r.problem("missing id", "an event has no sample_id")
 		return nil
 	}
 	o := Outcome{ID: id, Index: -1}
@@ -364,6 +371,15 @@ func readEvals(r *reader, row rows.Object) error {
 		}
 	}
 	return r.add(Group{Metric: metric}, o, "", raw)
+}
+
+// evalsReport compares the results with the final report.
+func (r *reader) evalsReport() {
+	for _, f := range rows.SubObject(r.report) {
+		if f.Key == r.metric || f.Key == "accuracy" && r.metric == "match" {
+			r.state(r.metric, f.Raw)
+		}
+	}
 }
 
 // prompt finds the questions in the prompt of a sample that another row scores.

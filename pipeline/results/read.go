@@ -198,6 +198,7 @@ type reader struct {
 		fields uint64
 	}
 	resolved map[string]bool // of a SWE-bench report: instances
+	report   []byte          // of an OpenAI Evals log
 }
 
 type epoch struct {
@@ -1011,6 +1012,8 @@ func (r *reader) finishGroups() {
 		r.lmEvalSummary()
 	case "HELM per-instance statistics":
 		r.helmSummary()
+	case "OpenAI Evals log":
+		r.evalsReport()
 	}
 	r.changeGroups(func(g *Group) {
 		name := strings.ToLower(g.Metric)
