@@ -67,10 +67,7 @@ var harnessRows = []format{
 // {example, metrics}.
 func readLighteval(r *reader, row rows.Object) error {
 	if task, ok := strings.CutPrefix(stem(baseName(r.file.Path)), "details_"); ok && r.common.Benchmark == "" {
-		r.common.Benchmark = lmEvalDate.ReplaceAllString(task, "") // such as lighteval|gsm8k|0
-		if parts := strings.Split(r.common.Benchmark, "|"); len(parts) > 1 {
-			r.common.Benchmark = parts[1]
-		}
+		r.common.Benchmark = lightevalTask(lmEvalDate.ReplaceAllString(task, ""))
 		if r.model == "" {
 			r.common.Model = filepath.Base(filepath.Dir(filepath.Dir(r.file.Path)))
 		}
@@ -84,6 +81,18 @@ func readLighteval(r *reader, row rows.Object) error {
 		o.Index = r.row
 	}
 	return r.add(Group{Metric: metric}, o, "", metrics.Get(metric))
+}
+
+// lightevalTask returns the task of a name such as gsm8k|0 or, of earlier versions, lighteval|gsm8k|0.
+func lightevalTask(name string) string {
+	switch parts := strings.Split(name, "|"); len(parts) {
+	case 1:
+		return name
+	case 2:
+		return parts[0]
+	default:
+		return parts[1]
+	}
 }
 
 func readOLMES(r *reader, row rows.Object) error {

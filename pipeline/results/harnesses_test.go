@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -228,6 +229,46 @@ func TestStated(t *testing.T) {
 		s, ok := parseStated([]byte(tt.text))
 		if !ok || s.agrees(tt.mean) != tt.agree {
 			t.Errorf("%s and %v: %v", tt.text, tt.mean, !tt.agree)
+		}
+	}
+}
+
+// The harness's own scores are in a file beside the results: of lighteval in its results, of OpenCompass
+// in its summary.
+func TestSummariesBeside(t *testing.T) {
+	date := "2026-01-02T03-04-05.678901"
+	for _, tt := range []struct {
+		rows, body, summary, says string
+		want                      float64
+	}{
+		{"details/org/owl/" + date + "/details_boats|0_" + date + ".jsonl",
+			`{"doc":{"id":"0","query":"q"},"metric":{"em":1.0}}` + "\n" + `{"doc":{"id":"1","query":"r"},"metric":{"em":0.0}}` + "\n",
+			"results/org/owl/results_" + date + ".json", `{"results":{"gulls|0":{"em":0.1},"boats|0":{"em":0.5,"em_stderr":0.2}}}`, .5},
+		{"details/owl/" + date + "/details_lighteval|boats|0_" + date + ".jsonl",
+			`{"doc":{"id":"0","query":"q"},"metric":{"em":1.0}}` + "\n" + `{"doc":{"id":"1","query":"r"},"metric":{"em":0.0}}` + "\n",
+			"results/owl/results_" + date + ".json", `{"results":{"lighteval|boats|0":{"em":0.75}}}`, .75},
+		{"20260102/results/owl/boats.json", `{"pass@1": 50.0, "details": {"type":"GEN","0":{"correct":true},"1":{"correct":false}}}`,
+			"20260102/summary/summary_20260102.csv", "dataset,version,metric,mode,owl\ngulls,1,accuracy,gen,12.00\nboats,1,pass@1,gen,50.00\n", 50},
+	} {
+		dir := t.TempDir()
+		for name, text := range map[string]string{tt.rows: tt.body, tt.summary: tt.says} {
+			path := filepath.Join(dir, filepath.FromSlash(name))
+			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		files, err := Read(dir, "", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := slices.IndexFunc(files, func(f File) bool { return f.Format != "" })
+		f := &files[k]
+		if len(f.Outcomes) != 2 || len(f.Groups) != 1 || f.Groups[0].Benchmark != "boats" || f.Groups[0].Model != "owl" ||
+			f.stated[0].score != tt.want {
+			t.Errorf("%s: %+v, stated %v", tt.rows, f.Groups, f.stated)
 		}
 	}
 }

@@ -265,7 +265,7 @@ func (r *reader) fallback() string {
 func stem(base string) string {
 	for range 2 {
 		switch ext := filepath.Ext(base); strings.ToLower(ext) {
-		case ".gz", ".zst", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".eval", ".txt", ".log":
+		case ".gz", ".zst", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".eval", ".txt", ".log", ".parquet", ".arrow":
 			base = strings.TrimSuffix(base, ext)
 		}
 	}
@@ -1012,6 +1012,10 @@ func (r *reader) finishGroups() {
 		r.lmEvalSummary()
 	case "HELM per-instance statistics":
 		r.helmSummary()
+	case "lighteval details":
+		r.lightevalSummary()
+	case "OpenCompass details":
+		r.openCompassSummary()
 	case "OpenAI Evals log":
 		r.evalsReport()
 	}

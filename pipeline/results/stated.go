@@ -133,6 +133,50 @@ func (r *reader) helmSummary() {
 	}
 }
 
+// lightevalSummary reads results/MODEL/results_DATE.json, which is beside details/MODEL/DATE/:
+// {results: {"TASK|SHOTS": {METRIC: score}}}.
+func (r *reader) lightevalSummary() {
+	date := filepath.Dir(r.file.Path)
+	model, up := filepath.Dir(date), ".."
+	for filepath.Base(model) != "details" {
+		if model == filepath.Dir(model) {
+			return
+		}
+		model, up = filepath.Dir(model), filepath.Join(up, "..")
+	}
+	middle, err := filepath.Rel(model, filepath.Dir(date))
+	if err != nil {
+		return
+	}
+	summary := r.readBeside(filepath.Join(up, "..", "results", middle, "results_"+filepath.Base(date)+".json"))
+	for _, task := range rows.SubObject(summary.Get("results")) {
+		for n, g := range r.file.Groups {
+			if s, ok := parseStated(rows.SubObject(task.Raw).Get(g.Metric)); ok && lightevalTask(task.Key) == g.Benchmark {
+				s.digits = 9
+				r.stateGroup(n, s)
+			}
+		}
+	}
+}
+
+// openCompassSummary reads summary/summary_DATE.csv, which is beside results/MODEL/DATASET.json: a row a
+// dataset, a column a model. The file's own score is more precise.
+func (r *reader) openCompassSummary() {
+	if r.file.stated != nil {
+		return
+	}
+	model := filepath.Base(filepath.Dir(r.file.Path))
+	names, _ := filepath.Glob(filepath.Join(filepath.Dir(r.file.Path), "..", "..", "summary", "summary_*.csv"))
+	for _, name := range names {
+		readTable(name, []string{"dataset", model}, nil, func(row []string) error {
+			if row[0] == stem(baseName(r.file.Path)) {
+				r.state("", []byte(row[1]))
+			}
+			return nil
+		})
+	}
+}
+
 // lowerBetter are metrics, in lower case, of which a lower score is better whatever the harness
 // says.
 var lowerBetter = strings.Fields(`perplexity word_perplexity byte_perplexity bits_per_byte ppl loss nll wer cer ter
