@@ -83,6 +83,13 @@ stores: ## installs servers of object stores into .stores, by pip and npm, and t
 	go test -count=1 ./pipeline/store
 	SWAB_STORE_SCHEDULES=$(SCHEDULES) go test -count=1 -timeout 60m ./cmd/swab -run 'ScanFrom|FaultSchedules'
 
+# What is not installed is named and skipped, there and in make test.
+validators: build ## installs validators of others into .stores, by pip and npm, and checks the report and the forms of swab card with them
+	python3 -m pip install -q --disable-pip-version-check --prefix .stores/python junitparser mlcroissant huggingface_hub check-jsonschema pre-commit
+	npm install --silent --no-audit --no-fund --prefix .stores axe-core @microsoft/sarif-multitool
+	python3 testdata/validators.py bin/swab .stores
+	go test -count=1 ./pipeline/page -run Axe
+
 # At the end of its time a target without a find sometimes fails with "context deadline
 # exceeded" and no input (go.dev/issue/75804, until Go 1.27); it must then pass when it is run again.
 fuzz: ## fuzzes every fuzz target for FUZZTIME each
@@ -151,4 +158,4 @@ golden: ## writes testdata/ and the expected outputs of tests again
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check lint vuln licences fuzz torture stores writers harnesses install man dist dist-check bench eval eval-fit eval-held golden screenshot
+.PHONY: help build demo test check lint vuln licences fuzz torture stores writers harnesses validators install man dist dist-check bench eval eval-fit eval-held golden screenshot

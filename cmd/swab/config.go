@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,9 +171,13 @@ func pairs(object *yaml.Node) *yaml.Node {
 	return &text
 }
 
+// variable is a variable of the environment in a value; a dollar sign alone is itself.
+var variable = regexp.MustCompile(`\$\{([^{}]*)\}`)
+
 // expand returns a value with its variables replaced.
 func (f *configFile) expand(v *yaml.Node) string {
-	return os.Expand(v.Value, func(name string) string {
+	return variable.ReplaceAllStringFunc(v.Value, func(name string) string {
+		name = name[2 : len(name)-1]
 		s, ok := os.LookupEnv(name)
 		if !ok {
 			f.wrong(v, "the environment has no variable %s", name)

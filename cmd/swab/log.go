@@ -49,6 +49,9 @@ var messageLevels = []struct{ prefix, level string }{
 	{"swab: data that was not read: ", "warning"},
 	{"swab: not used: ", "warning"},
 	{"swab: only task ", "warning"},
+	{"swab: fail: ", "warning"},
+	{"swab: look: ", "warning"},
+	{"swab: over its limit: ", "warning"},
 }
 
 func (m *messages) Write(p []byte) (int, error) {

@@ -196,7 +196,7 @@ func printLimits(w io.Writer, sum *pipeline.Summary, state audit.State) bool {
 	}
 	exceeded := sum.Exceeded(state)
 	for _, why := range exceeded {
-		fmt.Fprintf(w, "swab: %s\n", report.CleanText(why))
+		fmt.Fprintf(w, "swab: over its limit: %s\n", report.CleanText(why))
 	}
 	return len(exceeded) > 0
 }

@@ -341,7 +341,7 @@ func (c *Card) writeCroissant(w io.Writer) error {
 			"dct": "http://purl.org/dc/terms/", "conformsTo": "dct:conformsTo",
 		},
 		"@type":               "sc:Dataset",
-		"conformsTo":          "http://mlcommons.org/croissant/RAI/1.0",
+		"conformsTo":          []string{"http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"},
 		"name":                report.CleanText(c.Corpus.Name),
 		"rai:dataLimitations": limits,
 		"rai:dataManipulationProtocol": fmt.Sprintf(

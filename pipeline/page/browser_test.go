@@ -392,6 +392,29 @@ func TestBrowserLook(t *testing.T) {
 	}
 }
 
+// TestAxe: axe-core finds no violation, in all widths and colours. make validators installs it.
+func TestAxe(t *testing.T) {
+	source, err := os.ReadFile("../../.stores/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		t.Skip("skipped: axe-core is not installed (make validators)")
+	}
+	ctx := browser(t)
+	dir := makeAudit(t, []string{"gpt3", "longest8"}, quiz(), nil)
+	for _, width := range []int64{1280, 390} {
+		for _, dark := range []bool{false, true} {
+			p := show(t, ctx, dir, width, 900, dark)
+			eval[int](p, `[...document.querySelectorAll("details")].map(d => d.open = true).length`)
+			eval[bool](p, string(source)+";\ntrue")
+			for _, s := range eval[[]string](p, `axe.run(document).then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.html.slice(0, 200)).join(" | ")))`) {
+				t.Errorf("%d px, dark %v: %s", width, dark, s)
+			}
+			if passes := eval[int](p, `axe.run(document).then(r => r.passes.length)`); passes < 30 {
+				t.Errorf("%d px, dark %v: only %d rules passed", width, dark, passes)
+			}
+		}
+	}
+}
+
 // TestBrowserPrint: the page prints, and the paper says what the screen says.
 func TestBrowserPrint(t *testing.T) {
 	ctx := browser(t)

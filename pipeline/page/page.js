@@ -208,12 +208,12 @@
       const q = quotes[ks[0]];
       const head = el("p", {class: "source"}, el("b", {}, ...name(q.i)));
       if (sources.size > 1) {
-        const b = el("button", {type: "button", "aria-pressed": "false", "aria-label": "Mark the words of " + q.i + " in the item"}, "mark in item");
+        const b = el("button", {type: "button", "aria-pressed": "false", "aria-label": "mark in item the words of " + q.i}, "mark in item");
         b.addEventListener("click", () => { for (const o of buttons) o.setAttribute("aria-pressed", String(o === b)); side(ks); });
         buttons.push(b);
         head.append(" ", b);
       }
-      const all = el("button", {type: "button", "aria-label": "List all items whose first document is " + q.i}, "its items");
+      const all = el("button", {type: "button", "aria-label": "its items: all whose first document is " + q.i}, "its items");
       all.addEventListener("click", () => { $("filters").reset(); $("q").value = q.i; filter(); $("q").focus(); });
       head.append(" ", all);
       right.append(head, el("p", {class: "where"}, ...name(d.shards[q.s]), ", row " + num(q.r) + "; up to " + unit(q.w, q.u)));
