@@ -74,6 +74,12 @@ HARNESSES ?= python3
 harnesses: build ## runs real harnesses on clean variants and reads their logs, those that HARNESSES (python3) has
 	@if command -v $(HARNESSES) >/dev/null; then $(HARNESSES) testdata/harnesses.py bin/swab; else echo 'harnesses: skipped: there is no $(HARNESSES)'; fi
 
+SIMULATIONS ?= 10
+
+simulations: ## checks what scores and predictions promise by SIMULATIONS times as many simulated benchmarks, and prints figures
+	SWAB_SIMULATIONS=$(SIMULATIONS) go test -count=1 -timeout 60m -v -run 'Promises|Coverage|Levels|WithinStrata|Gap|LossOf|PassRates' \
+		./pipeline/score ./pipeline/predict | grep -v '^=== '
+
 SCHEDULES ?= 200
 
 # Without these servers the tests of Google's and Azure's stores say that they are skipped.
@@ -158,4 +164,4 @@ golden: ## writes testdata/ and the expected outputs of tests again
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check lint vuln licences fuzz torture stores writers harnesses validators install man dist dist-check bench eval eval-fit eval-held golden screenshot
+.PHONY: help build demo test check lint vuln licences fuzz torture stores writers harnesses simulations validators install man dist dist-check bench eval eval-fit eval-held golden screenshot

@@ -20,7 +20,9 @@ func table(t *testing.T, name string) (rows []map[string]string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	lines, err := csv.NewReader(f).ReadAll()
+	r := csv.NewReader(f)
+	r.Comment = '#'
+	lines, err := r.ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -234,3 +234,28 @@ func TestFamilies(t *testing.T) {
 		}
 	}
 }
+
+// What scipy and statsmodels say of sixty tables; testdata/statistics.py writes the file.
+func TestScipy(t *testing.T) {
+	var fishers, holm, bh []float64
+	for _, r := range table(t, "scipy.csv") {
+		number := func(name string) float64 { return float(t, r[name]) }
+		ka, a := int64(number("right_flagged")), int64(number("flagged"))
+		kb, b := int64(number("right_clean")), int64(number("clean"))
+		low, high := Newcombe(ka, a, kb, b)
+		l, h := Wilson(kb, b)
+		for name, got := range map[string]float64{
+			"fisher": Fisher(ka, a, kb, b), "mid_p": MidP(ka, a, kb, b), "low": low, "high": high, "wilson_low": l, "wilson_high": h,
+		} {
+			near(t, fmt.Sprint(name, " of ", ka, a, kb, b), got, number(name), 1e-8)
+		}
+		fishers = append(fishers, number("fisher"))
+		holm, bh = append(holm, number("holm")), append(bh, number("bh"))
+	}
+	for i, p := range Holm(fishers) {
+		near(t, "Holm", p, holm[i], 1e-8)
+	}
+	for i, p := range BenjaminiHochberg(fishers) {
+		near(t, "Benjamini and Hochberg", p, bh[i], 1e-8)
+	}
+}
