@@ -587,8 +587,11 @@ func (p *publication) strongestHits() (shown []report.Hit) {
 // a word.
 func compareHits(a, b report.Hit) int {
 	words := func(h report.Hit) int64 {
-		if h.Norm == "chars" || h.Norm == "raw" {
+		switch {
+		case h.Norm == "chars" || h.Norm == "raw":
 			return h.Words / 6
+		case h.Share > 0: // an item that is there whole goes before a longer one in parts
+			return int64(float64(h.Words) * h.Share * h.Share)
 		}
 		return h.Words
 	}

@@ -19,6 +19,9 @@ import (
 type Decisive struct {
 	Numbers, Names, Operators Exchange
 	Others                    Exchange // of other words: without those exchanged beside decisive ones
+	// Replaced is how many words that are not common the only gap in what was found has, where
+	// the document has other words in their place; 0 with more gaps than one.
+	Replaced int
 }
 
 // An Exchange counts words in whose place others are, and words that are there.
@@ -28,6 +31,9 @@ type Exchange struct{ Exchanged, Retained int }
 // others, and more often than chance would have it. Where every word is there, most of the
 // operators must differ.
 func (d Decisive) altered(whole bool) bool {
+	if d.Replaced >= leastReplaced {
+		return true
+	}
 	if whole {
 		return d.Operators.Exchanged > d.Operators.Retained
 	}
@@ -85,6 +91,7 @@ const edgeGap = 3
 // decisive compares the decisive words of a candidate with those in their place. Parts of
 // an item that follow each other, such as its question and choices, are one text.
 func (c *Collector) decisive(g *candidate) (d Decisive) {
+	gaps := 0
 	last := int64(-1) // word of the document behind which the gap begins
 	var gap []uint32  // places of words that were not found since
 	var head []uint32 // those before the first word found
@@ -106,6 +113,10 @@ func (c *Collector) decisive(g *candidate) (d Decisive) {
 			if last < 0 {
 				head, begin = slices.Clone(gap), int64(r.Doc)
 			} else if own || at == 0 {
+				if len(gap) > 0 {
+					gaps++
+					d.Replaced = c.replaced(g, gap, last, int64(r.Doc))
+				}
 				c.compareGap(&d, gap, last, int64(r.Doc))
 			}
 			gap, at = gap[:0], r.At+r.Words
@@ -126,11 +137,37 @@ func (c *Collector) decisive(g *candidate) (d Decisive) {
 			gap = append(gap, first+uint32(at))
 		}
 	}
+	if gaps != 1 || len(head)+len(gap) > 0 {
+		d.Replaced = 0
+	}
 	if last >= 0 {
 		c.compareNumbers(&d, gap, last)
 		c.compareEdges(&d, head, gap, begin, last)
 	}
 	return d
+}
+
+// leastReplaced is how many words that are not common are replaced together, at the least,
+// where a question is another one with the same choices.
+const leastReplaced = 2
+
+// replaced returns how many words of a gap are not common, if the document has about as many
+// other words there and all of the candidate's choices.
+func (c *Collector) replaced(g *candidate, gap []uint32, from, to int64) (count int) {
+	x := c.items.x
+	choices := c.items.list[g.item].Texts[item.Choices]
+	if choices == item.None || g.found[item.Choices].Words < x.Words(int(choices)) {
+		return 0
+	}
+	if between := to - from - 1; between < int64(len(gap)+1)/2 || between > int64(2*len(gap)+4) {
+		return 0
+	}
+	for _, at := range gap {
+		if x.content(at) && x.kinds[at]&number == 0 {
+			count++
+		}
+	}
+	return count
 }
 
 // compareGap counts the words of an item that are missing between two words of the document.

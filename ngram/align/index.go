@@ -2,6 +2,7 @@ package align
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 
 	"swab/ngram"
@@ -170,6 +171,7 @@ func (b *Builder) Weigh() *Index {
 	x.weights, x.says, x.spans = make([]uint16, len(x.words)), make([]uint8, len(x.words)), make([]uint8, len(x.words))
 	x.cited = make([]int32, x.Texts())
 	x.totals, x.bars, x.least = make([]Info, x.Texts()), make([]int32, x.Texts()), make([]uint8, x.Texts())
+	x.numbers = x.countNumbers()
 	b.numbers, b.texts = nil, nil
 	w := newWeigher(x, b.times)
 	for _, g := range order {
@@ -177,6 +179,19 @@ func (b *Builder) Weigh() *Index {
 	}
 	b.index = nil
 	return x
+}
+
+// countNumbers returns how many words of each text are numbers.
+func (x *Index) countNumbers() []uint16 {
+	counts := make([]uint16, x.Texts())
+	for t := range counts {
+		for _, k := range x.kinds[x.starts[t] : x.starts[t+1]-1] {
+			if k&number != 0 && counts[t] < math.MaxUint16 {
+				counts[t]++
+			}
+		}
+	}
+	return counts
 }
 
 // Info is an amount of information, in units of a sixteenth of a bit: what words carry
@@ -205,6 +220,7 @@ type Index struct {
 	cited     []int32  // by text: known information of the words in its quotations
 	bars      []int32  // by text: own information below which a place of a document is not reported
 	least     []uint8  // by text: fewer of its seeds than that never reach the bar
+	numbers   []uint16 // by text: how many of its words are numbers, at the most
 
 	slots  []slot
 	links  []link // of one seed after another, last places first
@@ -241,7 +257,7 @@ func (x *Index) Total(t int) Info { return x.totals[t] }
 
 // Bytes is about how much memory the index takes.
 func (x *Index) Bytes() int64 {
-	texts := 21*len(x.hashes) + len(x.letters) + 10*len(x.words) + 25*len(x.starts)
+	texts := 21*len(x.hashes) + len(x.letters) + 10*len(x.words) + 27*len(x.starts)
 	return int64(texts + 16*len(x.slots) + 8*len(x.links) + 8*len(x.filter))
 }
 

@@ -159,6 +159,9 @@ func (s *Items) evidence(i int, g *Match) *evidence {
 		e.found[p], e.loose[p], e.runs[p], e.words[p], e.cited[p] = f.Info, f.Loose, f.Run, f.Words, f.Cited
 		if t := s.list[i].Texts[p]; t != item.None {
 			e.size[p], e.citedAll[p] = s.x.Words(int(t)), int(s.x.cited[t])
+			if p := item.Part(p); p == item.Question || p == item.Context && !e.passage {
+				e.allNumbers += int(s.x.numbers[t])
+			}
 		}
 	}
 	return e
@@ -294,7 +297,7 @@ func (g *Match) kind(e *evidence, enough bool) string {
 		return Altered
 	case e.common:
 		return TooCommon
-	case e.passage && e.holdsHalf(item.Context):
+	case e.holdsPassage():
 		return PassageOnly
 	case 2*found.Known >= all.Known && 4*found.Own < all.Own:
 		return TemplateOnly
@@ -774,7 +777,7 @@ func (c *Collector) record(g *candidate, row int64, id string, text []byte, by *
 	}
 	see := g.match()
 	see.Shard, see.Row, see.ID = c.shard, row, id
-	if g.by < 0 && g.strength < reported && !(s.passage[i] && s.evidence(i, see).holdsHalf(item.Context)) {
+	if g.by < 0 && g.strength < reported && !s.evidence(i, see).holdsPassage() {
 		return
 	}
 	cover := c.covers[uint32(i)]

@@ -58,6 +58,7 @@ const (
 	// between them are.
 	numbersLess  = 0.78 // times what is needed with them
 	leastNumbers = 2
+	mostNumbers  = 0.5 // of all that it has
 
 	// An answer alone.
 	answerBits  = 30   // that it has at the least
@@ -67,6 +68,9 @@ const (
 	stretch    = 0.25 // less is needed with a long stretch
 	stretchMin = 25   // from this many bits
 	stretchMax = 60   // to this many
+	leastNeed  = 0.37 // but no less than that: a text that begins as the item does may go on otherwise
+
+	mixedChoices = 0.25 // of what the choices carry, where they count without half of the question
 )
 
 // evidence is what one place of a document shows of an item.
@@ -77,6 +81,7 @@ type evidence struct {
 	words, size     [item.NumParts]int  // words found, and in all
 	runs            [item.NumParts]int
 	numbers         Exchange
+	allNumbers      int  // in context, question
 	passage         bool // the context is of others
 	whole           bool // every word of question, context and choices is there, in order
 	asks            int  // as in Match
@@ -117,9 +122,16 @@ func (e *evidence) shares(found, total Info, numbers bool, parts ...item.Part) (
 // withNumbers is the strength of the evidence if the item's numbers are in their places.
 func (e *evidence) withNumbers() float64 {
 	at := *e
-	at.numbers = Exchange{Retained: leastNumbers}
+	at.numbers = Exchange{Retained: max(leastNumbers, at.allNumbers)}
 	_, strength := at.score()
 	return strength
+}
+
+// holdsNumbers reports whether the numbers of the item's own words are in their places: none
+// is exchanged, and most are there.
+func (e *evidence) holdsNumbers() bool {
+	n := e.numbers
+	return n.Exchanged == 0 && n.Retained >= leastNumbers && float64(n.Retained) >= mostNumbers*float64(e.allNumbers)
 }
 
 func (e *evidence) sum(parts ...item.Part) (found, total Info, run int) {
@@ -146,14 +158,15 @@ func (e *evidence) score() (share, strength float64) {
 		if total.Own < LeastBits*unit || total.Known < LeastKnown*unit {
 			return
 		}
-		numbers := e.numbers.Exchanged == 0 && e.numbers.Retained >= leastNumbers && total.Own >= scatteredBits*unit
+		numbers := e.holdsNumbers() && total.Own >= scatteredBits*unit
 		own, known := e.shares(found, total, numbers, parts...)
 		s := min(own, known) + larger*(max(own, known)-min(own, known))
 		n := needed(Need(float64(total.Own) / unit))
 		if total.Own < scatteredBits*unit && float64(run) < scatteredRun*float64(total.Known) {
 			n = min(scattered*n, max(n, aloneMost))
 		}
-		n *= 1 - stretch*min(1, max(0, (float64(run)/unit-stretchMin)/(stretchMax-stretchMin)))
+		less := stretch * min(1, max(0, (float64(run)/unit-stretchMin)/(stretchMax-stretchMin)))
+		n = max((1-less)*n, min(n, leastNeed))
 		if numbers {
 			n *= numbersLess
 		}
@@ -166,14 +179,17 @@ func (e *evidence) score() (share, strength float64) {
 	}
 	as := func(need float64) float64 { return need }
 	own := e.own()
-	if e.total[item.Choices].Known == 0 {
+	switch {
+	case e.holdsContextAlone():
+		// A passage, whatever the layout calls it.
+	case e.total[item.Choices].Known == 0:
 		try(as, own...)
-	} else {
+	default:
 		try(func(need float64) float64 { return min(alone*need, max(need, aloneMost)) }, own...)
 		all := append(own[:len(own):len(own)], item.Choices)
 		if e.holdsHalf(own...) {
 			try(as, all...)
-		} else if _, _, run := e.sum(all...); run >= mixedRun*unit && e.holdsEnd(own...) {
+		} else if _, _, run := e.sum(all...); run >= mixedRun*unit && e.holdsChoices() && e.holdsEnd(own...) {
 			try(func(need float64) float64 { return min(mixed*need, max(need, aloneMost)) }, all...)
 		}
 	}
@@ -212,6 +228,23 @@ func (e *evidence) solution() float64 {
 func (e *evidence) holdsEnd(own ...item.Part) bool {
 	_, total, _ := e.sum(own...)
 	return e.cut || float64(e.asks) >= min(mixedLeast*float64(total.Known), mixedMost*unit) && e.asks >= mixedStretch*unit
+}
+
+// holdsChoices reports whether some of what the choices carry was found, if they carry anything.
+func (e *evidence) holdsChoices() bool {
+	found, total, _ := e.sum(item.Choices)
+	return total.Own < LeastBits*unit || float64(found.Own) >= mixedChoices*float64(total.Own)
+}
+
+// holdsContextAlone reports whether nothing of an item with choices was found but the context.
+func (e *evidence) holdsContextAlone() bool {
+	return e.found[item.Context].Known > 0 && e.total[item.Question].Known > 0 && e.total[item.Choices].Known > 0 &&
+		e.found[item.Question].Known+e.found[item.Choices].Known == 0
+}
+
+// holdsPassage reports whether half of the text that the item asks about was found.
+func (e *evidence) holdsPassage() bool {
+	return (e.passage || e.holdsContextAlone()) && e.holdsHalf(item.Context)
 }
 
 // holdsHalf reports whether half of the information of some parts was found.

@@ -12,7 +12,7 @@ const (
 func swabDefinition() definition {
 	return definition{
 		Method: Method{
-			Name: House, Brief: "the share of an item's information that is in one place of a document", Version: 3,
+			Name: House, Brief: "the share of an item's information that is in one place of a document", Version: 4,
 			Norm: Plain, Unit: "word", Parts: item.AllParts,
 			Text: `Flagged when enough of an item's information is in one place of a document.
 Score: the share found.
@@ -49,14 +49,16 @@ smaller share, plus a fifth of the difference to the larger. Both are also compu
 the words in quotations, and count where they are less. It is computed over the
 question, with its choices where it has some, and with its passage. A passage (a
 context of several items, or text before the question proper) counts only when half of
-question and choices is found too.
+question and choices is found too; no context counts where an item has choices and nothing
+of them nor of its question is found.
 
 What is needed. 97 % of an item of 12 bits of own information, 72 % at 20, 69 % at 28,
 63 % at 48, 59 % at 64, 50 % at 90, 45 % at 130, 42 % at 200, 39 % from 400 bits on,
 in between over the logarithm. With a stretch of 25 to 60 bits word for word it is up
-to a quarter less; below 64 bits, where no stretch holds two fifths of what is known,
-a tenth more. From 64 bits on, where two numbers or more are in their places and none is
-another, it is 78 % of that, and the stretches' places are free. For the question alone of
+to a quarter less, but at least 37 %: a text that begins as the item does may go on
+otherwise. Below 64 bits, where no stretch holds two fifths of what is known, it is
+a tenth more. From 64 bits on, where half of the item's numbers, two at the least, are in
+their places and none is another, it is 78 % of that, and the stretches' places are free. For the question alone of
 an item that has choices it is 1.6 times as much, but not more than 96 %.
 
 Competition. Each word of a document counts for one item of a benchmark. Of all items that
@@ -71,11 +73,13 @@ Decisive words. Numbers, names and operators make an item differ from others of 
 When the words beside them are in the document, with others in the place of most numbers,
 most names or most operators, and of at most one in eight other words, the item is
 "altered". A name with a slip of the keyboard is the same name. A decisive word that was
-left out, or is beyond the edge of a fragment, does not count.
+left out, or is beyond the edge of a fragment, does not count. "Altered" too is an item of
+which all choices are there and all of the question but two or more words in one place,
+where the document has as many others: another question with the same choices.
 
 Few words. An item of less than 40 bits is flagged only when four fifths of its words are
 there, template or not; else it is "too common". Choices without a fifth of their question
-count only in the item's order.
+count only in the item's order, and without half of it where a quarter of them is there.
 
 Whole items and answers. An item whose question, context and choices are there whole is
 flagged however little its words carry, if they say 30 bits by themselves. A worked answer

@@ -19,7 +19,7 @@ func decodePercent(l *layer, text []byte) {
 		}
 		count, blanks, end := 0, 0, at
 		for next := at; next >= 0; next = nextPercent(text, end) {
-			b, ok := escaped(text[next:])
+			b, ok := escaped('%', text[next:])
 			if !ok {
 				break
 			}
@@ -72,7 +72,7 @@ func decodeRun(l *layer, text []byte, from, end int, plus bool) int {
 		case plus && b == '+':
 			l.replace(text, at, at+1, " ")
 		case b == '%':
-			if by, size := escapedRune(text[at:end]); size > 0 {
+			if by, size := escapedRune('%', text[at:end]); size > 0 {
 				l.replace(text, at, at+size, by)
 				at += size - 1
 			}
@@ -81,10 +81,10 @@ func decodeRun(l *layer, text []byte, from, end int, plus bool) int {
 	return end
 }
 
-// escaped returns the byte of the escape that rest begins with: %, two digits of base 16.
+// escaped returns the byte of the escape that rest begins with: a sign, two digits of base 16.
 // Control characters other than white space are not escaped by any text.
-func escaped(rest []byte) (b byte, ok bool) {
-	if len(rest) < 3 || rest[0] != '%' {
+func escaped(sign byte, rest []byte) (b byte, ok bool) {
+	if len(rest) < 3 || rest[0] != sign {
 		return 0, false
 	}
 	high, low := hexDigit(rest[1]), hexDigit(rest[2])
@@ -108,11 +108,11 @@ func hexDigit(b byte) int {
 
 // escapedRune returns the character of the escapes that rest begins with, and their size, 0
 // if they are none.
-func escapedRune(rest []byte) (by string, size int) {
+func escapedRune(sign byte, rest []byte) (by string, size int) {
 	var raw [utf8.UTFMax]byte
 	n := 0
 	for n < utf8.UTFMax && (n == 0 || !utf8.FullRune(raw[:n])) {
-		b, ok := escaped(rest[3*n:])
+		b, ok := escaped(sign, rest[3*n:])
 		if !ok {
 			return "", 0
 		}

@@ -41,7 +41,8 @@ func misread(rest []byte) (by string, size int) {
 		size += width
 	}
 	r, width := utf8.DecodeRune(raw[:n])
-	if n < 2 || width < n || !unicode.IsGraphic(r) {
+	control := 0x80 <= r && r < 0xA0 // which is a byte of a character again, where it was read wrong twice
+	if n < 2 || width < n || !unicode.IsGraphic(r) && !control {
 		return "", 0
 	}
 	return string(raw[:n]), size

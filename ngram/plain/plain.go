@@ -8,7 +8,9 @@
 //	LaTeX           \frac{1}{2}, \alpha, \sin, \begin{…}     the letter or function, else a space
 //	hyphenation     exam- at the end of a line, ple          joined
 //	percent         %20 %C3%A9, and + in forms               the character
+//	mail            =C3=A9, = at the end of a line           the character, nothing
 //	terminal        ESC [1m                                  nothing
+//	captions        00:01:02.300 --> …, <00:01:02.300>       a line end, a space
 //	misread UTF-8   Ã© â€™ (read as Latin-1 or cp1252)       é ’
 //	vowel marks     of Arabic and Hebrew, tatweel            nothing
 //	lookalikes      о of Cyrillic or Greek in Latin words    o
@@ -47,13 +49,14 @@ type Cleaner struct {
 }
 
 // signs are the beginnings of markup.
-var signs = [...]string{"<", "&", "\\", "](", "-\n", "-\r\n"}
+var signs = [...]string{"<", "&", "\\", "](", "-\n", "-\r\n", arrow}
 
 // Clean returns text without markup; without any, text itself. The result is valid until
 // the next call.
 func (c *Cleaner) Clean(text []byte) []byte {
 	c.used = 0
 	text = c.twice(text, decodePercent)
+	text = c.pass(text, decodeQuoted)
 	text = c.pass(text, dropTerminal)
 	text = c.pass(text, c.replaceMarkup)
 	set := leads(text)
@@ -86,6 +89,13 @@ func (c *Cleaner) replaceMarkup(l *layer, text []byte) {
 	}
 	for at := c.nextSign(text, 0); at < len(text); {
 		by, size := c.replace(text, at)
+		if rest := text[at:]; bytes.HasPrefix(rest, []byte(arrow)) {
+			from, end := cueTimes(text, at, l.done)
+			by, size, at = "\n", end-from, from
+			if size == 0 {
+				at = end
+			}
+		}
 		if size == 0 {
 			at = c.nextSign(text, at+1)
 			continue
@@ -151,7 +161,7 @@ func tagSize(rest []byte) int {
 		i++
 	}
 	if i == len(rest) || !isLetter(rest[i]) {
-		return 0
+		return cueTagSize(rest)
 	}
 	for i < len(rest) && (isLetter(rest[i]) || isDigit(rest[i]) || rest[i] == '-' || rest[i] == ':') {
 		i++
@@ -161,7 +171,7 @@ func tagSize(rest []byte) int {
 		return 0
 	}
 	if !areAttributes(bytes.TrimSuffix(rest[i:end], []byte("/"))) {
-		return 0
+		return cueTagSize(rest)
 	}
 	return end + 1
 }

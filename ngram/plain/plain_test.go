@@ -54,6 +54,16 @@ func TestMarkup(t *testing.T) {
 		{"donâ\u0080\u0099t Ð\u00bfÑ\u0080", "don’t пр"},
 		{"cafÃƒÂ©", "café"},
 		{`caf\u00c3\u00a9 caf&Atilde;&copy;`, "café café"},
+		{"donÃ¢Â\u0080Â\u0099t donÃ¢â‚¬â„¢t", "don’t don’t"},
+		// captions
+		{"WEBVTT\n\n00:01.000 --> 00:04.120 align:start position:0%\nOne <c.red>jar</c>\n\n01:00:04.120 --> 01:00:06.000\n<v Ingrid>of jam",
+			"WEBVTT\n\n\n\nOne  jar \n\n\n\n of jam"},
+		{"one<00:00:01.280><c> jar</c><00:00:01.520><c> of</c>", "one   jar    of "},
+		{"1\n00:00:01,000 --> 00:00:04,000\nOne jar\n\n2\r\n00:00:04,000 --> 00:00:06,500 X1:40\r\nof jam", "\n\nOne jar\n\n\n\nof jam"},
+		{"in 1850\n00:00:04,000 --> 00:00:06,500", "in 1850\n\n"},
+		// mail
+		{"Which old glacier feeds the northern =E2=80=93 or the caf=C3=A9 beside =\nthe river?=20\nIt is 2=3D2 and one quite long wo=\r\nrd",
+			"Which old glacier feeds the northern – or the café beside the river? \nIt is 2=2 and one quite long word"},
 		// vowel marks
 		{"كَتَبَ هٰذا كـــتاب", "كتب هذا كتاب"},
 		{"שָׁלוֹם", "שלום"},
@@ -98,6 +108,10 @@ func TestNoMarkup(t *testing.T) {
 		"go(&x, &y);", "if (a&&notready;)", "&" + strings.Repeat("a", maxEntity) + ";", "&#12ab;",
 		// no targets
 		"f[i](x)", "a[k](y + 1)", "[x]()", "](", "x](/a", "[a](b\n/c)", "[a](b<c/d)", "[w](/" + long + ")", "m[1](-)",
+		// no captions
+		"a --> b", "12:30 --> 13:00", "00:01.000 -> 00:02.000", "00:01.000 --> then", "a <v b, c> d", "<c++>", "<c.>"[:3], "<00:01>", "-->",
+		// no mail
+		"x =\ny", "if a ==\n b", "one line of a program that is about as long as a line of mail is, a=b, c=\nd",
 		// no escapes
 		`\d+\.\w*\s`, `[\[\]]\{2\}`, `\`, `a\`, `C:\dir\Windows`, `\u12`, `\uzzzz`, `\ud83d`, `\ude00`, `\ud83d\ude`, `\x41`, `\0`, `\alphabet`,
 		`\%\$\_`,
@@ -228,6 +242,8 @@ func FuzzClean(f *testing.F) {
 	for _, s := range []string{
 		"a <b and c> d <b>x</b> <!-- -->", "&amp; &nvlt;&#x110000; &copyx;", "[a](/b) ](#)", `\n\ln\u00e9\ud83d\ude00 \begin{x} \begin`, "a-\nb-\r\n > c-\n",
 		`\bmod\alpha-` + "\nb", "\xff-\n\xfe<\xff>", "cafÃƒÂ© &Atilde;&copy; ðŸ˜€ â€\x1b[1m", "كَتَبَ שָׁ \xd9\xc3",
+		"1\n00:00:01,000 --> 00:00:04,000\nOne<00:00:01.280><c.x> jar-->\n0:00.000-->", "Â\u0080",
+		"a line of mail caf=C3=A9 that=20is long=\nor=3Dnot=\r\n=C3",
 		"a%20b+c%2520d%C3%A9%C3 %252520", "a%P0b+c%2520d%C3%A9%C3 %25,520", "Тhe сat, а bеe а ο \xd0 α",
 	} {
 		f.Add([]byte(s))
@@ -256,6 +272,8 @@ func TestHostile(t *testing.T) {
 	}
 	for _, piece := range []string{
 		"<", "<a", "<a b=", "<a <", "<!--", "&", "&a", "](", "](/", "](/a\n", `\`, `\u`, `\ud83d`, `\begin{`, "-\n", "a-\n", "a-\r\n", "a-\nb", "\x1b[", "%20", "%", "%2520", "+%20%", "%C3", "о", "о a ", "оa", "с α ",
+		"=\n", "=3D", "a line of mail =\n", "=E2", "another line of mail=20that is long=\r\n",
+		"-->", "00:00:01,000 --> 00:00:04,000\n", "0:00.000 -->", "1\n", "<v a", "<c.a", "<00:00:00.000",
 		"Ã", "Ãƒ", "ð", "\xc3", "َ", "-", "]", "<a>&amp;](/)",
 	} {
 		t.Run(fmt.Sprintf("%q", piece), func(t *testing.T) {

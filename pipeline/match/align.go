@@ -317,7 +317,7 @@ func (m *alignment) hits(it *benchmark.Item, c *alignCover, _ []audit.Evidence) 
 			words += n
 		}
 	}
-	h.Words, h.Part = words, h.parts[0].String()
+	h.Words, h.Part, h.Share = words, h.parts[0].String(), c.own.Share
 	h.ItemText = it.Text[h.parts[0]][h.items[0][0]:]
 	h.DocStart, h.DocEnd, h.ItemStart = h.Marks[0][0], h.Marks[0][1], h.items[0][0]
 	return []report.Hit{h.Hit}
@@ -497,6 +497,7 @@ func (m *alignment) appendOne(e *encoder, i int, c *align.Cover) {
 		} {
 			n(int64(x.Exchanged), int64(x.Retained))
 		}
+		n(int64(s.Decisive.Replaced))
 		for _, f := range s.Lost {
 			n(int64(f.Own), int64(f.Known))
 		}
@@ -532,6 +533,7 @@ func (m *alignment) readOne(r *decoder, i int) *align.Cover {
 		} {
 			e.Exchanged, e.Retained = n(), n()
 		}
+		decisive.Replaced = n()
 		for p := range s.Lost {
 			s.Lost[p].Own, s.Lost[p].Known = n(), n()
 		}

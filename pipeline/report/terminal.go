@@ -239,6 +239,7 @@ type Hit struct {
 	ItemText string // the words of the item that match, or more of it
 	Method   string
 	State    audit.State
+	Share    float64 // of the item that is in one document, or 0 where it was not measured
 
 	// Marks are all stretches of the document, in bytes of it, that belong to the match;
 	// DocStart and DocEnd are one of them. If there are none, these two are the match.
