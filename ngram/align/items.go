@@ -412,8 +412,12 @@ func (c *Collector) End(row int64, id string, text, cleaned []byte, by *plain.Cl
 // anchors are the parts beside which the others are searched for, best first.
 var anchors = [...]item.Part{item.Question, item.Choices, item.Context, item.Answer}
 
-// place is where a document is worth an alignment for an item.
-type place struct{ item, from, to int }
+// place is where a document is worth an alignment for an item; answer says that half of the
+// answer may be there.
+type place struct {
+	item, from, to int
+	answer         bool
+}
 
 // findPlace notes the document's best place for item i, if there is hope.
 func (c *Collector) findPlace(i int) {
@@ -434,14 +438,19 @@ func (c *Collector) findPlace(i int) {
 		return
 	}
 	from, to := math.MaxInt, 0
-	for _, p := range anchors {
+	answer := e.holdsAnswer()
+	order := anchors[:]
+	if own := append(e.own(), item.Choices); answer && !e.holdsQuarter(own...) {
+		order = []item.Part{item.Answer}
+	}
+	for _, p := range order {
 		if t := texts[p]; t != item.None && c.windows[t] != nil {
 			from, to = int(c.windows[t].Start), int(c.windows[t].End)
 			break
 		}
 	}
 	around := 400 + 12*words
-	c.places = append(c.places, place{i, max(0, from-around), to + around})
+	c.places = append(c.places, place{i, max(0, from-around), to + around, answer})
 }
 
 // A candidate is an item with what its alignment shows of it.
@@ -580,14 +589,30 @@ func (c *Collector) mixed(g *candidate) bool {
 	return false
 }
 
-// alignItem aligns an item with its place.
+// alignItem aligns an item with its place. Where that is not enough and the answer may be
+// there, the answer goes first: some of its words are those of the question too.
 func (c *Collector) alignItem(at place) {
+	g := c.alignPlace(at, false)
+	if g.strength < 1 && at.answer {
+		if h := c.alignPlace(at, true); h.strength >= 1 {
+			g = h
+		}
+	}
+	c.candidates = append(c.candidates, g)
+}
+
+// alignPlace aligns the parts of an item with its place, the answer last or first.
+func (c *Collector) alignPlace(at place, answer bool) candidate {
 	s := c.items
 	c.aligner.Select(at.from, at.to)
 	g := candidate{item: at.item, by: -1}
 	first := len(c.runs)
-	c.alignParts(&g, item.Context, item.Question, item.Choices, item.Answer)
-	if c.mixed(&g) {
+	if answer {
+		c.alignParts(&g, item.Answer, item.Context, item.Question, item.Choices)
+	} else {
+		c.alignParts(&g, item.Context, item.Question, item.Choices, item.Answer)
+	}
+	if !answer && c.mixed(&g) {
 		c.runs = c.runs[:first]
 		c.aligner.Select(at.from, at.to)
 		c.alignParts(&g, item.Choices, item.Context, item.Question, item.Answer)
@@ -604,7 +629,7 @@ func (c *Collector) alignItem(at place) {
 		g.decisive = c.decisive(&g)
 		_, g.strength = s.evidence(at.item, g.match()).score()
 	}
-	c.candidates = append(c.candidates, g)
+	return g
 }
 
 // placeChoices adds what saying where the choices are takes, which begin behind the question:

@@ -253,10 +253,22 @@ func (e *evidence) holdsHalf(parts ...item.Part) bool {
 	return found.Known > 0 && 2*found.Own >= total.Own && 2*found.Known >= total.Known
 }
 
+// holdsAnswer reports whether seeds show half of an answer that says enough by itself.
+func (e *evidence) holdsAnswer() bool {
+	found, total, _ := e.sum(item.Answer)
+	return total.Own >= answerBits*unit && 2*found.Own >= total.Own
+}
+
+// holdsQuarter reports whether seeds show a quarter of some parts.
+func (e *evidence) holdsQuarter(parts ...item.Part) bool {
+	found, total, _ := e.sum(parts...)
+	return 4*found.Own >= total.Own
+}
+
 // hopeful reports whether what seeds show could be enough once aligned:
 // words beside seeds about double what seeds hold.
 func (e *evidence) hopeful() bool {
-	if found, total, _ := e.sum(item.Answer); total.Own >= answerBits*unit && 2*found.Own >= total.Own {
+	if e.holdsAnswer() {
 		return true
 	}
 	every := []item.Part{item.Context, item.Question, item.Choices}
