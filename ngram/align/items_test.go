@@ -192,6 +192,9 @@ func TestKinds(t *testing.T) {
 	const filler = "Unrelated sentences of another page. "
 	story := passage[:strings.Index(passage, " They wrote")]
 	short := bench(t, [4]string{story, "Which year was it?", choices, ""}, [4]string{"", "Which year was it?", "1850\n1860", ""})
+	const repeated = "The tired skipper owes seven sailors of the northern harbour twelve barrels, so the sailors of the harbour divide three hundred crowns."
+	repeats := bench(t, [4]string{"", "What does the tired skipper of the northern harbour owe when every sailor mended nineteen frozen lanterns before that dreadful storm on Thursday evening?", "", repeated},
+		[4]string{"", "Who mends the nets?", "", "A sailor"})
 	stages := bench(t, [4]string{"", "At which stage of the harbour's inspection are the lanterns and ropes counted?", choices, ""})
 	for _, c := range []struct {
 		what  string
@@ -215,6 +218,7 @@ func TestKinds(t *testing.T) {
 		{"other numbers and names", mended, strings.NewReplacer("42", "57", "Bergen", "Tromso", "Ingrid", "Astrid", "350", "480", " 6 ", " 8 ").Replace(sailors + " and Ingrid paid 350 crowns for 6 barrels of herring"), item.Clean, Altered},
 		{"a third", mended, "Seven tired sailors from Bergen mended 42 crates", item.Clean, Fragment},
 		{"the answer alone", worked, filler + solution + filler, item.Flagged, Answer},
+		{"an answer that repeats words of the question", repeats, filler + repeated + filler, item.Flagged, Answer},
 		{"half of the answer", worked, filler + solution[:len(solution)/2] + filler, item.Clean, ""},
 		{"short and whole", bench(t, [4]string{"", "How many purple eyes does a spotted giraffe have?", "one\ntwo\nthree\nfour", ""}),
 			filler + "How many purple eyes does a spotted giraffe have?\nA. one\nB. two\nC. three\nD. four", item.Flagged, Input},

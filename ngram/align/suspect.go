@@ -41,13 +41,13 @@ const FilterGram = 5
 func FilterMisses(n int) (share float64, ok bool) {
 	switch n {
 	case 5:
-		return 0.052, true
+		return 0.051, true
 	case 6:
-		return 0.068, true
+		return 0.067, true
 	case 7:
-		return 0.089, true
+		return 0.087, true
 	case 8:
-		return 0.112, true
+		return 0.111, true
 	}
 	return 0, false
 }

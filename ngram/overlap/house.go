@@ -35,7 +35,8 @@ place is the window of the document, twice as long as the text and 60 words, who
 seeds hold most of the item's own information. Words beside and between seeds count
 too if they follow each other in both, at least two in a row; options of an item count
 where they occur whole after its question. A word of the document matches one word of
-the item.
+the item: of the question before that of the answer, or, where that does not flag the
+item, of the answer before that of the question.
 
 Stretches. Words that follow each other in both are a stretch. The next stretch of a text
 may be anywhere near, so the bits that say how many words it is off from where it would
