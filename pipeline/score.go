@@ -119,22 +119,7 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 	if err := s.addAggregates(); err != nil {
 		return nil, err
 	}
-	s.Table.Warnings = append(append(append(s.Table.Warnings, warnings...), followed...), s.warnOfSharing()...)
-	if !s.table.About.Complete {
-		s.Table.Warnings = append(s.Table.Warnings,
-			"the audit is incomplete: items called clean may be in the input that was not read")
-	}
-	if kinds := s.table.About.Flag; len(kinds) > 0 {
-		s.Table.Warnings = append(s.Table.Warnings, "counted as flagged, as the scan was asked: clean items of kind "+
-			strings.Join(kinds, ", "))
-	}
-	for _, m := range s.methods {
-		if n := m.ByFilter(); n > 0 {
-			s.Table.Warnings = append(s.Table.Warnings, fmt.Sprintf(
-				"clean by %s only because a corpus filter suspects nothing, which does not bound the method: %s, "+
-					"of which some may be in the corpus; swab scan decides", m.Method, report.Count(n, "item")))
-		}
-	}
+	s.Table.Warnings = slices.Concat(s.Table.Warnings, warnings, followed, s.warnOfSharing(), s.warnOfAudit())
 	joined := []score.Joined{}
 	for i := range s.joins {
 		joined = append(joined, describeJoin(s.table, &s.joins[i]))
@@ -148,6 +133,25 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 		s.Table.Exams, s.Table.Warnings = append(s.Table.Exams, grades...), append(s.Table.Warnings, warnings...)
 	}
 	return &s.Scored, s.save(ctx)
+}
+
+// warnOfAudit returns what the audit itself leaves open.
+func (s *scoring) warnOfAudit() (warnings []string) {
+	if !s.table.About.Complete {
+		warnings = append(warnings, "the audit is incomplete: items called clean may be in the input that was not read")
+	}
+	if kinds := s.table.About.Flag; len(kinds) > 0 {
+		warnings = append(warnings,
+			"counted as flagged, as the scan was asked: clean items of kind "+strings.Join(kinds, ", "))
+	}
+	for _, m := range s.methods {
+		if n := m.ByFilter(); n > 0 {
+			warnings = append(warnings, fmt.Sprintf(
+				"clean by %s only because a corpus filter suspects nothing, which does not bound the method: %s, "+
+					"of which some may be in the corpus; swab scan decides", m.Method, report.Count(n, "item")))
+		}
+	}
+	return warnings
 }
 
 // scoreCounts computes the table of published scores, which need no audit.

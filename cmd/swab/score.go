@@ -66,65 +66,7 @@ rejected one as clean, whatever the verdict of a method.`,
   swab score audit --results runs/ --exam bar.yaml
   swab score audit --results full=run1/ --results clean=run2/ --ran clean=exported/
   swab score --counts model-card.csv`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if isConfig(args) {
-				if _, err := applyConfig(cmd, args[0]); err != nil {
-					return err
-				}
-				if out := cmd.Flags().Lookup("out"); o.Audit == "" {
-					o.Audit = out.Value.String() // where the scan wrote it
-				}
-				args = nil
-			}
-			if o.Counts != "" {
-				if len(args) > 0 || o.Audit != "" || len(o.Results) > 0 {
-					return misused(cmd, "--counts is a published table, scored without an audit and results")
-				}
-			} else if _, err := auditArg(cmd, &o.Audit, args); err != nil {
-				return err
-			}
-			if o.Counts == "" && len(o.Results) == 0 && o.Aggregates == "" {
-				return misused(cmd, "score needs --results or --aggregates")
-			}
-			if err := o.check(cmd); err != nil {
-				return err
-			}
-			o.Read.Metric, o.Read.Metrics = byTask(o.metrics)
-			o.Read.Filter, o.Read.Filters = byTask(o.filters)
-			o.BySubject, o.Stratify, o.Definitions = o.by != "", o.stratify != "", definitions()
-			stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
-			t, err := pipeline.Score(cmd.Context(), o.ScoreOptions)
-			if t != nil {
-				for _, notice := range t.Notices {
-					fmt.Fprintf(stderr, "swab: note: %s\n", report.CleanText(notice))
-				}
-				for i := range t.Joins {
-					printJoin(stderr, &t.Joins[i])
-				}
-			}
-			if err != nil {
-				return fmt.Errorf("score: %w", err)
-			}
-			if o.Out != "" {
-				fmt.Fprintf(stderr, "swab: wrote %s\n", o.Out)
-			}
-			_, _, width := terminal(stdout)
-			if err := t.Write(stdout, o.format, width); err != nil {
-				if o.Out != "" {
-					return afterPublishing(o.Out, err)
-				}
-				return err
-			}
-			if slices.ContainsFunc(t.Joins, func(j score.Joined) bool { return j.Ran != nil && !j.Ran.Exact() }) {
-				return exit{code: exitOver}
-			}
-			if t.Unread > 0 {
-				fmt.Fprintf(stderr, "swab: %s of results could not be read: their items have no score\n",
-					report.Count(t.Unread, "row"))
-				return exit{code: exitIncomplete}
-			}
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	addFlags(c, "Input", func(f *pflag.FlagSet) {
 		auditFlag(f, &o.Audit)
@@ -176,6 +118,75 @@ rejected one as clean, whatever the verdict of a method.`,
 	completeFrom(c, "stratify", "subject")
 	completeFrom(c, "format", score.Formats()...)
 	return c
+}
+
+// run scores what the flags and arguments name.
+func (o *scoreFlags) run(cmd *cobra.Command, args []string) error {
+	if err := o.setAudit(cmd, args); err != nil {
+		return err
+	}
+	if o.Counts == "" && len(o.Results) == 0 && o.Aggregates == "" {
+		return misused(cmd, "score needs --results or --aggregates")
+	}
+	if err := o.check(cmd); err != nil {
+		return err
+	}
+	o.Read.Metric, o.Read.Metrics = byTask(o.metrics)
+	o.Read.Filter, o.Read.Filters = byTask(o.filters)
+	o.BySubject, o.Stratify, o.Definitions = o.by != "", o.stratify != "", definitions()
+	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
+	t, err := pipeline.Score(cmd.Context(), o.ScoreOptions)
+	if t != nil {
+		for _, notice := range t.Notices {
+			fmt.Fprintf(stderr, "swab: note: %s\n", report.CleanText(notice))
+		}
+		for i := range t.Joins {
+			printJoin(stderr, &t.Joins[i])
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("score: %w", err)
+	}
+	if o.Out != "" {
+		fmt.Fprintf(stderr, "swab: wrote %s\n", o.Out)
+	}
+	_, _, width := terminal(stdout)
+	if err := t.Write(stdout, o.format, width); err != nil {
+		if o.Out != "" {
+			return afterPublishing(o.Out, err)
+		}
+		return err
+	}
+	if slices.ContainsFunc(t.Joins, func(j score.Joined) bool { return j.Ran != nil && !j.Ran.Exact() }) {
+		return exit{code: exitOver}
+	}
+	if t.Unread > 0 {
+		fmt.Fprintf(stderr, "swab: %s of results could not be read: their items have no score\n",
+			report.Count(t.Unread, "row"))
+		return exit{code: exitIncomplete}
+	}
+	return nil
+}
+
+// setAudit sets the audit from the flags, the argument or the configuration that it names.
+func (o *scoreFlags) setAudit(cmd *cobra.Command, args []string) error {
+	if isConfig(args) {
+		if _, err := applyConfig(cmd, args[0]); err != nil {
+			return err
+		}
+		if out := cmd.Flags().Lookup("out"); o.Audit == "" {
+			o.Audit = out.Value.String() // where the scan wrote it
+		}
+		args = nil
+	}
+	if o.Counts == "" {
+		_, err := auditArg(cmd, &o.Audit, args)
+		return err
+	}
+	if len(args) > 0 || o.Audit != "" || len(o.Results) > 0 {
+		return misused(cmd, "--counts is a published table, scored without an audit and results")
+	}
+	return nil
 }
 
 // byTask returns the value for all tasks, and those of single ones, of flags TASK=NAME.

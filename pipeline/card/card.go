@@ -129,6 +129,12 @@ type Exam struct {
 	Clean      *float64          `json:"clean"`
 	Lower      float64           `json:"lower"`
 	Percentile *score.Percentile `json:"lower_percentile"`
+
+	// 95 % intervals, through the exam's scale
+	FullLow   *float64 `json:"full_low"`
+	FullHigh  *float64 `json:"full_high"`
+	CleanLow  *float64 `json:"clean_low"`
+	CleanHigh *float64 `json:"clean_high"`
 }
 
 // Marks is how reviewers decided on items that were found.
@@ -426,7 +432,10 @@ func (b *Builder) addScores() {
 	}
 	for _, g := range b.table.Exams {
 		if g.Method == b.card.Method {
-			b.card.Exams = append(b.card.Exams, Exam{g.Exam, g.Model, g.Full, g.Clean, g.Lower, g.LowerRange})
+			b.card.Exams = append(b.card.Exams, Exam{
+				Exam: g.Exam, Model: g.Model, Full: g.Full, Clean: g.Clean, Lower: g.Lower, Percentile: g.LowerRange,
+				FullLow: g.FullLow, FullHigh: g.FullHigh, CleanLow: g.CleanLow, CleanHigh: g.CleanHigh,
+			})
 		}
 	}
 }

@@ -212,6 +212,11 @@ func (w *writer) splits() error {
 				s.Benchmark, s.Split, ErrEmpty)
 		}
 	}
+	return w.nameTasks()
+}
+
+// nameTasks sets the harness's names of splits, as --task has them.
+func (w *writer) nameTasks() error {
 	used := map[string]bool{}
 	for i := range w.sum.Splits {
 		s := &w.sum.Splits[i]

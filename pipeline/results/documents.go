@@ -24,27 +24,7 @@ func (r *reader) document(d *rows.Doc) error {
 	err := d.Object(func(key string) error {
 		switch key {
 		case "eval", "status", "results", "adapter_spec":
-			c, err := d.Peek()
-			if err != nil {
-				return err
-			}
-			if c == '[' {
-				return r.elements(d)
-			}
-			raw, err := d.Raw()
-			if err != nil {
-				return err
-			}
-			if key == "eval" || key == "results" {
-				if done, err := r.objectOf(key, raw); done || err != nil {
-					return err
-				}
-			}
-			header.set(key, raw)
-			if key == "adapter_spec" {
-				r.common.Model = rows.Name(rows.SubObject(raw).Get("model"))
-			}
-			return nil
+			return r.headerMember(d, key, &header)
 		case "samples":
 			return d.Array(func() error {
 				if err := r.inspectSample(d); err != nil {
@@ -81,6 +61,31 @@ func (r *reader) document(d *rows.Doc) error {
 	r.state("", own)
 	if r.format != nil && r.format.name == "HELM request states" {
 		r.helmPlaces()
+	}
+	return nil
+}
+
+// headerMember reads a member that is a list of rows, has results in it, or is a log's header.
+func (r *reader) headerMember(d *rows.Doc, key string, header *header) error {
+	c, err := d.Peek()
+	if err != nil {
+		return err
+	}
+	if c == '[' {
+		return r.elements(d)
+	}
+	raw, err := d.Raw()
+	if err != nil {
+		return err
+	}
+	if key == "eval" || key == "results" {
+		if done, err := r.objectOf(key, raw); done || err != nil {
+			return err
+		}
+	}
+	header.set(key, raw)
+	if key == "adapter_spec" {
+		r.common.Model = rows.Name(rows.SubObject(raw).Get("model"))
 	}
 	return nil
 }

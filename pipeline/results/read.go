@@ -926,6 +926,28 @@ func (r *reader) finish() error {
 	if r.format == nil && f.Format == "" || !r.any && len(f.Counts) == 0 {
 		return ErrNoResults
 	}
+	r.tellOthers()
+	if r.o.Metric != "" && len(f.Outcomes) == 0 && f.Counts["missing score"] > 0 {
+		return fmt.Errorf("%w a score named %q", errNoMetric, rows.Clip(r.o.Metric))
+	}
+	r.finishGroups()
+	times, err := r.averageSamples()
+	if err != nil {
+		return err
+	}
+	r.tellUneven(times)
+	if len(f.Groups) > 1 {
+		slices.SortStableFunc(f.Outcomes, func(a, b Outcome) int { return int(a.Group) - int(b.Group) })
+	}
+	if cap(f.Outcomes)-len(f.Outcomes) > len(f.Outcomes)/16 {
+		f.Outcomes = slices.Clone(f.Outcomes)
+	}
+	f.Outcomes = slices.Clip(f.Outcomes)
+	return nil
+}
+
+// tellOthers notes the metrics and filters of the file that are not used.
+func (r *reader) tellOthers() {
 	if len(r.others) > 0 {
 		r.row = -1
 		r.problem("several metrics", fmt.Sprintf("%s is used; the file also has %s (choose with --metric)",
@@ -936,47 +958,46 @@ func (r *reader) finish() error {
 		r.problem("several filters", fmt.Sprintf("%s is used; the file also has %s (choose with --filter)",
 			rows.Clip(r.filter), listNames(r.filters)))
 	}
-	if r.o.Metric != "" && len(f.Outcomes) == 0 && f.Counts["missing score"] > 0 {
-		return fmt.Errorf("%w a score named %q", errNoMetric, rows.Clip(r.o.Metric))
-	}
-	r.finishGroups()
-	times := make(map[int32]int)
-	for i := range f.Outcomes {
-		o := &f.Outcomes[i]
+}
+
+// averageSamples sets each outcome's score to the mean of its samples, or to pass@k. It returns how
+// many outcomes have how many samples.
+func (r *reader) averageSamples() (times map[int32]int, err error) {
+	times = make(map[int32]int)
+	for i := range r.file.Outcomes {
+		o := &r.file.Outcomes[i]
 		if r.o.PassAt > 0 {
 			if err := r.passAt(o); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
 		o.Score /= float64(o.Samples)
 		times[o.Samples]++
 		if math.IsInf(o.Score, 0) || math.IsNaN(o.Score) {
-			return fmt.Errorf("%s: the sum of its scores is not a finite number", r.describe(*o))
+			return nil, fmt.Errorf("%s: the sum of its scores is not a finite number", r.describe(*o))
 		}
 	}
-	if len(times) > 1 {
-		usual := int32(0)
-		for n, c := range times {
-			if c > times[usual] || c == times[usual] && n < usual {
-				usual = n
-			}
+	return times, nil
+}
+
+// tellUneven notes the outcomes with another number of samples than most.
+func (r *reader) tellUneven(times map[int32]int) {
+	if len(times) < 2 {
+		return
+	}
+	usual := int32(0)
+	for n, c := range times {
+		if c > times[usual] || c == times[usual] && n < usual {
+			usual = n
 		}
-		for i := range f.Outcomes {
-			if o := &f.Outcomes[i]; o.Samples != usual {
-				f.problem(-1, "uneven samples",
-					fmt.Sprintf("%s has %d scores, most items have %d", r.describe(*o), o.Samples, usual))
-			}
+	}
+	for i := range r.file.Outcomes {
+		if o := &r.file.Outcomes[i]; o.Samples != usual {
+			r.file.problem(-1, "uneven samples",
+				fmt.Sprintf("%s has %d scores, most items have %d", r.describe(*o), o.Samples, usual))
 		}
 	}
-	if len(f.Groups) > 1 {
-		slices.SortStableFunc(f.Outcomes, func(a, b Outcome) int { return int(a.Group) - int(b.Group) })
-	}
-	if cap(f.Outcomes)-len(f.Outcomes) > len(f.Outcomes)/16 {
-		f.Outcomes = slices.Clone(f.Outcomes)
-	}
-	f.Outcomes = slices.Clip(f.Outcomes)
-	return nil
 }
 
 // maxSamples is the greatest number of scores in one list.
