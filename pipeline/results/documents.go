@@ -38,6 +38,8 @@ func (r *reader) document(d *rows.Doc) error {
 		case "accuracy", "pass_at_1", "score", "resolved_ids", "unresolved_ids", "submitted_ids", "completed_ids",
 			"error_ids", "empty_patch_ids":
 			return r.smallMember(d, key, &own)
+		case "htmls", "convos", "metadata":
+			return r.simpleEvals(d, key)
 		case "request_states", "items", "rows", "records", "data", "predictions", "details":
 			return r.rowsMember(d, key)
 		}

@@ -28,7 +28,7 @@ var (
 
 	// Lists of rows in a document that is one object.
 	documentLists = strings.Fields(`request_states samples raw_scored_generations results items rows records data
-		predictions details eval resolved_ids submitted_ids`)
+		predictions details eval resolved_ids submitted_ids htmls convos`)
 )
 
 // formats returns the formats of rows, the most specific first.

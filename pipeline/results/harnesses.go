@@ -3,6 +3,7 @@ package results
 import (
 	"errors"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -330,6 +331,68 @@ func scoresNamed(row rows.Object) (have []string) {
 	}
 	return have
 }
+
+// htmlScore is where a page of simple-evals has the score.
+var htmlScore = regexp.MustCompile(`Score: *([0-9.eE+-]+|True|False)`)
+
+// simpleEvals reads a member of simple-evals' NAME_allresults.json: htmls, a page an item that shows its
+// score, convos, the conversations in the same order, and metadata, which may have the scores too.
+func (r *reader) simpleEvals(d *rows.Doc, key string) error {
+	c, err := d.Peek()
+	if err != nil {
+		return err
+	}
+	switch {
+	case key == "htmls" && c == '[':
+		return d.Array(func() error {
+			raw, err := d.Raw()
+			if err != nil {
+				return err
+			}
+			page, _ := rows.Text(raw)
+			var found []byte
+			if m := htmlScore.FindStringSubmatch(page); m != nil {
+				found = strconv.AppendQuote(nil, m[1])
+			}
+			r.htmls = append(r.htmls, found)
+			return nil
+		})
+	case key == "convos" && c == '[' && slices.ContainsFunc(r.htmls, func(s []byte) bool { return s != nil }):
+		r.file.Format = simpleEvals
+		return d.Array(func() error {
+			raw, err := d.Raw()
+			if err != nil || int(r.row) >= len(r.htmls) {
+				return err
+			}
+			r.current = rows.Object{{Key: "messages", Raw: raw}}
+			err = r.add(Group{Metric: "score"}, Outcome{Index: r.row}, "", r.htmls[r.row])
+			r.row++
+			return err
+		})
+	case key == "metadata" && c == '{' && r.file.Format == "":
+		raw, err := d.Raw()
+		if err != nil {
+			return err
+		}
+		examples, _ := rows.Elements(rows.SubObject(raw).Get("example_level_metadata"))
+		for _, e := range examples {
+			r.file.Format = simpleEvals
+			r.current = rows.SubObject(e)
+			o := Outcome{ID: rows.Name(r.current.Get("prompt_id")), Index: r.row}
+			if o.ID != "" {
+				o.Index = -1
+			}
+			if err := r.add(Group{Metric: "score"}, o, "", r.current.Get("score")); err != nil {
+				return err
+			}
+			r.row++
+		}
+		return nil
+	}
+	return d.Pass(false)
+}
+
+const simpleEvals = "simple-evals results"
 
 // sweBench adds the ids of one list of a SWE-bench report. Instances that were submitted and are
 // not resolved are wrong.

@@ -86,6 +86,14 @@ func TestHarnessLayouts(t *testing.T) {
 			return fmt.Sprintf(`{"question_id":"b-%d","model":"owl","judge":["j","single"],"score":%d,"turn":1}`, i, number[right])
 		}), Options{}, "score", "mt_bench", true, false, -1},
 		{"SWE-bench report", "owl.json", `{"total_instances":4,"submitted_instances":3,"submitted_ids":["b-0","b-1","b-2"],"resolved_ids":["b-0","b-2"],"unresolved_ids":["b-1"],"incomplete_ids":["b-3"]}`, Options{}, "resolved", "swe-bench", true, false, -1},
+		{"simple-evals results", "boats_owl_allresults.json", `{"score":0.667,"metrics":{"chars":9.0},"htmls":[` + list(func(i int, right bool, q string) string {
+			return fmt.Sprintf("%q", fmt.Sprintf("<h3>Results</h3><p>Correct Answer: A</p><p>Score: %d.0</p>", number[right]))
+		}) + `],"convos":[` + list(func(i int, right bool, q string) string {
+			return fmt.Sprintf(`[{"role":"user","content":"Answer this.\n%s"},{"role":"assistant","content":"A"}]`, q)
+		}) + `],"metadata":null}`, Options{}, "score", "", false, true, .667},
+		{"simple-evals results", "boats_owl_allresults.json", `{"score":0.667,"metrics":{},"htmls":[],"convos":[],"metadata":{"example_level_metadata":[` + list(func(i int, right bool, q string) string {
+			return fmt.Sprintf(`{"score":%d.0,"prompt":[{"role":"user","content":%q}],"prompt_id":"b-%d"}`, number[right], q, i)
+		}) + `]}}`, Options{}, "score", "", true, true, .667},
 		{"lighteval details", "results/owl/2026-01-01/details_lighteval|boats|0_2026-01-01T00-00-00.123.jsonl", lines(func(i int, right bool, q string) string {
 			return fmt.Sprintf(`{"doc":{"query":%q,"id":"","task_name":"boats"},"metric":{"em":%d.0},"model_response":{"text":["x"]}}`, "Q: "+q, number[right])
 		}), Options{}, "em", "boats", false, true, -1},

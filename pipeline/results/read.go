@@ -199,6 +199,7 @@ type reader struct {
 	}
 	resolved map[string]bool // of a SWE-bench report: instances
 	report   []byte          // of an OpenAI Evals log
+	htmls    [][]byte        // scores that pages of simple-evals show
 }
 
 type epoch struct {

@@ -8,7 +8,7 @@
 // formats.go), samples of lm-evaluation-harness, logs of OpenAI Evals and of inspect_ai
 // (.eval and .json), HELM's scenario state, per-instance statistics and display predictions,
 // details of lighteval and OpenCompass, results of EvalPlus, BigCodeBench, LiveCodeBench, CRUXEval,
-// AlpacaEval, Arena-Hard, MT-Bench, OLMES, Evalchemy, evalscope, promptfoo, NeMo-Skills, MMLU-Pro
+// AlpacaEval, Arena-Hard, MT-Bench, OLMES, Evalchemy, evalscope, promptfoo, simple-evals, NeMo-Skills, MMLU-Pro
 // and ZeroEval, the solutions of grade-school-math, and reports of SWE-bench. ZeroEval and HELM's scenario
 // state have answers but no scores: they are graded as their harness grades them, and refused
 // if swab does not know how it does.
