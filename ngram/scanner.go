@@ -38,12 +38,13 @@ type Scanner struct {
 	base int // index in the text of the block's first word
 	len  int // words in the block
 
-	hash       []uint64
-	start, end []uint32 // bytes of text
-	folded     []uint32 // where in buf a word's normal form begins, one less; 0: its text is ASCII
-	buf        []byte   // normal forms of words that are not ASCII, each ended by a 0 byte
-	grams      []uint64
+	hash   []uint64
+	edges  []uint32 // bytes of text: where words 0, 1 and so on begin and end, in turn
+	folded []uint32 // where in buf a word's normal form begins, one less; 0: its text is ASCII
+	buf    []byte   // normal forms of words that are not ASCII, each ended by a 0 byte
+	grams  []uint64
 
+	fast  bool // listEdges is used
 	plane *[1 << 16]entry
 	iter  norm.Iter
 	split *splitter // for recipes other than "words"
@@ -52,8 +53,8 @@ type Scanner struct {
 
 func newScanner(n int) *Scanner {
 	size := blockWords + 2*MaxN
-	return &Scanner{n: n,
-		hash: make([]uint64, size), start: make([]uint32, size), end: make([]uint32, size), folded: make([]uint32, size),
+	return &Scanner{n: n, fast: listsFast,
+		hash: make([]uint64, size), edges: make([]uint32, 2*size), folded: make([]uint32, size),
 		grams: make([]uint64, size)}
 }
 
@@ -79,7 +80,8 @@ func (s *Scanner) Next() bool {
 	s.buf = s.buf[:0]
 	for i := range keep {
 		j := from + i
-		s.hash[i], s.start[i], s.end[i] = s.hash[j], s.start[j], s.end[j]
+		s.hash[i] = s.hash[j]
+		s.setEdges(i, s.edges[2*j], s.edges[2*j+1])
 		s.folded[i] = 0
 		if o := s.folded[j]; o != 0 {
 			word := cString(old[o-1:])
@@ -107,8 +109,10 @@ func (s *Scanner) Base() int { return s.base }
 
 // Start and End return the bytes of the text that word i of the block comes from.
 // The words of a ligature or fraction all have the same bytes.
-func (s *Scanner) Start(i int) uint32 { return s.start[i] }
-func (s *Scanner) End(i int) uint32   { return s.end[i] }
+func (s *Scanner) Start(i int) uint32 { return s.edges[2*i] }
+func (s *Scanner) End(i int) uint32   { return s.edges[2*i+1] }
+
+func (s *Scanner) setEdges(i int, start, end uint32) { s.edges[2*i], s.edges[2*i+1] = start, end }
 
 // Hashes returns the hashes of the block's words.
 func (s *Scanner) Hashes() []uint64 { return s.hash[:s.len] }
@@ -135,7 +139,7 @@ func (s *Scanner) AppendWord(dst []byte, i int) []byte {
 	if o := s.folded[i]; o != 0 {
 		return append(dst, cString(s.buf[o-1:])...)
 	}
-	for _, c := range s.text[s.start[i]:s.end[i]] {
+	for _, c := range s.text[s.Start(i):s.End(i)] {
 		dst = append(dst, c|0x20)
 	}
 	return dst
@@ -170,14 +174,14 @@ func (s *Scanner) AppendShapes(dst []Shape) []Shape {
 	first := len(dst)
 	dst = slices.Grow(dst, s.len)[:first+s.len]
 	text, folded := s.text, s.folded[:s.len]
-	start, end, shapes := s.start[:len(folded)], s.end[:len(folded)], dst[first:][:len(folded)]
+	edges, shapes := s.edges[:2*len(folded)], dst[first:][:len(folded)]
 	for i, folded := range folded {
 		if folded != 0 {
 			shapes[i] = ShapeOf(cString(s.buf[folded-1:]))
 			continue
 		}
-		shape := Shape(min(end[i]-start[i], 15))
-		begin := int32(text[start[i]]) - ('9' + 1)
+		shape := Shape(min(edges[2*i+1]-edges[2*i], 15))
+		begin := int32(text[edges[2*i]]) - ('9' + 1)
 		shapes[i] = shape | Shape(uint32(begin)>>31)*Digit
 	}
 	return dst
@@ -186,10 +190,10 @@ func (s *Scanner) AppendShapes(dst []Shape) []Shape {
 // AppendSpans appends the bytes of the block's words from word i on.
 func (s *Scanner) AppendSpans(dst []Span, i int) []Span {
 	first := len(dst)
-	start, end := s.start[i:s.len], s.end[i:s.len]
-	dst = slices.Grow(dst, len(start))[:first+len(start)]
+	edges := s.edges[2*i : 2*s.len]
+	dst = slices.Grow(dst, len(edges)/2)[:first+len(edges)/2]
 	for k := range dst[first:] {
-		dst[first+k] = Span{start[k], end[k]}
+		dst[first+k] = Span{edges[2*k], edges[2*k+1]}
 	}
 	return dst
 }
@@ -199,7 +203,7 @@ func (s *Scanner) WordEquals(i int, word []byte) bool {
 	if o := s.folded[i]; o != 0 {
 		return string(cString(s.buf[o-1:])) == string(word)
 	}
-	text := s.text[s.start[i]:s.end[i]]
+	text := s.text[s.Start(i):s.End(i)]
 	if len(text) != len(word) {
 		return false
 	}
@@ -231,7 +235,7 @@ func (s *Scanner) Words(text []byte) iter.Seq2[[]byte, Span] {
 			}
 			for i := skip; i < s.len; i++ {
 				scratch = s.AppendWord(scratch[:0], i)
-				if !yield(scratch, Span{s.start[i], s.end[i]}) {
+				if !yield(scratch, Span{s.Start(i), s.End(i)}) {
 					return
 				}
 			}
@@ -320,15 +324,21 @@ func packHighBits(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
 
 // fill appends words to the block until it is full or the text ends. It reads ASCII text
 // 64 bytes at a time, as two bitmaps: of letters and digits, whose runs are words, and of
-// bytes that are not ASCII. fillRunes reads a word that touches one of these, from the
-// word's beginning.
+// bytes that are not ASCII. First it lists where words begin and end, then it hashes them.
+// fillRunes reads a word that touches a byte that is not ASCII, from the word's beginning.
 func (s *Scanner) fill() {
-	text := s.text
-	k := s.len
-	open := -1    // start of a word that extends past the last 64 bytes, or -1
-	var in uint64 // 1 if there is such a word
-	pos := s.pos
-	for pos+72 <= len(text) && k < blockWords {
+	text, first := s.text, s.len
+	edges := s.edges
+	n, pos := 2*first, s.pos // edges listed; bytes read
+	var in uint64            // 1 if a word extends past the bytes read
+	cut, slow := 64, false
+	for !slow && pos+72 <= len(text) && n < 2*blockWords {
+		if s.fast {
+			pos, n, in = listEdges(edges, n, text, pos, in)
+			if pos+72 > len(text) || n >= 2*blockWords {
+				break
+			}
+		}
 		chunk := text[pos : pos+64 : pos+64]
 		var a, wide uint64
 		for i := 0; i < 64; i += 8 {
@@ -336,71 +346,47 @@ func (s *Scanner) fill() {
 			wide |= x & highs
 			a |= packHighBits(alnumMask(x)) << i
 		}
-		cut, slow := 64, false
-		if wide != 0 {
+		if cut = 64; wide != 0 {
 			cut, slow = plainPrefix(text[pos : pos+72])
 			a &= 1<<cut - 1 // all of a when cut is 64
 		}
-		edges := a ^ (a<<1 | in)
-		if open >= 0 {
-			if edges == 0 { // the whole chunk is inside the word
-				pos += 64
-				continue
-			}
-			e := bits.TrailingZeros64(edges)
-			edges &= edges - 1
-			if slow && e == cut {
-				s.len = k
-				s.fillRunes(open)
-				return
-			}
-			s.setASCII(k, open, pos+e)
-			k++
-			open = -1
-		}
-		next := pos + cut // where fillRunes begins, if slow
-		for edges != 0 {
-			b := pos + bits.TrailingZeros64(edges)
-			edges &= edges - 1
-			if edges == 0 {
-				open = b
-				break
-			}
-			e := bits.TrailingZeros64(edges)
-			edges &= edges - 1
-			if slow && e == cut {
-				next = b
-				break
-			}
-			// setASCII, inlined for words of up to 8 bytes
-			if size := pos + e - b; size <= 8 {
-				c := (binary.LittleEndian.Uint64(text[b:]) | 0x20*ones) & (^uint64(0) >> (64 - 8*uint(size)))
-				hi, lo := bits.Mul64(wordSeed^c, wordMul)
-				s.hash[k] = hi ^ lo
-				s.start[k], s.end[k], s.folded[k] = uint32(b), uint32(pos+e), 0
-			} else {
-				s.setASCII(k, b, pos+e)
-			}
-			k++
-		}
-		if slow {
-			if open >= 0 { // the word may go on in what is slow
-				next = open
-			}
-			s.len = k
-			s.fillRunes(next)
-			return
+		for e := a ^ (a<<1 | in); e != 0; e &= e - 1 {
+			edges[n] = uint32(pos + bits.TrailingZeros64(e))
+			n++
 		}
 		in = a >> 63
 		pos += cut
 	}
-	tail := pos+72 > len(text)
-	if open >= 0 {
-		pos = open
+	k := n / 2
+	tail := !slow && pos+72 > len(text)
+	switch {
+	case n%2 == 1: // a word that is not read to its end
+		pos = int(edges[n-1])
+	case slow && k > first && int(edges[n-1]) == pos: // it may go on in what is slow
+		k--
+		pos = int(edges[2*k])
 	}
+	s.hashASCII(first, k)
 	s.len, s.pos = k, pos
-	if tail {
+	if slow || tail {
 		s.fillRunes(pos)
+	}
+}
+
+// hashASCII hashes words first to k, not included, whose edges are listed. They are ASCII, and
+// at least 8 bytes of text follow each.
+func (s *Scanner) hashASCII(first, k int) {
+	text, edges, hash := s.text, s.edges[2*first:2*k], s.hash[first:k]
+	clear(s.folded[first:k])
+	for i := range hash {
+		b, size := int(edges[2*i]), uint(edges[2*i+1]-edges[2*i])
+		h := uint64(wordSeed)
+		for ; size > 8; size -= 8 {
+			h = mix(h ^ (binary.LittleEndian.Uint64(text[b:]) | 0x20*ones))
+			b += 8
+		}
+		c := (binary.LittleEndian.Uint64(text[b:]) | 0x20*ones) & (^uint64(0) >> (64 - 8*size))
+		hash[i] = mix(h ^ c)
 	}
 }
 
@@ -435,19 +421,6 @@ func plainPrefix(chunk []byte) (cut int, slow bool) {
 		wide &^= (1<<size - 1) << c
 	}
 	return 64, false
-}
-
-// setASCII sets word k to text[b:e], which is all ASCII letters and digits and is followed
-// by at least 8 bytes of text.
-func (s *Scanner) setASCII(k, b, e int) {
-	h := uint64(wordSeed)
-	i := b
-	for ; e-i > 8; i += 8 {
-		h = mix(h ^ (binary.LittleEndian.Uint64(s.text[i:]) | 0x20*ones))
-	}
-	c := (binary.LittleEndian.Uint64(s.text[i:]) | 0x20*ones) & (^uint64(0) >> (64 - 8*uint(e-i)))
-	s.hash[k] = mix(h ^ c)
-	s.start[k], s.end[k], s.folded[k] = uint32(b), uint32(e), 0
 }
 
 // A pending word is built rune by rune.
@@ -494,7 +467,8 @@ func (s *Scanner) endWord(w *pending) {
 		s.grow()
 	}
 	s.hash[k] = HashWord(s.buf[w.buf:])
-	s.start[k], s.end[k], s.folded[k] = uint32(w.start), uint32(w.end), uint32(w.buf)+1
+	s.setEdges(k, uint32(w.start), uint32(w.end))
+	s.folded[k] = uint32(w.buf) + 1
 	s.buf = append(s.buf, 0)
 	s.len++
 	*w = pending{start: -1}
@@ -502,8 +476,7 @@ func (s *Scanner) endWord(w *pending) {
 
 func (s *Scanner) grow() {
 	s.hash = append(s.hash, make([]uint64, blockWords)...)
-	s.start = append(s.start, make([]uint32, blockWords)...)
-	s.end = append(s.end, make([]uint32, blockWords)...)
+	s.edges = append(s.edges, make([]uint32, 2*blockWords)...)
 	s.folded = append(s.folded, make([]uint32, blockWords)...)
 }
 

@@ -362,3 +362,38 @@ func BenchmarkScanner(b *testing.B) {
 		}
 	})
 }
+
+// FuzzListEdges holds the list of words' edges that is in assembly against the one in Go, on
+// texts of any length that begin at any byte of their memory.
+func FuzzListEdges(f *testing.F) {
+	for _, p := range pieces {
+		f.Add("some words, and 12 more_"+p, uint16(40), uint8(3))
+	}
+	f.Add("a ", uint16(9000), uint8(1))
+	f.Add(strings.Repeat("x", 70)+"-", uint16(200), uint8(0))
+	f.Add(strings.Repeat("[`{@/:", 20)+"\x00azAZ09\x7f", uint16(3), uint8(5))
+	f.Fuzz(func(t *testing.T, text string, times uint16, offset uint8) {
+		times = times%10_000 + 1
+		if len(text) > 1<<20/int(times) {
+			t.Skip()
+		}
+		memory := append(make([]byte, offset%64), strings.Repeat(text, int(times))...)
+		fast, plain := scanner(t, 3), scanner(t, 3)
+		if fast.fast != listsFast {
+			t.Fatal("the scanner does not use what the machine has")
+		}
+		plain.fast = false
+		fast.Reset(memory[offset%64:])
+		plain.Reset(memory[offset%64:])
+		for plain.Next() {
+			k := plain.len
+			if !fast.Next() || fast.len != k || !slices.Equal(fast.hash[:k], plain.hash[:k]) || !slices.Equal(fast.edges[:2*k], plain.edges[:2*k]) ||
+				!slices.Equal(fast.folded[:k], plain.folded[:k]) || fast.pos != plain.pos || fast.base != plain.base {
+				t.Fatalf("%.80q, %d times: a block of %d words differs", text, times, k)
+			}
+		}
+		if fast.Next() {
+			t.Fatalf("%.80q, %d times: more words", text, times)
+		}
+	})
+}

@@ -140,7 +140,8 @@ func (s *Scanner) addWord(b, e int) {
 	}
 	k := s.len
 	s.hash[k] = mix(h ^ c)
-	s.start[k], s.end[k], s.folded[k] = uint32(b), uint32(e), 0
+	s.setEdges(k, uint32(b), uint32(e))
+	s.folded[k] = 0
 	s.len++
 }
 
@@ -188,7 +189,8 @@ func (s *Scanner) addSlowWord(i int) int {
 done:
 	k := s.len
 	s.hash[k] = HashWord(s.buf[from:])
-	s.start[k], s.end[k], s.folded[k] = uint32(b), uint32(end), uint32(from)+1
+	s.setEdges(k, uint32(b), uint32(end))
+	s.folded[k] = uint32(from) + 1
 	s.buf = append(s.buf, 0)
 	s.len++
 	return i

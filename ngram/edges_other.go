@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package ngram
+
+const listsFast = false
+
+func listEdges(_ []uint32, n int, _ []byte, pos int, in uint64) (int, int, uint64) { return pos, n, in }
