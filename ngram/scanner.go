@@ -339,21 +339,12 @@ func (s *Scanner) fill() {
 				break
 			}
 		}
-		chunk := text[pos : pos+64 : pos+64]
-		var a, wide uint64
-		for i := 0; i < 64; i += 8 {
-			x := binary.LittleEndian.Uint64(chunk[i:])
-			wide |= x & highs
-			a |= packHighBits(alnumMask(x)) << i
-		}
-		if cut = 64; wide != 0 {
+		a, wide := bitmaps(text[pos : pos+64])
+		if cut = 64; wide {
 			cut, slow = plainPrefix(text[pos : pos+72])
 			a &= 1<<cut - 1 // all of a when cut is 64
 		}
-		for e := a ^ (a<<1 | in); e != 0; e &= e - 1 {
-			edges[n] = uint32(pos + bits.TrailingZeros64(e))
-			n++
-		}
+		n = addEdges(edges, n, pos, a^(a<<1|in))
 		in = a >> 63
 		pos += cut
 	}
@@ -388,6 +379,26 @@ func (s *Scanner) hashASCII(first, k int) {
 		c := (binary.LittleEndian.Uint64(text[b:]) | 0x20*ones) & (^uint64(0) >> (64 - 8*size))
 		hash[i] = mix(h ^ c)
 	}
+}
+
+// addEdges adds behind the first n edges those of 64 bytes from pos on, and returns their number.
+func addEdges(edges []uint32, n, pos int, in uint64) int {
+	for ; in != 0; in &= in - 1 {
+		edges[n] = uint32(pos + bits.TrailingZeros64(in))
+		n++
+	}
+	return n
+}
+
+// bitmaps returns which of 64 bytes are ASCII letters or digits, and whether any is not ASCII.
+func bitmaps(chunk []byte) (a uint64, wide bool) {
+	high := uint64(0)
+	for i := 0; i < 64; i += 8 {
+		x := binary.LittleEndian.Uint64(chunk[i:])
+		high |= x & highs
+		a |= packHighBits(alnumMask(x)) << i
+	}
+	return a, high != 0
 }
 
 // plainPrefix returns how many of chunk's first 64 bytes are ASCII or one of the common

@@ -173,6 +173,10 @@ func BenchmarkGzipLibrary(b *testing.B) {
 			b.ReportMetric(float64(len(plain))*float64(b.N)/1e6/(cpuTime()-start).Seconds(), "MB/cpu-s")
 		})
 	}
+	run("own", func(r io.Reader) (io.Reader, error) {
+		dec, _, err := newDecoder(Gzip, r.(*bufio.Reader), Limits{})
+		return dec, err
+	})
 	run("klauspost", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) })
 	run("std", func(r io.Reader) (io.Reader, error) { return stdgzip.NewReader(r) })
 }

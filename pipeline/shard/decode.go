@@ -2,14 +2,11 @@ package shard
 
 import (
 	"bufio"
-	"bytes"
 	"compress/bzip2"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 	"github.com/zeebo/xxh3"
@@ -21,7 +18,7 @@ var (
 	inputs = sync.Pool{New: func() any {
 		return &input{bufio.NewReaderSize(nil, inputSize), xxh3.New128()}
 	}}
-	gzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	gzips = sync.Pool{New: func() any { return new(gzipReader) }}
 	zstds sync.Pool
 )
 
@@ -45,8 +42,9 @@ func newDecoder(c Compression, br *bufio.Reader, l Limits) (dec io.Reader, relea
 	case None:
 		return br, nil, nil
 	case Gzip:
-		z := gzips.Get().(*gzip.Reader)
-		return &gzipReader{br: br, z: z}, func() { gzips.Put(z) }, nil
+		z := gzips.Get().(*gzipReader)
+		z.br, z.member, z.later = br, false, false
+		return z, func() { gzips.Put(z) }, nil
 	case Zstd:
 		z, _ := zstds.Get().(*zstd.Decoder)
 		if z == nil {
@@ -85,52 +83,4 @@ func NewDecoder(c Compression, src io.Reader, l Limits) (plain io.Reader, releas
 		release = func() {}
 	}
 	return plain, release, err
-}
-
-// A gzipReader reads member after member. The library can do so itself, but it accepts a
-// file that ends within the name in a later member's header.
-type gzipReader struct {
-	br     *bufio.Reader
-	z      *gzip.Reader
-	member bool // inside a member
-	later  bool // a member was read to its end
-}
-
-func (g *gzipReader) Read(p []byte) (int, error) {
-	for {
-		if !g.member {
-			b, err := g.br.Peek(2)
-			if len(b) == 0 {
-				return 0, err // io.EOF here is the end
-			}
-			if g.later && !strings.HasPrefix(Gzip.magic(), string(b)) {
-				return 0, g.trailing()
-			}
-			if err := g.z.Reset(g.br); err != nil {
-				return 0, unexpectedEOF(err)
-			}
-			g.z.Multistream(false)
-			g.member = true
-		}
-		n, err := g.z.Read(p)
-		if err == io.EOF {
-			g.member, g.later, err = false, true, nil
-			if n == 0 {
-				continue
-			}
-		}
-		return n, unexpectedEOF(err)
-	}
-}
-
-// trailing returns the error of bytes after the last member that are no member: what gzip -t
-// calls trailing garbage, and a program that ignores it may have lost half of a file.
-func (g *gzipReader) trailing() error {
-	b, _ := g.br.Peek(16)
-	what := fmt.Sprintf("bytes that are no gzip, beginning with %q", b)
-	if len(bytes.Trim(b, "\x00")) == 0 {
-		what = "zero bytes: padding, or an incomplete download"
-	}
-	return fmt.Errorf("after the last member are %s (if nothing is missing, "+
-		"gzip -dc FILE | gzip >NEW writes the file without them)", what)
 }
