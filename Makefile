@@ -22,7 +22,7 @@ test: ## runs the tests that take seconds: under two minutes of CPU time
 	go test -short -vet=off -timeout 0 -ldflags=-w ./...
 
 # What make check may take on two busy cores, in minutes, so that CI stays under an hour: 30 for
-# what is here; reserved are torture 2, engines 8, simulations 5, stores 5, writers 5, browser 3.
+# what is here; reserved are torture 2, engines 8 (they take about 2), simulations 5, stores 5, writers 5, browser 3.
 # No test has a time limit of its own; -timeout is there for what hangs.
 check: ## what .ci/run runs: format, vet, lint, tidy, build, all tests, short and concurrent ones under the race detector, short fuzzing
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'check: run gofmt -w on these'; exit 1; }
@@ -38,6 +38,7 @@ check: ## what .ci/run runs: format, vet, lint, tidy, build, all tests, short an
 	$(MAKE) fuzz
 	$(MAKE) torture TORTURETIME=2m TORTURE='-seed 1 -repeats 3'
 	$(MAKE) writers
+	$(MAKE) drivers
 
 # Tests that -short leaves out and in which goroutines share something.
 CONCURRENT := ^(TestShardsOfAllSizes|TestAllMethodsInAnyOrder|TestLoadWhilePublishing)$$
@@ -79,6 +80,17 @@ SIMULATIONS ?= 10
 simulations: ## checks what scores and predictions promise by SIMULATIONS times as many simulated benchmarks, and prints figures
 	SWAB_SIMULATIONS=$(SIMULATIONS) go test -count=1 -timeout 60m -v -run 'Promises|Coverage|Levels|WithinStrata|Gap|LossOf|PassRates' \
 		./pipeline/score ./pipeline/predict | grep -v '^=== '
+
+engines: build ## installs Ray and PySpark into .engines by pip, and tests swab's drivers on them and on Slurm
+	python3 -m venv .engines
+	timeout 900 .engines/bin/pip install -q --disable-pip-version-check ray pyspark
+	.engines/bin/python testdata/engines.py bin/swab ray slurm spark
+
+# Installs nothing: what is not there is skipped, and named.
+drivers: build ## tests swab's drivers on Ray and Slurm, those that are installed
+	@if [ -x .engines/bin/python ]; then .engines/bin/python testdata/engines.py bin/swab ray slurm; \
+	elif command -v python3 >/dev/null; then python3 testdata/engines.py bin/swab ray slurm; \
+	else echo 'engines: SKIPPED: there is no python3'; fi
 
 SCHEDULES ?= 200
 
@@ -164,4 +176,4 @@ golden: ## writes testdata/ and the expected outputs of tests again
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check lint vuln licences fuzz torture stores writers harnesses simulations validators install man dist dist-check bench eval eval-fit eval-held golden screenshot
+.PHONY: help build demo test check lint vuln licences fuzz torture stores writers harnesses simulations validators engines drivers install man dist dist-check bench eval eval-fit eval-held golden screenshot

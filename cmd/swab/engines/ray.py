@@ -45,7 +45,8 @@ def content(path):
         return f.read()
 
 
-@ray.remote(num_cpus=o.cpus, max_retries=5, retry_exceptions=[subprocess.CalledProcessError], scheduling_strategy="SPREAD")
+@ray.remote(num_cpus=o.cpus, max_retries=5, retry_exceptions=[subprocess.CalledProcessError],
+            scheduling_strategy="SPREAD")
 def work(plan, task):
     with tempfile.TemporaryDirectory() as d:
         root = ["--root", o.root] if o.root else []
