@@ -241,8 +241,8 @@ func TestPlanIsAccountedFor(t *testing.T) {
 }
 
 // must2 returns a value, or fails the test.
-func must2[T any](v T, err error) func(*testing.T) T {
-	return func(t *testing.T) T {
+func must2[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
 		t.Helper()
 		must(t, err)
 		return v

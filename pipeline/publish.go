@@ -100,9 +100,9 @@ func (r *run) about() *audit.Audit {
 		}
 		a.Benchmarks = append(a.Benchmarks, e)
 	}
-	a.Shards = append(make([]ledger.Entry, 0, len(r.known)+len(r.done)), r.known...)
-	for _, d := range r.done {
-		a.Shards = append(a.Shards, d.entry)
+	a.Shards = slices.Grow(r.known, len(r.done))
+	for i := range r.done {
+		a.Shards = append(a.Shards, r.done[i].entry)
 	}
 	slices.SortFunc(a.Shards, func(a, b ledger.Entry) int { return cmp.Compare(a.Name, b.Name) })
 	a.Totals = ledger.Sum(a.Shards)
@@ -202,6 +202,7 @@ func (p *publication) write(ctx context.Context) error {
 		p.out.Close()
 		return err
 	}
+	p.run.merged = nil
 	p.recordCalibration()
 	if p.sources, err = readTranslations(ctx, p.run.set, p.run.o.TranslatedFrom, p.run.o.Flag); err == nil {
 		err = p.sources.judge(ctx, open)

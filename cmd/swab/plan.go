@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -312,6 +313,7 @@ func mergePlanned(cmd *cobra.Command, file string, paths []string, s *scanVerb, 
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(50) // entries of very many shards: a third less memory
 	incomplete, noReport := s.o.AllowIncomplete, s.o.NoReport
 	if err := s.apply(cmd, plan, "", 0); err != nil {
 		return err

@@ -17,7 +17,6 @@
 package audit
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -317,7 +316,7 @@ func Write(w io.Writer, a *Audit) error {
 // and ErrCorrupt for anything else that is not an audit, byte for byte as it was written.
 func read(b []byte) (*Audit, error) {
 	a := new(Audit)
-	err := format.Read(bytes.NewReader(b), a)
+	err := format.Parse(b, a)
 	if errors.Is(err, ledger.ErrCorrupt) && isFirst(b) {
 		return nil, fmt.Errorf("%w: its format is 1, this program reads %d; %s",
 			ledger.ErrVersion, format.Version, format.Advice)

@@ -114,6 +114,11 @@ func (f Format) Read(r io.Reader, v any) error {
 	if err != nil {
 		return err
 	}
+	return f.Parse(b, v)
+}
+
+// Parse is Read for a file's content.
+func (f Format) Parse(b []byte, v any) error {
 	body, other, err := f.body(b)
 	if err != nil {
 		return err
