@@ -19,6 +19,9 @@ import (
 	"swab/pipeline/shard"
 )
 
+// resultsEnding is the ending of files of results.
+const resultsEnding = ".swabr"
+
 // A collection is the results of a plan's shards.
 type collection struct {
 	plan    *Plan

@@ -15,9 +15,6 @@ import (
 	"swab/pipeline/shard"
 )
 
-// resultsEnding is the ending of files of results.
-const resultsEnding = ".swabr"
-
 // A resultDir is a directory of files of results of shards that a plan has.
 type resultDir string
 

@@ -210,7 +210,12 @@ def ray(e):
                 **node, "include_dashboard": False, "temp_dir": str(e.dir / "ray")})
             second = cluster.add_node(**node)
             cluster.wait_for_nodes(60)
+            program = "import ray, sys; ray.init(address=sys.argv[1]); print(ray.get(ray.remote(lambda: 7).remote()))"
+            if run([sys.executable, "-c", program, cluster.address], timeout=120).split()[-1:] != [b"7"]:
+                raise Skip("it runs no task here")
         except Exception as err:
+            if isinstance(err, Skip):
+                raise
             raise Skip(f"it does not start here: {err}")
         raylet = lambda n: n.all_processes["raylet"][0].process.pid
         driver = e.start([sys.executable, e.driver, "--plan", e.plan, "--root", e.root, "--swab", e.shim,
@@ -301,6 +306,9 @@ def slurm(e):
     e.start(["slurmctld", "-D", "-f", d / "slurm.conf"], env=env)
     nodes = {n: e.start(["slurmd", "-D", "-N", n, "-f", d / "slurm.conf"], env=env) for n in ("n1", "n2")}
     e.wait(lambda: ask("sinfo", "-h", "-N", "-o", "%T") == ["idle", "idle"], "its nodes do not start here", 60, Skip)
+    subprocess.run(["sbatch", "--output", d / "first.log", "--wrap", "echo done"], env=env, capture_output=True)
+    e.wait(lambda: (d / "first.log").exists() and "done" in (d / "first.log").read_text() and not ask("squeue", "-h"),
+           "it runs no job here", 60, Skip)
     results = e.dir / "results"
     submitted = subprocess.run(["bash", e.driver, e.plan, e.root, results, e.out], env=env, cwd=e.dir,
                                capture_output=True, text=True)
