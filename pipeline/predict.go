@@ -15,6 +15,7 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
+	"swab/pipeline/page"
 	"swab/pipeline/predict"
 	"swab/pipeline/publish"
 	"swab/pipeline/report"
@@ -34,6 +35,7 @@ type PredictOptions struct {
 // Predictions is what the smaller models say of the target. It is the content of predict.json.
 type Predictions struct {
 	Version  int                  `json:"version"`
+	Verdicts string               `json:"verdicts,omitempty"` // the digest of the audit's verdicts
 	Target   string               `json:"target"`
 	Compute  float64              `json:"compute"`
 	Loss     *predict.Prediction  `json:"loss"`         // of compute
@@ -55,16 +57,23 @@ type PredictedBenchmark struct {
 
 // Predict predicts a model from smaller ones: its loss from their runs, its pass rates from their
 // results on the clean items of an audit, and whether flagged items gain more with size.
-func Predict(ctx context.Context, o PredictOptions) (*Predictions, error) {
+func Predict(ctx context.Context, o PredictOptions) (out *Predictions, err error) {
 	runs, target, err := o.runs()
 	if err != nil {
 		return nil, err
 	}
-	out := &Predictions{
+	out = &Predictions{
 		Version: 1, Target: o.Target, Compute: target.Compute, Parts: []PredictedBenchmark{}, Warnings: []string{},
 	}
 	if err := out.losses(runs, target, o.Seed); err != nil {
 		return nil, err
+	}
+	var into *publish.Dir // the audit, locked from before its verdicts are read, if Out is it
+	if len(o.Results) > 0 && sameDir(o.Out, o.Audit) {
+		if into, err = publish.Lock(o.Out); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, into.Close()) }()
 	}
 	if len(o.Results) > 0 {
 		if err := out.benchmarks(ctx, &o, runs, target); err != nil {
@@ -74,14 +83,29 @@ func Predict(ctx context.Context, o PredictOptions) (*Predictions, error) {
 	if out.Loss == nil && out.Size == nil && len(out.Parts) == 0 {
 		return nil, fmt.Errorf("nothing to predict: %s", cmp.Or(strings.Join(out.Warnings, "; "), "no runs have a loss"))
 	}
-	if o.Out == "" {
-		return out, nil
-	}
-	return out, publish.WriteFile(o.Out, func(w io.Writer) error {
+	return out, out.save(ctx, &o, into)
+}
+
+// save writes the predictions to Out: a file, or the audit with its report.
+func (p *Predictions) save(ctx context.Context, o *PredictOptions, into *publish.Dir) error {
+	write := func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", " ")
-		return enc.Encode(out)
-	})
+		return enc.Encode(p)
+	}
+	switch {
+	case o.Out == "":
+		return nil
+	case into == nil:
+		return publish.WriteFile(o.Out, write)
+	}
+	if err := into.Replace(audit.PredictFile, write); err != nil {
+		return err
+	}
+	if err := page.WriteInto(ctx, into, page.Options{Definitions: o.Definitions}); err != nil {
+		return fmt.Errorf("%s is written, but not the report: %w", audit.PredictFile, err)
+	}
+	return nil
 }
 
 // runs returns the smaller models' runs, and the target's.
@@ -174,6 +198,7 @@ func (p *Predictions) benchmarks(ctx context.Context, o *PredictOptions, runs []
 	if _, err := s.load(ctx); err != nil {
 		return err
 	}
+	p.Verdicts = s.table.About.VerdictsDigest()
 	var err error
 	if s.methods, err = s.table.Methods(o.Methods); err != nil {
 		return err

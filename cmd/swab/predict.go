@@ -41,6 +41,7 @@ loss. Without compute it is 6 · params · tokens.`,
 			} else if len(args) > 0 || o.Runs == "" {
 				return misused(cmd, "predict needs --runs, or an audit and --results")
 			}
+			o.Definitions = definitions()
 			out, err := pipeline.Predict(cmd.Context(), o)
 			if err != nil {
 				return fmt.Errorf("predict: %w", err)
@@ -66,7 +67,8 @@ loss. Without compute it is 6 · params · tokens.`,
 	})
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
 		f.Uint64Var(&o.Seed, "seed", 1, "`N` seed of the bootstrap")
-		f.StringVar(&o.Out, "out", "", "`FILE` predict.json to write, beside what is printed")
+		f.StringVar(&o.Out, "out", "",
+			"`PATH` file to write, beside what is printed, or the audit: predict.json in it, and a plot in its report")
 	})
 	complete(c, "method", methodNames)
 	completeFrom(c, "join", "id", "index", "content")

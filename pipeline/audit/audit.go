@@ -51,11 +51,12 @@ const (
 	ReviewFile    = "review.jsonl" // reviewers' marks; it stays when a run replaces the directory
 	ScoresFile    = "scores.json"  // written by swab score from the audit's verdicts: a new audit removes it
 	CurveFile     = "curve.csv"
-	ShardsDir     = "shards" // results of single shards, private to the program that wrote them
+	PredictFile   = "predict.json" // written by swab predict, as ScoresFile is
+	ShardsDir     = "shards"       // results of single shards, private to the program that wrote them
 )
 
 // unlisted are the files for which audit.json has no digest.
-var unlisted = []string{File, ReportFile, ReviewFile, ScoresFile, CurveFile, ShardsDir}
+var unlisted = []string{File, ReportFile, ReviewFile, ScoresFile, CurveFile, PredictFile, ShardsDir}
 
 // outKind describes an audit's directory to package publish.
 var outKind = publish.Kind{Name: "an audit", Mark: File, Sub: ShardsDir, Kept: ReviewFile, Names: append([]string{

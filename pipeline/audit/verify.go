@@ -61,7 +61,7 @@ func Verify(ctx context.Context, dir string) (files int, err error) {
 	_, err = LoadMarks(dir)
 	errs = append(errs, err)
 	digests := map[string]func([]byte) string{
-		ReportFile: reportDigest, ScoresFile: scoresDigest, CurveFile: curveDigest,
+		ReportFile: reportDigest, ScoresFile: scoresDigest, CurveFile: curveDigest, PredictFile: scoresDigest,
 	}
 	for name, digest := range digests {
 		path := filepath.Join(dir, name)

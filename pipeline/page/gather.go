@@ -65,15 +65,17 @@ type count struct {
 func (c *count) Found() int64 { return c.Flagged + c.Suspected }
 
 type book struct {
-	audit   *audit.Audit
-	scores  *score.Table
-	card    *card.Builder
-	heat    [][]int64 // by shard, benchmark: items with evidence in it
-	marks   map[audit.Place]audit.MarkEntry
-	stale   int
-	unit    string            // of lengths: word or character
-	gone    map[string]string // by benchmark file: why it was not read again
-	changed int64             // items whose text has changed
+	audit  *audit.Audit
+	scores *score.Table
+
+	predicted *predictions // nil: none
+	card      *card.Builder
+	heat      [][]int64 // by shard, benchmark: items with evidence in it
+	marks     map[audit.Place]audit.MarkEntry
+	stale     int
+	unit      string            // of lengths: word or character
+	gone      map[string]string // by benchmark file: why it was not read again
+	changed   int64             // items whose text has changed
 
 	benches, methods, splits, subjects, seen, kinds, shards *names
 
@@ -194,6 +196,9 @@ func gather(ctx context.Context, dir string, o Options) (*book, error) {
 	defer r.Close()
 	b.audit = r.About
 	if b.scores, err = card.ReadScores(r, o.Scores); err != nil {
+		return nil, err
+	}
+	if b.predicted, err = readPredictions(r); err != nil {
 		return nil, err
 	}
 	b.card = card.NewBuilder(r, b.scores)

@@ -153,6 +153,11 @@ func (b *book) plots() (groups []plotGroup) {
 			plotGroup{"Gain by threshold", "The score on all items minus the score on clean items, for each threshold from " +
 				"which items are flagged. A bar marks the largest gain with at least ten items on either side.", b.curvePlots()})
 	}
+	if b.predicted != nil {
+		groups = append(groups, plotGroup{"Gap by compute", "How much better a model answers flagged items than clean " +
+			"ones, against the compute that it was trained with. A line that rises says that flagged items gain more with size.",
+			b.predicted.gapPlots()})
+	}
 	groups = append(groups,
 		plotGroup{"Longest matches", "Items by the number of " + b.unit + "s in the longest run that they share with " +
 			"a document.", b.longestPlots()})

@@ -202,12 +202,14 @@ func fitLine(models []Solver, items []int, target float64, rng *rand.Rand) (*Pre
 // A Gap is how much more flagged items gain with size than clean ones: the slope of
 // logit(flagged) − logit(clean) against log₁₀ of compute.
 type Gap struct {
-	Slope  float64   `json:"slope"` // a factor of ten in compute adds this to the gap
-	Low    float64   `json:"low"`   // 95 %
-	High   float64   `json:"high"`
-	P      float64   `json:"p"` // two-sided, of no slope
-	Models []string  `json:"models"`
-	Gaps   []float64 `json:"gaps"` // by model
+	Slope   float64   `json:"slope"` // a factor of ten in compute adds this to the gap
+	Low     float64   `json:"low"`   // 95 %
+	High    float64   `json:"high"`
+	P       float64   `json:"p"` // two-sided, of no slope
+	Models  []string  `json:"models"`
+	Gaps    []float64 `json:"gaps"`    // by model
+	Compute []float64 `json:"compute"` // by model
+	At      float64   `json:"at"`      // of the fitted line where log₁₀ of compute is 0
 }
 
 // GapPoint is a model's right items of the flagged and of the clean ones.
@@ -233,9 +235,10 @@ func FitGap(points []GapPoint) (*Gap, error) {
 		f, vf := logit(p.Flagged, p.D)
 		c, vc := logit(p.Clean, p.C)
 		x, w = append(x, math.Log10(p.Compute)), append(w, 1/(vf+vc))
-		g.Models, g.Gaps = append(g.Models, p.Model), append(g.Gaps, f-c)
+		g.Models, g.Gaps, g.Compute = append(g.Models, p.Model), append(g.Gaps, f-c), append(g.Compute, p.Compute)
 	}
 	at, slope := stat.LinearRegression(x, g.Gaps, w, false)
+	g.At = at
 	mean, square, chi := stat.Mean(x, w), 0.0, 0.0
 	for i := range x {
 		square += w[i] * (x[i] - mean) * (x[i] - mean)
