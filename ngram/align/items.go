@@ -220,6 +220,8 @@ type Verdict struct {
 	Run   int     // words of its longest stretch
 	Parts item.Parts
 	Seen  item.Seen
+	By    int     // 1 + the item that explains most of what the strongest document has of it, or 0
+	Lost  float64 // bits by themselves of the words that other items explain there
 }
 
 // Judge returns the verdict on item i, of which the cover is nil when nothing was seen.
@@ -257,6 +259,10 @@ func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
 			v.Found += f.Words
 			v.Run = max(v.Run, f.Long)
 		}
+	}
+	v.By = g.By
+	for _, lost := range g.Lost {
+		v.Lost += float64(lost.Known) / unit
 	}
 	v.Kind = g.kind(e, strength >= factor)
 	answer := g.answer(e)

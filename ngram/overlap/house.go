@@ -67,8 +67,9 @@ would be flagged those that are there whole come first, then the one whose words
 it keeps them, and the others are judged by what is left. So of a series of items only the
 one that is in the document is flagged. Items of the series that are not in the benchmark,
 such as a dev split, compete too when --siblings names them. An item that is there whole
-loses nothing. When another item has all words found too, but for 6 bits, and 20 bits of
-the item are missing, it is "passage only": nothing says which of the two it is.
+loses nothing. swab explain names the item that took most words of another one. When
+another item has all words found too, but for 6 bits, and 20 bits of the item are
+missing, it is "passage only": nothing says which of the two it is.
 
 Decisive words. Numbers, names and operators make an item differ from others of its series.
 When the words beside them are in the document, with others in the place of most numbers,

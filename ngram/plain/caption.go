@@ -1,6 +1,10 @@
 package plain
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+	"unicode"
+)
 
 // arrow is between the two times of a caption, in WebVTT and SubRip.
 const arrow = "-->"
@@ -84,13 +88,14 @@ func cueTagSize(rest []byte) int {
 	if rest[2] != '.' && !(rest[1] == 'v' && rest[2] == ' ') {
 		return 0
 	}
-	for i, b := range rest[3:min(len(rest), maxEntity)] {
-		switch {
-		case b == '>' && i > 0:
-			return i + 4
-		case !isLetter(b) && !isDigit(b) && b != '.' && b != ' ' && b != '_' && b != '-':
-			return 0
-		}
+	end := bytes.IndexByte(rest[:min(len(rest), maxEntity)], '>')
+	if end < 4 || bytes.ContainsFunc(rest[3:end], isNoName) {
+		return 0
 	}
-	return 0
+	return end + 1
+}
+
+// isNoName reports whether a class or voice of WebVTT has no such character, as texts use it.
+func isNoName(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(". _-", r)
 }

@@ -414,6 +414,9 @@ func (r *Reader) Find(ctx context.Context, name string) (*Explanation, error) {
 			r.Dir, ErrNoItem, strconv.Quote(name), strings.Join(names, ", "))
 	}
 	x := found[0]
+	if err := r.nameRivals(ctx, x); err != nil {
+		return nil, err
+	}
 	for p, err := range r.Evidence(ctx) {
 		if err != nil {
 			return nil, err
@@ -423,6 +426,42 @@ func (r *Reader) Find(ctx context.Context, name string) (*Explanation, error) {
 		}
 	}
 	return x, nil
+}
+
+// DisplacedBy is the name of the detail of a verdict that says which item of the benchmark, counted
+// from 1 on, explains what a document has of the item.
+const DisplacedBy = "displaced_by"
+
+// nameRivals puts names in place of the numbers of items that displaced x.
+func (r *Reader) nameRivals(ctx context.Context, x *Explanation) error {
+	wanted := map[int]string{}
+	for _, v := range x.Verdicts {
+		if n, ok := v.Details[DisplacedBy].(float64); ok {
+			wanted[int(n)] = ""
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	count := 0
+	for v, err := range r.Verdicts(ctx) {
+		if err != nil {
+			return err
+		}
+		if v.Benchmark != x.Benchmark || v.Method != x.Verdicts[0].Method {
+			continue
+		}
+		count++
+		if _, ok := wanted[count]; ok {
+			wanted[count] = v.Benchmark + "/" + v.Split + "/" + v.Item
+		}
+	}
+	for _, v := range x.Verdicts {
+		if n, ok := v.Details[DisplacedBy].(float64); ok && wanted[int(n)] != "" {
+			v.Details[DisplacedBy] = wanted[int(n)]
+		}
+	}
+	return nil
 }
 
 // A Text is an item with its texts, read from its benchmark's file.

@@ -230,7 +230,22 @@ func (m *alignment) judge(i, _ int, _ *benchmark.Item, c *alignCover) overlap.Ve
 		v.Documents = own.Documents
 	}
 	v.Details = map[string]any{"bits": a.Bits, "need": a.Need}
+	m.addRival(i, &a, v.Details)
 	return v
+}
+
+// addRival adds to the details of item i which item another one was displaced by: its number in
+// the benchmark, from 1 on, or among the named siblings, and what it explains.
+func (m *alignment) addRival(i int, a *align.Verdict, details map[string]any) {
+	if a.By == 0 {
+		return
+	}
+	first, last := m.itemsOf(m.list[i].Bench)
+	number, name := m.rivalNumber(i, a.By), audit.DisplacedBy
+	if number > last-first {
+		number, name = number-(last-first), "displaced_by_sibling"
+	}
+	details[name], details["displaced_bits"] = number, a.Lost
 }
 
 // evidence quotes the matching stretches of each document in the order of the item, each with
