@@ -134,11 +134,12 @@ type Match struct {
 	Lost     [item.NumParts]Info    // what those explain
 	By       int                    // 1 + the item that explains most of it, or 0
 	Decisive Decisive
-	Shared   bool    // with another item, and nothing says which of them it is
-	Cut      bool    // its choices are there from the middle of them on, in one stretch
-	Asks     int     // information of the longest stretch of its question that is not among its choices
-	Whole    bool    // every word of its question, context and choices is there
-	Runs     []Quote // by part and word
+	Shared   bool         // with another item, and nothing says which of them it is
+	Cut      bool         // its choices are there from the middle of them on, in one stretch
+	Asks     int          // information of the longest stretch of its question that is not among its choices
+	Whole    bool         // every word of its question, context and choices is there
+	Runs     []Quote      // by part and word
+	Coding   plain.Coding // in which ways the document has what was found
 
 	TextStart int64  // where Text begins in the document
 	Text      string // the place, with some of what is around it
@@ -210,18 +211,19 @@ func (s *Items) prune(i int, c *Cover) {
 
 // A Verdict is what the method says of an item.
 type Verdict struct {
-	State item.State
-	Kind  string
-	Score float64 // share of the item's information found in one place, the most of any document
-	Need  float64 // share that flags
-	Bits  float64 // own information of question, context and choices
-	Words int     // in those parts
-	Found int     // of these words, in the strongest document
-	Run   int     // words of its longest stretch
-	Parts item.Parts
-	Seen  item.Seen
-	By    int     // 1 + the item that explains most of what the strongest document has of it, or 0
-	Lost  float64 // bits by themselves of the words that other items explain there
+	State  item.State
+	Kind   string
+	Score  float64 // share of the item's information found in one place, the most of any document
+	Need   float64 // share that flags
+	Bits   float64 // own information of question, context and choices
+	Words  int     // in those parts
+	Found  int     // of these words, in the strongest document
+	Run    int     // words of its longest stretch
+	Parts  item.Parts
+	Seen   item.Seen
+	Coding plain.Coding // in which ways the strongest document has it
+	By     int          // 1 + the item that explains most of what the strongest document has of it, or 0
+	Lost   float64      // bits by themselves of the words that other items explain there
 }
 
 // Judge returns the verdict on item i, of which the cover is nil when nothing was seen.
@@ -260,7 +262,7 @@ func (s *Items) Judge(i int, c *Cover, factor float64) Verdict {
 			v.Run = max(v.Run, f.Long)
 		}
 	}
-	v.By = g.By
+	v.By, v.Coding = g.By, g.Coding
 	for _, lost := range g.Lost {
 		v.Lost += float64(lost.Known) / unit
 	}
@@ -845,6 +847,7 @@ func (c *Collector) quote(g *Match, runs [item.NumParts][]Run, text []byte, by *
 	for p, list := range runs {
 		for _, r := range longest(list) {
 			quoted = append(quoted, r)
+			g.Coding |= by.Coding(int(r.Start), int(r.End))
 			start, end := by.Original(int(r.Start), int(r.End))
 			g.Runs = append(g.Runs, Quote{Part: item.Part(p), At: r.At, Words: r.Words, Start: int64(start), End: int64(end)})
 			from, to = min(from, start), max(to, end)

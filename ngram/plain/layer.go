@@ -8,6 +8,7 @@ import (
 // A layer is a text with replacements.
 type layer struct {
 	out   []byte
+	coded Coding
 	edits []edit
 	done  int // bytes of the text that are copied or replaced
 }
@@ -17,12 +18,12 @@ type layer struct {
 type edit struct{ from, at, mark, text int }
 
 // pass returns text with what find replaces in a layer; without any, text itself.
-func (c *Cleaner) pass(text []byte, find func(l *layer, text []byte)) []byte {
+func (c *Cleaner) pass(text []byte, coded Coding, find func(l *layer, text []byte)) []byte {
 	if c.used == len(c.layers) {
 		c.layers = append(c.layers, layer{})
 	}
 	l := &c.layers[c.used]
-	l.out, l.edits, l.done = l.out[:0], l.edits[:0], 0
+	l.out, l.edits, l.done, l.coded = l.out[:0], l.edits[:0], 0, coded
 	find(l, text)
 	if len(l.edits) == 0 {
 		return text
@@ -47,6 +48,12 @@ func (l *layer) original(start, end int) (from, to int) {
 	}
 	_, to = l.origin(end - 1)
 	return from, to
+}
+
+// touches reports whether a replacement is among bytes start to end of the output.
+func (l *layer) touches(start, end int) bool {
+	i := sort.Search(len(l.edits), func(i int) bool { return l.edits[i].at > start })
+	return i < len(l.edits) && l.edits[i].from < end
 }
 
 // origin returns the byte, or the replaced bytes, of the text that a byte of the output

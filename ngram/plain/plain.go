@@ -55,29 +55,29 @@ var signs = [...]string{"<", "&", "\\", "](", "-\n", "-\r\n", arrow}
 // the next call.
 func (c *Cleaner) Clean(text []byte) []byte {
 	c.used = 0
-	text = c.twice(text, decodePercent)
-	text = c.pass(text, decodeQuoted)
-	text = c.pass(text, dropTerminal)
-	text = c.pass(text, c.replaceMarkup)
+	text = c.twice(text, Percent, decodePercent)
+	text = c.pass(text, Mail, decodeQuoted)
+	text = c.pass(text, 0, dropTerminal)
+	text = c.pass(text, 0, c.replaceMarkup)
 	set := leads(text)
 	if set&(1<<(0xC3-0xC0)) != 0 {
-		text = c.twice(text, decodeMisread)
+		text = c.twice(text, Misread, decodeMisread)
 		set = leads(text)
 	}
 	if set&(1<<(0xD6-0xC0)|1<<(0xD7-0xC0)|1<<(0xD9-0xC0)) != 0 {
-		text = c.pass(text, dropVowelMarks)
+		text = c.pass(text, 0, dropVowelMarks)
 	}
 	if set&(1<<(0xCE-0xC0)|1<<(0xCF-0xC0)|1<<(0xD0-0xC0)|1<<(0xD1-0xC0)) != 0 {
-		text = c.pass(text, replaceLookalikes)
+		text = c.pass(text, Lookalike, replaceLookalikes)
 	}
 	return text
 }
 
 // twice is pass, and again for what was encoded twice.
-func (c *Cleaner) twice(text []byte, find func(l *layer, text []byte)) []byte {
+func (c *Cleaner) twice(text []byte, coded Coding, find func(l *layer, text []byte)) []byte {
 	before := c.used
-	if text = c.pass(text, find); c.used > before {
-		text = c.pass(text, find)
+	if text = c.pass(text, coded, find); c.used > before {
+		text = c.pass(text, coded<<1, find)
 	}
 	return text
 }
@@ -120,6 +120,47 @@ func (c *Cleaner) nextSign(text []byte, from int) int {
 		first = min(first, c.marks[k])
 	}
 	return first
+}
+
+// A Coding is a set of ways in which a text was encoded, markup aside.
+type Coding uint8
+
+// The ways. Behind one that may have been used twice is its second level.
+const (
+	Percent Coding = 1 << iota
+	percentTwice
+	Misread
+	misreadTwice
+	Mail
+	Lookalike
+)
+
+// codings are the names of the ways, in the order of their bits.
+var codings = [...]string{
+	"percent escapes", "percent escapes twice", "misread UTF-8", "UTF-8 misread twice", "quoted-printable",
+	"look-alike letters",
+}
+
+// Names returns the names of the ways in s. A second level includes the first.
+func (s Coding) Names() (names []string) {
+	for i, name := range codings {
+		twice := s&(percentTwice|misreadTwice)>>1&(1<<i) != 0
+		if s>>i&1 != 0 && !twice {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Coding returns in which ways bytes start to end of the cleaned text were encoded.
+func (c *Cleaner) Coding(start, end int) (s Coding) {
+	for i := c.used - 1; i >= 0; i-- {
+		if l := &c.layers[i]; l.touches(start, end) {
+			s |= l.coded
+		}
+		start, end = c.layers[i].original(start, end)
+	}
+	return s
 }
 
 // Original returns the bytes of the text that bytes start to end of its cleaned form come

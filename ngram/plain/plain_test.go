@@ -86,6 +86,30 @@ func TestMarkup(t *testing.T) {
 	}
 }
 
+// TestCoding: it is said in which ways a stretch of words was encoded, and of no other one.
+func TestCoding(t *testing.T) {
+	for text, want := range map[string]string{
+		"a plain amber harbour":                         "",
+		"a%20plain%20amber%20harbour":                   "percent escapes",
+		"a%2520plain%2520amber%2520harbour":             "percent escapes twice",
+		"a plain caf\u00c3\u00a9 harbour":               "misread UTF-8",
+		"a plain caf\u00c3\u0192\u00c2\u00a9 harbour":   "UTF-8 misread twice",
+		"a plain \u0430mber h\u0430rbour":               "look-alike letters",
+		"a caf=C3=A9 in a line of mail that =\nharbour": "quoted-printable",
+		"<b>a</b> plain &amp; amber harbour":            "",
+	} {
+		var c Cleaner
+		in := "before all that, words " + text
+		cleaned := c.Clean([]byte(in))
+		if got := strings.Join(c.Coding(0, len(cleaned)).Names(), ", "); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+		if got := c.Coding(0, 6); got != 0 {
+			t.Errorf("%q: its first word: %v", text, got.Names())
+		}
+	}
+}
+
 // TestNoMarkup: what only looks like markup stays, and a text without any is returned
 // as it is.
 func TestNoMarkup(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"swab/ngram"
@@ -174,7 +175,7 @@ func (m *alignment) recombine(bench int, items []item.Item, first int) {
 }
 
 // The second number of the key is the version of what is kept and of the sampling of decoys.
-func (m *alignment) key(int) any { return []any{"align", m.method.Version, 3} }
+func (m *alignment) key(int) any { return []any{"align", m.method.Version, 4} }
 
 func (m *alignment) recipe() ngram.Recipe {
 	r := ngram.Words(1)
@@ -231,6 +232,9 @@ func (m *alignment) judge(i, _ int, _ *benchmark.Item, c *alignCover) overlap.Ve
 	}
 	v.Details = map[string]any{"bits": a.Bits, "need": a.Need}
 	m.addRival(i, &a, v.Details)
+	if names := a.Coding.Names(); len(names) > 0 {
+		v.Details["decoded"] = strings.Join(names, ", ")
+	}
 	return v
 }
 
@@ -516,7 +520,7 @@ func (m *alignment) appendOne(e *encoder, i int, c *align.Cover) {
 		for _, f := range s.Lost {
 			n(int64(f.Own), int64(f.Known))
 		}
-		n(s.TextStart)
+		n(s.TextStart, int64(s.Coding))
 		e.text(s.Text)
 		n(int64(len(s.Runs)))
 		for _, q := range s.Runs {
@@ -552,7 +556,7 @@ func (m *alignment) readOne(r *decoder, i int) *align.Cover {
 		for p := range s.Lost {
 			s.Lost[p].Own, s.Lost[p].Known = n(), n()
 		}
-		s.TextStart, s.Text = int64(n()), str()
+		s.TextStart, s.Coding, s.Text = int64(n()), plain.Coding(n()), str()
 		for range r.count() {
 			q := align.Quote{Part: r.part(), At: n(), Words: n(), Start: int64(n()), End: int64(n())}
 			if s.Runs = append(s.Runs, q); r.err != nil {
