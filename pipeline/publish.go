@@ -323,6 +323,7 @@ func (p *publication) item(
 ) error {
 	first := len(found)    // the first matcher with a method that flags
 	var flaggedBy []string // the names of all such methods
+	var review *audit.Row  // of the method that finds the item for review
 	houseClean := false
 	p.changes.advance(b.Name, it.Split, int64(it.Index))
 	question := p.questions.Question(&it.Text).String()
@@ -333,7 +334,7 @@ func (p *publication) item(
 		if v.State == item.Clean && slices.Contains(p.run.o.Flag, v.Kind) {
 			v.State = item.Flagged
 		}
-		rows[i].Benchmark, rows[i].Method = b.Name, m.Name
+		rows[i].Benchmark, rows[i].Method, rows[i].Review = b.Name, m.Name, p.onlyReviews(i)
 		rows[i].Items++
 		rows[i].Grams[0] += int64(v.Grams[0])
 		rows[i].Grams[1] += int64(v.Grams[1])
@@ -357,6 +358,9 @@ func (p *publication) item(
 			line.Score = &v.Score
 			houseClean = houseClean || m.Name == audit.House
 		}
+		if rows[i].Review && v.Kind == audit.Reworded {
+			review = &rows[i]
+		}
 		if v.Kind != "" {
 			p.sum.countKind(m.Name, line.State, v.Kind)
 		}
@@ -367,6 +371,12 @@ func (p *publication) item(
 		p.changes.compare(&line)
 		if err := p.out.Verdict(&line); err != nil {
 			return err
+		}
+	}
+	if review != nil {
+		review.ToReview++
+		if len(flaggedBy) > 0 {
+			review.Known++
 		}
 	}
 	if len(flaggedBy) > 3 {
@@ -397,6 +407,11 @@ func (p *publication) item(
 	return nil
 }
 
+// onlyReviews reports whether what method number i finds is for review alone.
+func (p *publication) onlyReviews(i int) bool {
+	return audit.OnlyReviews(p.run.o.Methods[i].Name, p.run.o.Flag)
+}
+
 // countKind adds a verdict to s.Kinds.
 func (s *Summary) countKind(method string, state audit.State, kind string) {
 	if s.Kinds == nil {
@@ -418,6 +433,9 @@ func (p *publication) compare() error {
 		from := p.run.set.First(number)
 		for i, m := range p.run.o.Methods {
 			for k := i + 1; k < len(p.run.o.Methods); k++ {
+				if p.onlyReviews(i) || p.onlyReviews(k) {
+					continue
+				}
 				a := audit.Agreement{Benchmark: b.Name, Method: m.Name, Other: p.run.o.Methods[k].Name}
 				for item := from; item < from+p.run.set.Size(number); item++ {
 					in := func(set [][]uint64, method int) bool { return set[method][item/64]>>(item%64)&1 == 1 }
@@ -603,16 +621,23 @@ func compareHits(a, b report.Hit) int {
 }
 
 // divide writes the clean and removed variants, a pair for each method and benchmark. A
-// method for which some items are clean by a corpus filter alone has no variants.
+// method for which some items are clean by a corpus filter alone has no variants, nor has one that
+// finds items for review: where it is asked to flag them, they are in no clean variant.
 func (p *publication) divide(ctx context.Context) error {
+	reviewed := make([]uint64, p.run.set.Len()/64+1) // items that a method for review flags
 	for k, m := range p.run.o.Methods {
-		if p.sum.ByFilter(m.Name) > 0 {
+		if m.Review {
+			reviewed = p.flagged[k]
+		}
+	}
+	for k, m := range p.run.o.Methods {
+		if p.sum.ByFilter(m.Name) > 0 || m.Review {
 			continue
 		}
 		for i, b := range p.run.set.Benches {
 			keep := func(ordinal int) bool {
 				at := p.run.set.First(i) + ordinal
-				return p.flagged[k][at/64]>>(at%64)&1 == 0
+				return (p.flagged[k][at/64]|reviewed[at/64])>>(at%64)&1 == 0
 			}
 			clean := filepath.Join(p.root, audit.CleanDir, m.Name, b.Name)
 			removed := filepath.Join(p.root, audit.RemovedDir, m.Name, b.Name)

@@ -48,6 +48,7 @@ var floors = map[string]int{
 	"swab/pipeline/metrics":           20,
 	"swab/pipeline/internal/realdata": 10,
 	"swab/ngram/align":                3,
+	"swab/ngram/reworded":             3,
 	"swab/ngram/overlap":              3,
 	"swab/ngram/substr":               3,
 	"swab/ngram/bloom":                2,

@@ -93,9 +93,10 @@ func chooseMethods(all []*overlap.Method, names []string) ([]*overlap.Method, er
 	}), nil
 }
 
-// namesMethod reports whether name is that of the method or of its group, or all.
+// namesMethod reports whether name is that of the method or of its group, or all, which are
+// those that flag.
 func namesMethod(name string, m *overlap.Method) bool {
-	return name == m.Name || name == m.Group || name == "all"
+	return name == m.Name || name == m.Group || name == "all" && !m.Review
 }
 
 // methodFlags are the flags that choose methods and set their parameters.

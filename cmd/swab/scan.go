@@ -168,6 +168,7 @@ func makeAudit(
 		wrapped("not its metrics", auditMetrics(b.metrics, sum, o, filter, took)),
 		wrapped("not its files for CI", b.ci.write(cmd, o.Out)), printFound(stdout, state, sum)))
 	printKinds(stderr, sum)
+	printReview(stderr, sum, o.Out)
 	printChanges(stderr, sum, o.Out)
 	printByFilter(stderr, sum)
 	printSummary(stderr, sum, o, filter, took)
@@ -292,6 +293,9 @@ func notRead(w io.Writer, files []shard.Skipped) (unread bool) {
 // method flags.
 func printKinds(w io.Writer, s *pipeline.Summary) {
 	for _, method := range slices.Sorted(maps.Keys(s.Kinds)) {
+		if audit.OnlyReviews(method, s.Audit.Flag) {
+			continue
+		}
 		for _, state := range []audit.State{item.Flagged, item.Clean} {
 			var parts []string
 			for _, kind := range slices.Sorted(maps.Keys(s.Kinds[method][state])) {
@@ -308,10 +312,44 @@ func printKinds(w io.Writer, s *pipeline.Summary) {
 		decoys[d.Method] = audit.Decoys{Items: all.Items + d.Items, Flagged: all.Flagged + d.Flagged}
 	}
 	for _, method := range slices.Sorted(maps.Keys(decoys)) {
-		if d := decoys[method]; d.Items > 0 {
+		if d := decoys[method]; d.Items > 0 && !audit.OnlyReviews(method, s.Audit.Flag) {
 			fmt.Fprintf(w, "swab: %s flags %d of %s, which are made of pieces of items and are in no document\n",
 				method, d.Flagged, report.Count(d.Items, "decoy"))
 		}
+	}
+}
+
+// printReview writes how many items a method finds for review, and how many it finds by chance.
+func printReview(w io.Writer, s *pipeline.Summary, out string) {
+	var all, known, checked int64
+	method := ""
+	for _, r := range s.Rows {
+		if r.Review {
+			method = r.Method
+			all, known, checked = all+r.ToReview-r.Known, known+r.Known, checked+r.Items-r.NotCheckable
+		}
+	}
+	if method == "" {
+		return
+	}
+	fmt.Fprintf(w, "swab: %s: %s to review, clean until then", method, report.Count(all, "item"))
+	if known > 0 {
+		fmt.Fprintf(w, "; %s more are flagged", report.Thousands(known))
+	}
+	var decoys, found int64
+	for _, d := range s.Audit.Decoys {
+		if d.Method == method {
+			decoys, found = decoys+d.Items, found+d.Flagged
+		}
+	}
+	if decoys > 0 {
+		fmt.Fprintf(w, "; by chance about %.1f (%d of %s)",
+			float64(found)/float64(decoys)*float64(checked), found, report.Count(decoys, "decoy"))
+	}
+	fmt.Fprintln(w)
+	if all > 0 {
+		fmt.Fprintf(w, "swab: hint: swab review %s; --flag %s counts them as flagged\n",
+			report.CleanText(out), audit.Reworded)
 	}
 }
 

@@ -8,6 +8,7 @@
 //	swabeval -keep DIR                 keep the sets and their audits in DIR
 //	swabeval fit -set swab.max-false=1,2   compare other values: by cross-validation on the
 //	                                   development classes; the others are shown beside it
+//	swabeval fit-reworded              fit the weights of the method reworded
 //
 // The benchmarks and corpora are those of the folder $SWAB_DATA, or of ../shared/data
 // beside the working directory, else a small set of the program's own, which has no
@@ -45,7 +46,8 @@ in named ways, and on real text whose flags were judged by reading.
   swabeval -keep DIR                 keep the sets and their audits in DIR
   swabeval fit -set swab.max-false=1,2   compare other values: by cross-validation on the
                                      development classes; the others are shown beside it
-  swabeval filter                    share of flagged items that corpus filters suspect`
+  swabeval filter                    share of flagged items that corpus filters suspect
+  swabeval fit-reworded              fit the weights of the method reworded`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -85,7 +87,8 @@ type titled struct {
 
 // A request holds the command line.
 type request struct {
-	fit, filter, held, list, own       bool
+	fit, filter, reworded              bool
+	held, list, own                    bool
 	seed                               uint64
 	methods, file, keep, further, only string
 	perClass, rounds                   int
@@ -95,8 +98,8 @@ type request struct {
 // parse reads the command line.
 func parse(args []string, stderr io.Writer) (*request, error) {
 	q := &request{}
-	if len(args) > 0 && (args[0] == "fit" || args[0] == "filter") {
-		q.fit, q.filter = args[0] == "fit", args[0] == "filter"
+	if len(args) > 0 && (args[0] == "fit" || args[0] == "filter" || args[0] == "fit-reworded") {
+		q.fit, q.filter, q.reworded = args[0] == "fit", args[0] == "filter", args[0] == "fit-reworded"
 		args = args[1:]
 	}
 	flags := flag.NewFlagSet("swabeval", flag.ContinueOnError)
@@ -156,7 +159,7 @@ func (q *request) newJob(stdout, stderr io.Writer) (*job, error) {
 	}
 	if j.seed == 0 {
 		j.seed = eval.ReportSeed
-		if q.fit {
+		if q.fit || q.reworded {
 			j.seed = eval.DevSeed
 		}
 	}
@@ -193,6 +196,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if q.fit {
 		return j.fit(ctx, q.settings)
+	}
+	if q.reworded {
+		return j.fitReworded(ctx)
 	}
 	if err := j.measure(ctx, q); err != nil {
 		return err

@@ -59,6 +59,7 @@ type Method struct {
 	N func(lengths []int) int
 
 	Joins   bool // an item's share is of what all documents have together, so none need flag it alone
+	Review  bool // it flags nothing: what it finds is clean, for review
 	ByCount bool // how often the corpus has an n-gram decides whether it counts
 
 	Level     Level // its N is set when the method is fitted

@@ -64,6 +64,7 @@ func definitions() []definition {
 		coverage8(), longest8(), ngramMatch(), tokenMatch(), tokenExtend(),
 		tulu3(), deepseek(), qwen2(), lmeval(), starcoder(),
 		helmDefinition(5), helmDefinition(9), helmDefinition(13),
+		rewordedDefinition(),
 	}
 }
 

@@ -64,6 +64,8 @@ func (m *Method) ShortParts() string {
 	switch s := m.Level.Short; {
 	case m.Norm == Plain:
 		return "an item with less than 12 bits of its own information, or less than 30 of known, is not checkable"
+	case m.Norm == Bag:
+		return "an item of fewer than five distinct terms, or of less than 32 bits, is not checkable"
 	case s == 0:
 		return fmt.Sprintf("parts of fewer than n %ss are ignored; an item that has no other is not checkable", m.Unit)
 	case s == 1:
@@ -146,8 +148,8 @@ func (m *Method) apply(name string, s Settings) error {
 		}
 	}
 	if parts, ok := s.Parts[name]; ok {
-		if m.Norm == Plain {
-			return fmt.Errorf("method %s reads all parts: none can be left out", name)
+		if m.Norm == Plain || m.Norm == Bag {
+			return fmt.Errorf("method %s reads all parts that it is defined over: none can be left out", name)
 		}
 		m.Parts = parts
 	}

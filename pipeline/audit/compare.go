@@ -20,6 +20,9 @@ func WriteMethods(w io.Writer, flagged State, rows []Row) error {
 		return strconv.FormatFloat(float64(n)/float64(all), 'g', 6, 64)
 	}
 	for _, r := range rows {
+		if r.Review {
+			continue
+		}
 		c.Write([]string{r.Benchmark, r.Method, number(r.Items), number(r.Flagged), number(r.Clean), number(r.NotCheckable),
 			share(r.Flagged, r.Items), share(r.Grams[0], r.Grams[1])})
 	}

@@ -204,13 +204,19 @@ func (l *loader) check() error {
 }
 
 // Methods returns the verdicts of the methods of these names, in the order of the audit;
-// "all" names all.
+// "all" names all but one whose finds are for review alone. Where a run was asked to flag these,
+// they count as flagged by every method.
 func (t *Table) Methods(names []string) (chosen []*MethodVerdicts, err error) {
 	var known []string
 	for i := range t.Verdicts {
 		v := &t.Verdicts[i]
 		known = append(known, v.Method)
-		if slices.Contains(names, "all") || slices.Contains(names, v.Method) {
+		reviews := OnlyReviews(v.Method, t.About.Flag)
+		if slices.Contains(names, v.Method) && reviews {
+			return nil, fmt.Errorf("method %s flags nothing: what it finds is for review; "+
+				"a scan with --flag %s counts it as flagged", v.Method, Reworded)
+		}
+		if slices.Contains(names, v.Method) || slices.Contains(names, "all") && !reviews {
 			chosen = append(chosen, v)
 		}
 	}
@@ -220,9 +226,27 @@ func (t *Table) Methods(names []string) (chosen []*MethodVerdicts, err error) {
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, errors.New("the audit has no method")
+		return nil, errors.New("the audit has no method that flags items")
+	}
+	if slices.Contains(t.About.Flag, Reworded) {
+		t.flagReworded(chosen)
 	}
 	return chosen, nil
+}
+
+// flagReworded makes items flagged that are reworded, by all methods.
+func (t *Table) flagReworded(list []*MethodVerdicts) {
+	k := slices.IndexFunc(t.Verdicts, func(v MethodVerdicts) bool { return v.Method == Reworded })
+	if k < 0 {
+		return
+	}
+	for _, v := range list {
+		for i, state := range t.Verdicts[k].State {
+			if state.Found() && v.State[i] == item.Clean {
+				v.State[i] = state
+			}
+		}
+	}
 }
 
 // Follow replaces the methods' verdicts in t, which r has read, by the reviewers' marks. The

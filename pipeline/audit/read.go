@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"unicode/utf8"
 
+	"swab/ngram/item"
 	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
 )
@@ -212,6 +213,16 @@ func (it *Item) Found() *Verdict {
 	for i := range it.Verdicts {
 		if it.Verdicts[i].State.Found() {
 			return &it.Verdicts[i]
+		}
+	}
+	return nil
+}
+
+// Reworded returns the verdict that found the item in other words, for review, or nil.
+func (it *Item) Reworded() *Verdict {
+	for i := range it.Verdicts {
+		if v := &it.Verdicts[i]; v.Kind == Reworded && v.State == item.Clean {
+			return v
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ type Terms struct {
 func (t *Terms) Judge(rows []Row) {
 	t.Share, t.Method, t.Status = 0, "", ""
 	for _, r := range rows {
-		if len(t.Methods) > 0 && !slices.Contains(t.Methods, r.Method) {
+		if r.Review || len(t.Methods) > 0 && !slices.Contains(t.Methods, r.Method) {
 			continue
 		}
 		share := 100 * float64(r.Flagged) / float64(max(1, r.Items))

@@ -28,13 +28,16 @@ var kinds = []string{
 	"passage only",  // the passage that it asks about, without the question
 	"template only", // only text shared by many items of the benchmark
 	"fragment",      // too little of it
+	Reworded,        // a document may have it in other words, for review
 	"by filter",     // a filter that does not bound the method suspects nothing
 	SourceFlagged,   // the item that it translates is flagged
-	"reworded",      // a document may have it in other words, for review
 }
 
 // SourceFlagged is the kind of clean items that translate a flagged one.
 const SourceFlagged = "source flagged"
+
+// Reworded is the kind of what the method of this name finds. Its verdicts flag nothing.
+const Reworded = "reworded"
 
 // FlagKinds returns the kinds of clean items that a run can be asked to flag. An item that
 // is clean by filter was compared with no document, so there is nothing to flag.
@@ -182,4 +185,15 @@ type Row struct {
 	Benchmark, Method                   string
 	Items, Flagged, Clean, NotCheckable int64
 	Grams                               [2]int64 // n-grams that were found, of all, for methods that report their share
+
+	// Review says that the method finds items for review. ToReview counts them, and Known those that
+	// another method flags.
+	Review          bool
+	ToReview, Known int64
+}
+
+// OnlyReviews reports whether what a method finds is for review alone: it counts for no limit and
+// has no clean variant.
+func OnlyReviews(method string, flag []string) bool {
+	return method == Reworded && !slices.Contains(flag, Reworded)
 }

@@ -85,7 +85,8 @@ type Benchmark struct {
 	Items        int64        `json:"items"`
 	Found        int64        `json:"found"`
 	WithAnswer   int64        `json:"found_with_answer"`
-	Altered      int64        `json:"altered"` // clean, but in a document all but their decisive words
+	Altered      int64        `json:"altered"`   // clean, but in a document all but their decisive words
+	ToReview     int64        `json:"to_review"` // clean, but in a document in other words
 	NotCheckable int64        `json:"not_checkable"`
 	Media        int64        `json:"media_not_checked"`
 	Share        float64      `json:"share"` // found of the items
@@ -240,6 +241,9 @@ func NewBuilder(r *audit.Reader, table *score.Table) *Builder {
 			n.files = append(n.files, f.Path)
 		}
 		for _, m := range a.Methods {
+			if audit.OnlyReviews(m.Name, a.Flag) {
+				continue
+			}
 			n.Methods = append(n.Methods, Method{Name: m.Name})
 		}
 		b.card.Benchmarks = append(b.card.Benchmarks, n)
@@ -339,6 +343,9 @@ func (b *Builder) Add(it *audit.Item, mark audit.Mark) {
 		if v.Method == b.card.Method {
 			n.add(v)
 		}
+	}
+	if !found && it.Reworded() != nil {
+		n.ToReview++
 	}
 	if found && mark != "" {
 		b.marks.Reviewed++
@@ -500,7 +507,7 @@ func (c *Card) next() (list []string) {
 		return append(list, "Run swab scan, or swab check --trace, on the corpus: a filter alone only suspects.")
 	}
 	var score, open []string
-	found, altered := int64(0), int64(0)
+	found, altered, review := int64(0), int64(0), int64(0)
 	for i := range c.Benchmarks {
 		n := &c.Benchmarks[i]
 		if decided := n.Decided(); n.Status != audit.Pass && decided.Found > 0 {
@@ -510,7 +517,7 @@ func (c *Card) next() (list []string) {
 				score = append(score, fmt.Sprintf("%s on clean/%s", n.Name, n.DecidedBy))
 			}
 		}
-		altered += n.Altered
+		altered, review = altered+n.Altered, review+n.ToReview
 	}
 	if c.Review == nil && found > 0 {
 		list = append(list, fmt.Sprintf("Review a sample of the %s of %s (swab review): the marks measure the precision.",
@@ -523,6 +530,10 @@ func (c *Card) next() (list []string) {
 	if altered > 0 {
 		list = append(list, fmt.Sprintf("Decide on %s of which a document has all but the decisive words: "+
 			"they count as clean; swab scan --flag altered counts them as flagged.", report.Count(altered, "item")))
+	}
+	if review > 0 {
+		list = append(list, fmt.Sprintf("Review %s that a document may have in other words (swab review): "+
+			"they count as clean; swab scan --flag reworded counts them as flagged.", report.Count(review, "item")))
 	}
 	if len(list) == 0 {
 		list = append(list, "Nothing is left to do: report the scores on all items, with this card.")

@@ -70,7 +70,7 @@ func recordedMethod(recorded audit.Method, n string) (*overlap.Method, error) {
 				s.Params[m.Name][p.Name] = value
 			}
 		}
-		if parts, ok := recorded.Params["parts"].([]any); ok && m.Norm != overlap.Plain {
+		if parts, ok := recorded.Params["parts"].([]any); ok && m.Norm != overlap.Plain && m.Norm != overlap.Bag {
 			s.Parts[m.Name] = partsNamed(parts)
 		}
 	}

@@ -298,6 +298,8 @@ func newMatcher(norm string, methods []*overlap.Method, o Options) (Matcher, bou
 	case overlap.Plain:
 		m := newAlignment(methods[0])
 		return m, alignBound{m}, nil
+	case overlap.Bag:
+		return newBags(methods[0]), unbounded{}, nil // words in any order are in no filter
 	case "words":
 		words, err := newWords(ngram.Words(1), true)
 		m := newGrams(norm, methods, words, o)

@@ -55,8 +55,12 @@ const screenRows = 30
 // of the items that are counted as flagged. Names that do not fit are shortened with an
 // ellipsis, down to 8 columns; numbers never are. For several benchmarks it adds a line for
 // each method with their sums. A terminal, which has a width, gets no more than a screen where
-// that is possible: of several methods a line a benchmark, or else the sums alone.
+// that is possible: of several methods a line a benchmark, or else the sums alone. A method that
+// finds items for review has no row, unless there is no other.
 func Table(w io.Writer, flagged audit.State, rows []audit.Row, width int) error {
+	if others := slices.DeleteFunc(slices.Clone(rows), func(r audit.Row) bool { return r.Review }); len(others) > 0 {
+		rows = others
+	}
 	sums := sumsOf(rows)
 	several := slices.ContainsFunc(rows, func(r audit.Row) bool { return r.Benchmark != rows[0].Benchmark })
 	if several {

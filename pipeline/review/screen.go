@@ -427,7 +427,7 @@ func (m *screen) text() string {
 	if e.documents == 1 {
 		documents = "document"
 	}
-	marks, confirmed := m.s.counts()
+	marks, confirmed := m.s.counts((*entry).found)
 	line(fmt.Sprintf("%d of %d; %d words in %d %s; %s%s%s; marked %d: %d confirmed, %d rejected",
 		m.at+1, len(m.shown), e.longest, e.documents, documents, bold, e.markText(), matchOff,
 		marks, confirmed, marks-confirmed))

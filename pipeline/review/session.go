@@ -56,6 +56,7 @@ type entry struct {
 	key       audit.MarkKey
 	at, size  int64 // position of the evidence in the file; size 0: there is none
 	longest   int64
+	strength  float64 // of a reworded item
 	documents int64
 	states    []string // "gpt3 flagged 1", by method
 	method    string   // the one that found the item, with its state and kind
@@ -109,7 +110,7 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 		if err != nil {
 			return err
 		}
-		found := it.Found()
+		found := cmp.Or(it.Found(), it.Reworded())
 		if found == nil && !marked[it.Digest] {
 			continue
 		}
@@ -117,6 +118,9 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 			Place:   audit.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest},
 			key:     audit.MarkKey{Item: it.Digest},
 			longest: it.Lengths(s.norms).Longest,
+		}
+		if again := it.Reworded(); again != nil && again.Score != nil {
+			e.strength = *again.Score
 		}
 		if found == nil {
 			found = &it.Verdicts[0]
@@ -169,7 +173,7 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 	for _, e := range s.cases {
 		if m, ok := marks[e.key]; ok {
 			e.mark, e.note, e.own = m.Mark, m.Note, m.Reviewer == s.Reviewer
-		} else if !e.state.Found() {
+		} else if !e.found() {
 			continue // its mark is on other evidence
 		}
 		kept = append(kept, e)
@@ -202,9 +206,14 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 			e.text = &text
 		}
 	}
-	slices.SortStableFunc(s.cases, func(a, b *entry) int { return cmp.Compare(b.longest, a.longest) })
+	slices.SortStableFunc(s.cases, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(b.longest, a.longest), cmp.Compare(b.strength, a.strength))
+	})
 	return nil
 }
+
+// found reports whether a method found the item, if only for review.
+func (e *entry) found() bool { return e.state.Found() || e.kind == audit.Reworded }
 
 // mark sets the mark and note of items and saves them, in one step that undo takes back.
 func (s *Session) mark(list []*entry, m audit.Mark, note func(e *entry) string) error {
@@ -269,13 +278,13 @@ func (s *Session) sameDocument(e *entry) (list []*entry) {
 	return list
 }
 
-// counts returns how many items are marked, and how many of those are confirmed.
-func (s *Session) counts() (marked, confirmed int64) {
+// counts returns how many of some items are marked, and how many of those are confirmed.
+func (s *Session) counts(counted func(e *entry) bool) (marked, confirmed int64) {
 	for _, e := range s.cases {
-		if e.mark != "" && e.state.Found() {
+		if e.mark != "" && counted(e) {
 			marked++
 		}
-		if e.mark == audit.Confirmed && e.state.Found() {
+		if e.mark == audit.Confirmed && counted(e) {
 			confirmed++
 		}
 	}
@@ -285,10 +294,18 @@ func (s *Session) counts() (marked, confirmed int64) {
 // Summary says what the marks measure: the precision of what was found, and how reviewers
 // agree.
 func (s *Session) Summary() (lines []string, err error) {
-	if marked, confirmed := s.counts(); marked > 0 {
-		low, high := score.Wilson(confirmed, marked)
-		lines = append(lines, fmt.Sprintf("of %s reviewed, %s confirmed: precision %.2f [%.2f, %.2f]",
-			report.Count(marked, "item"), report.Thousands(confirmed), float64(confirmed)/float64(marked), low, high))
+	for _, g := range []struct {
+		name    string
+		counted func(e *entry) bool
+	}{
+		{"", func(e *entry) bool { return e.state.Found() }},
+		{audit.Reworded + ": ", func(e *entry) bool { return !e.state.Found() && e.found() }},
+	} {
+		if marked, confirmed := s.counts(g.counted); marked > 0 {
+			low, high := score.Wilson(confirmed, marked)
+			lines = append(lines, fmt.Sprintf("%sof %s reviewed, %s confirmed: precision %.2f [%.2f, %.2f]",
+				g.name, report.Count(marked, "item"), report.Thousands(confirmed), float64(confirmed)/float64(marked), low, high))
+		}
 	}
 	rows, err := audit.ReadMarks(filepath.Join(s.dir, audit.ReviewFile))
 	if errors.Is(err, fs.ErrNotExist) {
