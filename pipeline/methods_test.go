@@ -491,8 +491,8 @@ func TestTemplate(t *testing.T) {
 				if (v.State == item.Flagged) != copied {
 					t.Errorf("ignore %v: %+v", ignore, v)
 				}
-			case v.Method == overlap.Reworded: // likewise
-				if v.State != item.Clean || (v.Kind == audit.Reworded) != copied {
+			case v.Method == overlap.Reworded: // likewise, and a list of rare words is no text
+				if v.State != item.Clean || v.Kind == audit.Reworded {
 					t.Errorf("ignore %v: %+v", ignore, v)
 				}
 			case v.Method == "starcoder" || v.Method == "gpt4": // the whole is not there, and of windows some are

@@ -103,41 +103,41 @@ func (l *lexer) block(dst []token, s *ngram.Scanner, text []byte) []token {
 // special appends a number or a pair of characters, or extends the number before.
 func (l *lexer) special(dst []token, w word, s *ngram.Scanner, i int, text []byte) []token {
 	t := token{at: uint32(s.Base() + i), start: s.Start(i), end: s.End(i), term: noTerm}
+	if w.class == character {
+		return l.pair(dst, w.hash, t)
+	}
 	t.number, t.weight = true, numberWeight
-	follows := l.lastAt+1 == t.at
-	switch w.class {
-	case character:
-		before, begin := l.last, l.begin
-		l.last, l.begin = w.hash, t.start
-		beside := follows && l.lastEnd == t.start
-		l.lastAt, l.lastEnd = t.at, t.end
-		if !beside || before == 0 {
-			return dst
-		}
-		pair := ngram.AddWord(before, w.hash)
-		t.number, t.start, t.weight = false, begin, pairWeight
-		t.term = l.term(pair)
-		return append(dst, t)
-	case digits:
+	joined := false
+	var before *token // the number of the word before
+	if l.lastAt+1 == t.at && l.last == 0 && len(dst) > 0 {
+		before = &dst[len(dst)-1]
+	}
+	if w.class == digits {
 		l.scratch = s.AppendWord(l.scratch[:0], i)
-		if follows && l.last == 0 && len(dst) > 0 && int(l.lastEnd) < len(text) && l.lastEnd+1 == t.start {
-			if joinDigits(&dst[len(dst)-1], text[l.lastEnd], l.scratch) {
-				dst[len(dst)-1].end = t.end
-				l.lastAt, l.lastEnd = t.at, t.end
-				return dst
-			}
-		}
 		t.value = parseDigits(l.scratch)
-	case numberWord:
-		n := l.spelled[w.term]
-		if follows && l.last == 0 && len(dst) > 0 && n.join(&dst[len(dst)-1]) {
-			dst[len(dst)-1].end = t.end
-			l.lastAt, l.lastEnd = t.at, t.end
-			return dst
-		}
+		joined = before != nil && l.lastEnd+1 == t.start && joinDigits(before, text[l.lastEnd], l.scratch)
+	} else {
+		n := &l.spelled[w.term]
 		t.value = n.value
+		joined = before != nil && n.join(before)
 	}
 	l.last, l.lastAt, l.lastEnd = 0, t.at, t.end
+	if joined {
+		before.end = t.end
+		return dst
+	}
+	return append(dst, t)
+}
+
+// pair appends the pair of a character and the one before, if they are beside each other.
+func (l *lexer) pair(dst []token, hash uint64, t token) []token {
+	before, begin := l.last, l.begin
+	beside := before != 0 && l.lastAt+1 == t.at && l.lastEnd == t.start
+	l.last, l.begin, l.lastAt, l.lastEnd = hash, t.start, t.at, t.end
+	if !beside {
+		return dst
+	}
+	t.start, t.weight, t.term = begin, pairWeight, l.term(ngram.AddWord(before, hash))
 	return append(dst, t)
 }
 
@@ -217,30 +217,37 @@ func parseDigits(word []byte) uint64 {
 // joinDigits adds further digits behind a comma or a point to the number before, and reports
 // whether they belong to it.
 func joinDigits(t *token, separator byte, word []byte) bool {
-	if !t.number || t.value >= otherNumber {
+	if !t.number || t.value >= otherNumber || t.value%milli != 0 {
 		return false
 	}
 	count := 0
 	for count < len(word) && word[count] >= '0' && word[count] <= '9' {
 		count++
 	}
-	switch more := parseDigits(word); {
-	case more >= otherNumber:
-	case separator == ',' && count == 3 && len(word) == 3 && t.value%milli == 0 && t.value > 0 && t.value < 1e12:
+	more := parseDigits(word)
+	if more >= otherNumber {
+		return false
+	}
+	if separator == ',' && count == 3 && len(word) == 3 && t.value > 0 && t.value < 1e12 {
 		t.value = t.value*1000 + more
 		return true
-	case separator == '.' && t.value%milli == 0:
-		part := more / milli
-		for ; count > 3; count-- {
-			part /= 10
-		}
-		for ; count < 3; count++ {
-			part *= 10
-		}
-		t.value += part
+	}
+	if separator == '.' {
+		t.value += thousandths(more/milli, count)
 		return true
 	}
 	return false
+}
+
+// thousandths returns the value of a number of decimals, in thousandths.
+func thousandths(decimals uint64, count int) uint64 {
+	for ; count > 3; count-- {
+		decimals /= 10
+	}
+	for ; count < 3; count++ {
+		decimals *= 10
+	}
+	return decimals
 }
 
 // A spelled number, in thousandths. Adds says that it is a unit, which a ten before it takes;

@@ -359,19 +359,7 @@ func solve(a *[reworded.NumFeatures]vector, b vector) (x vector) {
 // table writes, for thresholds by the number of items that the corpora find falsely, what is
 // found of each class, and of GSM8K's items by its other problems.
 func (f *rewordedSet) table(w io.Writer) error {
-	best := map[string]map[int]float64{} // of what is not there, by class and item
-	for k := range f.samples {
-		s := &f.samples[k]
-		if s.target || s.class == classTrain && f.bench[s.item] != "gsm8k" {
-			continue
-		}
-		if best[s.class] == nil {
-			best[s.class] = map[int]float64{}
-		}
-		if v, ok := best[s.class][s.item]; !ok || s.score > v {
-			best[s.class][s.item] = s.score
-		}
-	}
+	best := f.falseFinds()
 	list := slices.SortedFunc(maps.Values(best[classCorpora]), func(a, b float64) int { return cmp.Compare(b, a) })
 	classes := slices.Sorted(maps.Keys(f.planted))
 	fmt.Fprintf(w, "false of %d items\tthreshold\tgsm8k train\tharness\t%s\t\n", len(f.texts), strings.Join(classes, "\t"))
@@ -389,15 +377,38 @@ func (f *rewordedSet) table(w io.Writer) error {
 		}
 		fmt.Fprintf(w, "%d\t%.2f\t%d\t%d", n, list[n], above(classTrain), above(classHarness))
 		for _, class := range classes {
-			hits := 0
-			for k := range f.samples {
-				if s := &f.samples[k]; s.target && s.class == class && s.score > list[n] {
-					hits++
-				}
-			}
-			fmt.Fprintf(w, "\t%.3f", float64(hits)/float64(f.planted[class]))
+			fmt.Fprintf(w, "\t%.3f", f.recall(class, list[n]))
 		}
 		fmt.Fprintln(w, "\t")
 	}
 	return nil
+}
+
+// falseFinds returns the largest score of each item in documents that do not have it, by class.
+func (f *rewordedSet) falseFinds() map[string]map[int]float64 {
+	best := map[string]map[int]float64{}
+	for k := range f.samples {
+		s := &f.samples[k]
+		if s.target || s.class == classTrain && f.bench[s.item] != "gsm8k" {
+			continue
+		}
+		if best[s.class] == nil {
+			best[s.class] = map[int]float64{}
+		}
+		if v, ok := best[s.class][s.item]; !ok || s.score > v {
+			best[s.class][s.item] = s.score
+		}
+	}
+	return best
+}
+
+// recall returns the share of a class's items that are found above a score.
+func (f *rewordedSet) recall(class string, score float64) float64 {
+	hits := 0
+	for k := range f.samples {
+		if s := &f.samples[k]; s.target && s.class == class && s.score > score {
+			hits++
+		}
+	}
+	return float64(hits) / float64(f.planted[class])
 }
