@@ -609,6 +609,8 @@ func compareHits(a, b report.Hit) int {
 		switch {
 		case h.Norm == "chars" || h.Norm == "raw":
 			return h.Words / 6
+		case 0 < h.Share && h.Share < 0.5: // what may be a text about the same matter goes last
+			return 0
 		case h.Share > 0: // an item that is there whole goes before a longer one in parts
 			return int64(float64(h.Words) * h.Share * h.Share)
 		}
