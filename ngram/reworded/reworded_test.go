@@ -263,6 +263,23 @@ func TestReworded(t *testing.T) {
 	}
 }
 
+func TestMarks(t *testing.T) {
+	a, b := "Two dozen painted boats sail 30 miles", "The boats were painting 24 lines in 31 days"
+	show := func(text string, marks []Mark) (s string) {
+		for _, m := range marks {
+			s += fmt.Sprintf("%s %v; ", text[m.Start:m.End], m.Shared)
+		}
+		return s
+	}
+	inA, inB := Marks(a, b)
+	if got := show(a, inA); got != "Two dozen true; painted true; boats true; 30 false; " {
+		t.Errorf("in the first: %s", got)
+	}
+	if got := show(b, inB); got != "boats true; painting true; 24 true; 31 false; " {
+		t.Errorf("in the second: %s", got)
+	}
+}
+
 // TestResetForgetsTheDocument: a document that was left in the middle leaves nothing behind.
 func TestResetForgetsTheDocument(t *testing.T) {
 	b := NewBuilder()

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"swab/ngram/item"
+	"swab/ngram/overlap"
 	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
@@ -342,5 +343,25 @@ func TestWide(t *testing.T) {
 	}
 	if !strings.Contains(plain(m), " │ ") {
 		t.Errorf("one column:\n%s", plain(m))
+	}
+}
+
+// TestTermsOfARewordedItem: terms that both have are highlighted in both, and numbers that
+// differ otherwise.
+func TestTermsOfARewordedItem(t *testing.T) {
+	texts := [item.NumParts]string{item.Question: "Ivo counts 12 gulls and 7 terns."}
+	e := &entry{text: &texts}
+	rows := []audit.Evidence{{
+		Part: "question", ItemEnd: 32, DocText: "Then 12 gulls, said Ivo, and 9 terns. So be it.", DocStart: 105, DocEnd: 136,
+		DocTextStart: 100, Norm: overlap.Bag,
+	}}
+	own, document := itemText(e, rows), documentText(e, rows)
+	for _, want := range []string{matchOn + "gulls" + matchOff, matchOn + "12" + matchOff} {
+		if !strings.Contains(own, want) || !strings.Contains(document, want) {
+			t.Errorf("no %q in\n%q\n%q", want, own, document)
+		}
+	}
+	if !strings.Contains(own, differs+"7"+matchOff) || !strings.Contains(document, differs+"9"+matchOff) {
+		t.Errorf("numbers that differ are not marked in\n%q\n%q", own, document)
 	}
 }

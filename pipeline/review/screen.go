@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"swab/ngram/item"
+	"swab/ngram/overlap"
+	"swab/ngram/reworded"
 	"swab/pipeline/audit"
 	"swab/pipeline/report"
 
@@ -249,6 +251,7 @@ func (m *screen) scroll(by int) {
 
 const (
 	matchOn  = "\x1b[1;7m"
+	differs  = "\x1b[1;4m" // a number that the other text does not have
 	matchOff = "\x1b[0m"
 	dim      = "\x1b[2m"
 	bold     = "\x1b[1m"
@@ -272,18 +275,18 @@ func (m *screen) layout() {
 	add("")
 	if m.width >= wide {
 		half := (m.width - 3) / 2
-		m.body = append(m.body, beside(wrapped(itemText(e, rows), half), wrapped(documentText(rows), half), half)...)
+		m.body = append(m.body, beside(wrapped(itemText(e, rows), half), wrapped(documentText(e, rows), half), half)...)
 		return
 	}
 	if len(rows) > 1 {
-		add(documentText(rows[:1]))
+		add(documentText(e, rows[:1]))
 		add("")
 		add(itemText(e, rows))
 		add("")
-		add(documentText(rows[1:]))
+		add(documentText(e, rows[1:]))
 		return
 	}
-	add(documentText(rows))
+	add(documentText(e, rows))
 	add("")
 	add(itemText(e, rows))
 }
@@ -307,13 +310,18 @@ func itemText(e *entry, rows []audit.Evidence) string {
 				spans = append(spans, [2]int{from, to})
 			}
 		}
-		list = append(list, bold+item.Part(p).String()+matchOff+"\n"+marked(text, spans))
+		body := marked(text, spans)
+		if len(rows) > 0 && rows[0].Norm == overlap.Bag {
+			in, _ := reworded.Marks(text, matchText(&rows[0]))
+			body = markedTerms(text, in)
+		}
+		list = append(list, bold+item.Part(p).String()+matchOff+"\n"+body)
 	}
 	return strings.Join(list, "\n\n")
 }
 
 // documentText returns the documents' texts with the matches highlighted.
-func documentText(rows []audit.Evidence) string {
+func documentText(e *entry, rows []audit.Evidence) string {
 	var list []string
 	for i := range rows {
 		r := &rows[i]
@@ -321,8 +329,13 @@ func documentText(rows []audit.Evidence) string {
 		n := int64(len(r.DocText))
 		from := min(max(r.DocStart-r.DocTextStart, 0), n)
 		to := min(max(r.DocEnd-r.DocTextStart, from), n)
-		list = append(list, bold+report.CleanText(r.DocID)+matchOff+"\n"+dim+report.CleanText(source)+matchOff+"\n"+
-			marked(r.DocText, [][2]int{{int(from), int(to)}}))
+		body := marked(r.DocText, [][2]int{{int(from), int(to)}})
+		if r.Norm == overlap.Bag {
+			_, in := reworded.Marks(e.wholeText(), r.DocText[from:to])
+			body = dim + lines(r.DocText[:from]) + matchOff + markedTerms(r.DocText[from:to], in) +
+				dim + lines(r.DocText[to:]) + matchOff
+		}
+		list = append(list, bold+report.CleanText(r.DocID)+matchOff+"\n"+dim+report.CleanText(source)+matchOff+"\n"+body)
 	}
 	if len(rows) == 0 {
 		return "no evidence: a corpus filter only suspects; swab check --trace finds the documents"
@@ -338,7 +351,7 @@ func wrapped(text string, width int) []string {
 	for i, line := range list {
 		before := style
 		for at := 0; at < len(line); at++ {
-			for _, s := range []string{matchOn, dim, bold} {
+			for _, s := range []string{matchOn, differs, dim, bold} {
 				if strings.HasPrefix(line[at:], s) {
 					style = s
 				}
@@ -391,6 +404,44 @@ func marked(text string, spans [][2]int) string {
 	}
 	b.WriteString(lines(text[at:]))
 	return b.String()
+}
+
+// markedTerms returns the text without control characters, with the terms and numbers that another
+// text has too highlighted, and the numbers that it does not have in another style.
+func markedTerms(text string, marks []reworded.Mark) string {
+	var b strings.Builder
+	at := 0
+	for _, m := range marks {
+		if m.Start < at { // a pair of characters that overlaps the one before
+			m.Start = at
+		}
+		if m.End <= m.Start {
+			continue
+		}
+		style := matchOn
+		if !m.Shared {
+			style = differs
+		}
+		b.WriteString(lines(text[at:m.Start]) + style + lines(text[m.Start:m.End]) + matchOff)
+		at = m.End
+	}
+	return b.String() + lines(text[at:])
+}
+
+// matchText returns the document's text of a match.
+func matchText(r *audit.Evidence) string {
+	n := int64(len(r.DocText))
+	from := min(max(r.DocStart-r.DocTextStart, 0), n)
+	return r.DocText[from:min(max(r.DocEnd-r.DocTextStart, from), n)]
+}
+
+// wholeText returns all parts of the item that the method "reworded" reads.
+func (e *entry) wholeText() string {
+	if e.text == nil {
+		return ""
+	}
+	question, choices := reworded.Texts(e.text)
+	return question + "\n" + choices
 }
 
 // lines returns the text without control characters other than line breaks.

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"swab/ngram/item"
+	"swab/ngram/overlap"
+	"swab/ngram/reworded"
 	"swab/pipeline/audit"
 	"swab/pipeline/report"
 	"swab/pipeline/score"
@@ -398,6 +400,7 @@ func (s *Session) List(ctx context.Context, w io.Writer, width int) error {
 			if text, from, to, ok := e.span(&rows[0]); ok {
 				h.ItemText = text[from:to]
 			}
+			h.Marks = e.sharedTerms(&rows[0])
 			if err := report.Hits(b, []report.Hit{h}, false, width); err != nil {
 				return err
 			}
@@ -410,6 +413,21 @@ func (s *Session) List(ctx context.Context, w io.Writer, width int) error {
 		fmt.Fprintln(b, "nothing was found, so there is nothing to review")
 	}
 	return b.Flush()
+}
+
+// sharedTerms returns the bytes of the document that have a term or number of the item, where
+// these are in any order; else nil.
+func (e *entry) sharedTerms(r *audit.Evidence) (list [][2]int64) {
+	if r.Norm != overlap.Bag || e.text == nil {
+		return nil
+	}
+	_, marks := reworded.Marks(e.wholeText(), matchText(r))
+	for _, m := range marks {
+		if m.Shared {
+			list = append(list, [2]int64{r.DocStart + int64(m.Start), r.DocStart + int64(m.End)})
+		}
+	}
+	return list
 }
 
 // span returns the text of the part that a row of evidence is of, and the bounds of the
