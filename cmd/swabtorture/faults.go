@@ -113,7 +113,7 @@ func (h *history) disturb(kind string, fault func(dir string) (faulty, error)) (
 }
 
 // work matches what a run that was ended may leave beside its outputs, for the next one.
-var work = regexp.MustCompile(`^(\.[a-z.]+\.swab/|(audit/)?\.[a-z.]+\.swab-[0-9a-f]{16}$|\.swab-owner-)`)
+var work = regexp.MustCompile(`^(\.[a-z.]+\.swab/|(audit/|results/task-1/)?\.[0-9a-z.]+\.swab-[0-9a-f]{16}$|\.swab-owner-)`)
 
 // checkLeft checks what a fault left: each output as it was before or whole, and all else
 // untouched. If the run ended by itself without an error, its outputs are whole.
@@ -138,6 +138,19 @@ func (h *history) checkLeft(now map[string]string, partly, ended bool) error {
 		}
 		delete(rest, file)
 		delete(was, file)
+	}
+	for _, dir := range h.verb.loose {
+		whole := part(h.whole, dir)
+		if diff := firstDifference(part(rest, dir), whole); ended && diff != "" {
+			return errors.New(diff)
+		}
+		for name, is := range part(rest, dir) {
+			if should, wanted := whole[name]; is != was[name] && (!wanted || is != should) {
+				return fmt.Errorf("%s is neither as it was nor whole", name)
+			}
+			delete(rest, name)
+		}
+		maps.DeleteFunc(was, func(name, _ string) bool { return strings.HasPrefix(name, dir+"/") })
 	}
 	if diff := firstDifference(rest, was); diff != "" {
 		return fmt.Errorf("outside the outputs: %s", diff)
@@ -346,7 +359,8 @@ func (h *history) readOnly(dir string) (f faulty, err error) {
 	if err := errors.Join(copyTree(h.before, at), sh("mount", "-o", "remount,ro", dir)); err != nil {
 		return f, errors.Join(err, f.done())
 	}
-	if f.end = wait(h.command(at, h.verb.args()...)); f.end.code != 2 {
+	f.end = wait(h.command(at, h.verb.args()...))
+	if writes := len(h.verb.dirs)+len(h.verb.files) > 0 || !maps.Equal(h.was, h.whole); writes && f.end.code != 2 {
 		return f, errors.Join(fmt.Errorf("exit code %d where nothing can be written", f.end.code), f.done())
 	}
 	return f, nil

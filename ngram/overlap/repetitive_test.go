@@ -109,7 +109,7 @@ func TestCrowdsTakeLinearWork(t *testing.T) {
 	var items []testItem
 	var docs []testDoc
 	words := 0
-	for i := range 4000 {
+	for i := range 1500 {
 		text := fmt.Sprintf("%d goes to the market in the old town and buys %d apples for the school, then gives %d of "+
 			"them to those who live next door", i, i%7, i%11)
 		items = append(items, testItem{item.Question: text})
@@ -118,12 +118,17 @@ func TestCrowdsTakeLinearWork(t *testing.T) {
 			docs = append(docs, testDoc{"s", "", text, int64(i)})
 		}
 	}
-	methods := slices.DeleteFunc(wordMethods(t, nil), func(m *Method) bool { return m.Level.Extend })
-	set, covers := collectBy(t, items, methods, 8, docs, Options{}, asCrowded)
-	steps := float64(set.work+set.again) / float64(words*len(docs)/64)
-	t.Logf("%.1f steps", steps)
-	if pairs := covers[0].Tallies[0].Documents; steps > 150 || pairs != int64(len(docs)) {
-		t.Errorf("%.1f steps, %d documents", steps, pairs)
+	for name, extend := range map[string]bool{"methods that extend runs": true, "the others": false} {
+		for _, ignore := range []bool{false, true} {
+			methods := slices.DeleteFunc(wordMethods(t, nil), func(m *Method) bool { return m.Level.Extend != extend })
+			set, covers := collectBy(t, items, methods, 8, docs, Options{IgnoreTemplate: ignore}, asCrowded)
+			steps := float64(set.work+set.again) / float64(words*len(docs)/64)
+			t.Logf("%s, template ignored %v: %.1f steps", name, ignore, steps)
+			documents := covers[0].Tallies[0].Documents
+			if steps > 150 || documents != int64(len(docs)) && !ignore || documents == int64(len(docs)) && ignore {
+				t.Errorf("%s, template ignored %v: %.1f steps, %d documents", name, ignore, steps, documents)
+			}
+		}
 	}
 }
 
