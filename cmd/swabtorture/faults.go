@@ -113,7 +113,8 @@ func (h *history) disturb(kind string, fault func(dir string) (faulty, error)) (
 }
 
 // work matches what a run that was ended may leave beside its outputs, for the next one.
-var work = regexp.MustCompile(`^(\.[a-z.]+\.swab/|(audit/|results/task-1/)?\.[0-9a-z.]+\.swab-[0-9a-f]{16}$|\.swab-owner-)`)
+var work = regexp.MustCompile(
+	`^(\.[a-z.]+\.swab/|(audit/|results/task-1/)?\.[0-9a-z.]+\.swab-[0-9a-f]{16}$|\.swab-owner-)`)
 
 // checkLeft checks what a fault left: each output as it was before or whole, and all else
 // untouched. If the run ended by itself without an error, its outputs are whole.

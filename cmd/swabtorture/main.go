@@ -12,6 +12,11 @@
 // ends it with exit code 1, keeps the directory, and prints the seed that repeats the round.
 //
 //	swabtorture -swab bin/swab [-time 1h] [-seed N] [-rounds N] [-jobs N] [-dir DIR]
+//
+// With -costs it disturbs nothing, and prints what scans of texts that repeat themselves or one
+// another cost, compared with prose:
+//
+//	swabtorture -swab bin/swab -costs {all | METHOD,…} [-inputs N,…]
 package main
 
 import (
