@@ -498,6 +498,31 @@ func (c *Card) Standings() (list []Standing) {
 	return list
 }
 
+// Sure says how many decoys of all benchmarks were flagged, or nothing if there were none.
+func (c *Card) Sure() string {
+	decoys, flagged := int64(0), int64(0)
+	for i := range c.Benchmarks {
+		decoys += c.Benchmarks[i].Decoys
+		flagged += c.Benchmarks[i].DecoysFound
+	}
+	if decoys == 0 {
+		return ""
+	}
+	return fmt.Sprintf("How sure: of %s, which are in no document, %s flagged.",
+		report.Count(decoys, "decoy"), report.Thousands(flagged))
+}
+
+// Reported returns the scores to report, the lower of all and clean, "" if there are none.
+func (c *Card) Reported() string {
+	var list []string
+	for i := range c.Benchmarks {
+		for _, s := range c.Benchmarks[i].Scores {
+			list = append(list, fmt.Sprintf("%s %s (%s)", c.Benchmarks[i].Name, Number(s.Lower), s.Model))
+		}
+	}
+	return names(list)
+}
+
 // next returns what to do next, by name.
 func (c *Card) next() (list []string) {
 	if !c.Corpus.Complete {

@@ -18,10 +18,11 @@ import (
 type Comparison struct {
 	Old     string          `json:"old"` // directories
 	New     string          `json:"new"`
-	Counts  []ChangeCount   `json:"counts"` // by benchmark and method
-	Changes []VerdictChange `json:"changes"`
+	Counts  []ChangeCount   `json:"counts"`       // by benchmark and method
+	Changes []VerdictChange `json:"changes"`      // items newly found first, then those gone, then those of another kind
 	More    int64           `json:"more_changes"` // beyond those listed
 	Notes   []string        `json:"notes"`        // on what else differs
+	kinds   []VerdictChange // those of kind alone
 }
 
 // ChangeCount counts the items of a benchmark by how a method's verdict on them changed.
@@ -140,11 +141,13 @@ func Compare(ctx context.Context, before, after string) (*Comparison, error) {
 	for _, key := range slices.SortedFunc(maps.Keys(counts), byName) {
 		c.Counts = append(c.Counts, *counts[key])
 	}
+	c.order()
 	return c, c.explain(ctx, r[0], r[1])
 }
 
 // add counts a verdict, and lists it if it changed.
 func (c *Comparison) add(n *ChangeCount, at place, id string, from, to judged) {
+	list := &c.Changes
 	switch {
 	case to.state.Found() && !from.state.Found():
 		n.Newly++
@@ -152,101 +155,164 @@ func (c *Comparison) add(n *ChangeCount, at place, id string, from, to judged) {
 		n.Gone++
 	case from.kind != to.kind:
 		n.Kind++
+		list = &c.kinds
 	default:
 		return
 	}
-	if len(c.Changes) == maxChanges {
+	if len(*list) == maxChanges {
 		c.More++
 		return
 	}
-	c.Changes = append(c.Changes, VerdictChange{
+	*list = append(*list, VerdictChange{
 		strings.Clone(at.benchmark), strings.Clone(at.split), strings.Clone(id), from.method,
 		from.state, from.kind, to.state, strings.Clone(to.kind), "", at,
 	})
 }
 
-// explain says why verdicts changed: by another version of the method, another reading of the
-// benchmark, or a document that only one of the corpora has.
+// order puts what was found first, and lists changes of kind while there is room.
+func (c *Comparison) order() {
+	slices.SortStableFunc(c.Changes, func(x, y VerdictChange) int {
+		newly := func(v *VerdictChange) int {
+			if v.ToState.Found() {
+				return 0
+			}
+			return 1
+		}
+		return newly(&x) - newly(&y)
+	})
+	room := min(maxChanges-len(c.Changes), len(c.kinds))
+	c.More += int64(len(c.kinds) - room)
+	c.Changes, c.kinds = append(c.Changes, c.kinds[:room]...), nil
+}
+
+// explain says why verdicts changed: by a document that only one of the corpora has, another
+// version or other parameters of the method, another reading of the benchmark, or other kinds
+// that count as flagged. Shards are the same if their content is, whatever their names.
 func (c *Comparison) explain(ctx context.Context, before, after *audit.Reader) error {
-	reasons := map[string]string{} // by method, and by benchmark
-	for _, m := range after.About.Methods {
-		for _, o := range before.About.Methods {
-			if m.Name == o.Name && m.Version != o.Version {
+	reasons := c.settings(before.About, after.About)
+	was, err := c.documents(ctx, before)
+	if err != nil {
+		return err
+	}
+	is, err := c.documents(ctx, after)
+	if err != nil {
+		return err
+	}
+	old, now := contents(before.About.Shards), contents(after.About.Shards)
+	for i := range c.Changes {
+		v := &c.Changes[i]
+		var why []string
+		if d := firstOutside(is[v.place], old); d != "" {
+			why = append(why, "document new: "+d)
+		} else if d := firstOutside(was[v.place], now); d != "" {
+			why = append(why, "document gone: "+d)
+		}
+		for _, key := range []string{"m" + v.Method, "b" + v.Benchmark, "k" + v.FromKind, "k" + v.ToKind, "s"} {
+			r := reasons[key]
+			if key == "s" && len(why) > 0 || r == "" || slices.Contains(why, r) {
+				continue
+			}
+			why = append(why, r)
+		}
+		if v.Why = strings.Join(why, "; "); v.Why == "" {
+			v.Why = "the audits do not say"
+		}
+	}
+	return nil
+}
+
+// settings notes what differs between the settings of two audits, and returns the reasons that
+// this is: by method (m), benchmark (b), kind (k), and for all verdicts (s).
+func (c *Comparison) settings(before, after *audit.Audit) map[string]string {
+	reasons := map[string]string{}
+	for _, m := range after.Methods {
+		for _, o := range before.Methods {
+			switch {
+			case m.Name != o.Name:
+			case m.Version != o.Version:
 				reasons["m"+m.Name] = fmt.Sprintf("method: version %d, was %d", m.Version, o.Version)
-				c.Notes = append(c.Notes, m.Name+" has version "+fmt.Sprint(m.Version)+", and had "+fmt.Sprint(o.Version))
+				c.Notes = append(c.Notes, fmt.Sprintf("%s has version %d, and had %d", m.Name, m.Version, o.Version))
+			case fmt.Sprint(m.Params) != fmt.Sprint(o.Params):
+				reasons["m"+m.Name] = "method: other parameters"
+				c.Notes = append(c.Notes, fmt.Sprintf("%s has parameters %v, and had %v", m.Name, m.Params, o.Params))
 			}
 		}
 	}
-	for _, b := range after.About.Benchmarks {
-		for _, o := range before.About.Benchmarks {
+	for _, b := range after.Benchmarks {
+		for _, o := range before.Benchmarks {
 			if b.Name == o.Name && b.Mapping() != o.Mapping() {
 				reasons["b"+b.Name] = "layout: read from other fields"
 				c.Notes = append(c.Notes, fmt.Sprintf("%s is read from %s, and was from %s", b.Name, b.Mapping(), o.Mapping()))
 			}
 		}
 	}
-	if !slices.Equal(before.About.Flag, after.About.Flag) {
-		c.Notes = append(c.Notes, fmt.Sprintf("kinds counted as flagged: %q, were %q", after.About.Flag, before.About.Flag))
-	}
-	evidence := func(r *audit.Reader) (map[place][]string, error) {
-		of := map[place][]string{}
-		for i := range c.Changes {
-			of[c.Changes[i].place] = nil
-		}
-		for e, err := range r.Evidence(ctx) {
-			if err != nil {
-				return nil, err
-			}
-			at := place{e.Benchmark, e.Split, e.Index}
-			if _, ok := of[at]; !ok {
-				continue
-			}
-			for k := range e.Rows {
-				if s := e.Rows[k].Shard; !slices.Contains(of[at], s) {
-					of[at] = append(of[at], strings.Clone(s))
-				}
-			}
-		}
-		return of, nil
-	}
-	was, err := evidence(before)
-	if err != nil {
-		return err
-	}
-	is, err := evidence(after)
-	if err != nil {
-		return err
-	}
-	old, now := shardDigests(before.About.Shards), shardDigests(after.About.Shards)
-	for i := range c.Changes {
-		v := &c.Changes[i]
-		v.Why = "the audits do not say"
-		for _, s := range was[v.place] {
-			if now[s] != old[s] {
-				v.Why = "document gone: " + s
-			}
-		}
-		for _, s := range is[v.place] {
-			if now[s] != old[s] {
-				v.Why = "document new: " + s
-			}
-		}
-		for _, key := range []string{"m" + v.Method, "b" + v.Benchmark} {
-			if r := reasons[key]; r != "" {
-				v.Why = r
-			}
+	for _, k := range slices.Concat(before.Flag, after.Flag) {
+		if slices.Contains(before.Flag, k) != slices.Contains(after.Flag, k) {
+			reasons["k"+k] = "--flag: items of kind " + k + " count differently"
 		}
 	}
-	return nil
+	if !slices.Equal(before.Flag, after.Flag) {
+		c.Notes = append(c.Notes, fmt.Sprintf("kinds counted as flagged: %q, were %q", after.Flag, before.Flag))
+	}
+	if before.Swab != after.Swab {
+		reasons["s"] = fmt.Sprintf("swab: version %s, was %s", after.Swab, before.Swab)
+		c.Notes = append(c.Notes, fmt.Sprintf("swab has version %s, and had %s", after.Swab, before.Swab))
+	}
+	return reasons
 }
 
-// shardDigests returns the digests of shards by name.
-func shardDigests(shards []ledger.Entry) map[string]string {
-	of := map[string]string{}
-	for _, e := range shards {
-		of[e.Name] = e.Digest
+// A document is where a piece of evidence is.
+type document struct {
+	shard, digest, id string // the shard's name and digest, the document's id
+	row               int64
+}
+
+// documents returns the documents that are evidence of the items that changed.
+func (c *Comparison) documents(ctx context.Context, r *audit.Reader) (map[place][]document, error) {
+	digests := map[string]string{}
+	for _, e := range r.About.Shards {
+		digests[e.Name] = e.Digest
 	}
-	return of
+	of := map[place][]document{}
+	for i := range c.Changes {
+		of[c.Changes[i].place] = nil
+	}
+	for e, err := range r.Evidence(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		at := place{e.Benchmark, e.Split, e.Index}
+		if _, ok := of[at]; !ok {
+			continue
+		}
+		for k := range e.Rows {
+			row := &e.Rows[k]
+			d := document{strings.Clone(row.Shard), digests[row.Shard], strings.Clone(row.DocID), row.Row}
+			if !slices.Contains(of[at], d) {
+				of[at] = append(of[at], d)
+			}
+		}
+	}
+	return of, nil
+}
+
+// contents returns the digests of shards.
+func contents(shards []ledger.Entry) map[string]bool {
+	have := map[string]bool{}
+	for _, e := range shards {
+		have[e.Digest] = true
+	}
+	return have
+}
+
+// firstOutside returns the first of the documents whose shard has none of the contents, or "".
+func firstOutside(list []document, contents map[string]bool) string {
+	for _, d := range list {
+		if !contents[d.digest] {
+			return fmt.Sprintf("%s:%d %s", d.shard, d.row, d.id)
+		}
+	}
+	return ""
 }
 
 // shownChanges is the number of changed items that WriteText lists.

@@ -47,6 +47,7 @@ type listed struct {
 	snippet                 string // the words that match, else the beginning of the item
 	begins                  string // its beginning, unless that is the snippet
 	document                string // id of its first document
+	shard                   int    // of that document, or -1
 	spans                   []span // of the matches shown, in the item's parts
 }
 
@@ -63,6 +64,9 @@ type count struct {
 
 // Found returns the number of flagged and suspected items.
 func (c *count) Found() int64 { return c.Flagged + c.Suspected }
+
+// tally counts items, and those found by the house method, or else by any.
+type tally struct{ items, found int64 }
 
 type book struct {
 	audit  *audit.Audit
@@ -90,6 +94,7 @@ type book struct {
 	perShard   []int64   // by shard: items with evidence in it
 	perBench   []int64   // items
 	anyFound   []int64   // by benchmark: items that any method found
+	bySubject  []map[string]*tally
 	kindsFound [][]int64 // by benchmark: items that the house method found, by kind
 	confirmed  int64
 	rejected   int64
@@ -239,6 +244,7 @@ func (b *book) bench(name string) int {
 		b.perBench = append(b.perBench, 0)
 		b.anyFound = append(b.anyFound, 0)
 		b.kindsFound = append(b.kindsFound, nil)
+		b.bySubject = append(b.bySubject, map[string]*tally{})
 	}
 	return i
 }
@@ -318,7 +324,7 @@ func (b *book) newRow(it *audit.Item, norms map[string]string) (row *listed, mar
 	b.perBench[bench]++
 	row = &listed{
 		bench: bench, id: it.ID, digest: it.Digest, index: it.Index,
-		verdicts: -1, proofs: -1, text: -1, mark: '.', state: 'n',
+		verdicts: -1, proofs: -1, text: -1, mark: '.', state: 'n', shard: -1,
 	}
 	lengths := it.Lengths(norms)
 	row.words, row.longest, row.matched = lengths.Total, lengths.Longest, lengths.Matched
@@ -337,6 +343,14 @@ func (b *book) newRow(it *audit.Item, norms map[string]string) (row *listed, mar
 	if row.found {
 		b.found++
 		b.anyFound[bench]++
+	}
+	subject := b.bySubject[bench][it.Split]
+	if subject == nil {
+		subject = new(tally)
+		b.bySubject[bench][strings.Clone(it.Split)] = subject
+	}
+	if subject.items++; row.state == 'f' || row.state == 's' {
+		subject.found++
 	}
 	place := audit.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest}
 	entry, marked := b.marks[place]
@@ -558,7 +572,7 @@ func (b *book) quotes(it *listed, rows []audit.Evidence) any {
 		before, match, after := clip(e.DocText, int(from), int(to), max(room/2, 300))
 		room -= len(before) + len(match) + len(after)
 		if it.document == "" {
-			it.document = text(head(e.DocID, 200))
+			it.document, it.shard = text(head(e.DocID, 200)), b.shards.number(e.Shard)
 			it.snippet = oneLine(match, snippetSize)
 		}
 		it.spans = append(it.spans, span{len(qs), slices.Index(item.AllParts.Names(), e.Part), e.ItemStart, e.ItemEnd})
@@ -772,6 +786,7 @@ func (b *book) columns() any {
 		Longest  column   `json:"longest"`
 		Matched  column   `json:"matched"`
 		Docs     column   `json:"documents"`
+		ShardOf  column   `json:"shard"`
 		SeenOf   column   `json:"seen"`
 		KindOf   column   `json:"kind"`
 		Verdicts column   `json:"v"`
@@ -814,7 +829,7 @@ func (b *book) columns() any {
 		}{
 			{&c.Bench, int64(it.bench)}, {&c.Subject, int64(it.subject)},
 			{&c.Words, it.words}, {&c.Longest, it.longest}, {&c.Matched, it.matched}, {&c.Docs, it.documents},
-			{&c.SeenOf, int64(it.seen)}, {&c.KindOf, int64(it.kind)},
+			{&c.ShardOf, int64(it.shard)}, {&c.SeenOf, int64(it.seen)}, {&c.KindOf, int64(it.kind)},
 			{&c.Verdicts, int64(it.verdicts)}, {&c.Proofs, int64(it.proofs)}, {&c.Texts, int64(it.text)},
 		} {
 			*col.to = append(*col.to, col.v)

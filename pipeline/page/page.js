@@ -3,6 +3,7 @@
   const $ = id => document.getElementById(id);
   const PAGE = 25, CHUNK = 256;
   const STATES = {f: "flagged", s: "suspected", c: "clean", n: "not checkable", ".": "not judged"};
+  const EXPLAINED = Object.fromEntries([...document.querySelectorAll("#glossary dt")].map(t => [t.textContent, t.nextElementSibling.textContent]));
   const MARKS = {c: "confirmed", r: "rejected", n: "note", ".": ""};
 
   // All data of the audit is put onto the page by this function, as text.
@@ -40,11 +41,11 @@
   }
 
   const d = JSON.parse(await unpack("columns"));
-  for (const k of ["id", "snippet", "begins", "document", "bench", "subject", "words", "longest", "matched", "documents", "seen", "kind", "v", "e", "t"]) d[k] = d[k] || [];
+  for (const k of ["id", "snippet", "begins", "document", "bench", "subject", "words", "longest", "matched", "documents", "shard", "seen", "kind", "v", "e", "t"]) d[k] = d[k] || [];
   const n = d.id.length;
   const haystack = new Array(n);
   const place = i => [...new Set([d.benches[d.bench[i]], d.subjects[d.subject[i]]]), d.id[i]].join("/");
-  const hay = i => haystack[i] === undefined ? haystack[i] = (place(i) + "\n" + d.snippet[i] + "\n" + d.begins[i] + "\n" + d.document[i]).toLowerCase() : haystack[i];
+  const hay = i => haystack[i] === undefined ? haystack[i] = (place(i) + "\n" + d.snippet[i] + "\n" + d.begins[i] + "\n" + d.document[i] + "\n" + (d.shards[d.shard[i]] || "")).toLowerCase() : haystack[i];
   const pause = () => new Promise(r => setTimeout(r, 0));
   // The texts to search are prepared in the background: first the columns of the list, then
   // the items' whole texts.
@@ -183,6 +184,7 @@
     if (d.seenNames[d.seen[i]]) facts.push("seen: " + d.seenNames[d.seen[i]]);
     if (d.kindNames[d.kind[i]]) facts.push(d.kindNames[d.kind[i]]);
     parts.push(el("p", {class: "where"}, el("span", {class: "state " + d.state[i]}, STATES[d.state[i]]), " · " + facts.join(" · ") + " · ", el("a", {href: address(i), "aria-label": "Link to " + place(i)}, "link")));
+    if (EXPLAINED[d.kindNames[d.kind[i]]]) parts.push(el("p", {class: "where"}, d.kindNames[d.kind[i]] + ": " + EXPLAINED[d.kindNames[d.kind[i]]]));
     if (d.mark[i] !== ".") parts.push(el("p", {class: "notice"}, "Reviewed: " + MARKS[d.mark[i]] + (d.notes[i] ? ". " + d.notes[i] : "")));
     const quotes = proof ? proof.q : [];
     // The matches of one document at a time are marked in the item.
@@ -283,6 +285,7 @@
   for (const a of document.querySelectorAll("a[data-bench]")) a.addEventListener("click", () => {
     $("filters").reset();
     $("f-bench").value = String(d.benches.indexOf(a.dataset.bench));
+    if (a.dataset.shard) $("q").value = a.dataset.shard;
     filter();
     if (shown.length) show(shown[0]);
   });

@@ -1,9 +1,11 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"html/template"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -159,6 +161,8 @@ func (b *book) plots() (groups []plotGroup) {
 			b.predicted.gapPlots()})
 	}
 	groups = append(groups,
+		plotGroup{"Where in a benchmark",
+			"Share of the items of a subject or split that was found, those with the most first.", b.subjectPlots()},
 		plotGroup{"Longest matches", "Items by the number of " + b.unit + "s in the longest run that they share with " +
 			"a document.", b.longestPlots()})
 	kept := groups[:0]
@@ -221,6 +225,41 @@ func (b *book) sharePlots() (plots []plot, without []string) {
 		}
 	}
 	return plots, without
+}
+
+// subjectPlots draws the subjects of each benchmark that has several and of which an item was found.
+func (b *book) subjectPlots() (plots []plot) {
+	const most, listed = 12, 60 // subjects drawn, and in the table
+	for i, name := range b.benches.list {
+		of := b.bySubject[i]
+		share := func(s string) float64 { return float64(of[s].found) / float64(of[s].items) }
+		subjects := slices.SortedFunc(maps.Keys(of), func(x, y string) int {
+			return cmp.Or(cmp.Compare(share(y), share(x)), strings.Compare(x, y))
+		})
+		if len(subjects) < 2 || of[subjects[0]].found == 0 {
+			continue
+		}
+		p := plot{Title: name, Head: []string{"subject", "found", "items", "share"}}
+		var list []bar
+		without := int64(0)
+		for k, s := range subjects {
+			n, all := report.Thousands(of[s].found), report.Thousands(of[s].items)
+			shown := report.Share(of[s].found, of[s].items)
+			if of[s].found == 0 {
+				without++
+			} else if k < most {
+				list = append(list, bar{s, headOf(s, 16), share(s), shown,
+					fmt.Sprintf("%s, %s: %s of %s items (%s)", name, s, n, all, shown)})
+			}
+			if k < listed {
+				p.Rows = append(p.Rows, []string{s, n, all, shown})
+			}
+		}
+		p.Note = fmt.Sprintf("%s of %d without an item found.", report.Count(without, "subject"), len(subjects))
+		p.SVG = bars("Share found in "+name+" by subject", 118, share(subjects[0]), list)
+		plots = append(plots, p)
+	}
+	return plots
 }
 
 func (b *book) longestPlots() (plots []plot) {

@@ -80,6 +80,7 @@ type heatRow struct {
 type heatCell struct {
 	N     int64
 	Level int
+	Bench string
 }
 
 type matrix struct {
@@ -268,12 +269,12 @@ func (b *book) heatTable() heat {
 	}
 	for _, i := range order {
 		r := heatRow{Name: b.shards.list[i]}
-		for _, n := range b.heat[i] {
+		for k, n := range b.heat[i] {
 			level := 0
 			if n > 0 { // by powers of the largest number
 				level = 1 + int(4*math.Log(float64(n))/math.Log(float64(most)+1))
 			}
-			r.Cells = append(r.Cells, heatCell{n, min(level, 5)})
+			r.Cells = append(r.Cells, heatCell{n, min(level, 5), b.benches.list[k]})
 		}
 		h.Rows = append(h.Rows, r)
 	}
