@@ -144,6 +144,11 @@ func (s *scoring) warnOfAudit() (warnings []string) {
 		warnings = append(warnings,
 			"counted as flagged, as the scan was asked: clean items of kind "+strings.Join(kinds, ", "))
 	}
+	if n := s.table.ToReview(); n > 0 {
+		s.Table.Warnings = append(s.Table.Warnings, fmt.Sprintf(
+			"a document may have %s in other words (%s), to review: here they count as clean", report.Count(n, "item"),
+			audit.Reworded))
+	}
 	for _, m := range s.methods {
 		if n := m.ByFilter(); n > 0 {
 			warnings = append(warnings, fmt.Sprintf(

@@ -30,7 +30,9 @@ func reviewCommand() *cobra.Command {
   b         next benchmark
   q         quit
 
-In a terminal of 120 columns and more the item and its documents are side by side.
+In a terminal of 120 columns and more the item and its documents are side by side. Items that the
+method reworded found follow the others, the strongest first: what both texts have is highlighted,
+and a number that differs is underlined.
 
 Every mark is saved at once, in DIR/review.jsonl. It belongs to the item and its evidence:
 a later run into DIR keeps it as long as neither changes. swab report shows the marks.

@@ -288,7 +288,7 @@ func numberWords() (list []spelled) {
 	for i, w := range strings.Fields("twenty thirty forty fifty sixty seventy eighty ninety") {
 		list = append(list, spelled{word: w, value: uint64(i+2) * 10 * milli})
 	}
-	for _, n := range []spelled{
+	return append(list, []spelled{
 		{word: "hundred", value: 100 * milli, times: true}, {word: "thousand", value: 1000 * milli, times: true},
 		{word: "million", value: 1e6 * milli, times: true}, {word: "dozen", value: 12 * milli, times: true},
 		{word: "half", value: milli / 2}, {word: "quarter", value: milli / 4},
@@ -296,10 +296,7 @@ func numberWords() (list []spelled) {
 		{word: "doubles", value: 2 * milli}, {word: "thrice", value: 3 * milli}, {word: "triple", value: 3 * milli},
 		{word: "tripled", value: 3 * milli}, {word: "triples", value: 3 * milli}, {word: "halves", value: milli / 2},
 		{word: "pair", value: 2 * milli},
-	} {
-		list = append(list, n)
-	}
-	return list
+	}...)
 }
 
 // english has words that carry nothing, each line after "stop", and stems after the share of texts

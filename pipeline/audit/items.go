@@ -45,6 +45,22 @@ func (m *MethodVerdicts) ByFilter() (n int64) {
 	return n
 }
 
+// ToReview counts the items that a method found for review and that no method flags.
+func (t *Table) ToReview() (n int64) {
+	review := slices.IndexFunc(t.Verdicts, func(v MethodVerdicts) bool { return OnlyReviews(v.Method, t.About.Flag) })
+	if review < 0 {
+		return 0
+	}
+	kind := uint8(slices.Index(kinds, Reworded))
+	for i, k := range t.Verdicts[review].Kind {
+		flagged := slices.ContainsFunc(t.Verdicts, func(v MethodVerdicts) bool { return v.State[i].Found() })
+		if k == kind && !flagged {
+			n++
+		}
+	}
+	return n
+}
+
 // KindName returns the kind with a number of MethodVerdicts.Kind.
 func KindName(k uint8) string { return kinds[k] }
 
