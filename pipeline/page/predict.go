@@ -73,7 +73,9 @@ func (p *predictions) gapPlots() (plots []plot) {
 			c.label(left-6, y(t)+4, "end", number(t))
 		}
 		for _, t := range across {
-			c.label(x(t), height+18, "middle", "1e"+number(t))
+			if t == math.Trunc(t) {
+				c.label(x(t), height+18, "middle", "1e"+number(t))
+			}
 		}
 		c.line("whisker", x(first), y(line(first)), x(last), y(line(last)))
 		one := plot{
