@@ -182,6 +182,8 @@ def datasets(c):
 
 HARNESSES = {"lm_eval": lm_eval, "inspect_ai": inspect_ai, "evals": evals, "lighteval": lighteval, "evalplus": evalplus, "datasets": datasets}
 
+NEEDS = {"lighteval": ["torch", "accelerate"]}
+
 
 def main():
     swab = pathlib.Path(sys.argv[1]).resolve()
@@ -189,8 +191,9 @@ def main():
         os.environ[key] = "1"
     failed = 0
     for name, circle in HARNESSES.items():
-        if importlib.util.find_spec(name) is None:
-            print(f"harnesses: {name}: SKIPPED: Python has no module {name}")
+        missing = [m for m in (name, *NEEDS.get(name, ())) if importlib.util.find_spec(m) is None]
+        if missing:
+            print(f"harnesses: {name}: SKIPPED: Python has no module {' and no '.join(missing)}")
             continue
         with tempfile.TemporaryDirectory() as tmp:
             root = pathlib.Path(sys.argv[2]) / name if len(sys.argv) > 2 else pathlib.Path(tmp)

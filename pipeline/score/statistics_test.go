@@ -235,7 +235,7 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
-// What scipy and statsmodels say of sixty tables; testdata/statistics.py writes the file.
+// What scipy and statsmodels say of sixty tables; testdata/scipy_tables.py writes the file.
 func TestScipy(t *testing.T) {
 	var fishers, holm, bh []float64
 	for _, r := range table(t, "scipy.csv") {

@@ -1,6 +1,6 @@
 """Write pipeline/score/testdata/scipy.csv: what scipy and statsmodels say of random tables.
 
-    python3 testdata/statistics.py >pipeline/score/testdata/scipy.csv     # with scipy and statsmodels
+    python3 testdata/scipy_tables.py >pipeline/score/testdata/scipy.csv     # with scipy and statsmodels
 """
 import random
 
