@@ -16,6 +16,8 @@ import (
 func decontaminateCommand() *cobra.Command {
 	var o pipeline.DecontaminateOptions
 	var most float64
+	var spans bool
+	var cut pipeline.Cut
 	c := &cobra.Command{
 		Use:   "decontaminate [--audit] DIR --out DIR",
 		Short: "Write the corpus without the documents that hold flagged items",
@@ -35,6 +37,10 @@ tables and text keep their bytes, those of Parquet, Arrow and Avro their values,
 metadata; the compression stays. Rows that are no documents stay. Each shard that was
 divided is read again and compared before anything is published.
 
+With --spans, what matches is cut out of the documents with --margin characters on both
+sides, pieces of less than --shortest go too, and the rest is searched again until nothing is
+found; a document that falls into more than ten pieces goes as a whole (the rule of GPT-3).
+
 The marks of swab review count: documents of a rejected item stay. See swab help clean.`,
 		Example: `  swab scan --corpus shards/ --bench gsm8k=test.jsonl --out audit
   swab decontaminate audit --out clean-corpus
@@ -52,6 +58,16 @@ The marks of swab review count: documents of a rejected item stay. See swab help
 			if o.Out == "" && !o.DryRun {
 				return misused(cmd, "decontaminate needs --out, or --dry-run")
 			}
+			switch {
+			case spans && (o.IDs || o.Mark):
+				return misused(cmd, "--spans writes a corpus, and --ids and --attributes write none")
+			case spans && (cut.Margin < 0 || cut.Shortest < 1):
+				return misused(cmd, "--margin is 0 or more, and --shortest 1 or more")
+			case spans:
+				o.Spans = &cut
+			case cmd.Flags().Changed("margin") || cmd.Flags().Changed("shortest"):
+				return misused(cmd, "--margin and --shortest are for --spans")
+			}
 			o.Version, o.MaxRemoved = programVersion(), most/100
 			return decontaminate(cmd, o)
 		},
@@ -66,6 +82,9 @@ The marks of swab review count: documents of a rejected item stay. See swab help
 	})
 	addFlags(c, "Output", func(f *pflag.FlagSet) {
 		f.StringVar(&o.Out, "out", "", "`DIR` directory to write, which must not exist")
+		f.BoolVar(&spans, "spans", false, "cut what matches out of documents in place of removing them")
+		f.IntVar(&cut.Margin, "margin", 200, "`N` with --spans, characters cut on both sides of what matches")
+		f.IntVar(&cut.Shortest, "shortest", 200, "`N` with --spans, characters of the shortest piece that stays")
 		f.BoolVar(&o.IDs, "ids", false, "write the list of documents and no corpus")
 		f.BoolVar(&o.Mark, "attributes", false,
 			"write attributes of all documents, as Dolma's tools read them, and no corpus")
@@ -126,13 +145,17 @@ func printCleaned(w io.Writer, sum *pipeline.CleaningSummary) error {
 	}
 	shards := 0
 	for _, s := range sum.Shards {
-		if s.Removed > 0 {
+		if s.Removed+s.Cut > 0 {
 			shards++
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s of %s removed (%.3g %%), %s of text, in %d of %s\n",
+	cut := ""
+	if sum.Margin != nil {
+		cut = fmt.Sprintf(", %s cut", report.Thousands(sum.Cut))
+	}
+	_, err := fmt.Fprintf(w, "\n%s of %s removed (%.3g %%)%s, %s of text, in %d of %s\n",
 		report.Thousands(sum.Removed), report.Count(sum.Documents, "document"),
-		100*float64(sum.Removed)/float64(max(1, sum.Documents)), report.Bytes(sum.Bytes),
+		100*float64(sum.Removed)/float64(max(1, sum.Documents)), cut, report.Bytes(sum.Bytes),
 		shards, report.Count(int64(len(sum.Shards)), "shard"))
 	return err
 }

@@ -10,7 +10,7 @@ import (
 // CleanedFile is the file of a cleaned corpus that describes it.
 const CleanedFile = "decontamination.json"
 
-var cleanedFormat = Format{Name: "swab decontamination", Version: 1, Advice: "run swab decontaminate again"}
+var cleanedFormat = Format{Name: "swab decontamination", Version: 1, Minor: 1, Advice: "run swab decontaminate again"}
 
 // Cleaned describes a cleaned corpus.
 type Cleaned struct {
@@ -21,7 +21,10 @@ type Cleaned struct {
 	Threshold  float64            `json:"threshold,omitempty"` // 0: as the method decides
 	IDs        bool               `json:"ids,omitempty"`       // the list alone was written
 	Documents  int64              `json:"documents"`           // of the corpus
+	Margin     *int               `json:"margin,omitempty"`    // characters cut beside what matches; nil: none is cut
+	Shortest   *int               `json:"shortest,omitempty"`  // characters of the shortest piece that stays
 	Removed    int64              `json:"removed"`             // of them
+	Cut        int64              `json:"cut,omitempty"`       // of them; a part of each is left
 	Bytes      int64              `json:"removed_bytes"`       // of their texts
 	Benchmarks []CleanedBenchmark `json:"benchmarks"`
 	Shards     []CleanedShard     `json:"shards"`
@@ -42,6 +45,7 @@ type CleanedShard struct {
 	File      string `json:"file,omitempty"`
 	Documents int64  `json:"documents"`
 	Removed   int64  `json:"removed"`
+	Cut       int64  `json:"cut,omitempty"`
 }
 
 // Write writes c as CleanedFile.

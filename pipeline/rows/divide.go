@@ -12,13 +12,21 @@ import (
 	"swab/pipeline/shard"
 )
 
+// Both is the side of a row that goes to the second output as it is, and to the first as Edit
+// returns it.
+const Both = 2
+
+// An Edit returns what a record of text is to be, whose row was the last to be asked for its side.
+type Edit func(record []byte) ([]byte, error)
+
 // Divide copies the rows of a file in two: row n to out[side(n)], and what encloses the rows,
-// as a header or brackets, to both. Side is called once for each row, in order; there must be
-// as many as items. The rows of text keep their bytes. Those of Parquet and Arrow keep their
-// values, types and metadata. The error is ErrUnsupported for a format whose rows cannot
-// be divided.
+// as a header or brackets, to both. Only rows of text have the side Both. Side is called once
+// for each row, in order; there must be as many as items. The rows of text keep their bytes.
+// Those of Parquet and Arrow keep their values, types and metadata. The error is
+// ErrUnsupported for a format whose rows cannot be divided.
 func Divide(
-	ctx context.Context, src Source, f *shard.Format, o Options, out [2]io.Writer, items int, side func(n int) int,
+	ctx context.Context, src Source, f *shard.Format, o Options, out [2]io.Writer, items int,
+	side func(n int) int, edit Edit,
 ) error {
 	n := 0
 	counted := func(k int) int { n = k + 1; return side(k) }
@@ -33,7 +41,7 @@ func Divide(
 			return fmt.Errorf("an object of columns, whose rows have no bytes of their own: %w", ErrUnsupported)
 		}
 		if err == nil {
-			err = in.Cause(s.Divide(ctx, out, counted))
+			err = in.Cause(s.DivideEdited(ctx, out, counted, edit))
 		}
 	case IsProse(f) && o.Lines:
 		err = divideLines(ctx, NewInput(ctx, src), out, counted)
@@ -57,11 +65,12 @@ func Divide(
 // Divide is the function of that name for a text whose layout is set. The first row of each
 // output follows the head, every other the separator that it has in the text.
 func (s *Spans) Divide(ctx context.Context, out [2]io.Writer, side func(n int) int) error {
-	var written [2]bool
-	write := func(i int, b []byte) error {
-		_, err := out[i].Write(b)
-		return OfFile(err) // the error of an output names its file, so no record is added
-	}
+	return s.DivideEdited(ctx, out, side, nil)
+}
+
+// DivideEdited is Divide with rows that are edited.
+func (s *Spans) DivideEdited(ctx context.Context, out [2]io.Writer, side func(n int) int, edit Edit) error {
+	d := &sides{out: out}
 	for n := 0; ; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -69,8 +78,8 @@ func (s *Spans) Divide(ctx context.Context, out [2]io.Writer, side func(n int) i
 		sep, body, err := s.Next()
 		if err == io.EOF {
 			for i := range out {
-				if written[i] || n == 0 || s.Bracketed() {
-					if err := write(i, sep); err != nil {
+				if d.written[i] || n == 0 || s.Bracketed() {
+					if err := d.write(i, sep); err != nil {
 						return err
 					}
 				}
@@ -81,21 +90,46 @@ func (s *Spans) Divide(ctx context.Context, out [2]io.Writer, side func(n int) i
 			return err
 		}
 		if n == 0 {
-			if err := errors.Join(write(0, sep), write(1, sep)); err != nil {
+			if err := errors.Join(d.write(0, sep), d.write(1, sep)); err != nil {
 				return err
 			}
 		}
-		i := side(n)
-		if written[i] {
-			if err := write(i, sep); err != nil {
-				return err
-			}
-		}
-		written[i] = true
-		if err := write(i, body); err != nil {
+		if err := d.row(side(n), sep, body, edit); err != nil {
 			return err
 		}
 	}
+}
+
+// sides are the two outputs of rows of text.
+type sides struct {
+	out     [2]io.Writer
+	written [2]bool // an output has a row
+}
+
+func (d *sides) write(i int, b []byte) error {
+	_, err := d.out[i].Write(b)
+	return OfFile(err) // the error of an output names its file, so no record is added
+}
+
+// row writes a row of one side, or of Both, after its separator.
+func (d *sides) row(i int, sep, body []byte, edit Edit) error {
+	if i == Both {
+		edited, err := edit(body)
+		if err == nil {
+			err = d.row(0, sep, edited, nil)
+		}
+		if err != nil {
+			return err
+		}
+		i = 1
+	}
+	if d.written[i] {
+		if err := d.write(i, sep); err != nil {
+			return err
+		}
+	}
+	d.written[i] = true
+	return d.write(i, body)
 }
 
 // divideLines divides plain text whose rows are its lines. Blank lines are no rows, and stay

@@ -1,0 +1,328 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"unicode/utf8"
+
+	"swab/pipeline/ledger"
+	"swab/pipeline/publish"
+	"swab/pipeline/rows"
+	"swab/pipeline/shard"
+
+	"github.com/zeebo/xxh3"
+)
+
+// writable returns an error that names the shards with documents to remove that cannot be
+// written without them.
+func (c *cleaner) writable() error {
+	var errs []error
+	if c.o.Mark {
+		for i, d := range c.drops {
+			errs = append(errs, c.markable(i, &d.Entry))
+		}
+	}
+	if c.sum.IDs {
+		return errors.Join(errs...)
+	}
+	for i, d := range c.drops {
+		indexed := c.shards[i].Index != "" || c.shards[i].Format != nil && c.shards[i].Format.Name == "MDS"
+		if !indexed && (len(d.Documents) == 0 || c.isDocument(i) && d.Documents[0].Left == nil) {
+			continue
+		}
+		why := ""
+		switch f := c.shards[i].Format; {
+		case indexed:
+			why = "the index beside it counts its documents"
+		case d.Entry.Compression == shard.Bzip2.String():
+			why = "bzip2 can be read only"
+		case !rows.IsText(f) && !rows.IsProse(f) && !rows.Divides(f):
+			why = "shards of format " + d.Entry.Format + " are read only"
+		case c.cannotCut(i):
+			why = "spans are cut from rows of JSON, out of one member"
+		default:
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s: %w: %s; --ids lists the documents", d.Entry.Name, ErrNotWritten, why))
+	}
+	return errors.Join(errs...)
+}
+
+// write writes the tree.
+func (c *cleaner) write(ctx context.Context, root string) error {
+	write := c.writeShard
+	if c.o.Mark {
+		write = c.writeMarks
+	}
+	if c.o.Mark || !c.sum.IDs {
+		quiet := c.reading
+		quiet.Progress = &Progress{}
+		err := quiet.lanes(ctx, c.order, func() func(context.Context, int) error {
+			return func(ctx context.Context, i int) error { return write(ctx, root, i) }
+		})
+		if err != nil {
+			return err
+		}
+	}
+	list := filepath.Join(root, filepath.FromSlash(DroppedFile))
+	if err := os.MkdirAll(filepath.Dir(list), 0o777); err != nil {
+		return err
+	}
+	if err := publish.WriteFile(list, c.writeList); err != nil {
+		return err
+	}
+	return publish.WriteFile(filepath.Join(root, ledger.CleanedFile), c.sum.Write)
+}
+
+// writeList writes a line for each document to remove and each item that it holds.
+func (c *cleaner) writeList(w io.Writer) error {
+	type line struct {
+		Shard  string `json:"shard"`
+		Row    int64  `json:"row"`
+		ID     string `json:"id"`
+		Method string `json:"method"`
+		droppedItem
+		Left [][2]int64 `json:"left,omitempty"`
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for _, d := range c.drops {
+		for _, doc := range d.Documents {
+			for _, it := range doc.Items {
+				if err := enc.Encode(line{d.Entry.Name, doc.Row, doc.ID, c.method.Name, it, doc.Left}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// writeShard writes shard i.
+func (c *cleaner) writeShard(ctx context.Context, root string, i int) error {
+	d, sh := c.drops[i], c.shards[i]
+	kept := filepath.Join(root, CleanedDir, filepath.FromSlash(c.files[i]))
+	removed := filepath.Join(root, filepath.FromSlash(DroppedDir), filepath.FromSlash(c.files[i]))
+	switch {
+	case len(d.Documents) == 0:
+		return copyShard(sh, kept, d.Entry.Digest)
+	case c.isDocument(i):
+		if err := copyShard(sh, removed, d.Entry.Digest); err != nil || c.isGone(i) {
+			return err
+		}
+		if err := c.writeLeft(ctx, sh, d, kept); err != nil {
+			return fmt.Errorf("%s: %w", sh.Name, err)
+		}
+		return c.compare(ctx, sh, d, kept)
+	}
+	err := c.divide(ctx, sh, d, kept, removed)
+	if errors.Is(err, rows.ErrUnsupported) {
+		err = fmt.Errorf("%w: %w; --ids lists the documents", ErrNotWritten, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", sh.Name, err)
+	}
+	return c.compare(ctx, sh, d, kept)
+}
+
+// divide writes a shard's documents to two files.
+func (c *cleaner) divide(ctx context.Context, sh shard.Shard, d *drops, kept, removed string) error {
+	in, err := shard.Open(sh, c.reading.Limits, false, nil)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	format, err := in.Format()
+	if err != nil {
+		return err
+	}
+	var outs [2]*shard.Output
+	var to [2]io.Writer
+	for k, name := range []string{kept, removed} {
+		if outs[k], err = shard.Create(name, in.Compression()); err != nil {
+			return err
+		}
+		defer outs[k].Close()
+		to[k] = outs[k]
+	}
+	o := rows.Options{Name: sh.LayoutName(), MaxRow: c.reading.MaxRow, Lines: c.reading.TextUnit == "line"}
+	next := 0
+	err = rows.Divide(ctx, in, format, o, to, int(d.Entry.Rows), func(n int) int {
+		if next < len(d.Documents) && d.Documents[next].Row == int64(n) {
+			next++
+			if d.Documents[next-1].Left != nil {
+				return rows.Both
+			}
+			return 1
+		}
+		return 0
+	}, func(record []byte) ([]byte, error) {
+		return rows.EditText(record, c.textField(&d.Entry), d.Documents[next-1].cutText)
+	})
+	if err == nil {
+		err = errors.Join(outs[0].Close(), outs[1].Close())
+	}
+	if err != nil {
+		return err
+	}
+	read, err := in.Finish()
+	if err == nil && read.XXH3 != d.Entry.Digest {
+		err = changed(sh.Name)
+	}
+	return err
+}
+
+// compare reads a written shard and compares its documents with those that it should have.
+func (c *cleaner) compare(ctx context.Context, sh shard.Shard, d *drops, name string) error {
+	written, _, err := namedShard(name, sh.ReadAs)
+	if err != nil {
+		return err
+	}
+	again := c.reading
+	again.Progress = &Progress{}
+	again.TextField = cmp.Or(d.Entry.TextField, again.TextField)
+	kept := xxh3.New()
+	e, err := again.documents(ctx, written, false, func(_ int64, _ string, text []byte) error {
+		hashText(kept, text)
+		return nil
+	})
+	if err == nil && e.Error != "" {
+		err = errors.New(e.Error)
+	}
+	if gone, _ := d.fates(); err == nil && (e.Documents != d.Entry.Documents-gone || hexSum(kept) != d.Kept) {
+		err = errors.New("the documents that were written are not those that were to be kept")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: compared after writing: %w", sh.Name, err)
+	}
+	return nil
+}
+
+// markable returns an error for a shard whose documents cannot have attributes: they are in
+// a file of JSON lines, and every row is one.
+func (c *cleaner) markable(i int, e *ledger.Entry) error {
+	switch {
+	case !rows.IsText(c.shards[i].Format) || e.Rows != e.Documents || e.Compression == shard.Bzip2.String():
+		return fmt.Errorf("%s: attributes are of JSON lines, each a document; --ids lists documents of any file", e.Name)
+	}
+	return nil
+}
+
+// writeMarks writes the attributes of the documents of shard i, a line each.
+func (c *cleaner) writeMarks(ctx context.Context, root string, i int) error {
+	d, sh := c.drops[i], c.shards[i]
+	var compression shard.Compression
+	for _, c := range []shard.Compression{shard.Gzip, shard.Zstd, shard.Xz, shard.Lz4} {
+		if c.String() == d.Entry.Compression {
+			compression = c
+		}
+	}
+	out, err := shard.Create(filepath.Join(root, filepath.FromSlash(MarkedDir+"/"+c.files[i])), compression)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	name := "swab__" + c.method.Name + "__flagged"
+	next, quiet := 0, c.reading
+	quiet.Progress = &Progress{}
+	e, err := quiet.documents(ctx, sh, false, func(row int64, id string, text []byte) error {
+		spans := [][3]any{}
+		if next < len(d.Documents) && d.Documents[next].Row == row {
+			spans = runeSpans(&d.Documents[next], text)
+			next++
+		}
+		return enc.Encode(map[string]any{"id": id, "attributes": map[string]any{name: spans}})
+	})
+	switch {
+	case err != nil:
+		return err
+	case e.Error != "":
+		return errors.New(e.Error)
+	case e.Digest != d.Entry.Digest:
+		return changed(sh.Name)
+	}
+	return out.Close()
+}
+
+// runeSpans returns the spans of a document's items, in characters, each with the item's score.
+func runeSpans(doc *dropped, text []byte) (spans [][3]any) {
+	for _, it := range doc.Items {
+		for _, s := range it.Spans {
+			from := utf8.RuneCount(text[:s[0]])
+			spans = append(spans, [3]any{from, from + utf8.RuneCount(text[s[0]:s[1]]), it.Score})
+		}
+	}
+	return spans
+}
+
+// copyShard copies a shard's file, which has that digest, byte for byte.
+func copyShard(sh shard.Shard, to, digest string) error {
+	in, err := os.Open(sh.Path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	h := xxh3.New()
+	_, err = io.Copy(io.MultiWriter(out, h), in)
+	if err = errors.Join(err, out.Close()); err == nil && hexSum(h) != digest {
+		err = changed(sh.Name)
+	}
+	return err
+}
+
+// textField returns the field that a shard's texts were read from.
+func (c *cleaner) textField(e *ledger.Entry) string {
+	return cmp.Or(e.TextField, c.reading.field())
+}
+
+// cannotCut reports whether nothing can be cut out of documents of shard i, though something is.
+func (c *cleaner) cannotCut(i int) bool {
+	d := c.drops[i]
+	if _, cut := d.fates(); cut == 0 || c.isDocument(i) {
+		return false
+	}
+	return !rows.IsJSON(c.shards[i].Format) || !rows.IsMember(c.textField(&d.Entry))
+}
+
+// writeLeft writes what is left of a shard that is one document.
+func (c *cleaner) writeLeft(ctx context.Context, sh shard.Shard, d *drops, name string) error {
+	var compression shard.Compression
+	for _, k := range []shard.Compression{shard.Gzip, shard.Zstd, shard.Xz, shard.Lz4} {
+		if k.String() == d.Entry.Compression {
+			compression = k
+		}
+	}
+	out, err := shard.Create(name, compression)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	quiet := c.reading
+	quiet.Progress = &Progress{}
+	e, err := quiet.documents(ctx, sh, false, func(_ int64, _ string, text []byte) error {
+		_, err := out.Write(d.Documents[0].cutText(text))
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case e.Digest != d.Entry.Digest:
+		return changed(sh.Name)
+	}
+	return out.Close()
+}
