@@ -158,6 +158,10 @@ dist-check: ## builds dist in two clones of HEAD in different places, and compar
 bench: ## measures each stage and the whole on a corpus made for it
 	go test -run '^$$' -bench . -benchtime 2s ./...
 
+# CORPUS=FILE.jsonl and BENCH="--bench NAME=PATH ..." measure on your own data; without them on Go's source tree.
+bench-peers: build ## measures whole scans beside decompression alone and the commit in testdata/bench-base, in turn
+	python3 .ci/peers.py bin/swab --base "$$(cat testdata/bench-base)" $(if $(CORPUS),--corpus $(CORPUS)) $(BENCH)
+
 eval: ## measures the methods: real items planted whole, real siblings, every development class
 	go run ./cmd/swabeval -json eval.json
 
@@ -176,4 +180,4 @@ golden: ## writes testdata/ and the expected outputs of tests again
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check lint vuln licences fuzz torture stores writers harnesses simulations validators engines drivers install man dist dist-check bench eval eval-fit eval-held golden screenshot
+.PHONY: help build demo test check lint vuln licences fuzz torture stores writers harnesses simulations validators engines drivers install man dist dist-check bench bench-peers eval eval-fit eval-held golden screenshot
