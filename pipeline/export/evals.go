@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"swab/pipeline/results"
@@ -108,18 +109,13 @@ func evalName(s string) string {
 
 // evalsPrompt returns the prompt and the expected completion.
 func (it *quizItem) evalsPrompt() ([]message, string, error) {
-	prompt := it.asked()
-	ideal := it.answer
-	if it.choices != nil {
-		prompt = append(append(prompt, it.choices...), "Answer with the letter of the right choice and nothing else.")
-		ideal = it.letter()
-	} else {
-		prompt = append(prompt, `Answer with a JSON object and nothing else, as in {"answer": "…"}.`)
-		b, err := marshal(map[string]string{"answer": it.answer}, "")
-		if err != nil {
-			return nil, "", err
-		}
-		ideal = strings.TrimSpace(string(b))
+	ask := func(lines ...string) []message {
+		return []message{{"user", strings.Join(append(it.asked(), lines...), "\n")}}
 	}
-	return []message{{"user", strings.Join(prompt, "\n")}}, ideal, nil
+	if it.choices != nil {
+		return ask(append(slices.Clip(it.choices), "Answer with the letter of the right choice and nothing else.")...),
+			it.letter(), nil
+	}
+	ideal, err := marshal(map[string]string{"answer": it.answer}, "")
+	return ask(`Answer with a JSON object and nothing else, as in {"answer": "…"}.`), strings.TrimSpace(string(ideal)), err
 }
