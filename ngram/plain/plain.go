@@ -22,10 +22,8 @@ package plain
 
 import (
 	"bytes"
-	"encoding/binary"
 	"html"
 	"math"
-	"math/bits"
 	"strconv"
 	"unicode"
 	"unicode/utf16"
@@ -47,11 +45,11 @@ const (
 type Cleaner struct {
 	layers []layer         // of replacements, each of the text that the one before returned
 	used   int             // of layers
-	marks  [len(signs)]int // next position of each sign, or of one of the pairs
+	marks  [len(signs)]int // next position of each sign
 }
 
-// signs are the beginnings of markup; 0 is for those of several characters, which nextPair finds.
-const signs = "<&\\\x00"
+// signs are the beginnings of markup.
+var signs = [...]string{"<", "&", "\\", "](", "-\n", "-\r\n", arrow}
 
 // Clean returns text without markup; without any, text itself. The result is valid until
 // the next call.
@@ -110,12 +108,16 @@ func (c *Cleaner) replaceMarkup(l *layer, text []byte) {
 // nextSign returns the position of the first sign at or after from, or the end of the text.
 func (c *Cleaner) nextSign(text []byte, from int) int {
 	first := len(text)
-	for k, at := range c.marks {
-		if at < from {
-			at = nextOf(text, from, signs[k])
-			c.marks[k] = at
+	for k, sign := range signs {
+		if c.marks[k] < from {
+			c.marks[k] = math.MaxInt
+			if from < len(text) {
+				if i := bytes.Index(text[from:], []byte(sign)); i >= 0 {
+					c.marks[k] = from + i
+				}
+			}
 		}
-		first = min(first, at)
+		first = min(first, c.marks[k])
 	}
 	return first
 }
@@ -159,60 +161,6 @@ func (c *Cleaner) Coding(start, end int) (s Coding) {
 		start, end = c.layers[i].original(start, end)
 	}
 	return s
-}
-
-// nextOf returns the position of the first of one sign at or after from, or math.MaxInt.
-func nextOf(text []byte, from int, sign byte) int {
-	if sign == 0 {
-		return nextPair(text, from)
-	}
-	if from < len(text) {
-		if i := bytes.IndexByte(text[from:], sign); i >= 0 {
-			return from + i
-		}
-	}
-	return math.MaxInt
-}
-
-// nextPair returns the position at or after from of the first "](", "-\n", "-\r\n" or arrow,
-// or math.MaxInt.
-func nextPair(text []byte, from int) int {
-	const ones = 0x0101010101010101
-	zeros := func(v uint64) uint64 { return (v - ones) &^ v & (0x80 * ones) } // the lowest bit set is right
-	at := from
-	for at+9 <= len(text) {
-		x, next := binary.LittleEndian.Uint64(text[at:]), binary.LittleEndian.Uint64(text[at+1:])
-		dash, link := x^'-'*ones, x^']'*ones|next^'('*ones
-		found := zeros(link) | zeros(dash|next^'\n'*ones) | zeros(dash|next^'\r'*ones) | zeros(dash|next^'>'*ones)
-		if found == 0 {
-			at += 8
-			continue
-		}
-		at += bits.TrailingZeros64(found) / 8
-		if pair := pairAt(text, from, at); pair >= 0 {
-			return pair
-		}
-		at++ // "->" is no arrow, and a line may end in "\r" alone
-	}
-	for ; at < len(text); at++ {
-		if pair := pairAt(text, from, at); pair >= 0 {
-			return pair
-		}
-	}
-	return math.MaxInt
-}
-
-// pairAt returns where the sign of nextPair begins whose last or only pair of characters is at
-// byte at, or -1. One that begins before from is none.
-func pairAt(text []byte, from, at int) int {
-	rest := text[at:]
-	switch {
-	case at > from && bytes.HasPrefix(text[at-1:], []byte(arrow)):
-		return at - 1
-	case bytes.HasPrefix(rest, []byte("](")), bytes.HasPrefix(rest, []byte("-\n")), bytes.HasPrefix(rest, []byte("-\r\n")):
-		return at
-	}
-	return -1
 }
 
 // Original returns the bytes of the text that bytes start to end of its cleaned form come

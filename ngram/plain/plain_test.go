@@ -1,9 +1,7 @@
 package plain
 
 import (
-	"bytes"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -315,30 +313,5 @@ func TestHostile(t *testing.T) {
 	var c Cleaner
 	if got := c.Clean([]byte(text)); len(got) != 1<<21+4 { // \n gives one byte for two
 		t.Errorf("%d bytes", len(got))
-	}
-}
-
-// TestNextPair: the signs of several characters are found as bytes.Index finds them.
-func TestNextPair(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 5))
-	for range 20_000 {
-		text := make([]byte, rng.IntN(40))
-		for i := range text {
-			text[i] = "-]\n\r(-,\\>\x0b"[rng.IntN(10)]
-			if rng.IntN(3) == 0 {
-				text[i] = byte(rng.Uint32())
-			}
-		}
-		for from := range len(text) + 1 {
-			want := math.MaxInt
-			for _, sign := range []string{"](", "-\n", "-\r\n", arrow} {
-				if i := bytes.Index(text[from:], []byte(sign)); i >= 0 {
-					want = min(want, from+i)
-				}
-			}
-			if got := nextPair(text, from); got != want {
-				t.Fatalf("%q from %d: %d, want %d", text, from, got, want)
-			}
-		}
 	}
 }
