@@ -284,6 +284,11 @@ var otherFields = [...]string{
 	"messages[].content", "conversations[].value", "conversations[].content", "conversation[].content",
 	"conversation[].value", "content", "raw_content", "prompt+completion", "prompt+response",
 	"instruction+input?+output", "instruction+context?+response",
+	"prompt+chosen[].content+rejected[].content", "chosen[].content+rejected[].content",
+	"prompt+chosen+rejected", "chosen+rejected", "turns[].content", "dialogue[].text", "dialog", "dialogue",
+	"inputs+targets", "input[].content+output", "input+output", "problem+solution", "question+answer",
+	"question+response", "query+response", "query+answer", "content.text", "body", "title?+selftext", "code",
+	"document", "article", "markdown", "caption", "Text", "TEXT",
 }
 
 // field returns the field of the text that is read first.

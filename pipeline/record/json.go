@@ -161,6 +161,13 @@ func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
 		if !mayHave() && !s.settle() {
 			return noColumn(s.o.TextField, "is missing", s.columns)
 		}
+		var side bool
+		if s.raw, side = s.rec.Member(); side {
+			if _, wrong := s.rec.AppendDocument(s.joined[:0], s.o.text); wrong != "" {
+				s.c.Blank++
+				continue
+			}
+		}
 		skipped := s.c.Skipped[rows.NotString]
 		if err := s.record(nil); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -346,5 +347,33 @@ func TestText(t *testing.T) {
 		if (d > 2) != errors.Is(err, ErrTooLong) || (d <= 2) != (err == nil) {
 			t.Errorf("%d: %v", d, err)
 		}
+	}
+}
+
+// TestSampleMetadata: in an archive the metadata beside a text is no row without one; other
+// members without a text are.
+func TestSampleMetadata(t *testing.T) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, m := range [][2]string{
+		{"1.json", `{"caption":"x","id":7}`}, {"1.txt", "one"}, {"2.txt", "two"}, {"2.json", `{"text":"of its own"}`}, {"3.json", `{"n":1}`},
+	} {
+		if err := w.WriteHeader(&tar.Header{Name: m[0], Mode: 0o644, Size: int64(len(m[1]))}); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, m[1])
+	}
+	w.Close()
+	format, _, _ := kinds.Formats.TypeOf("x.tar")
+	caption, err := kinds.ParseField("caption")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, c, err := collect(t, of(format, b.Bytes()), Options{Others: []kinds.Field{caption}})
+	if err != nil || len(rows) != 3 || rows[0].text != "one" || rows[2].text != "of its own" {
+		t.Errorf("%q, %v", rows, err)
+	}
+	if c.Skipped[kinds.Missing] != 1 || c.Blank != 1 || c.Rows != 4 || len(c.First) != 1 || !strings.Contains(c.First[0].Detail, `the row has "n"`) {
+		t.Errorf("%+v", c)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,6 +83,90 @@ func TestArchiveDamage(t *testing.T) {
 			}
 			if !known {
 				t.Errorf("%s: bit %d: %v is of no class", name, bit, err)
+			}
+			bad[bit/8] ^= 1 << (bit % 8)
+		}
+	}
+}
+
+// TestTarSamples: the metadata beside a text of the same sample says so, wherever it is in the
+// archive, and other members of JSON do not.
+func TestTarSamples(t *testing.T) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, name := range []string{
+		"d/1.json", "d/1.png", "d/1.txt", "d/2.txt", "d/2.cls", "d/2.json", "d/3.json", "d/4.txt", "e/4.json", "5.meta.json", "5.txt.png",
+	} {
+		data := "a text"
+		if strings.HasSuffix(name, ".json") {
+			data = `{"name":"` + name + `"}`
+		}
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data))}); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, data)
+	}
+	w.Close()
+	f, _, _ := Formats.TypeOf("x.tar")
+	r, err := Open(context.Background(), memorySource{bytes.NewReader(b.Bytes())}, f, Options{Name: "x.tar", MaxRow: 1 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	var rec Record
+	for err = r.Next(&rec); err == nil; err = r.Next(&rec) {
+		object, side := rec.Member()
+		got = append(got, fmt.Sprint(string(rec.AppendJSON(nil)), object != nil, side))
+	}
+	want := []string{
+		`{"name":"d/1.json"}true true`, `{"text":"a text","id":"d/1"}false false`, `{"text":"a text","id":"d/2"}false false`,
+		`{"name":"d/2.json"}true true`, `{"name":"d/3.json"}true false`, `{"text":"a text","id":"d/4"}false false`,
+		`{"name":"e/4.json"}true false`, `{"name":"5.meta.json"}true false`,
+	}
+	if err != io.EOF || !slices.Equal(got, want) {
+		t.Errorf("%v\n%s", err, strings.Join(got, "\n"))
+	}
+}
+
+// TestShapesDamage: of JSON that is one value around its rows no part is taken for the whole,
+// and of any text a changed bit ends without a panic, in an error of a class or in rows of
+// which there are no more than it has bytes.
+func TestShapesDamage(t *testing.T) {
+	for data, name := range map[string]string{
+		`[{"text":"a\u00e9"}, {"text":"b","id":1.5e3}]`:      "list.json",
+		`{"data":[{"text":"a"},{"text":"b\n"}],"v":1}`:       "wrapped.json",
+		`{"text":{"0":"a","1":"b"},"id":{"0":1,"1":2}}`:      "columns.json",
+		`{"a":{"text":"a","n":NaN},"b":{"text":"b","n":[]}}`: "members.json",
+		"id,text\n1,\"a \"\"quoted\"\" b\"\n2,\"c\nd\"\n":    "table.csv",
+		"id\ttext\n1\ta\n2\tb\n":                             "table.tab",
+		"{\"text\":\"a\"}\n{\"text\":\"b\"}\n":               "lines.ldjson",
+	} {
+		whole, err := all([]byte(data), name)
+		if err != nil || len(whole) != 2 {
+			t.Fatalf("%s: %q, %v", name, whole, err)
+		}
+		for n := range len(data) {
+			got, err := all([]byte(data[:n]), name)
+			if n > 0 && err == nil && strings.HasSuffix(name, ".json") {
+				t.Errorf("%s: %d of %d bytes are read as %q", name, n, len(data), got)
+			}
+		}
+		bad := []byte(data)
+		step := 1
+		if testing.Short() {
+			step = 13
+		}
+		for bit := 0; bit < 8*len(bad); bit += step {
+			bad[bit/8] ^= 1 << (bit % 8)
+			got, err := all(bad, name)
+			known := false
+			for _, class := range []error{nil, ErrCorrupt, ErrTooLong, ErrUnsupported, ErrJSON, ErrRagged} {
+				if errors.Is(err, class) && len(got) <= len(data) {
+					known = true
+				}
+			}
+			if !known {
+				t.Errorf("%s: bit %d: %d rows, %v", name, bit, len(got), err)
 			}
 			bad[bit/8] ^= 1 << (bit % 8)
 		}

@@ -40,7 +40,14 @@ type Record struct {
 	twice []byte // a name that an object has twice
 	scan  Scanner
 	ids   *idText // what decodes token ids, or nil
+
+	whole []byte // the object that a member of an archive is, or nil
+	side  bool   // it is beside a member that is a text
 }
+
+// Member returns the JSON of a record that is a member of an archive, else nil, and whether
+// it is beside a text of the same name, so that it need not have one.
+func (r *Record) Member() (object []byte, side bool) { return r.whole, r.side }
 
 // Marks returns the repairs that the record's values needed. Values of other fields than the
 // requested need none, but NaN and Infinity are found anywhere.
@@ -141,6 +148,7 @@ func (r *Record) Filled(p *Path) (filled bool) {
 
 func (r *Record) reset() {
 	r.nodes, r.buf, r.table, r.marks, r.twice = r.nodes[:0], r.buf[:0], false, 0, nil
+	r.whole, r.side = nil, false
 	if r.ids != nil {
 		r.ids.reset()
 	}

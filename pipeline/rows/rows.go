@@ -3,10 +3,10 @@
 //
 // # What is read
 //
-//	JSON          .jsonl .ndjson .json   also .jl and .jsonlines: values a line or over several, the elements of a
-//	                                     list, of the one list of objects in an object
+//	JSON          .jsonl .ndjson .json   also .jl, .jsonlines and .ldjson: values a line or over several, the
+//	                                     elements of a list, of the one list of objects in an object
 //	                                     ({"data": [...]}), or the columns of an object
-//	table         .csv .tsv              separated by comma, semicolon, tab or bar
+//	table         .csv .tsv .tab         separated by comma, semicolon, tab or bar
 //	Parquet       .parquet .pq           also compressed as a whole
 //	Arrow file    .arrow .feather .ipc
 //	Arrow stream  .arrows .arrowstream

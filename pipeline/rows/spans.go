@@ -520,8 +520,8 @@ func stringEnd(data []byte) int {
 // around the rows. If Detect cannot find the layout, reading the rows returns the error.
 func (s *Spans) Detect(name string) (Layout, error) {
 	ext := strings.ToLower(path.Ext(name))
-	if ext == ".csv" || ext == ".tsv" {
-		return s.detectTable(ext == ".tsv")
+	if tabbed := ext == ".tsv" || ext == ".tab"; tabbed || ext == ".csv" {
+		return s.detectTable(tabbed)
 	}
 	var front []byte
 	for {

@@ -21,8 +21,10 @@ type format struct {
 
 // table has all formats. The first whose magic or ending fits is used.
 var table = []format{
-	{shard.Format{Name: "JSON lines", Endings: strings.Fields(".jsonl .ndjson .json .jl .jsonlines")}, openSpans, true},
-	{shard.Format{Name: "table", Endings: []string{".csv", ".tsv"}}, openSpans, true},
+	{shard.Format{
+		Name: "JSON lines", Endings: strings.Fields(".jsonl .ndjson .json .jl .jsonlines .ldjson"),
+	}, openSpans, true},
+	{shard.Format{Name: "table", Endings: []string{".csv", ".tsv", ".tab"}}, openSpans, true},
 	{shard.Format{
 		Name: "Parquet", Endings: []string{".parquet", ".pq"}, Magic: "PAR1", Tail: "PAR1", Random: true,
 	}, openParquet, false},

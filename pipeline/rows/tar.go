@@ -12,7 +12,8 @@ import (
 // tarReader reads the members of a tar archive. A member of text is a row with the fields
 // text and id, its name without the ending; one of JSON the row that it is, as WebDataset
 // has them, or rows as any file of lines or tables. Members of no known ending, as images,
-// are skipped; those of a format that is read at random are refused.
+// are skipped; those of a format that is read at random are refused. Members of one sample
+// have the same name up to its first dot, and follow each other.
 type tarReader struct {
 	in     *Input
 	end    *zeroTail
@@ -20,6 +21,10 @@ type tarReader struct {
 	o      Options
 	body   bytes.Buffer
 	member Reader // of the rows of a member that has several, or nil
+	texted string // the sample of the last member that is a text
+
+	ahead  *tar.Header // the next member, if it is known
+	failed error       // of reading it
 }
 
 func openTar(in *Input, o Options) (Reader, error) {
@@ -35,7 +40,7 @@ func (r *tarReader) Next(rec *Record) error {
 			}
 			r.member = nil
 		}
-		h, err := r.t.Next()
+		h, err := r.next()
 		if err == io.EOF {
 			return r.in.Cause(r.end.check())
 		}
@@ -46,10 +51,54 @@ func (r *tarReader) Next(rec *Record) error {
 		if err != nil {
 			return r.in.Cause(fmt.Errorf("member %q: %w", Clip(h.Name), err))
 		}
+		if isProseName(h.Name) {
+			r.texted = sampleOf(h.Name)
+		}
 		if row {
+			if rec.whole != nil {
+				rec.side = r.texted == sampleOf(h.Name) || r.textFollows(sampleOf(h.Name))
+			}
 			return nil
 		}
 	}
+}
+
+// next returns the next member.
+func (r *tarReader) next() (h *tar.Header, err error) {
+	if h, err = r.ahead, r.failed; h == nil && err == nil {
+		return r.t.Next()
+	}
+	r.ahead, r.failed = nil, nil
+	return h, err
+}
+
+// textFollows reports whether a text is among the next members of a sample.
+func (r *tarReader) textFollows(sample string) bool {
+	for {
+		h, err := r.t.Next()
+		if err != nil {
+			r.failed = err
+			return false
+		}
+		same := sampleOf(h.Name) == sample
+		if _, compression, known := Formats.TypeOf(h.Name); !same || known || compression != 0 {
+			r.ahead = h
+			return same && isProseName(h.Name)
+		}
+	}
+}
+
+// isProseName reports whether a member is a text by its name.
+func isProseName(name string) bool {
+	f, compression, _ := Formats.TypeOf(name)
+	return compression == 0 && IsProse(f)
+}
+
+// sampleOf returns the name of the sample that a member belongs to.
+func sampleOf(name string) string {
+	dir, base := path.Split(name)
+	base, _, _ = strings.Cut(base, ".")
+	return dir + base
 }
 
 // open makes rec the row that a member is, or prepares to read its rows.
@@ -88,7 +137,9 @@ func (r *tarReader) open(h *tar.Header, rec *Record) (row bool, err error) {
 		r.member, err = Open(r.in.ctx, memberSource{bytes.NewReader(data)}, f, o)
 		return false, err
 	}
-	return true, rec.ParseJSON(data, r.o.Want)
+	err = rec.ParseJSON(data, r.o.Want)
+	rec.whole = data
+	return true, err
 }
 
 // document makes r a row of the fields text and id.
