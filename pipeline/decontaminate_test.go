@@ -54,7 +54,7 @@ func flaggedBy(t *testing.T, o Options, corpus, method string) (n int64) {
 // TestCleanedCorpusFlagsNothing: for every method, what is kept and what is removed are the
 // corpus, in order; a scan of what is kept flags nothing; and cleaning that changes nothing.
 func TestCleanedCorpusFlagsNothing(t *testing.T) {
-	rounds, list := 3, methods(t)
+	rounds, list := 3, slices.DeleteFunc(methods(t), func(m *overlap.Method) bool { return m.Review })
 	if testing.Short() {
 		rounds, list = 1, methods(t, "swab", "gpt3", "llama2")
 	}

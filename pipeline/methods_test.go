@@ -402,6 +402,7 @@ func compared(t *testing.T, dir string, items int) {
 	for _, v := range readJSONL[audit.Verdict](t, filepath.Join(dir, "verdicts.jsonl")) {
 		states[v.Method] = append(states[v.Method], v.State)
 	}
+	delete(states, overlap.Reworded) // it flags nothing, and is in neither table
 	table := func(name string) [][]string {
 		f, err := os.Open(filepath.Join(dir, name))
 		if err != nil {
@@ -542,6 +543,12 @@ func TestWordsOfAllScripts(t *testing.T) {
 	writeJSONL(t, filepath.Join(dir, "corpus", "s.jsonl"), rows)
 	sum := mustScan(t, o)
 	for _, r := range sum.Rows {
+		if r.Review { // an item of fewer than five words of content is not checkable
+			if r.NotCheckable > 17 || r.Items != 250 || r.ToReview < 119 {
+				t.Errorf("%+v", r)
+			}
+			continue
+		}
 		if r.NotCheckable > 0 || r.Items != 250 || r.Flagged < 125 && r.Method != "starcoder" && r.Method != "gpt4" && r.Method != "palm" && r.Method != "llama3" {
 			t.Errorf("%+v", r)
 		}
@@ -578,7 +585,7 @@ func TestChineseBook(t *testing.T) {
 	o.Corpus = []string{path}
 	o.Methods = slices.DeleteFunc(methods(t), func(m *overlap.Method) bool { return m.Group == "helm" || m.Name == "lmeval" })
 	for _, r := range mustScan(t, o).Rows {
-		if r.Items < 50 || r.Flagged != r.Items {
+		if r.Items < 50 || r.Flagged != r.Items && !r.Review || r.Review && r.ToReview < r.Items*9/10 {
 			t.Errorf("%+v", r)
 		}
 	}
