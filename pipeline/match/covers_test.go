@@ -65,8 +65,14 @@ func FuzzCovers(f *testing.F) {
 	f.Add(encode(&places, &alignCover{own: &align.Cover{Documents: 2, Matches: []align.Match{
 		{Shard: "r", By: 1, ID: "x", Text: "some"}, {Shard: "s", By: 4, Runs: []align.Quote{{At: 1, Words: 2, End: 9}}},
 	}}}))
+	words := newBags(nil)
+	f.Add(encode(words, &bagCover{documents: 2, decoy: true, places: []bagPlace{
+		{shard: "s", row: 3, id: "é", strength: 700000, terms: 9, found: 600000, words: 40, start: 12, end: 20, textStart: 10, text: "of ten words or more"},
+		{shard: "r", row: 1, strength: 1},
+	}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) < 1<<12 {
+			checkCover(t, words, data)
 			checkCover(t, &runs, data)
 			checkCover(t, &places, data)
 		}

@@ -280,14 +280,19 @@ func (m *bags) appendCover(e *encoder, _ int, c *bagCover) {
 
 func (m *bags) readCover(r *decoder, _ int) *bagCover {
 	n := func() int64 { return int64(r.uvarint()) }
-	c := &bagCover{documents: n(), decoy: n() == 1}
-	for range r.count() {
+	c := &bagCover{documents: n()}
+	decoy, places := n(), r.count()
+	if c.decoy = decoy == 1; c.documents < 0 || decoy < 0 || decoy > 1 || places > mostPlaces {
+		r.fail()
+		return c
+	}
+	for range places {
 		p := bagPlace{shard: r.shard(), row: n(), id: string(r.bytes(r.uvarint()))}
 		for _, v := range []*int64{&p.strength, &p.terms, &p.found, &p.words, &p.start, &p.end, &p.textStart} {
 			*v = n()
 		}
 		p.text = string(r.bytes(r.uvarint()))
-		if p.start < p.textStart || p.end < p.start || p.end > p.textStart+int64(len(p.text)) {
+		if min(p.row, p.textStart, p.start-p.textStart, p.end-p.start) < 0 || p.end-p.textStart > int64(len(p.text)) {
 			r.fail()
 		}
 		if c.places = append(c.places, p); r.err != nil {
