@@ -27,6 +27,9 @@ func squeezed(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // Every class of either part is made of the seed alone.
 func TestPlantingsAreDeterministic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	if a, b := smallHeld(), mustGenerate(DevSeed, HeldBack); !slices.Equal(a.Docs, b.Docs) {
 		t.Error("two sets of one seed differ")
 	}

@@ -85,6 +85,9 @@ func avroOf(schema, codec string, rows int64, block []byte) []byte {
 
 // Blocks and values that say more than they hold end at a bound, and not after years.
 func TestAvroBombs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: takes seconds")
+	}
 	var packed bytes.Buffer
 	z, err := flate.NewWriter(&packed, 9)
 	if err != nil {
