@@ -18,7 +18,7 @@ demo: build ## scans the small corpus in testdata/ and shows what it finds
 	bin/swab scan --corpus testdata/corpus --bench testdata/bench/riverton.jsonl --bench testdata/bench/crafts.csv --out demo-audit
 
 # Vet, and the linker's tables for debuggers, are left to make check.
-test: ## runs the tests that take seconds: under two minutes of CPU time
+test: ## runs the tests that take seconds, in about two minutes
 	go test -short -vet=off -timeout 0 -ldflags=-w ./...
 
 # What make check may take on two busy cores, in minutes, so that CI stays under an hour: 30 for
