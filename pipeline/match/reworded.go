@@ -54,7 +54,7 @@ func (m *bags) benchOf(item int) int {
 }
 
 // The last number of the key is the version of what is kept.
-func (m *bags) key(int) any { return []any{"bags", m.method.Version, m.method.Threshold, 1} }
+func (m *bags) key(int) any { return []any{"bags", m.method.Version, m.method.Threshold, 2} }
 
 func (m *bags) recipe() ngram.Recipe {
 	r := ngram.Words(1)
@@ -88,7 +88,6 @@ type bagPlace struct {
 	strength   int64 // in millionths
 	terms      int64 // that both have
 	found      int64 // share of the item's information, in millionths
-	words      int64 // of the span
 	start, end int64 // bytes of the document
 	textStart  int64
 	text       string // the span with some of what is around it
@@ -189,7 +188,7 @@ func (r *bagReader) end(row int64, id string, text []byte) {
 		}
 		p := bagPlace{
 			shard: r.shard, row: row, strength: int64(math.Round(g.Strength * millionths)), terms: int64(g.Features.Terms),
-			words: int64(g.Words), start: int64(g.Start), end: int64(g.End),
+			start: int64(g.Start), end: int64(g.End),
 			found: int64(g.Features.Own) * millionths / int64(max(g.Features.Item, 1)),
 		}
 		c.documents++
@@ -273,7 +272,7 @@ func (m *bags) appendCover(e *encoder, _ int, c *bagCover) {
 		e.shard(p.shard)
 		e.uvarint(p.row)
 		e.text(p.id)
-		e.uvarint(p.strength, p.terms, p.found, p.words, p.start, p.end, p.textStart)
+		e.uvarint(p.strength, p.terms, p.found, p.start, p.end, p.textStart)
 		e.text(p.text)
 	}
 }
@@ -288,7 +287,7 @@ func (m *bags) readCover(r *decoder, _ int) *bagCover {
 	}
 	for range places {
 		p := bagPlace{shard: r.shard(), row: n(), id: string(r.bytes(r.uvarint()))}
-		for _, v := range []*int64{&p.strength, &p.terms, &p.found, &p.words, &p.start, &p.end, &p.textStart} {
+		for _, v := range []*int64{&p.strength, &p.terms, &p.found, &p.start, &p.end, &p.textStart} {
 			*v = n()
 		}
 		p.text = string(r.bytes(r.uvarint()))
