@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/ipc"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"github.com/apache/arrow/go/v15/parquet/pqarrow"
+	"github.com/zeebo/xxh3"
 )
 
 // cleaned writes the corpus of o's audit without what a method flags, to a new directory.
@@ -358,6 +360,23 @@ func counting(t *testing.T) []*overlap.Method {
 	list, err := overlap.Methods(overlap.Settings{Params: map[string]map[string]string{"gpt3": {"max-documents": "10"}}})
 	must(t, err)
 	return slices.DeleteFunc(list, func(m *overlap.Method) bool { return m.Name != "gpt3" })
+}
+
+// TestCleaningChooses: no method has to be named where only one flags items, and the manifest has the
+// digest of audit.json.
+func TestCleaningChooses(t *testing.T) {
+	dir := t.TempDir()
+	writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), []plainItem{{ID: "1", Question: glacier}})
+	writeJSONL(t, filepath.Join(dir, "corpus/a.jsonl"), []row{{"x", glacier}, {"z", "nothing of this"}})
+	o := options(t, dir)
+	o.Methods = methods(t, "swab", "reworded")
+	mustScan(t, o)
+	_, sum := cleaned(t, o, "")
+	b, err := os.ReadFile(filepath.Join(o.Out, audit.File))
+	must(t, err)
+	if digest := xxh3.Hash128(b).Bytes(); sum.Method != "swab" || sum.Removed != 1 || sum.Audit != hex.EncodeToString(digest[:]) {
+		t.Errorf("%+v", sum.Cleaned)
+	}
 }
 
 // TestCleaningFollowsReview: documents of an item that a reviewer rejected stay.

@@ -182,36 +182,30 @@ func openCleaner(ctx context.Context, o DecontaminateOptions) (*cleaner, error) 
 		Tokens: r.About.Tokens, MaxRow: int(r.About.Limits["max_row"]), MaxBadRows: -1, Progress: o.Progress,
 		Limits: shard.Limits{Window: r.About.Limits["max_window"], Ratio: r.About.Limits["max_ratio"]},
 	}.filled()
-	digest, err := fileDigest(filepath.Join(o.Audit, audit.File))
-	if err != nil {
-		return nil, err
-	}
 	c.sum = &CleaningSummary{Notes: notes, Cleaned: &ledger.Cleaned{
-		Swab: o.Version, Audit: digest, Method: c.method.Name, Version: c.method.Version, Threshold: o.Threshold,
+		Swab: o.Version, Audit: r.Digest, Method: c.method.Name, Version: c.method.Version, Threshold: o.Threshold,
 		IDs: o.IDs || o.Mark,
 	}}
 	if o.Spans != nil {
 		c.sum.Margin, c.sum.Shortest = &o.Spans.Margin, &o.Spans.Shortest
 	}
-	c.key = ledger.Digest([]any{dropsFormat, o.Version, digest, c.method.Name, o.Threshold, o.Spans, c.flagKey()})
+	c.key = ledger.Digest([]any{dropsFormat, o.Version, r.Digest, c.method.Name, o.Threshold, o.Spans, c.flagKey()})
 	return c, c.findShards()
 }
 
-// choose finds the verdicts of the method.
+// choose finds the verdicts of the method: the one that was asked for, or the only one of the audit that
+// flags items.
 func (c *cleaner) choose(t *audit.Table) (*audit.MethodVerdicts, error) {
-	if c.o.Method == "" && len(t.Verdicts) != 1 {
-		return nil, fmt.Errorf("the audit has %d methods; choose one with --method", len(t.Verdicts))
-	}
-	names := []string{c.o.Method}
-	if c.o.Method == "" {
-		names = []string{t.Verdicts[0].Method}
-	}
-	list, err := t.Methods(names)
+	list, err := t.Methods([]string{cmp.Or(c.o.Method, "all")})
 	if err != nil {
 		return nil, err
 	}
 	if len(list) != 1 {
-		return nil, errors.New("one method decides; choose it with --method")
+		var names []string
+		for _, v := range list {
+			names = append(names, v.Method)
+		}
+		return nil, fmt.Errorf("one method decides; choose it with --method: %s", strings.Join(names, ", "))
 	}
 	c.o.Method = list[0].Method
 	return list[0], nil
@@ -555,14 +549,4 @@ func hashText(h *xxh3.Hasher, text []byte) {
 func hexSum(h *xxh3.Hasher) string {
 	sum := h.Sum128().Bytes()
 	return hex.EncodeToString(sum[:])
-}
-
-// fileDigest returns the digest of a file.
-func fileDigest(name string) (string, error) {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return "", err
-	}
-	sum := xxh3.Hash128(b).Bytes()
-	return hex.EncodeToString(sum[:]), nil
 }

@@ -74,7 +74,7 @@ The marks of swab review count: documents of a rejected item stay. See swab help
 	}
 	addFlags(c, "Input", func(f *pflag.FlagSet) {
 		auditFlag(f, &o.Audit)
-		f.StringVar(&o.Method, "method", "", "`NAME` method that decides; needed if the audit has several")
+		f.StringVar(&o.Method, "method", "", "`NAME` method that decides; needed if several methods of the audit flag items")
 		f.Float64Var(&o.Threshold, "threshold", 0,
 			"`SCORE` remove what reaches this score, 0 to 1, in place of what the method flags")
 		f.BoolVar(&o.AllowIncomplete, "allow-incomplete", false,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 	"swab/ngram/item"
 	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
+
+	"github.com/zeebo/xxh3"
 )
 
 // House is the method whose verdicts are shown before those of others.
@@ -35,8 +38,9 @@ var (
 // A Reader reads one published audit. It keeps the files open, so it is not disturbed by a
 // run that replaces the directory meanwhile. It is for one goroutine.
 type Reader struct {
-	Dir   string
-	About *Audit
+	Dir    string
+	About  *Audit
+	Digest string // of audit.json, 128-bit xxh3, 32 hex digits; "" after OpenSealed
 
 	files   map[string]*os.File
 	checked map[string]bool
@@ -65,7 +69,10 @@ func open(dir string) (r *Reader, now bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	r = &Reader{Dir: dir, files: map[string]*os.File{}, checked: map[string]bool{}}
+	sum := xxh3.Hash128(b).Bytes()
+	r = &Reader{
+		Dir: dir, Digest: hex.EncodeToString(sum[:]), files: map[string]*os.File{}, checked: map[string]bool{},
+	}
 	if r.About, err = read(b); err != nil {
 		return nil, false, fmt.Errorf("%s: %w", path, err)
 	}
