@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -153,8 +154,8 @@ func templates(rng *rand.Rand, n int) (texts []string) {
 	return texts
 }
 
-// costs prints, for every method and input, how many times the CPU time of prose of the same
-// size a scan takes: the least of a few runs each.
+// costs prints a table of methods and inputs: how many times the CPU time of prose of the same
+// sizes a scan takes.
 func (b *bench) costs(list, inputs string) error {
 	methods := strings.Split(list, ",")
 	if list == "all" {
@@ -170,32 +171,37 @@ func (b *bench) costs(list, inputs string) error {
 		}
 		methods = append(methods, "gpt3 --ignore-template", "llama2 --ignore-template")
 	}
-	fmt.Printf("%-20s %-28s %8s %8s %6s\n", "input", "method", "seconds", "prose", "ratio")
+	var chosen []int
+	fmt.Printf("%-26s", "times prose (seconds)")
 	for n, in := range costlyInputs {
 		if inputs != "" && !slices.Contains(strings.Split(inputs, ","), fmt.Sprint(n)) {
 			continue
 		}
+		chosen = append(chosen, n)
+		fmt.Printf("%16s", in.name)
 		rng := rand.New(rand.NewPCG(1, uint64(n)))
 		items, documents := in.make(rng)
-		for name, texts := range map[string][2][]string{
-			"hard": {items, documents}, "prose": {proseOf(rng, items), proseOf(rng, documents)},
-		} {
-			if err := b.writeCostly(name, texts[0], texts[1]); err != nil {
-				return err
-			}
+		if err := errors.Join(b.writeCostly(fmt.Sprint("hard", n), items, documents),
+			b.writeCostly(fmt.Sprint("prose", n), proseOf(rng, items), proseOf(rng, documents))); err != nil {
+			return err
 		}
-		for _, method := range methods {
-			hard, err := b.leastTime("hard", method)
-			if err != nil {
-				return fmt.Errorf("%s, %s: %w", in.name, method, err)
+	}
+	fmt.Println()
+	for _, method := range methods {
+		fmt.Printf("%-26s", method)
+		for _, n := range chosen {
+			plain, _, err := b.leastTime(fmt.Sprint("prose", n), method)
+			hard, ended, err2 := b.leastTime(fmt.Sprint("hard", n), method)
+			if err := errors.Join(err, err2); err != nil {
+				return fmt.Errorf("%s, %s: %w", costlyInputs[n].name, method, err)
 			}
-			plain, err := b.leastTime("prose", method)
-			if err != nil {
-				return fmt.Errorf("%s, %s: %w", in.name, method, err)
+			more := ""
+			if !ended {
+				more = ">"
 			}
-			fmt.Printf("%-20s %-28s %8.2f %8.2f %6.1f\n", in.name, method, hard.Seconds(), plain.Seconds(),
-				hard.Seconds()/plain.Seconds())
+			fmt.Printf("%16s", fmt.Sprintf("%s%.1f (%.2f)", more, hard.Seconds()/plain.Seconds(), hard.Seconds()))
 		}
+		fmt.Println()
 	}
 	return nil
 }
@@ -221,25 +227,41 @@ func (b *bench) writeCostly(name string, items, documents []string) error {
 	return os.WriteFile(filepath.Join(dir, "corpus", "documents.jsonl"), []byte(corpus.String()), 0o644)
 }
 
-// leastTime returns the least CPU time of a few scans by a method, followed by other arguments.
-func (b *bench) leastTime(name, method string) (time.Duration, error) {
-	least := time.Duration(math.MaxInt64)
-	for range 2 {
+// Scans that take less CPU time than shortScan are repeated; after longScan, by the clock, they
+// are ended.
+const (
+	shortScan = time.Second
+	longScan  = 3 * time.Minute
+)
+
+// leastTime returns the least CPU time of a few scans by a method, followed by other arguments,
+// and whether they ended by themselves.
+func (b *bench) leastTime(name, method string) (least time.Duration, ended bool, err error) {
+	least = time.Duration(math.MaxInt64)
+	for range 3 {
 		dir := filepath.Join(b.dir, name)
 		if err := os.RemoveAll(filepath.Join(dir, "audit")); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		line := "scan --corpus corpus --bench bench.jsonl --out audit --no-report --method " + method
 		c := b.command(dir, strings.Fields(line)...)
 		c.Env = append(os.Environ(), "GOMAXPROCS=1")
 		var stderr strings.Builder
 		c.Stdout, c.Stderr = io.Discard, &stderr
-		if err := c.Run(); err != nil {
-			return 0, fmt.Errorf("%w: %s", err, stderr.String())
+		if err := c.Start(); err != nil {
+			return 0, false, err
 		}
-		if least = min(least, c.ProcessState.UserTime()); least > 20*time.Second {
+		stop := time.AfterFunc(longScan, func() { c.Process.Kill() })
+		err := c.Wait()
+		switch ended := stop.Stop(); {
+		case !ended:
+			return c.ProcessState.UserTime(), false, nil
+		case err != nil:
+			return 0, false, fmt.Errorf("%w: %s", err, stderr.String())
+		}
+		if least = min(least, c.ProcessState.UserTime()); least > shortScan {
 			break
 		}
 	}
-	return least, nil
+	return least, true, nil
 }

@@ -7,13 +7,14 @@ package exact
 // nothing.
 //
 // A state is the stretches that end at the same places of the document: suffixes of
-// one another, of more than the words of its link up to its own. A state takes 16 bytes,
-// an edge 24.
+// one another, of more than the words of its link up to its own. A state takes 24 bytes, with
+// its first edge, and each further edge 16; most have no other.
 type Automaton struct {
 	longest int
 	states  []state
 	edges   []edge
 	slots   []uint32 // open addressing: 1 + an edge's number; 0: free; a power of two
+	hashed  int      // slots in use
 	last    uint32   // the state of the words added last
 	words   int
 }
@@ -21,18 +22,23 @@ type Automaton struct {
 // Root is the state of no words.
 const Root = 0
 
-// A state's edges are a list.
 type state struct {
 	words uint32 // of its longest stretch
 	link  uint32 // the state of the longest suffix that ends at more places
 	end   uint32 // the word of the document with which the stretches end first
-	edge  uint32 // 1 + the number of its first edge; 0: it has none
+	edge  uint32 // 1 + the number of the last further edge; 0: it has none
+	word  uint32 // of the first edge
+	to    uint32 // of the first edge; 0: there is none
 }
 
+// An edge is one after the first of a state. They are a list, and if it has more than
+// mostListed, each has a slot.
 type edge struct {
 	from, word, to uint32
 	next           uint32 // as in state
 }
+
+const mostListed = 3
 
 // Reset makes the automaton that of an empty document, for stretches of up to longest words.
 func (a *Automaton) Reset(longest int) {
@@ -41,7 +47,10 @@ func (a *Automaton) Reset(longest int) {
 	if len(a.slots) == 0 {
 		a.slots = make([]uint32, 1<<10)
 	}
-	clear(a.slots)
+	if a.hashed > 0 {
+		clear(a.slots)
+		a.hashed = 0
+	}
 }
 
 // Break ends a document, whose stretches do not go on in what is added next: the automaton
@@ -91,15 +100,15 @@ func (a *Automaton) Edges(state uint32, visit func(word, to uint32)) {
 	for k := a.states[state].edge; k != 0; k = a.edges[k-1].next {
 		visit(a.edges[k-1].word, a.edges[k-1].to)
 	}
+	if s := a.states[state]; s.to != Root {
+		visit(s.word, s.to)
+	}
 }
 
 // Single returns the only word that follows a state's stretches, and the state of both.
 func (a *Automaton) Single(state uint32) (word, to uint32, single bool) {
-	k := a.states[state].edge
-	if k == 0 || a.edges[k-1].next != 0 {
-		return 0, 0, false
-	}
-	return a.edges[k-1].word, a.edges[k-1].to, true
+	s := &a.states[state]
+	return s.word, s.to, s.to != Root && s.edge == 0
 }
 
 // slot returns the slot of an edge, or the free one that it would take.
@@ -113,20 +122,68 @@ func (a *Automaton) slot(from, word uint32) int {
 	}
 }
 
-// find returns the number of an edge, or -1.
-func (a *Automaton) find(from, word uint32) int { return int(a.slots[a.slot(from, word)]) - 1 }
+// find returns where the target of an edge is, until the next edge or state is added, or nil.
+func (a *Automaton) find(from, word uint32) *uint32 {
+	s := &a.states[from]
+	if s.word == word && s.to != Root {
+		return &s.to
+	}
+	k := s.edge
+	for range mostListed {
+		if k == 0 {
+			return nil
+		}
+		e := &a.edges[k-1]
+		if e.word == word {
+			return &e.to
+		}
+		k = e.next
+	}
+	if k == 0 {
+		return nil
+	}
+	if k = a.slots[a.slot(from, word)]; k == 0 {
+		return nil
+	}
+	return &a.edges[k-1].to
+}
 
+// addEdge adds an edge that there is not.
 func (a *Automaton) addEdge(from, word, to uint32) {
-	if 2*len(a.edges) >= len(a.slots) {
-		a.slots = make([]uint32, 2*len(a.slots))
-		for k, e := range a.edges {
-			a.slots[a.slot(e.from, e.word)] = uint32(k) + 1
+	s := &a.states[from]
+	if s.to == Root {
+		s.word, s.to = word, to
+		return
+	}
+	a.edges = append(a.edges, edge{from, word, to, s.edge})
+	s.edge = uint32(len(a.edges))
+	listed, k := 0, s.edge
+	for ; k != 0 && listed <= mostListed+1; k = a.edges[k-1].next {
+		listed++
+	}
+	switch {
+	case listed <= mostListed:
+	case listed == mostListed+1: // those before have none
+		for k = s.edge; k != 0; k = a.edges[k-1].next {
+			a.hash(k)
+		}
+	default:
+		a.hash(s.edge)
+	}
+}
+
+// hash assigns a slot to edge number k-1.
+func (a *Automaton) hash(k uint32) {
+	if a.hashed++; 2*a.hashed >= len(a.slots) {
+		before := a.slots
+		a.slots = make([]uint32, 2*len(before))
+		for _, k := range before {
+			if k != 0 {
+				a.slots[a.slot(a.edges[k-1].from, a.edges[k-1].word)] = k
+			}
 		}
 	}
-	i := a.slot(from, word)
-	a.edges = append(a.edges, edge{from, word, to, a.states[from].edge})
-	a.slots[i] = uint32(len(a.edges))
-	a.states[from].edge = uint32(len(a.edges))
+	a.slots[a.slot(a.edges[k-1].from, a.edges[k-1].word)] = k
 }
 
 // Add adds the document's next word.
@@ -134,8 +191,8 @@ func (a *Automaton) Add(word uint32) {
 	end := uint32(a.words)
 	a.words++
 	p := a.last
-	if k := a.find(p, word); k >= 0 {
-		a.last = a.target(p, word, k)
+	if to := a.find(p, word); to != nil {
+		a.last = a.target(p, word, *to)
 	} else {
 		a.last = uint32(len(a.states))
 		a.states = append(a.states, state{words: a.states[p].words + 1, end: end})
@@ -145,8 +202,9 @@ func (a *Automaton) Add(word uint32) {
 				break
 			}
 			p = a.states[p].link
-			if k := a.find(p, word); k >= 0 {
-				a.states[a.last].link = a.target(p, word, k)
+			if to := a.find(p, word); to != nil {
+				link := a.target(p, word, *to)
+				a.states[a.last].link = link
 				break
 			}
 		}
@@ -156,27 +214,26 @@ func (a *Automaton) Add(word uint32) {
 	}
 }
 
-// target returns the state of the longest stretch of p and the word, to which edge k of p
-// leads. It splits the state if that has longer ones.
-func (a *Automaton) target(p, word uint32, k int) uint32 {
-	q := a.edges[k].to
+// target returns the state of the longest stretch of p and the word, of which the edge leads
+// to q. It splits the state if that has longer ones.
+func (a *Automaton) target(p, word, q uint32) uint32 {
 	words := a.states[p].words + 1
 	if a.states[q].words == words {
 		return q
 	}
 	short := uint32(len(a.states))
 	a.states = append(a.states, state{words: words, link: a.states[q].link, end: a.states[q].end})
-	for e := a.states[q].edge; e != 0; e = a.edges[e-1].next {
-		a.addEdge(short, a.edges[e-1].word, a.edges[e-1].to)
-	}
+	a.Edges(q, func(word, to uint32) { a.addEdge(short, word, to) })
 	a.states[q].link = short
-	for k >= 0 && a.edges[k].to == q {
-		a.edges[k].to = short
-		if p == Root {
+	for {
+		to := a.find(p, word)
+		if to == nil || *to != q {
+			break
+		}
+		if *to = short; p == Root {
 			break
 		}
 		p = a.states[p].link
-		k = a.find(p, word)
 	}
 	return short
 }
@@ -190,8 +247,8 @@ type Match struct {
 // Next returns the match after one more word.
 func (a *Automaton) Next(m Match, word uint32) Match {
 	for {
-		if k := a.find(m.State, word); k >= 0 {
-			return Match{a.edges[k].to, m.Words + 1}
+		if to := a.find(m.State, word); to != nil {
+			return Match{*to, m.Words + 1}
 		}
 		if m.State == Root {
 			return Match{}

@@ -739,7 +739,9 @@ func (c *Collector) addCrowdEvidence(d *crowd) {
 // readAgain adds a document to the evidence of items.
 func (c *Collector) readAgain(d *crowd, doc crowdDocument, pairs []crowdPair) {
 	var texts []int
+	items := make([]uint32, 0, len(pairs))
 	for _, pair := range pairs {
+		items = append(items, pair.item)
 		for _, t := range c.items.list[pair.item].Texts {
 			if t != item.None && d.texts[t/64]>>(t%64)&1 == 1 {
 				texts = append(texts, int(t))
@@ -748,7 +750,7 @@ func (c *Collector) readAgain(d *crowd, doc crowdDocument, pairs []crowdPair) {
 	}
 	slices.Sort(texts)
 	text := d.text[doc.from:doc.to]
-	c.addDocument(text, slices.Compact(texts))
+	c.addDocument(text, slices.Compact(texts), items)
 	c.measureTexts()
 	for _, pair := range pairs {
 		it := &c.items.list[pair.item]

@@ -26,7 +26,7 @@ type crowdExtension struct {
 	steps  int // left for the text
 
 	byDocument []uint32 // 1 + an end
-	alive      [][]uint64
+	alive      []uint64 // by word of a set, and number of words that differed so far
 	reached    []uint64
 	equal      []uint64
 	covering   []uint64
@@ -190,19 +190,14 @@ func (d *crowd) extendOne(s *spread, level Level, at int, p crowdPlace) {
 	}
 }
 
-// extendTogether extends the runs from word at of the text on in many documents. Of those
-// alive k, k words differed so far.
+// extendTogether extends the runs from word at of the text on in many documents.
 func (d *crowd) extendTogether(s *spread, level Level, at int, state uint32, places []crowdPlace) {
 	x, text, width := &d.extend, d.words[s.part], d.width
-	for len(x.alive) <= level.Skip {
-		x.alive = append(x.alive, nil)
+	x.alive = zeroed(x.alive, width*(level.Skip+1))
+	x.reached = append(x.reached[:0], d.set(state)...)
+	for w, set := range x.reached {
+		x.alive[w*(level.Skip+1)] = set
 	}
-	alive := x.alive[:level.Skip+1]
-	for k := range alive {
-		alive[k] = zeroed(alive[k], width)
-	}
-	copy(alive[0], d.set(state))
-	x.reached = append(x.reached[:0], alive[0]...)
 	behind := d.columnsBehind(state)
 	from := at + s.gram
 	for i := from; i < len(text) && x.steps > 0; i++ {
@@ -211,25 +206,33 @@ func (d *crowd) extendTogether(s *spread, level Level, at int, state uint32, pla
 		if col == nil {
 			break
 		}
-		equal := x.equalIn(col, text[i], width)
-		anything := uint64(0)
-		for w, eq := range equal {
-			reached := uint64(0)
-			for k := level.Skip; k >= 0; k-- {
-				now := alive[k][w] & eq
-				if reached |= now; k > 0 {
-					now |= alive[k-1][w] &^ eq & col.has[w]
-				}
-				alive[k][w] = now
-				anything |= now
-			}
-			x.reached = append(x.reached, reached)
-		}
-		if d.work += width * (level.Skip + 2); anything == 0 {
+		if x.goOn(x.equalIn(col, text[i], width), col.has, level.Skip+1) == 0 {
 			break
 		}
 	}
+	d.work += len(x.reached) * (level.Skip + 2)
 	d.markReached(s, level, at)
+}
+
+// goOn extends the runs that are alive by a word, which is equal in some of the documents that
+// have one there. It returns 0 if none is left.
+func (x *crowdExtension) goOn(equal, has []uint64, n int) (anything uint64) {
+	from := len(x.reached)
+	x.reached = append(x.reached, equal...)
+	for w, eq := range equal {
+		differs, reached, before := has[w]&^eq, uint64(0), uint64(0)
+		alive := x.alive[w*n:][:n]
+		for k, set := range alive {
+			now := set & eq
+			reached |= now
+			now |= before
+			before = set & differs
+			alive[k] = now
+			anything |= now
+		}
+		x.reached[from+w] = reached
+	}
+	return anything
 }
 
 // markReached adds the runs from word at of the text on that reached, by word behind the gram,

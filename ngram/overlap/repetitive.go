@@ -22,6 +22,7 @@ type repetitive struct {
 	reader    exact.Reader
 	automaton exact.Automaton
 	texts     []int
+	items     []uint32 // whose texts they are; nil: all owners
 	words     []uint32 // of the part
 	spans     []bytes  // of these
 	text      []uint32 // words of the current text
@@ -51,16 +52,17 @@ func (c *Collector) AddRepetitive(document []byte) {
 	if c.again == nil {
 		c.again = &repetitive{reader: c.items.index.NewReader()}
 	}
-	c.addDocument(document, c.again.reader.Touched(func(visit func([]byte)) { visit(document) }))
+	c.addDocument(document, c.again.reader.Touched(func(visit func([]byte)) { visit(document) }), nil)
 }
 
-// addDocument adds what the current document has of some texts.
-func (c *Collector) addDocument(document []byte, texts []int) {
+// addDocument adds what the current document has of some texts, for some items; nil: for all
+// that have them.
+func (c *Collector) addDocument(document []byte, texts []int, items []uint32) {
 	if c.again == nil {
 		c.again = &repetitive{reader: c.items.index.NewReader()}
 	}
 	d := c.again
-	d.texts = texts
+	d.texts, d.items = texts, items
 	longest := 0
 	for _, t := range d.texts {
 		longest = max(longest, c.items.index.Words(t))
@@ -113,11 +115,26 @@ func (c *Collector) addPart(d *repetitive) {
 		}
 		c.addText(d, t)
 	}
+	c.completeAll(d)
+}
+
+// completeAll completes the stretches of all items that the part is read for.
+func (c *Collector) completeAll(d *repetitive) {
+	for _, i := range d.items {
+		c.completeStretches(d, i)
+	}
+	if d.items != nil {
+		return
+	}
 	for _, t := range d.texts {
-		if d.stop() {
-			return
+		for _, i := range c.items.owned[c.items.first[t]:c.items.first[t+1]] {
+			if d.stop() {
+				return
+			}
+			if c.items.list[i].Texts[item.Answer] == int32(t) {
+				c.completeStretches(d, i)
+			}
 		}
-		c.completeStretches(d, t)
 	}
 }
 
@@ -255,24 +272,20 @@ func (d *repetitive) stretchesOf(n int, state uint32) []stretch {
 	return list
 }
 
-// completeStretches adds all stretches of a text and of the other parts of the items whose
-// answer it is, where the first ones do not show that both are close to each other.
-func (c *Collector) completeStretches(d *repetitive, text int) {
-	for _, i := range c.items.owned[c.items.first[text]:c.items.first[text+1]] {
-		it := &c.items.list[i]
-		if it.Texts[item.Answer] != int32(text) {
-			continue
-		}
-		for p, other := range it.Texts {
-			for l := range c.items.levels {
-				if item.Part(p) == item.Answer || !c.items.stretches[l] || c.foundTogether(i, l) {
-					continue
-				}
-				input, answer := c.levelState(other, l), c.levelState(int32(text), l)
-				if input != nil && answer != nil && !withinGap(input.stretches, answer.stretches) {
-					c.addStretches(d, int(other), l, input)
-					c.addStretches(d, text, l, answer)
-				}
+// completeStretches adds all stretches of the parts of an item, where the first ones do not
+// show that its input and its answer are close to each other.
+func (c *Collector) completeStretches(d *repetitive, i uint32) {
+	it := &c.items.list[i]
+	text := it.Texts[item.Answer]
+	for p, other := range it.Texts {
+		for l := range c.items.levels {
+			if item.Part(p) == item.Answer || !c.items.stretches[l] || c.foundTogether(i, l) {
+				continue
+			}
+			input, answer := c.levelState(other, l), c.levelState(text, l)
+			if input != nil && answer != nil && !withinGap(input.stretches, answer.stretches) {
+				c.addStretches(d, int(other), l, input)
+				c.addStretches(d, int(text), l, answer)
 			}
 		}
 	}
