@@ -153,7 +153,13 @@ func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory boo
 	if known == nil {
 		return b.requireEmpty(probes)
 	}
-	return b.applyPreset(known, probes, directory)
+	if err := b.applyPreset(known, probes, directory); err != nil {
+		return err
+	}
+	if !b.Guessed { // else they may be another benchmark's columns
+		b.known = known.rowsOf(names)
+	}
+	return nil
 }
 
 // useFields reads all files by the mapping that the caller wrote.
@@ -247,9 +253,6 @@ func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) e
 	}
 	slices.Sort(b.Unread)
 	b.Unread = slices.Compact(b.Unread)
-	if !b.Guessed { // else they may be another benchmark's columns
-		b.known = known.Rows
-	}
 	files := make([]File, 0, len(kept))
 	for i := range kept {
 		files = append(files, *kept[i].file)

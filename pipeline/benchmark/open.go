@@ -1,9 +1,11 @@
 package benchmark
 
 import (
+	"archive/zip"
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -27,7 +29,7 @@ var sampleRE = regexp.MustCompile(`^samples_(.+?)(_\d{4}-\d\d-\d\dT[0-9.:-]+)?$`
 
 var (
 	// partRE matches the end of the name of a shard of one split, as hubs number them.
-	partRE = regexp.MustCompile(`-\d{5}-of-\d{5}$`)
+	partRE = regexp.MustCompile(`-\d{5}-of-\d{5}(-[0-9a-f]{16})?$`)
 
 	// hubDirRE matches directories of caches between a data set's name and its files: kinds,
 	// revisions, versions, numbers of shards.
@@ -70,7 +72,7 @@ func Open(spec Spec, p *Presets) (*Benchmark, error) {
 	b.Name = spec.Name
 	if b.Name == "" {
 		first := max(0, slices.IndexFunc(names, func(s string) bool { return !isSplitWord(path.Base(s)) }))
-		b.Name = strings.ToLower(path.Base(names[first]))
+		b.Name = strings.TrimSuffix(strings.ToLower(path.Base(names[first])), shard.ZipEnding)
 	}
 	if !validName(b.Name) {
 		return nil, fmt.Errorf("benchmark %s: its name may have letters, digits and . _ - only, and %q has others or "+
@@ -121,6 +123,9 @@ func (b *Benchmark) find(spec Spec, ignore []string) (at string, directory bool,
 	}
 	if !info.IsDir() {
 		f, ok := newFile(at, filepath.Base(at))
+		if !ok && isZip(at) {
+			return at, true, b.findTree(name, at, glob, selectors, ignore)
+		}
 		if !ok {
 			return at, false, fmt.Errorf("benchmark %s: unknown ending; known are %s, "+
 				"optionally followed by .gz .zst .bz2 .xz .lz4", quotedName(at), rows.Formats.Endings())
@@ -141,6 +146,11 @@ func (b *Benchmark) findTree(name, at, glob string, selectors, ignore []string) 
 	if err := b.addTree(at, ignore); err != nil {
 		return err
 	}
+	if len(b.Files) == 0 {
+		if err := b.addArchives(ignore); err != nil {
+			return err
+		}
+	}
 	named := glob != "" // each file is
 	if named {
 		b.Files = slices.DeleteFunc(b.Files, func(f File) bool { return !shard.MatchGlob(glob+"/**", f.Rel) })
@@ -148,7 +158,7 @@ func (b *Benchmark) findTree(name, at, glob string, selectors, ignore []string) 
 		named = !slices.ContainsFunc(b.Files, func(f File) bool { return !shard.MatchGlob(glob, f.Rel) })
 	}
 	if len(b.Files) == 0 {
-		return fmt.Errorf("benchmark %s: no files ending in %s", quotedName(name), rows.Formats.Endings())
+		return b.noFiles(quotedName(name))
 	}
 	if len(selectors) == 0 && !named {
 		b.leaveOutCopies(at)
@@ -284,44 +294,64 @@ func (b *Benchmark) leaveOutCopies(dir string) {
 	})
 }
 
+// allLanguages is the directory in which a record has the texts of all languages, where each language has
+// one of its own.
+const allLanguages = "all_languages"
+
 // A splitSurvey is what the names of a directory's files say of its splits.
 type splitSurvey struct {
 	hub   bool            // named as a hub names its files
 	train bool            // there is a training split
 	evals map[string]bool // directories with an evaluation split, and "*" if there is one
 	all   map[string]bool // splits that a directory all/ has
+	one   map[string]bool // splits that a directory of one language has
 }
 
 func surveySplits(files []File) splitSurvey {
-	s := splitSurvey{evals: map[string]bool{}, all: map[string]bool{}}
+	s := splitSurvey{evals: map[string]bool{}, all: map[string]bool{}, one: map[string]bool{}}
 	for i := range files {
 		f := &files[i]
 		s.hub = s.hub || partRE.MatchString(f.Split) || hubDirRE.MatchString(path.Base(f.Split))
-		parts := splitParts(f.Split)
-		split, above := parts[len(parts)-1], parts[:len(parts)-1]
-		switch {
-		case trainRE.MatchString(split):
-			s.train = true
-		case evalRE.MatchString(split):
+		split, above, train := splitOf(f.Split)
+		s.train = s.train || train
+		if !train && evalRE.MatchString(split) {
 			s.evals[strings.Join(above, "/")], s.evals["*"] = true, true
 		}
-		if len(above) > 0 && above[len(above)-1] == "all" {
+		switch {
+		case len(above) == 0 || above[len(above)-1] == allLanguages:
+		case above[len(above)-1] == "all":
 			s.all[split] = true
+		default:
+			s.one[split] = true
 		}
 	}
 	return s
 }
 
+// splitOf returns the name of a split and the directories above it: that of the file or, where a directory
+// is named for a split, that of the directory. train reports whether it is a training split.
+func splitOf(name string) (split string, above []string, train bool) {
+	parts := splitParts(name)
+	last := len(parts) - 1
+	for i := last; i >= 0; i-- {
+		train := trainRE.MatchString(parts[i])
+		if train || evalRE.MatchString(parts[i]) {
+			return parts[i], parts[:i], train
+		}
+	}
+	return parts[last], parts[:last], false
+}
+
 // copyReason returns why a file is left out, or "".
 func (s *splitSurvey) copyReason(name string) string {
-	parts := splitParts(name)
-	split, above := parts[len(parts)-1], parts[:len(parts)-1]
+	split, above, train := splitOf(name)
 	switch {
-	case trainRE.MatchString(split) && s.evals[strings.Join(above, "/")],
-		s.evals["*"] && slices.ContainsFunc(above, trainRE.MatchString):
+	case train && s.evals[strings.Join(above, "/")], s.evals["*"] && slices.ContainsFunc(above, trainRE.MatchString):
 		return "a training split beside an evaluation split; PATH:" + split + " reads it"
 	case s.all[split] && len(above) > 0 && above[len(above)-1] != "all":
 		return "a part of all/; PATH:" + above[len(above)-1] + " reads it"
+	case s.one[split] && slices.Contains(above, allLanguages):
+		return "the other directories again, a record with the texts of all languages; PATH:" + allLanguages + " reads it"
 	}
 	return ""
 }
@@ -356,12 +386,76 @@ func benchmarkNames(at string, directory bool) (names []string, err error) {
 	return names, nil
 }
 
-// addTree adds the files below a directory.
+// noFiles returns the error for a benchmark without files, which names what is there and is not read.
+func (b *Benchmark) noFiles(name string) error {
+	err := fmt.Errorf("benchmark %s: no files ending in %s", name, rows.Formats.Endings())
+	for _, what := range []struct{ ending, advice string }{
+		{".py", "it has a script that loads data, and no data: the hub keeps Parquet of most such data sets, as in " +
+			"hf://OWNER/NAME@refs%2Fconvert%2Fparquet"},
+		{shard.ZipEnding, "it has archives without a file that is read here, or in a store: unpack them on the disk"},
+		{".gz", "it has archives: unpack them"},
+	} {
+		if slices.ContainsFunc(b.Skipped, func(s shard.Skipped) bool { return strings.HasSuffix(s.Path, what.ending) }) {
+			return fmt.Errorf("%w; %s", err, what.advice)
+		}
+	}
+	return err
+}
+
+// isZip reports whether a file is a zip archive by its name.
+func isZip(name string) bool { return strings.EqualFold(path.Ext(name), shard.ZipEnding) }
+
+// addArchives adds the files of zip archives that were passed over, as if each were a directory.
+func (b *Benchmark) addArchives(ignore []string) error {
+	for i := 0; i < len(b.Skipped); i++ {
+		if name := b.Skipped[i].Path; isZip(name) {
+			before := len(b.Files)
+			if err := b.addTree(name, ignore); err != nil {
+				return err
+			}
+			if len(b.Files) > before {
+				b.Skipped = slices.Delete(b.Skipped, i, i+1)
+				i--
+			}
+		}
+	}
+	return nil
+}
+
+// A tree is a directory, or the members of an archive.
+type tree interface {
+	fs.FS
+	io.Closer
+}
+
+// directory is a tree of the disk.
+type directory struct{ fs.FS }
+
+func (directory) Close() error { return nil }
+
+// openTree opens a directory or a zip archive. The files of an archive are as if in a directory of its name.
+func openTree(name string) (t tree, above string, err error) {
+	info, err := os.Stat(name)
+	if err != nil || info.IsDir() {
+		return directory{os.DirFS(name)}, "", err
+	}
+	if t, err = zip.OpenReader(name); err != nil {
+		return nil, "", err
+	}
+	return t, strings.TrimSuffix(filepath.Base(name), filepath.Ext(name)) + "/", nil
+}
+
+// addTree adds the files below a directory, or in a zip archive.
 func (b *Benchmark) addTree(dir string, ignore []string) error {
+	tree, above, err := openTree(dir)
+	if err != nil {
+		return fmt.Errorf("benchmark %s: %w", quotedName(dir), err)
+	}
+	defer tree.Close()
 	skip := func(rel, why string) {
 		b.Skipped = append(b.Skipped, shard.Skipped{Path: filepath.Join(dir, filepath.FromSlash(rel)), Why: why})
 	}
-	err := fs.WalkDir(os.DirFS(dir), ".", func(rel string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(tree, ".", func(rel string, d fs.DirEntry, err error) error {
 		name := filepath.Join(dir, filepath.FromSlash(rel))
 		switch {
 		case err != nil:
@@ -377,7 +471,7 @@ func (b *Benchmark) addTree(dir string, ignore []string) error {
 		case d.IsDir():
 			return nil
 		}
-		f, ok := newFile(name, rel)
+		f, ok := newFile(name, above+rel)
 		switch {
 		case !ok:
 			skip(rel, "unknown ending")
@@ -392,7 +486,7 @@ func (b *Benchmark) addTree(dir string, ignore []string) error {
 			skip(rel, "its name is that of a file without items")
 			return nil
 		}
-		if info, err := os.Stat(name); err != nil {
+		if info, err := fs.Stat(tree, rel); err != nil {
 			return err
 		} else if info.IsDir() {
 			skip(rel, "a symbolic link to a directory")

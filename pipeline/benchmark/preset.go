@@ -219,7 +219,13 @@ func (q *Preset) checkNames() error {
 		}
 	}
 	for split := range q.Rows {
-		if err := checkPatterns([]string{split}); err != nil {
+		id, pattern, ofID := strings.Cut(split, ":")
+		if !ofID {
+			pattern = split
+		} else if !slices.Contains(q.Hub, id) {
+			return fmt.Errorf("rows of %q: it is none of its hub ids", rows.Clip(id))
+		}
+		if err := checkPatterns([]string{pattern}); err != nil {
 			return err
 		}
 	}
@@ -438,6 +444,21 @@ func (q *Preset) ignores(rel string) bool {
 		tail := parts[max(0, len(parts)-1-strings.Count(s, "/")):]
 		return anyMatch([]string{s}, strings.Join(tail, "/"))
 	})
+}
+
+// rowsOf returns the number of records of each split of a benchmark that has these names: those of its
+// id of the hub, and those of every id.
+func (q *Preset) rowsOf(names []string) map[string]int {
+	all := make(map[string]int)
+	for split, n := range q.Rows {
+		id, pattern, ofID := strings.Cut(split, ":")
+		if !ofID {
+			all[split] = n
+		} else if slices.ContainsFunc(names, func(s string) bool { return canonical(s) == canonical(id) }) {
+			all[pattern] = n
+		}
+	}
+	return all
 }
 
 // Explain returns a description of a preset in lines of text.

@@ -65,7 +65,7 @@ func (b *Benchmark) findURL(ctx context.Context, name string, ignore []string) (
 		return at, false, b.selectFiles(store.Clean(name), selectors)
 	}
 	if len(b.Files) == 0 {
-		return at, true, fmt.Errorf("benchmark %s: no files ending in %s", store.Clean(name), rows.Formats.Endings())
+		return at, true, b.noFiles(store.Clean(name))
 	}
 	slices.SortFunc(b.Files, func(x, y File) int { return strings.Compare(x.Rel, y.Rel) })
 	if strings.ContainsAny(at, "*?[") {

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/zeebo/xxh3"
@@ -129,7 +128,7 @@ func (s *Shard) open() (f file, fi fs.FileInfo, err error) {
 	case s.Once:
 		f, err = os.Open(s.Path)
 	default: // opening a named pipe that was not asked for would block
-		f, err = os.OpenFile(s.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		f, err = openFile(s.Path)
 	}
 	if err != nil {
 		return nil, nil, pathError(s.Name, err)
