@@ -197,6 +197,12 @@ func (t *tab) settle() {
 	eval[bool](t, `new Promise(r => setTimeout(() => r(true), 150))`)
 }
 
+// click clicks on the first element of a selector, wherever the page is scrolled to.
+func (t *tab) click(selector string) {
+	t.Helper()
+	eval[bool](t, fmt.Sprintf(`(document.querySelector(%q).click(), true)`, selector))
+}
+
 func (t *tab) text(selector string) string {
 	t.Helper()
 	return eval[string](t, fmt.Sprintf(`document.querySelector(%q).innerText`, selector))
@@ -301,6 +307,51 @@ func TestBrowser(t *testing.T) {
 		t.Errorf("Tab reaches %d of %d controls", len(reached), want)
 	}
 	p.quiet()
+}
+
+// TestBrowserDocument: a document is shown with all its items, in the order of their places in
+// it, from an item, from the table of documents and by its address.
+func TestBrowserDocument(t *testing.T) {
+	ctx := browser(t)
+	items := quiz()
+	for k, i := range []int{10, 5, 0} { // the item that comes last in the list is first in the document
+		items[i].doc, items[i].shard, items[i].before = "forum/all", "web 1#%.jsonl", strings.Repeat("Once more. ", k+1)
+	}
+	dir := makeAudit(t, []string{"gpt3", "longest8"}, items, nil)
+	for _, width := range []int64{1280, 390} {
+		p := show(t, ctx, dir, width, 900, false)
+		want := "quiz/q-10 quiz/q-05 quiz/q-00"
+		shown := func(how string) {
+			t.Helper()
+			p.settle()
+			if got := eval[string](p, `[...document.querySelectorAll("#item h4 a")].map(a => a.textContent).join(" ")`); got != want {
+				t.Errorf("%s: %q, want %q", how, got, want)
+			}
+			if n := eval[int](p, `document.querySelectorAll("#item .doc mark").length`); n != 3 {
+				t.Errorf("%s: %d marks, want 3", how, n)
+			}
+			if at := eval[string](p, `location.hash`); at != "#document=0:web%201%23%25.jsonl" {
+				t.Errorf("%s: the address is %s", how, at)
+			}
+		}
+		p.click(`#item .source a`)
+		shown("from an item")
+		look(p, width)
+		p.click(`#item h4 a`)
+		p.settle()
+		if got := p.text("#item h3"); got != "quiz/q-10" {
+			t.Errorf("an item of the document leads to %s", got)
+		}
+		p.click(`a[data-document]`)
+		shown("from the table")
+		eval[bool](p, `(location.hash = "#item=quiz%2Fq-05", true)`)
+		p.settle()
+		eval[bool](p, `(location.hash = "#document=0:web%201%23%25.jsonl", true)`)
+		shown("by its address")
+		eval[bool](p, `(location.hash = "#document=7:%E0%", true)`) // no such document: nothing changes
+		p.settle()
+		p.quiet()
+	}
 }
 
 // look holds a page to the rules of reading: no overflow, headings in order, contrast,

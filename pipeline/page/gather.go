@@ -75,6 +75,7 @@ type book struct {
 	predicted *predictions // nil: none
 	card      *card.Builder
 	heat      [][]int64 // by shard, benchmark: items with evidence in it
+	documents documents
 	marks     map[audit.Place]audit.MarkEntry
 	stale     int
 	unit      string            // of lengths: word or character
@@ -467,10 +468,10 @@ func (b *book) readEvidence(ctx context.Context, r *audit.Reader) error {
 		bench, split int
 		index        int64
 	}
-	waiting := map[place]*listed{}
-	for _, it := range b.items {
+	waiting := map[place]int{} // the item's place in the list
+	for i, it := range b.items {
 		if it.verdicts >= 0 {
-			waiting[place{it.bench, it.split, it.index}] = it
+			waiting[place{it.bench, it.split, it.index}] = i
 		}
 	}
 	for e, err := range r.Evidence(ctx) {
@@ -493,16 +494,15 @@ func (b *book) readEvidence(ctx context.Context, r *audit.Reader) error {
 				}
 			}
 		}
-		var it *listed
 		bench, ok := b.benches.at[e.Benchmark]
 		split, known := b.splits.at[e.Split]
-		if ok && known {
-			it = waiting[place{bench, split, e.Index}]
-		}
-		if it == nil || b.proofs.size+b.texts.size+b.verdicts.size > packBudget*2/3 {
+		at, listed := waiting[place{bench, split, e.Index}]
+		if !ok || !known || !listed || b.proofs.size+b.texts.size+b.verdicts.size > packBudget*2/3 {
 			b.leftOut++
 			continue
 		}
+		b.documents.add(at, e.Rows, b.shards)
+		it := b.items[at]
 		if it.proofs, err = b.proofs.add(b.quotes(it, e.Rows)); err != nil {
 			return err
 		}
@@ -519,6 +519,7 @@ type quote struct {
 	ID     string `json:"i"`
 	Words  int64  `json:"w"`
 	Unit   string `json:"u"`
+	Start  int64  `json:"o"` // of the match in the document, in bytes
 	Before string `json:"a"`
 	Match  string `json:"m"`
 	After  string `json:"z"`
@@ -531,19 +532,16 @@ func length(e *audit.Evidence) int64 { return e.DocEnd - e.DocStart }
 func (b *book) quotes(it *listed, rows []audit.Evidence) any {
 	// The document with the longest match first, and in it the longest match: longest by
 	// its bytes, since some evidence is counted in words and some in characters.
-	type document struct {
-		shard string
-		row   int64
-	}
-	longest := map[document]int64{}
+	longest := map[rowOf]int64{}
+	place := func(e *audit.Evidence) rowOf { return rowOf{b.shards.number(e.Shard), e.Row} }
 	for i := range rows {
-		k := document{rows[i].Shard, rows[i].Row}
+		k := place(&rows[i])
 		longest[k] = max(longest[k], length(&rows[i]))
 	}
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(p, q audit.Evidence) int {
 		x, y := &p, &q
-		return cmp.Or(cmp.Compare(longest[document{y.Shard, y.Row}], longest[document{x.Shard, x.Row}]),
+		return cmp.Or(cmp.Compare(longest[place(y)], longest[place(x)]),
 			strings.Compare(x.Shard, y.Shard), cmp.Compare(x.Row, y.Row), cmp.Compare(length(y), length(x)))
 	})
 	var qs []quote
@@ -578,7 +576,7 @@ func (b *book) quotes(it *listed, rows []audit.Evidence) any {
 		it.spans = append(it.spans, span{len(qs), slices.Index(item.AllParts.Names(), e.Part), e.ItemStart, e.ItemEnd})
 		qs = append(qs, quote{
 			text(e.Part), b.shards.number(e.Shard), e.Row, text(head(e.DocID, 500)),
-			e.Words, audit.UnitOf(e.Norm), before, match, after,
+			e.Words, audit.UnitOf(e.Norm), e.DocStart, before, match, after,
 		})
 		b.shownRows++
 	}
@@ -792,7 +790,8 @@ func (b *book) columns() any {
 		Verdicts column   `json:"v"`
 		Proofs   column   `json:"e"`
 		Texts    column   `json:"t"`
-	}{Unit: b.unit, Seen: b.seen.list}
+		Corpus   any      `json:"corpus"`
+	}{Unit: b.unit, Seen: b.seen.list, Corpus: b.documents.columns()}
 	for _, l := range []struct {
 		to   *[]string
 		from []string

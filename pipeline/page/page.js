@@ -178,7 +178,6 @@
     }
     const [verdicts, proof, text] = await Promise.all([line("v", d.v[i]), line("e", d.e[i]), line("t", d.t[i])]);
     if (mine !== asked) return; // another item was selected meanwhile
-    const box = $("item");
     const parts = [el("h3", {}, ...name(place(i)))];
     const facts = [unit(d.words[i], d.unit), d.longest[i] ? "longest match " + unit(d.longest[i], d.unit) : "no match", "in " + unit(d.documents[i], "document")];
     if (d.seenNames[d.seen[i]]) facts.push("seen: " + d.seenNames[d.seen[i]]);
@@ -215,9 +214,8 @@
         buttons.push(b);
         head.append(" ", b);
       }
-      const all = el("button", {type: "button", "aria-label": "its items: all whose first document is " + q.i}, "its items");
-      all.addEventListener("click", () => { $("filters").reset(); $("q").value = q.i; filter(); $("q").focus(); });
-      head.append(" ", all);
+      const at = documentAt(q.s, q.r);
+      if (at >= 0) head.append(" ", documentLink(at, d.corpus.items[at].length > 1 ? "all " + num(d.corpus.items[at].length) + " items of this document" : "this document"));
       right.append(head, el("p", {class: "where"}, ...name(d.shards[q.s]), ", row " + num(q.r) + "; up to " + unit(q.w, q.u)));
       ks.forEach((k, c) => right.append(el("p", {class: "doc", dir: "auto"}, quotes[k].a, el("mark", {class: "m" + c % 6}, quotes[k].m), quotes[k].z)));
     }
@@ -241,20 +239,68 @@
             el("td", {class: "num"}, text(v[2])), el("td", {class: "num"}, long(v, v[3])), el("td", {class: "num"}, long(v, v[5])), el("td", {class: "num"}, long(v, v[4])),
             el("td", {class: "num"}, num(v[6])), el("td", {}, v[7] || "-"), ...(seen ? [el("td", {}, v[11] || "-")] : []), ...(chance ? [el("td", {class: "num"}, text(v[8]))] : []), ...(template ? [el("td", {class: "num"}, text(v[10]))] : [])))))));
     }
+    open(parts, focus ? address(i) : "");
+  }
+  // One document: all items of the page that have evidence in it, in the order of their places.
+  const SHOWN = 100; // items of a document, each with its words
+  let documents = null;
+  function documentAt(shard, row) {
+    if (!documents) documents = new Map(d.corpus.shard.map((s, i) => [s + ":" + d.corpus.row[i], i]));
+    const at = documents.get(shard + ":" + row);
+    return at === undefined ? -1 : at;
+  }
+  function documentLink(at, text) {
+    const a = el("a", {href: documentAddress(at)}, text);
+    a.addEventListener("click", e => { e.preventDefault(); showDocument(at); });
+    return a;
+  }
+  async function showDocument(at) {
+    const mine = ++asked, {shard, row, id, items} = d.corpus, held = items[at].slice(0, SHOWN);
+    const proofs = await Promise.all(held.map(i => line("e", d.e[i])));
+    if (mine !== asked) return;
+    const places = held.map((i, k) => ({i, quotes: proofs[k] ? proofs[k].q.filter(q => q.s === shard[at] && q.r === row[at]) : []}));
+    const first = p => p.quotes.length ? Math.min(...p.quotes.map(q => q.o)) : Infinity;
+    places.sort((a, b) => first(a) === first(b) ? a.i - b.i : first(a) - first(b));
+    const parts = [el("h3", {}, ...name(id[at] || "A document without an id")),
+      el("p", {class: "where"}, ...name(d.shards[shard[at]]), ", row " + num(row[at]) + " · " + unit(items[at].length, "item") + " of this page · ",
+        el("a", {href: documentAddress(at), "aria-label": "Link to this document"}, "link"))];
+    places.forEach((p, k) => {
+      const pick = el("a", {href: address(p.i)}, ...name(place(p.i)));
+      pick.addEventListener("click", e => { e.preventDefault(); show(p.i, true); });
+      parts.push(el("h4", {}, pick), el("p", {class: "where"}, el("span", {class: "state " + d.state[p.i]}, STATES[d.state[p.i]]), d.kindNames[d.kind[p.i]] ? " · " + d.kindNames[d.kind[p.i]] : ""));
+      for (const q of p.quotes) parts.push(el("p", {class: "doc", dir: "auto"}, q.a, el("mark", {class: "m" + k % 6}, q.m), q.z));
+      if (!p.quotes.length) parts.push(el("p", {class: "where"}, "Its words in this document are in evidence.parquet."));
+    });
+    if (items[at].length > SHOWN) parts.push(el("p", {class: "where"}, "and " + num(items[at].length - SHOWN) + " more in evidence.parquet"));
+    open(parts, documentAddress(at));
+  }
+  // Puts what was asked for into the panel, with an address to send around.
+  function open(parts, at) {
+    const box = $("item");
     box.replaceChildren(...parts);
     box.scrollTop = 0;
-    if (focus) history.replaceState(null, "", address(i)); // an address to send around
-    if (focus) { box.focus({preventScroll: true}); if (innerWidth <= 900) box.scrollIntoView(); }
+    if (!at) return;
+    history.replaceState(null, "", at);
+    box.focus({preventScroll: true});
+    if (innerWidth <= 900) box.scrollIntoView();
   }
+  const documentAddress = at => "#document=" + d.corpus.row[at] + ":" + encodeURIComponent(d.shards[d.corpus.shard[at]]);
+
   // The address of an item, and the item that the page's address names.
   const address = i => "#item=" + encodeURIComponent(place(i));
+  const decoded = s => { try { return decodeURIComponent(s); } catch { return ""; } };
   function addressed() {
     if (!location.hash.startsWith("#item=")) return -1;
-    const want = decodeURIComponent(location.hash.slice(6));
+    const want = decoded(location.hash.slice(6));
     for (let i = 0; i < n; i++) if (place(i) === want) return i;
     return -1;
   }
   function follow() {
+    if (location.hash.startsWith("#document=")) {
+      const [row, shard] = location.hash.slice(10).split(/:(.*)/s), at = documentAt(d.shards.indexOf(decoded(shard || "")), +row);
+      if (at >= 0) { showDocument(at); $("item").scrollIntoView({block: "center"}); }
+      return at >= 0;
+    }
     const i = addressed();
     if (i < 0) return false;
     const at = shown.indexOf(i);
@@ -289,6 +335,7 @@
     filter();
     if (shown.length) show(shown[0]);
   });
+  for (const a of document.querySelectorAll("a[data-document]")) a.addEventListener("click", () => showDocument(+a.dataset.document));
   document.addEventListener("keydown", e => {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName);

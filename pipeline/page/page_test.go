@@ -67,7 +67,7 @@ func makeAudit(tb testing.TB, methods []string, items []made, change func(*audit
 	w, err := audit.Create(dir, false)
 	must(tb, err)
 	a := &audit.Audit{Swab: "test", TextField: "text", IDField: "id", TextUnit: "file", Complete: true}
-	docs := map[string]int64{}
+	docs, rows := map[string]int64{}, map[string]int64{}
 	n := 0
 	for it, err := range b.Items(context.Background()) {
 		must(tb, err)
@@ -87,12 +87,15 @@ func makeAudit(tb testing.TB, methods []string, items []made, change func(*audit
 		}
 		if m.matched != "" {
 			from := int64(strings.Index(m.text, m.matched))
+			if _, ok := rows[m.doc]; !ok {
+				rows[m.doc] = docs[m.shard]
+				docs[m.shard]++
+			}
 			e := audit.Evidence{
-				Benchmark: "quiz", Split: it.Split, Item: it.ID, Index: int64(it.Index), Part: "question", Shard: m.shard, Row: docs[m.shard], DocID: m.doc,
+				Benchmark: "quiz", Split: it.Split, Item: it.ID, Index: int64(it.Index), Part: "question", Shard: m.shard, Row: rows[m.doc], DocID: m.doc,
 				DocStart: 1000 + int64(len(m.before)), DocEnd: 1000 + int64(len(m.before)+len(m.matched)), ItemStart: from, ItemEnd: from + int64(len(m.matched)),
 				Words: int64(len(strings.Fields(m.matched))), DocText: m.before + m.matched + m.after, DocTextStart: 1000,
 			}
-			docs[m.shard]++
 			must(tb, w.Evidence(&e))
 		}
 		n++

@@ -29,7 +29,8 @@ type view struct {
 	Thresholds  []float64 // pass up to, fail above, if all benchmarks have the same
 	Benches     []benchView
 	Heat        heat
-	Terms       [][2]string // words of the page, explained
+	Documents   []documentRow // those with the most items
+	Terms       [][2]string   // words of the page, explained
 	Matrix      matrix
 	Scores      []*scoreRow
 	MoreScores  int
@@ -159,7 +160,7 @@ func (b *book) view(o Options) *view {
 			v.Benches[i].Bar = int(v.Benches[i].Share * 1e5 / float64(v.Scale))
 		}
 	}
-	v.Heat = b.heatTable()
+	v.Heat, v.Documents = b.heatTable(), b.documentRows()
 	v.Terms = terms(b.kinds.list)
 	v.Matrix = b.matrix()
 	v.Unit, v.Units = b.unit, strings.ToUpper(b.unit[:1])+b.unit[1:]+"s"
@@ -201,6 +202,10 @@ func (b *book) view(o Options) *view {
 	if b.leftOut > 0 {
 		note("The evidence of %s is not in this file, to keep it small; all of it is in evidence.parquet.",
 			report.Count(b.leftOut, "more item"))
+	}
+	if b.documents.more > 0 {
+		note("The views of documents leave out %s of items, to keep this file small; all are in evidence.parquet.",
+			report.Count(b.documents.more, "place"))
 	}
 	for i, path := range slices.Sorted(maps.Keys(b.gone)) {
 		if i == 3 {
