@@ -1,7 +1,8 @@
 package ngram
 
 import (
-	"sync"
+	"encoding/binary"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -18,7 +19,10 @@ const (
 	mark                  // continues a word, or begins one
 	ignored               // removed
 	compose               // must be normalised together with its neighbours
+	unknown               // not yet in the table
 )
+
+const unknownEntry = entry(unknown) << 16
 
 // classify returns a normalised rune's kind and its folded form. It alone defines what a
 // word consists of.
@@ -69,24 +73,68 @@ func foldCase(r rune) rune {
 }
 
 // An entry describes a rune of the basic plane in raw text: the folded rune (16 bits), its
-// kind, and its combining class from bit 24 on.
-type entry uint32
+// kind, its combining class from bit 24 on, and from bit 32 on the folded rune's UTF-8, whose
+// length follows from bit 56 on.
+type entry uint64
 
-func (e entry) rune() rune { return rune(e & 0xFFFF) }
-func (e entry) kind() kind { return kind(e >> 16 & 0xFF) }
-func (e entry) ccc() uint8 { return uint8(e >> 24) }
+func (e entry) rune() rune   { return rune(e & 0xFFFF) }
+func (e entry) kind() kind   { return kind(e >> 16 & 0xFF) }
+func (e entry) ccc() uint8   { return uint8(e >> 24) }
+func (e entry) utf8() uint64 { return uint64(e >> 32 & 0xFFFFFF) }
+func (e entry) size() uint   { return uint(e >> 56) }
 
-// basicPlane is built at its first use: 256 KiB, about 15 ms.
-var basicPlane = sync.OnceValue(func() *[1 << 16]entry {
-	var t [1 << 16]entry
-	for r := rune(0); r < 1<<16; r++ {
-		if 0xD800 <= r && r < 0xE000 {
-			continue
-		}
-		t[r] = rawEntry(r)
+// starter returns the kind of a rune of combining class 0, and of others more than any kind.
+func (e entry) starter() uint16 { return uint16(e >> 16) }
+
+// A runePage has the entries of 64 runes, which differ only in the last byte of their UTF-8.
+type runePage [64]entry
+
+// runePages has the pages of the basic plane: at first one without entries, since few are ever
+// needed. Building a page takes about 15 µs; two goroutines may build the same one.
+var runePages = func() *[1 << 10]atomic.Pointer[runePage] {
+	blank, t := new(runePage), new([1 << 10]atomic.Pointer[runePage])
+	for k := range blank {
+		blank[k] = unknownEntry
 	}
-	return &t
-})
+	for i := range t {
+		t[i].Store(blank)
+	}
+	return t
+}()
+
+// entryOf returns the entry of a rune of the basic plane, whose page it builds if need be.
+func entryOf(r rune) entry {
+	page := &runePages[r>>6]
+	e := page.Load()[r&63]
+	if e.kind() != unknown {
+		return e
+	}
+	p := new(runePage)
+	for k := range p {
+		p[k] = entry(compose) << 16
+		if r := r&^63 | rune(k); utf8.ValidRune(r) { // else half of a surrogate pair, which is not UTF-8
+			p[k] = rawEntry(r)
+		}
+	}
+	page.Store(p)
+	return p[r&63]
+}
+
+// asciiEntries has the entries of ASCII.
+var asciiEntries = func() (t [utf8.RuneSelf]entry) {
+	for r := range t {
+		k, f := classify(rune(r))
+		t[r] = newEntry(0, k, f)
+	}
+	return t
+}()
+
+// newEntry returns the entry of a rune that is normalised and of combining class ccc.
+func newEntry(ccc uint8, k kind, folded rune) entry {
+	var raw [8]byte
+	n := utf8.EncodeRune(raw[:], folded)
+	return entry(n)<<56 | entry(binary.LittleEndian.Uint32(raw[:]))<<32 | entry(ccc)<<24 | entry(k)<<16 | entry(folded)
+}
 
 // rawEntry returns the entry of a rune before normalisation. A rune that normalises to one
 // rune whatever precedes it is classified here. All others have the kind compose: those
@@ -101,7 +149,7 @@ func rawEntry(r rune) entry {
 			return entry(compose) << 16
 		}
 		k, f := classify(r)
-		return entry(p.CCC())<<24 | entry(k)<<16 | entry(f)
+		return newEntry(p.CCC(), k, f)
 	}
 	var buf [64]byte
 	out := norm.NFKC.Append(buf[:0], raw[:n]...)
@@ -116,14 +164,14 @@ func rawEntry(r rune) entry {
 	if f >= 1<<16 {
 		return entry(compose) << 16
 	}
-	return entry(k)<<16 | entry(f)
+	return newEntry(0, k, f)
 }
 
 // lookup returns what rawEntry does, for runes of every plane; the folded rune is separate
 // since it may not fit an entry.
-func lookup(t *[1 << 16]entry, r rune) (kind, rune, uint8) {
+func lookup(r rune) (kind, rune, uint8) {
 	if r < 1<<16 {
-		e := t[r]
+		e := entryOf(r)
 		return e.kind(), e.rune(), e.ccc()
 	}
 	var raw [utf8.UTFMax]byte

@@ -1,6 +1,7 @@
 package ngram
 
 import (
+	"bytes"
 	"encoding/binary"
 	"iter"
 	"math/bits"
@@ -45,7 +46,7 @@ type Scanner struct {
 	grams  []uint64
 
 	fast  bool // listEdges is used
-	plane *[1 << 16]entry
+	table bool // fillTable is used
 	iter  norm.Iter
 	split *splitter // for recipes other than "words"
 	ended bool      // an empty word at the text's end was added, or is not needed
@@ -53,7 +54,7 @@ type Scanner struct {
 
 func newScanner(n int) *Scanner {
 	size := blockWords + 2*MaxN
-	return &Scanner{n: n, fast: listsFast,
+	return &Scanner{n: n, fast: listsFast, table: true,
 		hash: make([]uint64, size), edges: make([]uint32, 2*size), folded: make([]uint32, size),
 		grams: make([]uint64, size)}
 }
@@ -169,6 +170,20 @@ func ShapeOf(word []byte) Shape {
 	return s
 }
 
+// shapeOf is ShapeOf for a normal form that a 0 byte ends.
+func shapeOf(form []byte) Shape {
+	size := 0
+	for _, c := range form {
+		if c == 0 {
+			break
+		}
+		if c&0xC0 != 0x80 {
+			size++
+		}
+	}
+	return ShapeOf(form[:1]) - 1 + Shape(min(size, 15))
+}
+
 // AppendShapes appends the shapes of the block's words.
 func (s *Scanner) AppendShapes(dst []Shape) []Shape {
 	first := len(dst)
@@ -177,7 +192,7 @@ func (s *Scanner) AppendShapes(dst []Shape) []Shape {
 	edges, shapes := s.edges[:2*len(folded)], dst[first:][:len(folded)]
 	for i, folded := range folded {
 		if folded != 0 {
-			shapes[i] = ShapeOf(cString(s.buf[folded-1:]))
+			shapes[i] = shapeOf(s.buf[folded-1:])
 			continue
 		}
 		shape := Shape(min(edges[2*i+1]-edges[2*i], 15))
@@ -201,7 +216,8 @@ func (s *Scanner) AppendSpans(dst []Span, i int) []Span {
 // WordEquals reports whether the normal form of word i of the block is word.
 func (s *Scanner) WordEquals(i int, word []byte) bool {
 	if o := s.folded[i]; o != 0 {
-		return string(cString(s.buf[o-1:])) == string(word)
+		form := s.buf[o-1:]
+		return len(form) > len(word) && form[len(word)] == 0 && string(form[:len(word)]) == string(word)
 	}
 	text := s.text[s.Start(i):s.End(i)]
 	if len(text) != len(word) {
@@ -244,14 +260,7 @@ func (s *Scanner) Words(text []byte) iter.Seq2[[]byte, Span] {
 }
 
 // cString returns b up to its first 0 byte. Normal forms have none.
-func cString(b []byte) []byte {
-	for i, c := range b {
-		if c == 0 {
-			return b[:i]
-		}
-	}
-	return b
-}
+func cString(b []byte) []byte { return b[:bytes.IndexByte(b, 0)] }
 
 // HashWord returns the hash of a word in normal form: eight bytes a step, the last
 // padded with zeros, which no word contains.
@@ -492,29 +501,36 @@ func (s *Scanner) grow() {
 }
 
 // fillRunes continues at byte i rune by rune. It returns, with no pending word, after a
-// separator that an ASCII byte follows, when the block is full, or at the end of the text.
+// separator that ASCII follows, when the block is full, or at the end of the text. What
+// fillTable does not know it does itself, to the end of the word.
 func (s *Scanner) fillRunes(i int) {
-	if s.plane == nil {
-		s.plane = basicPlane()
-	}
 	text := s.text
 	w := pending{start: -1}
 	var ccc uint8 // of the last rune
+	between := true
 	for i < len(text) {
+		if between && s.table {
+			var done bool
+			if i, done = s.fillTable(i); done || i == len(text) {
+				s.pos = i
+				return
+			}
+			between = false
+		}
 		c := text[i]
 		if c < utf8.RuneSelf {
 			k, r := asciiKind(c)
 			s.addRune(&w, k, r, i, i+1)
 			i++
 			ccc = 0
-			if k == separator && (s.len >= blockWords || i+72 <= len(text) && text[i] < utf8.RuneSelf) {
+			if between = k == separator; between && s.leavesRunes(s.len, i) {
 				s.pos = i
 				return
 			}
 			continue
 		}
 		r, size := utf8.DecodeRune(text[i:])
-		k, f, cc := lookup(s.plane, r)
+		k, f, cc := lookup(r)
 		if k == compose || cc != 0 && cc < ccc {
 			i = s.fillSegments(&w, i)
 			ccc = 0 // a segment begins with a boundary
@@ -524,11 +540,207 @@ func (s *Scanner) fillRunes(i int) {
 			break
 		}
 		s.addRune(&w, k, f, i, i+size)
+		between = k == separator
 		ccc = cc
 		i += size
 	}
 	s.endWord(&w)
 	s.pos = i
+}
+
+// leavesRunes reports whether fill goes on at byte i, behind a separator: the block of n words is
+// full, or ASCII follows.
+func (s *Scanner) leavesRunes(n, i int) bool {
+	return n >= blockWords || i+72 <= len(s.text) && binary.LittleEndian.Uint64(s.text[i:])&highs == 0
+}
+
+// fillTable is fillRunes for runes of the basic plane that have an entry in a table, which are
+// nearly all. It begins between words, and returns the first byte not read, and whether
+// fillRunes is done: if not, that byte is, or begins a word that has, a rune without an entry,
+// or is one of the last of the text. Like fill it lists words first, then it hashes them.
+func (s *Scanner) fillTable(i int) (next int, done bool) {
+	text, n := s.text, s.len
+	e, size := entryAt(text, i)
+	for {
+		switch k := e.starter(); {
+		case k == uint16(ignored):
+			i += size
+			e, size = entryAt(text, i)
+			continue
+		case k == uint16(separator):
+			i += size
+			if done = s.leavesRunes(n, i); !done {
+				e, size = entryAt(text, i)
+				continue
+			}
+		case k == uint16(single):
+			if done = n >= blockWords; !done {
+				i, n = s.listSingles(i, n)
+				e, size = entryAt(text, i)
+				done = n >= blockWords && e.starter() <= uint16(single)
+			}
+		}
+		if done {
+			break
+		}
+		if e.starter() == uint16(separator) {
+			continue
+		}
+		first := len(s.buf)
+		end, next, following, itsSize := s.readWord(i, e, size)
+		if end < 0 {
+			s.buf = s.buf[:first]
+			break
+		}
+		s.setEdges(n, uint32(i), uint32(end))
+		s.folded[n] = uint32(first) + 1
+		s.buf = append(s.buf, 0)
+		i, n, e, size = next, n+1, following, itsSize
+	}
+	s.hashFolded(s.len, n)
+	s.len = n
+	return i, done
+}
+
+// readWord appends the normal form of the word at byte i to s.buf, where e is the entry of its
+// first rune, of size bytes. It returns where the word ends, and where the rune is that ended it
+// with its entry and size; an end of -1 if it may have a rune without an entry.
+func (s *Scanner) readWord(i int, e entry, size int) (end, next int, _ entry, _ int) {
+	text, class := s.text, uint8(0)
+	joins := letter // the kind that, besides marks, goes on with the word
+	if e.kind() == single {
+		joins = mark
+	}
+	for end = -1; ; {
+		k, c := e.kind(), e.ccc()
+		switch {
+		case k > ignored, c != 0 && (c < class || k != mark):
+			return -1, i, e, size
+		case end >= 0 && k == ignored:
+			i += size
+		case end >= 0 && k != mark && k != joins:
+			return end, i, e, size
+		default:
+			s.buf = slices.Grow(s.buf, 64)
+			buf, b := s.buf[:cap(s.buf)], len(s.buf)
+			binary.LittleEndian.PutUint32(buf[b:], uint32(e.utf8()))
+			b += int(e.size())
+			i += size
+			if joins == letter {
+				i, b = appendLetters(text, i, buf, b)
+			}
+			s.buf, end = buf[:b], i
+		}
+		class = c
+		e, size = entryAt(text, i)
+	}
+}
+
+// entryAt returns the entry of the rune at text[i:] and its size in bytes; one of the kind
+// unknown for what is no rune of the basic plane in UTF-8, and for the last bytes of the text.
+func entryAt(text []byte, i int) (entry, int) {
+	if i+4 > len(text) {
+		return unknownEntry, 0
+	}
+	x := binary.LittleEndian.Uint32(text[i:])
+	switch {
+	case x&0x80 == 0:
+		return asciiEntries[x&0x7F], 1
+	case x&0xC0E0 == 0x80C0 && x&0x1E != 0:
+		return runePages[x&0x1F].Load()[x>>8&0x3F], 2
+	case x&0xC0C0F0 == 0x8080E0 && x&0x200F != 0: // neither is longer than it need be
+		return runePages[x&0x0F<<6|x>>8&0x3F].Load()[x>>16&0x3F], 3
+	}
+	return unknownEntry, 0
+}
+
+// appendLetters writes the normal form of the letters at text[i:] into buf from byte b on, and
+// returns where it ended in both: at anything else, or where there is no room.
+func appendLetters(text []byte, i int, buf []byte, b int) (int, int) {
+	for i+4 <= len(text) && b+8 <= len(buf) {
+		x := binary.LittleEndian.Uint32(text[i:])
+		var e entry
+		size := 1
+		switch {
+		case x&0x80 == 0:
+			e = asciiEntries[x&0x7F]
+		case x&0xC0E0 == 0x80C0 && x&0x1E != 0:
+			e, size = runePages[x&0x1F].Load()[x>>8&0x3F], 2
+		case x&0xC0C0F0 == 0x8080E0 && x&0x200F != 0:
+			e, size = runePages[x&0x0F<<6|x>>8&0x3F].Load()[x>>16&0x3F], 3
+		default:
+			return i, b
+		}
+		if e.starter() != uint16(letter) {
+			return i, b
+		}
+		binary.LittleEndian.PutUint32(buf[b:], uint32(e.utf8()))
+		b += int(e.size())
+		i += size
+	}
+	return i, b
+}
+
+// listSingles lists, as word n and those after it, the runes at text[i:] of the kind single and
+// of three bytes that no mark follows. It returns the first byte not read and the number of words.
+func (s *Scanner) listSingles(i, n int) (int, int) {
+	text := s.text
+	s.buf = slices.Grow(s.buf, 4*(blockWords+1))
+	b := len(s.buf)
+	buf := s.buf[b:cap(s.buf)]
+	edges := s.edges[2*n:]
+	w := 0 // bytes of buf, twice the edges
+	var e entry
+	for i+4 <= len(text) && n+w/4 < blockWords && w+8 <= len(buf) && w/2+2 <= len(edges) {
+		x := binary.LittleEndian.Uint32(text[i:])
+		if x&0xC0C0F0 != 0x8080E0 || x&0x200F == 0 {
+			break
+		}
+		e = runePages[x&0x0F<<6|x>>8&0x3F].Load()[x>>16&0x3F]
+		if e>>56 != 3 || e.starter() != uint16(single) {
+			break
+		}
+		binary.LittleEndian.PutUint32(buf[w:], uint32(e.utf8()))
+		edges[w/2] = uint32(i)
+		edges[w/2+1] = uint32(i + 3)
+		w += 4
+		i += 3
+	}
+	if next, _ := entryAt(text, i); w > 0 && next.starter() > uint16(single) { // it may go on with the last word
+		w -= 4
+		i -= 3
+	}
+	folded := s.folded[n : n+w/4]
+	for k := range folded {
+		folded[k] = uint32(b+4*k) + 1
+	}
+	s.buf = s.buf[:b+w]
+	return i, n + w/4
+}
+
+// hashFolded hashes words first to k, not included, whose normal forms follow each other in
+// s.buf.
+func (s *Scanner) hashFolded(first, k int) {
+	if first == k {
+		return
+	}
+	s.buf = slices.Grow(s.buf, 8)
+	buf := s.buf[:cap(s.buf)]
+	folded, hash := s.folded[first:k], s.hash[first:k]
+	for i := range hash {
+		b, end := int(folded[i])-1, len(s.buf)
+		if i+1 < len(folded) {
+			end = int(folded[i+1]) - 1
+		}
+		size := uint(end - 1 - b)
+		h := uint64(wordSeed)
+		for ; size > 8; size -= 8 {
+			h = mix(h ^ binary.LittleEndian.Uint64(buf[b:]))
+			b += 8
+		}
+		c := binary.LittleEndian.Uint64(buf[b:]) & (^uint64(0) >> (64 - 8*size))
+		hash[i] = mix(h ^ c)
+	}
 }
 
 // asciiKind is classify for one ASCII byte.
@@ -576,7 +788,7 @@ func (s *Scanner) fillSegments(w *pending, i int) int {
 		}
 		if w.single {
 			next, _ := utf8.DecodeRune(s.text[e:])
-			if k, _, _ := lookup(s.plane, next); k == separator || k == letter || k == single {
+			if k, _, _ := lookup(next); k == separator || k == letter || k == single {
 				return e
 			}
 		}

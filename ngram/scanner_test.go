@@ -363,37 +363,60 @@ func BenchmarkScanner(b *testing.B) {
 	})
 }
 
-// FuzzListEdges holds the list of words' edges that is in assembly against the one in Go, on
-// texts of any length that begin at any byte of their memory.
-func FuzzListEdges(f *testing.F) {
+// allWords returns what a scanner reads in a text, whatever its blocks: hashes, bytes, normal
+// forms and shapes of all words.
+func allWords(s *Scanner, text []byte) (hashes []uint64, spans []Span, forms []byte, shapes []Shape) {
+	var word []byte
+	for s.Reset(text); s.Next(); {
+		first := 0
+		if s.Base() > 0 {
+			first = s.N() - 1
+		}
+		hashes = append(hashes, s.Hashes()[first:]...)
+		spans = s.AppendSpans(spans, first)
+		fast := s.AppendShapes(nil)[first:]
+		for i := first; i < s.Len(); i++ {
+			word = s.AppendWord(word[:0], i)
+			shapes = append(shapes, ShapeOf(word))
+			forms = append(append(forms, word...), 0)
+		}
+		if !slices.Equal(fast, shapes[len(shapes)-len(fast):]) {
+			panic("AppendShapes differs from ShapeOf")
+		}
+	}
+	return hashes, spans, forms, shapes
+}
+
+// FuzzFastPaths holds what is in assembly and what reads runes by a table against the plain
+// paths, on texts of any length that begin at any byte of their memory.
+func FuzzFastPaths(f *testing.F) {
 	for _, p := range pieces {
 		f.Add("some words, and 12 more_"+p, uint16(40), uint8(3))
+		f.Add(p+"слово "+p+"中"+p+"文, "+p, uint16(300), uint8(1))
 	}
 	f.Add("a ", uint16(9000), uint8(1))
 	f.Add(strings.Repeat("x", 70)+"-", uint16(200), uint8(0))
 	f.Add(strings.Repeat("[`{@/:", 20)+"\x00azAZ09\x7f", uint16(3), uint8(5))
+	f.Add("\xe4\xb8 \xed\xa0\x80\xc1\x81\xe0\x80\x80中\xf0\x9f", uint16(3), uint8(5))
 	f.Fuzz(func(t *testing.T, text string, times uint16, offset uint8) {
 		times = times%10_000 + 1
 		if len(text) > 1<<20/int(times) {
 			t.Skip()
 		}
 		memory := append(make([]byte, offset%64), strings.Repeat(text, int(times))...)
-		fast, plain := scanner(t, 3), scanner(t, 3)
-		if fast.fast != listsFast {
+		plain := scanner(t, 3)
+		if plain.fast != listsFast {
 			t.Fatal("the scanner does not use what the machine has")
 		}
-		plain.fast = false
-		fast.Reset(memory[offset%64:])
-		plain.Reset(memory[offset%64:])
-		for plain.Next() {
-			k := plain.len
-			if !fast.Next() || fast.len != k || !slices.Equal(fast.hash[:k], plain.hash[:k]) || !slices.Equal(fast.edges[:2*k], plain.edges[:2*k]) ||
-				!slices.Equal(fast.folded[:k], plain.folded[:k]) || fast.pos != plain.pos || fast.base != plain.base {
-				t.Fatalf("%.80q, %d times: a block of %d words differs", text, times, k)
+		plain.fast, plain.table = false, false
+		hashes, spans, forms, shapes := allWords(plain, memory[offset%64:])
+		for _, paths := range [][2]bool{{listsFast, true}, {false, true}, {listsFast, false}} {
+			s := scanner(t, 3)
+			s.fast, s.table = paths[0], paths[1]
+			h, sp, fo, sh := allWords(s, memory[offset%64:])
+			if !slices.Equal(h, hashes) || !slices.Equal(sp, spans) || string(fo) != string(forms) || !slices.Equal(sh, shapes) {
+				t.Fatalf("%.80q, %d times: other words, of %d and %d, with %v", text, times, len(h), len(hashes), paths)
 			}
-		}
-		if fast.Next() {
-			t.Fatalf("%.80q, %d times: more words", text, times)
 		}
 	})
 }
