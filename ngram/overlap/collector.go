@@ -432,17 +432,20 @@ func (st *textState) keepQuote(r exact.Run) {
 func (st *textState) appendQuotes(dst []exact.Run, least int) []exact.Run {
 	first := len(dst)
 	for _, r := range st.runs {
-		if r.Words >= least {
-			dst = append(dst, r)
+		if r.Words < least {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(dst[first:], r, func(a, b exact.Run) int {
+			return cmp.Or(cmp.Compare(b.Words, a.Words), cmp.Compare(a.Doc, b.Doc), cmp.Compare(b.At, a.At))
+		})
+		if at == MaxQuotes {
+			continue
+		}
+		if dst = slices.Insert(dst, first+at, r); len(dst)-first > MaxQuotes {
+			dst = dst[:first+MaxQuotes]
 		}
 	}
-	if len(dst)-first <= MaxQuotes {
-		return dst
-	}
-	slices.SortFunc(dst[first:], func(a, b exact.Run) int {
-		return cmp.Or(cmp.Compare(b.Words, a.Words), cmp.Compare(a.Doc, b.Doc), cmp.Compare(b.At, a.At))
-	})
-	return dst[:first+MaxQuotes]
+	return dst
 }
 
 // End ends the current document, which is in the given row, and adds it to the covers.
