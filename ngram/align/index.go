@@ -16,7 +16,7 @@ type Builder struct {
 	index   *Index
 	clean   plain.Cleaner
 	scan    *ngram.Scanner
-	numbers map[uint64]uint32 // of words by their hashes, by which they are compared with documents too
+	numbers []uint32 // of words by their hashes, by which they are compared with documents too: a hash table
 	texts   map[textKey]uint32
 	groups  []int    // of the texts
 	times   []uint32 // how many texts each is for
@@ -35,7 +35,7 @@ func NewBuilder() *Builder {
 		vocabulary: newVocabulary(), hashes: []uint64{0}, knowns: []uint8{0}, spellings: []spelling{0}, ends: []uint32{0},
 		words: []uint32{0}, kinds: []kind{0}, operators: []uint8{0}, starts: []uint32{1},
 	}
-	return &Builder{index: x, scan: singleWords(), numbers: map[uint64]uint32{}, texts: map[textKey]uint32{}}
+	return &Builder{index: x, scan: singleWords(), numbers: make([]uint32, 1<<10), texts: map[textKey]uint32{}}
 }
 
 func singleWords() *ngram.Scanner {
@@ -57,10 +57,8 @@ func (b *Builder) Add(group int, text string, once bool) (int, error) {
 	b.spans = b.spans[:0]
 	for b.scan.Reset(plain); b.scan.Next(); {
 		for i, hash := range b.scan.Hashes() {
-			number, ok := b.numbers[hash]
+			number, ok := b.number(hash)
 			if !ok {
-				number = uint32(len(x.hashes))
-				b.numbers[hash] = number
 				b.scratch = b.scan.AppendWord(b.scratch[:0], i)
 				x.hashes = append(x.hashes, hash)
 				x.spellings = append(x.spellings, spellingOf(b.scratch))
@@ -84,6 +82,34 @@ func (b *Builder) Add(group int, text string, once bool) (int, error) {
 	countOn(plain, b.spans, x.kinds[first:])
 	return b.end(group, first, once), nil
 }
+
+// number returns the number of the word of a hash, and whether it is known; the number of one that
+// is not is taken by it.
+func (b *Builder) number(hash uint64) (number uint32, known bool) {
+	x := b.index
+	at := b.home(hash)
+	for ; b.numbers[at] != 0; at = (at + 1) & (len(b.numbers) - 1) {
+		if n := b.numbers[at]; x.hashes[n] == hash {
+			return n, true
+		}
+	}
+	number = uint32(len(x.hashes))
+	b.numbers[at] = number
+	if 2*len(x.hashes) > len(b.numbers) {
+		b.numbers = make([]uint32, 2*len(b.numbers))
+		for n, hash := range append(x.hashes[1:len(x.hashes):len(x.hashes)], hash) {
+			at := b.home(hash)
+			for b.numbers[at] != 0 {
+				at = (at + 1) & (len(b.numbers) - 1)
+			}
+			b.numbers[at] = uint32(n) + 1
+		}
+	}
+	return number, false
+}
+
+// home returns the slot of the table at which the search for a word begins.
+func (b *Builder) home(hash uint64) int { return int(hash>>32) & (len(b.numbers) - 1) }
 
 // AddSibling is Add for a text of an item that only competes: it weighs nothing in the group.
 func (b *Builder) AddSibling(group int, text string, _ bool) (int, error) {
@@ -281,8 +307,11 @@ func (x *Index) seedHash(at uint32, n int) (h uint64) {
 func (x *Index) table(wanted func(text int) bool) {
 	count := 0
 	for t := range x.Texts() {
-		for at := x.starts[t]; at < x.starts[t+1] && wanted(t); at++ {
-			if x.spans[at] > 0 {
+		if !wanted(t) {
+			continue
+		}
+		for _, n := range x.spans[x.starts[t]:x.starts[t+1]] {
+			if n > 0 {
 				count++
 			}
 		}
@@ -290,19 +319,8 @@ func (x *Index) table(wanted func(text int) bool) {
 	x.slots = make([]slot, count+count/2+1)
 	size := max(bits.Len(uint(max(count-1, 0)>>3)), 8) // words of 64 bits, as a power of two
 	x.filter, x.shift = make([]uint64, 1<<size), uint(64-size)
-	each := func(visit func(s *slot, hash uint64, l link)) {
-		for t := range x.Texts() {
-			for at := x.starts[t]; at < x.starts[t+1] && wanted(t); at++ {
-				if n := x.spans[at]; n > 0 {
-					hash := x.seedHash(at, int(n))
-					visit(x.find(hash), hash, link{at, uint32(t)})
-				}
-			}
-		}
-	}
-	each(func(s *slot, hash uint64, _ link) {
-		x.filter[hash>>x.shift] |= twoBits(hash)
-		s.hash = hash
+	x.eachSeed(wanted, func(s *slot, seed seedAt) {
+		s.hash = seed.hash
 		s.size++
 	})
 	end := uint32(0)
@@ -311,10 +329,47 @@ func (x *Index) table(wanted func(text int) bool) {
 		x.slots[i].from = end
 	}
 	x.links = make([]link, count)
-	each(func(s *slot, _ uint64, l link) {
+	x.eachSeed(wanted, func(s *slot, seed seedAt) {
+		x.filter[seed.hash>>x.shift] |= twoBits(seed.hash)
 		s.from--
-		x.links[s.from] = l
+		x.links[s.from] = seed.link
 	})
+}
+
+// A seedAt is the hash of a seed, and where it is.
+type seedAt struct {
+	hash uint64
+	link
+	loaded uint32 // of the memory that its slot takes
+}
+
+// eachSeed visits the seeds of the wanted texts with their slots, in batches: the slots of a batch are
+// loaded at once, since waiting for memory is most of what finding one costs.
+func (x *Index) eachSeed(wanted func(text int) bool, visit func(*slot, seedAt)) {
+	batch := make([]seedAt, 0, 256)
+	end := func() {
+		for i := range batch {
+			batch[i].loaded = x.slots[x.slot(batch[i].hash)].from
+		}
+		for _, s := range batch {
+			visit(x.find(s.hash), s)
+		}
+		batch = batch[:0]
+	}
+	for t := range x.Texts() {
+		if !wanted(t) {
+			continue
+		}
+		for at := x.starts[t]; at < x.starts[t+1]; at++ {
+			if n := x.spans[at]; n > 0 {
+				batch = append(batch, seedAt{hash: x.seedHash(at, int(n)), link: link{at, uint32(t)}})
+				if len(batch) == cap(batch) {
+					end()
+				}
+			}
+		}
+	}
+	end()
 }
 
 // twoBits picks the bits of a filter word that a seed sets.

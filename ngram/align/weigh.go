@@ -17,7 +17,7 @@ type weigher struct {
 	came  []wordCount // by word: how often, in the current text
 	grams []gramAt    // memory for those in use
 	table []gramCount // likewise
-	same  map[uint64]int
+	same  []gramCount // by hash: the seeds of the current text
 }
 
 // wordCount is how often a word came in a text, by 1 + its number.
@@ -26,7 +26,7 @@ type wordCount struct{ text, times uint32 }
 func newWeigher(x *Index, times []uint32) *weigher {
 	words := len(x.hashes)
 	w := &weigher{Index: x, times: times, count: make([]uint32, words), stamp: make([]uint32, words),
-		own: make([]float64, words), came: make([]wordCount, words), same: map[uint64]int{}}
+		own: make([]float64, words), came: make([]wordCount, words)}
 	for i := range w.own {
 		w.own[i] = math.NaN()
 	}
@@ -152,13 +152,12 @@ func (w *weigher) choose(t uint32) {
 // in this one, and sums up what the matcher asks of it.
 func (w *weigher) settle(t uint32, counts []uint8, most int) {
 	first, last := w.starts[t], w.starts[t+1]-1
-	w.same = emptied(w.same)
-	same := w.same
+	w.same = grownTable(w.same, int(last-first))
 	covered, seeded, strongest := first, 0, 0
 	for i := first; i < last; i++ {
 		if n := uint32(w.spans[i]); n > 0 {
 			h := w.seedHash(i, int(n))
-			if same[h]++; same[h] > maxSame || int(counts[i-first]) > most {
+			if w.countSame(h, t) > maxSame || int(counts[i-first]) > most {
 				w.spans[i] = 0
 			} else {
 				covered = max(covered, i+n)
@@ -188,13 +187,27 @@ func (x *Index) strength(at uint32) (sum int) {
 	return sum
 }
 
-// emptied empties a map, so that a map of one long text does not cost every short one.
-func emptied(m map[uint64]int) map[uint64]int {
-	if len(m) > 1024 {
-		return map[uint64]int{}
+// grownTable returns the table, or a free one if it is less than twice as large as a number of grams.
+func grownTable(table []gramCount, grams int) []gramCount {
+	if size := 1 << bits.Len(uint(2*grams)); len(table) < size {
+		return make([]gramCount, size)
 	}
-	clear(m)
-	return m
+	return table
+}
+
+// countSame counts one seed more of text t, and returns how many of the same it has so far. What the
+// table has of other texts counts as free.
+func (w *weigher) countSame(hash uint64, t uint32) int {
+	for k := hash >> 20; ; k++ {
+		e := &w.same[k&uint64(len(w.same)-1)]
+		if e.text != t+1 {
+			*e = gramCount{hash, t + 1, 0}
+		}
+		if e.hash == hash {
+			e.count++
+			return int(e.count)
+		}
+	}
 }
 
 // info is the information of the word at a place.

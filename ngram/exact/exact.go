@@ -188,16 +188,7 @@ func (b *Builder) Build(n, short int, wanted func(text int) bool) (*Index, error
 	filter := max(bits.Len(uint(max(grams-1, 0)>>3)), 8) // words of 64 bits, as a power of two
 	x.filter = make([]uint64, 1<<filter)
 	x.shift = uint(64 - filter)
-	hashes := make([]uint64, 0, 256)
-	for t := range x.Texts() {
-		if !use(t) {
-			continue
-		}
-		hashes = x.AppendHashes(hashes[:0], t)
-		for i := 0; i+x.seed <= len(hashes); i++ {
-			x.insert(ngram.HashGram(hashes[i:i+x.seed]), x.starts[t]+uint32(i))
-		}
-	}
+	x.insertAll(use)
 	return x, nil
 }
 
@@ -275,8 +266,49 @@ func (x *Index) home(hash uint64) int {
 // twoBits returns the bits of a filter word that a seed sets.
 func twoBits(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) }
 
+// A seedAt is the hash of a seed and its position.
+type seedAt struct {
+	hash   uint64
+	at     uint32
+	loaded uint32 // of the memory that its insertion needs
+}
+
+// insertAll inserts the seeds of the texts for which use returns true, in batches: the memory that a
+// batch needs is loaded at once, since waiting for it is most of what an insertion costs.
+func (x *Index) insertAll(use func(text int) bool) {
+	batch := make([]seedAt, 0, 256)
+	var hashes, grams []uint64
+	for t := range x.Texts() {
+		if !use(t) {
+			continue
+		}
+		hashes = x.AppendHashes(hashes[:0], t)
+		grams = ngram.AppendGrams(grams[:0], hashes, x.seed)
+		for i, hash := range grams {
+			if batch = append(batch, seedAt{hash: hash, at: x.starts[t] + uint32(i)}); len(batch) == cap(batch) {
+				x.insertBatch(batch)
+				batch = batch[:0]
+			}
+		}
+	}
+	x.insertBatch(batch)
+}
+
+func (x *Index) insertBatch(batch []seedAt) {
+	for i := range batch {
+		s := &batch[i]
+		x.filter[s.hash>>x.shift] |= twoBits(s.hash)
+		s.loaded = x.slots[x.home(s.hash)].head
+	}
+	for i := range batch {
+		batch[i].loaded = x.words[batch[i].loaded]
+	}
+	for _, s := range batch {
+		x.insert(s.hash, s.at)
+	}
+}
+
 func (x *Index) insert(hash uint64, at uint32) {
-	x.filter[hash>>x.shift] |= twoBits(hash)
 	for i := x.home(hash); ; i++ {
 		if i == len(x.slots) {
 			i = 0
