@@ -137,29 +137,11 @@ func (b *book) view(o Options) *view {
 		v.Items += v.Card.Benchmarks[i].Items
 		v.FoundItems += v.Card.Benchmarks[i].Found
 	}
-	for i := range v.Card.Benchmarks {
-		n := &v.Card.Benchmarks[i]
-		if own := []float64{n.PassUpTo, n.FailAbove}; i == 0 {
-			v.Thresholds = own
-		} else if !slices.Equal(own, v.Thresholds) {
-			v.Thresholds = nil
-			break
-		}
-	}
+	v.Thresholds = sharedThresholds(v.Card.Benchmarks)
 	for _, n := range b.anyFound {
 		v.AnyFound += n
 	}
-	// All bars have one scale.
-	if len(v.Benches) > 0 && v.Benches[0].Share > 0 {
-		for _, v.Scale = range []int{1, 2, 5, 10, 20, 50, 100} {
-			if v.Benches[0].Share*100 <= float64(v.Scale) {
-				break
-			}
-		}
-		for i := range v.Benches {
-			v.Benches[i].Bar = int(v.Benches[i].Share * 1e5 / float64(v.Scale))
-		}
-	}
+	v.scaleBars()
 	v.Heat, v.Documents = b.heatTable(), b.documentRows()
 	v.Terms = terms(b.kinds.list)
 	v.Matrix = b.matrix()
@@ -187,14 +169,55 @@ func (b *book) view(o Options) *view {
 	for _, k := range slices.Sorted(maps.Keys(a.Limits)) {
 		v.Limits = append(v.Limits, fmt.Sprintf("%s = %d", k, a.Limits[k]))
 	}
-	if n := len(b.marks); n > 0 || b.stale > 0 {
-		v.Reviewed = fmt.Sprintf("%s marked by reviewers: %d confirmed, %d rejected",
-			report.Count(int64(n), "item"), b.confirmed, b.rejected)
-		if b.stale > 0 {
-			v.Reviewed += "; " + report.Count(int64(b.stale), "mark") + " ignored, whose evidence is no longer in the audit"
+	v.Reviewed = b.reviewed()
+	b.notes(v, o)
+	return v
+}
+
+// sharedThresholds returns the thresholds of the benchmarks, if all have the same.
+func sharedThresholds(benches []card.Benchmark) []float64 {
+	var shared []float64
+	for i := range benches {
+		if own := []float64{benches[i].PassUpTo, benches[i].FailAbove}; i == 0 {
+			shared = own
+		} else if !slices.Equal(own, shared) {
+			return nil
 		}
-		v.Reviewed += "."
 	}
+	return shared
+}
+
+// scaleBars sets the lengths of the bars, which have one scale.
+func (v *view) scaleBars() {
+	if len(v.Benches) == 0 || v.Benches[0].Share == 0 {
+		return
+	}
+	for _, v.Scale = range []int{1, 2, 5, 10, 20, 50, 100} {
+		if v.Benches[0].Share*100 <= float64(v.Scale) {
+			break
+		}
+	}
+	for i := range v.Benches {
+		v.Benches[i].Bar = int(v.Benches[i].Share * 1e5 / float64(v.Scale))
+	}
+}
+
+// reviewed returns what reviewers marked, as text; "" without a mark.
+func (b *book) reviewed() string {
+	n := len(b.marks)
+	if n == 0 && b.stale == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("%s marked by reviewers: %d confirmed, %d rejected",
+		report.Count(int64(n), "item"), b.confirmed, b.rejected)
+	if b.stale > 0 {
+		s += "; " + report.Count(int64(b.stale), "mark") + " ignored, whose evidence is no longer in the audit"
+	}
+	return s + "."
+}
+
+// notes says which items and texts the page does not show.
+func (b *book) notes(v *view, o Options) {
 	note := func(format string, args ...any) { v.Notes = append(v.Notes, fmt.Sprintf(format, args...)) }
 	if b.unlisted > 0 {
 		note("%s not listed here, to keep this file small; all are in verdicts.parquet.", were(b.unlisted, "item"))
@@ -218,7 +241,6 @@ func (b *book) view(o Options) *view {
 		note("No text is shown of %s: the benchmark's file has changed since the audit, or the report would be too large.",
 			report.Count(b.changed, "item"))
 	}
-	return v
 }
 
 // benchView adds the kinds of the items found, and the range of the shares by other methods.
