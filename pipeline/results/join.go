@@ -145,27 +145,68 @@ func (j *joiner) join(u *unit) error {
 		}
 		return err
 	}
-	var found []match
-	var why, reasons []string // for an error; for a problem
+	f := j.fits(u)
+	strong := f.prefer(u)
+	// A loose match is compared with the others above, so that no match that is worse or equal
+	// replaces it.
+	if len(f.found) == 1 && f.found[0].loose && !f.found[0].sure && j.o.How == "" {
+		text := fmt.Sprintf("%s: of %d ids only the last numbers agree with those of items (--join id accepts them)",
+			f.found[0].bench.name, f.found[0].n)
+		if f.found[0].named {
+			return fmt.Errorf("%w: %s", ErrAmbiguous, text)
+		}
+		f.found, f.reasons = nil, append(f.reasons, text)
+	}
+	switch {
+	case len(f.found) == 1 && (strong || len(f.why) == 0):
+		return j.addMatch(u, &f.found[0])
+	case len(f.found) > 1:
+		var names []string
+		for _, m := range f.found {
+			names = append(names, m.bench.name)
+		}
+		return fmt.Errorf("%w: its results fit %s: name the benchmark that they belong to",
+			ErrAmbiguous, strings.Join(names, " and "))
+	case len(f.why) > 0:
+		return fmt.Errorf("%w: %s", ErrAmbiguous, strings.Join(f.why, "; "))
+	}
+	d := j.joining(joinKey{"", u.group.Model, u.group.Metric})
+	d.addLeft(u.outcomes)
+	d.problem(u.file.Path, "no benchmark", fmt.Sprintf(
+		"%d results belong to no benchmark of the audit: no ids, indexes or questions agree%s",
+		len(u.outcomes), join(f.reasons)))
+	return nil
+}
+
+// fits are the matches of a unit, at most one a benchmark, and why others are none: for an error
+// if nothing fits better, or for a problem that is reported.
+type fits struct {
+	found        []match
+	why, reasons []string
+}
+
+// fits tries all benchmarks.
+func (j *joiner) fits(u *unit) (f fits) {
 	for _, b := range j.benches {
 		splits, named := b.splitsFor(u)
 		named = named || b.named(u)
 		m, err := j.try(u, b, splits, named)
-		if errors.Is(err, errRefused) && !named {
-			reasons = append(reasons, b.name+": "+err.Error())
-			continue
-		}
-		if err != nil {
-			why = append(why, b.name+": "+err.Error())
-			continue
-		}
-		if m != nil {
+		switch {
+		case errors.Is(err, errRefused) && !named:
+			f.reasons = append(f.reasons, b.name+": "+err.Error())
+		case err != nil:
+			f.why = append(f.why, b.name+": "+err.Error())
+		case m != nil:
 			m.named = named
-			found = append(found, *m)
+			f.found = append(f.found, *m)
 		}
 	}
-	// A benchmark that the results name, or whose texts agree, is preferred to those that only fit.
-	strong := false
+	return f
+}
+
+// prefer keeps the matches of a benchmark that the results name, or whose texts agree, if there
+// are some, and reports whether there are: the others only fit.
+func (f *fits) prefer(u *unit) (strong bool) {
 	for _, better := range []func(m match) bool{
 		func(m match) bool { return m.sure && m.named },
 		func(m match) bool { return m.sure },
@@ -174,39 +215,11 @@ func (j *joiner) join(u *unit) error {
 			return m.n == len(u.outcomes) && m.n == m.bench.size(m.splits) && m.n%50 != 0
 		},
 	} {
-		if slices.ContainsFunc(found, better) {
-			found, strong = slices.DeleteFunc(found, func(m match) bool { return !better(m) }), true
+		if slices.ContainsFunc(f.found, better) {
+			f.found, strong = slices.DeleteFunc(f.found, func(m match) bool { return !better(m) }), true
 		}
 	}
-	// A loose match is compared with the others above, so that no match that is worse or equal
-	// replaces it.
-	if len(found) == 1 && found[0].loose && !found[0].sure && j.o.How == "" {
-		text := fmt.Sprintf("%s: of %d ids only the last numbers agree with those of items (--join id accepts them)",
-			found[0].bench.name, found[0].n)
-		if found[0].named {
-			return fmt.Errorf("%w: %s", ErrAmbiguous, text)
-		}
-		found, reasons = nil, append(reasons, text)
-	}
-	switch {
-	case len(found) == 1 && (strong || len(why) == 0):
-		return j.addMatch(u, &found[0])
-	case len(found) > 1:
-		var names []string
-		for _, m := range found {
-			names = append(names, m.bench.name)
-		}
-		return fmt.Errorf("%w: its results fit %s: name the benchmark that they belong to",
-			ErrAmbiguous, strings.Join(names, " and "))
-	case len(why) > 0:
-		return fmt.Errorf("%w: %s", ErrAmbiguous, strings.Join(why, "; "))
-	}
-	d := j.joining(joinKey{"", u.group.Model, u.group.Metric})
-	d.addLeft(u.outcomes)
-	d.problem(u.file.Path, "no benchmark", fmt.Sprintf(
-		"%d results belong to no benchmark of the audit: no ids, indexes or questions agree%s",
-		len(u.outcomes), join(reasons)))
-	return nil
+	return strong
 }
 
 // errRefused means that a join was tried and is wrong.
@@ -232,38 +245,12 @@ func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, er
 			doubt = err
 		}
 	}
-	texts := b.hasQuestions() && slices.ContainsFunc(u.outcomes, func(o Outcome) bool { return o.fields != 0 })
 	for _, how := range []string{"id", "index", "content"} {
 		if j.o.How != "" && j.o.How != how {
 			continue
 		}
-		var candidates []match
-		switch how {
-		case "id":
-			candidates = j.byID(u, b, splits)
-		case "index":
-			candidates = j.byIndex(u, b, splits)
-		case "content":
-			if texts {
-				candidates = j.byContent(u, b, splits)
-			} else if j.o.How == "content" {
-				note(errors.New("a join by content needs questions in the results and the benchmark's files"))
-			}
-		}
-		if texts {
-			candidates = j.agreeing(u, candidates, note)
-		}
-		candidates = slices.DeleteFunc(candidates, func(m match) bool {
-			if m.doubt == "" && m.places && !named && u.group.Benchmark != "" && j.o.How == "" && j.o.Benchmark == "" {
-				note(refused("numbers fit, but the results name another benchmark, %q", rows.Clip(u.group.Benchmark)))
-				return !m.sure
-			}
-			if m.doubt != "" && !m.sure {
-				note(errors.New(m.doubt))
-				return true
-			}
-			return false
-		})
+		candidates := j.candidates(u, b, splits, how, note)
+		candidates = slices.DeleteFunc(candidates, func(m match) bool { return j.doubtful(u, &m, named, note) })
 		switch len(candidates) {
 		case 0:
 		case 1:
@@ -281,6 +268,38 @@ func (j *joiner) try(u *unit, b *bench, splits []uint16, named bool) (*match, er
 		}
 	}
 	return nil, doubt
+}
+
+// candidates returns the matches of one way to join, without those whose texts differ.
+func (j *joiner) candidates(u *unit, b *bench, splits []uint16, how string, note func(error)) (list []match) {
+	texts := b.hasQuestions() && slices.ContainsFunc(u.outcomes, func(o Outcome) bool { return o.fields != 0 })
+	switch {
+	case how == "id":
+		list = j.byID(u, b, splits)
+	case how == "index":
+		list = j.byIndex(u, b, splits)
+	case texts:
+		list = j.byContent(u, b, splits)
+	case j.o.How == "content":
+		note(errors.New("a join by content needs questions in the results and the benchmark's files"))
+	}
+	if texts {
+		list = j.agreeing(u, list, note)
+	}
+	return list
+}
+
+// doubtful reports whether a match is refused for what is known of it alone, and notes why.
+func (j *joiner) doubtful(u *unit, m *match, named bool, note func(error)) bool {
+	if m.doubt == "" && m.places && !named && u.group.Benchmark != "" && j.o.How == "" && j.o.Benchmark == "" {
+		note(refused("numbers fit, but the results name another benchmark, %q", rows.Clip(u.group.Benchmark)))
+		return !m.sure
+	}
+	if m.doubt != "" && !m.sure {
+		note(errors.New(m.doubt))
+		return true
+	}
+	return false
 }
 
 // agreeing returns the candidates without those whose texts mostly differ. Those by content have

@@ -241,19 +241,29 @@ func (s *seeker) value(path string, raw []byte, depth int) {
 	}
 }
 
+// number returns the number of a path's field, -1 if there are too many.
+func (s *seeker) number(path string) int {
+	n, ok := s.paths[path]
+	if ok {
+		return n
+	}
+	if n = len(s.paths); n == maxPaths {
+		return -1
+	}
+	if s.paths == nil {
+		s.paths = make(map[string]int)
+	}
+	s.paths[path] = n
+	name := path[strings.LastIndexByte(path, '.')+1:]
+	s.field[n].named = slices.Contains(questionNames, strings.ToLower(name)) || strings.HasSuffix(path, "input.text")
+	return n
+}
+
 // text seeks in one text.
 func (s *seeker) text(path string, raw []byte) {
-	n, ok := s.paths[path]
-	if !ok {
-		if n = len(s.paths); n == maxPaths {
-			return
-		}
-		if s.paths == nil {
-			s.paths = make(map[string]int)
-		}
-		s.paths[path] = n
-		name := path[strings.LastIndexByte(path, '.')+1:]
-		s.field[n].named = slices.Contains(questionNames, strings.ToLower(name)) || strings.HasSuffix(path, "input.text")
+	n := s.number(path)
+	if n < 0 {
+		return
 	}
 	f := &s.field[n]
 	if f.found == 0 && !f.named && (f.rows >= learnAtAll || f.rows >= learnRows && s.rows > 0) || len(raw) > maxText {
@@ -280,6 +290,11 @@ func (s *seeker) text(path string, raw []byte) {
 		s.has |= bit
 		f.found++
 	}
+	s.add(found, strong, exact)
+}
+
+// add adds the questions that one text has, the strong ones first.
+func (s *seeker) add(found []int32, strong int, exact bool) {
 	for i, q := range found {
 		list := &s.found
 		switch {

@@ -98,53 +98,80 @@ func Open(ctx context.Context, dir, reviewer string) (*Session, error) {
 // Close frees the temporary file.
 func (s *Session) Close() error { return s.evidence.Close() }
 
+// read reads what the session shows: the items found or marked, then their evidence, marks and
+// texts.
 func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) error {
+	waiting, err := s.readItems(ctx, r, marks)
+	if err != nil {
+		return err
+	}
+	if err := s.readEvidence(ctx, r, waiting); err != nil {
+		return err
+	}
+	s.keepMarked(marks)
+	if err := s.readTexts(ctx, r); err != nil {
+		return err
+	}
+	slices.SortStableFunc(s.cases, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(b.longest, a.longest), cmp.Compare(b.strength, a.strength))
+	})
+	return nil
+}
+
+// place is that of an item, as its evidence has it.
+type place struct {
+	benchmark, split string
+	index            int64
+}
+
+// readItems reads the items found or marked, and returns them by their places.
+func (s *Session) readItems(ctx context.Context, r *audit.Reader, marks audit.Marks) (map[place][]*entry, error) {
 	marked := map[string]bool{}
 	for k := range marks {
 		marked[k.Item] = true
 	}
-	type place struct {
-		benchmark, split string
-		index            int64
-	}
 	waiting := map[place][]*entry{}
 	for it, err := range r.Items(ctx) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		found := cmp.Or(it.Found(), it.Reworded())
 		if found == nil && !marked[it.Digest] {
 			continue
 		}
-		e := &entry{
-			Place:   audit.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest},
-			key:     audit.MarkKey{Item: it.Digest},
-			longest: it.Lengths(s.norms).Longest,
-		}
-		if again := it.Reworded(); again != nil && again.Score != nil {
-			e.strength = *again.Score
-		}
-		if found == nil {
-			found = &it.Verdicts[0]
-		}
-		e.method, e.state, e.kind = found.Method, found.State, found.Kind
-		for i := range it.Verdicts {
-			v := &it.Verdicts[i]
-			e.documents = max(e.documents, v.Documents)
-			line := v.Method + " " + strings.ReplaceAll(v.State.String(), "_", " ")
-			if v.Score != nil {
-				line += fmt.Sprintf(" %.3g", *v.Score)
-			}
-			e.states = append(e.states, line)
-		}
+		e := s.newEntry(it, cmp.Or(found, &it.Verdicts[0]))
 		s.cases = append(s.cases, e)
 		p := place{it.Benchmark, it.Split, it.Index}
 		waiting[p] = append(waiting[p], e)
 	}
-	none := audit.EvidenceDigest(nil)
-	for _, e := range s.cases {
-		e.key.Evidence = none
+	return waiting, nil
+}
+
+// newEntry returns an item with the verdict that it is shown for, still without evidence.
+func (s *Session) newEntry(it *audit.Item, found *audit.Verdict) *entry {
+	e := &entry{
+		Place:   audit.Place{Benchmark: it.Benchmark, Split: it.Split, Item: it.ID, Digest: it.Digest},
+		key:     audit.MarkKey{Item: it.Digest, Evidence: audit.EvidenceDigest(nil)},
+		longest: it.Lengths(s.norms).Longest,
+		method:  found.Method, state: found.State, kind: found.Kind,
 	}
+	if again := it.Reworded(); again != nil && again.Score != nil {
+		e.strength = *again.Score
+	}
+	for i := range it.Verdicts {
+		v := &it.Verdicts[i]
+		e.documents = max(e.documents, v.Documents)
+		line := v.Method + " " + strings.ReplaceAll(v.State.String(), "_", " ")
+		if v.Score != nil {
+			line += fmt.Sprintf(" %.3g", *v.Score)
+		}
+		e.states = append(e.states, line)
+	}
+	return e
+}
+
+// readEvidence puts the evidence of the items into the session's file.
+func (s *Session) readEvidence(ctx context.Context, r *audit.Reader, waiting map[place][]*entry) error {
 	out, at := bufio.NewWriterSize(s.evidence, 1<<18), int64(0)
 	for proof, err := range r.Evidence(ctx) {
 		if err != nil {
@@ -168,9 +195,11 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 		}
 		at += int64(len(b))
 	}
-	if err := out.Flush(); err != nil {
-		return err
-	}
+	return out.Flush()
+}
+
+// keepMarked sets the marks, and leaves out what was not found and has none for its evidence.
+func (s *Session) keepMarked(marks audit.Marks) {
 	kept := s.cases[:0]
 	for _, e := range s.cases {
 		if m, ok := marks[e.key]; ok {
@@ -181,6 +210,10 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 		kept = append(kept, e)
 	}
 	s.cases = kept
+}
+
+// readTexts reads the items' texts from the benchmarks, while there is room.
+func (s *Session) readTexts(ctx context.Context, r *audit.Reader) error {
 	type content struct{ benchmark, digest string }
 	wanted := map[content][]*entry{}
 	for _, e := range s.cases {
@@ -208,9 +241,6 @@ func (s *Session) read(ctx context.Context, r *audit.Reader, marks audit.Marks) 
 			e.text = &text
 		}
 	}
-	slices.SortStableFunc(s.cases, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(b.longest, a.longest), cmp.Compare(b.strength, a.strength))
-	})
 	return nil
 }
 
