@@ -153,15 +153,18 @@ func ReadPlan(path string) (*Plan, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for i, s := range p.Shards {
-		if i > 0 && p.Shards[i-1].Name >= s.Name {
-			return nil, fmt.Errorf("%s: %w: shard %q is listed twice or out of order", path, ledger.ErrCorrupt, s.Name)
+		if i > 0 && p.Shards[i-1].Name >= s.Name || s.Size < 0 {
+			return nil, fmt.Errorf("%s: %w: shard %q is listed twice or out of order, or has a size below 0",
+				path, ledger.ErrCorrupt, s.Name)
 		}
 	}
+	planned := make([]bool, len(p.Shards))
 	for _, task := range p.Tasks {
 		for _, i := range task {
-			if i < 0 || i >= len(p.Shards) {
+			if i < 0 || i >= len(p.Shards) || planned[i] {
 				return nil, fmt.Errorf("%s: %w: a task has shard number %d", path, ledger.ErrCorrupt, i)
 			}
+			planned[i] = true
 		}
 	}
 	return p, nil

@@ -89,6 +89,10 @@ func applyConfig(c *cobra.Command, name string) ([]configBench, error) {
 		return nil, fmt.Errorf("%s: it is no object of settings; swab init writes a commented one", name)
 	}
 	f := &configFile{name: name, dir: dir}
+	if alias := firstAlias(&doc); alias != nil { // a few of them multiply to more than any machine holds
+		f.wrong(alias, "*%s refers to a value that is elsewhere; write the value itself here", alias.Value)
+		return nil, f.errs[0]
+	}
 	members := doc.Content[0].Content
 	for i := 0; i+1 < len(members); i += 2 {
 		if key := members[i]; key.Value == "benchmarks" {
@@ -97,7 +101,26 @@ func applyConfig(c *cobra.Command, name string) ([]configBench, error) {
 			f.set(c, key, members[i+1])
 		}
 	}
+	if more := len(f.errs) - mostMistakes; more > 0 {
+		f.errs = append(f.errs[:mostMistakes], fmt.Errorf("%s: and %d mistakes more", f.name, more))
+	}
 	return f.benches, errors.Join(f.errs...)
+}
+
+// mostMistakes is how many mistakes of a file are listed.
+const mostMistakes = 20
+
+// firstAlias returns the first alias in a document, or nil.
+func firstAlias(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n
+	}
+	for _, child := range n.Content {
+		if alias := firstAlias(child); alias != nil {
+			return alias
+		}
+	}
+	return nil
 }
 
 // wrong notes a mistake.

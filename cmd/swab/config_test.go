@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +54,40 @@ func TestConfigSchema(t *testing.T) {
 		_, _, stderr := swab("scan", file)
 		if strings.Contains(stderr, "is no setting") {
 			t.Errorf("%s: %s", name, stderr)
+		}
+	}
+}
+
+// TestConfigBombs: no small file makes much work, memory or output: values that stand for others,
+// which multiply, deep ones, and many mistakes.
+func TestConfigBombs(t *testing.T) {
+	laughs := "x0: &x0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n"
+	for k := 1; k < 12; k++ {
+		laughs += fmt.Sprintf("x%d: &x%d [%s]\n", k, k, strings.Repeat(fmt.Sprintf("*x%d, ", k-1), 9))
+	}
+	for name, test := range map[string]struct{ text, want string }{
+		"multiplied": {laughs + "corpus: *x11\n", "*x0 refers to a value that is elsewhere"},
+		"of itself":  {"corpus: &a [*a]\n", "refers to"},
+		"long text":  {"corpus: [&a " + strings.Repeat("x", 1<<16) + strings.Repeat(", *a", 1<<14) + "]\n", "refers to"},
+		"method":     {"benchmarks:\n  - {path: a, method: &a [swab]}\n  - {path: b, method: *a}\n", ":3: *a refers to"},
+		"deep list":  {"corpus: " + strings.Repeat("[", 1<<16) + "\n", "depth"},
+		"deep map":   {"corpus: " + strings.Repeat("{a: ", 1<<16) + strings.Repeat("}", 1<<16) + "\n", "depth"},
+		"mistakes":   {strings.Repeat("corpse: a\n", 1), "did you mean corpus?"},
+		"many":       {"corpus: [" + strings.Repeat("[], ", 1<<14) + "]\n", fmt.Sprintf("and %d mistakes more", 1<<14-mostMistakes)},
+	} {
+		file := filepath.Join(t.TempDir(), "audit.yaml")
+		if err := os.WriteFile(file, []byte(test.text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		code, _, stderr := swab("scan", file)
+		runtime.ReadMemStats(&after)
+		if code != exitError || !strings.Contains(stderr, test.want) || len(stderr) > 1<<13 {
+			t.Errorf("%s: exit %d, %d bytes of messages: %.500s", name, code, len(stderr), stderr)
+		}
+		if got := after.TotalAlloc - before.TotalAlloc; got > 200<<20 {
+			t.Errorf("%s: %d MB allocated", name, got>>20)
 		}
 	}
 }

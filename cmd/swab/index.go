@@ -354,6 +354,7 @@ have all its shards.`,
 		f.StringVar(&plan, "plan", "", "`FILE` plan of swab plan")
 		f.BoolVar(&s.o.AllowIncomplete, "allow-incomplete", false, "write clean variants although shards have no result")
 		f.BoolVar(&s.o.NoReport, "no-report", false, "do not write report.html")
+		f.StringVar(&s.b.metrics, "metrics", "", "`FILE` of a plan, write figures of the run in Prometheus' text format")
 	})
 	return c
 }

@@ -59,9 +59,11 @@ type plannedBench struct {
 	Terms audit.Terms    `json:"terms"`
 }
 
-// unplanned are flags that are not part of a plan: they are of one machine, or say what the
-// plan is of.
-var unplanned = [...]string{"corpus", "root", "out", "jobs", "task", "tasks", "digests", "exclude", "rehash", "help"}
+// unplanned are flags that are not part of a plan: they are of one machine, as files that are
+// written there, or say what the plan is of.
+var unplanned = [...]string{
+	"corpus", "root", "out", "jobs", "task", "tasks", "digests", "exclude", "rehash", "metrics", "help",
+}
 
 // settings returns what a plan says of the flags.
 func (s *scanVerb) settings(c *cobra.Command) (p planned) {
@@ -93,6 +95,9 @@ func (s *scanVerb) apply(cmd *cobra.Command, plan *pipeline.Plan, root string, j
 	c := &cobra.Command{Use: cmd.Use}
 	s.add(c)
 	for _, f := range p.Flags {
+		if slices.Contains(unplanned[:], f.Name) {
+			return fmt.Errorf("the settings of the plan: --%s is not of a plan: swab plan did not write this", f.Name)
+		}
 		for _, v := range f.Values {
 			if err := c.Flags().Set(f.Name, v); err != nil {
 				return fmt.Errorf("the settings of the plan: %w", err)
@@ -138,8 +143,11 @@ benchmarks have the paths that they are given.`,
 			if len(s.o.Corpus) == 0 || len(s.b.benches)+len(s.b.configured) == 0 || out == "" {
 				return misused(cmd, "plan needs --corpus, --bench and --out")
 			}
-			if s.task != "" {
+			switch {
+			case s.task != "":
 				return misused(cmd, "a plan has all tasks: --tasks N says how many")
+			case s.b.metrics != "":
+				return misused(cmd, "a plan has no figures of a run: swab merge --metrics FILE writes them")
 			}
 			if err := s.tokens.set(cmd, &s.o.Reading); err != nil {
 				return err
@@ -314,11 +322,12 @@ func mergePlanned(cmd *cobra.Command, file string, paths []string, s *scanVerb, 
 		return err
 	}
 	debug.SetGCPercent(50) // entries of very many shards: a third less memory
-	incomplete, noReport := s.o.AllowIncomplete, s.o.NoReport
+	incomplete, noReport, metrics := s.o.AllowIncomplete, s.o.NoReport, s.b.metrics
 	if err := s.apply(cmd, plan, "", 0); err != nil {
 		return err
 	}
 	s.o.Out, s.o.AllowIncomplete, s.o.NoReport = out, s.o.AllowIncomplete || incomplete, s.o.NoReport || noReport
+	s.b.metrics = metrics
 	if strings.HasSuffix(out, ".swabr") {
 		return pipeline.MergeResults(cmd.Context(), s.o, plan, files, out)
 	}

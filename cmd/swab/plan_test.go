@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"swab/pipeline"
 )
 
 // TestDamagedPlansAndResults: with a flipped bit in a plan or in a result that a task left, or
@@ -83,5 +85,60 @@ func TestDamagedPlansAndResults(t *testing.T) {
 	t.Logf("%d refused, %d harmless", refused, harmless)
 	if refused < tries {
 		t.Errorf("%d refused: the test sees nothing", refused)
+	}
+}
+
+// TestForgedPlans: a plan that is valid by its checksum and that swab plan would not write is
+// refused: it writes no file, and names no shard twice.
+func TestForgedPlans(t *testing.T) {
+	top := t.TempDir()
+	at := func(name string) string { return filepath.Join(top, name) }
+	code, _, stderr := swab("plan", "--root", "../../testdata", "--corpus", "corpus", "--bench",
+		"../../testdata/bench/riverton.jsonl", "--method", "gpt3", "--out", at("plan.json"))
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	victim := at("victim")
+	flag := func(name, value string) func(p *pipeline.Plan) {
+		return func(p *pipeline.Plan) {
+			p.Settings = fmt.Appendf(nil, `{"flags":[{"name":"bench","values":["../../testdata/bench/riverton.jsonl"]},`+
+				`{"name":"method","values":["gpt3"]},{"name":%q,"values":[%q]}]}`, name, value)
+		}
+	}
+	for name, test := range map[string]struct {
+		forge func(p *pipeline.Plan)
+		want  string // "" if it is a plan
+	}{
+		"as it was":     {func(*pipeline.Plan) {}, ""},
+		"a file":        {flag("metrics", victim), "--metrics is not of a plan"},
+		"an output":     {flag("out", victim), "--out is not of a plan"},
+		"an index":      {flag("index", victim), "no such flag"},
+		"another limit": {flag("max-row", "9999999"), "other settings"},
+		"one shard often": {func(p *pipeline.Plan) {
+			p.Tasks[0] = slices.Repeat([]int{0}, 1<<20)
+		}, "a task has shard number 0"},
+		"below 0":   {func(p *pipeline.Plan) { p.Shards[0].Size = -1 }, "a size below 0"},
+		"too large": {func(p *pipeline.Plan) { p.Shards[0].Size = 1 << 62 }, "when the plan was made"},
+		"elsewhere": {func(p *pipeline.Plan) { p.Shards[0].Name = "../../../../../etc/passwd" }, "../etc/passwd"},
+		"no object": {func(p *pipeline.Plan) { p.Settings = []byte("[1]") }, "the settings of the plan"},
+	} {
+		p, err := pipeline.ReadPlan(at("plan.json"))
+		mustDo(t, err)
+		test.forge(p)
+		f, err := os.Create(at("forged.json"))
+		mustDo(t, err)
+		mustDo(t, p.Write(f))
+		mustDo(t, f.Close())
+		out := at(strings.ReplaceAll(name, " ", "-"))
+		code, _, stderr := swab("work", "--plan", at("forged.json"), "--root", "../../testdata", "--task", "1", "--out", out)
+		if code == 0 {
+			code, _, stderr = swab("merge", "--plan", at("forged.json"), out, "--out", at("audit"))
+		}
+		if (code == 0) != (test.want == "") || !strings.Contains(stderr, test.want) {
+			t.Errorf("%s: exit code %d, %.500s", name, code, stderr)
+		}
+		if _, err := os.Lstat(victim); err == nil {
+			t.Fatalf("%s: a file was written that the plan names", name)
+		}
 	}
 }
