@@ -443,6 +443,33 @@ func TestBrowserLook(t *testing.T) {
 	}
 }
 
+// TestBrowserWithoutScripts: the first screen and all tables but the list are there where no
+// script runs, and the page says where the list's rows are.
+func TestBrowserWithoutScripts(t *testing.T) {
+	ctx := browser(t)
+	file := filepath.Join(t.TempDir(), "report.html")
+	writeFile(t, makeAudit(t, []string{"gpt3", "longest8"}, quiz(), nil), file)
+	ctx, cancel := chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	p := &tab{TB: t, ctx: ctx}
+	p.do(chromedp.EmulateViewport(1280, 900))
+	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	p.do(chromedp.Navigate((&url.URL{Scheme: "file", Path: file}).String()), chromedp.WaitReady(`#glossary`))
+	if ready := eval[string](p, `document.body.dataset.ready || ""`); ready != "" {
+		t.Fatal("the page's script ran")
+	}
+	for _, selector := range []string{".lead", ".standing", ".verdicts", ".answers", ".matrix", "noscript .notice", ".plots", ".heat", "#method dl"} {
+		if eval[int](p, fmt.Sprintf(`[...document.querySelectorAll(%q)].filter(e => e.checkVisibility()).length`, selector)) == 0 {
+			t.Errorf("%s is not shown", selector)
+		}
+	}
+	for _, selector := range []string{"#loading", "#filters"} {
+		if eval[bool](p, fmt.Sprintf(`document.querySelector(%q).checkVisibility()`, selector)) {
+			t.Errorf("%s is shown", selector)
+		}
+	}
+}
+
 // TestAxe: axe-core finds no violation, in all widths and colours. make validators installs it.
 func TestAxe(t *testing.T) {
 	source, err := os.ReadFile("../../.stores/node_modules/axe-core/axe.min.js")

@@ -1,6 +1,7 @@
 "use strict";
 (async () => {
   const $ = id => document.getElementById(id);
+  $("loading").hidden = false;
   const PAGE = 25, CHUNK = 256;
   const STATES = {f: "flagged", s: "suspected", c: "clean", n: "not checkable", ".": "not judged"};
   const EXPLAINED = Object.fromEntries([...document.querySelectorAll("#glossary dt")].map(t => [t.textContent, t.nextElementSibling.textContent]));
