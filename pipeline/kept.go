@@ -35,6 +35,8 @@ type kept struct {
 	subjects map[string]int // by their digests
 	here     string         // working directory
 
+	exact bool // results of all subjects alone are used
+
 	by    map[identity][]*stored
 	packs []*pack
 	why   map[string]int // why shards with an earlier result are read again, with their number
@@ -56,8 +58,9 @@ type resultStore interface {
 
 // identity is what shards must have in common for one to have the result of another.
 type identity struct {
-	base string
-	size int64
+	base  string
+	size  int64
+	whose shard.Range // of the shard
 }
 
 // A pack is a file of results.
@@ -115,7 +118,10 @@ func openKept(dir resultStore, reading string, searched []string) (*kept, error)
 		}
 		k.add(key, file, groups, func(s *stored) {
 			if e := s.result.Entries; len(e) == 1 {
-				id := identity{path.Base(e[0].Name), e[0].Size}
+				id := identity{base: path.Base(e[0].Name), size: e[0].Size}
+				if g := e[0].Range; g != nil {
+					id.whose = shard.Range{At: g.At, End: g.End}
+				}
 				k.by[id] = append(k.by[id], s)
 			}
 		})
@@ -145,7 +151,7 @@ func (k *kept) find(ctx context.Context, all []done, lanes int, rehash bool) (mi
 	missing = make([]bool, len(k.searched))
 	candidates := make([][]*stored, len(all))
 	var unknown []shard.Shard
-	digests := map[string]string{} // by name
+	digests := map[string]string{} // by the shard's or range's name
 	for i := range all {
 		sh := &all[i].shard
 		if candidates[i] = k.candidates(sh); len(candidates[i]) == 0 {
@@ -160,10 +166,11 @@ func (k *kept) find(ctx context.Context, all []done, lanes int, rehash bool) (mi
 		}
 		slices.SortStableFunc(candidates[i], func(a, b *stored) int { return here(a) - here(b) })
 		if first := candidates[i][0]; !rehash && here(first) == 0 {
-			digests[sh.Name] = first.result.Entries[0].Digest
+			digests[describeRange(sh)] = first.digest()
 		}
-		if digests[sh.Name] == "" {
+		if digests[describeRange(sh)] == "" {
 			unknown = append(unknown, *sh)
+			unknown[len(unknown)-1].Name = describeRange(sh)
 		}
 	}
 	read, err := shard.Digests(ctx, unknown, lanes)
@@ -172,8 +179,9 @@ func (k *kept) find(ctx context.Context, all []done, lanes int, rehash bool) (mi
 	}
 	for i := range all {
 		d := &all[i]
-		digest := cmp.Or(digests[d.shard.Name], read[d.shard.Name])
-		if digest == "" || d.shard.Digest != "" && d.shard.Digest != digest {
+		name := describeRange(&d.shard)
+		digest := cmp.Or(digests[name], read[name])
+		if digest == "" || d.shard.Range.End == 0 && d.shard.Digest != "" && d.shard.Digest != digest {
 			digest = "none"
 		}
 		lacks := k.use(d, candidates[i], digest)
@@ -190,12 +198,14 @@ func (k *kept) candidates(sh *shard.Shard) (list []*stored) {
 	if sh.Once {
 		return nil
 	}
-	same := k.by[identity{path.Base(sh.Name), sh.Size}]
+	same := k.by[identity{path.Base(sh.Name), sh.Size, sh.Range}]
 	for _, s := range same {
 		switch {
 		case s.result.Entries[0].Error != "":
 		case s.group.Reading != k.reading:
 			k.why["shards are read by other settings"]++
+		case k.exact && !slices.Equal(s.group.Searched, k.searched):
+			k.why["other items or methods were searched for"]++
 		case slices.ContainsFunc(s.group.Searched, func(d string) bool { _, ok := k.subjects[d]; return ok }):
 			list = append(list, s)
 		}
@@ -222,6 +232,14 @@ func (k *kept) seen(sh *shard.Shard) *ledger.Seen {
 	return &ledger.Seen{Path: k.path(sh), ModTime: sh.Stamp(), ETag: sh.Version()}
 }
 
+// digest returns the digest of the shard, or of the range of it.
+func (s *stored) digest() string {
+	if g := s.result.Entries[0].Range; g != nil {
+		return g.Digest
+	}
+	return s.result.Entries[0].Digest
+}
+
 // seenAt reports whether the shard of a result was read where sh is, and sh was not changed
 // since.
 func (s *stored) seenAt(sh *shard.Shard, path string) bool {
@@ -235,7 +253,7 @@ func (s *stored) seenAt(sh *shard.Shard, path string) bool {
 func (k *kept) use(d *done, candidates []*stored, digest string) (lacks []int) {
 	has := make([]bool, len(k.searched))
 	for _, s := range candidates {
-		if s.result.Entries[0].Digest != digest {
+		if s.digest() != digest {
 			continue
 		}
 		used := false

@@ -58,6 +58,7 @@ type Reading struct {
 
 	Progress *Progress
 
+	least  int64          // bytes of a range that shards are divided into, for tests; 0: as lanes need
 	strict bool           // trouble of the machine ends the run, and is no defect of a shard
 	text   []rows.Field   // of textFields, once it is prepared
 	fields *record.Fields // likewise
@@ -213,7 +214,7 @@ type Progress struct {
 
 // expect adds a shard to what is to be read.
 func (p *Progress) expect(s shard.Shard) {
-	p.Bytes.Add(s.Size)
+	p.Bytes.Add(s.Bytes())
 	p.Shards.Add(1)
 }
 
@@ -271,7 +272,7 @@ func (r Reading) documents(
 	}
 	if err != nil {
 		e.Error = err.Error() + r.remedy(err)
-		e.Documents, e.TextBytes, e.Empty, e.LongIDs, e.Disguised = 0, 0, 0, 0, nil
+		e.Documents, e.TextBytes, e.Empty, e.LongIDs, e.Disguised, e.Range = 0, 0, 0, 0, nil, nil
 	}
 	return e, nil
 }
@@ -384,7 +385,7 @@ func (r Reading) read(
 	o := record.Options{
 		Name: sh.Name, ReadAs: sh.LayoutName(), TextField: fields[0].String(), Others: fields[1:], Tokens: r.Tokens,
 		IDField: r.IDField, Fields: r.fields, TextUnit: r.TextUnit, MaxRow: r.MaxRow,
-		PlainSize: plainSize(sh, in), Limits: r.Limits,
+		PlainSize: plainSize(sh, in), Limits: r.Limits, Range: sh.Range, Settled: sh.Settled,
 	}
 	for rec, err := range record.Documents(ctx, in, format, o, counts) {
 		if err != nil {
@@ -419,17 +420,46 @@ func (r Reading) read(
 	if err != nil {
 		return err
 	}
+	if sh.Range.End > 0 {
+		e.Unchecked = !counts.Checked && !in.Checked()
+		return finishRange(ctx, sh, digest, e)
+	}
 	if sh.Once {
 		e.Size = digest.Stored
 	} else if digest.Stored != sh.Size {
 		return fmt.Errorf("%s: it had %d bytes when the run began and %d when it was read", sh.Name, sh.Size, digest.Stored)
 	}
 	if sh.Digest != "" && sh.Digest != digest.XXH3 {
-		return fmt.Errorf("%s: its content has changed since it was indexed or searched, with the same size and "+
-			"modification time: checksum mismatch; --rehash finds such shards", sh.Name)
+		return errContent(sh)
 	}
 	e.Digest, e.Unchecked = digest.XXH3, !counts.Checked && !in.Checked()
 	return nil
+}
+
+// finishRange fills in what the entry of a range has of its bytes. For the first range it reads
+// the whole shard.
+func finishRange(ctx context.Context, sh shard.Shard, own shard.Digest, e *ledger.Entry) (err error) {
+	g := &ledger.Range{At: sh.Range.At, End: sh.Range.End, Digest: own.XXH3, Head: own.Head, Tail: own.Tail}
+	e.Range = g
+	if g.At > 0 {
+		return nil
+	}
+	if e.Digest, g.Sums, err = sh.Sums(ctx); err != nil {
+		return err
+	}
+	switch {
+	case g.Digest != g.Sums[0]:
+		return fmt.Errorf("%s: byte %d: the file changed while it was read: checksum mismatch", sh.Name, g.At)
+	case sh.Digest != "" && sh.Digest != e.Digest:
+		return errContent(sh)
+	}
+	return nil
+}
+
+// errContent returns the error of a shard that is another than before.
+func errContent(sh shard.Shard) error {
+	return fmt.Errorf("%s: its content has changed since it was indexed or searched, with the same size and "+
+		"modification time: checksum mismatch; --rehash finds such shards", sh.Name)
 }
 
 // maxID is the length, in bytes, of the longest id of a document that evidence repeats. A

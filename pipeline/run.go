@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"swab/ngram/align"
 	"swab/ngram/item"
@@ -128,6 +129,9 @@ type run struct {
 	files    found                            // has the files of the corpus that are not read
 	bad      *badRows
 	notes    []string // why shards are read again
+	searched []string // digests of the subjects that the set is built for
+	number   []int    // by subject: its number among them
+	uniting  sync.Mutex
 }
 
 // doneOf returns the outcomes of shards, to be filled in.
@@ -175,22 +179,28 @@ func (r *run) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ahead := len(todo) < r.o.Lanes
-	err = r.o.Reading.lanes(ctx, todo, func() func(context.Context, int) error {
+	pieces, err := r.pieces(ctx, todo, fill)
+	if err != nil {
+		return err
+	}
+	r.number, r.searched = number, searched
+	ahead := len(pieces) < r.o.Lanes
+	err = r.o.Reading.lanes(ctx, numbers(len(pieces)), func() func(context.Context, int) error {
 		l := &lane{reading: reading, ahead: ahead, match: r.set.NewLane()}
 		if r.index != nil {
 			l.fill = r.index.NewLane()
 		}
-		return func(ctx context.Context, i int) error {
-			d := &r.done[i]
-			of, found, err := r.shard(ctx, l, d, fill[i])
+		return func(ctx context.Context, k int) error {
+			p := &pieces[k]
+			if p.of != nil {
+				return r.readPiece(ctx, l, p)
+			}
+			d := &r.done[p.i]
+			of, found, err := r.shard(ctx, l, d, fill[p.i])
 			if err != nil || d.kept {
 				return err
 			}
-			for k := range of {
-				of[k] = number[of[k]]
-			}
-			return r.kept.addResult(d, searched, of, found)
+			return r.storeResult(d, of, found)
 		}
 	})
 	err = errors.Join(err, r.kept.flush())
@@ -198,6 +208,98 @@ func (r *run) read(ctx context.Context) error {
 		_, err = r.index.Finish()
 	}
 	return err
+}
+
+// numbers returns the numbers below n.
+func numbers(n int) (list []int) {
+	for i := range n {
+		list = append(list, i)
+	}
+	return list
+}
+
+// pieces returns what lanes read of the shards of todo: shards that are large beside the others
+// are divided, unless a filter waits for them, to which shards are added as they are.
+func (r *run) pieces(ctx context.Context, todo []int, fill []int) (list []piece, err error) {
+	total := int64(0)
+	for _, i := range todo {
+		total += r.done[i].shard.Bytes()
+	}
+	lanes := int64(r.o.Lanes)
+	size, above := max(leastRange, total/(4*lanes)), total/(2*lanes)
+	if r.o.least > 0 {
+		size, above = r.o.least, 0
+	}
+	of := map[string]*divided{} // by name, of ranges of a plan
+	for _, i := range todo {
+		d := &r.done[i]
+		sh := d.shard
+		switch {
+		case sh.Range.End > 0:
+			if of[sh.Name] == nil {
+				of[sh.Name] = &divided{name: sh.Name}
+			}
+			list = append(list, piece{i: i, of: of[sh.Name], sh: sh})
+			continue
+		case (lanes > 1 || r.o.least > 0) && sh.Size > above && fill[i] < 0 && r.finished == nil:
+			if sh, err = r.o.Reading.divide(ctx, sh, size, 4<<20); err != nil {
+				return nil, err
+			}
+		}
+		if len(sh.Cuts) == 0 {
+			list = append(list, piece{i: i})
+			continue
+		}
+		g := &divided{name: sh.Name, left: len(sh.Cuts) + 1, parts: make([]rangeResult, len(sh.Cuts)+1)}
+		for k, part := range sh.Ranges() {
+			p := piece{i: i, of: g, k: k, sh: sh}
+			p.sh.Range = part
+			list = append(list, p)
+		}
+		r.o.Progress.Shards.Add(int64(len(sh.Cuts)))
+	}
+	return list, nil
+}
+
+// readPiece reads a range of a shard. Its result is stored, or else that of the shard once all of
+// its ranges are read.
+func (r *run) readPiece(ctx context.Context, l *lane, p *piece) error {
+	d := &r.done[p.i]
+	res, err := p.of.readRange(ctx, l, p.sh)
+	if err != nil {
+		return err
+	}
+	if p.of.parts != nil {
+		temp, err := r.store.Temp()
+		if err != nil {
+			return err
+		}
+		if last, err := p.of.add(p.k, res, temp); err != nil || !last {
+			return err
+		}
+		r.uniting.Lock() // matchers merge in one goroutine
+		res, err = p.of.united(r.set, temp)
+		r.uniting.Unlock()
+		if err = errors.Join(err, p.of.remove()); err != nil {
+			return err
+		}
+	} else if res.entry.Range == nil {
+		d.shard.Range = shard.Range{}
+	}
+	if err := r.bad.count(res.entry); err != nil {
+		return err
+	}
+	d.entry = res.entry
+	return r.storeResult(d, res.of, res.found)
+}
+
+// storeResult stores the result of a shard, or of a range of it.
+func (r *run) storeResult(d *done, of []int, found [][]byte) error {
+	numbers := make([]int, len(of))
+	for k := range of {
+		numbers[k] = r.number[of[k]]
+	}
+	return r.kept.addResult(d, r.searched, numbers, found)
 }
 
 // plan returns the shards to read, those that lack a result and those that the filter waits
@@ -209,7 +311,7 @@ func (r *run) plan(ctx context.Context, fill []int) (todo []int, err error) {
 	if r.kept, err = openKept(r.store, r.o.Reading.key(), r.set.Keys(r.salt)); err != nil {
 		return nil, err
 	}
-	r.kept.stored = r.finished
+	r.kept.stored, r.kept.exact = r.finished, r.finished != nil
 	missing, err := r.kept.find(ctx, r.done, r.o.Lanes, r.o.Rehash)
 	if err != nil {
 		return nil, err
@@ -242,7 +344,9 @@ func (r *run) plan(ctx context.Context, fill []int) (todo []int, err error) {
 	}
 	if r.index == nil { // an index adds shards in the order of their names
 		// The largest first, so that no lane is left alone with one at the end.
-		slices.SortStableFunc(todo, func(a, b int) int { return cmp.Compare(r.done[b].shard.Size, r.done[a].shard.Size) })
+		slices.SortStableFunc(todo, func(a, b int) int {
+			return cmp.Compare(r.done[b].shard.Bytes(), r.done[a].shard.Bytes())
+		})
 	}
 	return todo, nil
 }

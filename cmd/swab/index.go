@@ -41,7 +41,8 @@ func corpusFlags(f *pflag.FlagSet, corpus *[]string, r *pipeline.Reading, task *
 
 // limitFlags adds the flags that bound how shards are read.
 func limitFlags(f *pflag.FlagSet, r *pipeline.Reading) {
-	f.IntVarP(&r.Lanes, "jobs", "j", 0, "`N` shards read at a time (default: all cores)")
+	f.IntVarP(&r.Lanes, "jobs", "j", 0,
+		"`N` shards read at a time, in a scan also ranges of a large one (default: all cores)")
 	f.Int64Var(&r.MaxBadRows, "max-bad-rows", -1,
 		"`N` stop when more rows than this are skipped or repaired (default: never)")
 	f.IntVar(&r.MaxRow, "max-row", 64<<20, "`BYTES` longest row or document")

@@ -54,7 +54,7 @@ type ResultGroup struct {
 // XXH3-64 of head, JSON and length. See FORMAT.md.
 const (
 	resultsMagic   = "\x93SWABR\r\n"
-	resultsVersion = 5
+	resultsVersion = 6
 	resultsHead    = 16
 	resultsTail    = 16
 )
@@ -252,6 +252,9 @@ func (r *Result) check(subjects int) error {
 		if s.Of < 0 || s.Of >= subjects || i > 0 && r.Sections[i-1].Of >= s.Of {
 			return corruptf("shard %q: subject %d is out of order", r.Entries[0].Name, s.Of)
 		}
+	}
+	if err := r.checkRange(); err != nil {
+		return err
 	}
 	if len(r.Entries) == 1 && r.Entries[0].Error != "" && len(r.Sections) > 0 {
 		return corruptf("shard %q failed, yet something was found in it", r.Entries[0].Name)

@@ -25,7 +25,8 @@ type Entry struct {
 	Skipped     map[string]int64 `json:"skipped,omitempty"`
 	Repaired    map[string]int64 `json:"repaired,omitempty"`
 	FirstBad    []BadRow         `json:"first_bad,omitempty"`
-	Error       string           `json:"error"` // why it failed; empty if it was read to its end
+	Range       *Range           `json:"range,omitempty"` // of a result of a part of the shard
+	Error       string           `json:"error"`           // why it failed; empty if it was read to its end
 }
 
 // MostlyEmpty reports whether more than half of the documents have no word, so that the text

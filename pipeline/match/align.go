@@ -534,7 +534,8 @@ func (m *alignment) readOne(r *decoder, i int) *align.Cover {
 	str := func() string { return string(r.bytes(r.uvarint())) }
 	c := &align.Cover{Documents: int64(n()), Answer: n() != 0, Share: r.float64()}
 	for range r.count() {
-		s := align.Match{Shard: r.shard(), Row: int64(n()), ID: str()}
+		var s align.Match
+		s.Shard, s.Row, s.ID = r.document()
 		for p := range s.Found {
 			f := &s.Found[p]
 			f.Own, f.Known, f.Loose.Own, f.Loose.Known = n(), n(), n(), n()

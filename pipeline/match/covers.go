@@ -172,7 +172,7 @@ func mergeSubject[C any](rules rules[C], s *subject) iter.Seq2[numbered[C], erro
 	return func(yield func(numbered[C], error) bool) {
 		var open []*coverReader[C]
 		for _, sec := range s.from {
-			r := &coverReader[C]{decoder: newDecoder(sec.in, sec.names), name: sec.name}
+			r := &coverReader[C]{decoder: newDecoder(sec), name: sec.name}
 			r.item = s.first - 1
 			more, err := r.next(rules, s)
 			if err != nil {

@@ -17,7 +17,7 @@ import (
 // again decodes and encodes a cover. It fails when anything but ErrResult goes wrong.
 func again[C any](t *testing.T, r rules[C], data []byte) (encoded []byte, ok bool) {
 	t.Helper()
-	d := newDecoder(io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))), []string{"r", "s"})
+	d := newDecoder(section{in: io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))), names: []string{"r", "s"}})
 	c := r.readCover(&d, 1)
 	if d.err != nil {
 		if !errors.Is(d.err, ErrResult) {

@@ -392,7 +392,8 @@ func (m *grams) readCover(r *decoder, _ int) *overlap.Cover {
 		}
 	}
 	for range r.count() {
-		s := overlap.Evidence{Shard: r.shard(), Row: int64(r.uvarint()), ID: string(r.bytes(r.uvarint()))}
+		var s overlap.Evidence
+		s.Shard, s.Row, s.ID = r.document()
 		for range r.count() {
 			s.Found = append(s.Found, overlap.Found{Longest: int(r.uvarint()), Covered: int(r.uvarint())})
 		}

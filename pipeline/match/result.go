@@ -10,11 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"swab/ngram/item"
 	"swab/pipeline/benchmark"
 	"swab/pipeline/ledger"
+	"swab/pipeline/record"
 )
 
 // What a shard's result has of a subject, a benchmark as one matcher searches for it, is a
@@ -120,12 +123,15 @@ type decoder struct {
 	in    *bufio.Reader
 	left  int64    // upper bound of the section's bytes, to bound allocations
 	names []string // of the result's shards
+	first int64    // row of the shard that the section's row 0 is
 	err   error    // wraps ErrResult
 }
 
-func newDecoder(in *io.SectionReader, names []string) decoder {
-	in = io.NewSectionReader(in, 0, in.Size())
-	return decoder{in: bufio.NewReaderSize(in, int(min(in.Size(), 16<<10))), left: in.Size(), names: names}
+func newDecoder(s section) decoder {
+	in := io.NewSectionReader(s.in, 0, s.in.Size())
+	return decoder{
+		in: bufio.NewReaderSize(in, int(min(in.Size(), 16<<10))), left: in.Size(), names: s.names, first: s.first,
+	}
 }
 
 func (r *decoder) fail() {
@@ -186,6 +192,22 @@ func (r *decoder) shard() string {
 	return r.names[n]
 }
 
+// document reads the place of a document, and returns it as one of the whole shard.
+func (r *decoder) document() (shard string, row int64, id string) {
+	shard = r.shard()
+	row = int64(r.uvarint())
+	id = string(r.bytes(r.uvarint()))
+	if row < 0 || row > math.MaxInt64-r.first {
+		r.fail()
+		return shard, 0, ""
+	}
+	row += r.first
+	if strings.HasPrefix(id, record.RowID) {
+		id = strconv.FormatInt(row, 10)
+	}
+	return shard, row, id
+}
+
 // count reads the length of a list whose elements take at least one byte each.
 func (r *decoder) count() int {
 	n := r.uvarint()
@@ -201,6 +223,7 @@ type Section struct {
 	Path     string   // of the file
 	At, Size int64    // in the file
 	Names    []string // of the result's shards
+	FirstRow int64    // of the range of a shard that the section is of
 }
 
 // An opened section.
@@ -208,6 +231,7 @@ type section struct {
 	name  string // of the file
 	in    *io.SectionReader
 	names []string
+	first int64
 }
 
 // A subject has the sections of one benchmark and matcher.
@@ -241,7 +265,7 @@ func (f files) open(s Section) (section, error) {
 		}
 		f[s.Path] = file
 	}
-	return section{s.Path, io.NewSectionReader(file, s.At, s.Size), s.Names}, nil
+	return section{s.Path, io.NewSectionReader(file, s.At, s.Size), s.Names, s.FirstRow}, nil
 }
 
 func (f files) close() {

@@ -286,7 +286,8 @@ func (m *bags) readCover(r *decoder, _ int) *bagCover {
 		return c
 	}
 	for range places {
-		p := bagPlace{shard: r.shard(), row: n(), id: string(r.bytes(r.uvarint()))}
+		var p bagPlace
+		p.shard, p.row, p.id = r.document()
 		for _, v := range []*int64{&p.strength, &p.terms, &p.found, &p.start, &p.end, &p.textStart} {
 			*v = n()
 		}

@@ -15,6 +15,15 @@ import (
 // readSpans reads the rows of a text format: JSON in any shape, or a table.
 func readSpans(ctx context.Context, src Source, s *sink) error {
 	in := rows.NewInput(ctx, src)
+	if s.o.Range.End > 0 {
+		lines := rows.NewLines(in, s.o.MaxRow)
+		defer lines.Free()
+		if s.o.Range.At > 0 {
+			lines.Within()
+		}
+		s.follow()
+		return s.lines(lines)
+	}
 	spans := rows.NewSpans(in, s.o.MaxRow+1)
 	defer spans.Free()
 	layout, err := spans.Detect(s.o.stem)
@@ -24,6 +33,7 @@ func readSpans(ctx context.Context, src Source, s *sink) error {
 	s.table = layout.Shape == rows.Table
 	s.follow()
 	if layout.Shape == rows.JSONLines {
+		s.c.Lines = true
 		lines := rows.NewLines(spans.Rest(), s.o.MaxRow)
 		defer lines.Free()
 		return s.lines(lines)
@@ -79,16 +89,21 @@ func (s *sink) settle() (changed bool) {
 	if k < 0 {
 		return false
 	}
-	s.o.text, s.c.TextField = s.o.Others[k], s.o.Others[k].String()
-	s.o.TextField, s.o.want = s.c.TextField, rows.Wanted(s.o.text, s.o.id)
+	s.use(s.o.Others[k])
 	s.follow()
 	return true
+}
+
+// use makes another field that of the text.
+func (s *sink) use(f rows.Field) {
+	s.o.text, s.c.TextField = f, f.String()
+	s.o.TextField, s.o.want = s.c.TextField, rows.Wanted(s.o.text, s.o.id)
 }
 
 // open opens a shard of another format than text. One that is read at random is opened
 // once more where it has no column of the text, with the field in its place.
 func (s *sink) open(ctx context.Context, src Source, f *shard.Format) (r rows.Reader, err error) {
-	o := rows.Options{Name: s.o.Name, Want: s.o.any, MaxRow: s.o.MaxRow, Lines: s.o.TextUnit == "line"}
+	o := rows.Options{Name: s.o.Name, Want: s.o.any, MaxRow: s.o.MaxRow, Lines: s.o.TextUnit == "line", Range: s.o.Range}
 	if f.Random {
 		o.Want = s.o.want
 	}
@@ -129,6 +144,9 @@ func readRows(ctx context.Context, src Source, f *shard.Format, s *sink) error {
 	if f.Random {
 		if _, stored, err = src.ReaderAt(); err != nil {
 			return err
+		}
+		if s.o.Range.End > 0 {
+			stored, s.o.Limits.Strict = s.o.Range.End-s.o.Range.At, true
 		}
 	}
 	for s.row = 0; ; {
@@ -247,7 +265,7 @@ func (s *sink) json(line []byte) error {
 		}
 		m |= im
 	default:
-		id.addInt(s.row)
+		s.numberID()
 	}
 	s.commit(m)
 	return nil
@@ -290,7 +308,7 @@ func (s *sink) record(bad error) error {
 // noField skips the current row, which lacks the text field. The first one is named with
 // the fields that it has.
 func (s *sink) noField() error {
-	if s.row == 0 && s.raw != nil && hasTokens(s.raw) {
+	if s.row == 0 && s.o.Range.At == 0 && s.raw != nil && hasTokens(s.raw) {
 		return fmt.Errorf("field %q is missing: %w", s.o.TextField, errTokenField)
 	}
 	first := len(s.c.First) == 0

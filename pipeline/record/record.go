@@ -82,6 +82,12 @@ type Options struct {
 	Alloc      memory.Allocator // of the batches; memory.DefaultAllocator
 	Limits     shard.Limits     // of what the rows of a Parquet or Arrow file may hold
 
+	// Range is the part of the shard that the source is of; the zero value: all. Its rows are
+	// counted from 0, an id that is a row's number follows RowID, and rows of text are lines. The
+	// field of the text is Settled, one of Others, or TextField if that is "".
+	Range   shard.Range
+	Settled string
+
 	text, id rows.Field // of Fields, as all that follow
 	want     rows.Want
 	any      rows.Want
@@ -145,6 +151,9 @@ func (o Options) withDefaults() (Options, error) {
 // Kind classifies a defect of a row.
 type Kind = rows.Kind
 
+// RowID begins an id of a range that is the number of its row. No other id has that byte.
+const RowID = "\xff"
+
 // firstBad is the number of bad rows that Counts names.
 const firstBad = 20
 
@@ -155,6 +164,7 @@ type Counts struct {
 	TextField       string // of Options.Others, if one was read
 	Blank           int64  // blank lines, or files of plain text; they are not rows
 	Checked         bool   // checksums of the format cover all that was read
+	Lines           bool   // rows are lines of a text
 	Skipped         map[Kind]int64
 	Repaired        map[Kind]int64
 	First           []Bad // the first twenty that were skipped or repaired
@@ -222,6 +232,12 @@ func Documents(ctx context.Context, src Source, f *shard.Format, o Options, c *C
 		defer s.batch.close()
 		if s.rec.Decode(o.Tokens, o.text, o.MaxRow); len(o.Others) > 0 {
 			s.rec.Decode(o.Tokens, rows.Field{}, o.MaxRow)
+		}
+		if s.o.Range.End > 0 {
+			s.settled = true
+			if k := slices.IndexFunc(o.Others, func(f rows.Field) bool { return f.String() == o.Settled }); k >= 0 {
+				s.use(o.Others[k])
+			}
 		}
 		if rows.IsText(f) {
 			err = readSpans(ctx, src, s)
@@ -308,6 +324,16 @@ func (s *sink) commit(m rows.Marks) {
 	s.settled = true
 }
 
+// numberID makes the number of the current row its id.
+func (s *sink) numberID() {
+	id := &s.batch.id
+	if s.o.Range.End > 0 {
+		id.reserve(len(RowID))
+		id.data = append(id.data, RowID...)
+	}
+	id.addInt(s.row)
+}
+
 // add adds a row with that text; without an id it gets its number.
 func (s *sink) add(text, id []byte, m rows.Marks) error {
 	if long := max(len(text), len(id)); long > s.o.MaxRow {
@@ -320,7 +346,7 @@ func (s *sink) add(text, id []byte, m rows.Marks) error {
 	if len(id) > 0 {
 		m |= s.batch.id.add(id, &s.scratch)
 	} else {
-		s.batch.id.addInt(s.row)
+		s.numberID()
 	}
 	s.commit(m)
 	return nil

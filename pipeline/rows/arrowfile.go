@@ -65,7 +65,28 @@ func openArrowFile(in *Input, o Options) (Reader, error) {
 	if err := guard(func() error { return m.readFooter(footer, end) }); err != nil {
 		return nil, in.Cause(err)
 	}
+	if o.Range.End > 0 {
+		keep, batches := groupsIn(m.starts(), o.Range), m.batches()
+		m.blocks = slices.Concat(m.blocks[:len(m.blocks)-len(batches)], batches[keep[0]:keep[1]])
+	}
 	return openMessages(in, m, o)
+}
+
+// batches returns the blocks of batches, which follow those of dictionaries.
+func (m *messages) batches() []block {
+	first := slices.IndexFunc(m.blocks, func(b block) bool { return b.kind == ipc.MessageRecordBatch })
+	if first < 0 {
+		return nil
+	}
+	return m.blocks[first:]
+}
+
+// starts returns the first byte of each batch.
+func (m *messages) starts() (list []int64) {
+	for _, b := range m.batches() {
+		list = append(list, b.at)
+	}
+	return list
 }
 
 // readFooter takes the schema and the places of messages out of the footer, which is at end.

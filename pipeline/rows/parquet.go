@@ -90,9 +90,10 @@ type Parquet struct {
 	mem    *limited
 	max    int
 	fields []field
-	all    bool  // every field is requested, so one that cannot be read is no error
-	group  int   // the next one
-	rows   int64 // of the current group, not yet read
+	all    bool   // every field is requested, so one that cannot be read is no error
+	group  int    // the next one
+	groups [2]int // from the first on, up to the second
+	rows   int64  // of the current group, not yet read
 
 	unchecked bool // a page without a checksum was read
 }
@@ -124,6 +125,10 @@ func openParquet(in *Input, o Options) (Reader, error) {
 		if err := p.checkNames(); err != nil {
 			return err
 		}
+		if p.groups = [2]int{0, p.file.NumRowGroups()}; o.Range.End > 0 {
+			p.groups = groupsIn(p.starts(), o.Range)
+		}
+		p.group = p.groups[0]
 		p.fields, err = p.columns(o.Want)
 		return err
 	})
@@ -210,16 +215,33 @@ func (p *Parquet) Next(rec *Record) error {
 	}))
 }
 
+// starts returns the first byte of each row group.
+func (p *Parquet) starts() (list []int64) {
+	for g := range p.file.NumRowGroups() {
+		at := p.size
+		for _, chunk := range p.file.MetaData().RowGroups[g].Columns {
+			if m := chunk.MetaData; m != nil {
+				at = min(at, m.DataPageOffset)
+				if m.DictionaryPageOffset != nil && *m.DictionaryPageOffset > 0 {
+					at = min(at, *m.DictionaryPageOffset)
+				}
+			}
+		}
+		list = append(list, at)
+	}
+	return list
+}
+
 // advance moves to the next row, if need be of the next row group.
 func (p *Parquet) advance() error {
 	p.mem.step()
 	for p.rows == 0 {
-		if p.group > 0 {
+		if p.group > p.groups[0] {
 			if err := p.finish(); err != nil {
 				return err
 			}
 		}
-		if p.group == p.file.NumRowGroups() {
+		if p.group == p.groups[1] {
 			return io.EOF
 		}
 		if err := p.begin(); err != nil {

@@ -43,6 +43,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"swab/pipeline/shard"
 )
 
 // The classes of errors.
@@ -65,6 +67,10 @@ type Options struct {
 	Want   Want   // the requested fields; all
 	MaxRow int    // longest row in bytes; MaxRecord
 	Lines  bool   // a row of plain text is a line and not the file
+
+	// Range is the part of the shard that the source is of; the zero value: all. Of a file that is
+	// read at random only the groups of rows that begin in it are read.
+	Range shard.Range
 }
 
 // Reader reads the rows of one file. It serves one goroutine.

@@ -68,6 +68,9 @@ func (l *Lines) fill() {
 	l.err = io.ErrNoProgress
 }
 
+// Within says that the stream begins within a text, where no byte order mark is.
+func (l *Lines) Within() { l.begun = true }
+
 // start skips a byte order mark.
 func (l *Lines) start() {
 	for l.begun = true; l.end < len(byteOrderMark) && l.err == nil; {
@@ -144,7 +147,11 @@ type textReader struct {
 }
 
 func openText(in *Input, o Options) (Reader, error) {
-	return &textReader{in: in, l: NewLines(in, o.MaxRow), lines: o.Lines, name: o.Name}, nil
+	l := NewLines(in, o.MaxRow)
+	if o.Range.At > 0 {
+		l.Within()
+	}
+	return &textReader{in: in, l: l, lines: o.Lines, name: o.Name}, nil
 }
 
 // Blank returns the number of blank lines or files; they are skipped, and are no rows.

@@ -29,6 +29,10 @@ type Limits struct {
 	// limit. It bounds the time that a small file can take, not the memory. See
 	// DefaultRatio.
 	Ratio int64
+
+	// Strict checks the ratio from the first byte on, of a range of a shard: where none of its
+	// ranges exceeds it, the shard does not.
+	Strict bool `json:"-"`
 }
 
 const (
@@ -49,7 +53,7 @@ const (
 // CheckRatio returns an error that wraps ErrBomb if the ratio of plain to stored bytes is over
 // the limit. Formats that are read at random call it for the text of their rows.
 func (l Limits) CheckRatio(stored, plain int64) error {
-	if l.Ratio > 0 && plain > ratioFree && plain/l.Ratio > stored {
+	if l.Ratio > 0 && (plain > ratioFree && plain/l.Ratio > stored || l.Strict && plain > 0 && plain/l.Ratio >= stored) {
 		return fmt.Errorf("%w: %d bytes decompress to %d, over %d:1", ErrBomb, stored, plain, l.Ratio)
 	}
 	return nil
@@ -60,6 +64,10 @@ type Digest struct {
 	XXH3   string // 128-bit xxh3 of the bytes as stored, 32 hex digits
 	Stored int64  // bytes as stored
 	Plain  int64  // bytes after decompression; of a file read at random, Stored
+
+	// Of a range of lines, the checksums of the plain bytes at its beginning that end a row of the
+	// range before it, and of those behind it that end its last row.
+	Head, Tail string
 }
 
 // A Reader reads one shard's plain bytes, as a stream or, for formats that need it, with
@@ -78,6 +86,7 @@ type Reader struct {
 	head     []byte
 	ahead    *ahead
 	random   *readerAt
+	part     *lines   // of a range
 	peeked   []byte   // plain bytes that Format read and Read did not return yet
 	taken    bool     // Read was called
 	unpacked int64    // bytes of temp
@@ -159,6 +168,11 @@ func (r *Reader) start(ahead bool) (err error) {
 	if err := r.openIndex(); err != nil {
 		return err
 	}
+	if !r.shard.Range.isWhole() {
+		if err := r.startRange(); err != nil {
+			return pathError(r.shard.Name, err)
+		}
+	}
 	if err := r.recoverPanic(func() (err error) {
 		r.dec, r.release, err = newDecoder(r.shard.Compression, r.br, r.limits)
 		return err
@@ -217,12 +231,20 @@ func (r *Reader) readOn(p []byte) (n int, err error) {
 	if r.err != nil || len(p) == 0 {
 		return 0, r.err
 	}
-	if r.ahead != nil {
-		n, r.err = r.ahead.Read(p)
+	if r.part != nil {
+		n, r.err = r.readPart(p)
 	} else {
-		n, r.err = r.decode(p)
+		n, r.err = r.readDecoded(p)
 	}
 	return n, r.err
+}
+
+// readDecoded reads what was not yet decoded.
+func (r *Reader) readDecoded(p []byte) (int, error) {
+	if r.ahead != nil {
+		return r.ahead.Read(p)
+	}
+	return r.decode(p)
 }
 
 // Checked reports whether checksums of the compression cover the shard: always those of gzip,
@@ -242,7 +264,7 @@ func (r *Reader) Checked() bool {
 // says nothing; nil where neither does. Of a compressed file it reads the first plain
 // bytes, which Read and ReaderAt return all the same.
 func (r *Reader) Format() (*Format, error) {
-	for r.shard.Compression != None && len(r.peeked) < headLen && r.err == nil {
+	for r.part == nil && r.shard.Compression != None && len(r.peeked) < headLen && r.err == nil {
 		more := make([]byte, 4<<10)
 		n, err := r.readOn(more)
 		r.peeked = append(r.peeked, more[:n]...)
@@ -291,7 +313,7 @@ func (r *Reader) decode(p []byte) (n int, err error) {
 // checkOutput checks decompressed bytes: the format at their beginning, the compression
 // ratio, and that their end is the file's.
 func (r *Reader) checkOutput(p []byte, end bool) error {
-	if len(r.head) < headLen {
+	if r.part == nil && len(r.head) < headLen {
 		r.head = append(r.head, p[:min(len(p), headLen-len(r.head))]...)
 		if len(r.head) == headLen || end {
 			if err := r.shard.checkPlain(r.head); err != nil {
@@ -481,10 +503,13 @@ func (r *Reader) Finish() (Digest, error) {
 	if r.br == nil {
 		return Digest{}, fmt.Errorf("%s: Finish after Close", name)
 	}
+	if r.part != nil {
+		return r.finishPart()
+	}
 	if r.random != nil {
 		if r.shard.byVersion() {
 			r.random.countRest()
-			return Digest{r.shard.versionDigest(), r.size, r.size}, nil
+			return Digest{XXH3: r.shard.versionDigest(), Stored: r.size, Plain: r.size}, nil
 		}
 		if r.src.n == 0 {
 			r.src.read = nil
@@ -555,9 +580,13 @@ func (s *Shard) digest(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		in := io.Reader(f)
+		if !s.Range.isWhole() {
+			in = io.NewSectionReader(f, s.Range.At, s.Range.End-s.Range.At)
+		}
 		for err == nil {
 			var n int
-			n, err = f.Read(b)
+			n, err = in.Read(b)
 			hash.Write(b[:n])
 			err = errors.Join(err, ctx.Err())
 		}
@@ -582,6 +611,7 @@ func (r *Reader) Close() error {
 	if r.release != nil {
 		r.release()
 	}
+	r.part.close()
 	if r.br != nil {
 		r.br.Reset(nil)
 		inputs.Put(r.input)
@@ -608,6 +638,7 @@ type source struct {
 	hash   *xxh3.Hasher128
 	read   *atomic.Int64
 	n      int64
+	stop   int64 // bytes that are read, of a range; 0: all
 	whole  bool  // a regular file, whose size is checked once more when all of it was read
 	err    error // of the file system
 }
@@ -615,10 +646,16 @@ type source struct {
 // digest is that of what was read.
 func (s *source) digest(plain int64) Digest {
 	sum := s.hash.Sum128().Bytes()
-	return Digest{hex.EncodeToString(sum[:]), s.n, plain}
+	return Digest{XXH3: hex.EncodeToString(sum[:]), Stored: s.n, Plain: plain}
 }
 
 func (s *source) Read(p []byte) (int, error) {
+	if s.stop > 0 {
+		p = p[:min(int64(len(p)), s.stop-s.n)]
+		if len(p) == 0 {
+			return 0, io.EOF
+		}
+	}
 	if s.whole && s.n == s.opened.Size() && len(p) > 0 {
 		return 0, io.EOF
 	}

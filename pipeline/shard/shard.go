@@ -151,6 +151,9 @@ type Shard struct {
 	Object      *store.Object // where a store has it; nil for a file of the disk
 	IndexObject *store.Object // likewise of Index
 	Whole       bool          // the digest is of the content, also of an object that is read in part
+	Range       Range         // the part of it to be read; the zero value: all
+	Cuts        []int64       // where ranges begin that it is divided into, but the first
+	Settled     string        // the field of the text of a range, if it is not the one asked for
 	Once        bool          // standard input or a pipe, whose Size is not known
 }
 

@@ -148,7 +148,7 @@ func TestWhole(t *testing.T) {
 						}
 						d, err := r.Finish()
 						sum := xxh3.Hash128(stored).Bytes()
-						if wantD := (Digest{fmt.Sprintf("%x", sum), int64(len(stored)), int64(len(want))}); err != nil || d != wantD {
+						if wantD := (Digest{XXH3: fmt.Sprintf("%x", sum), Stored: int64(len(stored)), Plain: int64(len(want))}); err != nil || d != wantD {
 							t.Fatalf("digest %v, %v; want %v", d, err, wantD)
 						}
 						if read.Load() != int64(len(stored)) {
@@ -526,7 +526,7 @@ func TestReaderAt(t *testing.T) {
 		t.Errorf("read as a stream: %v", err)
 	}
 	sum := xxh3.Hash128(stored).Bytes()
-	want := Digest{fmt.Sprintf("%x", sum), size, size}
+	want := Digest{XXH3: fmt.Sprintf("%x", sum), Stored: size, Plain: size}
 	for range 2 {
 		if d, err := r.Finish(); err != nil || d != want || read.Load() != size {
 			t.Fatalf("%v, %v, %d read; want %v", d, err, read.Load(), want)
