@@ -138,22 +138,28 @@ func (c *cleaner) divide(ctx context.Context, sh shard.Shard, d *drops, kept, re
 		return err
 	}
 	defer in.Close()
+	in.FindMembers()
 	format, err := in.Format()
 	if err != nil {
 		return err
 	}
-	var outs [2]*shard.Output
-	var to [2]io.Writer
-	for k, name := range []string{kept, removed} {
-		if outs[k], err = shard.Create(name, in.Compression()); err != nil {
-			return err
-		}
-		defer outs[k].Close()
-		to[k] = outs[k]
+	var outs [2]io.WriteCloser
+	if rows.IsText(format) || rows.IsProse(format) {
+		outs[0], err = in.Rewrite(kept)
+	} else {
+		outs[0], err = shard.Create(kept, in.Compression())
 	}
+	if err != nil {
+		return err
+	}
+	defer outs[0].Close()
+	if outs[1], err = shard.Create(removed, in.Compression()); err != nil {
+		return err
+	}
+	defer outs[1].Close()
 	o := rows.Options{Name: sh.LayoutName(), MaxRow: c.reading.MaxRow, Lines: c.reading.TextUnit == "line"}
 	next := 0
-	err = rows.Divide(ctx, in, format, o, to, int(d.Entry.Rows), func(n int) int {
+	err = rows.Divide(ctx, in, format, o, [2]io.Writer{outs[0], outs[1]}, int(d.Entry.Rows), func(n int) int {
 		if next < len(d.Documents) && d.Documents[next].Row == int64(n) {
 			next++
 			if d.Documents[next-1].Left != nil {

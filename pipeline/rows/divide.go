@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -68,6 +67,14 @@ func (s *Spans) Divide(ctx context.Context, out [2]io.Writer, side func(n int) i
 	return s.DivideEdited(ctx, out, side, nil)
 }
 
+// A Rewriter is an output that is to know where in the divided file its bytes are from: those that are
+// written are the next ones of the file, unless they are inserted.
+type Rewriter interface {
+	io.Writer
+	Skip(n int) error      // the next bytes are left out
+	Insert(b []byte) error // the file does not have these
+}
+
 // DivideEdited is Divide with rows that are edited.
 func (s *Spans) DivideEdited(ctx context.Context, out [2]io.Writer, side func(n int) int, edit Edit) error {
 	d := &sides{out: out}
@@ -78,23 +85,16 @@ func (s *Spans) DivideEdited(ctx context.Context, out [2]io.Writer, side func(n 
 		sep, body, err := s.Next()
 		if err == io.EOF {
 			for i := range out {
-				if d.written[i] || n == 0 || s.Bracketed() {
-					if err := d.write(i, sep); err != nil {
-						return err
-					}
+				if err := d.write(i, sep, d.written[i] || n == 0 || s.Bracketed()); err != nil {
+					return err
 				}
 			}
 			return nil
 		}
+		if err == nil {
+			err = d.row(side(n), n == 0, sep, body, edit)
+		}
 		if err != nil {
-			return err
-		}
-		if n == 0 {
-			if err := errors.Join(d.write(0, sep), d.write(1, sep)); err != nil {
-				return err
-			}
-		}
-		if err := d.row(side(n), sep, body, edit); err != nil {
 			return err
 		}
 	}
@@ -106,36 +106,58 @@ type sides struct {
 	written [2]bool // an output has a row
 }
 
-func (d *sides) write(i int, b []byte) error {
-	_, err := d.out[i].Write(b)
+// write writes the next bytes of the file to an output, or leaves them out.
+func (d *sides) write(i int, b []byte, keep bool) (err error) {
+	if w, ok := d.out[i].(Rewriter); keep {
+		_, err = d.out[i].Write(b)
+	} else if ok {
+		err = w.Skip(len(b))
+	}
 	return OfFile(err) // the error of an output names its file, so no record is added
 }
 
-// row writes a row of one side, or of Both, after its separator.
-func (d *sides) row(i int, sep, body []byte, edit Edit) error {
-	if i == Both {
-		edited, err := edit(body)
-		if err == nil {
-			err = d.row(0, sep, edited, nil)
-		}
-		if err != nil {
+// insert writes bytes in place of the next bytes of the file to an output.
+func (d *sides) insert(i int, b, instead []byte) error {
+	w, ok := d.out[i].(Rewriter)
+	if !ok {
+		return d.write(i, b, true)
+	}
+	if err := w.Insert(b); err != nil {
+		return OfFile(err)
+	}
+	return d.write(i, instead, false)
+}
+
+// row writes a row to one side, or to both, after its separator. The first is after the head, which
+// both sides have.
+func (d *sides) row(side int, first bool, sep, body []byte, edit Edit) error {
+	for i := range d.out {
+		here := i == side || side == Both
+		if err := d.write(i, sep, first || here && d.written[i]); err != nil {
 			return err
 		}
-		i = 1
-	}
-	if d.written[i] {
-		if err := d.write(i, sep); err != nil {
+		d.written[i] = d.written[i] || here
+		if side == Both && i == 0 {
+			edited, err := edit(body)
+			if err == nil {
+				err = d.insert(i, edited, body)
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := d.write(i, body, here); err != nil {
 			return err
 		}
 	}
-	d.written[i] = true
-	return d.write(i, body)
+	return nil
 }
 
 // divideLines divides plain text whose rows are its lines. Blank lines are no rows, and stay
 // with the row before them.
 func divideLines(ctx context.Context, in io.Reader, out [2]io.Writer, side func(n int) int) error {
-	r := bufio.NewReaderSize(in, readSize)
+	r, d := bufio.NewReaderSize(in, readSize), &sides{out: out}
 	at, n, begun, whole := 0, 0, false, []byte(nil)
 	for {
 		part, err := r.ReadSlice('\n')
@@ -154,8 +176,10 @@ func divideLines(ctx context.Context, in io.Reader, out [2]io.Writer, side func(
 			at = side(n)
 			n++
 		}
-		if _, err := out[at].Write(whole); err != nil {
-			return err
+		for i := range out {
+			if err := d.write(i, whole, i == at); err != nil {
+				return err
+			}
 		}
 		if whole = whole[:0]; err == io.EOF {
 			return ctx.Err()

@@ -43,7 +43,7 @@ func newDecoder(c Compression, br *bufio.Reader, l Limits) (dec io.Reader, relea
 		return br, nil, nil
 	case Gzip:
 		z := gzips.Get().(*gzipReader)
-		z.br, z.member, z.later = br, false, false
+		z.br, z.member, z.later, z.ended = br, false, false, nil
 		return z, func() { gzips.Put(z) }, nil
 	case Zstd:
 		z, _ := zstds.Get().(*zstd.Decoder)

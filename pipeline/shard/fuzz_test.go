@@ -32,17 +32,24 @@ func fuzzDecoder(f *testing.F, c Compression) {
 			t.Fatal(err)
 		}
 		l := Limits{Window: 1 << 20, Ratio: 100}
+		members := false
 		read := func(ahead bool) (data []byte, err error) {
 			r, err := Open(s, l, ahead, nil)
 			if err != nil {
 				return nil, err
 			}
 			defer r.Close()
+			if members {
+				r.FindMembers()
+			}
 			data, err = io.ReadAll(io.LimitReader(r, 1<<20))
 			if err == nil && len(data) < 1<<20 {
 				var d Digest
 				if d, err = r.Finish(); err == nil && (d.Stored != int64(len(stored)) || d.Plain != int64(len(data))) {
 					t.Fatalf("%v for %d bytes, %d plain", d, len(stored), len(data))
+				}
+				if n := len(r.ends); r.members && len(stored) > 0 && (n == 0 || r.ends[n-1] != memberEnd{d.Stored, d.Plain}) {
+					t.Fatalf("members end at %v of %v", r.ends, d)
 				}
 			}
 			return data, err
@@ -56,6 +63,14 @@ func fuzzDecoder(f *testing.F, c Compression) {
 			if k := min(len(data), len(again)); !bytes.Equal(data[:k], again[:k]) || err == nil && len(data) != len(again) || (err == nil) != (errAgain == nil) || err != nil && err.Error() != errAgain.Error() {
 				t.Fatalf("ahead %v: %d bytes, %v; and before %d bytes, %v", ahead, len(again), errAgain, len(data), err)
 			}
+		}
+		members = true
+		again, errAgain := read(false)
+		if errAgain != nil {
+			classified(t, errAgain, s.Name)
+		}
+		if k := min(len(data), len(again)); !bytes.Equal(data[:k], again[:k]) || err == nil && len(data) != len(again) || (err == nil) != (errAgain == nil) {
+			t.Fatalf("by members: %d bytes, %v; and before %d bytes, %v", len(again), errAgain, len(data), err)
 		}
 	})
 }

@@ -20,6 +20,7 @@ type gzipReader struct {
 	crc, size uint32 // of the member's bytes so far
 	member    bool   // inside a member
 	later     bool   // a member was read to its end
+	ended     func() // called at the end of a member; or nil
 }
 
 func (g *gzipReader) Read(p []byte) (int, error) {
@@ -44,6 +45,9 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 		if err == io.EOF {
 			if err = g.trailer(); err == nil {
 				g.member, g.later = false, true
+				if g.ended != nil {
+					g.ended()
+				}
 				continue
 			}
 		}

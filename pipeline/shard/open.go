@@ -82,7 +82,9 @@ type Reader struct {
 	release  func()
 	size     int64 // at Open
 	plain    int64
-	idle     int // consecutive decoder calls without output
+	members  bool        // ends has where members of gzip or frames of zstd end
+	ends     []memberEnd // of those read
+	idle     int         // consecutive decoder calls without output
 	head     []byte
 	ahead    *ahead
 	random   *readerAt
