@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"unicode/utf8"
 
 	"swab/pipeline/ledger"
 	"swab/pipeline/publish"
@@ -23,10 +22,8 @@ import (
 // written without them.
 func (c *cleaner) writable() error {
 	var errs []error
-	if c.o.Mark {
-		for i, d := range c.drops {
-			errs = append(errs, c.markable(i, &d.Entry))
-		}
+	for i, d := range c.drops {
+		errs = append(errs, c.markable(i, &d.Entry))
 	}
 	if c.sum.IDs {
 		return errors.Join(errs...)
@@ -57,10 +54,13 @@ func (c *cleaner) writable() error {
 // write writes the tree.
 func (c *cleaner) write(ctx context.Context, root string) error {
 	write := c.writeShard
-	if c.o.Mark {
+	switch {
+	case c.o.Mark:
 		write = c.writeMarks
+	case c.o.Column:
+		write = c.writeColumn
 	}
-	if c.o.Mark || !c.sum.IDs {
+	if c.o.Mark || c.o.Column || !c.sum.IDs {
 		quiet := c.reading
 		quiet.Progress = &Progress{}
 		err := quiet.lanes(ctx, c.order, func() func(context.Context, int) error {
@@ -208,65 +208,6 @@ func (c *cleaner) compare(ctx context.Context, sh shard.Shard, d *drops, name st
 		return fmt.Errorf("%s: compared after writing: %w", sh.Name, err)
 	}
 	return nil
-}
-
-// markable returns an error for a shard whose documents cannot have attributes: they are in
-// a file of JSON lines, and every row is one.
-func (c *cleaner) markable(i int, e *ledger.Entry) error {
-	switch {
-	case !rows.IsText(c.shards[i].Format) || e.Rows != e.Documents || e.Compression == shard.Bzip2.String():
-		return fmt.Errorf("%s: attributes are of JSON lines, each a document; --ids lists documents of any file", e.Name)
-	}
-	return nil
-}
-
-// writeMarks writes the attributes of the documents of shard i, a line each.
-func (c *cleaner) writeMarks(ctx context.Context, root string, i int) error {
-	d, sh := c.drops[i], c.shards[i]
-	var compression shard.Compression
-	for _, c := range []shard.Compression{shard.Gzip, shard.Zstd, shard.Xz, shard.Lz4} {
-		if c.String() == d.Entry.Compression {
-			compression = c
-		}
-	}
-	out, err := shard.Create(filepath.Join(root, filepath.FromSlash(MarkedDir+"/"+c.files[i])), compression)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	name := "swab__" + c.method.Name + "__flagged"
-	next, quiet := 0, c.reading
-	quiet.Progress = &Progress{}
-	e, err := quiet.documents(ctx, sh, false, func(row int64, id string, text []byte) error {
-		spans := [][3]any{}
-		if next < len(d.Documents) && d.Documents[next].Row == row {
-			spans = runeSpans(&d.Documents[next], text)
-			next++
-		}
-		return enc.Encode(map[string]any{"id": id, "attributes": map[string]any{name: spans}})
-	})
-	switch {
-	case err != nil:
-		return err
-	case e.Error != "":
-		return errors.New(e.Error)
-	case e.Digest != d.Entry.Digest:
-		return changed(sh.Name)
-	}
-	return out.Close()
-}
-
-// runeSpans returns the spans of a document's items, in characters, each with the item's score.
-func runeSpans(doc *dropped, text []byte) (spans [][3]any) {
-	for _, it := range doc.Items {
-		for _, s := range it.Spans {
-			from := utf8.RuneCount(text[:s[0]])
-			spans = append(spans, [3]any{from, from + utf8.RuneCount(text[s[0]:s[1]]), it.Score})
-		}
-	}
-	return spans
 }
 
 // copyShard copies a shard's file, which has that digest, byte for byte.

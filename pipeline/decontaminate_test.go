@@ -247,12 +247,15 @@ func textRecord(texts []string) arrow.Record {
 	return b.NewRecord()
 }
 
-func parquetOf(t *testing.T, rec arrow.Record) []byte {
+func parquetOf(t *testing.T, groups ...arrow.Record) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := pqarrow.NewFileWriter(rec.Schema(), &b, nil, pqarrow.DefaultWriterProps())
+	w, err := pqarrow.NewFileWriter(groups[0].Schema(), &b, nil, pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
 	must(t, err)
-	must(t, errors.Join(w.Write(rec), w.Close()))
+	for _, rec := range groups {
+		must(t, w.Write(rec))
+	}
+	must(t, w.Close())
 	return b.Bytes()
 }
 
@@ -428,7 +431,7 @@ func TestAttributes(t *testing.T) {
 		Audit: o.Out, Out: out, Method: "gpt3", MaxRemoved: -1, Mark: true,
 	})
 	must(t, err)
-	f, err := os.Open(filepath.Join(out, MarkedDir, "a.jsonl.gz"))
+	f, err := os.Open(filepath.Join(out, MarksDir, "a.jsonl.gz"))
 	must(t, err)
 	defer f.Close()
 	z, err := gzip.NewReader(f)
@@ -453,6 +456,54 @@ func TestAttributes(t *testing.T) {
 	}
 	if dec.More() {
 		t.Error("more lines than documents")
+	}
+}
+
+// TestMarkColumn: Parquet is written with a column that lists what each document holds; all other columns
+// are as they were; and a file that has such a column is refused.
+func TestMarkColumn(t *testing.T) {
+	dir := t.TempDir()
+	writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), []plainItem{{ID: "1", Question: glacier}})
+	rec := textRecord(threeTexts[:])
+	defer rec.Release()
+	must(t, os.MkdirAll(filepath.Join(dir, "corpus"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dir, "corpus/a.parquet"), parquetOf(t, rec, rec), 0o644))
+	o := options(t, dir)
+	mustScan(t, o)
+	mark := func(out string) error {
+		_, err := Decontaminate(t.Context(), DecontaminateOptions{
+			Audit: o.Out, Out: out, Method: "gpt3", MaxRemoved: -1, Column: true,
+		})
+		return err
+	}
+	out := filepath.Join(dir, "marked")
+	must(t, mark(out))
+	f, err := os.Open(filepath.Join(out, MarkedDir, "a.parquet"))
+	must(t, err)
+	defer f.Close()
+	table, err := pqarrow.ReadTable(t.Context(), f, nil, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
+	must(t, err)
+	defer table.Release()
+	if table.NumCols() != 3 || table.NumRows() != 6 || table.Column(2).Name() != MarkColumn {
+		t.Fatal(table.Schema())
+	}
+	row := 0
+	for _, chunk := range table.Column(2).Data().Chunks() {
+		for i := range chunk.Len() {
+			from, to := chunk.(*array.List).ValueOffsets(i)
+			if (to > from) != (row%3 == 1) {
+				t.Errorf("row %d has %d marks", row, to-from)
+			}
+			if text := table.Column(0).Data().Chunk(0).(*array.String).Value(row); text != threeTexts[row%3] {
+				t.Errorf("row %d: %q", row, text)
+			}
+			row++
+		}
+	}
+	o.Corpus, o.Out = []string{filepath.Join(out, MarkedDir)}, filepath.Join(dir, "again")
+	mustScan(t, o)
+	if err := mark(filepath.Join(dir, "twice")); !errors.Is(err, ErrNotWritten) {
+		t.Errorf("a second column: %v", err)
 	}
 }
 

@@ -34,7 +34,9 @@ const (
 	CleanedDir  = "corpus"                  // the shards, without the documents
 	DroppedFile = "removed/documents.jsonl" // a line for each of those documents and each item that it holds
 	DroppedDir  = "removed/corpus"          // the documents, in shards of the same names
-	MarkedDir   = "attributes/swab"         // attributes of all documents, as Dolma's tools read them
+	MarksDir    = "attributes/swab"         // attributes of all documents, as Dolma's tools read them
+	MarkedDir   = "marked"                  // the shards of Parquet, with MarkColumn
+	MarkColumn  = "contamination"           // what each document holds: a list, empty for those to keep
 )
 
 var (
@@ -59,6 +61,7 @@ type DecontaminateOptions struct {
 	Spans     *Cut    // cut what matches out of the documents; nil: they go as a whole
 	IDs       bool    // write the list of documents, and no corpus
 	Mark      bool    // write attributes of all documents, and no corpus
+	Column    bool    // write the corpus of Parquet with MarkColumn, and remove nothing
 	DryRun    bool    // write nothing
 
 	MaxRemoved      float64 // largest share of documents that may be removed; negative: any
@@ -184,7 +187,7 @@ func openCleaner(ctx context.Context, o DecontaminateOptions) (*cleaner, error) 
 	}.filled()
 	c.sum = &CleaningSummary{Notes: notes, Cleaned: &ledger.Cleaned{
 		Swab: o.Version, Audit: r.Digest, Method: c.method.Name, Version: c.method.Version, Threshold: o.Threshold,
-		IDs: o.IDs || o.Mark,
+		IDs: o.IDs || o.Mark || o.Column,
 	}}
 	if o.Spans != nil {
 		c.sum.Margin, c.sum.Shortest = &o.Spans.Margin, &o.Spans.Shortest

@@ -59,8 +59,8 @@ The marks of swab review count: documents of a rejected item stay. See swab help
 				return misused(cmd, "decontaminate needs --out, or --dry-run")
 			}
 			switch {
-			case spans && (o.IDs || o.Mark):
-				return misused(cmd, "--spans writes a corpus, and --ids and --attributes write none")
+			case count(spans, o.IDs, o.Mark, o.Column) > 1:
+				return misused(cmd, "--spans, --ids, --attributes and --column exclude one another")
 			case spans && (cut.Margin < 0 || cut.Shortest < 1):
 				return misused(cmd, "--margin is 0 or more, and --shortest 1 or more")
 			case spans:
@@ -88,6 +88,8 @@ The marks of swab review count: documents of a rejected item stay. See swab help
 		f.BoolVar(&o.IDs, "ids", false, "write the list of documents and no corpus")
 		f.BoolVar(&o.Mark, "attributes", false,
 			"write attributes of all documents, as Dolma's tools read them, and no corpus")
+		f.BoolVar(&o.Column, "column", false,
+			"write shards of Parquet with a column contamination, and remove nothing")
 		f.BoolVar(&o.DryRun, "dry-run", false, "write nothing")
 		f.Float64Var(&most, "max-removed", -1,
 			"`PCT` exit with 1 and write nothing if more than this percentage of the documents would go (default: any)")
@@ -97,6 +99,16 @@ The marks of swab review count: documents of a rejected item stay. See swab help
 	})
 	complete(c, "method", methodNames)
 	return c
+}
+
+// count returns how many are set.
+func count(set ...bool) (n int) {
+	for _, b := range set {
+		if b {
+			n++
+		}
+	}
+	return n
 }
 
 func decontaminate(cmd *cobra.Command, o pipeline.DecontaminateOptions) error {

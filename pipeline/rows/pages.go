@@ -50,13 +50,22 @@ type pageReader struct {
 	err             error
 }
 
-func newPageReader(p *Parquet, chunk *metadata.ColumnChunkMetaData) (*pageReader, error) {
-	start, size := chunk.DataPageOffset(), chunk.TotalCompressedSize()
+// extent returns where the pages of a column of a row group are, and their size.
+func (p *Parquet) extent(chunk *metadata.ColumnChunkMetaData) (start, size int64, err error) {
+	start, size = chunk.DataPageOffset(), chunk.TotalCompressedSize()
 	if chunk.HasDictionaryPage() && chunk.DictionaryPageOffset() > 0 {
 		start = min(start, chunk.DictionaryPageOffset())
 	}
 	if start < 0 || size < 0 || start > p.size || size > p.size-start {
-		return nil, fmt.Errorf("%w: a column of %d bytes at byte %d of a file of %d", ErrCorrupt, size, start, p.size)
+		return 0, 0, fmt.Errorf("%w: a column of %d bytes at byte %d of a file of %d", ErrCorrupt, size, start, p.size)
+	}
+	return start, size, nil
+}
+
+func newPageReader(p *Parquet, chunk *metadata.ColumnChunkMetaData) (*pageReader, error) {
+	start, size, err := p.extent(chunk)
+	if err != nil {
+		return nil, err
 	}
 	if p.file.MetaData().WriterVersion().LessThan(metadata.Parquet816FixedVersion) {
 		size += min(100, p.size-start-size) // parquet-mr before 1.2.9 did not count the dictionary's header

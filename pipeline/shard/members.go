@@ -127,7 +127,7 @@ func (s *frameSource) part() error {
 		return unexpectedEOF(err)
 	}
 	head := int(b[0]) | int(b[1])<<8 | int(b[2])<<16
-	const repeated = 1 // a type of block: a single byte, that many times
+	const repeated = 1 // a type of block, which stores a single byte
 	s.last, s.left = head&1 != 0, 3+head>>3
 	if head>>1&3 == repeated {
 		s.left = 4
