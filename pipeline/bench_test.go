@@ -288,7 +288,7 @@ func BenchmarkIndex(b *testing.B) {
 					for _, s := range shards {
 						stored += s.Size
 					}
-					if shards, err = r.Plan(shards, nil, stored); err != nil {
+					if shards, err = r.Plan(context.Background(), shards, nil, stored); err != nil {
 						b.Fatal(err)
 					}
 					todo := make([]int, len(shards))

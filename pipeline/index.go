@@ -60,7 +60,7 @@ func Index(ctx context.Context, o IndexOptions) (sum *IndexSummary, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	shards, err := b.Plan(found.shards, found.files, found.stored)
+	shards, err := b.Plan(ctx, found.shards, found.files, found.stored)
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ type PredictedBenchmark struct {
 // Predict predicts a model from smaller ones: its loss from their runs, its pass rates from their
 // results on the clean items of an audit, and whether flagged items gain more with size.
 func Predict(ctx context.Context, o PredictOptions) (out *Predictions, err error) {
-	runs, target, err := o.runs()
+	runs, target, err := o.runs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,10 +109,10 @@ func (p *Predictions) save(ctx context.Context, o *PredictOptions, into *publish
 }
 
 // runs returns the smaller models' runs, and the target's.
-func (o *PredictOptions) runs() (runs []predict.Run, target predict.Run, err error) {
+func (o *PredictOptions) runs(ctx context.Context) (runs []predict.Run, target predict.Run, err error) {
 	var list []results.TrainingRun
 	if o.Runs != "" {
-		if list, err = results.ReadRuns(o.Runs); err != nil {
+		if list, err = results.ReadRuns(ctx, o.Runs); err != nil {
 			return nil, target, err
 		}
 	}

@@ -104,8 +104,8 @@ func (f found) notRead() (unread, excluded []audit.Aside) {
 }
 
 // ReadTokenizer returns what decodes token ids by a tokenizer.json; see [rows.NewTokens].
-func ReadTokenizer(file, field, typ string, end *uint32) (*rows.Tokens, error) {
-	data, err := store.ReadFile(context.Background(), file)
+func ReadTokenizer(ctx context.Context, file, field, typ string, end *uint32) (*rows.Tokens, error) {
+	data, err := store.ReadFile(ctx, file)
 	if err != nil {
 		return nil, err
 	}

@@ -150,7 +150,7 @@ func (r *run) read(ctx context.Context) error {
 		fill[i] = -1
 	}
 	if r.index != nil {
-		wanted, err := r.index.Plan(r.files.shards, r.files.files, r.stored)
+		wanted, err := r.index.Plan(ctx, r.files.shards, r.files.files, r.stored)
 		if err != nil {
 			return err
 		}

@@ -76,7 +76,7 @@ type scoring struct {
 // scores are in it, so that scores and verdicts are of one run.
 func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 	if o.Counts != "" {
-		return scoreCounts(o)
+		return scoreCounts(ctx, o)
 	}
 	s := &scoring{ScoreOptions: o}
 	switch {
@@ -90,7 +90,7 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 			return nil, err
 		}
 	}
-	exams, err := readExams(o.Exams)
+	exams, err := readExams(ctx, o.Exams)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.arrange(); err != nil {
+	if err := s.arrange(ctx); err != nil {
 		return nil, err
 	}
 	o.Options.Curves = o.Curves || o.Out != ""
@@ -116,7 +116,7 @@ func Score(ctx context.Context, o ScoreOptions) (scored *Scored, err error) {
 		return nil, err
 	}
 	s.Table.Verdicts = s.table.About.VerdictsDigest()
-	if err := s.addAggregates(); err != nil {
+	if err := s.addAggregates(ctx); err != nil {
 		return nil, err
 	}
 	s.Table.Warnings = slices.Concat(s.Table.Warnings, warnings, followed, s.warnOfSharing(), s.warnOfAudit())
@@ -160,13 +160,13 @@ func (s *scoring) warnOfAudit() (warnings []string) {
 }
 
 // scoreCounts computes the table of published scores, which need no audit.
-func scoreCounts(o ScoreOptions) (*Scored, error) {
+func scoreCounts(ctx context.Context, o ScoreOptions) (*Scored, error) {
 	if o.Out != "" {
 		if err := score.Savable(o.Out); err != nil {
 			return nil, err
 		}
 	}
-	rows, err := results.ReadCounts(o.Counts)
+	rows, err := results.ReadCounts(ctx, o.Counts)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +202,7 @@ func (s *scoring) save(ctx context.Context) error {
 // the benchmarks' files; if these are missing or changed and content is not asked for, results are
 // joined without comparing texts. It returns messages on the reviewers' marks that were followed.
 func (s *scoring) load(ctx context.Context) (followed []string, err error) {
+	s.Read.Context = ctx
 	r, err := audit.Open(s.Audit)
 	if err != nil {
 		return nil, err
@@ -308,7 +309,7 @@ func (s *scoring) readExports() error {
 
 // arrange builds the columns of each benchmark that has results, over all items of the
 // splits that have some.
-func (s *scoring) arrange() error {
+func (s *scoring) arrange(ctx context.Context) error {
 	splits := map[string]map[uint16]bool{}
 	for i := range s.joins {
 		j := &s.joins[i]
@@ -326,7 +327,7 @@ func (s *scoring) arrange() error {
 		if len(splits[b.Name]) == 0 {
 			continue
 		}
-		in, err := s.columns(b, splits[b.Name])
+		in, err := s.columns(ctx, b, splits[b.Name])
 		if err != nil {
 			return err
 		}
@@ -336,7 +337,9 @@ func (s *scoring) arrange() error {
 }
 
 // columns returns the columns of a benchmark, over all items of some of its splits.
-func (s *scoring) columns(b audit.TableBenchmark, splits map[uint16]bool) (in *score.Input, err error) {
+func (s *scoring) columns(
+	ctx context.Context, b audit.TableBenchmark, splits map[uint16]bool,
+) (in *score.Input, err error) {
 	in = &score.Input{}
 	in.Name = b.Name
 	var items []int32                      // numbers in the audit, of those that are scored
@@ -382,7 +385,7 @@ func (s *scoring) columns(b audit.TableBenchmark, splits map[uint16]bool) (in *s
 	case "context", "document":
 		in.Cluster = s.shared[0].clusters(items)
 	default:
-		if in.Cluster, err = results.ReadClusters(s.table, s.Cluster, b.Name, items); err != nil {
+		if in.Cluster, err = results.ReadClusters(ctx, s.table, s.Cluster, b.Name, items); err != nil {
 			return nil, err
 		}
 	}
@@ -456,11 +459,11 @@ func (s *scoring) addResult(in *score.Input, j *results.Join, place []int32, fir
 
 // addAggregates adds rows for scores of whole benchmarks, without results of items. The share
 // of flagged items is the audit's, over the whole benchmark.
-func (s *scoring) addAggregates() error {
+func (s *scoring) addAggregates(ctx context.Context) error {
 	if s.Aggregates == "" {
 		return nil
 	}
-	list, err := results.ReadAggregates(s.table, s.Aggregates, s.methods)
+	list, err := results.ReadAggregates(ctx, s.table, s.Aggregates, s.methods)
 	for _, g := range list {
 		states := g.Verdicts.State[g.Benchmark.First:g.Benchmark.Last]
 		row := score.Aggregate(g.Model, g.Benchmark.Name, g.Verdicts.Method, states, g.All, g.Clean)
@@ -512,9 +515,9 @@ func resultNames(list []results.Outcome) []string {
 	return names
 }
 
-func readExams(names []string) (exams []*score.Exam, err error) {
+func readExams(ctx context.Context, names []string) (exams []*score.Exam, err error) {
 	for _, name := range names {
-		b, err := store.ReadFile(context.Background(), name)
+		b, err := store.ReadFile(ctx, name)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
@@ -19,6 +20,7 @@ import (
 type translation struct {
 	number  int   // of the benchmark in the set
 	sources []int // of each item of it, the ordinal of its source in the set, -1 for none
+	byID    bool  // they were found by ids
 }
 
 // sources are the translations of a run, with the verdicts on what they translate.
@@ -40,7 +42,8 @@ type sourceIndex struct {
 }
 
 // readTranslations reads which item each translated item has as its source: of --translated-from
-// NAME=SOURCE[/SPLIT]. Flag names the kinds of clean items that count as flagged.
+// NAME=SOURCE[/SPLIT], or NAME= for none, and of presets that name their source. Flag names the kinds of
+// clean items that count as flagged.
 func readTranslations(ctx context.Context, set *match.Set, args, flag []string) (*sources, error) {
 	p := &sources{set: set, flag: flag, last: -1}
 	named := func(name string) int {
@@ -50,6 +53,9 @@ func readTranslations(ctx context.Context, set *match.Set, args, flag []string) 
 		name, source, _ := strings.Cut(arg, "=")
 		source, split, _ := strings.Cut(source, "/")
 		t, from := translation{number: named(name)}, named(source)
+		if t.number >= 0 && arg == name+"=" {
+			continue // of no source, also of none that its preset names
+		}
 		if t.number < 0 || from < 0 || t.number == from {
 			return nil, fmt.Errorf("--translated-from %s: it needs the names of two of the benchmarks, as in mgsm=gsm8k", arg)
 		}
@@ -63,7 +69,112 @@ func readTranslations(ctx context.Context, set *match.Set, args, flag []string) 
 		}
 		p.translations = append(p.translations, t)
 	}
-	return p, nil
+	return p, p.addKnown(ctx, args)
+}
+
+// addKnown adds the translations that presets name, of benchmarks for which no argument does. Those are
+// of items whose answers agree; what it finds is a note of the benchmark.
+func (p *sources) addKnown(ctx context.Context, args []string) error {
+	for number, b := range p.set.Benches {
+		preset, split, ok := strings.Cut(b.Translates, "/")
+		from := slices.IndexFunc(p.set.Benches, func(o *benchmark.Benchmark) bool { return o.Preset == preset && !o.Guessed })
+		said := slices.ContainsFunc(args, func(s string) bool { return strings.HasPrefix(s, b.Name+"=") })
+		if !ok || said || from < 0 || from == number && !hasOthers(b, split) {
+			continue
+		}
+		source := p.set.Benches[from].Name + "/" + split
+		t, err := p.knownTranslation(ctx, number, from, split)
+		note := "its items translate those of " + source
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return err
+		case err != nil:
+			note = fmt.Sprintf("its items translate those of %s, but %v; --translated-from %s=SOURCE[/SPLIT] names the split",
+				source, err, b.Name)
+		default:
+			p.last = max(p.last, from)
+			p.translations = append(p.translations, *t)
+		}
+		if !slices.Contains(b.Warnings, note) {
+			b.Warnings = append(b.Warnings, note)
+		}
+	}
+	return nil
+}
+
+// hasOthers reports whether a benchmark has the split of that name and others.
+func hasOthers(b *benchmark.Benchmark, word string) bool {
+	is := func(f benchmark.File) bool { return benchmark.SplitIs(f.Split, word) }
+	return slices.ContainsFunc(b.Files, is) && slices.ContainsFunc(b.Files, func(f benchmark.File) bool { return !is(f) })
+}
+
+// knownTranslation finds the sources of a benchmark's items in a split of another one, or of itself.
+func (p *sources) knownTranslation(ctx context.Context, number, from int, word string) (*translation, error) {
+	named := "" // the first split of that name
+	for _, f := range p.set.Benches[from].Files {
+		if named == "" && benchmark.SplitIs(f.Split, word) {
+			named = f.Split
+		}
+	}
+	if named == "" {
+		return nil, errors.New("that split is not read")
+	}
+	in, err := p.indexSource(ctx, from, named)
+	if err != nil {
+		return nil, err
+	}
+	t := &translation{number: number}
+	if err := p.matchSources(ctx, t, in); err != nil {
+		return nil, errors.New("some items have no place there")
+	}
+	return t, p.confirm(ctx, t, from)
+}
+
+// confirm compares the answers of items with those of their sources. It returns an error unless nine in ten
+// agree.
+func (p *sources) confirm(ctx context.Context, t *translation, from int) error {
+	answers := map[int]string{} // by the source's ordinal
+	for it, err := range p.set.Benches[from].Items(ctx) {
+		if err != nil {
+			return err
+		}
+		answers[p.set.First(from)+it.Ordinal] = answerKey(it.Text[item.Answer])
+	}
+	compared, agree := 0, 0
+	for it, err := range p.set.Benches[t.number].Items(ctx) {
+		if err != nil {
+			return err
+		}
+		source, key := t.sources[it.Ordinal], answerKey(it.Text[item.Answer])
+		if source == p.set.First(t.number)+it.Ordinal {
+			t.sources[it.Ordinal] = -1 // the source itself
+		} else if source >= 0 && key != "" && answers[source] != "" {
+			compared++
+			if key == answers[source] {
+				agree++
+			}
+		}
+	}
+	if !t.byID && (10*agree < 9*compared || compared == 0) {
+		return fmt.Errorf("%d of %d answers agree in that order", agree, compared)
+	}
+	return nil
+}
+
+// answerKey returns what the answers of a translation and of its source have in common: the number or
+// letter at the end, a letter of a choice as its number.
+func answerKey(answer string) string {
+	words := strings.FieldsFunc(answer, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.' && r != ','
+	})
+	if len(words) == 0 {
+		return ""
+	}
+	key := strings.ReplaceAll(strings.Trim(words[len(words)-1], ".,"), ",", "")
+	if len(key) == 1 && key[0] >= 'A' && key[0] <= 'J' {
+		key = string('0' + key[0] - 'A')
+	}
+	return strings.TrimSuffix(key, ".0")
 }
 
 // judge judges the items of the benchmarks up to the last source. A source may come after its
@@ -155,7 +266,7 @@ func (p *sources) matchSources(ctx context.Context, t *translation, in *sourceIn
 	}
 	switch {
 	case 10*withID >= 9*len(byID):
-		t.sources = byID
+		t.sources, t.byID = byID, true
 	case lacking == "":
 		t.sources = byPlace
 	default:

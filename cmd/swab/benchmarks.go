@@ -31,7 +31,7 @@ source of the numbers of records.`,
   swab benchmarks olympiad`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := loadPresets(files)
+			p, err := loadPresets(cmd.Context(), files)
 			if err != nil {
 				return err
 			}

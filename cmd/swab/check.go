@@ -49,10 +49,15 @@ func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) 
 		b.methods.names = own
 		defer func() { b.methods.names = defaults }()
 	}
-	if o.Methods, err = b.methods.methods(); err != nil {
+	if o.Methods, err = b.methods.methods(c.Context()); err != nil {
 		return err
 	}
 	o.Seed, o.IgnoreTemplate = b.methods.seed, b.methods.ignoreTemplate
+	for i, kind := range o.Flag {
+		if kind == "source" {
+			o.Flag[i] = audit.SourceFlagged
+		}
+	}
 	if err := audit.CheckFlagKinds(o.Flag); err != nil {
 		e := usageError{err: fmt.Errorf("--flag: %w", err), verb: c.CommandPath()}
 		for _, kind := range o.Flag {
@@ -62,7 +67,7 @@ func (b *benchFlags) options(c *cobra.Command, o *pipeline.Options) (err error) 
 		}
 		return e
 	}
-	if o.Presets, err = loadPresets(b.presets); err != nil {
+	if o.Presets, err = loadPresets(c.Context(), b.presets); err != nil {
 		return err
 	}
 	if b.preset != "" {
@@ -86,7 +91,7 @@ func (b *benchFlags) allErrors(ctx context.Context, err error, o *pipeline.Optio
 		in.Benchmarks = append(in.Benchmarks, bench.Spec)
 	}
 	var bad error
-	if in.Presets, bad = loadPresets(b.presets); bad != nil {
+	if in.Presets, bad = loadPresets(ctx, b.presets); bad != nil {
 		return errors.Join(err, bad)
 	}
 	return errors.Join(err, pipeline.CheckInputs(ctx, in))
@@ -248,7 +253,7 @@ func (b *benchFlags) flags(c *cobra.Command, o *pipeline.Options, method string)
 				"and are not reported; repeats")
 		f.StringArrayVar(&o.TranslatedFrom, "translated-from", nil,
 			"`BENCHMARK=SOURCE[/SPLIT]` its items are those of the benchmark SOURCE in another language, by id or place: "+
-				"clean items whose source is flagged are of the kind \"source flagged\"; repeats")
+				"clean items whose source is flagged are of the kind \"source flagged\"; BENCHMARK= for none; repeats")
 		f.StringVar(&b.preset, "preset", "", "`NAME` layout of the benchmarks (see swab benchmarks)")
 		f.StringVar(&b.fields, "fields", "",
 			"`FIELDS` layout of the benchmarks, as question=…,context=…,choices=…,answer=…,id=…, or passage=… for context=…")

@@ -114,7 +114,7 @@ type methodFlags struct {
 
 // settings returns the settings of methods that the flags and the file ask for. A flag
 // overrides the file.
-func (f *methodFlags) settings() (overlap.Settings, error) {
+func (f *methodFlags) settings(ctx context.Context) (overlap.Settings, error) {
 	s := overlap.Settings{Params: map[string]map[string]string{}, Parts: map[string]item.Parts{}}
 	put := func(method, param, value string) {
 		if s.Params[method] == nil {
@@ -123,7 +123,7 @@ func (f *methodFlags) settings() (overlap.Settings, error) {
 		s.Params[method][param] = value
 	}
 	if f.file != "" {
-		if err := readMethods(f.file, put, s.Parts); err != nil {
+		if err := readMethods(ctx, f.file, put, s.Parts); err != nil {
 			return s, err
 		}
 	}
@@ -162,8 +162,8 @@ func (f *methodFlags) itemParts(of map[string]item.Parts) error {
 
 // methods returns the methods chosen, with their settings. It returns an error for a flag
 // that sets a parameter of a method that is not chosen.
-func (f *methodFlags) methods() ([]*overlap.Method, error) {
-	s, err := f.settings()
+func (f *methodFlags) methods(ctx context.Context) ([]*overlap.Method, error) {
+	s, err := f.settings(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -211,8 +211,10 @@ func partsNamed(names []string) (parts item.Parts, err error) {
 //	gpt3:
 //	  max-documents: 10
 //	  parts: [question, answer]
-func readMethods(file string, put func(method, param, value string), parts map[string]item.Parts) error {
-	b, err := store.ReadFile(context.Background(), file)
+func readMethods(
+	ctx context.Context, file string, put func(method, param, value string), parts map[string]item.Parts,
+) error {
+	b, err := store.ReadFile(ctx, file)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -128,11 +129,11 @@ the table counts them separately.`,
 	return c
 }
 
-func loadPresets(files []string) (*benchmark.Presets, error) {
+func loadPresets(ctx context.Context, files []string) (*benchmark.Presets, error) {
 	p, err := benchmark.Builtin()
 	for _, f := range files {
 		if err == nil {
-			err = p.Add(f)
+			err = p.Add(ctx, f)
 		}
 	}
 	return p, err

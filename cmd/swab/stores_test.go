@@ -240,7 +240,7 @@ func faultyStores(t *testing.T, files map[string][]byte, each func(root, bench s
 		}
 	})
 	for name, start := range map[string]func(t testing.TB, f *storetest.Faults) *storetest.Server{
-		"s3": storetest.S3, "gs": storetest.GCS,
+		"s3": storetest.S3, "gs": storetest.GCS, "az": storetest.Azure,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := new(storetest.Faults)

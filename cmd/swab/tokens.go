@@ -54,7 +54,7 @@ func (t *tokenFlags) set(c *cobra.Command, r *pipeline.Reading) (err error) {
 		id := uint32(t.end)
 		end = &id
 	}
-	if r.Tokens, err = pipeline.ReadTokenizer(t.file, t.field, t.kind, end); err != nil {
+	if r.Tokens, err = pipeline.ReadTokenizer(c.Context(), t.file, t.field, t.kind, end); err != nil {
 		return fmt.Errorf("--tokenizer: %w", err)
 	}
 	return nil

@@ -537,7 +537,7 @@ func isMachineTrouble(err error) bool {
 // items reads a file of the benchmark again, as the audit recorded it.
 func (b *Benchmark) items(ctx context.Context, f BenchmarkFile) iter.Seq2[*benchmark.Item, error] {
 	return func(yield func(*benchmark.Item, error) bool) {
-		opened, err := benchmark.Recorded(b.Name, f.Path, f.Split, f.Reading)
+		opened, err := benchmark.Recorded(ctx, b.Name, f.Path, f.Split, f.Reading)
 		if err != nil {
 			yield(nil, err)
 			return

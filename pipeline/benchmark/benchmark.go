@@ -82,6 +82,9 @@ type Benchmark struct {
 	Guessed bool   // Preset was chosen by the fields alone
 	Number  int    // of the Spec
 
+	// Translates is PRESET/SPLIT of the items that these are in other languages, by the preset; "": none.
+	Translates string
+
 	// Unread are fields of texts that a guessed layout leaves out, by the first record of each file.
 	Unread []string
 
@@ -139,7 +142,7 @@ func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory boo
 	}
 	probes := make([]probe, len(b.Files))
 	for i := range b.Files {
-		if err := probes[i].start(&b.Files[i], spec.Header); err != nil {
+		if err := probes[i].start(cmp.Or(spec.Context, context.Background()), &b.Files[i], spec.Header); err != nil {
 			return err
 		}
 	}
@@ -157,7 +160,7 @@ func (b *Benchmark) resolve(spec Spec, p *Presets, names []string, directory boo
 		return err
 	}
 	if !b.Guessed { // else they may be another benchmark's columns
-		b.known = known.rowsOf(names)
+		b.known, b.Translates = known.rowsOf(names), known.Translates
 	}
 	return nil
 }
@@ -302,6 +305,7 @@ func (b *Benchmark) recordMapping(probes []probe) error {
 
 // probe is a file with its first record, read in each way that a layout may require.
 type probe struct {
+	ctx    context.Context
 	file   *File
 	header string
 	first  map[rows.Layout]*rows.Record // nil: no record
@@ -313,8 +317,8 @@ type probe struct {
 
 // start reads the first record. It returns errors of the file only; an error of the record
 // may not matter to the layout that will be used.
-func (r *probe) start(f *File, header string) error {
-	*r = probe{file: f, header: header, first: make(map[rows.Layout]*rows.Record)}
+func (r *probe) start(ctx context.Context, f *File, header string) error {
+	*r = probe{ctx: ctx, file: f, header: header, first: make(map[rows.Layout]*rows.Record)}
 	if err := f.detect(); err != nil {
 		return err
 	}
@@ -355,7 +359,7 @@ func (r *probe) record(d rows.Layout) (*rows.Record, error) {
 	f := *r.file
 	f.layout, f.mapping = d, nil
 	var first *rows.Record
-	err := f.read(context.Background(), func(_ int, t *rows.Record) error {
+	err := f.read(r.ctx, func(_ int, t *rows.Record) error {
 		first = t.Clone()
 		return errStop
 	})

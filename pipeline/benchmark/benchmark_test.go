@@ -943,7 +943,7 @@ func TestPresets(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return p.Add(file)
+		return p.Add(context.Background(), file)
 	}
 	before := len(p.List())
 	for _, bad := range []string{
@@ -971,7 +971,7 @@ func TestPresets(t *testing.T) {
 	if err != nil || b.Preset != "own" || b.Guessed || b.Mapping != "question=q,answer=r" {
 		t.Errorf("%+v, %v", b, err)
 	}
-	if err := p.Add(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, os.ErrNotExist) {
+	if err := p.Add(context.Background(), filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 }

@@ -342,6 +342,10 @@ func splitOf(name string) (split string, above []string, train bool) {
 	return parts[last], parts[:last], false
 }
 
+// SplitIs reports whether word is the name of a split's file, without the number of a shard, or that of a
+// directory above it.
+func SplitIs(name, word string) bool { return slices.Contains(splitParts(name), strings.ToLower(word)) }
+
 // copyReason returns why a file is left out, or "".
 func (s *splitSurvey) copyReason(name string) string {
 	split, above, train := splitOf(name)

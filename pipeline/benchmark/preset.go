@@ -23,14 +23,19 @@ import (
 // Preset describes the published forms of a benchmark. presets/README.md explains
 // each member.
 type Preset struct {
-	Name    string         `yaml:"name"`
-	Hub     []string       `yaml:"hub"`
-	Aliases []string       `yaml:"aliases"`
-	About   string         `yaml:"about"`
-	Source  string         `yaml:"source"`
-	Layouts []Layout       `yaml:"layouts"`
-	Ignore  []string       `yaml:"ignore"`
-	Rows    map[string]int `yaml:"rows"`
+	Name    string   `yaml:"name"`
+	Hub     []string `yaml:"hub"`
+	Aliases []string `yaml:"aliases"`
+	About   string   `yaml:"about"`
+	Source  string   `yaml:"source"`
+	Layouts []Layout `yaml:"layouts"`
+	Ignore  []string `yaml:"ignore"`
+
+	// Translates is PRESET/SPLIT, of which the items are translations; the preset's own name for one
+	// whose other splits translate that one.
+	Translates string `yaml:"translates"`
+
+	Rows map[string]int `yaml:"rows"`
 
 	Checked   string            `yaml:"checked"`   // the public source that the columns were compared with
 	Counted   string            `yaml:"counted"`   // the public source of Rows
@@ -100,8 +105,8 @@ func Builtin() (*Presets, error) {
 
 // Add reads a YAML file of presets, in the form of presets/README.md. They precede those that
 // p has, and replace those of the same name. After an error p is unchanged.
-func (p *Presets) Add(yamlFile string) error {
-	b, err := store.ReadFile(context.Background(), yamlFile)
+func (p *Presets) Add(ctx context.Context, yamlFile string) error {
+	b, err := store.ReadFile(ctx, yamlFile)
 	if err != nil {
 		return fmt.Errorf("presets: %w", err)
 	}
@@ -191,6 +196,9 @@ func (q *Preset) compile() error {
 	}
 	if len(q.Layouts) == 0 {
 		return errors.New("it has no layout")
+	}
+	if source, split, _ := strings.Cut(q.Translates, "/"); q.Translates != "" && (source == "" || split == "") {
+		return fmt.Errorf("translates %q is not PRESET/SPLIT", rows.Clip(q.Translates))
 	}
 	for i := range q.Layouts {
 		if err := q.Layouts[i].compile(); err != nil {
@@ -476,6 +484,9 @@ func (q *Preset) Explain() string {
 	}
 	for _, l := range q.Layouts {
 		fmt.Fprintf(&b, "  %s\n    from records with %s\n", l.Fields, l.describe())
+	}
+	if q.Translates != "" {
+		fmt.Fprintf(&b, "  translates: %s\n", q.Translates)
 	}
 	if len(q.Ignore) > 0 {
 		fmt.Fprintf(&b, "  skips: %s\n", strings.Join(q.Ignore, ", "))

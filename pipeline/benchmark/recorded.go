@@ -20,10 +20,10 @@ type Reading struct {
 
 // Recorded opens a benchmark's file again as an audit recorded it. Whether the file has
 // changed since, the digests of its items show.
-func Recorded(name, path, split string, how Reading) (*Benchmark, error) {
+func Recorded(ctx context.Context, name, path, split string, how Reading) (*Benchmark, error) {
 	f, ok := newFile(path, filepath.Base(path))
 	if store.IsURL(path) {
-		o, err := store.Stat(context.Background(), path)
+		o, err := store.Stat(ctx, path)
 		if err != nil {
 			return nil, fmt.Errorf("benchmark %s: %w", name, err)
 		}

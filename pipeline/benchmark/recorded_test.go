@@ -34,7 +34,7 @@ func sameAgain(t *testing.T, spec Spec) {
 		if f.Items == 0 {
 			continue
 		}
-		again, err := Recorded(b.Name, f.Path, f.Split, f.Reading)
+		again, err := Recorded(context.Background(), b.Name, f.Path, f.Split, f.Reading)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestRecorded(t *testing.T) {
 	}
 	yes := true
 	for _, how := range []Reading{{}, {Fields: "question=a"}, {Fields: "question=a", Header: &yes}, {Fields: "question", Header: &yes, Quotes: &yes}} {
-		if _, err := Recorded("x", filepath.Join(dir, "bare.csv"), "bare", how); err == nil || !strings.Contains(err.Error(), "benchmark x") {
+		if _, err := Recorded(context.Background(), "x", filepath.Join(dir, "bare.csv"), "bare", how); err == nil || !strings.Contains(err.Error(), "benchmark x") {
 			t.Errorf("%+v: %v", how, err)
 		}
 	}

@@ -75,7 +75,7 @@ func TestZip(t *testing.T) {
 		}
 	}
 	f := b.Files[0]
-	again, err := Recorded("cmmlu", f.Path, f.Split, f.Reading)
+	again, err := Recorded(context.Background(), "cmmlu", f.Path, f.Split, f.Reading)
 	if err != nil {
 		t.Fatal(err)
 	}

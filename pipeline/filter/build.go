@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,7 +127,9 @@ func (o *openSegment) join(number int) {
 // Plan reads the existing index, if any, and returns the shards to read, by name, of those
 // found. The index remembers which of the other files look like data. Stored is the size of
 // all shards of the corpus, bytes as stored, including those of other tasks.
-func (b *Builder) Plan(found []shard.Shard, files []shard.Skipped, stored int64) ([]shard.Shard, error) {
+func (b *Builder) Plan(
+	ctx context.Context, found []shard.Shard, files []shard.Skipped, stored int64,
+) ([]shard.Shard, error) {
 	b.files = files
 	for _, s := range found {
 		if !utf8.ValidString(s.Name) { // index.json could not name it
@@ -151,7 +154,7 @@ func (b *Builder) Plan(found []shard.Shard, files []shard.Skipped, stored int64)
 	if b.pool, err = bloom.NewPool(b.index.Plan, buffers+spoolBytes, b.o.Lanes); err != nil {
 		return nil, err
 	}
-	b.changed, err = b.plan(found)
+	b.changed, err = b.plan(ctx, found)
 	return b.shards, err
 }
 

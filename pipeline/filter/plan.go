@@ -15,7 +15,7 @@ import (
 
 // plan sets the shards to read, of those found, and opens the segment that they will be added
 // to first. It returns the shards that have changed.
-func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
+func (b *Builder) plan(ctx context.Context, found []shard.Shard) (changed []string, err error) {
 	have := map[string]*ledger.IndexShard{}
 	for i := range b.index.Shards {
 		have[b.index.Shards[i].Name] = &b.index.Shards[i]
@@ -49,7 +49,7 @@ func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
 		if store.IsURL(name) && slices.ContainsFunc(found, func(f shard.Shard) bool { return f.Name == name }) {
 			continue
 		}
-		if _, err := store.FileInfo(context.Background(), name); errors.Is(err, os.ErrNotExist) {
+		if _, err := store.FileInfo(ctx, name); errors.Is(err, os.ErrNotExist) {
 			changed = append(changed, name+" is gone")
 			gone[name] = true
 		}
@@ -64,7 +64,7 @@ func (b *Builder) plan(found []shard.Shard) (changed []string, err error) {
 			}
 		}
 	case b.o.OnChange == OnChangeRebuild:
-		if err := b.rebuild(found, have, func(name string) bool { return again[name] || gone[name] }); err != nil {
+		if err := b.rebuild(ctx, found, have, func(name string) bool { return again[name] || gone[name] }); err != nil {
 			return nil, err
 		}
 	default:
@@ -98,7 +98,9 @@ func (b *Builder) digests(found []shard.Shard, have map[string]*ledger.IndexShar
 
 // rebuild drops the segments of all shards that are lost, with all shards that are in
 // them, and plans to read those of the latter that are found.
-func (b *Builder) rebuild(found []shard.Shard, have map[string]*ledger.IndexShard, lost func(name string) bool) error {
+func (b *Builder) rebuild(
+	ctx context.Context, found []shard.Shard, have map[string]*ledger.IndexShard, lost func(name string) bool,
+) error {
 	drop := map[string]bool{} // segments
 	for name, s := range have {
 		if lost(name) {
@@ -131,7 +133,7 @@ func (b *Builder) rebuild(found []shard.Shard, have map[string]*ledger.IndexShar
 		if !dropped(*old) || listed[name] {
 			continue
 		}
-		if _, err := store.FileInfo(context.Background(), name); err == nil {
+		if _, err := store.FileInfo(ctx, name); err == nil {
 			return fmt.Errorf("%w: %s shares a segment with what changed and is not in --corpus: name it there too",
 				ErrChanged, name)
 		}

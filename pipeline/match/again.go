@@ -113,7 +113,7 @@ func commonN(recorded audit.Method) (n string) {
 func loadRecorded(ctx context.Context, a *audit.Audit, m *overlap.Method) (*Set, error) {
 	set := &Set{Methods: []*overlap.Method{m}}
 	for _, b := range a.Benchmarks {
-		opened, siblings, err := openRecorded(b)
+		opened, siblings, err := openRecorded(ctx, b)
 		if err != nil {
 			return nil, err
 		}
@@ -140,17 +140,19 @@ func loadRecorded(ctx context.Context, a *audit.Audit, m *overlap.Method) (*Set,
 }
 
 // openRecorded opens a benchmark of an audit, and its siblings.
-func openRecorded(b audit.Benchmark) (opened *benchmark.Benchmark, siblings []*benchmark.Benchmark, err error) {
+func openRecorded(
+	ctx context.Context, b audit.Benchmark,
+) (opened *benchmark.Benchmark, siblings []*benchmark.Benchmark, err error) {
 	opened = &benchmark.Benchmark{Name: b.Name}
 	for _, f := range b.Files {
-		one, err := benchmark.Recorded(b.Name, f.Path, f.Split, f.Reading)
+		one, err := benchmark.Recorded(ctx, b.Name, f.Path, f.Split, f.Reading)
 		if err != nil {
 			return nil, nil, err
 		}
 		opened.Files = append(opened.Files, one.Files...)
 	}
 	for _, f := range b.Siblings {
-		one, err := benchmark.Recorded(b.Name, f.Path, f.Split, f.Reading)
+		one, err := benchmark.Recorded(ctx, b.Name, f.Path, f.Split, f.Reading)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -685,7 +685,7 @@ func large(tb testing.TB, n, share int) string {
 		}
 	})
 	reading := benchmark.Reading{Fields: "question=question,id=id"}
-	b, err := benchmark.Recorded("quiz", filepath.Join(root, "quiz.jsonl"), "quiz", reading)
+	b, err := benchmark.Recorded(context.Background(), "quiz", filepath.Join(root, "quiz.jsonl"), "quiz", reading)
 	must(tb, err)
 	methods := []string{"gpt3", "coverage8", "longest8", "another"}
 	w, err := audit.Create(dir, false)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -89,7 +88,7 @@ func Read(path, model string, o Options) ([]File, error) {
 
 // readURL is Read of a URL.
 func readURL(url, model string, o Options) ([]File, error) {
-	found, err := shard.Expand(context.Background(), url)
+	found, err := shard.Expand(o.context(), url)
 	if err != nil {
 		return nil, err
 	}
@@ -341,7 +340,7 @@ func (r *reader) openFile(path string) (file, error) {
 
 // columns reads rows of a format that is not text, each converted to JSON.
 func (r *reader) columns(in *shard.Reader, f *shard.Format) error {
-	from, err := rows.Open(context.Background(), in, f, rows.Options{Name: r.file.Path, MaxRow: maxRow, Lines: true})
+	from, err := rows.Open(r.o.context(), in, f, rows.Options{Name: r.file.Path, MaxRow: maxRow, Lines: true})
 	if err != nil {
 		return err
 	}

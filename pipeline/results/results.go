@@ -27,6 +27,8 @@
 package results
 
 import (
+	"cmp"
+	"context"
 	"errors"
 
 	"swab/pipeline/store"
@@ -88,10 +90,15 @@ type Options struct {
 
 	Questions *Questions // of the audit, which are searched for in the texts of rows; nil: texts are not compared
 
+	Context context.Context // ends requests to stores; nil: none does
+
 	fallback bool          // a file that has not the metric is read with another
 	object   *store.Object // where a store has the file, or nil
 	most     int           // results of a file, for tests; 0: maxResults
 }
+
+// context returns the context of requests to stores.
+func (o *Options) context() context.Context { return cmp.Or(o.Context, context.Background()) }
 
 // A Joined is a result with its item.
 type Joined struct {

@@ -168,7 +168,7 @@ func (r *reader) openCompassSummary() {
 	model := filepath.Base(filepath.Dir(r.file.Path))
 	names, _ := filepath.Glob(filepath.Join(filepath.Dir(r.file.Path), "..", "..", "summary", "summary_*.csv"))
 	for _, name := range names {
-		readTable(name, []string{"dataset", model}, nil, func(row []string) error {
+		readTable(r.o.context(), name, []string{"dataset", model}, nil, func(row []string) error {
 			if row[0] == stem(baseName(r.file.Path)) {
 				r.state("", []byte(row[1]))
 			}

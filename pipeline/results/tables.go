@@ -19,8 +19,10 @@ import (
 // readTable calls visit for every row of a CSV file that has the columns, with their values in
 // that order; "" for one of optional that the file lacks. An error of visit ends the reading,
 // and is prefixed by file and line.
-func readTable(name string, columns, optional []string, visit func(values []string) error) error {
-	b, err := store.ReadFile(context.Background(), name)
+func readTable(
+	ctx context.Context, name string, columns, optional []string, visit func(values []string) error,
+) error {
+	b, err := store.ReadFile(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -68,8 +70,10 @@ type Aggregate struct {
 
 // ReadAggregates reads a CSV file of model,benchmark,method,all,clean. Benchmarks and methods
 // must be those of the audit.
-func ReadAggregates(a *audit.Table, name string, methods []*audit.MethodVerdicts) (list []Aggregate, err error) {
-	err = readTable(name, []string{"model", "benchmark", "method", "all", "clean"}, nil, func(row []string) error {
+func ReadAggregates(
+	ctx context.Context, a *audit.Table, name string, methods []*audit.MethodVerdicts,
+) (list []Aggregate, err error) {
+	err = readTable(ctx, name, []string{"model", "benchmark", "method", "all", "clean"}, nil, func(row []string) error {
 		b := slices.IndexFunc(a.Benchmarks, func(b audit.TableBenchmark) bool { return b.Name == row[1] })
 		m := slices.IndexFunc(methods, func(v *audit.MethodVerdicts) bool { return v.Method == row[2] })
 		all, errAll := strconv.ParseFloat(row[3], 64)
@@ -91,9 +95,11 @@ func ReadAggregates(a *audit.Table, name string, methods []*audit.MethodVerdicts
 // ReadClusters reads a CSV file of item,cluster[,benchmark], of items that belong together. A
 // row without a benchmark is for all benchmarks. It returns the number of the cluster of each
 // of the items, which are of one benchmark; each must be in a cluster.
-func ReadClusters(a *audit.Table, name, benchmark string, items []int32) ([]int32, error) {
+func ReadClusters(
+	ctx context.Context, a *audit.Table, name, benchmark string, items []int32,
+) ([]int32, error) {
 	clusterOf := map[string]string{}
-	err := readTable(name, []string{"item", "cluster"}, []string{"benchmark"}, func(row []string) error {
+	err := readTable(ctx, name, []string{"item", "cluster"}, []string{"benchmark"}, func(row []string) error {
 		item, cluster := row[0], row[1]
 		if row[2] != "" && row[2] != benchmark {
 			return nil
@@ -133,11 +139,11 @@ type Counted struct {
 // ReadCounts reads a CSV file of benchmark,n,n_flagged,all,clean,flagged and perhaps model. In the
 // place of n_flagged it may have share_flagged. Scores are shares, or percentages if any is above 1,
 // and one of the three may be missing.
-func ReadCounts(name string) (list []Counted, err error) {
+func ReadCounts(ctx context.Context, name string) (list []Counted, err error) {
 	percent := false
 	var raw [][]string
 	optional := []string{"model", "n_flagged", "share_flagged", "all", "clean", "flagged"}
-	err = readTable(name, []string{"benchmark", "n"}, optional, func(row []string) error {
+	err = readTable(ctx, name, []string{"benchmark", "n"}, optional, func(row []string) error {
 		for _, v := range row[5:] {
 			x, err := strconv.ParseFloat(v, 64)
 			if v != "" && (err != nil || !(x >= 0 && x <= 100)) {
@@ -222,9 +228,9 @@ type TrainingRun struct {
 
 // ReadRuns reads a CSV file of model, with compute, or params and tokens, loss and score, of which
 // each may be missing.
-func ReadRuns(name string) (list []TrainingRun, err error) {
+func ReadRuns(ctx context.Context, name string) (list []TrainingRun, err error) {
 	optional := []string{"compute", "params", "tokens", "loss"}
-	err = readTable(name, []string{"model"}, append(slices.Clip(optional), "score"), func(row []string) error {
+	err = readTable(ctx, name, []string{"model"}, append(slices.Clip(optional), "score"), func(row []string) error {
 		r := TrainingRun{Model: row[0]}
 		for i, to := range []*float64{&r.Compute, &r.Params, &r.Tokens, &r.Loss} {
 			if row[i+1] == "" {

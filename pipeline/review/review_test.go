@@ -43,7 +43,7 @@ func makeAudit(tb testing.TB, texts ...string) string {
 	}
 	must(tb, os.WriteFile(path, lines.Bytes(), 0o644))
 	reading := benchmark.Reading{Fields: "question=question,id=id"}
-	b, err := benchmark.Recorded("quiz", path, "quiz", reading)
+	b, err := benchmark.Recorded(context.Background(), "quiz", path, "quiz", reading)
 	must(tb, err)
 	w, err := audit.Create(dir, false)
 	must(tb, err)

@@ -3,31 +3,23 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math/rand/v2"
-	"net/http"
 	"strings"
 	"testing"
 
 	"swab/pipeline/store/storetest"
 )
 
-// signAzure signs as a client of the store does, for a server of tests.
-func signAzure(r *http.Request, account, key string) {
-	raw, _ := base64.StdEncoding.DecodeString(key)
-	(&container{account: account, key: raw}).sign(r)
-}
-
 // TestStores has each store server that can be had read by each test, with its faults.
 func TestStores(t *testing.T) {
 	for name, start := range map[string]func(t testing.TB, f *storetest.Faults) *storetest.Server{
 		"s3": storetest.S3,
 		"gs": storetest.GCS,
-		"az": func(t testing.TB, f *storetest.Faults) *storetest.Server { return storetest.Azure(t, f, signAzure) },
+		"az": storetest.Azure,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(retryVariable, "6x1ms")
