@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -112,7 +111,7 @@ func (c *column) add(v []byte, scratch *[]byte) (m rows.Marks) {
 	if bytes.IndexByte(v, 0) >= 0 {
 		m |= rows.MarkNUL
 	}
-	if !utf8.Valid(v) {
+	if !rows.ValidUTF8(v) {
 		m |= rows.MarkUTF8
 		*scratch = rows.AppendValid((*scratch)[:0], v)
 		v = *scratch

@@ -372,7 +372,16 @@ func special(v uint64) uint64 {
 // str skips the string whose first byte is at i and returns what follows its
 // quote, or -1; odd if it holds escapes or bytes beyond ASCII.
 func (j *Scanner) str(i int) (next int, odd bool) {
-	b := j.line
+	next, odd, ok := skipString(stringsFast, j.line, i)
+	if !ok {
+		return j.fail(next), false
+	}
+	return next, odd
+}
+
+// skipString returns what follows the quote that ends the string whose first byte is b[i], or
+// where it broke. Odd strings hold escapes or bytes beyond ASCII; others may be called odd.
+func skipString(fast bool, b []byte, i int) (next int, odd, ok bool) {
 	var high uint64
 	for {
 		for ; i+16 <= len(b); i += 16 {
@@ -390,26 +399,32 @@ func (j *Scanner) str(i int) (next int, odd bool) {
 				goto found
 			}
 			high |= v | next
+			if fast {
+				var more bool
+				i, more = skipBlocks(b, i+16)
+				odd = odd || more
+				i -= 16
+			}
 		}
 		for ; i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' '; i++ {
 			high |= uint64(b[i])
 		}
 		if i >= len(b) {
-			return j.fail(i), false
+			return i, false, false
 		}
 	found:
 		switch b[i] {
 		case '"':
-			return i + 1, odd || high&highs != 0
+			return i + 1, odd || high&highs != 0, true
 		case '\\':
 			odd = true
 			n := escape(b, i)
 			if n == 0 {
-				return j.fail(i), false
+				return i, false, false
 			}
 			i += n
 		default:
-			return j.fail(i), false
+			return i, false, false
 		}
 	}
 }
@@ -438,20 +453,29 @@ func hex4(b []byte, i int) rune {
 	if i+6 > len(b) || b[i] != '\\' || b[i+1] != 'u' {
 		return -1
 	}
-	var r rune
-	for _, c := range b[i+2 : i+6] {
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c|0x20 && c|0x20 <= 'f':
-			c = c | 0x20 - 'a' + 10
-		default:
-			return -1
-		}
-		r = r<<4 | rune(c)
+	v := (*[4]byte)(b[i+2:])
+	r := hexDigit[v[0]]<<12 | hexDigit[v[1]]<<8 | hexDigit[v[2]]<<4 | hexDigit[v[3]]
+	if r >= 1<<16 {
+		return -1
 	}
 	return r
 }
+
+// hexDigit has the value of each hexadecimal digit, and of all other bytes one that shows in any
+// place of four digits.
+var hexDigit = func() (t [256]rune) {
+	for c := range t {
+		switch {
+		case '0' <= c && c <= '9':
+			t[c] = rune(c - '0')
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			t[c] = rune(c | 0x20 - 'a' + 10)
+		default:
+			t[c] = 1 << 16
+		}
+	}
+	return t
+}()
 
 // Unquote appends to dst, which has room for it and the Slack, the text of a quoted
 // string that a Scanner skipped.
@@ -464,11 +488,21 @@ func Unquote(dst, quoted []byte) ([]byte, Marks) {
 // room for the string and the slack. It returns what follows the quote, or minus
 // where the string broke. With MarkUTF8 the bytes appended are not yet repaired.
 func unquote(dst, b []byte, i int) ([]byte, int, Marks) {
+	return unquoteBy(stringsFast, dst, b, i)
+}
+
+func unquoteBy(fast bool, dst, b []byte, i int) ([]byte, int, Marks) {
 	var m Marks
 	var high uint64
 	start, w := len(dst), len(dst)
 	dst = dst[:cap(dst)]
 	for {
+		if fast {
+			var wide bool
+			if i, w, wide = unquoteBlocks(dst, w, b, i); wide {
+				high = highs
+			}
+		}
 		for ; i+16 <= len(b) && w+16 <= len(dst); i, w = i+16, w+16 {
 			p, q := (*[16]byte)(b[i:]), (*[16]byte)(dst[w:])
 			v, next := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
@@ -504,7 +538,7 @@ func unquote(dst, b []byte, i int) ([]byte, int, Marks) {
 		}
 		if b[i] == '"' {
 			dst = dst[:w]
-			if high&highs != 0 && !utf8.Valid(dst[start:]) {
+			if high&highs != 0 && !ValidUTF8(dst[start:]) {
 				m |= MarkUTF8
 			}
 			return dst, i + 1, m
@@ -513,18 +547,20 @@ func unquote(dst, b []byte, i int) ([]byte, int, Marks) {
 		if r < 0 {
 			return dst[:start], -i, 0
 		}
-		i += 6
-		switch {
-		case r == 0:
-			m |= MarkNUL
-		case utf16.IsSurrogate(r):
-			if r = utf16.DecodeRune(r, hex4(b, i)); r != utf8.RuneError {
-				i += 6
-			} else {
-				m |= MarkSurrogate
+		for ; r >= 0; r = hex4(b, i) { // they come in rows
+			i += 6
+			switch {
+			case r == 0:
+				m |= MarkNUL
+			case utf16.IsSurrogate(r):
+				if r = utf16.DecodeRune(r, hex4(b, i)); r != utf8.RuneError {
+					i += 6
+				} else {
+					m |= MarkSurrogate
+				}
 			}
+			w += utf8.EncodeRune(dst[w:], r)
 		}
-		w += utf8.EncodeRune(dst[w:], r)
 	}
 }
 

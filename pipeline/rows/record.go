@@ -201,7 +201,7 @@ func (r *Record) valid(s []byte) []byte {
 	if bytes.IndexByte(s, 0) >= 0 {
 		r.marks |= MarkNUL
 	}
-	if utf8.Valid(s) {
+	if ValidUTF8(s) {
 		return s
 	}
 	r.marks |= MarkUTF8
