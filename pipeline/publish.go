@@ -632,18 +632,19 @@ func (p *publication) divide(ctx context.Context) error {
 			reviewed = p.flagged[k]
 		}
 	}
-	for k, m := range p.run.o.Methods {
-		if p.sum.ByFilter(m.Name) > 0 || m.Review {
-			continue
-		}
-		for i, b := range p.run.set.Benches {
+	for i, b := range p.run.set.Benches {
+		d := b.Divider() // variants of methods that agree are copies
+		for k, m := range p.run.o.Methods {
+			if p.sum.ByFilter(m.Name) > 0 || m.Review {
+				continue
+			}
 			keep := func(ordinal int) bool {
 				at := p.run.set.First(i) + ordinal
 				return (p.flagged[k][at/64]|reviewed[at/64])>>(at%64)&1 == 0
 			}
 			clean := filepath.Join(p.root, audit.CleanDir, m.Name, b.Name)
 			removed := filepath.Join(p.root, audit.RemovedDir, m.Name, b.Name)
-			if err := b.Divide(ctx, clean, removed, keep); err != nil {
+			if err := d.Divide(ctx, clean, removed, keep); err != nil {
 				return err
 			}
 		}

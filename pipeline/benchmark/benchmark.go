@@ -46,6 +46,7 @@ import (
 	"strings"
 
 	"swab/ngram/item"
+	"swab/pipeline/publish"
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
 
@@ -632,13 +633,36 @@ func (b *Benchmark) DuplicateIDs(ctx context.Context, ids IDs, limit int) (names
 	return names, n, nil
 }
 
+// Divide divides the benchmark once; a [Divider] does so several times.
+func (b *Benchmark) Divide(ctx context.Context, cleanDir, removedDir string, keep func(ordinal int) bool) error {
+	return b.Divider().Divide(ctx, cleanDir, removedDir, keep)
+}
+
+// A Divider divides a benchmark several times. A file whose records it has divided alike before is
+// copied, which costs neither compression nor, where the file system shares the blocks of copies, space.
+// What it has written must not change as long as it is used.
+type Divider struct {
+	b    *Benchmark
+	made map[division][2]string // the files written
+}
+
+// A division of a file: its number, and a bit for each record that is kept.
+type division struct {
+	file int
+	kept string
+}
+
+// Divider returns a divider of the benchmark.
+func (b *Benchmark) Divider() *Divider { return &Divider{b, map[division][2]string{}} }
+
 // Divide writes each file twice under its name File.Out: the records for which keep is true
 // below cleanDir, the others below removedDir, in order, each record's bytes unchanged, in
 // the same format and compression. Both have what encloses the records (a header, a list's
 // brackets). Of Parquet, schema, metadata and the rows' values are kept, but not the pages.
 // Keep is called once for each item, in order. No output file may exist before; after an
 // error Divide removes those it created.
-func (b *Benchmark) Divide(ctx context.Context, cleanDir, removedDir string, keep func(ordinal int) bool) (err error) {
+func (d *Divider) Divide(ctx context.Context, cleanDir, removedDir string, keep func(ordinal int) bool) (err error) {
+	b := d.b
 	if !b.complete { // read all items first, to know the files' digests and numbers of items
 		for _, err := range b.Items(ctx) {
 			if err != nil {
@@ -652,35 +676,62 @@ func (b *Benchmark) Divide(ctx context.Context, cleanDir, removedDir string, kee
 			for _, name := range made {
 				os.Remove(name)
 			}
+			clear(d.made)
 			err = fmt.Errorf("benchmark %s: divide: %w", b.Name, err)
 		}
 	}()
 	first := 0
 	for i := range b.Files {
 		f := &b.Files[i]
-		var outs [2]*shard.Output
-		for k, dir := range []string{cleanDir, removedDir} {
-			name := filepath.Join(dir, filepath.FromSlash(f.Out))
-			o, err := shard.Create(name, f.compression)
-			if err != nil {
-				if k > 0 {
-					outs[0].Drop()
-				}
-				return err
-			}
-			outs[k] = o
-			made = append(made, name)
-		}
-		err := f.copyTo(ctx, [2]io.Writer{outs[0], outs[1]}, func(n int) int {
+		kept := make([]byte, (f.Items+7)/8)
+		for n := range f.Items {
 			if keep(first + n) {
-				return 0
+				kept[n/8] |= 1 << (n % 8)
 			}
-			return 1
-		})
-		if err = errors.Join(err, outs[0].Close(), outs[1].Close()); err != nil {
-			return err
 		}
 		first += f.Items
+		at, names := division{i, string(kept)}, [2]string{}
+		for k, dir := range []string{cleanDir, removedDir} {
+			names[k] = filepath.Join(dir, filepath.FromSlash(f.Out))
+		}
+		done, err := f.divide(ctx, names, d.made[at], kept)
+		if made = append(made, done...); err != nil {
+			return err
+		}
+		d.made[at] = names
 	}
 	return nil
+}
+
+// divide writes the records that are kept and the others to the two files of those names, or copies
+// those of an equal division. It returns the names of the files that it created.
+func (f *File) divide(ctx context.Context, names, equal [2]string, kept []byte) (made []string, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var outs [2]*shard.Output
+	for k, name := range names {
+		if equal[0] != "" {
+			err = errors.Join(os.MkdirAll(filepath.Dir(name), 0o777), publish.Copy(equal[k], name))
+		} else {
+			outs[k], err = shard.Create(name, f.compression)
+		}
+		if err != nil {
+			if k > 0 && outs[0] != nil {
+				outs[0].Drop()
+			}
+			return made, err
+		}
+		made = append(made, name)
+	}
+	if equal[0] != "" {
+		return made, nil
+	}
+	err = f.copyTo(ctx, [2]io.Writer{outs[0], outs[1]}, func(n int) int {
+		if n >= f.Items { // the file has changed, which copyTo returns
+			return 1
+		}
+		return int(^kept[n/8] >> (n % 8) & 1)
+	})
+	return made, errors.Join(err, outs[0].Close(), outs[1].Close())
 }

@@ -825,6 +825,40 @@ func TestChangedFile(t *testing.T) {
 	}
 }
 
+// A divider writes what one division alone writes, whichever of its divisions are alike.
+func TestDividerDividesAlike(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.jsonl"), strings.Repeat("{\"q\":\"1\"}\n{\"q\":\"2\"}\n", 9))
+	write(t, filepath.Join(dir, "b.csv"), "q\n1\n2\n3\n")
+	b, err := Open(Spec{Path: dir, Fields: "question=q"}, presets(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := func(dir string) (text string) {
+		for _, name := range []string{"a.jsonl", "b.csv"} {
+			text += plainOf(t, filepath.Join(dir, name)) + "|"
+		}
+		return text
+	}
+	d := b.Divider()
+	for round, keep := range []func(int) bool{
+		func(n int) bool { return n%2 == 0 }, func(n int) bool { return n < 18 && n%2 == 0 },
+		func(n int) bool { return n%2 == 0 }, func(n int) bool { return true }, func(n int) bool { return false },
+		func(n int) bool { return n%2 == 1 }, func(n int) bool { return true },
+	} {
+		clean, removed, clean1, removed1 := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
+		if err := errors.Join(d.Divide(ctx, clean, removed, keep), b.Divide(ctx, clean1, removed1, keep)); err != nil {
+			t.Fatal(err)
+		}
+		if tree(clean) != tree(clean1) || tree(removed) != tree(removed1) {
+			t.Errorf("round %d: %q and %q, want %q and %q", round, tree(clean), tree(removed), tree(clean1), tree(removed1))
+		}
+	}
+	if len(d.made) != 4+4 { // of each file: every, no, every even and every odd record
+		t.Errorf("%d divisions", len(d.made))
+	}
+}
+
 func TestDivideWritesOverNothing(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "quiz.jsonl"), "{\"q\":\"1\"}\n")
 	b, err := Open(Spec{Path: path, Fields: "question=q"}, presets(t))

@@ -39,6 +39,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"golang.org/x/sync/errgroup"
 )
 
 var (
@@ -782,10 +783,36 @@ func Link(from, to string) error {
 	})
 }
 
+// Copy makes to, which must not exist, a copy of the file from. Where the file system can, the two
+// share their blocks on disk until one of them is written.
+func Copy(from, to string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	if shareBlocks(out, f) != nil {
+		_, err = io.Copy(out, f)
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		os.Remove(to)
+	}
+	return err
+}
+
+// syncAtOnce is how many files are synced at a time: a file system commits those that wait together.
+const syncAtOnce = 32
+
 // syncTree syncs every file and directory of root but the results, which were synced
 // before.
 func syncTree(root string) error {
 	var dirs []string
+	var files errgroup.Group
+	files.SetLimit(syncAtOnce)
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -798,17 +825,16 @@ func syncTree(root string) error {
 		case filepath.Dir(path) == filepath.Join(root, shardsDir):
 			return nil
 		}
-		return syncFile(path)
+		files.Go(func() error { return syncFile(path) })
+		return nil
 	})
-	if err != nil {
+	if err = errors.Join(err, files.Wait()); err != nil {
 		return err
 	}
-	for _, dir := range slices.Backward(dirs) {
-		if err := syncDir(dir); err != nil {
-			return err
-		}
+	for _, dir := range dirs {
+		files.Go(func() error { return syncDir(dir) })
 	}
-	return nil
+	return files.Wait()
 }
 
 // swap exchanges new/ and DIR, or renames new/ to DIR if there is none.

@@ -17,6 +17,10 @@ func syncFileSystem(dir string) error {
 	return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
 }
 
+// shareBlocks makes an empty file a copy of another one on the same file system without copying its
+// blocks (FICLONE: Btrfs, XFS and others). After an error the file is still empty.
+func shareBlocks(to, from *os.File) error { return unix.IoctlFileClone(int(to.Fd()), int(from.Fd())) }
+
 // exchange swaps two directories in one step. The error is
 // errors.ErrUnsupported where the kernel or the file system has no such call.
 func exchange(a, b string) error {

@@ -256,3 +256,24 @@ func TestExportKilled(t *testing.T) {
 		t.Errorf("left: %s", got)
 	}
 }
+
+// A copy has the bytes of its source, is a file of its own, and takes no other's place.
+func TestCopy(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	for _, want := range []string{"", "x", strings.Repeat("0123456789", 1e5)} {
+		must(t, os.WriteFile(from, []byte(want), 0o644))
+		must(t, Copy(from, to))
+		must(t, os.WriteFile(from, []byte("other"), 0o644))
+		if got, err := os.ReadFile(to); err != nil || string(got) != want {
+			t.Errorf("%d bytes, want %d: %v", len(got), len(want), err)
+		}
+		if err := Copy(from, to); !errors.Is(err, os.ErrExist) {
+			t.Error(err)
+		}
+		if got, err := os.ReadFile(to); err != nil || string(got) != want {
+			t.Errorf("%d bytes, want %d: %v", len(got), len(want), err)
+		}
+		must(t, os.Remove(to))
+	}
+}
