@@ -88,3 +88,76 @@ done:
 	MOVQ BX, ret1+56(FP)
 	MOVQ R11, ret2+64(FP)
 	RET
+
+// MIX sets r to mix(r) and uses R9 and DX; R12 has wordMul.
+#define MIX(r) \
+	MOVQ  r, DX;       \
+	MULXQ R12, R9, r;  \
+	XORQ  R9, r
+
+// func hashWordsBMI2(hash *uint64, edges *uint32, n int, text *byte)
+TEXT ·hashWordsBMI2(SB), NOSPLIT, $0-32
+	MOVQ hash+0(FP), DI
+	MOVQ edges+8(FP), SI
+	MOVQ n+16(FP), CX
+	MOVQ text+24(FP), R8
+	MOVQ $const_wordMul, R12
+	MOVQ $const_wordSeed, R13
+	MOVQ fold<>+0(SB), R15
+	TESTQ CX, CX
+	JLE  end
+
+word:
+	MOVL (SI), AX
+	MOVL 4(SI), BX
+	ADDQ $8, SI
+	SUBL AX, BX
+	MOVQ (R8)(AX*1), R10
+	ORQ  R15, R10
+	CMPL BX, $16
+	JHI  long
+
+	// Words of up to eight bytes and of up to sixteen take the same steps: which one it is cannot
+	// be foreseen.
+	MOVQ 8(R8)(AX*1), R11
+	ORQ  R15, R11
+	SHLL $3, BX
+	BZHIQ BX, R10, R10
+	XORQ R13, R10
+	MIX(R10)
+	SUBL $64, BX
+	MOVL BX, AX
+	BZHIQ AX, R11, R11
+	XORQ R10, R11
+	MIX(R11)
+	TESTL BX, BX
+	CMOVQLE R10, R11
+	MOVQ R11, (DI)
+	ADDQ $8, DI
+	DECQ CX
+	JNZ  word
+
+end:
+	RET
+
+long:
+	MOVQ R13, R11
+
+eight:
+	XORQ R10, R11
+	MIX(R11)
+	ADDQ $8, AX
+	MOVQ (R8)(AX*1), R10
+	ORQ  R15, R10
+	SUBL $8, BX
+	CMPL BX, $8
+	JHI  eight
+	SHLL $3, BX
+	BZHIQ BX, R10, R10
+	XORQ R10, R11
+	MIX(R11)
+	MOVQ R11, (DI)
+	ADDQ $8, DI
+	DECQ CX
+	JNZ  word
+	RET

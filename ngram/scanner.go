@@ -45,7 +45,7 @@ type Scanner struct {
 	buf    []byte   // normal forms of words that are not ASCII, each ended by a 0 byte
 	grams  []uint64
 
-	fast  bool // listEdges is used
+	fast  bool // listEdges and hashWords are used
 	table bool // fillTable is used
 	iter  norm.Iter
 	split *splitter // for recipes other than "words"
@@ -341,10 +341,10 @@ func (s *Scanner) fill() {
 	n, pos := 2*first, s.pos // edges listed; bytes read
 	var in uint64            // 1 if a word extends past the bytes read
 	cut, slow := 64, false
-	for !slow && pos+72 <= len(text) && n < 2*blockWords {
+	for !slow && pos+80 <= len(text) && n < 2*blockWords {
 		if s.fast {
 			pos, n, in = listEdges(edges, n, text, pos, in)
-			if pos+72 > len(text) || n >= 2*blockWords {
+			if pos+80 > len(text) || n >= 2*blockWords {
 				break
 			}
 		}
@@ -358,7 +358,7 @@ func (s *Scanner) fill() {
 		pos += cut
 	}
 	k := n / 2
-	tail := !slow && pos+72 > len(text)
+	tail := !slow && pos+80 > len(text)
 	switch {
 	case n%2 == 1: // a word that is not read to its end
 		pos = int(edges[n-1])
@@ -374,10 +374,14 @@ func (s *Scanner) fill() {
 }
 
 // hashASCII hashes words first to k, not included, whose edges are listed. They are ASCII, and
-// at least 8 bytes of text follow each.
+// at least 16 bytes of text follow the beginning of each, and 8 its end.
 func (s *Scanner) hashASCII(first, k int) {
-	text, edges, hash := s.text, s.edges[2*first:2*k], s.hash[first:k]
 	clear(s.folded[first:k])
+	if s.fast {
+		hashWords(s.hash[first:k], s.edges[2*first:2*k], s.text)
+		return
+	}
+	text, edges, hash := s.text, s.edges[2*first:2*k], s.hash[first:k]
 	for i := range hash {
 		b, size := int(edges[2*i]), uint(edges[2*i+1]-edges[2*i])
 		h := uint64(wordSeed)
