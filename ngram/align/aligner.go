@@ -156,11 +156,14 @@ func (n *Aligner) Select(from, to int) {
 	last := sort.Search(len(r.spans), func(k int) bool { return int(r.spans[k].End) > to })
 	last = max(last, n.first)
 	n.hashes, n.spans = r.hashes[n.first:last], r.spans[n.first:last]
-	n.taken = append(n.taken[:0], make([]bool, last-n.first)...)
+	n.untake()
 	a, b := r.rareFrom(n.first), r.rareFrom(last)
 	n.rare, n.firstRare = r.rare[a:b], a
 	n.seeds = r.seeds[r.seedFrom(a):r.seedFrom(b)]
 }
+
+// untake lets all selected words be paired again.
+func (n *Aligner) untake() { n.taken = append(n.taken[:0], make([]bool, len(n.hashes))...) }
 
 // readTo reads the pieces that have bytes from to to, unless they are read.
 func (n *Aligner) readTo(from, to int) {

@@ -154,9 +154,17 @@ type Quote struct {
 
 // evidence is what a match shows.
 func (s *Items) evidence(i int, g *Match) *evidence {
-	e := &evidence{total: s.total(i), passage: s.passage[i], asks: g.Asks, cut: g.Cut, whole: g.Whole,
-		numbers: g.Decisive.Numbers}
-	for p, f := range g.Found {
+	e := &evidence{} // of the caller's memory, since this is inlined
+	s.fill(e, i, g)
+	return e
+}
+
+// fill sets the evidence to what a match shows of item i.
+func (s *Items) fill(e *evidence, i int, g *Match) {
+	e.total, e.passage, e.asks, e.cut, e.whole = s.total(i), s.passage[i], g.Asks, g.Cut, g.Whole
+	e.numbers = g.Decisive.Numbers
+	for p := range g.Found {
+		f := &g.Found[p]
 		e.found[p], e.loose[p], e.runs[p], e.words[p], e.cited[p] = f.Info, f.Loose, f.Run, f.Words, f.Cited
 		if t := s.list[i].Texts[p]; t != item.None {
 			e.size[p], e.citedAll[p] = s.x.Words(int(t)), int(s.x.cited[t])
@@ -165,7 +173,6 @@ func (s *Items) evidence(i int, g *Match) *evidence {
 			}
 		}
 	}
-	return e
 }
 
 // Strength is how much of what is needed to flag item i its strongest document shows,
@@ -358,6 +365,8 @@ type Collector struct {
 	places  []place // of the current document
 
 	// Of the current document.
+	bounder    bounder
+	everyPlace bool // for tests: nothing is skipped
 	candidates []candidate
 	runs       []Run
 	contest    contest
@@ -399,14 +408,8 @@ func (c *Collector) End(row int64, id string, text, cleaned []byte, by *plain.Cl
 	slices.SortFunc(c.places, func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.item, b.item))
 	})
-	if c.Matcher.whole {
-		c.aligner.documentRead(cleaned, &c.Matcher.ended)
-	} else {
-		c.aligner.Document(cleaned)
-	}
-	c.runs, c.candidates = c.runs[:0], c.candidates[:0]
-	for _, at := range c.places {
-		c.alignItem(at)
+	if c.everyPlace || !c.alignPlaces(cleaned, false) {
+		c.alignPlaces(cleaned, true)
 	}
 	c.compete()
 	for k := range c.candidates {
@@ -597,7 +600,29 @@ func (c *Collector) mixed(g *candidate) bool {
 	return false
 }
 
-// alignItem aligns an item with its place. Where that is not enough and the answer may be
+// alignPlaces aligns items with their places: all, or only those of which enough may be found to be
+// recorded. It reports whether the others cannot matter to those: a weak claim only says
+// what another candidate shares.
+func (c *Collector) alignPlaces(cleaned []byte, all bool) (done bool) {
+	if c.Matcher.whole {
+		c.aligner.documentRead(cleaned, &c.Matcher.ended)
+	} else {
+		c.aligner.Document(cleaned)
+	}
+	c.bounder.document()
+	c.runs, c.candidates = c.runs[:0], c.candidates[:0]
+	for _, at := range c.places {
+		c.aligner.Select(at.from, at.to)
+		if all || c.mayShow(at.item) {
+			c.alignItem(at)
+		}
+	}
+	return len(c.candidates) == len(c.places) || !slices.ContainsFunc(c.candidates, func(g candidate) bool {
+		return g.strength >= 1 && c.items.mayShare(&g)
+	})
+}
+
+// alignItem aligns an item with its place, which is selected. Where that is not enough and the answer may be
 // there, the answer goes first: some of its words are those of the question too.
 func (c *Collector) alignItem(at place) {
 	g := c.alignPlace(at, false)
@@ -612,7 +637,7 @@ func (c *Collector) alignItem(at place) {
 // alignPlace aligns the parts of an item with its place, the answer last or first.
 func (c *Collector) alignPlace(at place, answer bool) candidate {
 	s := c.items
-	c.aligner.Select(at.from, at.to)
+	c.aligner.untake()
 	g := candidate{item: at.item, by: -1}
 	first := len(c.runs)
 	if answer {
@@ -622,18 +647,19 @@ func (c *Collector) alignPlace(at place, answer bool) candidate {
 	}
 	if !answer && c.mixed(&g) {
 		c.runs = c.runs[:first]
-		c.aligner.Select(at.from, at.to)
+		c.aligner.untake()
 		c.alignParts(&g, item.Choices, item.Context, item.Question, item.Answer)
 	}
 	c.findQuestion(&g)
 	c.placeChoices(&g)
 	g.asks, g.cut, g.whole = c.asks(&g), s.isCut(&g), s.isWhole(&g)
-	_, g.strength = s.evidence(at.item, g.match()).score()
-	if g.strength >= 1 && c.dropForged(&g) {
+	e := s.evidence(at.item, g.match())
+	if _, g.strength = e.score(); g.strength >= 1 && c.dropForged(&g) {
 		g.asks, g.cut, g.whole = 0, false, false
-		_, g.strength = s.evidence(at.item, g.match()).score()
+		e = s.evidence(at.item, g.match())
+		_, g.strength = e.score()
 	}
-	if s.evidence(at.item, g.match()).withNumbers() >= 1 {
+	if e.withNumbers() >= 1 {
 		g.decisive = c.decisive(&g)
 		_, g.strength = s.evidence(at.item, g.match()).score()
 	}
@@ -728,8 +754,7 @@ func (c *Collector) decide(candidates []candidate) {
 		if claim.weak {
 			continue
 		}
-		g.shared = !claim.whole && claim.shared > 0 && claim.sum-claim.shared < distinct*unit &&
-			s.missing(g) >= remainder*unit && !s.holdsQuestion(g)
+		g.shared = claim.shared > 0 && claim.sum-claim.shared < distinct*unit && s.mayShare(g)
 		if t.claims[k].by < 0 {
 			continue
 		}
@@ -767,6 +792,11 @@ const (
 	distinct  = 6
 	remainder = 20
 )
+
+// mayShare reports whether a candidate may show no more than what another one shows too.
+func (s *Items) mayShare(g *candidate) bool {
+	return !g.whole && s.missing(g) >= remainder*unit && !s.holdsQuestion(g)
+}
 
 // missing is the known information of an item that was not found, answer aside.
 func (s *Items) missing(g *candidate) (sum int) {

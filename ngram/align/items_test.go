@@ -269,15 +269,19 @@ func TestQuotationHidesNothing(t *testing.T) {
 
 // randomItems is items that share words, passages and choices.
 func randomItems(t *testing.T, rng *rand.Rand) (s *Items, texts []string) {
+	return randomItemsOf(t, rng, alphabet[9:])
+}
+
+func randomItemsOf(t *testing.T, rng *rand.Rand, words []string) (s *Items, texts []string) {
 	var list [][item.NumParts]string
 	for range 2 + rng.IntN(6) {
 		var it [item.NumParts]string
 		for p := range it {
-			switch text := strings.Join(randomWords(rng, alphabet[9:], 8+rng.IntN(25)), " "); {
+			switch text := strings.Join(randomWords(rng, words, 8+rng.IntN(25)), " "); {
 			case item.Part(p) == item.Context && len(list) > 0 && rng.IntN(2) == 0:
 				it[p] = list[0][p]
 			case item.Part(p) == item.Choices && rng.IntN(2) == 0:
-				it[p] = strings.Join(randomWords(rng, alphabet[9:], 4), "\n")
+				it[p] = strings.Join(randomWords(rng, words, 4), "\n")
 			case item.Part(p) == item.Question || rng.IntN(2) == 0:
 				it[p] = text
 			}
@@ -657,4 +661,81 @@ func TestRepeatedItem(t *testing.T) {
 			t.Errorf("item %d: %+v", i, v)
 		}
 	}
+}
+
+// TestSkippedPlaces: collectors that align the promising places record what those record that align
+// every place.
+func TestSkippedPlaces(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 1))
+	rounds := 100
+	if testing.Short() {
+		rounds = 30
+	}
+	skipped, recorded, flagged := 0, 0, 0
+	for round := range rounds {
+		// Few words, so that all items share some, or many, so that places have little of one.
+		from := append(madeVocabulary[:10+rng.IntN(len(madeVocabulary)-10)], alphabet...)
+		s, texts := randomItemsOf(t, rng, from)
+		fast, plain := s.NewCollector(), s.NewCollector()
+		fast.Reset("shard")
+		plain.Reset("shard")
+		plain.everyPlace = true
+		for row := range 1 + rng.IntN(12) {
+			doc := randomDocument(rng, texts, from, round%10 == 0)
+			read(t, fast, int64(row), doc)
+			read(t, plain, int64(row), doc)
+			skipped += len(plain.candidates) - len(fast.candidates)
+		}
+		if !reflect.DeepEqual(fast.covers, plain.covers) {
+			t.Fatalf("round %d: covers differ:\n%+v\n%+v", round, fast.covers, plain.covers)
+		}
+		for i, c := range plain.covers {
+			recorded++
+			if s.Judge(int(i), c, 1).State == item.Flagged {
+				flagged++
+			}
+		}
+	}
+	if skipped < rounds || recorded < rounds || flagged < rounds/5 {
+		t.Errorf("%d places were skipped, of %d items something was recorded, %d are flagged", skipped, recorded, flagged)
+	}
+}
+
+// madeVocabulary is words that say much by themselves.
+var madeVocabulary = func() (list []string) {
+	for _, a := range strings.Fields("bar dor fen gul hem jor") {
+		for _, b := range strings.Fields("lam mik nos pel rut sav tin vok wes zad") {
+			list = append(list, a+b+"en")
+		}
+	}
+	return slices.Clip(list)
+}()
+
+// randomDocument is pieces of texts among other words, with words lost, exchanged or on other lines.
+// A long one is read in pieces.
+func randomDocument(rng *rand.Rand, texts, from []string, long bool) string {
+	var doc []string
+	for range 1 + rng.IntN(8) {
+		words := strings.Split(texts[rng.IntN(len(texts))], " ")
+		first := rng.IntN(len(words)) * rng.IntN(2)
+		words = slices.Clone(words[first : first+1+rng.IntN(len(words)-first)])
+		if rng.IntN(4) > 0 {
+			words = words[:min(len(words), 2+rng.IntN(3))]
+		}
+		for range rng.IntN(1 + len(words)/2) {
+			switch at := rng.IntN(len(words)); rng.IntN(3) {
+			case 0:
+				words[at] = randomWords(rng, from, 1)[0]
+			case 1:
+				words[at] += "\n" + randomWords(rng, from, 1)[0]
+			default:
+				words[at] = "the"
+			}
+		}
+		doc = append(doc, strings.Join(words, " "), strings.Join(randomWords(rng, from, rng.IntN(60)), " "))
+	}
+	if long { // no space where a piece would begin
+		doc = append([]string{strings.Repeat("x", 4*pieceSize)}, doc...)
+	}
+	return strings.Join(doc, "\n")
 }

@@ -271,14 +271,20 @@ func (e *evidence) hopeful() bool {
 	if e.holdsAnswer() {
 		return true
 	}
-	every := []item.Part{item.Context, item.Question, item.Choices}
-	for _, parts := range [][]item.Part{e.own(), append(e.own(), item.Choices), every} {
-		found, total, _ := e.sum(parts...)
-		if float64(found.Own) >= hoped*(1-stretch)*0.6*Need(float64(total.Own)/unit)*float64(total.Own) && found.Own > 0 {
-			return true
-		}
+	if e.hopes(item.Context, item.Question, item.Choices) {
+		return true
 	}
-	return false
+	if e.passage {
+		return e.hopes(item.Question) || e.hopes(item.Question, item.Choices)
+	}
+	return e.hopes(item.Context, item.Question)
+}
+
+// hopes reports whether what seeds show of some parts could be enough once aligned.
+func (e *evidence) hopes(parts ...item.Part) bool {
+	found, total, _ := e.sum(parts...)
+	return found.Own > 0 &&
+		float64(found.Own) >= hoped*(1-stretch)*0.6*Need(float64(total.Own)/unit)*float64(total.Own)
 }
 
 // reported is the strength below which a document is not kept, and hoped the one that an
