@@ -1,7 +1,9 @@
 package plain
 
 import (
+	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -24,17 +26,25 @@ const (
 // back to a space.
 func Disguises(text []byte) (kinds []string) {
 	mixed, ignorable := 0, 0
-	for at := nonASCII(text, 0); at < len(text); {
-		r, size := utf8.DecodeRune(text[at:])
-		before, after := at > 0 && isLetter(text[at-1]), at+size < len(text) && isLetter(text[at+size])
+	for at, end := nonASCII(text, 0), 0; at < len(text); at = nonASCII(text, end) {
+		end = firstASCII(text, at)
+		before, after := at > 0 && isLetter(text[at-1]), end < len(text) && isLetter(text[end])
+		if !before && !after {
+			continue
+		}
+		r, size := utf8.DecodeRune(text[at:end])
 		switch {
-		case (before || after) && looksLatin(r) != 0:
+		case at+size < end: // only the first and the last character are beside letters
+			if before && looksLatin(r) != 0 {
+				mixed++
+			}
+			if r, _ = utf8.DecodeLastRune(text[at:end]); after && looksLatin(r) != 0 {
+				mixed++
+			}
+		case looksLatin(r) != 0:
 			mixed++
 		case before && after && isIgnorable(r):
 			ignorable++
-		}
-		if at += size; at < len(text) && text[at] < utf8.RuneSelf {
-			at = nonASCII(text, at)
 		}
 	}
 	if mixed >= leastMixed {
@@ -49,9 +59,23 @@ func Disguises(text []byte) (kinds []string) {
 	return kinds
 }
 
+const high = 0x8080808080808080 // the bits that ASCII has not
+
+// firstASCII returns the first byte from at on that is ASCII, or the length of the text.
+func firstASCII(text []byte, at int) int {
+	for ; at+8 <= len(text); at += 8 {
+		if ascii := ^binary.LittleEndian.Uint64(text[at:]) & high; ascii != 0 {
+			return at + bits.TrailingZeros64(ascii)/8
+		}
+	}
+	for at < len(text) && text[at] >= utf8.RuneSelf {
+		at++
+	}
+	return at
+}
+
 // nonASCII returns the first byte from at on that is not ASCII, or the length of the text.
 func nonASCII(text []byte, at int) int {
-	const high = 0x8080808080808080
 	for ; at+32 <= len(text); at += 32 {
 		b := text[at : at+32]
 		all := binary.LittleEndian.Uint64(b) | binary.LittleEndian.Uint64(b[8:]) |
@@ -84,7 +108,9 @@ func hasEncoded(text []byte) bool {
 		run := text[from : from+leastEncoded]
 		space := len(run) - 1
 		for space >= 0 && !isSpace(run[space]) {
-			space--
+			if space--; space >= 7 && binary.LittleEndian.Uint64(run[space-7:])&high == high {
+				space -= 8
+			}
 		}
 		if space >= 0 {
 			from += space + 1
@@ -94,7 +120,7 @@ func hasEncoded(text []byte) bool {
 			return true
 		}
 		for from += leastEncoded; from < len(text) && !isSpace(text[from]); { // the rest of the run
-			from++
+			from = firstASCII(text, from+1)
 		}
 	}
 	return false
@@ -102,6 +128,9 @@ func hasEncoded(text []byte) bool {
 
 // isEncoded reports whether a run without white space is encoded.
 func isEncoded(run []byte) bool {
+	if nonASCII(run, 0) < len(run) { // what only percent signs may be beside
+		return bytes.Count(run, []byte("%"))*6 >= len(run)
+	}
 	var lower, upper, digits, percents, others int
 	for _, b := range run {
 		switch {
