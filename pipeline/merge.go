@@ -177,7 +177,9 @@ func (c *collection) sorted() []ledger.Entry {
 }
 
 // mergeFiles writes the merged results of files into one, with one result of all their shards.
-func mergeFiles(set *match.Set, p *Plan, files []string, out string) error {
+func mergeFiles(
+	set *match.Set, p *Plan, files []string, out string, write func(path string, write func(io.Writer) error) error,
+) error {
 	c, err := collectResults(p, files)
 	if err != nil {
 		return err
@@ -191,7 +193,7 @@ func mergeFiles(set *match.Set, p *Plan, files []string, out string) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	return publish.WriteFile(out, func(f io.Writer) error {
+	return write(out, func(f io.Writer) error {
 		w, err := ledger.NewResultWriter(f)
 		if err != nil {
 			return err
@@ -223,7 +225,7 @@ func MergeResults(ctx context.Context, o Options, p *Plan, files []string, out s
 	if err != nil {
 		return err
 	}
-	return mergeFiles(set, p, files, out)
+	return mergeFiles(set, p, files, out, publish.WriteFile)
 }
 
 // NotIndexed returns the shards of a plan that none of the indexes in dirs has.

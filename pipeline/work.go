@@ -38,7 +38,7 @@ func (d resultDir) Get(key string) (string, bool) {
 }
 
 func (d resultDir) Put(key string, write func(w io.Writer) error) error {
-	return publish.WriteFile(filepath.Join(string(d), key+resultsEnding), write)
+	return publish.PutFile(filepath.Join(string(d), key+resultsEnding), write)
 }
 
 func (d resultDir) Temp() (string, error) { return string(d), nil }
@@ -74,7 +74,7 @@ func Work(ctx context.Context, o Options, w WorkOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(w.Dir, 0o777); err != nil {
+	if err := publish.MakeDir(w.Dir); err != nil {
 		return err
 	}
 	tell := func(d *done, file string) error {
@@ -149,7 +149,7 @@ func (w WorkOptions) mergeAll(set *match.Set) error {
 	}
 	const name = "merged"
 	out := filepath.Join(w.Dir, name+resultsEnding)
-	if err := mergeFiles(set, w.Plan, files, out); err != nil {
+	if err := mergeFiles(set, w.Plan, files, out, publish.PutFile); err != nil {
 		return err
 	}
 	for _, file := range files {

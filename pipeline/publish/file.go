@@ -50,6 +50,33 @@ func WriteFile(path string, write func(w io.Writer) error) error {
 	return replace(target, filepath.Join(filepath.Dir(target), prefixOf(target)), write)
 }
 
+// PutFile is WriteFile for a file of which only swab knows the name: a symbolic link in its
+// place is replaced, and not followed.
+func PutFile(path string, write func(w io.Writer) error) error {
+	target, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Lstat(target); err == nil && info.IsDir() {
+		return fmt.Errorf("%s: it is a directory where a file is meant", path)
+	}
+	return replace(target, filepath.Join(filepath.Dir(target), prefixOf(target)), write)
+}
+
+// MakeDir makes a directory, unless it is there, and those above it. A symbolic link of another
+// user in a directory that all may write to is refused.
+func MakeDir(path string) error {
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 && isPlanted(info, filepath.Dir(path)) {
+		return plantedError(path)
+	}
+	return os.MkdirAll(path, 0o777)
+}
+
+func plantedError(path string) error {
+	return fmt.Errorf("%s: %w: it is another user's symbolic link in a directory that all may write to", path, ErrForeign)
+}
+
 // follow returns the file that path names once symbolic links are followed, and whether it
 // cannot be replaced but must be written to: it is no regular file, or a file that a process
 // has opened, as /dev/stdout is.
@@ -72,8 +99,7 @@ func follow(path string) (target string, through bool, err error) {
 		case info.Mode()&fs.ModeSymlink == 0:
 			return target, !info.Mode().IsRegular(), nil
 		case isPlanted(info, filepath.Dir(target)):
-			return "", false, fmt.Errorf("%s: %w: it is another user's symbolic link in a directory that all may write to",
-				path, ErrForeign)
+			return "", false, plantedError(path)
 		}
 		link, err := os.Readlink(target)
 		if err != nil {

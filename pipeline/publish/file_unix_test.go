@@ -226,6 +226,16 @@ func TestPlanted(t *testing.T) {
 	if err := WriteFile(filepath.Join(shared, "file"), text("no")); !errors.Is(err, ErrForeign) {
 		t.Errorf("a link in place of a file: %v", err)
 	}
+	if err := PutFile(filepath.Join(shared, "file"), text("result")); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.Lstat(filepath.Join(shared, "file")); err != nil || !got.Mode().IsRegular() {
+		t.Errorf("a file that only swab makes is %v, %v", got, err)
+	}
+	planted(t, filepath.Join(shared, "task-1"), filepath.Dir(precious))
+	if err := MakeDir(filepath.Join(shared, "task-1")); !errors.Is(err, ErrForeign) {
+		t.Errorf("a link in place of a directory: %v", err)
+	}
 	if got := string(read(t, precious)); got != "precious" {
 		t.Errorf("%s is %q", precious, got)
 	}
