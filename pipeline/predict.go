@@ -3,7 +3,6 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 
 	"swab/ngram/item"
 	"swab/pipeline/audit"
+	"swab/pipeline/ledger"
 	"swab/pipeline/page"
 	"swab/pipeline/predict"
 	"swab/pipeline/publish"
@@ -88,11 +88,7 @@ func Predict(ctx context.Context, o PredictOptions) (out *Predictions, err error
 
 // save writes the predictions to Out: a file, or the audit with its report.
 func (p *Predictions) save(ctx context.Context, o *PredictOptions, into *publish.Dir) error {
-	write := func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", " ")
-		return enc.Encode(p)
-	}
+	write := func(w io.Writer) error { return ledger.WriteObject(w, p) }
 	switch {
 	case o.Out == "":
 		return nil

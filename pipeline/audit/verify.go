@@ -70,7 +70,10 @@ func Verify(ctx context.Context, dir string) (files int, err error) {
 		case errors.Is(err, fs.ErrNotExist), name == CurveFile && bytes.Count(b, []byte("\n")) == 1: // no rows, no curves
 			continue
 		case err == nil:
-			err = r.About.CheckMadeFrom(path, digest(b))
+			if err = ledger.CheckObject(b); err != nil {
+				err = fmt.Errorf("%s: %w", path, err)
+			}
+			err = errors.Join(err, r.About.CheckMadeFrom(path, digest(b)))
 		}
 		errs = append(errs, err)
 		files++

@@ -192,7 +192,7 @@ func ReadScores(r *audit.Reader, path string) (*score.Table, error) {
 		return nil, err
 	}
 	t := new(score.Table)
-	if err := json.Unmarshal(b, t); err != nil {
+	if err := errors.Join(json.Unmarshal(b, t), ledger.CheckObject(b)); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if t.Version != 1 {

@@ -212,3 +212,31 @@ func Foreign(err error) error {
 	}
 	return err
 }
+
+// objectSeal precedes the checksum of a JSON object, its last member.
+const objectSeal = ",\n \"xxh3\": \""
+
+// WriteObject writes v, which is an object with members, as JSON indented by a space, with the
+// XXH3-64 of what is before it as the last member, xxh3. It is for files that others read too.
+func WriteObject(w io.Writer, v any) error {
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return err
+	}
+	b = bytes.TrimSuffix(b, []byte("\n}"))
+	_, err = fmt.Fprintf(w, "%s%s%016x\"\n}\n", b, objectSeal, xxh3.Hash(b))
+	return err
+}
+
+// CheckObject compares a file that WriteObject wrote with its checksum. The error is ErrCorrupt. A
+// file of an earlier version has none.
+func CheckObject(b []byte) error {
+	at := bytes.LastIndex(b, []byte(objectSeal))
+	if at < 0 {
+		return nil
+	}
+	if want := fmt.Sprintf("%s%016x\"\n}\n", objectSeal, xxh3.Hash(b[:at])); string(b[at:]) != want {
+		return corruptf("checksum mismatch")
+	}
+	return nil
+}

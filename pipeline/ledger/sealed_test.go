@@ -3,6 +3,9 @@ package ledger
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -59,5 +62,46 @@ func TestReadMember(t *testing.T) {
 		if changed[i] ^= 1; f.ReadMember(changed, "a", &a) == nil {
 			t.Errorf("byte %d changed: %q", i, strings.TrimSpace(string(changed)))
 		}
+	}
+}
+
+// TestObjectChecksum: what WriteObject wrote is the same object with one more member; with a bit
+// flipped, or cut anywhere, it is refused or the same.
+func TestObjectChecksum(t *testing.T) {
+	type object struct {
+		Name  string    `json:"name"`
+		Value []float64 `json:"value"`
+	}
+	var b bytes.Buffer
+	want := object{"a score", []float64{0.25, 1e9}}
+	if err := WriteObject(&b, want); err != nil {
+		t.Fatal(err)
+	}
+	read := func(b []byte) (o object, err error) { return o, errors.Join(json.Unmarshal(b, &o), CheckObject(b)) }
+	if got, err := read(b.Bytes()); err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got, err := read([]byte(`{"name":"a score","value":[0.25,1e9]}`)); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("without a checksum: %+v, %v", got, err)
+	}
+	refused := 0
+	try := func(what string, bad []byte) {
+		switch got, err := read(bad); {
+		case err != nil:
+			refused++
+		case !reflect.DeepEqual(got, want):
+			t.Errorf("%s: read as %+v: %s", what, got, bad)
+		}
+	}
+	for n := range 8 * b.Len() {
+		bad := bytes.Clone(b.Bytes())
+		bad[n/8] ^= 1 << (n % 8)
+		try(fmt.Sprint("bit ", n), bad)
+	}
+	for n := range b.Len() {
+		try(fmt.Sprint("cut at ", n), b.Bytes()[:n])
+	}
+	if refused < 8*b.Len() {
+		t.Errorf("%d of %d refused", refused, 9*b.Len())
 	}
 }

@@ -2,6 +2,8 @@ package page
 
 import (
 	"encoding/json"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -59,6 +61,20 @@ func TestTicks(t *testing.T) {
 		ticks := ticksOf(c[0], c[1])
 		if len(ticks) < 2 || len(ticks) > 7 || ticks[0] > c[0]+1e-8*(c[1]-c[0]) || ticks[len(ticks)-1] < c[1]-1e-8*(c[1]-c[0]) {
 			t.Errorf("%v: ticks %v", c, ticks)
+		}
+	}
+}
+
+// TestTicksOfAnything: whatever is plotted, there are a few ticks, from one to the next larger.
+func TestTicksOfAnything(t *testing.T) {
+	values := []float64{0, 1, -1, 0.1, 0.1000000000000001, 1e-300, 1e300, -1e300, math.MaxFloat64, -math.MaxFloat64,
+		math.Inf(1), math.Inf(-1), math.NaN(), 1e15, 1e15 + 1}
+	for _, lo := range values {
+		for _, hi := range values {
+			ticks := ticksOf(lo, hi)
+			if len(ticks) < 2 || len(ticks) > 12 || !slices.IsSorted(ticks) || !(ticks[0] < ticks[1]) {
+				t.Errorf("%v to %v: %v", lo, hi, ticks)
+			}
 		}
 	}
 }

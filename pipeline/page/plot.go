@@ -451,6 +451,9 @@ func ticksOf(lo, hi float64) []float64 {
 	if !(hi > lo) {
 		lo, hi = lo-0.5, hi+0.5
 	}
+	if !(hi-lo > 1e-9*max(math.Abs(lo), math.Abs(hi))) || math.IsInf(hi-lo, 0) { // no step is left to go by
+		return []float64{0, 1}
+	}
 	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/3)))
 	for _, m := range []float64{1, 2, 5, 10} {
 		if (hi-lo)/(step*m) <= 4 {

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"swab/pipeline/audit"
+	"swab/pipeline/ledger"
 	"swab/pipeline/predict"
 )
 
@@ -37,13 +38,27 @@ func readPredictions(r *audit.Reader) (*predictions, error) {
 		return nil, err
 	}
 	p := new(predictions)
-	if err := json.Unmarshal(b, p); err != nil {
+	if err := errors.Join(json.Unmarshal(b, p), ledger.CheckObject(b)); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if p.Version != 1 {
 		return nil, fmt.Errorf("%s: its version is %d, this program reads 1", path, p.Version)
 	}
+	for _, b := range p.Benchmarks {
+		if b.Gap != nil && !isDrawable(b.Gap) {
+			return nil, fmt.Errorf("%s: %w: the gap of %s is of no models; write it again with swab predict",
+				path, ledger.ErrCorrupt, b.Benchmark)
+		}
+	}
 	return p, r.About.CheckMadeFrom(path, p.Verdicts)
+}
+
+// isDrawable reports whether a gap has a value and a compute above 0 for each of its models.
+func isDrawable(g *predict.Gap) bool {
+	const most = 1e6 // in logits
+	bad := func(v float64) bool { return math.Abs(v) > most }
+	return len(g.Compute) == len(g.Gaps) && len(g.Models) == len(g.Gaps) && !bad(g.Slope) && !bad(g.At) &&
+		!slices.ContainsFunc(g.Gaps, bad) && !slices.ContainsFunc(g.Compute, func(c float64) bool { return c <= 0 })
 }
 
 // gapPlots draws, of each benchmark and method, the gap of every model against its compute, and the
@@ -51,7 +66,7 @@ func readPredictions(r *audit.Reader) (*predictions, error) {
 func (p *predictions) gapPlots() (plots []plot) {
 	for _, b := range p.Benchmarks {
 		g := b.Gap
-		if g == nil || len(g.Gaps) == 0 || len(g.Compute) != len(g.Gaps) || len(g.Models) != len(g.Gaps) {
+		if g == nil || len(g.Gaps) == 0 {
 			continue
 		}
 		var at []float64

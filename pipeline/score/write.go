@@ -3,7 +3,6 @@ package score
 import (
 	"bufio"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -11,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"swab/pipeline/ledger"
 	"swab/pipeline/report"
 
 	"github.com/rivo/uniseg"
@@ -31,9 +31,7 @@ func (t *Table) Write(w io.Writer, format string, width int) error {
 	case "csv":
 		err = t.writeCSV(b)
 	case "json":
-		enc := json.NewEncoder(b)
-		enc.SetIndent("", " ")
-		err = enc.Encode(t)
+		err = ledger.WriteObject(b, t)
 	case "markdown":
 		t.writeMarkdown(b)
 	case "latex":
