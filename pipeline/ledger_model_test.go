@@ -200,7 +200,7 @@ func (w *ledgerWorld) run(e ledgerEvent) (read []string) {
 func (w *ledgerWorld) merge() {
 	o := w.o
 	o.Reading = Reading{MaxBadRows: -1}
-	plan, err := NewPlan(w.t.Context(), o, nil, 1, false)
+	plan, err := NewPlan(w.t.Context(), o, PlanOptions{Tasks: 1})
 	must(w.t, err)
 	results := filepath.Join(w.dir, "results")
 	must(w.t, os.RemoveAll(results))

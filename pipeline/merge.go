@@ -25,9 +25,16 @@ const resultsEnding = ".swabr"
 // A collection is the results of a plan's shards.
 type collection struct {
 	plan    *Plan
-	names   []string          // by shard of the plan
-	entries []*ledger.Entry   // likewise; nil: it has no result
-	from    [][]match.Section // by subject
+	names   []string            // by shard of the plan
+	entries []*ledger.Entry     // likewise; nil: it has no result
+	from    [][]match.Section   // by subject
+	ranges  map[int]*fileResult // by unit of the plan: results of ranges
+}
+
+// A fileResult is a result in a file.
+type fileResult struct {
+	file   string
+	result *ledger.Result
 }
 
 // FindResults returns the files of results that are named, or are in directories that are.
@@ -51,12 +58,7 @@ func FindResults(paths []string) (files []string, err error) {
 // collectResults reads the results of a plan's shards. A shard that two results have counts
 // once if both are the same; one that was read to its end counts before one that failed.
 func collectResults(p *Plan, files []string) (*collection, error) {
-	type found struct {
-		file   string
-		group  *ledger.ResultGroup
-		result *ledger.Result
-	}
-	var all []found
+	var all []fileResult
 	for _, file := range files {
 		groups, err := ledger.ReadResults(file)
 		if err != nil {
@@ -67,25 +69,39 @@ func collectResults(p *Plan, files []string) (*collection, error) {
 				return nil, fmt.Errorf("%s: %w than the plan's", file, ErrSettings)
 			}
 			for k := range groups[g].Results {
-				all = append(all, found{file, &groups[g], &groups[g].Results[k]})
+				all = append(all, fileResult{file, &groups[g].Results[k]})
 			}
 		}
 	}
-	failed := func(f found) int {
+	failed := func(f fileResult) int {
 		if len(f.result.Entries) == 1 && f.result.Entries[0].Error != "" {
 			return 1
 		}
 		return 0
 	}
-	slices.SortStableFunc(all, func(a, b found) int { // those that hold others first
+	slices.SortStableFunc(all, func(a, b fileResult) int { // those that hold others first
 		return cmp.Or(failed(a)-failed(b), len(b.result.Entries)-len(a.result.Entries))
 	})
-	c := &collection{plan: p, entries: make([]*ledger.Entry, len(p.Shards))}
+	c := &collection{plan: p, entries: make([]*ledger.Entry, len(p.Shards)), ranges: map[int]*fileResult{}}
 	c.from = make([][]match.Section, len(p.Searched))
 	for i := range p.Shards {
 		c.names = append(c.names, p.Shards[i].Name)
 	}
-	for _, f := range all {
+	united := false
+	for i := range all {
+		f := &all[i]
+		if failed(*f) == 1 && !united { // ranges count before a shard that failed
+			united = true
+			if err := c.unite(); err != nil {
+				return nil, err
+			}
+		}
+		if f.result.Entries[0].Range != nil {
+			if err := c.addRange(f); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		fresh, err := c.compare(f.file, f.result)
 		switch {
 		case err != nil:
@@ -101,13 +117,91 @@ func collectResults(p *Plan, files []string) (*collection, error) {
 			c.from[s.Of] = append(c.from[s.Of], match.Section{Path: f.file, At: s.At, Size: s.Size, Names: names})
 		}
 	}
+	if !united {
+		if err := c.unite(); err != nil {
+			return nil, err
+		}
+	}
 	return c, nil
+}
+
+// addRange adds the result of a range.
+func (c *collection) addRange(f *fileResult) error {
+	e := &f.result.Entries[0]
+	part := shard.Range{At: e.Range.At, End: e.Range.End}
+	units := c.plan.find(nameRange(e.Name, part))
+	if len(units) != 1 {
+		return fmt.Errorf("%s: the plan has no range of shard %s from byte %d to %d", f.file, e.Name, part.At, part.End)
+	}
+	want := &c.plan.Shards[c.plan.units[units[0]].shard]
+	if e.Size != want.Size || want.Digest != "" && e.Digest != "" && e.Digest != want.Digest {
+		return fmt.Errorf("%s: shard %s has changed since the plan was made", f.file, e.Name)
+	}
+	if old := c.ranges[units[0]]; old != nil && !sameEntry(&old.result.Entries[0], e) {
+		return differ(f.file, e.Name)
+	}
+	e.Name = want.Name // which is kept anyway
+	c.ranges[units[0]] = f
+	return nil
+}
+
+// unite makes results of shards of those of their ranges, where all are there.
+func (c *collection) unite() error {
+	for i := range c.plan.Shards {
+		first, end := c.plan.unitsOf(i)
+		if c.entries[i] != nil || end == first+1 {
+			continue
+		}
+		var parts []*ledger.Entry
+		for k := first; k < end && c.ranges[k] != nil; k++ {
+			parts = append(parts, &c.ranges[k].result.Entries[0])
+		}
+		if len(parts) < end-first {
+			continue
+		}
+		e, before, err := ledger.Unite(parts)
+		if err != nil {
+			return err
+		}
+		c.entries[i] = &e
+		for k := first; k < end; k++ {
+			for _, s := range c.ranges[k].result.Sections {
+				c.from[s.Of] = append(c.from[s.Of], match.Section{
+					Path: c.ranges[k].file, At: s.At, Size: s.Size, Names: c.names[i : i+1 : i+1], FirstRow: before[k-first],
+				})
+			}
+		}
+	}
+	return nil
+}
+
+// loose returns the units of which there are results and none of the shard, in ascending order.
+func (c *collection) loose() (list []int) {
+	for k := range c.ranges {
+		if c.entries[c.plan.units[k].shard] == nil {
+			list = append(list, k)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// sameEntry reports whether two entries are equal.
+func sameEntry(a, b *ledger.Entry) bool {
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return string(x) == string(y)
+}
+
+// differ returns the error of a shard with two results that differ.
+func differ(file, name string) error {
+	return fmt.Errorf("%s: shard %s has two results that differ: it changed between two tasks", file, name)
 }
 
 // add adds the entries of a result, and returns the names of its shards.
 func (c *collection) add(r *ledger.Result) (names []string) {
 	for k := range r.Entries {
-		i, _ := c.plan.number(r.Entries[k].Name)
+		i, _ := c.plan.shardNumber(r.Entries[k].Name)
 		c.entries[i] = &r.Entries[k]
 		r.Entries[k].Name = c.names[i] // which is kept anyway
 		if len(r.Entries) == 1 {
@@ -123,7 +217,7 @@ func (c *collection) add(r *ledger.Result) (names []string) {
 func (c *collection) compare(file string, r *ledger.Result) (fresh int, err error) {
 	for k := range r.Entries {
 		e := &r.Entries[k]
-		i, ok := c.plan.number(e.Name)
+		i, ok := c.plan.shardNumber(e.Name)
 		if !ok {
 			return 0, fmt.Errorf("%s: shard %s is not in the plan", file, e.Name)
 		}
@@ -136,10 +230,8 @@ func (c *collection) compare(file string, r *ledger.Result) (fresh int, err erro
 			fresh++
 			continue
 		}
-		a, _ := json.Marshal(old)
-		b, _ := json.Marshal(e)
-		if string(a) != string(b) && (e.Error == "" || old.Error != "") {
-			return 0, fmt.Errorf("%s: shard %s has two results that differ: it changed between two tasks", file, e.Name)
+		if (e.Error == "" || old.Error != "") && !sameEntry(old, e) {
+			return 0, differ(file, e.Name)
 		}
 	}
 	return fresh, nil
@@ -155,8 +247,18 @@ func (c *collection) present() (names []string) {
 	return names
 }
 
-// missing returns the names of the others.
+// missing returns the names of the units that have none.
 func (c *collection) missing() (names []string) {
+	for k, u := range c.plan.units {
+		if c.entries[u.shard] == nil && c.ranges[k] == nil {
+			names = append(names, c.plan.name(k))
+		}
+	}
+	return names
+}
+
+// unread returns the names of the shards that have none.
+func (c *collection) unread() (names []string) {
 	for i, e := range c.entries {
 		if e == nil {
 			names = append(names, c.names[i])
@@ -184,8 +286,8 @@ func mergeFiles(
 	if err != nil {
 		return err
 	}
-	names := c.present()
-	if len(names) == 0 {
+	names, loose := c.present(), c.loose()
+	if len(names)+len(loose) == 0 {
 		return nil
 	}
 	temp, err := os.MkdirTemp(filepath.Dir(out), ".merge")
@@ -210,10 +312,37 @@ func mergeFiles(
 				return err
 			}
 		}
-		w.End(c.sorted(), nil)
+		if len(names) > 0 {
+			w.End(c.sorted(), nil)
+		}
+		for _, k := range loose {
+			if err := c.ranges[k].copyTo(w); err != nil {
+				return err
+			}
+		}
 		_, err = w.Close()
 		return err
 	})
+}
+
+// copyTo writes a result as it is.
+func (f *fileResult) copyTo(w *ledger.ResultWriter) error {
+	in, err := os.Open(f.file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	for _, s := range f.result.Sections {
+		err := w.Section(s.Of, func(out io.Writer) error {
+			_, err := io.Copy(out, io.NewSectionReader(in, s.At, s.Size))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	w.End(f.result.Entries, nil)
+	return nil
 }
 
 // MergeResults writes the merged results of some shards of a plan into one file.
@@ -252,7 +381,7 @@ func (p *Plan) NotIndexed(dirs []string) (missing []string, err error) {
 type PlanStatus struct {
 	Shards, Done, Failed int
 	Bytes, DoneBytes     int64
-	Missing              []string // shards without a result
+	Missing              []string // shards and ranges without a result
 	FailedShards         []ledger.Entry
 	Stale                []string // files whose results are not the plan's, with the reason
 }
@@ -261,6 +390,7 @@ type PlanStatus struct {
 func (p *Plan) Status(files []string) *PlanStatus {
 	s := &PlanStatus{Shards: len(p.Shards)}
 	have := make([]*ledger.Entry, len(p.Shards))
+	ranges := map[int]bool{} // units
 	for _, file := range files {
 		c, err := collectResults(p, []string{file})
 		if err != nil {
@@ -272,16 +402,31 @@ func (p *Plan) Status(files []string) *PlanStatus {
 				have[i] = e
 			}
 		}
+		for k := range c.ranges {
+			ranges[k] = true
+		}
 	}
-	for i, sh := range p.Shards {
+	for k, u := range p.units {
+		s.Bytes += p.bytes(k)
+		if have[u.shard] == nil && !ranges[k] {
+			s.Missing = append(s.Missing, p.name(k))
+			continue
+		}
+		s.DoneBytes += p.bytes(k)
+	}
+	for i := range p.Shards {
 		e := have[i]
-		s.Bytes += sh.Size
 		if e == nil {
-			s.Missing = append(s.Missing, sh.Name)
+			first, end := p.unitsOf(i)
+			for first < end && ranges[first] {
+				first++
+			}
+			if first == end {
+				s.Done++
+			}
 			continue
 		}
 		s.Done++
-		s.DoneBytes += sh.Size
 		if e.Error != "" {
 			s.Failed++
 			s.FailedShards = append(s.FailedShards, *e)
@@ -290,7 +435,7 @@ func (p *Plan) Status(files []string) *PlanStatus {
 	return s
 }
 
-// MissingError lists the shards of a plan that have no result. It is ErrMissing.
+// MissingError lists the shards and ranges of a plan that have no result. It is ErrMissing.
 type MissingError struct{ Names []string }
 
 func (e *MissingError) Error() string {
@@ -318,11 +463,11 @@ func PublishPlan(ctx context.Context, o Options, p *Plan, files []string) (sum *
 	for _, f := range p.Files {
 		r.files.files = append(r.files.files, shard.Skipped{Path: f.Name, Why: f.Why, Fate: f.Fate})
 	}
-	missing := c.missing()
-	if len(missing) > 0 && !o.AllowIncomplete {
-		return nil, &MissingError{missing}
+	unread := c.unread()
+	if len(unread) > 0 && !o.AllowIncomplete {
+		return nil, &MissingError{c.missing()}
 	}
-	for _, name := range missing {
+	for _, name := range unread {
 		r.files.files = append(r.files.files, shard.Skipped{Path: name, Why: "it has no result", Fate: shard.Unread})
 	}
 	for _, e := range r.known {

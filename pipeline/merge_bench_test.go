@@ -52,7 +52,7 @@ func BenchmarkMerge(b *testing.B) {
 	o := options(b, dir)
 	o.Benchmarks = []benchmark.Spec{{Name: "made", Path: bench, Fields: "question=question,answer=answer,id=id"}}
 	o.Corpus, o.Root, o.NoReport, o.Methods = []string{"corpus"}, dir, true, methods(b, "swab", "gpt3")
-	plan, err := NewPlan(b.Context(), o, nil, 1, false)
+	plan, err := NewPlan(b.Context(), o, PlanOptions{Tasks: 1})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -26,8 +26,17 @@ type planned struct {
 
 func makePlan(t *testing.T, names ...string) *planned {
 	t.Helper()
+	return makePlanOf(t, PlanOptions{Tasks: 3}, nil, names...)
+}
+
+// makePlanOf is makePlan with shards that may be divided, if it has random numbers for them.
+func makePlanOf(t *testing.T, by PlanOptions, rng *rand.Rand, names ...string) *planned {
+	t.Helper()
 	dir := t.TempDir()
 	specs := makeKept(t, dir)
+	if rng != nil {
+		makeDivisible(t, dir, rng)
+	}
 	must(t, os.WriteFile(filepath.Join(dir, "corpus", "empty.jsonl"), nil, 0o644))
 	good, err := os.ReadFile(filepath.Join(dir, "corpus", "s0.jsonl.zst"))
 	must(t, err)
@@ -41,7 +50,7 @@ func makePlan(t *testing.T, names ...string) *planned {
 	p := &planned{Options: options(t, dir), roots: [2]string{dir, other}}
 	p.Benchmarks, p.Methods, p.NoReport = specs, methods(t, names...), true
 	p.Corpus, p.Root = []string{"corpus"}, dir
-	if p.plan, err = NewPlan(t.Context(), p.Options, nil, 3, false); err != nil {
+	if p.plan, err = NewPlan(t.Context(), p.Options, by); err != nil {
 		t.Fatal(err)
 	}
 	p.Out = filepath.Join(dir, "one")
@@ -77,70 +86,82 @@ func (p *planned) publish(t *testing.T, out string, paths ...string) error {
 	return err
 }
 
-// TestPlannedWorkIsAScan: results of random groups of shards, made below two roots with any
-// number of lanes, some of them twice, and merged in random trees, are published as the bytes
-// that one scan publishes.
+// TestPlannedWorkIsAScan: results of random groups of shards and ranges of them, made below two
+// roots with any number of lanes, some of them twice, and merged in random trees, are published as
+// the bytes that one scan publishes.
 func TestPlannedWorkIsAScan(t *testing.T) {
 	var names []string
+	seeds, rounds := 5, 4
 	if testing.Short() {
 		names = []string{"swab", "gpt3", "coverage8", "gpt4"}
+		seeds, rounds = 1, 3
 	}
-	p := makePlan(t, names...)
-	rounds := 6
-	if testing.Short() {
-		rounds = 2
-	}
-	for round := range rounds {
-		rng := rand.New(rand.NewPCG(uint64(round), 1))
-		dir := t.TempDir()
-		var all []string
-		for _, sh := range p.plan.Shards {
-			all = append(all, sh.Name)
+	merged := 0
+	for seed := range seeds {
+		rng := rand.New(rand.NewPCG(uint64(seed), 1))
+		by := PlanOptions{Tasks: 1 + rng.IntN(5), Ranges: 100 + rng.Int64N(900), Digests: rng.IntN(2) == 0}
+		p := makePlanOf(t, by, rng, names...)
+		if p.plan.Units() < len(p.plan.Shards)+10 {
+			t.Errorf("%d shards are divided into %d", len(p.plan.Shards), p.plan.Units())
 		}
-		rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		twice := all[0]
-		var paths []string
-		for k := 0; len(all) > 0; k++ {
-			n := 1 + rng.IntN(min(4, len(all)))
-			group := all[:n:n]
-			if all = all[n:]; k == 1 && n > 0 {
-				group = append(group, twice)
-			}
-			out := filepath.Join(dir, fmt.Sprint("group", k))
-			lanes := []int{1, 8}[rng.IntN(2)]
-			told := p.work(t, p.roots[rng.IntN(2)], lanes, WorkOptions{Shards: group, Dir: out, Merge: k != 1 && rng.IntN(2) == 0})
-			if len(told) != len(group) {
-				t.Fatalf("%d results of %d shards", len(told), len(group))
-			}
-			paths = append(paths, out)
-		}
-		for k := 0; len(paths) > 2 && rng.IntN(4) > 0; k++ { // a tree
-			found, err := FindResults(paths[:2])
-			must(t, err)
-			out := filepath.Join(dir, fmt.Sprintf("merged%d.swabr", k))
-			if err := MergeResults(t.Context(), p.Options, p.plan, found, out); err != nil {
-				if strings.Contains(err.Error(), "some of its shards and not all") {
-					break // the shard that was read twice is in two merged results
-				}
-				t.Fatal(err)
-			}
-			paths = append(paths[2:], out)
-		}
-		out := filepath.Join(dir, "audit")
-		if err := p.publish(t, out, paths...); err != nil {
-			if strings.Contains(err.Error(), "some of its shards and not all") {
-				continue
-			}
-			t.Fatal(err)
-		}
-		if got := files(t, out); !maps.Equal(got, p.want) {
-			for name := range p.want {
-				if got[name] != p.want[name] {
-					t.Errorf("round %d: %s is another", round, name)
-				}
-			}
+		for range rounds {
+			merged += p.round(t, rng)
 		}
 	}
+	if merged == 0 {
+		t.Error("no merged result was merged again")
+	}
+}
+
+// round does the work of a plan in random groups, merges them in a random tree, and compares the
+// audit. It returns the number of merges.
+func (p *planned) round(t *testing.T, rng *rand.Rand) (merged int) {
+	t.Helper()
+	dir := t.TempDir()
+	var all []string
+	for k := range p.plan.units {
+		all = append(all, p.plan.name(k))
+	}
+	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	twice := all[0]
+	var paths []string
+	for k := 0; len(all) > 0; k++ {
+		n := 1 + rng.IntN(min(40, len(all)))
+		group := all[:n:n]
+		if all = all[n:]; k == 1 {
+			group = append(group, twice)
+		}
+		out := filepath.Join(dir, fmt.Sprint("group", k))
+		lanes := []int{1, 8}[rng.IntN(2)]
+		told := p.work(t, p.roots[rng.IntN(2)], lanes, WorkOptions{Shards: group, Dir: out, Merge: k != 1 && rng.IntN(2) == 0})
+		if len(told) != len(group) {
+			t.Fatalf("%d results of %d shards and ranges", len(told), len(group))
+		}
+		paths = append(paths, out)
+	}
+	overlap := func(err error) bool { // what was read twice is in two merged results
+		return err != nil && strings.Contains(err.Error(), "some of its shards and not all")
+	}
+	for k := 0; len(paths) > 2 && rng.IntN(4) > 0; k++ { // a tree
+		found, err := FindResults(paths[:2])
+		must(t, err)
+		out := filepath.Join(dir, fmt.Sprintf("merged%d.swabr", k))
+		err = MergeResults(t.Context(), p.Options, p.plan, found, out)
+		if overlap(err) {
+			break
+		}
+		must(t, err)
+		paths = append(paths[2:], out)
+		merged++
+	}
+	out := filepath.Join(dir, "audit")
+	err := p.publish(t, out, paths...)
+	if overlap(err) {
+		return merged
+	}
+	must(t, err)
+	sameAudit(t, "planned work", files(t, out), p.want)
+	return merged
 }
 
 // TestPlanIsAccountedFor: a missing, changed, foreign or differing result is named and nothing

@@ -210,30 +210,35 @@ func (g *divided) asOne() *result {
 // last of the shard.
 func (g *divided) add(k int, res *result, temp string) (last bool, err error) {
 	if res.entry.Range != nil {
-		f, err := os.CreateTemp(temp, ".range")
-		if err != nil {
+		g.parts[k] = rangeResult{entry: &res.entry, of: slices.Clone(res.of)}
+		if err := g.parts[k].write(res.found, g.name, temp); err != nil {
 			return false, err
 		}
-		p := rangeResult{entry: &res.entry, of: slices.Clone(res.of)}
-		at := int64(0)
-		for _, b := range res.found {
-			p.sections = append(p.sections, match.Section{
-				Path: f.Name(), At: at, Size: int64(len(b)), Names: []string{g.name},
-			})
-			at += int64(len(b))
-			if _, bad := f.Write(b); bad != nil {
-				err = errors.Join(err, bad)
-			}
-		}
-		if err = errors.Join(err, f.Close()); err != nil {
-			return false, err
-		}
-		g.parts[k] = p
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.left--
 	return g.left == 0, nil
+}
+
+// write writes sections of a shard into a file below temp.
+func (p *rangeResult) write(found [][]byte, name, temp string) error {
+	if len(found) == 0 {
+		return nil
+	}
+	f, err := os.CreateTemp(temp, "swab-range-*")
+	if err != nil {
+		return err
+	}
+	at := int64(0)
+	for _, b := range found {
+		p.sections = append(p.sections, match.Section{Path: f.Name(), At: at, Size: int64(len(b)), Names: []string{name}})
+		at += int64(len(b))
+		if _, err = f.Write(b); err != nil {
+			break
+		}
+	}
+	return errors.Join(err, f.Close())
 }
 
 // united returns the result of a shard, all of whose ranges have theirs.
@@ -263,7 +268,7 @@ func (g *divided) united(set *match.Set, temp string) (*result, error) {
 		if len(list) == 0 {
 			continue
 		}
-		sub, err := os.MkdirTemp(temp, ".ranges")
+		sub, err := os.MkdirTemp(temp, "swab-ranges-*")
 		if err != nil {
 			return nil, err
 		}
@@ -279,13 +284,17 @@ func (g *divided) united(set *match.Set, temp string) (*result, error) {
 	return res, nil
 }
 
-// remove removes the files.
+// remove removes the files. The shard is nil if it is not divided.
 func (g *divided) remove() (err error) {
+	if g == nil {
+		return nil
+	}
 	for _, p := range g.parts {
 		for _, sec := range p.sections[:min(1, len(p.sections))] {
 			err = errors.Join(err, os.Remove(sec.Path))
 		}
 	}
+	clear(g.parts)
 	return err
 }
 

@@ -214,7 +214,7 @@ func TestRangesAreTheShard(t *testing.T) {
 			o.least, o.Lanes = least, []int{1, 8}[rng.IntN(2)]
 			mustScan(t, o)
 			sameAudit(t, fmt.Sprintf("seed %d, ranges of %d bytes", seed, least), files(t, o.Out), want)
-			if left, _ := filepath.Glob(filepath.Join(o.Root, "*", ".range*")); len(left) > 0 {
+			if left, _ := filepath.Glob(filepath.Join(o.Root, "*", "*", "swab-range*")); len(left) > 0 {
 				t.Errorf("left: %q", left)
 			}
 		}

@@ -203,6 +203,9 @@ func (r *run) read(ctx context.Context) error {
 			return r.storeResult(d, of, found)
 		}
 	})
+	for i := range pieces {
+		err = errors.Join(err, pieces[i].of.remove())
+	}
 	err = errors.Join(err, r.kept.flush())
 	if err == nil && r.index != nil {
 		_, err = r.index.Finish()
@@ -241,7 +244,7 @@ func (r *run) pieces(ctx context.Context, todo []int, fill []int) (list []piece,
 			}
 			list = append(list, piece{i: i, of: of[sh.Name], sh: sh})
 			continue
-		case (lanes > 1 || r.o.least > 0) && sh.Size > above && fill[i] < 0 && r.finished == nil:
+		case (lanes > 1 || r.o.least > 0) && sh.Size > above && fill[i] < 0:
 			if sh, err = r.o.Reading.divide(ctx, sh, size, 4<<20); err != nil {
 				return nil, err
 			}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -41,12 +42,13 @@ func (d resultDir) Put(key string, write func(w io.Writer) error) error {
 	return publish.PutFile(filepath.Join(string(d), key+resultsEnding), write)
 }
 
-func (d resultDir) Temp() (string, error) { return string(d), nil }
+// Temp is elsewhere, since what a task that is killed leaves must not be beside results.
+func (d resultDir) Temp() (string, error) { return os.TempDir(), nil }
 
 // WorkOptions are those of Work, beside the options of the scan.
 type WorkOptions struct {
 	Plan   *Plan
-	Shards []string // by name
+	Shards []string // names of shards and ranges
 	Dir    string   // of results; it is made
 	Merge  bool     // leave one file of results
 
@@ -57,8 +59,9 @@ type WorkOptions struct {
 // A WorkResult says that a shard has a result.
 type WorkResult struct {
 	Shard     string `json:"shard"`
-	Result    string `json:"result"` // file
-	Size      int64  `json:"size"`   // of the shard, bytes
+	Range     string `json:"range,omitempty"` // of a range: its first byte, a hyphen and the byte behind its last
+	Result    string `json:"result"`          // file
+	Size      int64  `json:"size"`            // of the shard or range, bytes
 	Documents int64  `json:"documents"`
 	Kept      bool   `json:"kept,omitempty"` // by an earlier run
 	Error     string `json:"error,omitempty"`
@@ -82,7 +85,11 @@ func Work(ctx context.Context, o Options, w WorkOptions) error {
 			return nil
 		}
 		e := &d.entry
-		return w.Done(WorkResult{d.shard.Name, file, e.Size, e.Documents, d.kept, e.Error})
+		part, size := "", e.Size
+		if g := e.Range; g != nil {
+			part, size = fmt.Sprintf("%d-%d", g.At, g.End), g.End-g.At
+		}
+		return w.Done(WorkResult{d.shard.Name, part, file, size, e.Documents, d.kept, e.Error})
 	}
 	names, err := w.keepMerged(tell)
 	if err != nil {
@@ -105,6 +112,12 @@ func Work(ctx context.Context, o Options, w WorkOptions) error {
 // others.
 func (w WorkOptions) keepMerged(tell func(*done, string) error) (names []string, err error) {
 	merged := map[string]bool{}
+	wanted := map[string]bool{} // units
+	for _, name := range w.Shards {
+		for _, k := range w.Plan.find(name) {
+			wanted[w.Plan.name(k)] = true
+		}
+	}
 	keys, err := resultDir(w.Dir).Results()
 	if err != nil {
 		return nil, err
@@ -122,10 +135,15 @@ func (w WorkOptions) keepMerged(tell func(*done, string) error) (names []string,
 				}
 				for _, e := range r.Entries {
 					want, ok := w.Plan.shard(e.Name)
-					if !ok || want.Size != e.Size || !slices.Contains(w.Shards, e.Name) {
+					has := false
+					for _, k := range w.Plan.find(e.Name) {
+						name := w.Plan.name(k)
+						merged[name] = ok && want.Size == e.Size
+						has = has || merged[name] && wanted[name]
+					}
+					if !has {
 						continue
 					}
-					merged[e.Name] = true
 					if err := tell(&done{shard: shard.Shard{Name: e.Name}, entry: e, kept: true}, path); err != nil {
 						return nil, err
 					}
@@ -133,7 +151,18 @@ func (w WorkOptions) keepMerged(tell func(*done, string) error) (names []string,
 			}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(w.Shards), func(name string) bool { return merged[name] }), nil
+	for _, name := range w.Shards {
+		units := w.Plan.find(name)
+		if len(units) == 0 {
+			names = append(names, name) // which is refused
+		}
+		for _, k := range units {
+			if unit := w.Plan.name(k); !merged[unit] {
+				names = append(names, unit)
+			}
+		}
+	}
+	return names, nil
 }
 
 // mergeAll replaces the files of results by one.

@@ -62,7 +62,7 @@ type plannedBench struct {
 // unplanned are flags that are not part of a plan: they are of one machine, as files that are
 // written there, or say what the plan is of.
 var unplanned = [...]string{
-	"corpus", "root", "out", "jobs", "task", "tasks", "digests", "exclude", "rehash", "metrics", "help",
+	"corpus", "root", "out", "jobs", "task", "tasks", "ranges", "digests", "exclude", "rehash", "metrics", "help",
 }
 
 // settings returns what a plan says of the flags.
@@ -120,8 +120,7 @@ func (s *scanVerb) apply(cmd *cobra.Command, plan *pipeline.Plan, root string, j
 func planCommand() *cobra.Command {
 	var s scanVerb
 	var out string
-	var tasks int
-	var digests bool
+	var by pipeline.PlanOptions
 	c := &cobra.Command{
 		Use:   "plan {FILE.yaml | --corpus PATH … --bench [NAME=]PATH …} --out PLAN",
 		Short: "Divide a scan into tasks for many machines",
@@ -155,7 +154,8 @@ benchmarks have the paths that they are given.`,
 			if err := s.b.options(cmd, &s.o); err != nil {
 				return s.b.allErrors(cmd.Context(), err, &s.o)
 			}
-			plan, err := pipeline.NewPlan(cmd.Context(), s.o, s.settings(cmd), tasks, digests)
+			by.Settings = s.settings(cmd)
+			plan, err := pipeline.NewPlan(cmd.Context(), s.o, by)
 			if err != nil {
 				return err
 			}
@@ -166,15 +166,21 @@ benchmarks have the paths that they are given.`,
 			for _, sh := range plan.Shards {
 				bytes += sh.Size
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s: %s, %s in %s\n", out,
-				report.Count(int64(len(plan.Shards)), "shard"), report.Bytes(bytes), report.Count(int64(len(plan.Tasks)), "task"))
+			what := report.Count(int64(len(plan.Shards)), "shard")
+			if plan.Units() > len(plan.Shards) {
+				what += fmt.Sprintf(", read in %d parts", plan.Units())
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "swab: wrote %s: %s, %s in %s\n", out, what, report.Bytes(bytes),
+				report.Count(int64(len(plan.Tasks)), "task"))
 			return nil
 		},
 	}
 	addFlags(c, "Plan", func(f *pflag.FlagSet) {
 		f.StringVar(&out, "out", "", "`FILE` the plan")
-		f.IntVar(&tasks, "tasks", 1, "`N` tasks of about equal size")
-		f.BoolVar(&digests, "digests", false, "read all shards for their digests, so that one of another content is named")
+		f.IntVar(&by.Tasks, "tasks", 1, "`N` tasks of about equal size")
+		f.Int64Var(&by.Ranges, "ranges", 0,
+			"`BYTES` divide shards into ranges of at least this size, where their format lets them (default: none)")
+		f.BoolVar(&by.Digests, "digests", false, "read all shards for their digests, so that one of another content is named")
 		rootFlag(f, &s.o.Root)
 	})
 	s.add(c)

@@ -116,7 +116,10 @@ func TestForgedPlans(t *testing.T) {
 		"another limit": {flag("max-row", "9999999"), "other settings"},
 		"one shard often": {func(p *pipeline.Plan) {
 			p.Tasks[0] = slices.Repeat([]int{0}, 1<<20)
-		}, "a task has shard number 0"},
+		}, "a task has unit number 0"},
+		"cuts":      {func(p *pipeline.Plan) { p.Shards[0].Cuts = []int64{9, 9} }, "a range that ends at byte 9"},
+		"a cut off": {func(p *pipeline.Plan) { p.Shards[0].Cuts = []int64{p.Shards[0].Size} }, "a range that ends"},
+		"no range":  {func(p *pipeline.Plan) { p.Shards[0].Cuts = []int64{0, 9} }, "a range that ends at byte 0"},
 		"below 0":   {func(p *pipeline.Plan) { p.Shards[0].Size = -1 }, "a size below 0"},
 		"too large": {func(p *pipeline.Plan) { p.Shards[0].Size = 1 << 62 }, "when the plan was made"},
 		"elsewhere": {func(p *pipeline.Plan) { p.Shards[0].Name = "../../../../../etc/passwd" }, "../etc/passwd"},

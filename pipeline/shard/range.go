@@ -47,6 +47,7 @@ func (s *Shard) Bytes() int64 {
 type lines struct {
 	begun      bool   // the range's first line end was read, or there is no range before it
 	rest       []byte // plain bytes of the range that Read did not return yet
+	ended      bool   // all of the range was decoded
 	behind     io.Reader
 	release    func()
 	head, tail *xxh3.Hasher // of the plain bytes before its first row, and of those behind it
@@ -104,6 +105,7 @@ func (r *Reader) readPart(p []byte) (int, error) {
 		g.rest = buf[k:]
 		switch {
 		case g.begun && (err == nil || err == io.EOF):
+			g.ended = err == io.EOF
 		case err == io.EOF && r.shard.Range.End < r.size:
 			return 0, fmt.Errorf("%s: byte %d: no line ends in the range", printable(r.shard.Name), r.shard.Range.End)
 		case err == io.EOF: // the line before is the last one of the shard
@@ -117,16 +119,29 @@ func (r *Reader) readPart(p []byte) (int, error) {
 		g.rest = g.rest[n:]
 		return n, nil
 	}
-	if g.behind == nil {
+	if !g.ended {
 		n, err := r.readDecoded(p)
-		if err != io.EOF || r.shard.Range.End == r.size {
-			return n, err
+		if g.ended = err == io.EOF; !g.ended || n > 0 {
+			return n, withoutEOF(err)
 		}
-		if err := r.readOnBehind(); err != nil || n > 0 {
-			return n, err
+	}
+	if r.shard.Range.End == r.size {
+		return 0, io.EOF
+	}
+	if g.behind == nil {
+		if err := r.readOnBehind(); err != nil {
+			return 0, err
 		}
 	}
 	return r.readBehind(p)
+}
+
+// withoutEOF returns the error but io.EOF, after which more is read.
+func withoutEOF(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // readOnBehind opens what follows the range.
