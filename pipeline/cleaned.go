@@ -22,53 +22,63 @@ import (
 // written without them.
 func (c *cleaner) writable() error {
 	var errs []error
-	for i, d := range c.drops {
-		errs = append(errs, c.markable(i, &d.Entry))
-	}
-	if c.sum.IDs {
-		return errors.Join(errs...)
-	}
-	for i, d := range c.drops {
-		indexed := c.shards[i].Index != "" || c.shards[i].Format != nil && c.shards[i].Format.Name == "MDS"
-		if !indexed && (len(d.Documents) == 0 || c.isDocument(i) && d.Documents[0].Left == nil) {
-			continue
-		}
-		why := ""
-		switch f := c.shards[i].Format; {
-		case indexed:
-			why = "the index beside it counts its documents"
-		case d.Entry.Compression == shard.Bzip2.String():
-			why = "bzip2 can be read only"
-		case !rows.IsText(f) && !rows.IsProse(f) && !rows.Divides(f):
-			why = "shards of format " + d.Entry.Format + " are read only"
-		case c.cannotCut(i):
-			why = "spans are cut from rows of JSON, out of one member"
-		default:
-			continue
-		}
-		errs = append(errs, fmt.Errorf("%s: %w: %s; --ids lists the documents", d.Entry.Name, ErrNotWritten, why))
+	for _, i := range c.order {
+		errs = append(errs, c.writableShard(i))
 	}
 	return errors.Join(errs...)
 }
 
-// write writes the tree.
-func (c *cleaner) write(ctx context.Context, root string) error {
-	write := c.writeShard
+// writableShard returns an error if shard i has documents to remove and cannot be written without them, or
+// cannot be marked.
+func (c *cleaner) writableShard(i int) error {
+	d := c.drops[i]
+	if c.sum.IDs {
+		return c.markable(i, &d.Entry)
+	}
+	indexed := c.shards[i].Index != "" || c.shards[i].Format != nil && c.shards[i].Format.Name == "MDS"
+	if !indexed && (len(d.Documents) == 0 || c.isDocument(i) && d.Documents[0].Left == nil) {
+		return nil
+	}
+	why := ""
+	switch f := c.shards[i].Format; {
+	case indexed:
+		why = "the index beside it counts its documents"
+	case d.Entry.Compression == shard.Bzip2.String():
+		why = "bzip2 can be read only"
+	case !rows.IsText(f) && !rows.IsProse(f) && !rows.Divides(f):
+		why = "shards of format " + d.Entry.Format + " are read only"
+	case c.cannotCut(i):
+		why = "spans are cut from rows of JSON, out of one member"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s: %w: %s; --ids lists the documents", d.Entry.Name, ErrNotWritten, why)
+}
+
+// writeAny writes what is to be written of shard i.
+func (c *cleaner) writeAny(ctx context.Context, root string, i int) error {
 	switch {
 	case c.o.Mark:
-		write = c.writeMarks
+		return c.writeMarks(ctx, root, i)
 	case c.o.Column:
-		write = c.writeColumn
+		return c.writeColumn(ctx, root, i)
+	case c.sum.IDs:
+		return nil
 	}
-	if c.o.Mark || c.o.Column || !c.sum.IDs {
-		quiet := c.reading
-		quiet.Progress = &Progress{}
-		err := quiet.lanes(ctx, c.order, func() func(context.Context, int) error {
-			return func(ctx context.Context, i int) error { return write(ctx, root, i) }
-		})
-		if err != nil {
-			return err
-		}
+	return c.writeShard(ctx, root, i)
+}
+
+// write writes the tree, with shards that write writes.
+func (c *cleaner) write(
+	ctx context.Context, root string, write func(ctx context.Context, root string, i int) error,
+) error {
+	quiet := c.reading
+	quiet.Progress = &Progress{}
+	err := quiet.lanes(ctx, c.order, func() func(context.Context, int) error {
+		return func(ctx context.Context, i int) error { return write(ctx, root, i) }
+	})
+	if err != nil {
+		return err
 	}
 	list := filepath.Join(root, filepath.FromSlash(DroppedFile))
 	if err := os.MkdirAll(filepath.Dir(list), 0o777); err != nil {
@@ -212,11 +222,6 @@ func (c *cleaner) compare(ctx context.Context, sh shard.Shard, d *drops, name st
 
 // copyShard copies a shard's file, which has that digest, byte for byte.
 func copyShard(sh shard.Shard, to, digest string) error {
-	in, err := os.Open(sh.Path)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 		return err
 	}
@@ -224,9 +229,8 @@ func copyShard(sh shard.Shard, to, digest string) error {
 	if err != nil {
 		return err
 	}
-	h := xxh3.New()
-	_, err = io.Copy(io.MultiWriter(out, h), in)
-	if err = errors.Join(err, out.Close()); err == nil && hexSum(h) != digest {
+	have, err := sh.Copy(out)
+	if err = errors.Join(err, out.Close()); err == nil && have != digest {
 		err = changed(sh.Name)
 	}
 	return err

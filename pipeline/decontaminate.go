@@ -31,7 +31,11 @@ func Decontaminate(ctx context.Context, o DecontaminateOptions) (*CleaningSummar
 }
 
 func (c *cleaner) run(ctx context.Context) (*CleaningSummary, error) {
-	if err := c.find(ctx); err != nil {
+	find, write := c.find, c.writeAny
+	if c.o.Parts != "" {
+		find, write = c.collect, c.linkPart
+	}
+	if err := find(ctx); err != nil {
 		return nil, err
 	}
 	if err := c.count(); err != nil {
@@ -40,8 +44,8 @@ func (c *cleaner) run(ctx context.Context) (*CleaningSummary, error) {
 	if c.o.DryRun {
 		return c.sum, nil
 	}
-	if err := c.writable(); err != nil {
+	if err := c.writable(); c.o.Parts == "" && err != nil {
 		return nil, err
 	}
-	return c.sum, c.dir.Publish(nil, func(root string) error { return c.write(ctx, root) })
+	return c.sum, c.dir.Publish(nil, func(root string) error { return c.write(ctx, root, write) })
 }

@@ -19,6 +19,7 @@ import (
 	"swab/ngram/overlap"
 	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
+	"swab/pipeline/ledger"
 	"swab/pipeline/shard"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -504,6 +505,62 @@ func TestMarkColumn(t *testing.T) {
 	mustScan(t, o)
 	if err := mark(filepath.Join(dir, "twice")); !errors.Is(err, ErrNotWritten) {
 		t.Errorf("a second column: %v", err)
+	}
+}
+
+// TestCleanedInTasks: tasks under two roots write what one machine writes, byte for byte; one that is missing
+// or damaged is named, and what is complete is not done again.
+func TestCleanedInTasks(t *testing.T) {
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(9, 19))
+	items, docs := randomQuiz(rng)
+	writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), items)
+	for i, name := range []string{"a/part.jsonl", "b/part.jsonl.gz", "c.jsonl.zst", "b/d.jsonl"} {
+		for _, root := range []string{"corpus", "other"} {
+			writeJSONL(t, filepath.Join(dir, root, name), docs[i*len(docs)/4:(i+1)*len(docs)/4])
+		}
+	}
+	o := options(t, dir)
+	o.Corpus, o.Root, o.NoReport = []string{"."}, filepath.Join(dir, "corpus"), true
+	mustScan(t, o)
+	by := DecontaminateOptions{Audit: o.Out, Out: filepath.Join(dir, "whole"), Method: "gpt3", MaxRemoved: -1, Root: o.Root}
+	whole, err := Decontaminate(t.Context(), by)
+	must(t, err)
+	parts := filepath.Join(dir, "parts")
+	collect := func(out string) error {
+		_, err := Decontaminate(t.Context(), DecontaminateOptions{
+			Audit: o.Out, Out: out, Method: "gpt3", MaxRemoved: -1, Parts: parts,
+		})
+		return err
+	}
+	var done int
+	var removed int64
+	task := func(i int, root string) {
+		t.Helper()
+		by.Out, by.Root, by.Task = parts, filepath.Join(dir, root), [2]int{i, 3}
+		must(t, CleanTask(t.Context(), by, func(s ledger.CleanedShard) error {
+			done, removed = done+1, removed+s.Removed
+			return nil
+		}))
+	}
+	task(1, "corpus")
+	task(2, "other")
+	var missing *MissingError
+	if err := collect(filepath.Join(dir, "early")); !errors.As(err, &missing) || len(missing.Names) != 4-done {
+		t.Fatalf("without a task: %v", err)
+	}
+	task(3, "other")
+	if done != 4 || removed != whole.Removed || removed == 0 {
+		t.Errorf("%d shards, %d documents removed, want %d", done, removed, whole.Removed)
+	}
+	must(t, collect(filepath.Join(dir, "collected")))
+	sameFiles(t, filepath.Join(dir, "whole"), filepath.Join(dir, "collected"))
+	must(t, os.RemoveAll(filepath.Join(dir, "other")))
+	task(3, "corpus") // finds its parts, and reads no shard
+	broken := filepath.Join(parts, CleanedDir, "b/d.jsonl")
+	must(t, os.WriteFile(broken, []byte("{}"), 0o644))
+	if err := collect(filepath.Join(dir, "damaged")); err == nil || !strings.Contains(err.Error(), "b/d.jsonl") {
+		t.Errorf("a file of another size: %v", err)
 	}
 }
 

@@ -67,6 +67,10 @@ type DecontaminateOptions struct {
 	MaxRemoved      float64 // largest share of documents that may be removed; negative: any
 	AllowIncomplete bool    // leave out shards that cannot be read
 
+	Root  string // directory, or URL of a store, that shards have their names below; "": the working directory
+	Task  [2]int // task I of N; {0, 0}: all shards
+	Parts string // directory of what CleanTask wrote, which Decontaminate publishes; "": it reads the corpus
+
 	Lanes    int
 	Progress *Progress
 }
@@ -181,7 +185,7 @@ func openCleaner(ctx context.Context, o DecontaminateOptions) (*cleaner, error) 
 			"scan without that parameter", c.method.Name)
 	}
 	c.reading = Reading{
-		Lanes: o.Lanes, TextField: r.About.TextField, IDField: r.About.IDField, TextUnit: r.About.TextUnit,
+		Lanes: o.Lanes, Root: o.Root, TextField: r.About.TextField, IDField: r.About.IDField, TextUnit: r.About.TextUnit,
 		Tokens: r.About.Tokens, MaxRow: int(r.About.Limits["max_row"]), MaxBadRows: -1, Progress: o.Progress,
 		Limits: shard.Limits{Window: r.About.Limits["max_window"], Ratio: r.About.Limits["max_ratio"]},
 	}.filled()
@@ -193,7 +197,7 @@ func openCleaner(ctx context.Context, o DecontaminateOptions) (*cleaner, error) 
 		c.sum.Margin, c.sum.Shortest = &o.Spans.Margin, &o.Spans.Shortest
 	}
 	c.key = ledger.Digest([]any{dropsFormat, o.Version, r.Digest, c.method.Name, o.Threshold, o.Spans, c.flagKey()})
-	return c, c.findShards()
+	return c, c.findShards(ctx)
 }
 
 // choose finds the verdicts of the method: the one that was asked for, or the only one of the audit that
@@ -249,10 +253,11 @@ func (c *cleaner) flagKey() string {
 	return ledger.Digest(numbers)
 }
 
-// findShards finds the audited shards again.
-func (c *cleaner) findShards() error {
+// findShards finds the audited shards of the task again.
+func (c *cleaner) findShards(ctx context.Context) error {
 	var errs []error
 	var names []string
+	var plan Plan
 	for _, e := range c.about.Shards {
 		switch {
 		case e.Error != "":
@@ -261,29 +266,48 @@ func (c *cleaner) findShards() error {
 		case e.Once:
 			errs = append(errs, fmt.Errorf("%s: it came from a pipe, which cannot be read again", e.Name))
 			continue
-		case store.IsURL(e.Name):
-			errs = append(errs, fmt.Errorf("%s: only files are cleaned: copy it, scan the copy, and clean that", e.Name))
-			continue
 		}
-		s, _, err := namedShard(e.Name, e.ReadAs)
-		if err == nil && s.Size != e.Size {
-			err = changed(e.Name)
-		}
+		s, _ := shardOfName(e.Name, e.ReadAs)
+		s.Size = e.Size
+		c.shards, names = append(c.shards, s), append(names, e.Name)
+		c.audited = append(c.audited, e.Digest)
+		plan.Shards = append(plan.Shards, PlannedShard{Name: e.Name, Size: e.Size})
+	}
+	c.sum.LeftOut = append(c.sum.LeftOut, c.about.Unread...)
+	c.drops = make([]*drops, len(c.shards))
+	var err error
+	if c.files, err = relativeNames(names); err != nil || c.o.Parts != "" {
+		return errors.Join(append(errs, err)...)
+	}
+	if plan.divide(max(1, c.o.Task[1])); c.o.Task[1] > len(c.shards) && c.o.Task[0] > len(c.shards) {
+		return fmt.Errorf("task %d of %d has no shards: the audit has %d", c.o.Task[0], c.o.Task[1], len(c.shards))
+	}
+	c.order = plan.Tasks[max(0, c.o.Task[0]-1)]
+	for _, i := range c.order {
+		s, err := c.locate(ctx, &c.shards[i])
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		c.order = append(c.order, len(c.shards))
-		c.shards, names = append(c.shards, s), append(names, e.Name)
-		c.audited = append(c.audited, e.Digest)
+		c.shards[i] = s
 		c.reading.Progress.expect(s)
 	}
-	c.sum.LeftOut = append(c.sum.LeftOut, c.about.Unread...)
-	c.drops = make([]*drops, len(c.shards))
-	slices.SortStableFunc(c.order, func(a, b int) int { return cmp.Compare(c.shards[b].Size, c.shards[a].Size) })
-	var err error
-	c.files, err = relativeNames(names)
-	return errors.Join(append(errs, err)...)
+	return errors.Join(errs...)
+}
+
+// locate finds an audited shard on this machine, or in a store.
+func (c *cleaner) locate(ctx context.Context, audited *shard.Shard) (s shard.Shard, err error) {
+	if place := c.reading.below(audited.Name); store.IsURL(place) {
+		s, err = rows.Formats.FromURL(ctx, place)
+		s.Format, s.ReadAs = audited.Format, audited.ReadAs
+	} else {
+		s, _, err = namedShard(place, audited.ReadAs)
+	}
+	if err == nil && s.Size != audited.Size {
+		err = changed(audited.Name)
+	}
+	s.Name = audited.Name
+	return s, err
 }
 
 // relativeNames returns the names below the directory that all files have in common.
@@ -295,6 +319,9 @@ func relativeNames(names []string) (files []string, err error) {
 			return nil, err
 		}
 		abs = filepath.ToSlash(abs)
+		if store.IsURL(name) {
+			abs = "/" + strings.Replace(name, "://", "/", 1)
+		}
 		files = append(files, abs)
 		if dir := path.Dir(abs); i == 0 {
 			common = dir
@@ -342,11 +369,15 @@ func (c *cleaner) add(i int, d *drops) {
 	}
 }
 
+// shardKey returns the digest of all that the documents to remove of shard i depend on.
+func (c *cleaner) shardKey(i int) string {
+	return ledger.Digest([]any{c.key, c.shards[i].Name, c.shards[i].Size, c.audited[i], c.files[i]})
+}
+
 // shardDrops returns the documents of a shard that are to be removed, from an earlier try if
 // that came so far.
 func (c *cleaner) shardDrops(ctx context.Context, l *match.Lane, i int, ahead bool) (*drops, error) {
-	sh := c.shards[i]
-	key := ledger.Digest([]any{c.key, sh.Name, sh.Size, sh.ModTime.UnixNano(), c.audited[i]})
+	sh, key := c.shards[i], c.shardKey(i)
 	if c.dir != nil {
 		if d := c.stored(key); d != nil {
 			return d, nil

@@ -123,16 +123,21 @@ func namedShard(name, readAs string) (s shard.Shard, ok bool, err error) {
 	if err != nil {
 		return s, false, err
 	}
+	s, ok = shardOfName(name, readAs)
+	s.Size, s.ModTime = info.Size(), info.ModTime()
+	s.AddIndex()
+	return s, ok, nil
+}
+
+// shardOfName returns what the name of a file says of it as a shard, and whether its format is known.
+func shardOfName(name, readAs string) (s shard.Shard, ok bool) {
 	f, c, ok := rows.Formats.Identify(name, name)
 	if readAs != "" {
 		f, _, ok = rows.Formats.TypeOf("x" + readAs)
 	}
-	s = shard.Shard{
-		Name: name, Path: filepath.FromSlash(name), Size: info.Size(), ModTime: info.ModTime(), Format: f, Compression: c,
-		Formats: &rows.Formats, ReadAs: readAs,
-	}
-	s.AddIndex()
-	return s, ok, nil
+	return shard.Shard{
+		Name: name, Path: filepath.FromSlash(name), Format: f, Compression: c, Formats: &rows.Formats, ReadAs: readAs,
+	}, ok
 }
 
 // unknownSize is as many bytes as a pipe is taken to have.

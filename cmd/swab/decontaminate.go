@@ -1,12 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
 
 	"swab/pipeline"
+	"swab/pipeline/ledger"
 	"swab/pipeline/report"
 
 	"github.com/spf13/cobra"
@@ -18,6 +20,7 @@ func decontaminateCommand() *cobra.Command {
 	var most float64
 	var spans bool
 	var cut pipeline.Cut
+	var task string
 	c := &cobra.Command{
 		Use:   "decontaminate [--audit] DIR --out DIR",
 		Short: "Write the corpus without the documents that hold flagged items",
@@ -37,6 +40,9 @@ tables and text keep their bytes, those of Parquet, Arrow and Avro their values,
 metadata; the compression stays. Rows that are no documents stay. Each shard that was
 divided is read again and compared before anything is published.
 
+With --column nothing is removed: shards of Parquet are written below marked/ with a column
+contamination, a list of what each document holds. --attributes does that for JSON lines.
+
 With --spans, what matches is cut out of the documents with --margin characters on both
 sides, pieces of less than --shortest go too, and the rest is searched again until nothing is
 found; a document that falls into more than ten pieces goes as a whole (the rule of GPT-3).
@@ -50,7 +56,11 @@ The marks of swab review count: documents of a rejected item stay. See swab help
   swab decontaminate audit --ids --out ids
 
   # exit code 1, and nothing is written, if more than 0.1 % of the documents would go
-  swab decontaminate audit --max-removed 0.1 --out clean-corpus`,
+  swab decontaminate audit --max-removed 0.1 --out clean-corpus
+
+  # on many machines: a task on each, and then what all of them wrote
+  swab decontaminate audit --root /mnt/data --task 3/16 --out /shared/parts
+  swab decontaminate audit --parts /shared/parts --out /shared/clean-corpus`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := auditArg(cmd, &o.Audit, args); err != nil {
 				return err
@@ -69,7 +79,16 @@ The marks of swab review count: documents of a rejected item stay. See swab help
 				return misused(cmd, "--margin and --shortest are for --spans")
 			}
 			o.Version, o.MaxRemoved = programVersion(), most/100
-			return decontaminate(cmd, o)
+			var err error
+			switch o.Task, err = parseTask(task); {
+			case err != nil:
+				return err
+			case task == "":
+				return decontaminate(cmd, o)
+			case o.DryRun || o.Parts != "" || cmd.Flags().Changed("max-removed"):
+				return misused(cmd, "a task has no --dry-run, --parts or --max-removed: they are for all of them together")
+			}
+			return decontaminateTask(cmd, o)
 		},
 	}
 	addFlags(c, "Input", func(f *pflag.FlagSet) {
@@ -93,6 +112,12 @@ The marks of swab review count: documents of a rejected item stay. See swab help
 		f.BoolVar(&o.DryRun, "dry-run", false, "write nothing")
 		f.Float64Var(&most, "max-removed", -1,
 			"`PCT` exit with 1 and write nothing if more than this percentage of the documents would go (default: any)")
+	})
+	addFlags(c, "Many machines", func(f *pflag.FlagSet) {
+		rootFlag(f, &o.Root)
+		f.StringVar(&task, "task", "",
+			"`I/N` clean only the I-th of N groups of shards, of about equal size, into parts in --out")
+		f.StringVar(&o.Parts, "parts", "", "`DIR` write the corpus of what the tasks wrote there")
 	})
 	addFlags(c, "Limits", func(f *pflag.FlagSet) {
 		f.IntVarP(&o.Lanes, "jobs", "j", 0, "`N` shards read at a time (default: all cores)")
@@ -124,6 +149,10 @@ func decontaminate(cmd *cobra.Command, o pipeline.DecontaminateOptions) error {
 		printError(stderr, err)
 		return exit{code: exitOver}
 	}
+	var missing *pipeline.MissingError
+	if errors.As(err, &missing) {
+		printMissing(cmd, missing.Names)
+	}
 	if err != nil {
 		return fmt.Errorf("decontaminate: %w", err)
 	}
@@ -142,6 +171,20 @@ func decontaminate(cmd *cobra.Command, o pipeline.DecontaminateOptions) error {
 		return exit{code: exitIncomplete}
 	}
 	return err
+}
+
+// decontaminateTask does a task, and writes a line of JSON for each shard once its part is on disk.
+func decontaminateTask(cmd *cobra.Command, o pipeline.DecontaminateOptions) error {
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetEscapeHTML(false)
+	o.Progress = &pipeline.Progress{}
+	stop := showProgress(o.Progress, cmd.ErrOrStderr())
+	err := pipeline.CleanTask(cmd.Context(), o, func(s ledger.CleanedShard) error { return enc.Encode(s) })
+	stop()
+	if err != nil {
+		return fmt.Errorf("decontaminate: %w", err)
+	}
+	return nil
 }
 
 // printCleaned writes what was removed, by benchmark.

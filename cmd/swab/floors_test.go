@@ -98,7 +98,7 @@ func TestImportsGoDownwards(t *testing.T) {
 var filesOfPipeline = []string{
 	"read.go", "lane.go", "list.go", "index.go", "ranges.go", "kept.go", "translated.go", "run.go", "changes.go", "publish.go", "plan.go", "merge.go",
 	"work.go", "scan.go", "check.go", "dependence.go", "score.go", "predict.go",
-	"cut.go", "drops.go", "marks.go", "cleaned.go", "decontaminate.go",
+	"cut.go", "drops.go", "marks.go", "cleaned.go", "parts.go", "decontaminate.go",
 }
 
 // TestFilesOfPipelineGoDownwards: no file of package pipeline uses what a file that is

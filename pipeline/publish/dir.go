@@ -804,6 +804,20 @@ func Copy(from, to string) error {
 	return err
 }
 
+// Place syncs a file and renames it, to a directory that it makes; a file of that name is replaced.
+func Place(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	if err := syncFile(from); err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(to))
+}
+
 // syncAtOnce is how many files are synced at a time: a file system commits those that wait together.
 const syncAtOnce = 32
 

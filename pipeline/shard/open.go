@@ -601,6 +601,25 @@ func (s *Shard) digest(ctx context.Context) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// Copy writes the file as it is stored, and returns the digest that Finish returns. It is for shards without
+// an index beside them.
+func (s *Shard) Copy(w io.Writer) (digest string, err error) {
+	f, _, err := s.open()
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	hash := xxh3.New128()
+	if _, err := io.Copy(io.MultiWriter(w, hash), f); err != nil {
+		return "", err
+	}
+	if s.byVersion() {
+		return s.versionDigest(), nil
+	}
+	sum := hash.Sum128().Bytes()
+	return hex.EncodeToString(sum[:]), nil
+}
+
 // Close ends reading at any point, and the goroutine that reads ahead. A second Close does
 // nothing.
 func (r *Reader) Close() error {
