@@ -13,16 +13,14 @@ import (
 type kind uint8
 
 const (
-	separator kind = iota // ends a word
+	unknown   kind = iota // not yet in the table
+	separator             // ends a word
 	letter                // letter or digit: begins or continues a word
 	single                // a word of its own, with the marks that follow
 	mark                  // continues a word, or begins one
 	ignored               // removed
 	compose               // must be normalised together with its neighbours
-	unknown               // not yet in the table
 )
-
-const unknownEntry = entry(unknown) << 16
 
 // classify returns a normalised rune's kind and its folded form. It alone defines what a
 // word consists of.
@@ -83,41 +81,40 @@ func (e entry) ccc() uint8   { return uint8(e >> 24) }
 func (e entry) utf8() uint64 { return uint64(e >> 32 & 0xFFFFFF) }
 func (e entry) size() uint   { return uint(e >> 56) }
 
+// The entries of starters of some kind and size, but for the rune.
+const (
+	formMask      = entry(0xFF)<<56 | entry(0xFFFF)<<16
+	letterOfTwo   = entry(2)<<56 | entry(letter)<<16
+	singleOfThree = entry(3)<<56 | entry(single)<<16
+)
+
+// goesOn reports whether the rune may go on with a word of the kind single: it is no starter that
+// ends it.
+func (e entry) goesOn() bool { return e.starter()-1 > uint16(single)-1 }
+
 // starter returns the kind of a rune of combining class 0, and of others more than any kind.
 func (e entry) starter() uint16 { return uint16(e >> 16) }
 
-// A runePage has the entries of 64 runes, which differ only in the last byte of their UTF-8.
-type runePage [64]entry
+// runeTable has the entries of the basic plane by rune, those of the kind unknown left out: they
+// are filled in 64 at a time, in about 15 µs, when the first of them is needed.
+var runeTable [1 << 16]atomic.Uint64
 
-// runePages has the pages of the basic plane: at first one without entries, since few are ever
-// needed. Building a page takes about 15 µs; two goroutines may build the same one.
-var runePages = func() *[1 << 10]atomic.Pointer[runePage] {
-	blank, t := new(runePage), new([1 << 10]atomic.Pointer[runePage])
-	for k := range blank {
-		blank[k] = unknownEntry
-	}
-	for i := range t {
-		t[i].Store(blank)
-	}
-	return t
-}()
-
-// entryOf returns the entry of a rune of the basic plane, whose page it builds if need be.
+// entryOf returns the entry of a rune of the basic plane.
 func entryOf(r rune) entry {
-	page := &runePages[r>>6]
-	e := page.Load()[r&63]
-	if e.kind() != unknown {
+	if e := entry(runeTable[r].Load()); e.kind() != unknown {
 		return e
 	}
-	p := new(runePage)
-	for k := range p {
-		p[k] = entry(compose) << 16
-		if r := r&^63 | rune(k); utf8.ValidRune(r) { // else half of a surrogate pair, which is not UTF-8
-			p[k] = rawEntry(r)
+	for r := r &^ 63; ; r++ {
+		e := entry(compose) << 16 // half of a surrogate pair, which is not UTF-8
+		if utf8.ValidRune(r) {
+			e = rawEntry(r)
+		}
+		runeTable[r].Store(uint64(e))
+		if r&63 == 63 {
+			break
 		}
 	}
-	page.Store(p)
-	return p[r&63]
+	return entry(runeTable[r].Load())
 }
 
 // asciiEntries has the entries of ASCII.

@@ -578,17 +578,15 @@ func (s *Scanner) fillTable(i int) (next int, done bool) {
 				continue
 			}
 		case k == uint16(single):
-			if done = n >= blockWords; !done {
-				i, n = s.listSingles(i, n)
+			from := i
+			if i, n = s.listSingles(i, n); i > from {
 				e, size = entryAt(text, i)
-				done = n >= blockWords && e.starter() <= uint16(single)
+				continue
 			}
+			done = n >= blockWords
 		}
 		if done {
 			break
-		}
-		if e.starter() == uint16(separator) {
-			continue
 		}
 		first := len(s.buf)
 		end, next, following, itsSize := s.readWord(i, e, size)
@@ -618,7 +616,7 @@ func (s *Scanner) readWord(i int, e entry, size int) (end, next int, _ entry, _ 
 	for end = -1; ; {
 		k, c := e.kind(), e.ccc()
 		switch {
-		case k > ignored, c != 0 && (c < class || k != mark):
+		case k == unknown, k > ignored, c != 0 && (c < class || k != mark):
 			return -1, i, e, size
 		case end >= 0 && k == ignored:
 			i += size
@@ -644,34 +642,46 @@ func (s *Scanner) readWord(i int, e entry, size int) (end, next int, _ entry, _ 
 // unknown for what is no rune of the basic plane in UTF-8, and for the last bytes of the text.
 func entryAt(text []byte, i int) (entry, int) {
 	if i+4 > len(text) {
-		return unknownEntry, 0
+		return 0, 0
 	}
 	x := binary.LittleEndian.Uint32(text[i:])
 	switch {
 	case x&0x80 == 0:
 		return asciiEntries[x&0x7F], 1
 	case x&0xC0E0 == 0x80C0 && x&0x1E != 0:
-		return runePages[x&0x1F].Load()[x>>8&0x3F], 2
+		return entry(runeTable[x&0x1F<<6|x>>8&0x3F].Load()), 2
 	case x&0xC0C0F0 == 0x8080E0 && x&0x200F != 0: // neither is longer than it need be
-		return runePages[x&0x0F<<6|x>>8&0x3F].Load()[x>>16&0x3F], 3
+		return entry(runeTable[threeBytes(x)].Load()), 3
 	}
-	return unknownEntry, 0
+	return 0, 0
 }
+
+// threeBytes returns the rune of which x has the three bytes.
+func threeBytes(x uint32) uint32 { return x&0x0F<<12 | x>>2&0xFC0 | x>>16&0x3F }
 
 // appendLetters writes the normal form of the letters at text[i:] into buf from byte b on, and
 // returns where it ended in both: at anything else, or where there is no room.
 func appendLetters(text []byte, i int, buf []byte, b int) (int, int) {
 	for i+4 <= len(text) && b+8 <= len(buf) {
 		x := binary.LittleEndian.Uint32(text[i:])
+		if x&0xC0E0C0E0 == 0x80C080C0 { // two of two bytes, as in Cyrillic
+			e := entry(runeTable[x&0x1F<<6|x>>8&0x3F].Load())
+			f := entry(runeTable[x>>10&0x7C0|x>>24&0x3F].Load())
+			if (e^letterOfTwo|f^letterOfTwo)&formMask == 0 {
+				binary.LittleEndian.PutUint32(buf[b:], uint32(e.utf8()|f.utf8()<<16))
+				i, b = i+4, b+4
+				continue
+			}
+		}
 		var e entry
 		size := 1
 		switch {
 		case x&0x80 == 0:
 			e = asciiEntries[x&0x7F]
 		case x&0xC0E0 == 0x80C0 && x&0x1E != 0:
-			e, size = runePages[x&0x1F].Load()[x>>8&0x3F], 2
+			e, size = entry(runeTable[x&0x1F<<6|x>>8&0x3F].Load()), 2
 		case x&0xC0C0F0 == 0x8080E0 && x&0x200F != 0:
-			e, size = runePages[x&0x0F<<6|x>>8&0x3F].Load()[x>>16&0x3F], 3
+			e, size = entry(runeTable[threeBytes(x)].Load()), 3
 		default:
 			return i, b
 		}
@@ -686,40 +696,44 @@ func appendLetters(text []byte, i int, buf []byte, b int) (int, int) {
 }
 
 // listSingles lists, as word n and those after it, the runes at text[i:] of the kind single and
-// of three bytes that no mark follows. It returns the first byte not read and the number of words.
+// of three bytes that no mark follows, and passes separators between them. It returns the first
+// byte not read and the number of words.
 func (s *Scanner) listSingles(i, n int) (int, int) {
 	text := s.text
 	s.buf = slices.Grow(s.buf, 4*(blockWords+1))
 	b := len(s.buf)
 	buf := s.buf[b:cap(s.buf)]
-	edges := s.edges[2*n:]
-	w := 0 // bytes of buf, twice the edges
-	var e entry
-	for i+4 <= len(text) && n+w/4 < blockWords && w+8 <= len(buf) && w/2+2 <= len(edges) {
+	edges := s.edges[2*n : 2*max(n, blockWords)]
+	w := 0 // edges listed, half of the bytes of buf
+	for i+4 <= len(text) && w+2 <= len(edges) && 2*w+4 <= len(buf) {
 		x := binary.LittleEndian.Uint32(text[i:])
 		if x&0xC0C0F0 != 0x8080E0 || x&0x200F == 0 {
 			break
 		}
-		e = runePages[x&0x0F<<6|x>>8&0x3F].Load()[x>>16&0x3F]
-		if e>>56 != 3 || e.starter() != uint16(single) {
+		e := entry(runeTable[threeBytes(x)].Load())
+		if e&formMask != singleOfThree {
+			if e.starter() == uint16(separator) {
+				i += 3
+				continue
+			}
 			break
 		}
-		binary.LittleEndian.PutUint32(buf[w:], uint32(e.utf8()))
-		edges[w/2] = uint32(i)
-		edges[w/2+1] = uint32(i + 3)
-		w += 4
+		binary.LittleEndian.PutUint32(buf[2*w:], uint32(e.utf8()))
+		edges[w] = uint32(i)
 		i += 3
+		edges[w+1] = uint32(i)
+		w += 2
 	}
-	if next, _ := entryAt(text, i); w > 0 && next.starter() > uint16(single) { // it may go on with the last word
-		w -= 4
+	if next, _ := entryAt(text, i); w > 0 && int(edges[w-1]) == i && next.goesOn() { // it may go on with the last word
+		w -= 2
 		i -= 3
 	}
-	folded := s.folded[n : n+w/4]
+	folded := s.folded[n : n+w/2]
 	for k := range folded {
 		folded[k] = uint32(b+4*k) + 1
 	}
-	s.buf = s.buf[:b+w]
-	return i, n + w/4
+	s.buf = s.buf[:b+2*w]
+	return i, n + w/2
 }
 
 // hashFolded hashes words first to k, not included, whose normal forms follow each other in
