@@ -86,6 +86,9 @@ func (n *Benchmark) Certainty() string {
 	if n.Media > 0 {
 		parts = append(parts, report.Thousands(n.Media)+" with media not checked")
 	}
+	if n.ToReview > 0 {
+		parts = append(parts, report.Thousands(n.ToReview)+" more perhaps in other words, to review")
+	}
 	return strings.Join(parts, "; ")
 }
 

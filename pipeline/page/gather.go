@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"swab/ngram/item"
+	"swab/ngram/overlap"
+	"swab/ngram/reworded"
 	"swab/pipeline/audit"
 	"swab/pipeline/card"
 	"swab/pipeline/report"
@@ -49,12 +51,19 @@ type listed struct {
 	document                string // id of its first document
 	shard                   int    // of that document, or -1
 	spans                   []span // of the matches shown, in the item's parts
+	bags                    []bag
 }
 
 // span is a match in an item: row is its number among the rows of evidence shown.
 type span struct {
 	row, part  int
 	start, end int64
+}
+
+// bag is a window of a document whose terms and numbers, in any order, are those of the item.
+type bag struct {
+	row  int // its number among the rows of evidence shown
+	text string
 }
 
 // count has the number of verdicts of each state.
@@ -86,6 +95,7 @@ type book struct {
 
 	items      []*listed
 	found      int64
+	toReview   int64 // clean items that a document may have in other words
 	unlisted   int64 // items beyond maxItems
 	leftOut    int64 // items that have evidence which is not in the file
 	shownRows  int64
@@ -293,7 +303,11 @@ func (b *book) readItems(ctx context.Context, r *audit.Reader) error {
 		row.split, row.subject = b.splits.number(it.Split), b.subjects.number(it.Split)
 		b.items = append(b.items, row)
 		detailed := row.found && b.found <= maxDetailed
-		if !row.found && row.longest > 0 && matched < maxDetailed/2 {
+		if it.Reworded() != nil && !row.found && b.toReview < maxDetailed {
+			b.toReview++
+			detailed = true
+		}
+		if !detailed && !row.found && row.longest > 0 && matched < maxDetailed/2 {
 			matched++
 			detailed = true
 		}
@@ -573,7 +587,12 @@ func (b *book) quotes(it *listed, rows []audit.Evidence) any {
 			it.document, it.shard = text(head(e.DocID, 200)), b.shards.number(e.Shard)
 			it.snippet = oneLine(match, snippetSize)
 		}
-		it.spans = append(it.spans, span{len(qs), slices.Index(item.AllParts.Names(), e.Part), e.ItemStart, e.ItemEnd})
+		if e.Norm == overlap.Bag {
+			it.bags = append(it.bags, bag{len(qs), match})
+		} else {
+			part := slices.Index(item.AllParts.Names(), e.Part)
+			it.spans = append(it.spans, span{len(qs), part, e.ItemStart, e.ItemEnd})
+		}
 		qs = append(qs, quote{
 			text(e.Part), b.shards.number(e.Shard), e.Row, text(head(e.DocID, 500)),
 			e.Words, audit.UnitOf(e.Norm), e.DocStart, before, match, after,
@@ -636,10 +655,6 @@ func (b *book) readTexts(ctx context.Context, o Options) error {
 // itemText returns an item's parts in the form that the page's script reads, and the places
 // of the matches in them, in UTF-16 units.
 func (b *book) itemText(it *listed, texts [item.NumParts]string) any {
-	type part struct {
-		Name string `json:"p"`
-		Text string `json:"t"`
-	}
 	parts := []part{}
 	marks := [][4]int{}
 	room := b.budget / 2
@@ -651,21 +666,7 @@ func (b *book) itemText(it *listed, texts [item.NumParts]string) any {
 		if p >= int(item.Choices) {
 			limit = room
 		}
-		from, to := 0, len(s)
-		limit = max(limit, 300)
-		if len(s) > limit { // show a window that begins shortly before the first match
-			first := len(s)
-			for _, m := range it.spans {
-				if m.part == p {
-					first = min(first, int(m.start))
-				}
-			}
-			if first == len(s) {
-				first = 0
-			}
-			from = boundary(s, max(0, min(first-limit/5, len(s)-limit)))
-			to = boundary(s, from+limit)
-		}
+		from, to := it.window(p, s, max(limit, 300))
 		room -= to - from
 		var out strings.Builder
 		if from > 0 {
@@ -691,7 +692,82 @@ func (b *book) itemText(it *listed, texts [item.NumParts]string) any {
 	if it.snippet == "" {
 		it.snippet, it.begins = it.begins, ""
 	}
-	return map[string]any{"parts": parts, "marks": marks}
+	packed := map[string]any{"parts": parts, "marks": marks}
+	if len(it.bags) > 0 {
+		packed["words"], packed["terms"] = markedTerms(it.bags, &texts, parts)
+	}
+	return packed
+}
+
+// window returns which bytes of a part are shown: all, or about limit from shortly before the
+// first match.
+func (it *listed) window(p int, s string, limit int) (from, to int) {
+	if len(s) <= limit {
+		return 0, len(s)
+	}
+	first := len(s)
+	for _, m := range it.spans {
+		if m.part == p {
+			first = min(first, int(m.start))
+		}
+	}
+	if first == len(s) {
+		first = 0
+	}
+	from = boundary(s, max(0, min(first-limit/5, len(s)-limit)))
+	return from, boundary(s, from+limit)
+}
+
+// markedTerms returns the terms and numbers that an item shares with windows of documents, and
+// the numbers that only one of the two has: in the item's parts, as row, part, start, end and 1
+// for a number that differs, and by row in the window, as start, end and that 1. In UTF-16 units.
+func markedTerms(bags []bag, texts *[item.NumParts]string, parts []part) (words [][5]int, terms map[int][][3]int) {
+	terms = map[int][][3]int{}
+	question, choices := reworded.Texts(texts)
+	for _, w := range bags {
+		_, in := reworded.Marks(question+"\n"+choices, w.text)
+		for _, m := range spread(w.text, in) {
+			terms[w.row] = append(terms[w.row], m)
+		}
+		for k, p := range parts {
+			if p.Name == item.Answer.String() {
+				continue // the method does not read it
+			}
+			in, _ := reworded.Marks(p.Text, w.text)
+			for _, m := range spread(p.Text, in) {
+				words = append(words, [5]int{w.row, k, m[0], m[1], m[2]})
+			}
+		}
+	}
+	return words, terms
+}
+
+// spread returns marks in UTF-16 units of the text.
+func spread(text string, marks []reworded.Mark) (list [][3]int) {
+	at, units := 0, 0
+	for _, m := range marks {
+		if m.Start < at {
+			m.Start = at // a pair of characters that overlaps the one before
+		}
+		if m.End <= m.Start {
+			continue
+		}
+		start := units + utf16Length(text[at:m.Start])
+		end := start + utf16Length(text[m.Start:m.End])
+		at, units = m.End, end
+		differs := 1
+		if m.Shared {
+			differs = 0
+		}
+		list = append(list, [3]int{start, end, differs})
+	}
+	return list
+}
+
+// part is a part of an item in the form that the page's script reads.
+type part struct {
+	Name string `json:"p"`
+	Text string `json:"t"`
 }
 
 // text makes text safe for display, as report.CleanText does, but keeps line breaks.

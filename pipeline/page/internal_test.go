@@ -2,10 +2,12 @@ package page
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
 )
 
 // For tests from outside.
@@ -76,5 +78,34 @@ func TestTicksOfAnything(t *testing.T) {
 				t.Errorf("%v to %v: %v", lo, hi, ticks)
 			}
 		}
+	}
+}
+
+// TestMarkedTerms holds the marks of a reworded item, as a script counts, against its words.
+func TestMarkedTerms(t *testing.T) {
+	question := "𝄞 Josh flips 2 houses for 80,000 dollars and gains 150."
+	window := "😀 By flipping a house, Josh, who had paid 80,000 dollars, gained 170!"
+	parts := []part{{"question", question}, {"answer", "80,000"}}
+	texts := [4]string{"", question, "", "80,000"}
+	words, terms := markedTerms([]bag{{3, window}}, &texts, parts)
+	units := func(s string, from, to int) string {
+		return string(utf16.Decode(utf16.Encode([]rune(s))[from:to]))
+	}
+	got := []string{}
+	for _, m := range words {
+		if m[0] != 3 || m[1] != 0 {
+			t.Errorf("a mark of row %d, part %d", m[0], m[1])
+		}
+		got = append(got, fmt.Sprintf("%s %d", units(question, m[2], m[3]), m[4]))
+	}
+	if want := "[Josh 0 flips 0 2 1 houses 0 80,000 0 dollars 0 gains 0 150 1]"; fmt.Sprint(got) != want {
+		t.Errorf("in the item: %v, want %s", got, want)
+	}
+	got = got[:0]
+	for _, m := range terms[3] {
+		got = append(got, fmt.Sprintf("%s %d", units(window, m[0], m[1]), m[2]))
+	}
+	if want := "[flipping 0 house 0 Josh 0 80,000 0 dollars 0 gained 0 170 1]"; fmt.Sprint(got) != want {
+		t.Errorf("in the window: %v, want %s", got, want)
 	}
 }

@@ -93,13 +93,16 @@
   };
   for (const k in SORTS) $("sort").append(el("option", {value: k}, SORTS[k][0]));
 
-  const rank = {f: 0, s: 0, c: 1, n: 2, ".": 3};
+  // What was found first, then what is to be reviewed.
+  const review = d.kindNames.indexOf("reworded");
+  const toReview = i => review > 0 && d.kind[i] === review && d.state[i] === "c";
+  const rank = i => toReview(i) ? 1 : {f: 0, s: 0, c: 2, n: 3, ".": 4}[d.state[i]];
   const orders = {};
   function order(by) {
     if (!orders[by]) {
       const o = Uint32Array.from({length: n}, (_, i) => i);
       const f = SORTS[by][1];
-      if (by !== "order") o.sort((a, b) => rank[d.state[a]] - rank[d.state[b]] || f(a, b) || a - b);
+      if (by !== "order") o.sort((a, b) => rank(a) - rank(b) || f(a, b) || a - b);
       orders[by] = o;
     }
     return orders[by];
@@ -139,7 +142,7 @@
       const pick = el("button", {type: "button", class: "pick", "data-item": i}, ...name(place(i)));
       return el("tr", {"aria-current": i === current ? "true" : undefined},
         el("td", {}, pick, el("span", {class: "snippet"}, d.snippet[i] || "")),
-        el("td", {}, el("span", {class: "state " + d.state[i]}, STATES[d.state[i]]), d.mark[i] !== "." ? el("span", {class: "mark"}, MARKS[d.mark[i]]) : null),
+        el("td", {}, el("span", {class: "state " + d.state[i]}, STATES[d.state[i]]), d.mark[i] !== "." ? el("span", {class: "mark"}, MARKS[d.mark[i]]) : toReview(i) ? el("span", {class: "mark"}, "to review") : null),
         el("td", {class: "num"}, num(d.longest[i])), el("td", {class: "num"}, num(d.documents[i])));
     }));
     $("count").textContent = shown.length === n ? unit(n, "item") : num(shown.length) + " of " + unit(n, "item");
@@ -160,13 +163,21 @@
   function marked(text, spans) {
     const out = el("p", {class: "part", dir: "auto"});
     let at = 0;
-    for (const [start, end, k] of spans.sort((a, b) => a[0] - b[0] || b[1] - a[1])) {
+    for (const [start, end, k, differs] of spans.sort((a, b) => a[0] - b[0] || b[1] - a[1])) {
       if (end <= at) continue;
       const from = Math.max(at, start);
-      out.append(text.slice(at, from), el("mark", {class: "m" + k % 6}, text.slice(from, end)));
+      out.append(text.slice(at, from), el("mark", {class: differs ? "d" : "m" + k % 6}, text.slice(from, end)));
       at = end;
     }
     out.append(text.slice(at));
+    return out;
+  }
+  // The words of a document that match, or the terms of them that the item has, with the words around.
+  function excerpt(q, k, terms) {
+    const out = el("p", {class: "doc", dir: "auto"}, q.a);
+    if (terms) out.append(...marked(q.m, terms.map(t => [t[0], t[1], k, t[2]])).childNodes);
+    else out.append(el("mark", {class: "m" + k % 6}, q.m));
+    out.append(q.z);
     return out;
   }
   let asked = 0;
@@ -180,7 +191,7 @@
     const [verdicts, proof, text] = await Promise.all([line("v", d.v[i]), line("e", d.e[i]), line("t", d.t[i])]);
     if (mine !== asked) return; // another item was selected meanwhile
     const parts = [el("h3", {}, ...name(place(i)))];
-    const facts = [unit(d.words[i], d.unit), d.longest[i] ? "longest match " + unit(d.longest[i], d.unit) : "no match", "in " + unit(d.documents[i], "document")];
+    const facts = [unit(d.words[i], d.unit), d.longest[i] ? "longest match " + unit(d.longest[i], d.unit) : toReview(i) ? "in other words" : "no match", "in " + unit(d.documents[i], "document")];
     if (d.seenNames[d.seen[i]]) facts.push("seen: " + d.seenNames[d.seen[i]]);
     if (d.kindNames[d.kind[i]]) facts.push(d.kindNames[d.kind[i]]);
     parts.push(el("p", {class: "where"}, el("span", {class: "state " + d.state[i]}, STATES[d.state[i]]), " · " + facts.join(" · ") + " · ", el("a", {href: address(i), "aria-label": "Link to " + place(i)}, "link")));
@@ -199,7 +210,7 @@
       left.replaceChildren(el("h4", {}, "Item"));
       if (text) {
         text.parts.forEach((p, k) => left.append(el("p", {class: "where"}, p.p),
-          marked(p.t, text.marks.filter(m => m[1] === k && chosen.includes(m[0])).map(m => [m[2], m[3], chosen.indexOf(m[0])]))));
+          marked(p.t, [...text.marks, ...(text.words || [])].filter(m => m[1] === k && chosen.includes(m[0])).map(m => [m[2], m[3], chosen.indexOf(m[0]), m[4]]))));
       } else if (quotes.length) {
         left.append(el("p", {class: "where"}, "The item's own text is not in this file. These words of it match:"));
         chosen.forEach((k, c) => left.append(el("p", {class: "where"}, quotes[k].p), el("p", {class: "part", dir: "auto"}, el("mark", {class: "m" + c % 6}, quotes[k].m))));
@@ -218,7 +229,8 @@
       const at = documentAt(q.s, q.r);
       if (at >= 0) head.append(" ", documentLink(at, d.corpus.items[at].length > 1 ? "all " + num(d.corpus.items[at].length) + " items of this document" : "this document"));
       right.append(head, el("p", {class: "where"}, ...name(d.shards[q.s]), ", row " + num(q.r) + "; up to " + unit(q.w, q.u)));
-      ks.forEach((k, c) => right.append(el("p", {class: "doc", dir: "auto"}, quotes[k].a, el("mark", {class: "m" + c % 6}, quotes[k].m), quotes[k].z)));
+      ks.forEach((k, c) => right.append(excerpt(quotes[k], c, text && text.terms ? text.terms[k] : null)));
+      if (text && text.terms && ks.some(k => text.terms[k])) right.append(el("p", {class: "where"}, "Marked in both: terms and numbers that they share; with a dashed line: numbers that the other does not have."));
     }
     if (buttons.length) buttons[0].setAttribute("aria-pressed", "true");
     side(sources.size ? sources.values().next().value : []);
@@ -269,7 +281,7 @@
       const pick = el("a", {href: address(p.i)}, ...name(place(p.i)));
       pick.addEventListener("click", e => { e.preventDefault(); show(p.i, true); });
       parts.push(el("h4", {}, pick), el("p", {class: "where"}, el("span", {class: "state " + d.state[p.i]}, STATES[d.state[p.i]]), d.kindNames[d.kind[p.i]] ? " · " + d.kindNames[d.kind[p.i]] : ""));
-      for (const q of p.quotes) parts.push(el("p", {class: "doc", dir: "auto"}, q.a, el("mark", {class: "m" + k % 6}, q.m), q.z));
+      for (const q of p.quotes) parts.push(excerpt(q, k));
       if (!p.quotes.length) parts.push(el("p", {class: "where"}, "Its words in this document are in evidence.parquet."));
     });
     if (items[at].length > SHOWN) parts.push(el("p", {class: "where"}, "and " + num(items[at].length - SHOWN) + " more in evidence.parquet"));

@@ -43,6 +43,7 @@ type view struct {
 	Plots       []plotGroup
 	Methods     []methodView
 	Command     string
+	Reworded    bool // the method ran
 	Reviewed    string
 	Notes       []string // messages on items and texts that the report does not show
 	Found       string   // "flagged" or "suspected"
@@ -85,9 +86,10 @@ type heatCell struct {
 }
 
 type matrix struct {
-	Corner string
-	Cols   []string
-	Rows   []matrixRow
+	Corner  string
+	Cols    []string
+	Rows    []matrixRow
+	Methods int
 }
 
 type matrixRow struct {
@@ -170,6 +172,7 @@ func (b *book) view(o Options) *view {
 		v.Limits = append(v.Limits, fmt.Sprintf("%s = %d", k, a.Limits[k]))
 	}
 	v.Reviewed = b.reviewed()
+	v.Reworded = slices.Contains(b.methods.list, audit.Reworded)
 	b.notes(v, o)
 	return v
 }
@@ -338,7 +341,8 @@ func terms(kinds []string) [][2]string {
 	return all
 }
 
-// matrix returns a table of benchmarks and methods; the shorter list has the columns.
+// matrix returns a table of benchmarks and methods but those that only find what is to be
+// reviewed; the shorter list has the columns.
 func (b *book) matrix() matrix {
 	cell := func(bench, method int) matrixCell {
 		if method >= len(b.counts[bench]) || b.counts[bench][method].Items == 0 {
@@ -348,21 +352,27 @@ func (b *book) matrix() matrix {
 		share := report.Share(c.Found(), c.Items)
 		return matrixCell{Share: share, Found: c.Found(), NotCheckable: c.NotCheckable, Items: c.Items}
 	}
-	m := matrix{Corner: "benchmark", Cols: b.methods.list}
-	rows, cols := b.benches.list, b.methods.list
-	turned := len(b.methods.list) > len(b.benches.list) && len(b.methods.list) > 4
+	var methods []string
+	for _, name := range b.methods.list {
+		if !audit.OnlyReviews(name, b.audit.Flag) {
+			methods = append(methods, name)
+		}
+	}
+	m := matrix{Corner: "benchmark", Cols: methods, Methods: len(methods)}
+	rows, cols := b.benches.list, methods
+	turned := len(methods) > len(b.benches.list) && len(methods) > 4
 	if turned {
 		rows, cols = cols, rows
 		m.Corner, m.Cols = "method", cols
 	}
-	for i, name := range rows {
-		r := matrixRow{Name: name}
-		for k := range cols {
+	for _, row := range rows {
+		r := matrixRow{Name: row}
+		for _, col := range cols {
+			bench, method := row, col
 			if turned {
-				r.Cells = append(r.Cells, cell(k, i))
-			} else {
-				r.Cells = append(r.Cells, cell(i, k))
+				bench, method = col, row
 			}
+			r.Cells = append(r.Cells, cell(b.benches.at[bench], b.methods.at[method]))
 		}
 		m.Rows = append(m.Rows, r)
 	}
