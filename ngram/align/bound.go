@@ -19,8 +19,9 @@ import (
 //     place has every word of the question (AlignEnd).
 //
 // The words of a stretch follow each other in the text, and every stretch of a part but the first
-// takes a bit or more, which says where it is. No score falls when more is found. So the score of all
-// words that may be found is at least that of the alignment. What is not exact only adds to it: which
+// takes a bit or more, which says where it is. No score falls when more is found, except that of a
+// text that begins as the item does, which no text is here. So the score of all words that may be found
+// is at least that of the alignment. What is not exact only adds to it: which
 // pairs of words a place has is known but for collisions in a table. (A seed that is another's by a
 // collision of all 64 bits could be beside what is not counted.)
 
@@ -109,6 +110,7 @@ func (c *Collector) mayShow(i int) bool {
 	m.Asks = 2 * max(m.Found[item.Context].Run, m.Found[item.Question].Run)
 	m.Whole = true
 	for _, p := range [...]item.Part{item.Context, item.Question, item.Choices} {
+		m.Joint += m.Found[p].Known + m.Found[p].Cited
 		m.Whole = m.Whole && (texts[p] == item.None || m.Found[p].Words == s.x.Words(int(texts[p])))
 	}
 	e := s.evidence(i, &m)

@@ -256,3 +256,40 @@ func TestDecisiveWords(t *testing.T) {
 }
 
 func strengthOf(s *Items, c *Cover) float64 { return s.Strength(0, c) }
+
+// TestNamesBesideWhatWasFound: no seed is in the last sentence and the first word, but they have
+// another name both.
+func TestNamesBesideWhatWasFound(t *testing.T) {
+	s := bench(t, [item.NumParts]string{
+		item.Context:  "Ingrid ties garlands for the harvest festival where each garland takes 5 sunflowers. She tied 14 garlands.",
+		item.Question: "How many of them did Ingrid need?",
+	}, [item.NumParts]string{item.Question: "Some quite unlike problem about lanterns"})
+	text := "Ingrid ties garlands for the harvest festival where each garland takes 5 sunflowers. She tied 14 garlands. " +
+		"How many of them did Ingrid need?"
+	for doc, want := range map[string]string{
+		text: Input,
+		strings.ReplaceAll(text, "Ingrid", "Magnus"):  Altered,
+		strings.Replace(text, "Ingrid", "Tonight", 1): Input, // the first word may be anything
+	} {
+		if v := s.Judge(0, coversOf(t, s, doc)[0], 1); v.Kind != want {
+			t.Errorf("%s: %+v, want %s", doc, v, want)
+		}
+	}
+}
+
+// TestBegins: a quarter of an item, with all that is before it, is not the item; two thirds are.
+func TestBegins(t *testing.T) {
+	question := "Wandering tinkers brought copper kettles across frozen marshes while their donkeys carried bundles of dried " +
+		"heather. Innkeepers beside the causeway bought kettles for pewter buttons. Which bargain would the tinkers refuse?"
+	s := bench(t, [item.NumParts]string{
+		item.Question: question,
+		item.Choices:  "eleven pewter buttons for a dented kettle\nheather in exchange for lodging\nwinter fodder alone",
+	}, [item.NumParts]string{item.Question: "Some quite unlike problem about lanterns"})
+	words := strings.Fields(question)
+	for share, want := range map[float64]item.State{0.4: item.Clean, 0.95: item.Flagged} {
+		doc := strings.Join(words[:int(share*float64(len(words)))], " ") + " and then the page goes on with gardening advice."
+		if v := s.Judge(0, coversOf(t, s, doc)[0], 1); v.State != want {
+			t.Errorf("%.2f of the question: %+v, want %v", share, v, want)
+		}
+	}
+}

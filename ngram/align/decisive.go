@@ -1,7 +1,6 @@
 package align
 
 import (
-	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -39,6 +38,9 @@ func (d Decisive) altered(whole bool) bool {
 	}
 	var e Exchange
 	for _, k := range [...]Exchange{d.Numbers, d.Names, d.Operators} {
+		if k.Exchanged >= leastExchanged && k.Exchanged > mostRetained*k.Retained && chance(k, d.Others) < alteredChance {
+			return true
+		}
 		e.Exchanged, e.Retained = e.Exchanged+k.Exchanged, e.Retained+k.Retained
 	}
 	return e.Exchanged > 0 && e.Exchanged >= d.Others.Exchanged && chance(e, d.Others) < alteredChance
@@ -75,6 +77,13 @@ func (d *Decisive) exchange(k kind) *Exchange {
 	return &d.Others
 }
 
+// Numbers, names or operators of which leastExchanged or more are others, and no more than one in
+// mostRetained is there, are exchanged whatever else is.
+const (
+	leastExchanged = 2
+	mostRetained   = 3
+)
+
 // alteredChance is the probability below which exchanged words are not exchanged by chance.
 const alteredChance = 0.06
 
@@ -84,19 +93,15 @@ const decisiveShare = 0.15
 // maxGap is how many words of an item may be exchanged together.
 const maxGap = 8
 
-// edgeGap is how many words of an item's begin or end are compared with those in their
-// place.
-const edgeGap = 3
-
 // decisive compares the decisive words of a candidate with those in their place. Parts of
 // an item that follow each other, such as its question and choices, are one text.
 func (c *Collector) decisive(g *candidate) (d Decisive) {
 	gaps := 0
+	c.renamed = map[uint32]uint64{}
 	last := int64(-1) // word of the document behind which the gap begins
 	var gap []uint32  // places of words that were not found since
 	var head []uint32 // those before the first word found
 	begin := int64(0) // which is this one of the document
-	c.renamed = map[uint32]uint64{}
 	for p, t := range c.items.list[g.item].Texts {
 		if t == item.None || item.Part(p) == item.Answer {
 			continue
@@ -212,36 +217,45 @@ func (c *Collector) compareGap(d *Decisive, gap []uint32, from, to int64) {
 	}
 }
 
-// compareEdges counts names before and behind all that was found of an item, which is from
-// word begin to word end of the document: where a name is another elsewhere, and here the
-// same other one.
+// compareEdges compares the words before and behind all that was found of an item, which is
+// from word begin to word end of the document, with the document's in step.
 func (c *Collector) compareEdges(d *Decisive, head, tail []uint32, begin, end int64) {
+	c.compareInStep(d, tail, end+1, 1)
+	slices.Reverse(head)
+	c.compareInStep(d, head, begin-1, -1)
+}
+
+// compareInStep compares words of an item with those of the document from one on, forwards or
+// backwards, as long as of two in a row one agrees. Names and numbers that differ count as
+// exchanged between words that agree; those at the end of the item where they are so elsewhere
+// too: the first word of a text may be anything.
+func (c *Collector) compareInStep(d *Decisive, gap []uint32, doc, step int64) {
 	x, n := c.items.x, c.aligner
-	inside := maps.Clone(c.renamed)
-	each := func(gap []uint32, from int64, visit func(word uint32, with uint64)) {
-		for i, at := range gap[:min(len(gap), edgeGap)] {
-			j := int(from) + i - n.base - n.first
-			if x.kinds[at]&name != 0 && j >= 0 && j < len(n.hashes) && n.kind(j)&name != 0 &&
-				!misspelled(x.spellings[x.words[at]], n.spelling(j)) {
-				visit(x.words[at], n.hashes[j])
+	agrees, before := true, true // of the word before, and of that before it
+	other := func() {}           // counts an exchange of the word before
+	for i, at := range gap {
+		j := int(doc+step*int64(i)) - n.base - n.first
+		if j < 0 || j >= len(n.hashes) || !agrees && !before {
+			return
+		}
+		word, both, last := x.words[at], x.kinds[at]&n.kind(j)&(number|name), agrees
+		if agrees = x.hashes[word] == n.hashes[j]; agrees {
+			other()
+			d.exchange(x.kinds[at]).Retained++
+		}
+		other = func() {}
+		if !agrees && last && both != 0 && (both&number != 0 || !misspelled(x.spellings[word], n.spelling(j))) {
+			with := n.hashes[j]
+			other = func() {
+				d.exchange(both).Exchanged++
+				c.renamed[word] = with
+			}
+			if same, ok := c.renamed[word]; i == len(gap)-1 && ok && same == with {
+				other()
 			}
 		}
+		before = last
 	}
-	each(head, begin-int64(len(head)), func(word uint32, with uint64) {
-		if other, ok := inside[word]; ok && other == with {
-			d.Names.Exchanged++
-		} else if !ok {
-			c.renamed[word] = with
-		}
-	})
-	each(tail, end+1, func(word uint32, with uint64) {
-		if other, ok := c.renamed[word]; ok && other == with {
-			d.Names.Exchanged++
-			if _, ok := inside[word]; !ok {
-				d.Names.Exchanged++ // the one at the begin
-			}
-		}
-	})
 }
 
 // compareOperators compares the operators before a word with those before it in the document,

@@ -137,6 +137,8 @@ type Match struct {
 	Shared   bool         // with another item, and nothing says which of them it is
 	Cut      bool         // its choices are there from the middle of them on, in one stretch
 	Asks     int          // information of the longest stretch of its question that is not among its choices
+	Joint    int          // information of its longest stretch, which may go on from part to part and line to line
+	Rest     int          // information of its own words behind the last one that is there, choices aside
 	Whole    bool         // every word of its question, context and choices is there
 	Runs     []Quote      // by part and word
 	Coding   plain.Coding // in which ways the document has what was found
@@ -162,7 +164,7 @@ func (s *Items) evidence(i int, g *Match) *evidence {
 // fill sets the evidence to what a match shows of item i.
 func (s *Items) fill(e *evidence, i int, g *Match) {
 	e.total, e.passage, e.asks, e.cut, e.whole = s.total(i), s.passage[i], g.Asks, g.Cut, g.Whole
-	e.numbers = g.Decisive.Numbers
+	e.joint, e.rest, e.numbers = g.Joint, g.Rest, g.Decisive.Numbers
 	for p := range g.Found {
 		f := &g.Found[p]
 		e.found[p], e.loose[p], e.runs[p], e.words[p], e.cited[p] = f.Info, f.Loose, f.Run, f.Words, f.Cited
@@ -340,7 +342,7 @@ func (s *Items) rank(i int, g *Match) rank {
 		r.figures = append(r.figures, f.Own, f.Known, f.Loose.Own, f.Loose.Known, f.Run, f.Words, f.Cited, f.Long,
 			g.Lost[p].Own, g.Lost[p].Known)
 	}
-	r.figures = append(r.figures, g.By, g.Asks)
+	r.figures = append(r.figures, g.By, g.Asks, g.Joint, -g.Rest)
 	for _, x := range [...]Exchange{g.Decisive.Numbers, g.Decisive.Names, g.Decisive.Operators, g.Decisive.Others} {
 		r.figures = append(r.figures, x.Exchanged, x.Retained)
 	}
@@ -466,16 +468,17 @@ func (c *Collector) findPlace(i int) {
 
 // A candidate is an item with what its alignment shows of it.
 type candidate struct {
-	item       int
-	found      [item.NumParts]Finding
-	runs       [item.NumParts][]Run
-	strength   float64
-	decisive   Decisive
-	shared     bool // with another item: nothing says which of them it is
-	whole, cut bool
-	asks       int                 // as in Match
-	lost       [item.NumParts]Info // to other items
-	by         int                 // the item that took most of it, or -1
+	item        int
+	found       [item.NumParts]Finding
+	runs        [item.NumParts][]Run
+	strength    float64
+	decisive    Decisive
+	shared      bool // with another item: nothing says which of them it is
+	whole, cut  bool
+	asks        int                 // as in Match
+	joint, rest int                 // likewise
+	lost        [item.NumParts]Info // to other items
+	by          int                 // the item that took most of it, or -1
 }
 
 // findQuestion searches before the choices for the end of a question that was not found.
@@ -513,6 +516,7 @@ func (g *candidate) match() *Match {
 	return &Match{
 		Found: g.found, Lost: g.lost, By: g.by + 1, Decisive: g.decisive,
 		Shared: g.shared, Asks: g.asks, Cut: g.cut, Whole: g.whole,
+		Joint: g.joint, Rest: g.rest,
 	}
 }
 
@@ -555,6 +559,72 @@ func (c *Collector) asks(g *candidate) (most int) {
 		}
 	}
 	return most
+}
+
+// joinedStretch returns the known information of the longest stretch of a candidate that goes on
+// from the end of a part to the begin of the next one, and from line to line: between them a
+// document may have letters, numbers or marks. A passage of others is no part of it.
+func (s *Items) joinedStretch(g *candidate) (most int) {
+	x, says, next, doc := s.x, 0, uint32(0), uint32(0)
+	for p, t := range s.list[g.item].Texts {
+		if t == item.None || item.Part(p) == item.Answer || item.Part(p) == item.Context && s.passage[g.item] {
+			continue
+		}
+		first := x.starts[t]
+		for _, r := range g.runs[p] {
+			at := first + uint32(r.At)
+			goesOn := at == next && (r.Doc == doc || x.kinds[at]&begins != 0 && doc <= r.Doc && r.Doc-doc <= betweenLines)
+			if !goesOn {
+				says = 0
+			}
+			for k := range uint32(r.Words) {
+				says += int(x.says[at+k])
+			}
+			most = max(most, says)
+			next, doc = at+uint32(r.Words), r.Doc+uint32(r.Words)
+		}
+		if next == x.starts[t+1]-1 {
+			next = s.firstWord(g.item, item.Part(p)+1)
+		}
+	}
+	return most
+}
+
+// betweenLines is how many words a document may have before a line of a text.
+const betweenLines = 2
+
+// firstWord returns the place of the first word of part p of item i, or of the part behind it that
+// the item has, answer aside; 0 where there is none.
+func (s *Items) firstWord(i int, p item.Part) uint32 {
+	for ; p < item.Answer; p++ {
+		if t := s.list[i].Texts[p]; t != item.None {
+			return s.x.starts[t]
+		}
+	}
+	return 0
+}
+
+// infoBehind returns the known information of a candidate's own words behind the last one found.
+func (s *Items) infoBehind(g *candidate) (sum int) {
+	for _, p := range [...]item.Part{item.Question, item.Context} {
+		t := s.list[g.item].Texts[p]
+		if t == item.None || p == item.Context && s.passage[g.item] {
+			continue
+		}
+		from := s.x.starts[t]
+		runs := g.runs[p]
+		if len(runs) > 0 {
+			last := runs[len(runs)-1]
+			from += uint32(last.At + last.Words)
+		}
+		for at := from; at < s.x.starts[t+1]-1; at++ {
+			sum += int(s.x.says[at])
+		}
+		if len(runs) > 0 {
+			break
+		}
+	}
+	return sum
 }
 
 // nearEnd is how many words from the end of a question a stretch at its end may end.
@@ -653,9 +723,10 @@ func (c *Collector) alignPlace(at place, answer bool) candidate {
 	c.findQuestion(&g)
 	c.placeChoices(&g)
 	g.asks, g.cut, g.whole = c.asks(&g), s.isCut(&g), s.isWhole(&g)
+	g.joint, g.rest = s.joinedStretch(&g), s.infoBehind(&g)
 	e := s.evidence(at.item, g.match())
 	if _, g.strength = e.score(); g.strength >= 1 && c.dropForged(&g) {
-		g.asks, g.cut, g.whole = 0, false, false
+		g.asks, g.joint, g.cut, g.whole = 0, 0, false, false
 		e = s.evidence(at.item, g.match())
 		_, g.strength = e.score()
 	}
@@ -764,6 +835,7 @@ func (c *Collector) decide(candidates []candidate) {
 				c.release(g, item.Part(p), func(doc uint32) bool { return t.keeps(k, doc) })
 			}
 		}
+		g.joint = 0
 		_, g.strength = s.evidence(g.item, g.match()).score()
 	}
 }
@@ -795,7 +867,7 @@ const (
 
 // mayShare reports whether a candidate may show no more than what another one shows too.
 func (s *Items) mayShare(g *candidate) bool {
-	return !g.whole && s.missing(g) >= remainder*unit && !s.holdsQuestion(g)
+	return !g.whole && s.missing(g) >= remainder*unit && !s.holdsQuestion(g) && !s.holdsWholeAnswer(g)
 }
 
 // missing is the known information of an item that was not found, answer aside.
@@ -812,6 +884,18 @@ func (s *Items) missing(g *candidate) (sum int) {
 func (s *Items) holdsQuestion(g *candidate) bool {
 	t := s.list[g.item].Texts[item.Question]
 	return t != item.None && g.found[item.Question].Words == s.x.Words(int(t))
+}
+
+// holdsWholeAnswer reports whether a candidate's answer alone is enough, and every word of it is in
+// the document.
+func (s *Items) holdsWholeAnswer(g *candidate) bool {
+	t := s.list[g.item].Texts[item.Answer]
+	if t == item.None || g.found[item.Answer].Words < s.x.Words(int(t)) {
+		return false
+	}
+	e := s.evidence(g.item, g.match())
+	e.score()
+	return e.byAnswer
 }
 
 // isWhole reports whether every word of an item's question, context and choices is in

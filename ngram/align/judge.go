@@ -71,6 +71,11 @@ const (
 	leastNeed  = 0.37 // but no less than that: a text that begins as the item does may go on otherwise
 
 	mixedChoices = 0.25 // of what the choices carry, where they count without half of the question
+
+	// A text that begins as an item does may go on otherwise.
+	begunRest  = 0.2  // of the item's own words, this share at their end and more is not there
+	begunWhole = 0.8  // of those before it, this share and more is
+	begunNeed  = 0.40 // and this share of the item is needed then, its choices counted in
 )
 
 // evidence is what one place of a document shows of an item.
@@ -85,6 +90,7 @@ type evidence struct {
 	passage         bool // the context is of others
 	whole           bool // every word of question, context and choices is there, in order
 	asks            int  // as in Match
+	joint, rest     int  // likewise
 	cut             bool // likewise
 
 	common   bool // set by score: it would be enough, but for few words of which some are missing
@@ -153,10 +159,14 @@ func (e *evidence) own() []item.Part {
 // of what is needed: 1 flags. Of several ways to look at the item it takes the one that
 // shows most: its question, question and choices, and those with the passage.
 func (e *evidence) score() (share, strength float64) {
+	begun := e.isBegun()
 	try := func(needed func(need float64) float64, parts ...item.Part) {
 		found, total, run := e.sum(parts...)
 		if total.Own < LeastBits*unit || total.Known < LeastKnown*unit {
 			return
+		}
+		if e.total[item.Choices].Known == 0 || parts[len(parts)-1] == item.Choices {
+			run = max(run, e.joint)
 		}
 		numbers := e.holdsNumbers() && total.Own >= scatteredBits*unit
 		own, known := e.shares(found, total, numbers, parts...)
@@ -170,6 +180,9 @@ func (e *evidence) score() (share, strength float64) {
 		if numbers {
 			n *= numbersLess
 		}
+		if begun {
+			n = max(n, begunNeed)
+		}
 		if s/n >= 1 && e.hasFewWords(total.Own, parts...) {
 			s, e.common = justBelow*n, true
 		}
@@ -179,6 +192,7 @@ func (e *evidence) score() (share, strength float64) {
 	}
 	as := func(need float64) float64 { return need }
 	own := e.own()
+	all := append(own[:len(own):len(own)], item.Choices)
 	switch {
 	case e.holdsContextAlone():
 		// A passage, whatever the layout calls it.
@@ -186,7 +200,13 @@ func (e *evidence) score() (share, strength float64) {
 		try(as, own...)
 	default:
 		try(func(need float64) float64 { return min(alone*need, max(need, aloneMost)) }, own...)
-		all := append(own[:len(own):len(own)], item.Choices)
+		if begun && e.found[item.Choices].Known == 0 {
+			ofOwn := strength
+			share, strength = 0, 0
+			try(as, all...)
+			strength = min(strength, ofOwn)
+			break
+		}
 		if e.holdsHalf(own...) {
 			try(as, all...)
 		} else if _, _, run := e.sum(all...); run >= mixedRun*unit && e.holdsChoices() && e.holdsEnd(own...) {
@@ -208,6 +228,13 @@ func (e *evidence) score() (share, strength float64) {
 		strength = max(strength, s)
 	}
 	return share, strength
+}
+
+// isBegun reports whether a text begins as the item's own words do, and has nothing of their end.
+func (e *evidence) isBegun() bool {
+	found, total, _ := e.sum(e.own()...)
+	return float64(e.rest) > begunRest*float64(total.Known) &&
+		float64(found.Known) >= begunWhole*float64(total.Known-e.rest)
 }
 
 // solution is how much of what is needed an answer shows by itself: a worked solution or

@@ -12,7 +12,7 @@ const (
 func swabDefinition() definition {
 	return definition{
 		Method: Method{
-			Name: House, Brief: "the share of an item's information that is in one place of a document", Version: 4,
+			Name: House, Brief: "the share of an item's information that is in one place of a document", Version: 5,
 			Norm: Plain, Unit: "word", Parts: item.AllParts,
 			Text: `Flagged when enough of an item's information is in one place of a document.
 Score: the share found.
@@ -55,12 +55,15 @@ of them nor of its question is found.
 
 What is needed. 97 % of an item of 12 bits of own information, 72 % at 20, 69 % at 28,
 63 % at 48, 59 % at 64, 50 % at 90, 45 % at 130, 42 % at 200, 39 % from 400 bits on,
-in between over the logarithm. With a stretch of 25 to 60 bits word for word it is up
-to a quarter less, but at least 37 %: a text that begins as the item does may go on
-otherwise. Below 64 bits, where no stretch holds two fifths of what is known, it is
-a tenth more. From 64 bits on, where half of the item's numbers, two at the least, are in
-their places and none is another, it is 78 % of that, and the stretches' places are free. For the question alone of
-an item that has choices it is 1.6 times as much, but not more than 96 %.
+in between over the logarithm. With a stretch of 25 to 60 bits word for word, which may go
+on from the question to its choices and from line to line, it is up to a quarter less, but at
+least 37 %. A text that begins as the item does may go on otherwise: where a fifth of the
+question or more is missing at its end, and four fifths of what is before that are there, at
+least 40 % are needed, of question and choices together where no choice is there. Below 64
+bits, where no stretch holds two fifths of what is known, it is a tenth more. From 64 bits on,
+where half of the item's numbers, two at the least, are in their places and none is another, it
+is 78 % of that, and the stretches' places are free. For the question alone of an item that has
+choices it is 1.6 times as much, but not more than 96 %.
 
 Competition. Each word of a document counts for one item of a benchmark. Of all items that
 would be flagged those that are there whole come first, then the one whose words say most;
@@ -74,10 +77,12 @@ missing, it is "passage only": nothing says which of the two it is.
 Decisive words. Numbers, names and operators make an item differ from others of its series.
 When the words beside them are in the document, with others in the place of most numbers,
 most names or most operators, and of at most one in eight other words, the item is
-"altered". A name with a slip of the keyboard is the same name. A decisive word that was
-left out, or is beyond the edge of a fragment, does not count. "Altered" too is an item of
-which all choices are there and all of the question but two or more words in one place,
-where the document has as many others: another question with the same choices.
+"altered"; so it is where all numbers or all names, two at the least, are others, but for one in
+four, whatever else differs. Behind and before all that was found the words are compared in step
+with the document's, as long as of two in a row one agrees. A name with a slip of the keyboard
+is the same name. A decisive word that was left out, or is beyond the edge of a fragment, does not
+count. "Altered" too is an item of which all choices are there and all of the question but two
+or more words in one place, where the document has as many others: another question with the same choices.
 
 Few words. An item of less than 40 bits is flagged only when four fifths of its words are
 there, template or not; else it is "too common". Choices without a fifth of their question

@@ -284,7 +284,9 @@ func cleanOnes() []*planting {
 		(*generator).otherQuestion)
 	nearest := unless(Clean, "nearest-sibling", "of other items of the same kind the one most like it", 0,
 		(*generator).nearest)
-	passage.shares, other.shares, nearest.shares = true, true, true
+	opening := unless(Clean, "opening-continued", "a quarter of the words, then those of another item", 0,
+		(*generator).openingContinued)
+	passage.shares, other.shares, nearest.shares, opening.shares = true, true, true, true
 	return []*planting{
 		unless(Clean, "template", "the benchmark's template with another item's content", 0, (*generator).template),
 		passage,
@@ -293,6 +295,7 @@ func cleanOnes() []*planting {
 			late: -3, shares: true, special: (*generator).quotation},
 		unless(Clean, "sibling", "another item of the same kind", 0, (*generator).sibling),
 		nearest,
+		opening,
 		unless(Clean, "boilerplate", "phrases that are in many items, with what pages say around them", 0,
 			(*generator).boilerplate),
 		unless(Clean, "shuffled", "the item's words in any order", 0, randomly(shuffled)),
@@ -325,11 +328,7 @@ func reportedOnly() []*planting {
 		unless(Hard, "transliterated", "in Greek letters", 0, english(plainly(transliterated))),
 		{Class: Class{Name: "translation", Want: Hard, About: "the item in another language"}, late: -4,
 			special: (*generator).translation},
-		unless(Open, "code-alone", "the solution as code, without the task", -4, fromItem(func(e *entry) (string, bool) {
-			a := e.Text[item.Answer]
-			_, ok := codeOf(e)
-			return a, ok && countWords(a) >= 8
-		})),
+		unless(Open, "code-alone", "the solution as code, without the task", -4, (*generator).codeAlone),
 		unless(Open, "choices-only", "the choices without the question", -1, fromItem(func(e *entry) (string, bool) {
 			return lettered(e.options, 0), countWords(e.Text[item.Choices]) >= 12
 		})),
@@ -357,11 +356,29 @@ func inWording(numbers, names bool) planter {
 			ok = ok && len(digitsRE.FindAllString(e.prompt, -1))*30 >= e.words
 		}
 		if names && ok {
+			_, code := codeOf(e) // which has no names of people
 			s, ok = otherNames(r, s)
+			ok = ok && !code
 		}
 		return s, ok && e.lang == "en" && len(e.options) == 0 && e.passage == ""
 	}
 }
+
+// codeAlone returns the solution of an item as code, where no other item has it but for numbers.
+func (g *generator) codeAlone(_ *rand.Rand, e *entry) (string, bool) {
+	if g.shapes == nil {
+		g.shapes = map[string]int{}
+		for i := range g.entries {
+			g.shapes[shapeOf(&g.entries[i])]++
+		}
+	}
+	a := e.Text[item.Answer]
+	_, ok := codeOf(e)
+	return a, ok && countWords(a) >= 8 && g.shapes[shapeOf(e)] == 1
+}
+
+// shapeOf returns an item's answer with the same number in place of all.
+func shapeOf(e *entry) string { return digitsRE.ReplaceAllString(e.Text[item.Answer], "0") }
 
 // right returns the right choice in words, or "" where that is not known.
 func (e *entry) right() string {
@@ -527,6 +544,19 @@ func (g *generator) nearest(r *rand.Rand, e *entry) (string, bool) {
 		return !contains(text, e)
 	})
 	return best, most >= 0.15
+}
+
+// openingContinued returns the first quarter of e's words, which is at most half of its
+// question, and goes on with another item.
+func (g *generator) openingContinued(r *rand.Rand, e *entry) (string, bool) {
+	s, ok := share(e.plain, 0, 0.25)
+	held := g.src.Benches[e.bench].Held
+	if !ok || len(held) == 0 || e.words < 30 || e.passage != "" || countWords(e.Text[item.Context]) > 0 ||
+		2*countWords(s) > countWords(e.Text[item.Question]) {
+		return "", false
+	}
+	rest, ok := share(render(&held[r.IntN(len(held))].Text), 0.25, 1)
+	return s + " " + rest, ok
 }
 
 // A heldItem is an item that is in no benchmark of the set.

@@ -144,7 +144,7 @@ func labelsSayWhatIsThere(t *testing.T, s *Set) {
 				}
 				right = right && !has(plain)
 			case "template", "sibling", "nearest-sibling", "boilerplate", "shuffled", "scattered", "numbers-changed", "names-changed", "quotation", "translation",
-				"same-signature", "same-name", "sibling-with-names", "opening-continued", "glossary", "scattered-in-order", "about-the-benchmark":
+				"same-signature", "same-name", "sibling-with-names", "closing-of-another", "opening-continued", "glossary", "scattered-in-order", "about-the-benchmark":
 				right = !has(question)
 			}
 			if !right {

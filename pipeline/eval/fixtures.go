@@ -90,8 +90,12 @@ func functions(r *rand.Rand) SourceBench {
 			pick(r, "first appear|were written down|came off the ship|left the yard"),
 			pick(r, "an error of the caller|a result of zero|a list with one empty entry"), name, n, n, n)
 		it.Text[item.Question] = fmt.Sprintf("def %s(values, limit):\n    \"\"\" %s\n    \"\"\"\n", name, doc)
+		remark := "the order stays"
+		if i%4 == 0 {
+			remark = strings.Join(strings.Fields(sample.Item(800_000+i, 10)), " ")
+		}
 		it.Text[item.Answer] = fmt.Sprintf("    kept = []\n    for value in values:\n        if value * %d > limit:\n   "+
-			"         kept.append(value - %d)\n    # the order stays\n    return kept[:%d]\n", n, r.IntN(9), n)
+			"         kept.append(value - %d)\n    # %s\n    return kept[:%d]\n", n, r.IntN(9), remark, n)
 		return it
 	})
 }

@@ -66,7 +66,8 @@ type generator struct {
 	free    []int // documents without a plant
 	longs   []int // documents of 1 MB
 	planted map[string]int
-	held    [][]heldItem // by benchmark, filled when first asked for
+	held    [][]heldItem   // by benchmark, filled when first asked for
+	shapes  map[string]int // how many items have an answer but for its numbers, likewise
 
 	corpora []string // names
 	texts   [][]int  // by corpus: numbers of texts

@@ -123,12 +123,12 @@ func heldCode() []*planting {
 func heldClean() []*planting {
 	names := unless(Clean, "sibling-with-names", "the item most like it, with the item's names and numbers", 0,
 		(*generator).siblingWithNames)
-	opening := unless(Clean, "opening-continued", "a quarter of the words, then those of another item", 0,
-		(*generator).openingContinued)
-	names.shares, opening.shares = true, true
+	closing := unless(Clean, "closing-of-another", "another item's first words, then the last quarter of the item's", 0,
+		(*generator).closingOfAnother)
+	names.shares, closing.shares = true, true
 	return []*planting{
 		names,
-		opening,
+		closing,
 		unless(Clean, "glossary", "the item's longer words in the order of the alphabet", 0, english(plainly(glossary))),
 		unless(Clean, "scattered-in-order", "the item's words in their order over a page", 0,
 			func(g *generator, r *rand.Rand, e *entry) (string, bool) {
@@ -193,15 +193,16 @@ func (g *generator) siblingWithNames(r *rand.Rand, e *entry) (string, bool) {
 	return s, put >= 2 && !contains(s, e)
 }
 
-// openingContinued returns the first quarter of e's words and goes on with another item.
-func (g *generator) openingContinued(r *rand.Rand, e *entry) (string, bool) {
-	s, ok := share(e.plain, 0, 0.25)
+// closingOfAnother returns the first three quarters of another item and then the last
+// quarter of e's words.
+func (g *generator) closingOfAnother(r *rand.Rand, e *entry) (string, bool) {
+	s, ok := share(e.plain, 0.75, 1)
 	held := g.src.Benches[e.bench].Held
 	if !ok || len(held) == 0 || e.words < 30 || e.passage != "" || countWords(e.Text[item.Context]) > 0 {
 		return "", false
 	}
-	rest, ok := share(render(&held[r.IntN(len(held))].Text), 0.25, 1)
-	return s + " " + rest, ok
+	begin, ok := share(render(&held[r.IntN(len(held))].Text), 0, 0.75)
+	return begin + " " + s, ok
 }
 
 // sameName returns another task for a function of the same name.

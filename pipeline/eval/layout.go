@@ -566,7 +566,7 @@ func otherNames(r *rand.Rand, s string) (string, bool) {
 	for _, m := range nameRE.FindAllStringIndex(s, -1) {
 		w := s[m[0]:m[1]]
 		inside := m[0] >= 2 && s[m[0]-1] == ' ' && !strings.ContainsRune(".!?:\"”", rune(s[m[0]-2]))
-		if inside && strings.Count(s, w) > 1 && !slices.Contains(list, w) {
+		if inside && isContent(strings.ToLower(w)) && strings.Count(s, w) > 1 && !slices.Contains(list, w) {
 			list = append(list, w)
 		}
 	}

@@ -510,7 +510,7 @@ func (m *alignment) appendOne(e *encoder, i int, c *align.Cover) {
 				bits |= 1 << i
 			}
 		}
-		n(int64(m.rivalNumber(i, s.By)), bits, int64(s.Asks))
+		n(int64(m.rivalNumber(i, s.By)), bits, int64(s.Asks), int64(s.Joint), int64(s.Rest))
 		for _, x := range [...]align.Exchange{
 			s.Decisive.Numbers, s.Decisive.Names, s.Decisive.Operators, s.Decisive.Others,
 		} {
@@ -547,6 +547,7 @@ func (m *alignment) readOne(r *decoder, i int) *align.Cover {
 		}
 		bits := n()
 		s.Shared, s.Whole, s.Cut, s.Asks = bits&1 != 0, bits&2 != 0, bits&4 != 0, n()
+		s.Joint, s.Rest = n(), n()
 		decisive := &s.Decisive
 		for _, e := range [...]*align.Exchange{
 			&decisive.Numbers, &decisive.Names, &decisive.Operators, &decisive.Others,
