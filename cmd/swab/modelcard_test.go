@@ -86,13 +86,15 @@ func cardAudit(t *testing.T, dir, out string, card []cardBenchmark, at func(b *c
 }
 
 // TestModelCard: twenty benchmarks in the layouts of the hub are one audit file and one run; no item is
-// lost, and the hub and the disk make the same audit. All of their errors come in one run.
+// lost, and the hub, a store and the disk make the same audit. All of their errors come in one run.
 func TestModelCard(t *testing.T) {
 	card := readCard(t)
 	dir := t.TempDir()
 	var corpus []byte
 	hubs := map[string]*storetest.Hub{}
-	var replace []string
+	bucket := storetest.S3(t, new(storetest.Faults))
+	bucket.Start(t)
+	var replace, keys []string
 	for i := range card {
 		b := &card[i]
 		line, err := json.Marshal(map[string]string{"text": "Found. " + strings.Join(b.Want[0][:4], " ")})
@@ -110,7 +112,9 @@ func TestModelCard(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		bucket.Put(b.Hub+"/"+b.File, b.data())
 		replace = append(replace, root, b.Hub, "hf://datasets/"+b.Hub+"@"+hubs[b.Hub].Commit(), b.Hub)
+		keys = append(keys, bucket.Root+b.Hub, b.Hub)
 	}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for id, hub := range hubs {
@@ -127,12 +131,13 @@ func TestModelCard(t *testing.T) {
 	defer front.Close()
 	t.Setenv("HF_ENDPOINT", front.URL)
 
-	disk, hub := filepath.Join(dir, "disk"), filepath.Join(dir, "hub")
+	disk, hub, object := filepath.Join(dir, "disk"), filepath.Join(dir, "hub"), filepath.Join(dir, "object")
 	onDisk := func(b *cardBenchmark) string {
 		return filepath.Join(dir, "datasets--"+strings.ReplaceAll(b.Hub, "/", "--"))
 	}
 	for out, at := range map[string]func(b *cardBenchmark) string{
 		disk: onDisk, hub: func(b *cardBenchmark) string { return "hf://" + b.Hub },
+		object: func(b *cardBenchmark) string { return bucket.Root + b.Hub + "/" },
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := run([]string{"scan", cardAudit(t, dir, out, card, at)}, &stdout, &stderr); code != exitOK {
@@ -143,6 +148,7 @@ func TestModelCard(t *testing.T) {
 		}
 	}
 	sameAudit(t, disk, hub, append([]string{dir, "ROOT"}, replace...)...)
+	sameAudit(t, disk, object, append([]string{dir, "ROOT"}, append(replace, keys...)...)...)
 	checkCard(t, disk, card)
 
 	var stdout, stderr bytes.Buffer
