@@ -49,6 +49,7 @@ import (
 	"swab/pipeline/publish"
 	"swab/pipeline/rows"
 	"swab/pipeline/shard"
+	"swab/pipeline/store"
 
 	"github.com/zeebo/xxh3"
 )
@@ -94,6 +95,7 @@ type Benchmark struct {
 	// Warnings are complete once Items has run to its end.
 	Warnings []string
 
+	card     store.Card     // of the data set's README.md
 	known    map[string]int // number of records of splits, by the preset
 	complete bool           // Items has run to its end
 }
@@ -242,6 +244,10 @@ func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) e
 			if err := r.use(l); err != nil {
 				return err
 			}
+		case directory && !r.empty && b.card.Excludes(r.file.Rel):
+			why := "in no configuration of README.md, and without the fields of the preset " + known.Name
+			b.Skipped = append(b.Skipped, shard.Skipped{Path: r.file.Path, Why: why})
+			continue
 		case r.err != nil:
 			return r.err
 		case !r.empty:

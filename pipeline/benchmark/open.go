@@ -160,10 +160,35 @@ func (b *Benchmark) findTree(name, at, glob string, selectors, ignore []string) 
 	if len(b.Files) == 0 {
 		return b.noFiles(quotedName(name))
 	}
+	if text, err := os.ReadFile(filepath.Join(at, "README.md")); err == nil && glob == "" {
+		b.card = store.ParseCard(text)
+	}
 	if len(selectors) == 0 && !named {
 		b.leaveOutCopies(at)
 	}
-	return b.selectFiles(name, selectors)
+	return b.selectFiles(name, b.selectByCard(selectors))
+}
+
+// selectByCard keeps the files that the words name as the README.md of a data set has them, and returns
+// the words that it does not have.
+func (b *Benchmark) selectByCard(words []string) (left []string) {
+	if len(words) == 0 {
+		return nil
+	}
+	var paths []string
+	for i := range b.Files {
+		paths = append(paths, b.Files[i].Rel)
+	}
+	chosen, left, ok := b.card.Select(paths, words)
+	if !ok || len(chosen) == 0 {
+		return words
+	}
+	var files []File
+	for _, i := range chosen {
+		files = append(files, b.Files[i])
+	}
+	b.Files = files
+	return left
 }
 
 // snapshotOf returns the directory of the data set's files in a directory of the hub's cache: of the

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"swab/pipeline/shard"
 )
 
 // writeTree makes files of one item each below a new directory.
@@ -179,5 +181,35 @@ func TestSnapshot(t *testing.T) {
 	b, err := Open(Spec{Path: dir + ":test"}, presets(t))
 	if err != nil || len(b.Files) != 1 || !strings.Contains(b.Files[0].Path, last) {
 		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+// TestCardConfigurations: in a directory of the hub, a configuration and a split are those of its README.md,
+// and a file of none of them that has other fields is left out.
+func TestCardConfigurations(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "datasets--TAUR-Lab--MuSR")
+	const record = `{"narrative":"Nine boards lay in the shed.","question":"Who planed them?","choices":"['Ada', 'Ben']",` +
+		`"answer_index":0,"answer_choice":"Ada"}` + "\n"
+	write(t, filepath.Join(dir, "README.md"), "---\nconfigs:\n- config_name: default\n  data_files:\n"+
+		"  - split: murder_mysteries\n    path: murder_mystery.jsonl\n  - split: team_allocation\n    path: teams/*\n---\n")
+	write(t, filepath.Join(dir, "murder_mystery.jsonl"), record)
+	write(t, filepath.Join(dir, "teams", "a.jsonl"), record+record)
+	write(t, filepath.Join(dir, "models.jsonl"), `{"model":"none","score":1}`+"\n")
+	for words, want := range map[string]int{"": 3, ":murder_mysteries": 1, ":default:team_allocation": 2, ":default": 3, ":teams": 2} {
+		b, err := Open(Spec{Path: dir + words}, presets(t))
+		if err != nil {
+			t.Errorf("%q: %v", words, err)
+			continue
+		}
+		if all, err := items(b); err != nil || len(all) != want || b.Preset != "musr" {
+			t.Errorf("%q: %d items by %s, %v", words, len(all), b.Preset, err)
+		}
+		if words == "" && !slices.ContainsFunc(b.Skipped, func(s shard.Skipped) bool { return filepath.Base(s.Path) == "models.jsonl" }) {
+			t.Errorf("left out: %v", b.Skipped)
+		}
+	}
+	write(t, filepath.Join(dir, "teams", "b.jsonl"), `{"model":"none","score":1}`+"\n")
+	if _, err := Open(Spec{Path: dir}, presets(t)); err == nil || !strings.Contains(err.Error(), "b.jsonl") {
+		t.Errorf("a file of a configuration with other fields: %v", err)
 	}
 }

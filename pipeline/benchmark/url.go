@@ -60,6 +60,11 @@ func (b *Benchmark) findURL(ctx context.Context, name string, ignore []string) (
 		if err := b.addObject(o, found.Dir, ignore); err != nil {
 			return at, false, err
 		}
+		if found.Dir != "" && o.Name == found.Dir+"README.md" {
+			if b.card, err = store.ReadCard(o); err != nil {
+				return at, false, fmt.Errorf("benchmark %s: %w", store.Clean(name), err)
+			}
+		}
 	}
 	if found.Dir == "" {
 		return at, false, b.selectFiles(store.Clean(name), selectors)

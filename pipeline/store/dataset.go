@@ -61,28 +61,26 @@ func choose(all []*Object, words []string) ([]*Object, error) {
 	if len(words) == 0 {
 		return all, nil
 	}
-	configs, err := readConfigs(all)
+	card, err := cardOf(all)
 	if err != nil {
 		return nil, err
 	}
+	keys := make([]string, len(all))
+	for i, o := range all {
+		keys[i] = o.key
+	}
 	left := words
-	if i := slices.IndexFunc(configs, func(c subset) bool { return c.Name == words[0] }); i >= 0 {
-		all, left = configs[i].files(all, words[1:])
-	} else if len(words) == 1 {
-		// The word may be a split of the only configuration, or of the one by default.
-		for _, c := range configs {
-			if len(configs) > 1 && !c.Default && c.Name != "default" {
-				continue
-			}
-			if files, left := c.files(all, words); len(left) == 0 && len(files) > 0 {
-				return files, nil
-			}
+	if numbers, rest, ok := card.Select(keys, words); ok {
+		chosen := make([]*Object, len(numbers))
+		for i, k := range numbers {
+			chosen[i] = all[k]
 		}
+		all, left = chosen, rest
 	}
 	for _, word := range left {
 		fits := slices.DeleteFunc(slices.Clone(all), func(o *Object) bool { return !isNamed(o.key, word) })
 		if len(fits) == 0 {
-			return nil, fmt.Errorf("no configuration, directory or split is named %q; there are %s", word, named(configs, all))
+			return nil, fmt.Errorf("no configuration, directory or split is named %q; there are %s", word, named(card, all))
 		}
 		all = fits
 	}
@@ -93,7 +91,7 @@ func choose(all []*Object, words []string) ([]*Object, error) {
 }
 
 // named lists what words could name.
-func named(configs []subset, all []*Object) string {
+func named(configs Card, all []*Object) string {
 	var names []string
 	for _, c := range configs {
 		names = append(names, c.Name)
@@ -135,7 +133,11 @@ func isNamed(key, word string) bool {
 		ok2 && strings.ContainsAny(after[:1], "-_")
 }
 
-// subset is a configuration in the header of a README.md.
+// A Card is what the header of a data set's README.md says of its configurations. The zero value says
+// nothing.
+type Card []subset
+
+// subset is a configuration.
 type subset struct {
 	Name    string `yaml:"config_name"`
 	Default bool   `yaml:"default"`
@@ -143,32 +145,72 @@ type subset struct {
 	Files   any    `yaml:"data_files"` // a glob, a list of globs, or a list or map of splits
 }
 
-// readConfigs returns the configurations that the README.md of a data set has. One that is no
-// YAML has none.
-func readConfigs(all []*Object) ([]subset, error) {
+// cardOf returns the card of a data set.
+func cardOf(all []*Object) (Card, error) {
 	i := slices.IndexFunc(all, func(o *Object) bool { return o.key == "README.md" })
 	if i < 0 {
 		return nil, nil
 	}
-	f := all[i].Open()
+	return ReadCard(all[i])
+}
+
+// ReadCard returns the card that a README.md of a store is.
+func ReadCard(o *Object) (Card, error) {
+	f := o.Open()
 	defer f.Close()
 	text, err := io.ReadAll(f)
 	if err != nil {
 		return nil, fmt.Errorf("README.md: %w", err)
 	}
-	header, ok := strings.CutPrefix(strings.ReplaceAll(string(text), "\r\n", "\n"), "---\n")
-	header, _, ok2 := strings.Cut(header, "\n---")
-	var card struct{ Configs []subset }
-	if !ok || !ok2 || yaml.Unmarshal([]byte(header), &card) != nil {
-		return nil, nil
-	}
-	return card.Configs, nil
+	return ParseCard(text), nil
 }
 
-// files returns the objects of a configuration, or of the split that the first word names, and
-// the words that it does not explain.
-func (c *subset) files(all []*Object, words []string) ([]*Object, []string) {
-	globs := map[string][]string{} // by split
+// ParseCard returns the card that a README.md has. One whose header is no YAML says nothing.
+func ParseCard(text []byte) Card {
+	header, ok := strings.CutPrefix(strings.ReplaceAll(string(text), "\r\n", "\n"), "---\n")
+	header, _, ok2 := strings.Cut(header, "\n---")
+	var card struct{ Configs Card }
+	if !ok || !ok2 || yaml.Unmarshal([]byte(header), &card) != nil {
+		return nil
+	}
+	return card.Configs
+}
+
+// Select returns the numbers of the paths that a configuration and its split name, or one of the two alone,
+// and the words that are left. ok reports whether the card has them.
+func (c Card) Select(paths, words []string) (chosen []int, left []string, ok bool) {
+	if i := slices.IndexFunc(c, func(s subset) bool { return s.Name == words[0] }); i >= 0 {
+		chosen, left = c[i].files(paths, words[1:])
+		return chosen, left, true
+	}
+	if len(words) > 1 {
+		return nil, words, false
+	}
+	// The word may be a split of the only configuration, or of the one by default.
+	for _, s := range c {
+		if len(c) > 1 && !s.Default && s.Name != "default" {
+			continue
+		}
+		if chosen, left = s.files(paths, words); len(left) == 0 && len(chosen) > 0 {
+			return chosen, nil, true
+		}
+	}
+	return nil, words, false
+}
+
+// Excludes reports whether the card has configurations and a path is of none of them.
+func (c Card) Excludes(path string) bool {
+	for i := range c {
+		if chosen, _ := c[i].files([]string{path}, nil); len(chosen) > 0 {
+			return false
+		}
+	}
+	return len(c) > 0
+}
+
+// globs returns the globs of each split; the key of those of all splits is "".
+func (c *subset) globs() map[string][]string {
+	globs := map[string][]string{}
 	add := func(split string, paths any) {
 		switch paths := paths.(type) {
 		case string:
@@ -198,23 +240,33 @@ func (c *subset) files(all []*Object, words []string) ([]*Object, []string) {
 	default:
 		add("", files)
 	}
-	if len(globs) == 0 {
-		if c.Dir == "" {
-			return all, append([]string{c.Name}, words...)
+	return globs
+}
+
+// files returns the numbers of the paths of a configuration, or of the split that the first word names, and
+// the words that it does not explain.
+func (c *subset) files(paths, words []string) (chosen []int, left []string) {
+	globs := c.globs()
+	if len(globs) == 0 && c.Dir == "" {
+		for i := range paths {
+			chosen = append(chosen, i)
 		}
+		return chosen, append([]string{c.Name}, words...)
+	}
+	if len(globs) == 0 {
 		globs[""] = []string{"**"}
 	}
-	left := words
+	left = words
 	if len(words) > 0 && globs[words[0]] != nil {
 		globs, left = map[string][]string{"": globs[words[0]]}, words[1:]
 	}
-	var chosen []*Object
-	for _, o := range all {
+	for i, name := range paths {
 		for _, list := range globs {
 			if slices.ContainsFunc(list, func(g string) bool {
-				return matchGlob(strings.Split(path.Join(c.Dir, g), "/"), strings.Split(o.key, "/"))
-			}) && !slices.Contains(chosen, o) {
-				chosen = append(chosen, o)
+				return matchGlob(strings.Split(path.Join(c.Dir, g), "/"), strings.Split(name, "/"))
+			}) {
+				chosen = append(chosen, i)
+				break
 			}
 		}
 	}
