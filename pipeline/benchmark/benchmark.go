@@ -244,10 +244,6 @@ func (b *Benchmark) applyPreset(known *Preset, probes []probe, directory bool) e
 			if err := r.use(l); err != nil {
 				return err
 			}
-		case directory && !r.empty && b.card.Excludes(r.file.Rel):
-			why := "in no configuration of README.md, and without the fields of the preset " + known.Name
-			b.Skipped = append(b.Skipped, shard.Skipped{Path: r.file.Path, Why: why})
-			continue
 		case r.err != nil:
 			return r.err
 		case !r.empty:

@@ -302,6 +302,7 @@ var (
 // evaluation split by accident: training splits, and the subjects of which all/ is made.
 // In other directories it warns of training splits.
 func (b *Benchmark) leaveOutCopies(dir string) {
+	b.leaveOutSides()
 	s := surveySplits(b.Files)
 	if !s.hub && !strings.Contains(filepath.ToSlash(dir), "datasets--") {
 		if s.train && len(s.evals) > 0 {
@@ -310,12 +311,41 @@ func (b *Benchmark) leaveOutCopies(dir string) {
 		}
 		return
 	}
+	b.leaveOut(func(f *File) string { return s.copyReason(f.Split) })
+}
+
+// leaveOut leaves out the files for which why returns a reason.
+func (b *Benchmark) leaveOut(why func(f *File) string) {
 	b.Files = slices.DeleteFunc(b.Files, func(f File) bool {
-		why := s.copyReason(f.Split)
-		if why != "" {
-			b.Skipped = append(b.Skipped, shard.Skipped{Path: f.Path, Why: why})
+		reason := why(&f)
+		if reason != "" {
+			b.Skipped = append(b.Skipped, shard.Skipped{Path: f.Path, Why: reason})
 		}
-		return why != ""
+		return reason != ""
+	})
+}
+
+// dataRE matches the shards that the hub's library reads alone where a README.md configures nothing.
+var dataRE = regexp.MustCompile(`^data/[^/]+-\d{5}-of-\d{5}(-[0-9a-f]{16})?\.`)
+
+// leaveOutSides leaves out the files that a data set of the hub has beside its data, as the originals from
+// which they were made: those of no configuration of its README.md or, if that has none, those
+// beside numbered shards in data/.
+func (b *Benchmark) leaveOutSides() {
+	reads := func(f File) bool { return dataRE.MatchString(f.Rel) }
+	why := "beside data/, which the hub's library reads alone; name the file to read it"
+	if len(b.card) > 0 {
+		reads = func(f File) bool { return !b.card.Excludes(f.Rel) }
+		why = "in no configuration of README.md; name the file to read it"
+	}
+	if !slices.ContainsFunc(b.Files, reads) {
+		return
+	}
+	b.leaveOut(func(f *File) string {
+		if reads(*f) {
+			return ""
+		}
+		return why
 	})
 }
 

@@ -185,7 +185,7 @@ func TestSnapshot(t *testing.T) {
 }
 
 // TestCardConfigurations: in a directory of the hub, a configuration and a split are those of its README.md,
-// and a file of none of them that has other fields is left out.
+// and a file of none of them is left out, unless it is named.
 func TestCardConfigurations(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "datasets--TAUR-Lab--MuSR")
 	const record = `{"narrative":"Nine boards lay in the shed.","question":"Who planed them?","choices":"['Ada', 'Ben']",` +
@@ -211,5 +211,29 @@ func TestCardConfigurations(t *testing.T) {
 	write(t, filepath.Join(dir, "teams", "b.jsonl"), `{"model":"none","score":1}`+"\n")
 	if _, err := Open(Spec{Path: dir}, presets(t)); err == nil || !strings.Contains(err.Error(), "b.jsonl") {
 		t.Errorf("a file of a configuration with other fields: %v", err)
+	}
+}
+
+// TestOriginalsBesideData: what a data set of the hub has beside its numbered shards is no second copy of it.
+func TestOriginalsBesideData(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "datasets--ChilleD--StrategyQA", "snapshots", strings.Repeat("0", 40))
+	const record = `{"qid":"a","term":"oak","question":"Can a plane cut oak?","answer":true,"facts":["A plane has a blade."]}` + "\n"
+	write(t, filepath.Join(dir, "test.json"), record)
+	write(t, filepath.Join(dir, "notes.csv"), "model,score\nnone,1\n")
+	write(t, filepath.Join(dir, "data", "test-00000-of-00001-0123456789abcdef.jsonl"), record)
+	for path, want := range map[string]string{
+		dir:                                  "data/test-00000-of-00001-0123456789abcdef",
+		dir + ":test":                        "",
+		filepath.Join(dir, "test.json"):      "test",
+		filepath.Join(dir, "data") + "/*.j*": "test-00000-of-00001-0123456789abcdef",
+	} {
+		b, err := Open(Spec{Path: path}, presets(t))
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if want != "" && (len(b.Files) != 1 || b.Files[0].Split != want) {
+			t.Errorf("%s: %v", path, b.Files)
+		}
 	}
 }
