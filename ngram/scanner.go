@@ -170,18 +170,20 @@ func ShapeOf(word []byte) Shape {
 	return s
 }
 
-// shapeOf is ShapeOf for a normal form that a 0 byte ends.
-func shapeOf(form []byte) Shape {
-	size := 0
-	for _, c := range form {
-		if c == 0 {
-			break
+// shapeOf is ShapeOf for the normal form that begins buf and that a 0 byte ends.
+func shapeOf(buf []byte) Shape {
+	first, size := ShapeOf(buf[:1])-1, 0
+	for len(buf) >= 8 {
+		v := binary.LittleEndian.Uint64(buf)
+		starts := ones &^ (v >> 7 &^ (v >> 6)) // of characters: bytes that are not 10xxxxxx
+		if end := (v - ones) &^ v & highs; end != 0 {
+			starts &= end&-end>>7 - 1
+			return first + Shape(min(size+int(starts*ones>>56), 15))
 		}
-		if c&0xC0 != 0x80 {
-			size++
-		}
+		size += int(starts * ones >> 56)
+		buf = buf[8:]
 	}
-	return ShapeOf(form[:1]) - 1 + Shape(min(size, 15))
+	return first + Shape(min(size+utf8.RuneCount(cString(buf)), 15))
 }
 
 // AppendShapes appends the shapes of the block's words.
@@ -190,9 +192,10 @@ func (s *Scanner) AppendShapes(dst []Shape) []Shape {
 	dst = slices.Grow(dst, s.len)[:first+s.len]
 	text, folded := s.text, s.folded[:s.len]
 	edges, shapes := s.edges[:2*len(folded)], dst[first:][:len(folded)]
+	buf := s.buf[:cap(s.buf)]
 	for i, folded := range folded {
 		if folded != 0 {
-			shapes[i] = shapeOf(s.buf[folded-1:])
+			shapes[i] = shapeOf(buf[folded-1:])
 			continue
 		}
 		shape := Shape(min(edges[2*i+1]-edges[2*i], 15))
