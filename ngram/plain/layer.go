@@ -78,9 +78,7 @@ func leads(text []byte) (set uint64) {
 			continue
 		}
 		for _, b := range text[:min(len(text), 8)] {
-			if b >= 0xC0 {
-				set |= 1 << (b - 0xC0)
-			}
+			set |= 1 << (b - 0xC0) // nothing for less than 0xC0
 		}
 		text = text[min(len(text), 8):]
 	}

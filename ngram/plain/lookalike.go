@@ -35,6 +35,8 @@ func replaceLookalikes(l *layer, text []byte) {
 		w, size := readWord(text[at:])
 		end := at + size
 		switch {
+		case size == 0 && text[at] < utf8.RuneSelf:
+			end = at + 1
 		case size == 0:
 			_, size = utf8.DecodeRune(text[at:])
 			end = at + size
@@ -74,7 +76,8 @@ type word struct {
 // readWord returns the word that rest begins with, and its size.
 func readWord(rest []byte) (w word, size int) {
 	for size < len(rest) {
-		if b := rest[size]; b < utf8.RuneSelf {
+		b := rest[size]
+		if b < utf8.RuneSelf {
 			if !isLetter(b) && !isDigit(b) {
 				return w, size
 			}
@@ -82,23 +85,65 @@ func readWord(rest []byte) (w word, size int) {
 			size++
 			continue
 		}
-		r, width := utf8.DecodeRune(rest[size:])
-		switch {
-		case r < 0xC0, r == '×', r == '÷', 0x2000 <= r && r < 0x2C00, 0x3000 <= r && r < 0x3040, r >= 0xFE00:
-			return w, size // punctuation, signs
-		case r < 0x300, 0x1E00 <= r && r < 0x1F00:
+		class, width := endsWord, 2
+		if b >= 0xC2 && b < 0xE0 && size+1 < len(rest) && rest[size+1]&0xC0 == 0x80 {
+			class = letterClasses[int(b&0x1F)<<6|int(rest[size+1]&0x3F)]
+		} else {
+			var r rune
+			r, width = utf8.DecodeRune(rest[size:])
+			class = classOf(r)
+		}
+		switch class {
+		case endsWord:
+			return w, size
+		case latinLetter:
 			w.latin = true
-		case r < 0x370: // marks
-		case looksLatin(r) > 0:
+		case alikeGreek, alikeCyrillic:
 			w.alike++
-			w.cyrillic = w.cyrillic || r >= 0x400
-		default:
+			w.cyrillic = w.cyrillic || class == alikeCyrillic
+		case foreignLetter:
 			w.foreign = true
 		}
 		size += width
 	}
 	return w, size
 }
+
+// A letterClass is what a character that is not ASCII says of the word it is in.
+type letterClass uint8
+
+const (
+	endsWord letterClass = iota // punctuation and signs
+	latinLetter
+	markInWord
+	alikeGreek
+	alikeCyrillic
+	foreignLetter
+)
+
+func classOf(r rune) letterClass {
+	switch {
+	case r < 0xC0, r == '×', r == '÷', 0x2000 <= r && r < 0x2C00, 0x3000 <= r && r < 0x3040, r >= 0xFE00:
+		return endsWord
+	case r < 0x300, 0x1E00 <= r && r < 0x1F00:
+		return latinLetter
+	case r < 0x370:
+		return markInWord
+	case looksLatin(r) > 0 && r < 0x400:
+		return alikeGreek
+	case looksLatin(r) > 0:
+		return alikeCyrillic
+	}
+	return foreignLetter
+}
+
+// letterClasses has the classes of characters of two bytes.
+var letterClasses = func() (t [0x800]letterClass) {
+	for r := range t {
+		t[r] = classOf(rune(r))
+	}
+	return t
+}()
 
 // makeLatin replaces the letters from byte at to end that look like Latin ones.
 func makeLatin(l *layer, text []byte, at, end int) {
