@@ -9,7 +9,8 @@
 //
 // System calls are disturbed with strace, where it is installed; power cuts and full disks
 // need a user who may mount. What cannot be done here is named at the end. The first failure
-// ends it with exit code 1, keeps the directory, and prints the seed that repeats the round.
+// ends it with exit code 1, keeps the directory, and prints the seed that repeats the round. An
+// interrupt ends it after the present fault, with the figures so far.
 //
 //	swabtorture -swab bin/swab [-time 1h] [-seed N] [-rounds N] [-jobs N] [-dir DIR]
 //
@@ -20,6 +21,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -27,12 +29,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -86,20 +90,26 @@ func run(args []string) error {
 		*seed = uint64(time.Now().UnixNano()) >> 10
 	}
 	fmt.Printf("seed %d, %s\n", *seed, b.dir)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	began := time.Now()
 	var next atomic.Uint64
 	var failed atomic.Pointer[error]
 	var wg sync.WaitGroup
 	for range *jobs {
 		wg.Go(func() {
-			goOn := func() bool { return *rounds > 0 || time.Since(began) < *limit }
+			goOn := func() bool { return ctx.Err() == nil && (*rounds > 0 || time.Since(began) < *limit) }
 			for failed.Load() == nil && goOn() {
 				i := next.Add(1) - 1
 				if *rounds > 0 && i >= *rounds {
 					next.Add(^uint64(0))
 					return
 				}
-				if err := b.round(*seed+i, goOn); err != nil && !b.passesAgain(*seed+i, *repeats, err) {
+				err := b.round(*seed+i, goOn)
+				if ctx.Err() != nil {
+					return // the interrupt may have ended the program under test too
+				}
+				if err != nil && !b.passesAgain(*seed+i, *repeats, err) {
 					err = fmt.Errorf("%w\nrepeat with -seed %d -rounds 1; the round is in %s", err, *seed+i, b.dir)
 					failed.CompareAndSwap(nil, &err)
 				}
