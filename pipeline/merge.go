@@ -131,11 +131,12 @@ func (c *collection) addRange(f *fileResult) error {
 	part := shard.Range{At: e.Range.At, End: e.Range.End}
 	units := c.plan.find(nameRange(e.Name, part))
 	if len(units) != 1 {
-		return fmt.Errorf("%s: the plan has no range of shard %s from byte %d to %d", f.file, e.Name, part.At, part.End)
+		return fmt.Errorf("%s: %w: the plan has no range of shard %s from byte %d to %d",
+			f.file, errNotPlanned, e.Name, part.At, part.End)
 	}
 	want := &c.plan.Shards[c.plan.units[units[0]].shard]
 	if e.Size != want.Size || want.Digest != "" && e.Digest != "" && e.Digest != want.Digest {
-		return fmt.Errorf("%s: shard %s has changed since the plan was made", f.file, e.Name)
+		return errChangedSince(f.file, e.Name)
 	}
 	if old := c.ranges[units[0]]; old != nil && !sameEntry(&old.result.Entries[0], e) {
 		return differ(f.file, e.Name)
@@ -143,6 +144,11 @@ func (c *collection) addRange(f *fileResult) error {
 	e.Name = want.Name // which is kept anyway
 	c.ranges[units[0]] = f
 	return nil
+}
+
+// errChangedSince returns the error of a result of an earlier or later content of a shard.
+func errChangedSince(file, name string) error {
+	return fmt.Errorf("%s: %w: shard %s has changed since the plan was made", file, errNotPlanned, name)
 }
 
 // unite makes results of shards of those of their ranges, where all are there.
@@ -219,11 +225,11 @@ func (c *collection) compare(file string, r *ledger.Result) (fresh int, err erro
 		e := &r.Entries[k]
 		i, ok := c.plan.shardNumber(e.Name)
 		if !ok {
-			return 0, fmt.Errorf("%s: shard %s is not in the plan", file, e.Name)
+			return 0, fmt.Errorf("%s: %w: shard %s is not in the plan", file, errNotPlanned, e.Name)
 		}
 		switch want := &c.plan.Shards[i]; {
 		case e.Size != want.Size || want.Digest != "" && e.Error == "" && e.Digest != want.Digest:
-			return 0, fmt.Errorf("%s: shard %s has changed since the plan was made", file, e.Name)
+			return 0, errChangedSince(file, e.Name)
 		}
 		old := c.entries[i]
 		if old == nil || old.Error != "" && e.Error == "" {
@@ -383,8 +389,32 @@ type PlanStatus struct {
 	Bytes, DoneBytes     int64
 	Missing              []string // shards and ranges without a result
 	FailedShards         []ledger.Entry
-	Stale                []string // files whose results are not the plan's, with the reason
+	Stale                []Stale
 }
+
+// A Stale file has results that are not the plan's, or cannot be read.
+type Stale struct {
+	File string
+	Err  error
+}
+
+// Outdated reports whether nothing can use the file with this plan: its results were made with other
+// settings, of other shards or of earlier contents, by another version, or it is damaged. It has the
+// name of a file of results.
+func (s Stale) Outdated() bool {
+	if !strings.HasSuffix(s.File, resultsEnding) {
+		return false
+	}
+	for _, is := range []error{ErrSettings, errNotPlanned, ledger.ErrVersion, ledger.ErrCorrupt} {
+		if errors.Is(s.Err, is) {
+			return true
+		}
+	}
+	return false
+}
+
+// errNotPlanned means that a result is of another shard than those of a plan.
+var errNotPlanned = errors.New("made for another plan")
 
 // Status compares a plan with files of results.
 func (p *Plan) Status(files []string) *PlanStatus {
@@ -394,7 +424,7 @@ func (p *Plan) Status(files []string) *PlanStatus {
 	for _, file := range files {
 		c, err := collectResults(p, []string{file})
 		if err != nil {
-			s.Stale = append(s.Stale, err.Error())
+			s.Stale = append(s.Stale, Stale{file, err})
 			continue
 		}
 		for i, e := range c.entries {

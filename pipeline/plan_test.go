@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -309,5 +310,105 @@ func TestPlansAreBalanced(t *testing.T) {
 	must(t, os.WriteFile(path, damaged, 0o644))
 	if _, err := ReadPlan(path); !errors.Is(err, ledger.ErrCorrupt) {
 		t.Errorf("a damaged plan: %v", err)
+	}
+}
+
+// TestRangesAreAccountedFor: a range without a result is named, and so is a shard whose ranges are
+// of two versions, differ, or are those of another plan; nothing is published. What killed work
+// has finished of a shard is not read again.
+func TestRangesAreAccountedFor(t *testing.T) {
+	p := makePlanOf(t, PlanOptions{Tasks: 2, Ranges: 1500}, rand.New(rand.NewPCG(7, 8)), "gpt3")
+	const name = "corpus/plain.jsonl"
+	i, ok := p.plan.shardNumber(name)
+	first, end := p.plan.unitsOf(i)
+	if !ok || end < first+3 {
+		t.Fatalf("%s has %d ranges", name, end-first)
+	}
+	var all []string
+	for k := range p.plan.units {
+		if k != first+1 {
+			all = append(all, p.plan.name(k))
+		}
+	}
+	missing := p.plan.name(first + 1)
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	ctx, stop := context.WithCancel(t.Context())
+	o := p.Options
+	o.Lanes = 1
+	if err := Work(ctx, o, WorkOptions{Plan: p.plan, Shards: all, Dir: at("most"), Done: func(WorkResult) error {
+		stop()
+		return nil
+	}}); err == nil {
+		t.Error("killed work ends well")
+	}
+	kept := 0
+	for _, r := range p.work(t, p.roots[1], 8, WorkOptions{Shards: all, Dir: at("most")}) {
+		if r.Kept {
+			kept++
+		}
+	}
+	if kept == 0 {
+		t.Error("what was finished was read again")
+	}
+	refused := func(what, says string, paths ...string) {
+		t.Helper()
+		err := p.publish(t, at("audit"), paths...)
+		if err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v, want %q of %s", what, err, says, name)
+		}
+		if _, err := os.Stat(at("audit")); err == nil {
+			t.Errorf("%s: an audit was published", what)
+		}
+	}
+	var none *MissingError
+	if err := p.publish(t, at("audit"), at("most")); !errors.As(err, &none) || !slices.Equal(none.Names, []string{missing}) {
+		t.Errorf("%v, want %q missing", err, missing)
+	}
+	refused("a range without a result", "no result", at("most"))
+	if st := p.plan.Status(must2(FindResults([]string{at("most")}))(t)); !slices.Equal(st.Missing, []string{missing}) ||
+		st.Done != len(p.plan.Shards)-1 {
+		t.Errorf("%+v", st)
+	}
+	o.Out, o.AllowIncomplete = at("incomplete"), true
+	sum, err := PublishPlan(t.Context(), o, p.plan, must2(FindResults([]string{at("most")}))(t))
+	if err != nil || sum.Audit.Complete || len(sum.Audit.Unread) != 1 || sum.Audit.Unread[0].Name != name {
+		t.Errorf("%v, %+v", err, sum)
+	}
+
+	path := filepath.Join(p.roots[1], filepath.FromSlash(name))
+	good, err := os.ReadFile(path)
+	must(t, err)
+	changed := []byte(string(good))
+	middle := (p.plan.units[first+1].part.At + p.plan.units[first+1].part.End) / 2
+	changed[middle] ^= 3
+	must(t, os.WriteFile(path, changed, 0o644))
+	p.work(t, p.roots[1], 1, WorkOptions{Shards: []string{missing}, Dir: at("changed")})
+	refused("a range of another version", "two versions", at("most"), at("changed"))
+	must(t, os.WriteFile(path, good, 0o644))
+	p.work(t, p.roots[1], 1, WorkOptions{Shards: []string{missing}, Dir: at("last")})
+	refused("a range in two versions", "two results that differ", at("most"), at("last"), at("changed"))
+	whole := p.work(t, p.roots[0], 2, WorkOptions{Shards: []string{name}, Dir: at("whole")})
+	if len(whole) != end-first {
+		t.Errorf("%d results of a shard of %d ranges", len(whole), end-first)
+	}
+	must(t, p.publish(t, at("audit"), at("most"), at("last"), at("whole")))
+	sameAudit(t, "all ranges", files(t, at("audit")), p.want)
+	must(t, os.RemoveAll(at("audit")))
+
+	o = p.Options
+	other, err := NewPlan(t.Context(), o, PlanOptions{Tasks: 1, Ranges: 1700})
+	must(t, err)
+	p.plan = other
+	refused("ranges of another plan", "the plan has no range", at("whole"))
+	must(t, os.WriteFile(at("notes.txt"), []byte("no results"), 0o644))
+	st := other.Status(must2(FindResults([]string{at("whole"), at("notes.txt")}))(t))
+	for _, s := range st.Stale {
+		if s.Outdated() != strings.HasSuffix(s.File, resultsEnding) {
+			t.Errorf("%s is outdated: %v, %v", s.File, s.Outdated(), s.Err)
+		}
+	}
+	if len(st.Stale) < 2 || st.Done > 0 {
+		t.Errorf("%+v", st)
 	}
 }

@@ -195,13 +195,13 @@ func rootFlag(f *pflag.FlagSet, root *string) {
 }
 
 func planStatusCommand() *cobra.Command {
-	var list bool
+	var list, remove bool
 	c := &cobra.Command{
 		Use:     "status PLAN RESULT…",
 		Short:   "Show how far the work on a plan is",
 		Example: "  swab plan status plan.json results",
 		Long: `Show how many shards of a plan have a result, which of them are damaged, and files of results
-that are not the plan's. With --list only the shards without a result, one a line, for
+that are not the plan's, which --remove-stale removes. With --list only the shards without a result, one a line, for
 swab work on standard input.`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -223,13 +223,23 @@ swab work on standard input.`,
 			for _, e := range st.FailedShards {
 				fmt.Fprintf(w, "damaged: %s\n", report.CleanText(e.Error))
 			}
-			for _, why := range st.Stale {
-				fmt.Fprintf(w, "not of this plan: %s\n", report.CleanText(why))
+			for _, s := range st.Stale {
+				what := "not of this plan"
+				if remove && s.Outdated() {
+					if err := os.Remove(s.File); err != nil {
+						return err
+					}
+					what = "removed, since it is not of this plan"
+				}
+				fmt.Fprintf(w, "%s: %s\n", what, report.CleanText(s.Err.Error()))
 			}
 			return nil
 		},
 	}
-	addFlags(c, "Output", func(f *pflag.FlagSet) { f.BoolVar(&list, "list", false, "only the shards without a result") })
+	addFlags(c, "Output", func(f *pflag.FlagSet) {
+		f.BoolVar(&list, "list", false, "only the shards without a result")
+		f.BoolVar(&remove, "remove-stale", false, "remove files of results that are not the plan's")
+	})
 	return c
 }
 
