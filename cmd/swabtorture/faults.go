@@ -16,7 +16,7 @@ import (
 )
 
 // diskCalls are the system calls that change a disk.
-const diskCalls = "write,pwrite64,fsync,fdatasync,?rename,?renameat,renameat2,?link,linkat,?unlink,unlinkat," +
+const diskCalls = "write,pwrite64,fsync,fdatasync,syncfs,?rename,?renameat,renameat2,?link,linkat,?unlink,unlinkat," +
 	"?mkdir,mkdirat,ftruncate,fchmod,fchmodat,fchown"
 
 // A faulty run is what a fault left.

@@ -818,37 +818,48 @@ func Place(from, to string) error {
 	return syncDir(filepath.Dir(to))
 }
 
-// syncAtOnce is how many files are synced at a time: a file system commits those that wait together.
-const syncAtOnce = 32
+// How many files are synced one by one, rather than the whole file system in one call, which takes a
+// tenth of the time for thousands; and how many of them at a time: those that wait together are
+// committed together.
+const (
+	syncFew    = 64
+	syncAtOnce = 32
+)
 
 // syncTree syncs every file and directory of root but the results, which were synced
 // before.
 func syncTree(root string) error {
-	var dirs []string
-	var files errgroup.Group
-	files.SetLimit(syncAtOnce)
+	var paths, dirs []string
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case e.IsDir():
 			dirs = append(dirs, path)
-			return nil
 		case !e.Type().IsRegular():
 			return fmt.Errorf("%s is not a regular file", path)
-		case filepath.Dir(path) == filepath.Join(root, shardsDir):
-			return nil
+		case filepath.Dir(path) != filepath.Join(root, shardsDir):
+			paths = append(paths, path)
 		}
-		files.Go(func() error { return syncFile(path) })
 		return nil
 	})
-	if err = errors.Join(err, files.Wait()); err != nil {
+	if err != nil || len(paths) > syncFew && syncFileSystem(root) == nil {
 		return err
 	}
-	for _, dir := range dirs {
-		files.Go(func() error { return syncDir(dir) })
+	if err := syncEach(paths, syncFile); err != nil {
+		return err
 	}
-	return files.Wait()
+	return syncEach(dirs, syncDir)
+}
+
+// syncEach syncs all paths.
+func syncEach(paths []string, sync func(path string) error) error {
+	var group errgroup.Group
+	group.SetLimit(syncAtOnce)
+	for _, path := range paths {
+		group.Go(func() error { return sync(path) })
+	}
+	return group.Wait()
 }
 
 // swap exchanges new/ and DIR, or renames new/ to DIR if there is none.
