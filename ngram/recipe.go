@@ -50,7 +50,14 @@ type Recipe struct {
 	Unit    string `json:"unit"`    // what n counts: "word"
 	N       int    `json:"n"`       // units in a gram, 1 to MaxN
 	Hash    string `json:"hash"`    // "poly64"
+
+	// Window is 0 if all n-grams are kept, else the number of neighbouring n-grams of which a
+	// [Minimizer] keeps one, 2 to MaxWindow. Scanners return all n-grams in any case.
+	Window int `json:"window,omitempty"`
 }
+
+// MaxWindow is the largest window of a Recipe.
+const MaxWindow = 256
 
 // Words returns the recipe for n-grams of words.
 func Words(n int) Recipe {
@@ -67,7 +74,16 @@ func LMEval(n int) Recipe {
 	return Recipe{Version: 1, Norm: "lmeval", Unit: "word", N: n, Hash: "poly64"}
 }
 
+// LeastRun returns the number of words from which on no run that a document and a text have in common
+// is missed by what the recipe keeps of them: n, or n + Window - 1.
+func (r Recipe) LeastRun() int { return r.N + max(r.Window, 1) - 1 }
+
 func (r Recipe) String() string {
+	if r.Window > 0 {
+		all := r
+		all.Window = 0
+		return fmt.Sprintf("%v, of %d neighbours the least", all, r.Window)
+	}
 	return fmt.Sprintf("%d-grams of %ss, normaliser %s v%d, hash %s", r.N, r.Unit, r.Norm, r.Version, r.Hash)
 }
 
@@ -78,7 +94,12 @@ func (r Recipe) NewScanner() (*Scanner, error) {
 		return nil, fmt.Errorf("n is %d: it must be between 1 and %d", r.N, MaxN)
 	}
 	s := newScanner(r.N)
-	switch r {
+	if r.Window == 1 || r.Window < 0 || r.Window > MaxWindow {
+		return nil, fmt.Errorf("the window is %d n-grams: it must be between 2 and %d, or 0 for none", r.Window, MaxWindow)
+	}
+	all := r
+	all.Window = 0
+	switch all {
 	case Words(r.N):
 	case HELM(r.N):
 		s.split = &helm

@@ -53,7 +53,7 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 		}
 	}
 	a := &answers{set: set, index: x}
-	if a.probes, err = set.Probes(x.Recipe.N); err != nil {
+	if a.probes, err = set.Probes(x.Recipe); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Index, err)
 	}
 	err = a.ask(ctx, o.Index)
@@ -77,7 +77,7 @@ func Check(ctx context.Context, o CheckOptions) (*Summary, error) {
 		return nil, err
 	}
 	r := &run{
-		o: o.Options, set: set, source: a, dir: dir, filterN: x.Recipe.N, files: found{files: withUnread(nil, x)},
+		o: o.Options, set: set, source: a, dir: dir, filter: x.Recipe, files: found{files: withUnread(nil, x)},
 	}
 	for _, sh := range x.Shards {
 		r.known = append(r.known, sh.Entry)
@@ -127,7 +127,7 @@ func (a *answers) complete(number, i int, v *audit.Verdict) {
 	}
 	v.State = item.Suspected
 	probe, k := a.set.Place(i)
-	all, hit := a.probes.List[probe].Count(number, k, a.hitsOf(probe))
+	all, hit := a.probes.List[probe].Count(number, k, a.hits[probe].Found)
 	chance := filter.Chance(hit, all, filter.Rate(a.index))
 	v.Chance = &chance
 	for _, k := range a.hits[probe].Segments(a.probes.List[probe].Texts(nil, number)) {
@@ -166,7 +166,7 @@ func (a *answers) trace(ctx context.Context, o CheckOptions) (*Summary, error) {
 	}
 	o.TextField, o.IDField, o.TextUnit, o.MaxRow = x.TextField, x.IDField, x.TextUnit, int(x.MaxRow)
 	r := &run{
-		o: o.Options, set: a.set, built: true, source: evidence{a.set}, dir: dir, filterN: x.Recipe.N,
+		o: o.Options, set: a.set, built: true, source: evidence{a.set}, dir: dir, filter: x.Recipe,
 		bad: &badRows{allowed: o.MaxBadRows}, files: found{files: withUnread(nil, x)},
 	}
 	r.salt = ledger.Digest(aims)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"swab/ngram/align"
 	"swab/ngram/item"
 	"swab/pipeline/audit"
 	"swab/pipeline/benchmark"
@@ -74,6 +75,42 @@ func traceIsScan(t *testing.T, scan, trace, check string) (flagged int) {
 	return flagged
 }
 
+// writeFewWords writes a corpus and a benchmark of few words, whose items match in pieces, many
+// documents and several parts.
+func writeFewWords(t *testing.T, rng *rand.Rand, dir string) {
+	t.Helper()
+	alphabet := strings.Fields("a B c É d' e\u0301 f-g H ﬁ j7 ½ l m n Ж")[:2+rng.IntN(13)]
+	words := func(most int) string {
+		var w []string
+		for range rng.IntN(most + 1) {
+			w = append(w, alphabet[rng.IntN(len(alphabet))])
+		}
+		return strings.Join(w, []string{" ", ", ", "\n"}[rng.IntN(3)])
+	}
+	var items []plainItem
+	for i := range 30 {
+		items = append(items, plainItem{fmt.Sprint("i", i), words(20), words(25) + " q", words(12), words(25)})
+	}
+	for i := range 6 {
+		var rows []row
+		for j := range 1 + rng.IntN(4) {
+			text := words(40)
+			if rng.IntN(2) == 0 {
+				it := items[rng.IntN(len(items))]
+				text += " " + it.part([]string{"context", "question", "choices", "answer"}[rng.IntN(4)]) + " " + strings.ToUpper(words(5))
+			}
+			rows = append(rows, row{fmt.Sprint("d", i, "-", j), text})
+		}
+		var filler strings.Builder // so that there are several segments, as full as they may be
+		for range 25_000 + rng.IntN(40_000) {
+			fmt.Fprintf(&filler, "w%d ", rng.IntN(5000))
+		}
+		rows = append(rows, row{"filler", filler.String()})
+		writeJSONL(t, filepath.Join(dir, "corpus", fmt.Sprintf("s%d.jsonl.gz", i)), rows)
+	}
+	writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), items)
+}
+
 // TestCheckBoundsTheScan: on corpora of few words, where items match in pieces, many
 // documents and several parts, with filters that err often: what a scan flags is
 // suspected by each method, and a trace is the scan.
@@ -86,36 +123,7 @@ func TestCheckBoundsTheScan(t *testing.T) {
 	flagged := 0
 	for range rounds {
 		dir := t.TempDir()
-		alphabet := strings.Fields("a B c É d' e\u0301 f-g H ﬁ j7 ½ l m n Ж")[:2+rng.IntN(13)]
-		words := func(most int) string {
-			var w []string
-			for range rng.IntN(most + 1) {
-				w = append(w, alphabet[rng.IntN(len(alphabet))])
-			}
-			return strings.Join(w, []string{" ", ", ", "\n"}[rng.IntN(3)])
-		}
-		var items []plainItem
-		for i := range 30 {
-			items = append(items, plainItem{fmt.Sprint("i", i), words(20), words(25) + " q", words(12), words(25)})
-		}
-		for i := range 6 {
-			var rows []row
-			for j := range 1 + rng.IntN(4) {
-				text := words(40)
-				if rng.IntN(2) == 0 {
-					it := items[rng.IntN(len(items))]
-					text += " " + it.part([]string{"context", "question", "choices", "answer"}[rng.IntN(4)]) + " " + strings.ToUpper(words(5))
-				}
-				rows = append(rows, row{fmt.Sprint("d", i, "-", j), text})
-			}
-			var filler strings.Builder // so that there are several segments, as full as they may be
-			for range 25_000 + rng.IntN(40_000) {
-				fmt.Fprintf(&filler, "w%d ", rng.IntN(5000))
-			}
-			rows = append(rows, row{"filler", filler.String()})
-			writeJSONL(t, filepath.Join(dir, "corpus", fmt.Sprintf("s%d.jsonl.gz", i)), rows)
-		}
-		writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), items)
+		writeFewWords(t, rng, dir)
 		idx := indexOptions(filepath.Join(dir, "corpus"), filepath.Join(dir, "idx"))
 		idx.N, idx.FPR = 1+rng.IntN(8), []float64{0.3, 0.05, 1e-3}[rng.IntN(3)]
 		mustIndex(t, idx)
@@ -130,6 +138,54 @@ func TestCheckBoundsTheScan(t *testing.T) {
 	}
 	if flagged < 4*rounds {
 		t.Errorf("only %d flags: the test shows little", flagged)
+	}
+}
+
+// TestWindowBoundsTheScan: a filter that keeps the least of each window clears no item that a scan
+// flags, but by filter where the rule's runs may be shorter than n and a window; and a trace says of
+// no item what a scan does not.
+func TestWindowBoundsTheScan(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 17))
+	rounds := 8
+	if testing.Short() {
+		rounds = 3
+	}
+	flagged, byFilter, proven := 0, 0, 0
+	for range rounds {
+		dir := t.TempDir()
+		writeFewWords(t, rng, dir)
+		idx := indexOptions(filepath.Join(dir, "corpus"), filepath.Join(dir, "idx"))
+		idx.N, idx.Window, idx.FPR = 1+rng.IntN(5), 2+rng.IntN(4), []float64{0.05, 1e-3}[rng.IntN(2)]
+		mustIndex(t, idx)
+		o := options(t, dir)
+		mustScan(t, o)
+		verdicts := readJSONL[audit.Verdict](t, filepath.Join(o.Out, "verdicts.jsonl"))
+		for _, trace := range []bool{false, true} {
+			check := CheckOptions{Index: idx.Out, Trace: trace, Options: o}
+			check.Out = filepath.Join(dir, fmt.Sprint("check", trace))
+			sum := mustCheck(t, check)
+			for i, b := range readJSONL[audit.Verdict](t, filepath.Join(check.Out, "verdicts.jsonl")) {
+				v := verdicts[i]
+				clear := b.State == item.Clean && b.Kind != align.ByFilter
+				switch {
+				case v.Method != b.Method || v.Digest != b.Digest || (v.State == item.NotCheckable) != (b.State == item.NotCheckable),
+					clear && v.State != item.Clean, b.State == item.Flagged && v.State != item.Flagged:
+					t.Fatalf("n %d, window %d, trace %v: the scan says %+v\nthe check %+v", idx.N, idx.Window, trace, v, b)
+				case v.State == item.Flagged:
+					flagged++
+				case clear:
+					proven++
+				case b.Kind == align.ByFilter:
+					byFilter++
+				}
+				if _, err := os.Stat(filepath.Join(check.Out, audit.CleanDir, b.Method)); err == nil && sum.ByFilter(b.Method) > 0 {
+					t.Fatalf("%s has a clean variant", b.Method)
+				}
+			}
+		}
+	}
+	if flagged < 4*rounds || byFilter < rounds || proven < rounds {
+		t.Errorf("%d flags, %d clean by filter and %d clean: the test shows little", flagged, byFilter, proven)
 	}
 }
 

@@ -177,26 +177,32 @@ func TestIndexIsTheSameHoweverItIsMade(t *testing.T) {
 // run over all makes, when all fits into one segment.
 func TestMergedIndexIsTheSame(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 3))
-	dir := t.TempDir()
-	corpus := filepath.Join(dir, "corpus")
-	docs := randomShards(t, rng, corpus, 7, 400)
-	mustIndex(t, indexOptions(corpus, filepath.Join(dir, "once")))
-	var parts []string
-	for i := range 3 {
-		o := indexOptions(corpus, filepath.Join(dir, fmt.Sprint("part", i)))
-		o.Part = [2]int{i + 1, 3}
+	for _, window := range []int{0, 4} {
+		dir := t.TempDir()
+		corpus := filepath.Join(dir, "corpus")
+		docs := randomShards(t, rng, corpus, 7, 400)
+		o := indexOptions(corpus, filepath.Join(dir, "once"))
+		o.Window = window
 		mustIndex(t, o)
-		parts = append(parts, o.Out)
-	}
-	slices.Reverse(parts)
-	merged := filepath.Join(dir, "merged")
-	if _, err := filter.Merge(context.Background(), parts, merged, ""); err != nil {
-		t.Fatal(err)
-	}
-	sameFiles(t, merged, filepath.Join(dir, "once"))
-	holds(t, merged, docs)
-	if _, err := filter.Merge(context.Background(), []string{parts[0], parts[0]}, filepath.Join(dir, "twice"), ""); err == nil {
-		t.Error("an index was merged with itself")
+		var parts []string
+		for i := range 3 {
+			o := indexOptions(corpus, filepath.Join(dir, fmt.Sprint("part", i)))
+			o.Part, o.Window = [2]int{i + 1, 3}, window
+			mustIndex(t, o)
+			parts = append(parts, o.Out)
+		}
+		slices.Reverse(parts)
+		merged := filepath.Join(dir, "merged")
+		if _, err := filter.Merge(context.Background(), parts, merged, ""); err != nil {
+			t.Fatal(err)
+		}
+		sameFiles(t, merged, filepath.Join(dir, "once"))
+		if window == 0 {
+			holds(t, merged, docs)
+		}
+		if _, err := filter.Merge(context.Background(), []string{parts[0], parts[0]}, filepath.Join(dir, "twice"), ""); err == nil {
+			t.Error("an index was merged with itself")
+		}
 	}
 }
 

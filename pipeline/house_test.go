@@ -214,8 +214,8 @@ func TestTraceOfTheSuspected(t *testing.T) {
 		check.Trace = true
 		for _, lanes := range []int{1, 3} {
 			check.Out, check.Lanes = filepath.Join(dir, fmt.Sprint("trace", lanes)), lanes
-			if got := mustCheck(t, check); got.ByFilter(overlap.House) != sum.ByFilter(overlap.House) || got.FilterN != idx.N {
-				t.Errorf("%d by filter, traced %d of %d-grams", sum.ByFilter(overlap.House), got.ByFilter(overlap.House), got.FilterN)
+			if got := mustCheck(t, check); got.ByFilter(overlap.House) != sum.ByFilter(overlap.House) || got.Filter.N != idx.N {
+				t.Errorf("%d by filter, traced %d of %d-grams", sum.ByFilter(overlap.House), got.ByFilter(overlap.House), got.Filter.N)
 			}
 		}
 		if !maps.Equal(files(t, filepath.Join(dir, "trace1")), files(t, filepath.Join(dir, "trace3"))) {

@@ -13,13 +13,14 @@ import (
 	"swab/pipeline/shard"
 )
 
-// IndexOptions are those of Index. N, FPR and SegmentBytes may be 0 for an index that
+// IndexOptions are those of Index. N, Window, FPR and SegmentBytes may be 0 for an index that
 // exists; they must not differ from its own.
 type IndexOptions struct {
 	Version      string
 	Corpus       []string
 	Out          string
 	N            int     // words of an n-gram; 5
+	Window       int     // neighbouring n-grams of which one is kept; 1: all are kept
 	FPR          float64 // target false-positive rate; 1e-4
 	SegmentBytes int64   // of each segment's filter
 	BufferBytes  int64   // of the buffers before it; a quarter of a segment
@@ -34,7 +35,7 @@ func (o IndexOptions) filterOptions(ctx context.Context) filter.Options {
 		digests = func(s []shard.Shard) (map[string]string, error) { return shard.Digests(ctx, s, o.Lanes) }
 	}
 	return filter.Options{
-		Version: o.Version, Out: o.Out, N: o.N, FPR: o.FPR,
+		Version: o.Version, Out: o.Out, N: o.N, Window: o.Window, FPR: o.FPR,
 		SegmentBytes: o.SegmentBytes, BufferBytes: o.BufferBytes, OnChange: o.OnChange,
 		TextField: o.TextField, IDField: o.IDField, TextUnit: o.TextUnit, MaxRow: o.MaxRow, Tokens: o.Tokens,
 		Digests: digests, Lanes: o.Lanes, Task: o.Part != [2]int{},

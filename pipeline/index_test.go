@@ -420,6 +420,7 @@ func TestIndexRefusesOtherSettings(t *testing.T) {
 	was := files(t, o.Out)
 	for flag, change := range map[string]func(*IndexOptions){
 		"--n 8, this run 13":                     func(o *IndexOptions) { o.N = 13 },
+		"--window 1, this run 4":                 func(o *IndexOptions) { o.Window = 4 },
 		"--fpr 0.0001, this run 0.01":            func(o *IndexOptions) { o.FPR = 0.01 },
 		"--segment-size 262144, this run 524288": func(o *IndexOptions) { o.SegmentBytes = 512 << 10 },
 		"--text-field , this run content":        func(o *IndexOptions) { o.TextField = "content" },

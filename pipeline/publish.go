@@ -23,7 +23,7 @@ import (
 
 // publish merges the shard results and writes the audit directory.
 func (r *run) publish(ctx context.Context) (*Summary, error) {
-	sum := &Summary{Audit: r.about(), FilterN: r.filterN}
+	sum := &Summary{Audit: r.about(), Filter: r.filter}
 	if sum.Audit.Totals.Documents == 0 {
 		return nil, noDocuments(sum.Audit.Shards)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"swab/ngram"
 	"swab/ngram/align"
 	"swab/ngram/item"
 	"swab/ngram/overlap"
@@ -61,10 +62,10 @@ type Summary struct {
 	Hits     []report.Hit // the strongest pieces of evidence
 	Resumed  int          // shards whose results were kept from an earlier run
 	Files    []shard.Skipped
-	Notices  []string // guesses and oddities that a user should know of
-	Variants bool     // clean variants were written, except for methods with items ByFilter
-	FilterN  int      // n of the corpus filter that was searched, or 0
-	Compared bool     // Changed is set: there was an earlier audit
+	Notices  []string     // guesses and oddities that a user should know of
+	Variants bool         // clean variants were written, except for methods with items ByFilter
+	Filter   ngram.Recipe // of the corpus filter that was searched, or zero
+	Compared bool         // Changed is set: there was an earlier audit
 
 	// Changed counts the verdicts that differ from those of the audit that was replaced.
 	Changed []audit.Change
@@ -123,7 +124,7 @@ type run struct {
 	salt     string                           // digest of what results depend on beyond the options
 	built    bool                             // the set is built: it is not to be built for the shards
 	source   source                           // of verdicts
-	filterN  int                              // n of the corpus filter that is searched, or 0
+	filter   ngram.Recipe                     // of the corpus filter that is searched, or zero
 	index    *filter.Builder                  // corpus filter that is filled in the same pass, or nil
 	stored   int64                            // bytes of all shards of the corpus
 	files    found                            // has the files of the corpus that are not read

@@ -197,6 +197,9 @@ can rule them out: an item is suspected when enough n-grams of its own words are
 filter, and otherwise it is clean "by filter". The measured miss rate is printed (see
 swab help filter); no clean variant is written from such items.
 
+A filter made with swab index --window W bounds methods whose runs have n + W - 1 words or
+more. By one of shorter runs an item that is not suspected is clean "by filter" too.
+
 A filter of words does not bound methods that count characters, split words in another
 way, or search for shorter texts. --method all means the methods that it bounds.
 

@@ -145,6 +145,8 @@ corpus of any size. A shard that cannot be read to its end adds nothing to the f
 	tokens.add(c, true)
 	addFlags(c, "Filter", func(f *pflag.FlagSet) {
 		f.IntVar(&o.N, "n", 0, "`N` words of an n-gram (default 5)")
+		f.IntVar(&o.Window, "window", 0, "`W` keep of W neighbouring n-grams the least, and so 2/(W+1) of all: "+
+			"the filter bounds runs of n + W - 1 words and more (default 1: keep all)")
 		f.Float64Var(&o.FPR, "fpr", 0, "`RATE` false-positive rate of each segment (default 1e-4)")
 		f.Var(&segment, "segment-size", "`SIZE` size of a segment (default 1GiB, less for a small corpus)")
 		f.Var(&buffers, "buffers",
@@ -239,6 +241,9 @@ func printIndex(w io.Writer, x *ledger.Index, shards bool) error {
 		text += s.TextBytes
 	}
 	fmt.Fprintf(w, "%d-grams of words, normaliser v%d\n", x.Recipe.N, x.Recipe.Version)
+	if x.Recipe.Window > 0 {
+		fmt.Fprintf(w, "of %d neighbours the least: bounds runs of %d words and more\n", x.Recipe.Window, x.Recipe.LeastRun())
+	}
 	fmt.Fprintf(w, "%s, %s, %s of text\n",
 		report.Count(int64(len(x.Shards)), "shard"), report.Count(docs, "document"), report.Bytes(text))
 	fmt.Fprintf(w, "%s distinct n-grams in %s, %s\n",

@@ -386,12 +386,15 @@ func printByFilter(w io.Writer, s *pipeline.Summary) {
 		if n == 0 {
 			continue
 		}
-		missed := "the share of flagged items that it misses was not measured"
-		if share, ok := align.FilterMisses(s.FilterN); ok {
+		missed, filter := "the share of flagged items that it misses was not measured", fmt.Sprintf("%d-grams", s.Filter.N)
+		if w := s.Filter.Window; w > 0 {
+			filter = fmt.Sprintf("the least of each %d %d-grams (it bounds runs of %d words and more)",
+				w, s.Filter.N, s.Filter.LeastRun())
+		} else if share, ok := align.FilterMisses(s.Filter.N); ok {
 			missed = fmt.Sprintf("it was measured to miss %.1f %% of the items that swab scan flags", 100*share)
 		}
-		fmt.Fprintf(w, "swab: %s clean only by a filter of %d-grams, which does not bound the method %s: %s "+
-			"(swab help filter)\n", report.Count(n, "item"), s.FilterN, m.Name, missed)
+		fmt.Fprintf(w, "swab: %s clean only by a filter of %s, which does not bound the method %s: %s "+
+			"(swab help filter)\n", report.Count(n, "item"), filter, m.Name, missed)
 		fmt.Fprintf(w, "swab: no clean variant is written for %s, since a filter alone cannot prove that items are "+
 			"clean; swab scan can\n", m.Name)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"swab/ngram"
 	"swab/ngram/bloom"
 	"swab/pipeline/ledger"
 )
@@ -22,9 +23,12 @@ type Questions struct {
 // Answers has an answer for each text of which any n-gram is in the filter.
 type Answers map[int]*Answer
 
-// An Answer lists the n-grams of a text that are in the filter, and their segments.
+// An Answer lists the n-grams of a text that may be in a run which a document has too, and their
+// segments. Those are the n-grams in the filter or, if the filter keeps the least of each window, all
+// of the windows whose least is there: so no run of the recipe's LeastRun words or more is missed.
 type Answer struct {
-	Grams    []uint64 // a bit for each n-gram, by its first word, that some segment has
+	Grams    []uint64 // a bit for each n-gram, by its first word, that some segment leaves possible
+	Found    []uint64 // likewise, for each that some segment has and keeps
 	Segments []int    // numbers in Index.Segments of those with any of them, ascending
 }
 
@@ -32,6 +36,14 @@ type Answer struct {
 func (a Answers) Grams(text int) []uint64 {
 	if x := a[text]; x != nil {
 		return x.Grams
+	}
+	return nil
+}
+
+// Found returns the n-grams of a text that were found in the filter, or nil.
+func (a Answers) Found(text int) []uint64 {
+	if x := a[text]; x != nil {
+		return x.Found
 	}
 	return nil
 }
@@ -121,7 +133,7 @@ func (a *asking) ask() error {
 			if i+1 < len(a.spans) {
 				end = a.spans[i+1].first
 			}
-			a.addHits(a.answers[at.questions], at.text, segment, a.in[at.first:end])
+			a.addHits(a.answers[at.questions], at, segment, a.grams[at.first:end], a.in[at.first:end])
 		}
 	}
 	a.grams, a.spans = a.grams[:0], a.spans[:0]
@@ -129,19 +141,23 @@ func (a *asking) ask() error {
 }
 
 // addHits adds a segment's hits in a text to the answers.
-func (a *asking) addHits(answers Answers, text, segment int, in []bool) {
-	for i, hit := range in {
-		if !hit {
-			continue
+func (a *asking) addHits(answers Answers, at span, segment int, grams []uint64, in []bool) {
+	ngram.EachWindow(grams, max(a.index.Recipe.Window, 1), func(first, size, least int) {
+		if !in[least] {
+			return
 		}
-		x := answers[text]
+		x := answers[at.text]
 		if x == nil {
-			x = &Answer{Grams: make([]uint64, (len(in)+a.index.Recipe.N+62)/64)}
-			answers[text] = x
+			words := (len(in) + a.index.Recipe.N + 62) / 64
+			x = &Answer{Grams: make([]uint64, words), Found: make([]uint64, words)}
+			answers[at.text] = x
 		}
-		x.Grams[i/64] |= 1 << (i % 64)
+		x.Found[least/64] |= 1 << (least % 64)
+		for i := first; i < first+size; i++ {
+			x.Grams[i/64] |= 1 << (i % 64)
+		}
 		if k := len(x.Segments); k == 0 || x.Segments[k-1] != segment {
 			x.Segments = append(x.Segments, segment)
 		}
-	}
+	})
 }

@@ -240,10 +240,13 @@ type Lane struct {
 	file    *spoolFile // of the current shard
 	err     error
 	grams   []uint64
+	kept    *chooser
 }
 
 // NewLane returns a new lane.
-func (b *Builder) NewLane() *Lane { return &Lane{builder: b, out: b.pool.NewSpooler()} }
+func (b *Builder) NewLane() *Lane {
+	return &Lane{builder: b, out: b.pool.NewSpooler(), kept: newChooser(b.index.Recipe)}
+}
 
 // Begin starts shard number i of those planned.
 func (l *Lane) Begin(i int) {
@@ -278,7 +281,12 @@ func (s *spoolFile) Close() error {
 // Block adds the n-grams of a block of words. The scanner's own n-grams must be at least as
 // long.
 func (l *Lane) Block(s *ngram.Scanner) {
-	l.grams = s.AppendGrams(l.grams[:0], l.builder.index.Recipe.N)
+	l.grams = l.kept.appendKept(l.grams[:0], s)
+	l.add()
+}
+
+// add adds the collected n-grams to the spool.
+func (l *Lane) add() {
 	if err := l.out.Add(l.grams); err != nil {
 		l.err = err
 	}
@@ -291,7 +299,9 @@ func (l *Lane) Err() error { return l.err }
 // when all shards before it are in. If err is not nil, End only closes the spool and returns
 // the error.
 func (l *Lane) End(entry ledger.Entry, err error) error {
+	l.grams = l.kept.appendLast(l.grams[:0]) // whatever happened: the next shard is another text
 	if err == nil {
+		l.add()
 		err = l.err
 	}
 	s := &spooled{entry: entry}

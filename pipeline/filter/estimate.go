@@ -35,19 +35,28 @@ type Sample struct {
 	stored, text int64 // of the shards read
 	seen         hyperLogLog
 	grams        []uint64
+	kept         *chooser
 }
 
 // NewSample returns an empty sample of a corpus whose shards have all bytes in total, for the
 // index that a Builder with these options would create.
 func NewSample(o Options, all int64) (*Sample, error) {
 	x, err := o.newIndex(all)
-	return &Sample{o: o, index: x, all: all}, err
+	if err != nil {
+		return nil, err
+	}
+	return &Sample{o: o, index: x, all: all, kept: newChooser(x.Recipe)}, nil
 }
 
 // Block adds the n-grams of a block of words. The scanner's own n-grams must be at least as
 // long.
 func (s *Sample) Block(words *ngram.Scanner) {
-	s.grams = words.AppendGrams(s.grams[:0], s.index.Recipe.N)
+	s.grams = s.kept.appendKept(s.grams[:0], words)
+	s.add()
+}
+
+// add counts the collected n-grams.
+func (s *Sample) add() {
 	for _, g := range s.grams {
 		s.seen.add(g)
 	}
@@ -56,6 +65,8 @@ func (s *Sample) Block(words *ngram.Scanner) {
 // Add counts a shard that was read to its end, by its bytes as stored and the bytes of its
 // documents' text.
 func (s *Sample) Add(stored, text int64) {
+	s.grams = s.kept.appendLast(s.grams[:0])
+	s.add()
 	s.stored += stored
 	s.text += text
 }

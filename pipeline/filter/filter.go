@@ -35,12 +35,13 @@ var (
 	ErrIncompatible = errors.New("the index was built with different settings")
 )
 
-// Options configure a Builder. N, FPR and SegmentBytes may be 0 for an index that
+// Options configure a Builder. N, Window, FPR and SegmentBytes may be 0 for an index that
 // exists; they must not differ from its own.
 type Options struct {
 	Version      string  // of the program
 	Out          string  // directory
 	N            int     // words of an n-gram; 5
+	Window       int     // neighbouring n-grams of which one is kept; 1: all are kept; 0: as in the index, or 1
 	FPR          float64 // target false-positive rate; 1e-4
 	SegmentBytes int64   // of each segment's filter
 	BufferBytes  int64   // of the buffers before it; a quarter of a segment
@@ -87,6 +88,9 @@ func (o Options) newIndex(stored int64) (*ledger.Index, error) {
 		}
 	}
 	recipe := ngram.Words(n)
+	if o.Window != 1 {
+		recipe.Window = o.Window
+	}
 	if _, err := recipe.NewScanner(); err != nil {
 		return nil, err
 	}
@@ -115,6 +119,7 @@ func (o Options) checkSettings(x *ledger.Index) error {
 		set        bool
 	}{
 		{"--n", o.N, x.Recipe.N, o.N != 0},
+		{"--window", o.Window, max(x.Recipe.Window, 1), o.Window != 0},
 		{"--fpr", o.FPR, x.Plan.FPR, o.FPR != 0},
 		{"--segment-size", o.SegmentBytes / partition * partition, x.Plan.Bytes(), o.SegmentBytes != 0},
 		{"--text-field", o.TextField, x.TextField, true},
@@ -135,10 +140,49 @@ func (o Options) checkSettings(x *ledger.Index) error {
 
 // Known returns an error if the index has n-grams that this program cannot compute.
 func Known(x *ledger.Index) error {
-	if x.Recipe != ngram.Words(x.Recipe.N) {
+	known := ngram.Words(x.Recipe.N)
+	known.Window = x.Recipe.Window
+	if _, err := x.Recipe.NewScanner(); err != nil || x.Recipe != known {
 		return fmt.Errorf("%w: it has %v, which this program cannot compute", ErrIncompatible, x.Recipe)
 	}
 	return nil
+}
+
+// A chooser computes the n-grams of documents that a filter keeps. It belongs to one goroutine.
+type chooser struct {
+	n   int
+	min *ngram.Minimizer // nil: all are kept
+}
+
+func newChooser(r ngram.Recipe) *chooser {
+	c := &chooser{n: r.N}
+	if r.Window > 0 {
+		c.min = ngram.NewMinimizer(r.Window)
+	}
+	return c
+}
+
+// appendKept appends what is kept of a block of words, and of the document before it if the block
+// begins one. The scanner's own n-grams must be at least as long as the filter's. It uses the rest
+// of dst.
+func (c *chooser) appendKept(dst []uint64, s *ngram.Scanner) []uint64 {
+	if c.min == nil {
+		return s.AppendGrams(dst, c.n)
+	}
+	if s.Base() == 0 {
+		dst = c.min.End(dst)
+	}
+	from := len(dst)
+	dst = s.AppendGrams(dst, c.n)
+	return c.min.Append(dst[:from], dst[from:])
+}
+
+// appendLast appends what is kept of the last document.
+func (c *chooser) appendLast(dst []uint64) []uint64 {
+	if c.min == nil {
+		return dst
+	}
+	return c.min.End(dst)
 }
 
 // Rate returns the measured false-positive rate of the index: the share of absent n-grams

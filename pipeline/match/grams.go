@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"swab/ngram"
+	"swab/ngram/align"
 	"swab/ngram/exact"
 	"swab/ngram/item"
 	"swab/ngram/overlap"
@@ -30,6 +31,8 @@ type grams struct {
 	from    []uint32         // index in windows of each item's first
 
 	items *overlap.Items // after build
+
+	bounded [][]bool // by benchmark and method: the corpus filter that is searched bounds the rule; nil: all
 }
 
 func newGrams(norm string, methods []*overlap.Method, texts unit, o Options) *grams {
@@ -263,6 +266,9 @@ func (m *grams) mergeCovers(i int, a, b *overlap.Cover) *overlap.Cover {
 
 func (m *grams) judge(i, k int, it *benchmark.Item, c *overlap.Cover) overlap.Verdict {
 	v := m.items.Judge(i, k, c, m.texts.appendGrams)
+	if m.bounded != nil && v.State == item.Clean && !m.bounded[m.list[i].Bench][k] {
+		v.Kind = align.ByFilter
+	}
 	if at, joined := m.joined(); joined && v.Parts != 0 {
 		v.Parts = m.joinedParts(it, k, v.Counted, min(m.rules[m.list[i].Bench][k].N, m.items.Layout(i)[at]))
 		if v.Seen = item.SeenInput; v.Parts == item.PartsOf(item.Answer) {

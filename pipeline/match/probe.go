@@ -46,7 +46,7 @@ type Aim struct {
 // A bound returns the probe of a matcher for a filter of n-grams, or the reason why a filter
 // does not apply to the matcher's methods.
 type bound interface {
-	probe(n int, benches []*benchmark.Benchmark) (Probe, error)
+	probe(filter ngram.Recipe, benches []*benchmark.Benchmark) (Probe, error)
 }
 
 // Probes has the probes of all matchers for a filter of n-grams, by the matcher's number. It
@@ -58,12 +58,12 @@ type Probes struct {
 
 var errUnbounded = errors.New("its verdicts do not depend on n-grams of words, as a filter has; use swab scan")
 
-// Probes returns the probes for a filter of n-grams. The error names the methods to which such
+// Probes returns the probes for a filter of that recipe. The error names the methods to which such
 // a filter does not apply, with the reason.
-func (s *Set) Probes(n int) (*Probes, error) {
+func (s *Set) Probes(filter ngram.Recipe) (*Probes, error) {
 	p := &Probes{set: s}
 	for k, b := range s.bounds {
-		probe, err := b.probe(n, s.Benches)
+		probe, err := b.probe(filter, s.Benches)
 		if errors.Is(err, errUnbounded) {
 			err = fmt.Errorf("%s: %w", strings.Join(s.names(k), ", "), err)
 		}
@@ -110,10 +110,10 @@ func (p *Probes) Suspects(hits func(probe int) Hits) *Results {
 // unbounded is the bound of matchers to which a filter does not apply.
 type unbounded struct{}
 
-func (unbounded) probe(int, []*benchmark.Benchmark) (Probe, error) { return nil, errUnbounded }
+func (unbounded) probe(ngram.Recipe, []*benchmark.Benchmark) (Probe, error) { return nil, errUnbounded }
 
 // wordsBound is the bound of the matcher of words: it finds no n-gram that is not in the
-// filter.
+// filter. One that keeps the least of each window only bounds rules whose runs have a window.
 type wordsBound struct {
 	matcher *grams
 	words   *words
@@ -122,27 +122,39 @@ type wordsBound struct {
 // ErrShort means that a filter's n-grams are too long for a method.
 var ErrShort = errors.New("the filter's n-grams are too long")
 
-func (b wordsBound) probe(n int, benches []*benchmark.Benchmark) (Probe, error) {
+func (b wordsBound) probe(filter ngram.Recipe, benches []*benchmark.Benchmark) (Probe, error) {
+	n := filter.N
+	p := &wordsProbe{matcher: b.matcher, words: b.words, n: n}
 	for i, rules := range b.matcher.rules {
-		for _, r := range rules {
+		bounded := make([]bool, len(rules))
+		for k, r := range rules {
+			s := r.Level.Short
+			bounded[k] = r.N >= filter.LeastRun() && (s == 0 || s >= filter.LeastRun())
+			p.partly = p.partly || !bounded[k]
 			if r.N < n {
 				return nil, fmt.Errorf("%w: method %s needs %d-grams for %s and the index has %d-grams; "+
 					"build one with swab index --n %d",
 					ErrShort, r.Name, r.N, benches[i].Name, n, r.N)
 			}
-			if s := r.Level.Short; s > 0 && s < n {
+			if s > 0 && s < n {
 				return nil, fmt.Errorf("%w: method %s searches for texts of %d words, which have no %d-gram for the index; "+
 					"exclude them with --set %s.short=0", ErrShort, r.Name, s, n, r.Name)
 			}
 		}
+		p.bounded = append(p.bounded, bounded)
 	}
-	return &wordsProbe{b.matcher, b.words, n}, nil
+	if p.partly {
+		b.matcher.bounded = p.bounded
+	}
+	return p, nil
 }
 
 type wordsProbe struct {
 	matcher *grams
 	words   *words
 	n       int
+	bounded [][]bool // by benchmark and method: it bounds the rule
+	partly  bool     // not all
 }
 
 func (p *wordsProbe) Grams() (all int, texts iter.Seq2[int, []uint64]) {
@@ -179,8 +191,27 @@ func (p *wordsProbe) aim(hits Hits, trace bool) (a Aim, err error) {
 				a.Wanted = append(a.Wanted, t)
 			}
 		}
+		p.widen(&a)
 	}
 	return a, p.matcher.buildTexts(func(t int) bool { _, in := slices.BinarySearch(a.Wanted, t); return in })
+}
+
+// widen adds, if the filter does not bound some rule, the other texts of suspected items, and requires
+// that all documents are read: one in which a rule finds such an item need not have suspected n-grams.
+func (p *wordsProbe) widen(a *Aim) {
+	if !p.partly {
+		return
+	}
+	a.Everywhere = len(a.Wanted) > 0
+	suspected := a.Wanted
+	for i := range p.matcher.list {
+		texts := p.Texts(nil, i)
+		if slices.ContainsFunc(texts, func(t int) bool { _, in := slices.BinarySearch(suspected, t); return in }) {
+			a.Wanted = append(a.Wanted, texts...)
+		}
+	}
+	slices.Sort(a.Wanted)
+	a.Wanted = slices.Compact(a.Wanted)
 }
 
 // longestRun returns the length of the longest run of set bits.
@@ -233,13 +264,14 @@ func (p *wordsProbe) Suspects(hits Hits) Covers {
 // items, and the others are clean by filter.
 type alignBound struct{ matcher *alignment }
 
-func (b alignBound) probe(n int, _ []*benchmark.Benchmark) (Probe, error) {
-	return alignProbe{b.matcher, n}, nil
+func (b alignBound) probe(filter ngram.Recipe, _ []*benchmark.Benchmark) (Probe, error) {
+	return alignProbe{b.matcher, filter.N, filter.Window}, nil
 }
 
 type alignProbe struct {
 	matcher *alignment
 	n       int
+	window  int
 }
 
 // Grams returns the n-grams of all texts except answers. Texts are numbered in the order of the
@@ -291,7 +323,7 @@ func (p alignProbe) aim(hits Hits, trace bool) (a Aim, err error) {
 	} else {
 		m.assemble((*align.Builder).Weigh)
 	}
-	m.filtered = &filtered{n: p.n, untraced: !trace, share: make([]float64, m.real)}
+	m.filtered = &filtered{n: p.n, window: p.window, untraced: !trace, share: make([]float64, m.real)}
 	for i := range m.real {
 		share, suspected := m.items.Suspected(i, p.n, hits)
 		if m.filtered.share[i] = share; suspected {
@@ -307,6 +339,7 @@ func (p alignProbe) aim(hits Hits, trace bool) (a Aim, err error) {
 // filtered has the verdict of a corpus filter of n-grams on each item.
 type filtered struct {
 	n        int
+	window   int
 	untraced bool      // no document is searched
 	share    []float64 // by item: the share of its information in the filter; below 0 if it is not suspected
 }
@@ -331,7 +364,9 @@ func (f *filtered) params(params map[string]any) {
 		return
 	}
 	params["filter_n"] = f.n
-	if misses, ok := align.FilterMisses(f.n); ok {
+	if f.window > 0 {
+		params["filter_window"] = f.window
+	} else if misses, ok := align.FilterMisses(f.n); ok {
 		params["filter_misses"] = misses
 	}
 }
