@@ -84,10 +84,21 @@ const longestCommon = 7
 func (v *vocabulary) known(hash uint64, shape ngram.Shape) uint8 {
 	number := v.slot[hash*v.mul>>52]
 	known, common := v.size[shape%64], v.info[number]
-	if v.hash[number]^hash|uint64(shape&^longestCommon) == 0 {
-		known = common
+	other := v.hash[number] ^ hash | uint64(shape&^longestCommon)
+	is := uint8((other|-other)>>63) - 1 // all bits if it is the common word: nobody can foresee a branch
+	return known ^ (known^common)&is
+}
+
+// appendKnown appends the known information of words.
+func (v *vocabulary) appendKnown(dst []uint8, hashes []uint64, shapes []ngram.Shape) []uint8 {
+	first := len(dst)
+	dst = slices.Grow(dst, len(hashes))[:first+len(hashes)]
+	out, shapes := dst[first:], shapes[:len(hashes)]
+	out = out[:len(hashes)]
+	for i, h := range hashes {
+		out[i] = v.known(h, shapes[i])
 	}
-	return known
+	return dst
 }
 
 // units returns the information of what a share of texts holds.

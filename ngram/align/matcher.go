@@ -23,6 +23,7 @@ type Window struct {
 type Matcher struct {
 	x      *Index
 	shapes []ngram.Shape
+	known  []uint8 // of the block's words
 
 	// What was read of the document. Of a long one only those words are kept that are not common
 	// and begin seeds which may reach into the next block.
@@ -108,6 +109,7 @@ func (x *Index) NewMatcher() *Matcher {
 // Block takes the next words of the document.
 func (m *Matcher) Block(s *ngram.Scanner) {
 	m.shapes = s.AppendShapes(m.shapes[:0])
+	m.known = m.x.appendKnown(m.known[:0], s.Hashes(), m.shapes)
 	base, skip := s.Base(), 0
 	if base > 0 {
 		skip = s.N() - 1 // words that were in the block before
@@ -119,9 +121,10 @@ func (m *Matcher) Block(s *ngram.Scanner) {
 	hashes, kept := s.Hashes(), len(r.rare)
 	r.rare = slices.Grow(r.rare, len(hashes))[:kept+len(hashes)]
 	r.rares = slices.Grow(r.rares, len(hashes))[:kept+len(hashes)]
-	rare, rares, shapes := r.rare, r.rares[:len(r.rare)], m.shapes[:len(hashes)]
+	rare, rares := r.rare, r.rares[:len(r.rare)]
+	known := m.known[:len(hashes)]
 	for i := skip; i < len(hashes); i++ { // without a branch that half of all words take
-		k := m.x.known(hashes[i], shapes[i])
+		k := known[i]
 		rare[kept] = word{uint32(base + i), s.Start(i), s.End(i), k}
 		rares[kept] = hashes[i]
 		kept += int(uint32(uncommon-1-int32(k)) >> 31)
@@ -135,7 +138,7 @@ func (m *Matcher) Block(s *ngram.Scanner) {
 }
 
 // mostRead is about how many words of a document are kept at the most.
-const mostRead = 1 << 18
+const mostRead = 1 << 19
 
 // Windows ends the document, and returns the best place of each text of which enough was
 // found, by rising text. They are valid until the next document ends.
@@ -358,14 +361,16 @@ func (m *Matcher) addHit(text int, h hit) {
 	switch {
 	case st.active:
 		st.count(x, h)
-	case st.most >= int(x.bars[text]):
+	case st.most < int(x.bars[text]):
+		return
+	case st.first+1 == len(st.hits): // its words are not in any other seed of the window
+		st.found = st.most
+	default:
 		st.active, st.found = true, 0
 		st.counts = append(st.counts[:0], make([]int32, x.Words(text))...)
 		for _, old := range st.hits[st.first:] {
 			st.count(x, old)
 		}
-	default:
-		return
 	}
 	if st.found > st.best.Found && st.found >= int(x.bars[text]) {
 		st.best = Window{Text: text, Found: st.found, Start: st.hits[st.first].start}
