@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -228,6 +229,32 @@ func gzipped(texts ...string) []byte {
 		b.Write(part)
 	}
 	return b.Bytes()
+}
+
+// TestCleanedMembers: of a file of several gzip members, those in which nothing is removed keep their bytes, and
+// none is lost.
+func TestCleanedMembers(t *testing.T) {
+	dir := t.TempDir()
+	line := func(text string) string { b, _ := json.Marshal(row{"x", text}); return string(b) + "\n" }
+	x, y := line("a text of no benchmark"), line(glacier)
+	first, last := gzipped(x, x+x), gzipped(x+x+x, x)
+	stored := slices.Concat(first, gzipped(x+y+x), last)
+	must(t, os.MkdirAll(filepath.Join(dir, "corpus"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dir, "corpus/a.jsonl.gz"), stored, 0o644))
+	writeJSONL(t, filepath.Join(dir, "quiz.jsonl"), []plainItem{{ID: "1", Question: glacier}})
+	o := options(t, dir)
+	mustScan(t, o)
+	out, sum := cleaned(t, o, "gpt3")
+	got, err := os.ReadFile(filepath.Join(out, CleanedDir, "a.jsonl.gz"))
+	must(t, err)
+	if sum.Removed != 1 || !bytes.HasPrefix(got, first) || !bytes.HasSuffix(got, last) {
+		t.Errorf("%d removed, %d bytes of %d", sum.Removed, len(got), len(stored))
+	}
+	z, err := gzip.NewReader(bytes.NewReader(got))
+	must(t, err)
+	if plain, err := io.ReadAll(z); err != nil || string(plain) != strings.Repeat(x, 9) {
+		t.Errorf("%q: %v", plain, err)
+	}
 }
 
 func textRecord(texts []string) arrow.Record {
