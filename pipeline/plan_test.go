@@ -100,7 +100,7 @@ func TestPlannedWorkIsAScan(t *testing.T) {
 	merged := 0
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(uint64(seed), 1))
-		by := PlanOptions{Tasks: 1 + rng.IntN(5), Ranges: 100 + rng.Int64N(900), Digests: rng.IntN(2) == 0}
+		by := PlanOptions{Tasks: 1 + rng.IntN(5), Ranges: 400 + rng.Int64N(900), Digests: rng.IntN(2) == 0}
 		p := makePlanOf(t, by, rng, names...)
 		if p.plan.Units() < len(p.plan.Shards)+10 {
 			t.Errorf("%d shards are divided into %d", len(p.plan.Shards), p.plan.Units())
