@@ -195,7 +195,7 @@ func (b *Builder) Weigh() *Index {
 		groups[g] = append(groups[g], uint32(t))
 	}
 	x.weights, x.says, x.spans = make([]uint16, len(x.words)), make([]uint8, len(x.words)), make([]uint8, len(x.words))
-	x.cited = make([]int32, x.Texts())
+	x.cited, x.repeated = make([]int32, x.Texts()), make([]bool, x.Texts())
 	x.totals, x.bars, x.least = make([]Info, x.Texts()), make([]int32, x.Texts()), make([]uint8, x.Texts())
 	x.numbers = x.countNumbers()
 	b.numbers, b.texts = nil, nil
@@ -246,6 +246,7 @@ type Index struct {
 	cited     []int32  // by text: known information of the words in its quotations
 	bars      []int32  // by text: own information below which a place of a document is not reported
 	least     []uint8  // by text: fewer of its seeds than that never reach the bar
+	repeated  []bool   // by text: it is an item asked again, which is found where it is whole
 	numbers   []uint16 // by text: how many of its words are numbers, at the most
 
 	slots  []slot
@@ -283,7 +284,7 @@ func (x *Index) Total(t int) Info { return x.totals[t] }
 
 // Bytes is about how much memory the index takes.
 func (x *Index) Bytes() int64 {
-	texts := 21*len(x.hashes) + len(x.letters) + 10*len(x.words) + 27*len(x.starts)
+	texts := 21*len(x.hashes) + len(x.letters) + 10*len(x.words) + 28*len(x.starts)
 	return int64(texts + 16*len(x.slots) + 8*len(x.links) + 8*len(x.filter))
 }
 

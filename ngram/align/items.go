@@ -437,7 +437,7 @@ func (c *Collector) findPlace(i int) {
 	s, x := c.items, c.items.x
 	texts := s.list[i].Texts
 	e := evidence{total: s.total(i), passage: s.passage[i]}
-	words := 0
+	words, repeated := 0, false
 	for p, t := range texts {
 		if t == item.None {
 			continue
@@ -445,9 +445,10 @@ func (c *Collector) findPlace(i int) {
 		words += x.Words(int(t))
 		if window := c.windows[t]; window != nil {
 			e.found[p].Own = window.Found
+			repeated = repeated || x.repeated[t]
 		}
 	}
-	if !e.hopeful() {
+	if !repeated && !e.hopeful() {
 		return
 	}
 	from, to := math.MaxInt, 0

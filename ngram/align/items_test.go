@@ -739,3 +739,34 @@ func randomDocument(rng *rand.Rand, texts, from []string, long bool) string {
 	}
 	return strings.Join(doc, "\n")
 }
+
+// TestRepeatedWithFewWords: of prompts that differ in a few words, as of one task in 24 programming
+// languages, the one that is there whole is flagged, and no other.
+func TestRepeatedWithFewWords(t *testing.T) {
+	prompt := func(i int) string {
+		return fmt.Sprintf("%s sortLanterns. Given the heights of paper lanterns hung along a canal, return them so that neighbours "+
+			"differ as little as they can, the tallest one first, and leave out those that have burned down.", []string{
+			"function", "def", "sub", "fn", "func", "proc", "fun", "method", "procedure", "defun", "let", "macro", "lambda",
+			"template", "public static", "static int", "void", "int", "auto", "local", "define", "begin", "class", "pub",
+		}[i])
+	}
+	var items [][item.NumParts]string
+	for i := range 24 {
+		items = append(items, [item.NumParts]string{item.Question: prompt(i)})
+	}
+	for i := range 150 {
+		items = append(items, [item.NumParts]string{item.Question: fmt.Sprintf("Bridge %d has pillar%d and arch%d of stone%d.", i, i, i, i)})
+	}
+	s := bench(t, items...)
+	for leaked := range 24 {
+		covers := coversOf(t, s, "Some page before it says so.\n\n"+prompt(leaked)+"\n\nAnd goes on behind it.")
+		for i := range 24 {
+			v := s.Judge(i, covers[i], 1)
+			if flagged := v.State == item.Flagged; i == leaked && !flagged {
+				t.Errorf("prompt %d is there: %+v", i, v)
+			} else if i != leaked && flagged && !strings.HasSuffix(prompt(leaked), prompt(i)) {
+				t.Errorf("prompt %d is there, and %d: %+v", leaked, i, v)
+			}
+		}
+	}
+}

@@ -149,20 +149,38 @@ func (w *weigher) choose(t uint32) {
 }
 
 // settle drops the seeds that are in more than most texts of the group, or too often
-// in this one, and sums up what the matcher asks of it.
+// in this one, and sums up what the matcher asks of it. A text that is long enough to be an item
+// asked again, and has few bits of its own, keeps those of mostRepeats texts.
 func (w *weigher) settle(t uint32, counts []uint8, most int) {
 	first, last := w.starts[t], w.starts[t+1]-1
+	own := 0
+	for i := first; i < last; i++ {
+		own += w.info(i).Own
+	}
+	if own < fewBits*unit && w.asksItself(t) {
+		w.repeated[t], most = true, mostRepeats
+	}
 	w.same = grownTable(w.same, int(last-first))
+	for i := first; i < last; i++ {
+		n := uint32(w.spans[i])
+		if n == 0 {
+			continue
+		}
+		if w.countSame(w.seedHash(i, int(n)), t) > maxSame || int(counts[i-first]) > most {
+			w.spans[i] = 0
+			continue
+		}
+		for k := i; k < i+n && w.repeated[t]; k++ {
+			if w.kinds[k]&cited == 0 {
+				w.weights[k] = max(w.weights[k], 1)
+			}
+		}
+	}
 	covered, seeded, strongest := first, 0, 0
 	for i := first; i < last; i++ {
 		if n := uint32(w.spans[i]); n > 0 {
-			h := w.seedHash(i, int(n))
-			if w.countSame(h, t) > maxSame || int(counts[i-first]) > most {
-				w.spans[i] = 0
-			} else {
-				covered = max(covered, i+n)
-				strongest = max(strongest, w.strength(i))
-			}
+			covered = max(covered, i+n)
+			strongest = max(strongest, w.strength(i))
 		}
 		if i < covered {
 			seeded += int(w.weights[i])
@@ -178,6 +196,9 @@ func (w *weigher) settle(t uint32, counts []uint8, most int) {
 		w.least[t] = uint8(min((bar+strongest-1)/strongest, math.MaxUint8))
 	}
 }
+
+// mostRepeats is how many texts of a group hold a seed of an item asked again, at the most.
+const mostRepeats = 64
 
 // strength is the own information of the words of the seed at a place.
 func (x *Index) strength(at uint32) (sum int) {

@@ -104,6 +104,7 @@ func weigh(texts []weighed, times []int) {
 		n := len(x.words)
 		x.own, x.known, x.seeds, x.spans = make([]int, n), make([]int, n), make([]string, n), make([]int, n)
 		again, same, covered := map[string]float64{}, map[string]int{}, map[int]bool{}
+		few, says := 0, 0
 		for i, w := range x.words {
 			fewest := math.MaxInt
 			for k := max(0, i-2); k <= i; k++ {
@@ -122,16 +123,30 @@ func weigh(texts []weighed, times []int) {
 			x.known[i] = int(math.Round(float64(knownOf(w)) / less))
 			if x.cited[i] {
 				x.own[i] = 0
-			} else {
-				x.total = x.total.plus(Info{x.own[i], x.known[i]})
 			}
+			few, says = few+x.own[i], says+knownOf(w)
+		}
+		most := most
+		repeated := few < fewBits*16 && says >= repeatedBits*16
+		if repeated {
+			most = mostRepeats
+		}
+		for i := range x.words {
 			if key, span := seedOf(x.words, i); span > 0 {
 				if same[key]++; same[key] <= 4 && holds["seed "+key] <= most {
 					x.seeds[i], x.spans[i] = key, span
 					for k := i; k < i+span; k++ {
 						covered[k] = true
+						if repeated && !x.cited[k] {
+							x.own[k] = max(x.own[k], 1)
+						}
 					}
 				}
+			}
+		}
+		for i := range x.words {
+			if !x.cited[i] {
+				x.total = x.total.plus(Info{x.own[i], x.known[i]})
 			}
 		}
 		for i := range covered {

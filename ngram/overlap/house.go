@@ -89,7 +89,8 @@ there, template or not; else it is "too common". Choices without a fifth of thei
 count only in the item's order, and without half of it where a quarter of them is there.
 
 Whole items and answers. An item whose question, context and choices are there whole is
-flagged however little its words carry, if they say 30 bits by themselves. A worked answer
+flagged however little its words carry, if they say 30 bits by themselves. Texts of 80 bits by
+themselves that carry less than 40 keep the seeds that up to 64 items have, so that they are found. A worked answer
 or code of 30 bits and more is enough by itself when 85 % of it is there, three tenths in one
 stretch.
 
