@@ -23,6 +23,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ import (
 	"swab/pipeline/benchmark"
 
 	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/errgroup"
 )
 
 // A Matcher searches documents for items in one way. A run has the matchers that its methods
@@ -325,16 +327,16 @@ func (s *Set) BuildFor(wanted []bool) error {
 	if s.wanted = wanted; !slices.Contains(wanted, false) {
 		s.wanted = nil
 	}
+	var builds errgroup.Group
+	builds.SetLimit(runtime.GOMAXPROCS(0))
 	for k, m := range s.matchers {
 		var in func(bench int) bool
 		if s.wanted != nil {
 			in = func(bench int) bool { return s.wants(bench, k) }
 		}
-		if err := m.build(in); err != nil {
-			return err
-		}
+		builds.Go(func() error { return m.build(in) })
 	}
-	return nil
+	return builds.Wait()
 }
 
 // Len returns the number of items of all benchmarks.
