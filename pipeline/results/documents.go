@@ -3,6 +3,7 @@ package results
 import (
 	"archive/zip"
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,14 +37,14 @@ func (r *reader) document(d *rows.Doc) error {
 		case "raw_scored_generations":
 			return r.cruxeval(d)
 		case "accuracy", "pass_at_1", "score", "resolved_ids", "unresolved_ids", "submitted_ids", "completed_ids",
-			"error_ids", "empty_patch_ids":
+			"error_ids", "empty_patch_ids", "resolved", "generated", "no_generation":
 			return r.smallMember(d, key, &own)
 		case "htmls", "convos", "metadata":
 			return r.simpleEvals(d, key)
 		case "request_states", "items", "rows", "records", "data", "predictions", "details":
 			return r.rowsMember(d, key)
 		}
-		return d.Pass(false)
+		return r.otherMember(d, key)
 	})
 	if err == nil {
 		err = d.End()
@@ -107,6 +108,26 @@ func (r *reader) rowsMember(d *rows.Doc, key string) error {
 		return err
 	}
 	return d.Pass(false)
+}
+
+// otherMember passes over a member, unless it is the report of one SWE-bench instance, which has
+// the instance as its name.
+func (r *reader) otherMember(d *rows.Doc, key string) error {
+	if baseName(r.file.Path) != sweBenchReport {
+		return d.Pass(false)
+	}
+	if c, err := d.Peek(); err != nil || c != '{' {
+		return cmp.Or(err, d.Pass(false))
+	}
+	raw, err := d.Raw()
+	if err != nil {
+		return err
+	}
+	report := rows.SubObject(raw)
+	if has(report, "resolved", "patch_successfully_applied") {
+		r.sweBenchOne(strings.Clone(key), string(report.Get("resolved")) == "true")
+	}
+	return nil
 }
 
 // smallMember reads the document's own score, or a list of ids of a SWE-bench report.

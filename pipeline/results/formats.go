@@ -17,7 +17,7 @@ var (
 		qid uid key`)
 	indexNames = strings.Fields("index idx row i")
 	scoreNames = strings.Fields(`score correct is_correct passed exact_match acc accuracy em quasi_exact_match pass@1
-		match success acc_norm f1 f1_score`)
+		match success acc_norm f1 f1_score reward`)
 	textNames = strings.Fields("question problem prompt query input text goal ctx sentence Question instruction")
 
 	// questionNames are names, in lower case, of fields that have the question or a prompt, not
@@ -28,7 +28,7 @@ var (
 
 	// Lists of rows in a document that is one object.
 	documentLists = strings.Fields(`request_states samples raw_scored_generations results items rows records data
-		predictions details eval resolved_ids submitted_ids htmls convos`)
+		predictions details eval resolved_ids submitted_ids resolved htmls convos`)
 )
 
 // formats returns the formats of rows, the most specific first.

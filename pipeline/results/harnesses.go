@@ -120,12 +120,15 @@ func readEvalscope(r *reader, row rows.Object) error {
 	return r.add(Group{Metric: metric}, o, "", values.Get(metric))
 }
 
-// readAlpaca reads a comparison of two outputs: a preference of 2 is a win of the second, and of
-// a number between 1 and 2 a part of one.
+// readAlpaca reads a comparison of two outputs: a preference of 2 is a win of the second, of a
+// number between 1 and 2 a part of one, and of 0, in version 1, a draw.
 func readAlpaca(r *reader, row rows.Object) error {
 	g := Group{Metric: "win rate", Model: rows.Name(row.Get("generator_2")), Benchmark: "alpaca_eval"}
 	raw := row.Get("preference")
 	if v, err := strconv.ParseFloat(string(raw), 64); err == nil {
+		if v == 0 {
+			v = 1.5
+		}
 		if v < 1 || v > 2 {
 			return r.add(g, Outcome{Index: r.row}, "", nil)
 		}
@@ -201,10 +204,19 @@ func readMMLUPro(r *reader, row rows.Object) error {
 	return r.add(g, Outcome{ID: rows.Name(row.Get("question_id")), Index: -1}, "", verdict)
 }
 
-// evalPlus reads the member eval of EvalPlus or BigCodeBench: tasks, each with its samples. It
-// returns false if it is something else.
+// evalPlus reads the member eval of EvalPlus or BigCodeBench: tasks, each with its samples, or of
+// LiveCodeBench, each with its verdicts. It returns false if it is something else.
 func (r *reader) evalPlus(raw []byte) (bool, error) {
 	for i, task := range rows.SubObject(raw) {
+		if graded := rows.SubObject(task.Raw).Get("graded_list"); graded != nil {
+			r.file.Format, r.current = "LiveCodeBench", nil
+			g := Group{Metric: "pass@1", Benchmark: "livecodebench"}
+			if err := r.add(g, Outcome{ID: task.Key, Index: -1}, "", graded); err != nil {
+				return true, err
+			}
+			r.row++
+			continue
+		}
 		samples, ok := rows.Elements(task.Raw)
 		if !ok || len(samples) == 0 {
 			if i == 0 {
@@ -394,6 +406,9 @@ func (r *reader) simpleEvals(d *rows.Doc, key string) error {
 
 const simpleEvals = "simple-evals results"
 
+// sweBenchReport is the file of one instance's report, or of few, by their names.
+const sweBenchReport = "report.json"
+
 // sweBench adds the ids of one list of a SWE-bench report. Instances that were submitted and are
 // not resolved are wrong.
 func (r *reader) sweBench(key string, raw []byte) error {
@@ -401,14 +416,19 @@ func (r *reader) sweBench(key string, raw []byte) error {
 	if !ok {
 		return nil
 	}
+	for _, id := range ids {
+		r.sweBenchOne(rows.Name(id), key == "resolved_ids" || key == "resolved")
+	}
+	return nil
+}
+
+// sweBenchOne adds what one list or report says of an instance.
+func (r *reader) sweBenchOne(id string, resolved bool) {
 	r.file.Format = "SWE-bench report"
 	if r.resolved == nil {
 		r.resolved = make(map[string]bool)
 	}
-	for _, id := range ids {
-		r.resolved[rows.Name(id)] = r.resolved[rows.Name(id)] || key == "resolved_ids"
-	}
-	return nil
+	r.resolved[id] = r.resolved[id] || resolved
 }
 
 // sweBenchEnd adds the results of a SWE-bench report.

@@ -86,6 +86,13 @@ func TestHarnessLayouts(t *testing.T) {
 			return fmt.Sprintf(`{"question_id":"b-%d","model":"owl","judge":["j","single"],"score":%d,"turn":1}`, i, number[right])
 		}), Options{}, "score", "mt_bench", true, false, -1},
 		{"SWE-bench report", "owl.json", `{"total_instances":4,"submitted_instances":3,"submitted_ids":["b-0","b-1","b-2"],"resolved_ids":["b-0","b-2"],"unresolved_ids":["b-1"],"incomplete_ids":["b-3"]}`, Options{}, "resolved", "swe-bench", true, false, -1},
+		{"SWE-bench report", "results.json", `{"no_generation":[],"generated":["b-0","b-1","b-2"],"applied":["b-0","b-1","b-2"],"resolved":["b-0","b-2"]}`, Options{}, "resolved", "swe-bench", true, false, -1},
+		{"SWE-bench report", "report.json", `{` + list(func(i int, right bool, q string) string {
+			return fmt.Sprintf(`"b-%d":{"patch_exists":true,"patch_successfully_applied":true,"resolved":%v,"tests_status":{}}`, i, right)
+		}) + `}`, Options{}, "resolved", "swe-bench", true, false, -1},
+		{"LiveCodeBench", "l_eval.json", `{"date":"2026-01-01","pass@1":0.667,"eval":{` + list(func(i int, right bool, q string) string {
+			return fmt.Sprintf(`"b-%d":{"code_list":["x"],"graded_list":[%v]}`, i, right)
+		}) + `}}`, Options{}, "pass@1", "livecodebench", true, false, -1},
 		{"simple-evals results", "boats_owl_allresults.json", `{"score":0.667,"metrics":{"chars":9.0},"htmls":[` + list(func(i int, right bool, q string) string {
 			return fmt.Sprintf("%q", fmt.Sprintf("<h3>Results</h3><p>Correct Answer: A</p><p>Score: %d.0</p>", number[right]))
 		}) + `],"convos":[` + list(func(i int, right bool, q string) string {
@@ -118,6 +125,23 @@ func TestHarnessLayouts(t *testing.T) {
 				t.Errorf("stated %v, want %v", f.stated, tt.stated)
 			}
 		})
+	}
+}
+
+// TestAlpacaDraws: a draw is half a win in all versions of AlpacaEval, and no preference is none.
+func TestAlpacaDraws(t *testing.T) {
+	body := "["
+	for i, p := range []string{"2.0", "0.0", "1.5", "null", "1"} {
+		body += strings.Repeat(",", min(i, 1)) + fmt.Sprintf(`{"instruction":"q %d","output_1":"x","generator_1":"base","output_2":"y","generator_2":"owl","preference":%s}`, i, p)
+	}
+	files, err := Read(write(t, "annotations.json", []byte(body+"]")), "", Options{})
+	must(t, err)
+	var got []float64
+	for _, o := range files[0].Outcomes {
+		got = append(got, o.Score)
+	}
+	if want := []float64{1, .5, .5, 0}; !slices.Equal(got, want) || len(files[0].Problems) == 0 {
+		t.Errorf("%v, %v; want %v and a problem", got, files[0].Problems, want)
 	}
 }
 

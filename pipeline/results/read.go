@@ -464,7 +464,8 @@ func (r *reader) objects(in *bufio.Reader) error {
 					whole = false
 				}
 			}
-			if len(first) == 0 || first.Get("eval") != nil && first.Get("version") != nil && first.Get("status") != nil {
+			if len(first) == 0 || first.Get("eval") != nil && first.Get("version") != nil && first.Get("status") != nil ||
+				baseName(r.file.Path) == sweBenchReport && r.sniff(first) == nil {
 				whole = false
 			}
 		}
