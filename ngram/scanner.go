@@ -670,7 +670,7 @@ func appendLetters(text []byte, i int, buf []byte, b int) (int, int) {
 		if x&0xC0E0C0E0 == 0x80C080C0 { // two of two bytes, as in Cyrillic
 			e := entry(runeTable[x&0x1F<<6|x>>8&0x3F].Load())
 			f := entry(runeTable[x>>10&0x7C0|x>>24&0x3F].Load())
-			if (e^letterOfTwo|f^letterOfTwo)&formMask == 0 {
+			if ((e^letterOfTwo)|(f^letterOfTwo))&formMask == 0 {
 				binary.LittleEndian.PutUint32(buf[b:], uint32(e.utf8()|f.utf8()<<16))
 				i, b = i+4, b+4
 				continue
