@@ -726,9 +726,7 @@ func markedTerms(bags []bag, texts *[item.NumParts]string, parts []part) (words 
 	question, choices := reworded.Texts(texts)
 	for _, w := range bags {
 		_, in := reworded.Marks(question+"\n"+choices, w.text)
-		for _, m := range spread(w.text, in) {
-			terms[w.row] = append(terms[w.row], m)
-		}
+		terms[w.row] = append(terms[w.row], spread(w.text, in)...)
 		for k, p := range parts {
 			if p.Name == item.Answer.String() {
 				continue // the method does not read it
