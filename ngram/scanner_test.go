@@ -189,6 +189,36 @@ func TestRandomTextsEqualPlainForm(t *testing.T) {
 	}
 }
 
+// TestTableWhileItFills: a text has the same words whichever of its runes the table has already.
+func TestTableWhileItFills(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	s := scanner(t, 2)
+	scripts := [][2]rune{{'à', 'ſ'}, {'Α', 'ώ'}, {'Ѐ', 'ҁ'}, {'Ґ', 'ӿ'}, {'ا', 'ي'}, {'ก', 'ู'}, {'ぁ', 'ヺ'}, {'一', '丿'}, {'Ḁ', 'ỹ'}, {'!', 'z'}}
+	for range rounds(5000) {
+		var b strings.Builder
+		few := scripts[rng.IntN(len(scripts))]
+		for range 1 + rng.IntN(12) {
+			if rng.IntN(8) == 0 {
+				few = scripts[rng.IntN(len(scripts))]
+			}
+			r := few[0] + rng.Int32N(few[1]-few[0]+1)
+			b.WriteRune(r)
+			if rng.IntN(6) == 0 {
+				b.WriteByte(' ')
+			}
+		}
+		text := b.String() + " end"
+		for _, r := range text {
+			if r >= utf8.RuneSelf && rng.IntN(2) == 0 {
+				runeTable[r].Store(0)
+			}
+		}
+		if got, _ := scanWords(s, text); !slices.Equal(got, plainWords(text)) {
+			t.Fatalf("%q: %q, want %q", text, got, plainWords(text))
+		}
+	}
+}
+
 func TestShortAlphabetExhaustively(t *testing.T) {
 	alphabet := []string{"a", " ", "e", "\u0301", "\u0327", "か", "\u3099", "½"}
 	s := scanner(t, 2)
