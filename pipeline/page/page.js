@@ -254,7 +254,7 @@
     }
     open(parts, focus ? address(i) : "");
   }
-  // One document: all items of the page that have evidence in it, in the order of their places.
+  // One document: all items of the page that have evidence in it, those found first, in the order of their places.
   const SHOWN = 100; // items of a document, each with its words
   let documents = null;
   function documentAt(shard, row) {
@@ -268,12 +268,12 @@
     return a;
   }
   async function showDocument(at) {
-    const mine = ++asked, {shard, row, id, items} = d.corpus, held = items[at].slice(0, SHOWN);
+    const mine = ++asked, {shard, row, id, items} = d.corpus, held = [...items[at]].sort((a, b) => rank(a) - rank(b)).slice(0, SHOWN);
     const proofs = await Promise.all(held.map(i => line("e", d.e[i])));
     if (mine !== asked) return;
     const places = held.map((i, k) => ({i, quotes: proofs[k] ? proofs[k].q.filter(q => q.s === shard[at] && q.r === row[at]) : []}));
     const first = p => p.quotes.length ? Math.min(...p.quotes.map(q => q.o)) : Infinity;
-    places.sort((a, b) => first(a) === first(b) ? a.i - b.i : first(a) - first(b));
+    places.sort((a, b) => rank(a.i) - rank(b.i) || (first(a) === first(b) ? a.i - b.i : first(a) - first(b)));
     const parts = [el("h3", {}, ...name(id[at] || "A document without an id")),
       el("p", {class: "where"}, ...name(d.shards[shard[at]]), ", row " + num(row[at]) + " · " + unit(items[at].length, "item") + " of this page · ",
         el("a", {href: documentAddress(at), "aria-label": "Link to this document"}, "link"))];
