@@ -29,6 +29,7 @@ check: ## what .ci/run runs: format, vet, lint, tidy, build, all tests, short an
 	go vet ./...
 	$(MAKE) lint
 	-$(MAKE) vuln
+	-$(MAKE) speed
 	GOOS=darwin go vet ./pipeline/publish ./pipeline/ledger
 	go mod tidy -diff
 	go build ./...
@@ -59,6 +60,10 @@ lint: ## runs staticcheck, and bounds complexity: none over 30, under 4 % over 1
 vuln: ## asks the Go vulnerability database about what is built in
 	@if curl -sf -m 10 -o /dev/null https://vuln.go.dev/index/db.json; then $(TOOL) govulncheck ./...; \
 	else echo 'vuln: NOT CHECKED: the vulnerability database at vuln.go.dev cannot be reached'; fi
+
+# Says what is slower than the commit in testdata/bench-base, and never fails: machines are noisy.
+speed: build ## times scans and an index beside the commit in testdata/bench-base, in turn
+	@python3 .ci/peers.py bin/swab --few --base "$$(cat testdata/bench-base)" || echo 'speed: NOT COMPARED: Python, gzip or the commit is missing here'
 
 TORTURETIME ?= 1h
 
@@ -155,7 +160,7 @@ dist-check: ## builds dist in two clones of HEAD in different places, and compar
 	for d in $$one $$two; do git clone -q . $$d/swab; $(MAKE) -C $$d/swab dist >/dev/null; done; \
 	diff $$one/swab/dist/SHA256SUMS $$two/swab/dist/SHA256SUMS && echo "dist-check: equal from two directories" && cat $$one/swab/dist/SHA256SUMS
 
-bench: ## measures each stage and the whole on a corpus made for it
+bench: speed ## measures each stage and the whole, and compares whole runs with the commit in testdata/bench-base
 	go test -run '^$$' -bench . -benchtime 2s ./...
 
 # CORPUS=FILE.jsonl and BENCH="--bench NAME=PATH ..." measure on your own data; without them on Go's source tree.
@@ -180,4 +185,4 @@ golden: ## writes testdata/ and the expected outputs of tests again
 screenshot: ## makes testdata/report.png, the picture in README.md, with Chromium
 	SWAB_SCREENSHOT=testdata/report.png go test ./pipeline/page -run TestScreenshot -count=1 -v
 
-.PHONY: help build demo test check lint vuln licences fuzz torture stores writers harnesses simulations validators engines drivers install man dist dist-check bench bench-peers eval eval-fit eval-held golden screenshot
+.PHONY: help build demo test check lint vuln licences speed fuzz torture stores writers harnesses simulations validators engines drivers install man dist dist-check bench bench-peers eval eval-fit eval-held golden screenshot

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Times swab beside tools that read the same bytes: make bench-peers.
 
-usage: peers.py SWAB [--base COMMIT] [--runs N] [--corpus FILE.jsonl] [--bench [NAME=]PATH ...]
+usage: peers.py SWAB [--base COMMIT] [--runs N] [--corpus FILE.jsonl] [--bench [NAME=]PATH ...] [--few]
 
 The commands run in turn, so that other work on the machine disturbs them alike, on one core where
 taskset is installed. Printed are CPU seconds (user and system) of whole processes, loading
 included: the least and the median of all runs, and MB of plain JSONL a second of the least. With
 --base the program of that commit is built and run beside: its figure and the ratio are on the
-same line. Without --corpus it is Go's own source tree, which everybody has who builds swab.
+same line; what takes more than 5 % longer in three of five runs beside each other is named last.
+--few leaves out peers, loading and all but one compression. Without --corpus it is Go's own source tree, which everybody has who builds swab.
 
 Peers that are not installed are named and left out. They are installed by:
   zstd, gzip, rg   apt-get install zstd gzip ripgrep
@@ -42,7 +43,8 @@ def build(commit, work):
     tree = os.path.join(work, "base")
     subprocess.run(["git", "worktree", "add", "-q", "--detach", tree, commit], check=True)
     try:
-        subprocess.run(["go", "build", "-o", os.path.join(work, "swab-base"), "./cmd/swab"], cwd=tree, check=True)
+        build = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", os.path.join(work, "swab-base"), "./cmd/swab"]
+        subprocess.run(build, cwd=tree, check=True, env={**os.environ, "CGO_ENABLED": "0"}) # as make build does
     finally:
         subprocess.run(["git", "worktree", "remove", "--force", tree], check=True)
     return os.path.join(work, "swab-base")
@@ -70,6 +72,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--corpus")
     parser.add_argument("--bench", action="append")
+    parser.add_argument("--few", action="store_true")
     args = parser.parse_args()
     work = tempfile.mkdtemp(prefix="swab-peers-")
     try:
@@ -85,6 +88,8 @@ def compare(args, work):
         write_go_tree(plain)
     size = os.path.getsize(plain) / 1e6
     packed = {"gz": ["gzip", "-c"], "zst": ["zstd", "-q", "-3", "-c"]}
+    if args.few:
+        del packed["zst"]
     for ending, command in packed.items():
         with open(f"{work}/packed.jsonl.{ending}", "wb") as out:
             subprocess.run([*command, plain], stdout=out, check=True)
@@ -111,15 +116,22 @@ def compare(args, work):
             "{swab}", "index", "-j", "1", "--corpus", f"{work}/packed.jsonl.zst", "--segment-size", "64MiB", "--out", "{out}",
         ],
     }
+    if args.few:
+        commands = {
+            "swab, gpt3, .gz": commands["swab, gpt3, .gz"],
+            "swab, default, .gz": commands["swab, default, .gz"],
+            "swab index, .gz": [word.replace(".zst", ".gz") for word in commands["swab index, .zst"]],
+        }
     for name, command in list(commands.items()):
         if command[0] != "{swab}" and not shutil.which(command[0]):
             print(f"{name}: not installed, left out")
             del commands[name]
     programs = [os.path.abspath(args.swab)] + ([build(args.base, work)] if args.base else [])
     seconds = {}
-    for _ in range(args.runs):
+    for run in range(args.runs):
         for name, command in commands.items():
-            for program in programs if command[0] == "{swab}" else programs[:1]:
+            order = programs if run % 2 == 0 else programs[::-1]  # who comes first may pay for what was before
+            for program in order if command[0] == "{swab}" else programs[:1]:
                 command = [program if word == "{swab}" else word for word in commands[name]]
                 seconds.setdefault((name, program), []).append(cpu(command, work))
     base = f"; {args.base}: least, ratio" if args.base else ""
@@ -133,6 +145,11 @@ def compare(args, work):
             base = min(seconds[name, programs[-1]])
             line += f"   {base:7.2f} {least / base:6.2f}"
         print(line)
+    for name in commands:
+        pairs = list(zip(seconds[name, programs[0]], seconds.get((name, programs[-1]), [])))
+        slower = sum(ours > 1.05 * theirs for ours, theirs in pairs)
+        if args.base and 5 * slower >= 3 * len(pairs) > 0:
+            print(f"SLOWER than {args.base}: {name}: by more than 5 % in {slower} of {len(pairs)} runs")
 
 
 if __name__ == "__main__":
