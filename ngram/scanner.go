@@ -183,7 +183,12 @@ func shapeOf(buf []byte) Shape {
 		size += int(starts * ones >> 56)
 		buf = buf[8:]
 	}
-	return first + Shape(min(size+utf8.RuneCount(cString(buf)), 15))
+	for _, c := range cString(buf) {
+		if c&0xC0 != 0x80 {
+			size++
+		}
+	}
+	return first + Shape(min(size, 15))
 }
 
 // AppendShapes appends the shapes of the block's words.
