@@ -75,18 +75,23 @@ func traceIsScan(t *testing.T, scan, trace, check string) (flagged int) {
 	return flagged
 }
 
-// writeFewWords writes a corpus and a benchmark of few words, whose items match in pieces, many
-// documents and several parts.
-func writeFewWords(t *testing.T, rng *rand.Rand, dir string) {
-	t.Helper()
+// fewWords returns a function for texts of at most some words, of a random alphabet of few.
+func fewWords(rng *rand.Rand) func(most int) string {
 	alphabet := strings.Fields("a B c É d' e\u0301 f-g H ﬁ j7 ½ l m n Ж")[:2+rng.IntN(13)]
-	words := func(most int) string {
+	return func(most int) string {
 		var w []string
 		for range rng.IntN(most + 1) {
 			w = append(w, alphabet[rng.IntN(len(alphabet))])
 		}
 		return strings.Join(w, []string{" ", ", ", "\n"}[rng.IntN(3)])
 	}
+}
+
+// writeFewWords writes a corpus and a benchmark of few words, whose items match in pieces, many
+// documents and several parts.
+func writeFewWords(t *testing.T, rng *rand.Rand, dir string) {
+	t.Helper()
+	words := fewWords(rng)
 	var items []plainItem
 	for i := range 30 {
 		items = append(items, plainItem{fmt.Sprint("i", i), words(20), words(25) + " q", words(12), words(25)})

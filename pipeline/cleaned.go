@@ -187,11 +187,7 @@ func (c *cleaner) divide(ctx context.Context, sh shard.Shard, d *drops, kept, re
 	if err != nil {
 		return err
 	}
-	read, err := in.Finish()
-	if err == nil && read.XXH3 != d.Entry.Digest {
-		err = changed(sh.Name)
-	}
-	return err
+	return d.finish(in, sh.Name)
 }
 
 // compare reads a written shard and compares its documents with those that it should have.
@@ -252,13 +248,7 @@ func (c *cleaner) cannotCut(i int) bool {
 
 // writeLeft writes what is left of a shard that is one document.
 func (c *cleaner) writeLeft(ctx context.Context, sh shard.Shard, d *drops, name string) error {
-	var compression shard.Compression
-	for _, k := range []shard.Compression{shard.Gzip, shard.Zstd, shard.Xz, shard.Lz4} {
-		if k.String() == d.Entry.Compression {
-			compression = k
-		}
-	}
-	out, err := shard.Create(name, compression)
+	out, err := shard.Create(name, d.compression())
 	if err != nil {
 		return err
 	}

@@ -121,6 +121,25 @@ type droppedItem struct {
 	Spans     [][2]int64 `json:"spans"` // bytes of the document's text
 }
 
+// finish ends the reading of the shard, which must be as it was found.
+func (d *drops) finish(in *shard.Reader, name string) error {
+	read, err := in.Finish()
+	if err == nil && read.XXH3 != d.Entry.Digest {
+		err = changed(name)
+	}
+	return err
+}
+
+// compression returns what the shard is compressed by, of what is written.
+func (d *drops) compression() shard.Compression {
+	for _, c := range []shard.Compression{shard.Gzip, shard.Zstd, shard.Xz, shard.Lz4} {
+		if c.String() == d.Entry.Compression {
+			return c
+		}
+	}
+	return shard.None
+}
+
 // A cleaner finds the documents to remove and writes the rest.
 type cleaner struct {
 	o       DecontaminateOptions
@@ -134,9 +153,10 @@ type cleaner struct {
 	bench   []uint16          // by item
 	key     string            // digest of all that decisions depend on, but for the shard
 	shards  []shard.Shard
-	order   []int    // numbers of shards, the largest first
-	audited []string // by shard: its digest in the audit
-	files   []string // by shard: its name below CleanedDir
+	order   []int      // numbers of shards, the largest first
+	audited []string   // by shard: its digest in the audit
+	files   []string   // by shard: its name below CleanedDir
+	written [][]string // by shard: files that its task wrote, where parts are collected
 	dir     *publish.Dir
 	sum     *CleaningSummary
 

@@ -33,13 +33,7 @@ func (c *cleaner) markable(i int, e *ledger.Entry) error {
 // writeMarks writes the attributes of the documents of shard i, a line each.
 func (c *cleaner) writeMarks(ctx context.Context, root string, i int) error {
 	d, sh := c.drops[i], c.shards[i]
-	var compression shard.Compression
-	for _, c := range []shard.Compression{shard.Gzip, shard.Zstd, shard.Xz, shard.Lz4} {
-		if c.String() == d.Entry.Compression {
-			compression = c
-		}
-	}
-	out, err := shard.Create(filepath.Join(root, filepath.FromSlash(MarksDir+"/"+c.files[i])), compression)
+	out, err := shard.Create(filepath.Join(root, filepath.FromSlash(MarksDir+"/"+c.files[i])), d.compression())
 	if err != nil {
 		return err
 	}
@@ -114,11 +108,7 @@ func (c *cleaner) writeColumn(ctx context.Context, root string, i int) error {
 		}
 		return fmt.Errorf("%s: %w", sh.Name, err)
 	}
-	read, err := in.Finish()
-	if err == nil && read.XXH3 != d.Entry.Digest {
-		err = changed(sh.Name)
-	}
-	return errors.Join(err, out.Close())
+	return errors.Join(d.finish(in, sh.Name), out.Close())
 }
 
 // marks returns a function for the marks of rows, which are asked for in order.

@@ -140,6 +140,7 @@ func (c *cleaner) writePart(ctx context.Context, temp string, i int, p *part) er
 // collect reads the parts of all shards. Those that are missing are a MissingError.
 func (c *cleaner) collect(context.Context) error {
 	var missing []string
+	c.written = make([][]string, len(c.shards))
 	for i := range c.shards {
 		p, err := c.readPart(c.o.Parts, i)
 		switch {
@@ -150,6 +151,9 @@ func (c *cleaner) collect(context.Context) error {
 			return err
 		}
 		c.add(i, p.Drops)
+		for _, f := range p.Files {
+			c.written[i] = append(c.written[i], f.Name)
+		}
 		c.order = append(c.order, i)
 	}
 	if len(missing) > 0 {
@@ -160,16 +164,12 @@ func (c *cleaner) collect(context.Context) error {
 
 // linkPart makes the files of shard i's part a part of the tree at root.
 func (c *cleaner) linkPart(_ context.Context, root string, i int) error {
-	p, err := c.readPart(c.o.Parts, i)
-	if err != nil {
-		return err
-	}
-	for _, f := range p.Files {
-		to := filepath.Join(root, filepath.FromSlash(f.Name))
+	for _, name := range c.written[i] {
+		to := filepath.Join(root, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 			return err
 		}
-		if err := publish.Link(filepath.Join(c.o.Parts, filepath.FromSlash(f.Name)), to); err != nil {
+		if err := publish.Link(filepath.Join(c.o.Parts, filepath.FromSlash(name)), to); err != nil {
 			return err
 		}
 	}

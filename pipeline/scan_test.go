@@ -265,14 +265,7 @@ func TestScanEqualsBruteForce(t *testing.T) {
 	}
 	for range rounds {
 		dir := t.TempDir()
-		alphabet := strings.Fields("a B c É d' e\u0301 f-g H ﬁ j7 ½ l m n Ж")[:2+rng.IntN(13)]
-		words := func(most int) string {
-			var w []string
-			for range rng.IntN(most + 1) {
-				w = append(w, alphabet[rng.IntN(len(alphabet))])
-			}
-			return strings.Join(w, []string{" ", ", ", "\n"}[rng.IntN(3)])
-		}
+		words := fewWords(rng)
 		var items []plainItem
 		for i := range 1 + rng.IntN(8) {
 			items = append(items, plainItem{fmt.Sprint("i", i), words(20), words(25) + " q", words(12), words(25)})
