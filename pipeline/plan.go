@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"swab/pipeline/audit"
@@ -248,13 +249,19 @@ func (p *Plan) find(name string) (list []int) {
 		}
 		return list
 	}
-	whole, _, _ := cutLast(name, "\t")
-	if i, ok := p.shardNumber(whole); ok {
-		for k, end := p.unitsOf(i); k < end; k++ {
-			if p.name(k) == name {
-				return []int{k}
-			}
-		}
+	whole, part, _ := cutLast(name, "\t")
+	i, ok := p.shardNumber(whole)
+	begin, _, _ := strings.Cut(part, "-")
+	at, err := strconv.ParseInt(begin, 10, 64)
+	if !ok || err != nil {
+		return nil
+	}
+	first, end := p.unitsOf(i)
+	k, _ := slices.BinarySearchFunc(p.units[first:end], at, func(u unit, at int64) int {
+		return cmp.Compare(u.part.At, at)
+	})
+	if k += first; k < end && p.name(k) == name {
+		return []int{k}
 	}
 	return nil
 }
@@ -299,7 +306,7 @@ func (p *Plan) shard(name string) (PlannedShard, bool) {
 func (p *Plan) locate(ctx context.Context, r Reading, names []string) (shards []shard.Shard, err error) {
 	var paths []string
 	at := map[string]string{} // name by path
-	wanted := map[int][]unit{}
+	wanted, named := map[int][]unit{}, make([]bool, len(p.units))
 	for _, name := range names {
 		units := p.find(name)
 		if len(units) == 0 {
@@ -307,8 +314,8 @@ func (p *Plan) locate(ctx context.Context, r Reading, names []string) (shards []
 		}
 		i := p.units[units[0]].shard
 		for _, k := range units {
-			if !slices.Contains(wanted[i], p.units[k]) {
-				wanted[i] = append(wanted[i], p.units[k])
+			if !named[k] {
+				named[k], wanted[i] = true, append(wanted[i], p.units[k])
 			}
 		}
 		path := r.below(p.Shards[i].Name)

@@ -414,3 +414,27 @@ func TestRangesAreAccountedFor(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// TestPlanFindsItsUnits: every shard and range is found by its name, and nothing by another.
+func TestPlanFindsItsUnits(t *testing.T) {
+	p := &Plan{Shards: []PlannedShard{
+		{Name: "a", Size: 9}, {Name: "a\t0-4", Size: 7, Cuts: []int64{2, 5}}, {Name: "b", Size: 1 << 20},
+	}}
+	for at := int64(16); at < 1<<20; at += 16 {
+		p.Shards[2].Cuts = append(p.Shards[2].Cuts, at)
+	}
+	p.number()
+	for k := range p.units {
+		if got := p.find(p.name(k)); !slices.Equal(got, []int{k}) {
+			t.Fatalf("%q: units %v, want %d", p.name(k), got, k)
+		}
+	}
+	if got := p.find("b"); len(got) != 1<<16 || got[0] != 4 {
+		t.Errorf("%d units of b, the first %v", len(got), got[:1])
+	}
+	for _, name := range []string{"c", "b\t0-15", "b\t16-16", "b\t8-24", "b\t16-32 ", "b\t", "a\t0-9", "c\t0-16", "b\t-16", "b\t1048576-0"} {
+		if got := p.find(name); got != nil {
+			t.Errorf("%q: units %v", name, got)
+		}
+	}
+}
